@@ -1,0 +1,1 @@
+"""Neighbours to groups: agglomerative and density clustering of unit vectors, and their scores."""

@@ -1,0 +1,62 @@
+"""What a face detector takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The n faces found in one photo, best score first.
+
+    ``boxes`` float32 (n, 4): x0, y0, x1, y1 in pixels of the array given to the detector, which
+    may reach beyond it. ``landmarks`` float32 (n, 5, 2): left eye, right eye, nose, left and
+    right mouth corner (left and right as seen in the image), x and y in the same pixels.
+    ``scores`` float32 (n,) in [0, 1].
+    """
+
+    boxes: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        n = len(self.scores)
+        expected = {"boxes": (n, 4), "landmarks": (n, 5, 2), "scores": (n,)}
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != np.float32:
+                raise ValueError(
+                    f"expected {name} float32 {shape}, got {array.dtype} {array.shape}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def scaled(self, factor: float) -> Detections:
+        """The same faces in a photo resized by ``factor``."""
+        scale = np.float32(factor)
+        return Detections(self.boxes * scale, self.landmarks * scale, self.scores)
+
+    @staticmethod
+    def none() -> Detections:
+        """No face."""
+        return Detections(
+            np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32)
+        )
+
+
+class Detector(Protocol):
+    """Finds faces in photos. ``name`` identifies model and weights in the encoder contract."""
+
+    name: str
+
+    def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
+        """Faces of each photo; photos are RGB uint8 (height, width, 3), of any sizes."""
+        ...

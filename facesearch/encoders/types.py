@@ -1,0 +1,68 @@
+"""What an encoder is to the rest of the engine, and the contract its vectors carry."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.detect.types import Detections, Pixels
+
+
+@dataclass(frozen=True)
+class EncoderContract:
+    """Everything that two vectors must share for their distance to mean something.
+
+    ``input_size`` is the side of the square chip in pixels; ``preprocessing`` names alignment and
+    pixel scaling; ``detector`` names the detector whose boxes the alignment was fitted to.
+    """
+
+    name: str
+    weights_sha256: str
+    dimension: int
+    input_size: int
+    preprocessing: str
+    detector: str
+
+    def differences(self, other: EncoderContract) -> list[str]:
+        """One line for each field that differs, naming both values; empty when they agree."""
+        return [
+            f"{field.name}: {getattr(self, field.name)!r} against {getattr(other, field.name)!r}"
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != getattr(other, field.name)
+        ]
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """``vectors`` float32 (n, d) of unit length; ``norms`` float32 (n,), before normalising."""
+
+    vectors: NDArray[np.float32]
+    norms: NDArray[np.float32]
+
+
+class Aligner(Protocol):
+    """Cuts the square chip an encoder expects out of a photo. ``name`` goes in the contract."""
+
+    name: str
+    size: int
+
+    def align(self, photo: Pixels, detections: Detections) -> NDArray[np.uint8]:
+        """Chips uint8 RGB (n, size, size, 3), one for each detection of ``photo``."""
+        ...
+
+
+class Encoder(Protocol):
+    """Turns chips into unit vectors."""
+
+    name: str
+    weights_sha256: str
+    dimension: int
+    input_size: int
+
+    def embed(self, chips: NDArray[np.uint8]) -> Embeddings:
+        """Embeddings of chips uint8 RGB (n, input_size, input_size, 3)."""
+        ...

@@ -1,0 +1,30 @@
+"""Errors of the product; the command line prints their text and exits with 2."""
+
+
+class FacesearchError(Exception):
+    """Base of every error that ``facesearch`` raises on purpose."""
+
+
+class InputError(FacesearchError, ValueError):
+    """The caller asked for something that cannot be done; the text says what to do instead."""
+
+
+class PhotoError(FacesearchError, ValueError):
+    """One photo that cannot be read. ``reason`` is one of :data:`facesearch.images.REASONS`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class WeightsError(FacesearchError, ValueError):
+    """A model file that is missing, damaged, or not the pinned one."""
+
+
+class GalleryError(FacesearchError, ValueError):
+    """A gallery that is missing, of another format or damaged."""
+
+
+class ContractError(GalleryError):
+    """Vectors of one encoder contract offered to a gallery of another."""

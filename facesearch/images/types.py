@@ -1,0 +1,54 @@
+"""A photo as it was found and as it was decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Why a photo could not be used; stored in the photo table beside a sentence of detail.
+REASONS = (
+    "empty",  # zero bytes
+    "unreadable",  # the file system refused: permissions, I/O error, vanished while reading
+    "not-an-image",  # no known image signature, whatever its name says
+    "unsupported",  # an image of a kind or mode that cannot be decoded here
+    "truncated",  # ends before its pixels do
+    "corrupt",  # the decoder found damage
+    "too-large",  # more pixels or bytes than the limits allow (decompression bomb)
+    "timeout",  # decoding took longer than the limit, or killed its worker
+)
+
+
+@dataclass(frozen=True)
+class FoundPhoto:
+    """A candidate file: ``root / path`` (path relative), its size in bytes and mtime in ns."""
+
+    root: Path
+    path: Path
+    size: int
+    mtime_ns: int
+
+    @property
+    def location(self) -> Path:
+        return self.root / self.path
+
+
+@dataclass(frozen=True)
+class DecodedPhoto:
+    """``pixels`` RGB uint8 (h, w, 3), upright, perhaps decoded at reduced scale.
+
+    ``width`` and ``height`` are those of the upright photo at full size; ``scale`` is
+    pixels.shape[1] / width (at most 1). ``taken_at`` is the capture time as ISO 8601
+    (``YYYY-MM-DDTHH:MM:SS`` with an offset where the file states one), or "" if unknown.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    taken_at: str
+
+    @property
+    def scale(self) -> float:
+        return self.pixels.shape[1] / self.width
