@@ -1,0 +1,88 @@
+"""``cluster`` and ``report``: the gallery's faces as people, and the page that shows them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from facesearch.cli.engine_options import available_cores, positive_int, squared_distance
+from facesearch.cli.output import print_facts, print_json
+
+
+def add_commands(commands: Any) -> None:
+    """Add both commands."""
+    cluster = commands.add_parser("cluster", help="group the gallery's faces into people")
+    cluster.add_argument("gallery", type=Path, metavar="GALLERY")
+    cluster.add_argument("--method", choices=("agglomerative", "hdbscan"), default="agglomerative")
+    cluster.add_argument(
+        "--threshold",
+        type=squared_distance,
+        metavar="D",
+        help="largest mean squared distance of one person, agglomerative only "
+        "(default: the encoder's)",
+    )
+    cluster.add_argument(
+        "--min-size",
+        type=positive_int,
+        default=1,
+        metavar="N",
+        help="smaller groups are noise (default: 1; hdbscan needs at least 2)",
+    )
+    cluster.set_defaults(run=run_cluster)
+
+    report = commands.add_parser("report", help="write the album of the last clustering")
+    report.add_argument("gallery", type=Path, metavar="GALLERY")
+    report.add_argument("--out", type=Path, metavar="DIR", help="default: GALLERY/report")
+    report.add_argument("--title", help="default: the gallery's name")
+    report.set_defaults(run=run_report)
+
+
+def run_cluster(args: argparse.Namespace) -> int:
+    """Cluster and keep the result."""
+    import numpy as np
+
+    from facesearch.encoders import encoder_spec
+    from facesearch.gallery import Gallery
+    from facesearch.grouping import run_clustering, save_run
+
+    gallery = Gallery.open(args.gallery)
+    threshold = args.threshold
+    if threshold is None:
+        threshold = encoder_spec(gallery.contract.name).cluster_threshold
+    run = run_clustering(gallery, gallery.state(), args.method, threshold, args.min_size)
+    path = save_run(gallery, run)
+    labels = run.clustering.labels
+    sizes = np.bincount(labels[labels >= 0], minlength=run.clustering.count)
+    facts = {
+        "faces": len(labels),
+        "groups": run.clustering.count,
+        "groups_of_one": int((sizes == 1).sum()),
+        "largest_group": int(sizes.max()) if len(sizes) else 0,
+        "noise": int((labels < 0).sum()),
+        "method": run.method,
+        "threshold": run.threshold,
+        "file": path,
+    }
+    if args.json:
+        print_json(facts)
+    else:
+        print_facts([(name.replace("_", " "), value) for name, value in facts.items()])
+    return 0
+
+
+def run_report(args: argparse.Namespace) -> int:
+    """Write the report and say where it is."""
+    from facesearch.gallery import Gallery
+    from facesearch.grouping import gallery_album, latest_run
+    from facesearch.report import write_report
+
+    gallery = Gallery.open(args.gallery)
+    title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")
+    album = gallery_album(gallery, gallery.state(), latest_run(gallery), title)
+    path = write_report(album, args.out or gallery.folder / "report", workers=available_cores())
+    if args.json:
+        print_json({"report": path, "people": len(album.people), "faces": album.face_count})
+    else:
+        print(f"{len(album.people)} people in {album.photo_count} photos: {path}")
+    return 0

@@ -1,0 +1,93 @@
+"""``info`` and ``check``: what a gallery holds and whether it is whole."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.cli.output import print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from facesearch.gallery import Gallery, GalleryState
+
+
+def add_commands(commands: Any) -> None:
+    """Add both commands."""
+    info = commands.add_parser("info", help="what a gallery holds")
+    info.add_argument("gallery", type=Path, metavar="GALLERY")
+    info.add_argument("--failed", action="store_true", help="list the photos that failed")
+    info.set_defaults(run=run_info)
+    check = commands.add_parser(
+        "check", help="verify checksums, contract, names and freshness of a gallery"
+    )
+    check.add_argument("gallery", type=Path, metavar="GALLERY")
+    check.set_defaults(run=run_check)
+
+
+def run_info(args: argparse.Namespace) -> int:
+    """Print counts, contract and failures."""
+    from facesearch.gallery import Gallery
+
+    gallery = Gallery.open(args.gallery)
+    state = gallery.state()
+    failed = sorted(
+        (record for record in state.photos.values() if record.status == "failed"),
+        key=lambda record: record.location_bytes,
+    )
+    facts = _facts(gallery, state)
+    reasons = Counter(record.reason for record in failed)
+    if args.json:
+        listed = [
+            {"photo": each.location, "reason": each.reason, "detail": each.detail}
+            for each in failed
+        ]
+        print_json({**dict(facts), "failed_reasons": reasons, "failed": listed})
+        return 0
+    print_facts(facts)
+    if args.failed:
+        print_table(
+            ("photo", "reason", "detail"),
+            [(each.name, each.reason, each.detail) for each in failed],
+        )
+    elif failed:
+        print("failures: " + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()))
+    return 0
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Print every problem; 1 when there is any."""
+    from facesearch.checks import check_gallery
+    from facesearch.gallery import Gallery
+
+    findings = check_gallery(Gallery.open(args.gallery))
+    if args.json:
+        print_json({"gallery": args.gallery, "problems": findings})
+    elif not findings:
+        print(f"{args.gallery}: all is well")
+    for finding in () if args.json else findings:
+        print(f"{'DAMAGED' if finding.severe else 'note'}: {finding.subject}: {finding.problem}")
+    return 1 if findings else 0
+
+
+def _facts(gallery: Gallery, state: GalleryState) -> list[tuple[str, object]]:
+    from facesearch.people import People
+
+    memberships = People(gallery.folder).memberships()
+    shards = gallery.shard_paths()
+    contract = gallery.contract
+    return [
+        ("gallery", str(gallery.folder)),
+        ("photos", len(state.photos) - state.count("gone")),
+        ("photos failed", state.count("failed")),
+        ("faces", state.face_count),
+        ("people named", len(set(memberships.names))),
+        ("faces named", len(memberships.names)),
+        ("shards", len(shards)),
+        ("bytes in shards", sum(path.stat().st_size for path in shards)),
+        ("vectors", f"{contract.dimension} x {gallery.dtype}"),
+        ("encoder", f"{contract.name} (weights {contract.weights_sha256[:12]})"),
+        ("alignment", contract.preprocessing),
+        ("detector", contract.detector),
+    ]

@@ -1,0 +1,147 @@
+"""``index`` and ``build``: photos into the gallery, the gallery into its search index."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.cli.engine_options import (
+    add_engine_options,
+    available_cores,
+    engine_of,
+    positive_int,
+)
+from facesearch.cli.output import embed_progress, print_facts, print_json
+
+if TYPE_CHECKING:
+    from facesearch.embed import EmbedReport
+    from facesearch.gallery import Gallery
+
+FAILURES_SHOWN = 20
+
+
+def add_commands(commands: Any) -> None:
+    """Add both commands."""
+    _add_index(commands)
+    build = commands.add_parser("build", help="build the search index of a gallery anew")
+    build.add_argument("gallery", type=Path, metavar="GALLERY")
+    build.set_defaults(run=run_build)
+
+
+def _add_index(commands: Any) -> None:
+    parser = commands.add_parser(
+        "index",
+        help="find and embed the faces of photos",
+        description="Bring a gallery up to date with folders of photos: new and changed photos "
+        "are embedded, moved and copied ones recognised, vanished ones noted. May be stopped at "
+        "any moment and started again.",
+    )
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="folders or files")
+    parser.add_argument("--gallery", required=True, type=Path, metavar="DIR")
+    parser.add_argument(
+        "--vectors",
+        choices=("float16", "float32"),
+        default="float16",
+        help="how a new gallery stores vectors (default: float16, half the space)",
+    )
+    parser.add_argument(
+        "--shard-photos",
+        type=positive_int,
+        default=512,
+        metavar="N",
+        help="photos a shard; a killed job loses at most one (default: 512)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive_int,
+        default=available_cores(),
+        metavar="N",
+        help="threads that detect and encode (default: all cores)",
+    )
+    parser.add_argument(
+        "--decoders",
+        type=int,
+        default=None,
+        metavar="N",
+        help="processes that decode, 0 for none (default: half the threads)",
+    )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="try again photos that failed and have not changed",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_engine_options(parser)
+    parser.set_defaults(run=run_index)
+
+
+def run_index(args: argparse.Namespace) -> int:
+    """Embed, then refresh the search index."""
+    from facesearch.embed import EmbedOptions, embed_photos
+    from facesearch.gallery import Gallery
+
+    engine = engine_of(args, one_thread_each=True)
+    gallery = Gallery.open_or_create(args.gallery, engine.contract, args.vectors)
+    options = EmbedOptions(
+        decoders=max(1, args.threads // 2) if args.decoders is None else args.decoders,
+        threads=args.threads,
+        shard_photos=args.shard_photos,
+        retry_failed=args.retry_failed,
+    )
+    report = embed_photos(gallery, engine, args.photos, options, embed_progress(args.quiet))
+    faces = _refresh_index(gallery)
+    if args.json:
+        print_json({"gallery": gallery.folder, **vars(report), "faces_in_gallery": faces})
+    else:
+        _print_report(gallery, report, faces)
+    return 0
+
+
+def run_build(args: argparse.Namespace) -> int:
+    """Build the index whether or not it is fresh."""
+    from facesearch.gallery import Gallery
+    from facesearch.search import build_index
+
+    gallery = Gallery.open(args.gallery)
+    faces = build_index(gallery, gallery.state())
+    if args.json:
+        print_json({"gallery": gallery.folder, "faces": faces})
+    else:
+        print(f"{faces} faces in the index of {gallery.folder}")
+    return 0
+
+
+def _refresh_index(gallery: Gallery) -> int:
+    from facesearch.search import build_index
+    from indexer.errors import MissingFaissError
+
+    state = gallery.state()
+    try:
+        build_index(gallery, state)
+    except MissingFaissError as error:
+        print(f"facesearch: no search index was built: {error}", file=sys.stderr)
+    return state.face_count
+
+
+def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
+    print_facts(
+        [
+            ("photos found", report.found),
+            ("  embedded", f"{report.embedded} with {report.faces} faces"),
+            ("  unchanged", report.unchanged),
+            ("  moved or copied", report.known),
+            ("  failed", report.failed),
+            ("photos gone", report.gone),
+            ("gallery", f"{gallery.folder} with {faces} faces"),
+        ]
+    )
+    for path, reason, detail in report.failures[:FAILURES_SHOWN]:
+        print(f"failed: {path}: {reason}: {detail}", file=sys.stderr)
+    if len(report.failures) > FAILURES_SHOWN:
+        more = len(report.failures) - FAILURES_SHOWN
+        print(
+            f"and {more} more; all with: facesearch info {gallery.folder} --failed",
+            file=sys.stderr,
+        )

@@ -1,0 +1,79 @@
+"""The ``facesearch`` command: reads arguments, runs one command, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from facesearch import __version__
+from facesearch.cli import album, gallery, index, people, query, sample
+from facesearch.errors import FacesearchError
+
+EXIT_CODES = """\
+exit codes:
+  0    done; for verify, identify and check: yes
+  1    no: different people, nobody known, or problems found
+  2    the command could not be carried out; the message says why
+  130  interrupted; what was done so far is kept
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each command's function is in ``args.run``."""
+    parser = argparse.ArgumentParser(
+        prog="facesearch",
+        description="Find every face in a folder of photos, tell who is who, and group faces "
+        "into people.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"facesearch {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (index, query, people, album, gallery, sample):
+        module.add_commands(commands)
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+        command.add_argument(
+            "-v", "--verbose", action="store_true", help="log what is done, to standard error"
+        )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # File names need not be UTF-8, and a terminal need not show every letter.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    args = build_parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.WARNING,
+        format="facesearch: %(message)s",
+    )
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        print("facesearch: interrupted; what was done so far is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone; Python would complain once more while exiting.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except _expected_errors() as error:
+        if args.verbose:
+            logging.getLogger(__name__).info("where it happened:", exc_info=True)
+        print(f"facesearch: {error}", file=sys.stderr)
+        return 2
+
+
+def _expected_errors() -> tuple[type[BaseException], ...]:
+    # Imported only once something went wrong or is about to end.
+    from indexer.errors import IndexerError
+
+    return FacesearchError, IndexerError, OSError
+
+
+if __name__ == "__main__":
+    sys.exit(main())

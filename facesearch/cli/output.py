@@ -1,0 +1,92 @@
+"""Tables for people, JSON for programs, and the progress bar."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facesearch.embed import EmbedReport
+
+CELL_LIMIT = 60
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document; dataclasses become objects, paths strings.
+
+    Bytes of a file name that are not UTF-8 appear as lone surrogates (``\\udc..``).
+    """
+    print(json.dumps(value, default=_plain, indent=2))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print aligned columns; numbers to the right, long cells cut at their beginning."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [
+        max([len(name), *(len(row[column]) for row in cells)]) for column, name in enumerate(header)
+    ]
+    right = [
+        bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(header))
+    ]
+    for line in [list(header), *cells]:
+        padded = [
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(line, widths, right, strict=True)
+        ]
+        print("  ".join(padded).rstrip())
+
+
+def print_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """Print a name and a value a line."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        print(f"{name.ljust(width)}  {value}")
+
+
+def box_text(box: Sequence[float]) -> str:
+    """A box as x0,y0 width x height in whole pixels."""
+    x0, y0, x1, y1 = box
+    return f"{x0:.0f},{y0:.0f} {x1 - x0:.0f}x{y1 - y0:.0f}"
+
+
+def embed_progress(quiet: bool) -> Callable[[EmbedReport, int], None]:
+    """A progress callback with photos/s, faces, failures and time left, on standard error."""
+    from tqdm import tqdm
+
+    bar: tqdm[Any] = tqdm(
+        unit=" photos", file=sys.stderr, disable=quiet, dynamic_ncols=True, mininterval=0.2
+    )
+
+    def show(report: EmbedReport, total: int) -> None:
+        bar.total = total
+        rate = report.faces / elapsed if (elapsed := bar.format_dict["elapsed"]) > 0 else 0.0
+        bar.set_postfix_str(f"{rate:.1f} faces/s, {report.failed} failed", refresh=False)
+        bar.update(report.done - bar.n)
+        if report.done >= total:
+            bar.close()
+
+    return show
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    raise TypeError(f"cannot print {type(value).__name__} as JSON")
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    text = text.replace("\n", "\\n")
+    return text if len(text) <= CELL_LIMIT else "..." + text[3 - CELL_LIMIT :]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

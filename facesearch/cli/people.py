@@ -1,0 +1,66 @@
+"""``enroll``: give a person's name to the faces of photos."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from facesearch.cli.engine_options import add_engine_options, engine_of
+from facesearch.cli.output import print_json
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "enroll",
+        help="say whom photos show",
+        description="Say that the largest face of each photo shows NAME. Photos that are not in "
+        "the gallery yet are added to it.",
+    )
+    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS")
+    add_engine_options(parser)
+    parser.set_defaults(run=run_enroll)
+
+
+def run_enroll(args: argparse.Namespace) -> int:
+    """Enroll and say which face was taken; 2 when no photo had a usable face."""
+    from facesearch.enroll import enroll
+    from facesearch.gallery import Gallery
+    from facesearch.search import build_index
+
+    engine = engine_of(args)
+    gallery = Gallery.open_or_create(args.gallery, engine.contract)
+    results = enroll(gallery, engine, args.name, args.photos)
+    build_index(gallery, gallery.state())
+    done = [each for each in results if each.face]
+    if args.json:
+        print_json(
+            {
+                "name": args.name,
+                "enrolled": [
+                    {"photo": each.photo, "face_id": each.face.face_id, "box": each.face.box}
+                    for each in results
+                    if each.face
+                ],
+                "problems": [
+                    {"photo": each.photo, "problem": each.problem}
+                    for each in results
+                    if not each.face
+                ],
+            }
+        )
+    else:
+        print(f"{len(done)} of {len(results)} photos enrolled as {args.name}")
+    for each in results:
+        if each.problem:
+            print(f"not enrolled: {each.photo}: {each.problem}", file=sys.stderr)
+        elif each.faces_in_photo > 1:
+            print(
+                f"{each.photo} shows {each.faces_in_photo} faces; the largest was taken",
+                file=sys.stderr,
+            )
+    return 0 if done else 2

@@ -1,0 +1,140 @@
+"""``search``, ``identify`` and ``verify``: questions about the faces of a photo."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.cli.engine_options import (
+    add_engine_options,
+    engine_of,
+    positive_int,
+    squared_distance,
+)
+from facesearch.cli.output import box_text, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from facesearch.identify import FaceMatches, Match
+
+
+def add_commands(commands: Any) -> None:
+    """Add the three commands."""
+    search = commands.add_parser("search", help="the gallery faces nearest to those of a photo")
+    search.add_argument("gallery", type=Path, metavar="GALLERY")
+    search.add_argument("photo", type=Path, metavar="PHOTO")
+    search.add_argument("-k", type=positive_int, default=10, help="matches a face (default: 10)")
+    search.set_defaults(run=run_search)
+
+    identify = commands.add_parser("identify", help="who is in a photo, by enrolled names")
+    identify.add_argument("gallery", type=Path, metavar="GALLERY")
+    identify.add_argument("photo", type=Path, metavar="PHOTO")
+    identify.set_defaults(run=run_identify)
+
+    verify = commands.add_parser("verify", help="do two photos show the same person")
+    verify.add_argument("first", type=Path, metavar="PHOTO")
+    verify.add_argument("second", type=Path, metavar="PHOTO")
+    verify.set_defaults(run=run_verify)
+
+    for parser in (identify, verify):
+        parser.add_argument(
+            "--threshold",
+            type=squared_distance,
+            metavar="D",
+            help="largest squared distance of one person (default: the encoder's)",
+        )
+    for parser in (search, identify, verify):
+        add_engine_options(parser)
+
+
+def run_search(args: argparse.Namespace) -> int:
+    """Print the matches of every face."""
+    from facesearch.gallery import Gallery
+    from facesearch.identify import search_photo
+
+    faces = search_photo(Gallery.open(args.gallery), engine_of(args), args.photo, args.k)
+    if args.json:
+        print_json({"photo": args.photo, "faces": [_face_json(face) for face in faces]})
+        return 0
+    if not faces:
+        print(f"no face found in {args.photo}", file=sys.stderr)
+    for number, face in enumerate(faces, 1):
+        print(f"face {number} at {box_text(face.box)}")
+        rows = [
+            (rank, match.distance, match.person or "", match.face.photo.name)
+            for rank, match in enumerate(face.matches, 1)
+        ]
+        print_table(("rank", "distance", "person", "photo"), rows)
+    return 0
+
+
+def run_identify(args: argparse.Namespace) -> int:
+    """Print a name or "unknown" for every face; 1 when no face is known."""
+    from facesearch.gallery import Gallery
+    from facesearch.identify import identify_photo
+
+    engine = engine_of(args)
+    threshold = _threshold(args, engine.encoder.name, "identification")
+    found = identify_photo(Gallery.open(args.gallery), engine, args.photo, threshold)
+    if args.json:
+        print_json({"photo": args.photo, "faces": found})
+    elif not found:
+        print(f"no face found in {args.photo}", file=sys.stderr)
+    else:
+        rows = [
+            (
+                box_text(face.box),
+                face.person or "unknown",
+                face.distance,
+                face.nearest,
+                "" if face.margin is None else f"{face.margin:.3f}",
+            )
+            for face in found
+        ]
+        print_table(("face", "person", "distance", "nearest", "margin"), rows)
+        print(f"threshold {threshold:.3f}")
+    return 0 if any(face.person for face in found) else 1
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Print whether the photos' largest faces show one person; 1 when they do not."""
+    from facesearch.identify import verify_photos
+
+    engine = engine_of(args)
+    threshold = _threshold(args, engine.encoder.name, "verification")
+    result = verify_photos(engine, args.first, args.second, threshold)
+    if args.json:
+        print_json(result)
+    else:
+        print_facts(
+            [
+                ("verdict", "same person" if result.same else "different people"),
+                ("distance", f"{result.distance:.3f}"),
+                ("threshold", f"{result.threshold:.3f}"),
+                ("faces", " and ".join(box_text(box) for box in result.boxes)),
+            ]
+        )
+    return 0 if result.same else 1
+
+
+def _threshold(args: argparse.Namespace, encoder: str, use: str) -> float:
+    from facesearch.encoders import encoder_spec
+
+    if args.threshold is not None:
+        return float(args.threshold)
+    return float(getattr(encoder_spec(encoder), f"{use}_threshold"))
+
+
+def _face_json(face: FaceMatches) -> dict[str, Any]:
+    return {"box": face.box, "score": face.score, "matches": [_match_json(m) for m in face.matches]}
+
+
+def _match_json(match: Match) -> dict[str, Any]:
+    return {
+        "face_id": match.face.face_id,
+        "distance": match.distance,
+        "person": match.person,
+        "photo": match.face.photo.location,
+        "box": match.face.box,
+    }

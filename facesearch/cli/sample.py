@@ -1,0 +1,34 @@
+"""``demo``: a small folder of sample photos to try the other commands on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from facesearch.cli.output import print_json
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="make sample photos to try the commands on",
+        description="Make a small album out of portraits that ship inside scikit-image and "
+        "matplotlib: varied crops, light and quality, photos without people, damaged files.",
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.set_defaults(run=run_demo)
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Write the photos."""
+    from facesearch.demo import make_demo_photos
+
+    truth = make_demo_photos(args.folder, seed=args.seed)
+    if args.json:
+        print_json({"folder": args.folder, "photos": len(truth.identities)})
+    else:
+        print(f"{len(truth.identities)} sample photos in {args.folder}")
+    return 0

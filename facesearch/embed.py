@@ -1,0 +1,220 @@
+"""The batch job: photos to sealed shards, resumable at any moment.
+
+Photos are taken in a fixed order and a shard is sealed after a fixed number of them, so a job
+that was killed and started again writes the very rows an uninterrupted one would have written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
+from facesearch.gallery import Gallery, GalleryState, absolute
+from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
+from facesearch.open_shard import OpenShard, PhotoRow
+
+logger = logging.getLogger(__name__)
+
+# Refusals of the file system may pass; damage inside a file stays until the file changes.
+RETRIED_REASONS = ("unreadable", "timeout", "internal")
+BATCH_PHOTOS = 8
+
+
+@dataclass(frozen=True)
+class EmbedOptions:
+    """How the job runs; none of it changes what is stored, but ``shard_photos``.
+
+    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
+    """
+
+    decoders: int = 1
+    threads: int = 2
+    shard_photos: int = 512
+    retry_failed: bool = False
+    decode_timeout: float = 60.0
+
+
+@dataclass
+class EmbedReport:
+    """What a job did. ``failures`` lists (location, reason, detail) of this job's failures."""
+
+    found: int = 0
+    unchanged: int = 0
+    embedded: int = 0
+    known: int = 0
+    failed: int = 0
+    gone: int = 0
+    faces: int = 0
+    shards: list[Path] = field(default_factory=list)
+    failures: list[tuple[Path, str, str]] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """Photos this job has dealt with."""
+        return self.embedded + self.known + self.failed
+
+
+Progress = Callable[[EmbedReport, int], None]
+
+
+def embed_photos(
+    gallery: Gallery,
+    engine: FaceEngine,
+    roots: Sequence[Path],
+    options: EmbedOptions = EmbedOptions(),
+    progress: Progress = lambda report, total: None,
+) -> EmbedReport:
+    """Bring ``gallery`` up to date with the photos under ``roots``.
+
+    New and changed photos are embedded; photos with known content (moved, copied) are only
+    noted; photos no longer found under ``roots`` are marked gone. A photo that fails is a row
+    with its reason. ``progress`` is called with the report so far and the total of photos to do.
+
+    Raises ContractError when the gallery holds another encoder's vectors, InputError when a root
+    does not exist, GalleryError when another process is writing.
+    """
+    gallery.require(engine.contract)
+    roots = [absolute(root) for root in roots]
+    with gallery.writing():
+        job = _Job(gallery, engine, options, gallery.state())
+        return job.run(roots, progress)
+
+
+class _Job:
+    def __init__(
+        self, gallery: Gallery, engine: FaceEngine, options: EmbedOptions, state: GalleryState
+    ) -> None:
+        self.engine = engine
+        self.options = options
+        self.state = state
+        self.report = EmbedReport()
+        self.contents = set(state.contents)
+        self.shard = OpenShard(gallery, options.shard_photos, self.report.shards.append)
+
+    def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
+        found = list(find_photos(roots))
+        self.report.found = len(found)
+        todo = [photo for photo in found if self._needs_work(photo)]
+        self.report.unchanged = len(found) - len(todo)
+        progress(self.report, len(todo))
+        try:
+            for outcome, faces in self._processed(todo):
+                self._store(outcome, faces)
+                progress(self.report, len(todo))
+            self._mark_gone(roots, found)
+        finally:
+            # Also on an interruption or an error: what is done is kept.
+            self.shard.seal()
+        return self.report
+
+    def _needs_work(self, photo: FoundPhoto) -> bool:
+        record = self.state.photos.get(photo.location_bytes)
+        if record is None or record.status == "gone":
+            return True
+        retried = self.options.retry_failed or record.reason in RETRIED_REASONS
+        if record.status == "failed" and retried:
+            return True
+        return (record.size, record.mtime_ns) != (photo.size, photo.mtime_ns)
+
+    def _processed(
+        self, todo: Sequence[FoundPhoto]
+    ) -> Iterator[tuple[DecodeOutcome, PhotoFaces | None]]:
+        """Outcomes in order, with the faces of the decoded ones; threads work ahead of it."""
+        outcomes = decode_photos(
+            self._tasks(todo),
+            workers=self.options.decoders,
+            max_side=DECODE_SIDE,
+            timeout=self.options.decode_timeout,
+        )
+        waiting: deque[Future[list[tuple[DecodeOutcome, PhotoFaces | None]]]] = deque()
+        with ThreadPoolExecutor(self.options.threads) as threads:
+            for batch in _batches(outcomes, BATCH_PHOTOS):
+                waiting.append(threads.submit(process_batch, self.engine, batch))
+                if len(waiting) > 2 * self.options.threads:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+
+    def _tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
+        by_size: dict[int, set[str]] = {}
+        for record in self.state.photos.values():
+            if record.sha256 in self.contents:
+                by_size.setdefault(record.size, set()).add(record.sha256)
+        for photo in todo:
+            yield DecodeTask(photo, frozenset(by_size.get(photo.size, ())))
+
+    def _store(self, outcome: DecodeOutcome, faces: PhotoFaces | None) -> None:
+        if outcome.reason:
+            self._store_failure(outcome)
+        elif outcome.sha256 in self.contents:
+            self.report.known += 1
+            self.shard.add(PhotoRow.of(outcome, "known"))
+        else:
+            self.contents.add(outcome.sha256)
+            self.report.embedded += 1
+            self.report.faces += len(faces) if faces else 0
+            self.shard.add(PhotoRow.of(outcome, "ok"), faces)
+
+    def _store_failure(self, outcome: DecodeOutcome) -> None:
+        self.report.failed += 1
+        location = outcome.found.location
+        self.report.failures.append((location, outcome.reason, outcome.detail))
+        logger.info("%s: %s: %s", location, outcome.reason, outcome.detail)
+        row = PhotoRow.of(outcome, "failed")
+        before = self.state.photos.get(row.record.location_bytes)
+        # A retry that failed as before adds nothing to the log.
+        if before is None or replace(before, photo_id=-1) != row.record:
+            self.shard.add(row)
+
+    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto]) -> None:
+        present = {photo.location_bytes for photo in found}
+        refused = [photo.location for photo in found if photo.error]
+        for location, record in sorted(self.state.photos.items()):
+            path = record.location
+            if record.status == "gone" or location in present:
+                continue
+            # Beneath a folder that could not be read nothing is known, so nothing is gone.
+            if _beneath(path, roots) and not _beneath(path, refused):
+                self.report.gone += 1
+                self.shard.add(PhotoRow.gone(record))
+
+
+def _beneath(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path == folder or folder in path.parents for folder in folders)
+
+
+def process_batch(
+    engine: FaceEngine, outcomes: Sequence[DecodeOutcome]
+) -> list[tuple[DecodeOutcome, PhotoFaces | None]]:
+    """Each outcome with its faces (None where there are no pixels).
+
+    Where a batch fails its photos are tried one by one, so that one photo cannot take others
+    with it; the one that fails becomes a failure of reason "internal".
+    """
+    decoded = [outcome for outcome in outcomes if outcome.photo is not None]
+    try:
+        faces = engine.faces([outcome.photo.pixels for outcome in decoded if outcome.photo])
+    except Exception as error:
+        if len(outcomes) > 1:
+            return [pair for outcome in outcomes for pair in process_batch(engine, [outcome])]
+        logger.exception("cannot process %s", outcomes[0].found.location)
+        detail = f"{type(error).__name__}: {error}"
+        return [(replace(outcomes[0], photo=None, reason="internal", detail=detail), None)]
+    by_outcome = {id(outcome): each for outcome, each in zip(decoded, faces, strict=True)}
+    return [(outcome, by_outcome.get(id(outcome))) for outcome in outcomes]
+
+
+def _batches(items: Iterable[DecodeOutcome], size: int) -> Iterator[list[DecodeOutcome]]:
+    batch: list[DecodeOutcome] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,108 @@
+"""Photos' pixels to faces: detector, aligner and encoder as one thing, batched across photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.detect import create_detector
+from facesearch.detect.types import Detections, Detector, Pixels
+from facesearch.encoders import DEFAULT_ENCODER, load_encoder
+from facesearch.encoders.types import Aligner, Embeddings, Encoder, EncoderContract
+
+DETECT_SIDE = 1024
+# Photos are decoded somewhat larger than they are searched, so that chips of small faces keep
+# detail, yet far below full size, so that JPEGs decode at reduced scale.
+DECODE_SIDE = 1600
+
+
+@dataclass(frozen=True)
+class PhotoFaces:
+    """The n faces of one photo, in the pixels of the array given to the engine."""
+
+    detections: Detections
+    embeddings: Embeddings
+
+    def __len__(self) -> int:
+        return len(self.detections)
+
+
+class FaceEngine:
+    """Finds, aligns and embeds faces. Thread-safe: each call works on its own photos."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        aligner: Aligner,
+        encoder: Encoder,
+        detect_side: int = DETECT_SIDE,
+    ) -> None:
+        self.detector = detector
+        self.aligner = aligner
+        self.encoder = encoder
+        self.detect_side = detect_side
+
+    @property
+    def contract(self) -> EncoderContract:
+        """What the vectors of this engine share."""
+        return EncoderContract(
+            name=self.encoder.name,
+            weights_sha256=self.encoder.weights_sha256,
+            dimension=self.encoder.dimension,
+            input_size=self.encoder.input_size,
+            preprocessing=self.aligner.name,
+            detector=self.detector.name,
+        )
+
+    def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
+        """The faces of each photo, RGB uint8 (h, w, 3); one encoder batch for all of them."""
+        found = self._detect(photos)
+        chips = [self.aligner.align(photo, each) for photo, each in zip(photos, found, strict=True)]
+        embedded = self.encoder.embed(np.concatenate(chips) if chips else self._no_chips())
+        ends = np.cumsum([len(each) for each in found])
+        return [
+            PhotoFaces(each, Embeddings(embedded.vectors[start:end], embedded.norms[start:end]))
+            for each, start, end in zip(found, [0, *ends], ends, strict=False)
+        ]
+
+    def _detect(self, photos: Sequence[Pixels]) -> list[Detections]:
+        scales = [min(1.0, self.detect_side / max(photo.shape[:2])) for photo in photos]
+        reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
+        found = self.detector.detect(reduced)
+        return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
+
+    def _no_chips(self) -> NDArray[np.uint8]:
+        return np.zeros((0, self.encoder.input_size, self.encoder.input_size, 3), np.uint8)
+
+
+def _shrink(photo: Pixels, scale: float) -> Pixels:
+    if scale >= 1:
+        return photo
+    import cv2  # noqa: PLC0415 - slow to import, and only needed here
+
+    size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
+    reduced: Pixels = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    return reduced
+
+
+def create_engine(
+    detector: str = "mtcnn",
+    encoder: str = DEFAULT_ENCODER,
+    *,
+    min_face: int | None = None,
+    min_score: float | None = None,
+) -> FaceEngine:
+    """The engine of named parts; ``detector`` is "mtcnn" or the path of a YuNet ONNX file.
+
+    ``min_face`` is in pixels of the photo as the detector sees it, at most ``DETECT_SIDE`` long.
+    """
+    from facesearch.align import DlibAligner  # noqa: PLC0415 - compiles numba kernels
+
+    return FaceEngine(
+        create_detector(detector, min_face=min_face, min_score=min_score),
+        DlibAligner(),
+        load_encoder(encoder),
+    )

@@ -1,0 +1,274 @@
+"""The gallery: a folder of sealed shards, and what they say together about every photo.
+
+Photo rows are a log. The newest row of a location tells its present state; faces belong to the
+*content* of a photo (its SHA-256), so a moved or copied photo keeps its faces, and a face is live
+as long as some location still holds its photo's content.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.encoders.types import EncoderContract
+from facesearch.errors import ContractError, GalleryError, InputError
+from facesearch.files import write_atomically
+from facesearch.records import FaceRecord, PhotoRecord, face_records, photo_records
+from indexer.shards import Shard, list_shards, remove_partials
+from indexer.types import Block, Ids, Vectors, make_ids, split_ids
+
+FORMAT = "facesearch-gallery"
+VERSION = 1
+DType = Literal["float16", "float32"]
+
+
+@dataclass
+class GalleryState:
+    """The photo log, folded: the newest record of each location, and which faces are live.
+
+    ``photos`` maps an absolute location to its newest record. ``contents`` maps a SHA-256 to the
+    photo id whose shard row holds its faces. ``shown`` maps such a photo id to the record of the
+    first location (by path) that still has the content.
+    """
+
+    photos: dict[bytes, PhotoRecord] = field(default_factory=dict)
+    contents: dict[str, int] = field(default_factory=dict)
+    shown: dict[int, PhotoRecord] = field(default_factory=dict)
+    live: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+
+    def count(self, *statuses: str) -> int:
+        """How many locations have one of ``statuses``."""
+        return sum(record.status in statuses for record in self.photos.values())
+
+    @property
+    def face_count(self) -> int:
+        return sum(len(rows) for rows in self.live.values())
+
+    def live_ids(self) -> Ids:
+        """Ids of all live faces, ascending, int64 (n,)."""
+        parts = [make_ids(number, rows) for number, rows in sorted(self.live.items())]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def digest(self) -> str:
+        """Names the set of live faces: equal digests, equal sets."""
+        return hashlib.sha256(self.live_ids().tobytes()).hexdigest()
+
+
+class Gallery:
+    """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
+
+    def __init__(self, folder: Path, contract: EncoderContract, dtype: DType) -> None:
+        self.folder = folder
+        self.contract = contract
+        self.dtype: DType = dtype
+
+    @classmethod
+    def create(cls, folder: Path, contract: EncoderContract, dtype: DType = "float16") -> Gallery:
+        """Make an empty gallery in ``folder``, which must be absent or empty."""
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(
+                f"{folder} exists and is not a gallery; name a new or empty folder, "
+                "or an existing gallery"
+            )
+        (folder / "shards").mkdir(parents=True, exist_ok=True)
+        description = {
+            "format": FORMAT,
+            "version": VERSION,
+            "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "vectors": dtype,
+            "contract": asdict(contract),
+        }
+        write_atomically(folder / "gallery.json", json.dumps(description, indent=2).encode())
+        return cls(folder, contract, dtype)
+
+    @classmethod
+    def open(cls, folder: Path) -> Gallery:
+        """Open an existing gallery; raises :class:`GalleryError` where there is none."""
+        path = folder / "gallery.json"
+        try:
+            description = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise GalleryError(
+                f"{folder} is not a gallery (it has no gallery.json); "
+                f"make one with: facesearch index PHOTOS --gallery {folder}"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise GalleryError(f"cannot read {path}: {error}") from error
+        contract, dtype = _parse_description(description, path)
+        return cls(folder, contract, dtype)
+
+    @classmethod
+    def open_or_create(
+        cls, folder: Path, contract: EncoderContract, dtype: DType = "float16"
+    ) -> Gallery:
+        """The gallery in ``folder`` if there is one (of equal contract), else a new one."""
+        if not (folder / "gallery.json").exists():
+            return cls.create(folder, contract, dtype)
+        gallery = cls.open(folder)
+        gallery.require(contract)
+        return gallery
+
+    def require(self, contract: EncoderContract) -> None:
+        """Raise :class:`ContractError` unless this gallery holds vectors of ``contract``."""
+        differences = self.contract.differences(contract)
+        if differences:
+            raise ContractError(
+                f"the gallery {self.folder} holds vectors of {self.contract.name!r}, which cannot "
+                f"be compared with those of {contract.name!r} ({'; '.join(differences)}); use the "
+                "encoder and detector the gallery was made with, or start a new gallery"
+            )
+
+    @property
+    def shards_folder(self) -> Path:
+        return self.folder / "shards"
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed."""
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise GalleryError(
+                    f"another process is writing to {self.folder}; wait until it has ended"
+                ) from None
+            remove_partials(self.shards_folder)
+            yield
+
+    def shard_paths(self) -> list[Path]:
+        """Sealed shards, in order of number."""
+        return list_shards(self.shards_folder)
+
+    def shard_digests(self) -> dict[str, str]:
+        """File name to recorded SHA-256 of every sealed shard."""
+        return {path.name: _recorded_digest(path) for path in self.shard_paths()}
+
+    def next_shard_number(self) -> int:
+        paths = self.shard_paths()
+        return int(paths[-1].stem) + 1 if paths else 0
+
+    def state(self) -> GalleryState:
+        """Fold all photo tables; memory grows with the number of photos, not with vectors."""
+        state = GalleryState()
+        owners: dict[int, NDArray[np.int64]] = {}  # shard -> photo id of each of its faces
+        for path in self.shard_paths():
+            with Shard.open(path) as shard:
+                self._require_shard(shard)
+                for record in photo_records(shard):
+                    state.photos[record.location_bytes] = record
+                    if record.status == "ok":
+                        state.contents.setdefault(record.sha256, record.photo_id)
+                owners[shard.number] = make_ids(shard.number, shard.column("faces", "photo"))
+        for record in sorted(state.photos.values(), key=lambda record: record.location_bytes):
+            if record.status in ("ok", "known"):
+                state.shown.setdefault(state.contents[record.sha256], record)
+        shown = np.fromiter(state.shown, np.int64, len(state.shown))
+        state.live = {
+            number: np.flatnonzero(np.isin(photos, shown)) for number, photos in owners.items()
+        }
+        return state
+
+    def blocks(self, state: GalleryState) -> Iterator[Block]:
+        """Live faces, one or more blocks a shard, ids ascending."""
+        for path in self.shard_paths():
+            rows = state.live.get(int(path.stem))
+            if rows is None or not len(rows):
+                continue
+            keep = np.zeros(int(rows[-1]) + 1, bool)
+            keep[rows] = True
+            with Shard.open(path) as shard:
+                for block in shard.blocks():
+                    _, block_rows = split_ids(block.ids)
+                    kept = keep[block_rows[block_rows < len(keep)]].nonzero()[0]
+                    if len(kept):
+                        yield Block(block.ids[kept], block.vectors[kept])
+
+    def vectors(self, ids: Ids) -> Vectors:
+        """Vectors of ``ids``, float32 (n, d), in that order; each shard is opened once."""
+        numbers, rows = split_ids(ids)
+        vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                vectors[picked] = shard.vectors(rows[picked])
+        return vectors
+
+    def faces(self, ids: Ids, state: GalleryState) -> list[FaceRecord]:
+        """Records of live faces ``ids``, in that order."""
+        numbers, rows = split_ids(ids)
+        found: dict[int, FaceRecord] = {}
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                for record in face_records(shard, rows[picked], state.shown):
+                    found[record.face_id] = record
+        return [found[int(face_id)] for face_id in ids]
+
+    def faces_of_photo(self, photo_id: int) -> Ids:
+        """Ids of the faces found in the photo whose content row is ``photo_id``."""
+        (number,), (row,) = split_ids(np.array([photo_id]))
+        with self._shard(int(number)) as shard:
+            return make_ids(shard.number, np.flatnonzero(shard.column("faces", "photo") == row))
+
+    def _shard(self, number: int) -> Shard:
+        return Shard.open(self.shards_folder / f"{number:08d}.h5")
+
+    def _require_shard(self, shard: Shard) -> None:
+        attributes: Mapping[str, object] = shard.attributes
+        contract = asdict(self.contract)
+        wrong = {key for key, value in contract.items() if attributes.get(key) != value}
+        if wrong:
+            key = min(wrong)
+            raise ContractError(
+                f"shard {shard.number} in {self.folder} has {key} {attributes.get(key)!r} where "
+                f"the gallery has {contract[key]!r}; it belongs to another gallery: move it out "
+                "of the shards folder"
+            )
+
+
+def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    for number in np.unique(numbers):
+        yield int(number), np.flatnonzero(numbers == number)
+
+
+def _recorded_digest(path: Path) -> str:
+    sidecar = path.with_name(path.name + ".sha256")
+    try:
+        return sidecar.read_text().split()[0]
+    except (OSError, IndexError) as error:
+        raise GalleryError(
+            f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "
+            "backup, or move the shard out and index its photos again"
+        ) from error
+
+
+def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType]:
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise GalleryError(f"{path} does not describe a gallery (no format {FORMAT!r} in it)")
+    if description.get("version") != VERSION:
+        raise GalleryError(
+            f"{path} is of format version {description.get('version')!r}; this program reads "
+            f"version {VERSION}"
+        )
+    try:
+        contract = EncoderContract(**description["contract"])
+        dtype = description["vectors"]
+    except (KeyError, TypeError) as error:
+        raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
+    if dtype not in ("float16", "float32"):
+        raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")
+    return contract, dtype
+
+
+def absolute(path: Path) -> Path:
+    """Absolute and normalised without following links, so that names stay as the user sees them."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links

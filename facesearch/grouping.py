@@ -1,0 +1,216 @@
+"""Clusterings of a gallery: run, kept one file a run, named, and turned into an album."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.agglomerative import agglomerative
+from cluster.density import density
+from cluster.types import NOISE, Clustering
+from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
+from facesearch.errors import GalleryError, InputError
+from facesearch.files import sync_folder
+from facesearch.gallery import Gallery, GalleryState
+from facesearch.people import Memberships, People
+from facesearch.records import FaceRecord
+
+METHODS = ("agglomerative", "hdbscan")
+FORMAT = "facesearch-clustering"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ClusterRun:
+    """A clustering and how it came about.
+
+    ``threshold`` is the mean squared distance below which two clusters merge (None for hdbscan);
+    ``state`` is the digest of the live faces that were clustered.
+    """
+
+    clustering: Clustering
+    method: str
+    threshold: float | None
+    created_at: str
+    state: str
+
+
+def run_clustering(
+    gallery: Gallery, state: GalleryState, method: str, threshold: float, min_size: int
+) -> ClusterRun:
+    """Cluster all live faces; raises InputError for an unknown method or no faces."""
+    if method not in METHODS:
+        raise InputError(f"expected method {' or '.join(METHODS)}, got {method!r}")
+    blocks = list(gallery.blocks(state))
+    if not blocks:
+        raise InputError(f"the gallery {gallery.folder} has no faces to cluster")
+    ids = np.concatenate([block.ids for block in blocks])
+    vectors = np.concatenate([block.vectors for block in blocks])
+    if method == "agglomerative":
+        clustering = agglomerative(ids, vectors, threshold, min_size=min_size)
+    else:
+        clustering = density(ids, vectors, min_cluster_size=max(2, min_size))
+    return ClusterRun(
+        clustering,
+        method,
+        threshold if method == "agglomerative" else None,
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        state.digest(),
+    )
+
+
+def save_run(gallery: Gallery, run: ClusterRun) -> Path:
+    """Keep a run as ``clusters/NUMBER.h5``; returns the path."""
+    folder = gallery.folder / "clusters"
+    folder.mkdir(exist_ok=True)
+    runs = _run_paths(gallery)
+    path = folder / f"{int(runs[-1].stem) + 1 if runs else 0:06d}.h5"
+    partial = path.with_name(f".{path.name}.partial")
+    with h5py.File(partial, "w") as file:
+        file.attrs.update(
+            format=FORMAT,
+            version=VERSION,
+            method=run.method,
+            threshold=np.nan if run.threshold is None else run.threshold,
+            created_at=run.created_at,
+            state=run.state,
+        )
+        for name in ("ids", "labels", "confidence"):
+            file.create_dataset(name, data=getattr(run.clustering, name), fletcher32=True)
+    partial.replace(path)
+    sync_folder(folder)
+    return path
+
+
+def latest_run(gallery: Gallery) -> ClusterRun:
+    """The newest run; raises GalleryError when there is none or it cannot be read."""
+    runs = _run_paths(gallery)
+    if not runs:
+        raise GalleryError(
+            f"the gallery {gallery.folder} has not been clustered; "
+            f"run: facesearch cluster {gallery.folder}"
+        )
+    try:
+        return _read_run(runs[-1])
+    except (OSError, KeyError, ValueError) as error:
+        raise GalleryError(
+            f"cannot read {runs[-1]}: {error}; delete it and cluster again"
+        ) from error
+
+
+def _read_run(path: Path) -> ClusterRun:
+    with h5py.File(path, "r") as file:
+        if file.attrs["format"] != FORMAT or file.attrs["version"] != VERSION:
+            raise ValueError(f"not a clustering of version {VERSION}")
+        threshold = float(file.attrs["threshold"])
+        return ClusterRun(
+            Clustering(file["ids"][:], file["labels"][:], file["confidence"][:]),
+            str(file.attrs["method"]),
+            None if np.isnan(threshold) else threshold,
+            str(file.attrs["created_at"]),
+            str(file.attrs["state"]),
+        )
+
+
+def _run_paths(gallery: Gallery) -> list[Path]:
+    folder = gallery.folder / "clusters"
+    return sorted(path for path in folder.glob("*.h5") if re.fullmatch(r"\d{6}", path.stem))
+
+
+def apply_names(
+    clustering: Clustering, memberships: Memberships
+) -> tuple[Clustering, dict[int, str]]:
+    """Clusters under people's names: the clustering, and a name for each label that has one.
+
+    An enrolled face always goes to its person. The other faces of a cluster go to the person
+    most of its enrolled faces show; where two are equal, they stay unnamed.
+    """
+    position = {int(face_id): row for row, face_id in enumerate(clustering.ids)}
+    enrolled = [
+        (position[int(face_id)], name)
+        for face_id, name in zip(memberships.ids, memberships.names, strict=True)
+        if int(face_id) in position
+    ]
+    labels: NDArray[np.int32] = clustering.labels.copy()
+    confidence = clustering.confidence.copy()
+    label_of = {
+        name: clustering.count + number
+        for number, name in enumerate(sorted({name for _, name in enrolled}))
+    }
+    for label, name in _cluster_names(clustering, enrolled).items():
+        labels[clustering.labels == label] = label_of[name]
+    for row, name in enrolled:
+        labels[row] = label_of[name]
+        confidence[row] = 1.0
+    named = Clustering(clustering.ids, labels, confidence)
+    return named, {label: name for name, label in label_of.items()}
+
+
+def _cluster_names(clustering: Clustering, enrolled: list[tuple[int, str]]) -> dict[int, str]:
+    votes: dict[int, Counter[str]] = {}
+    for row, name in enrolled:
+        label = int(clustering.labels[row])
+        if label != NOISE:
+            votes.setdefault(label, Counter())[name] += 1
+    names = {}
+    for label, counter in votes.items():
+        (name, count), *others = counter.most_common(2)
+        if not others or others[0][1] < count:
+            names[label] = name
+    return names
+
+
+def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> Album:
+    """The album of a run: its live faces grouped and named, and the photos that failed.
+
+    Faces that came after the run are left out; faces that have gone since are dropped.
+    """
+    alive = np.isin(run.clustering.ids, state.live_ids())
+    clustering = Clustering(
+        run.clustering.ids[alive], run.clustering.labels[alive], run.clustering.confidence[alive]
+    )
+    clustering, names = apply_names(clustering, People(gallery.folder).memberships())
+    records = gallery.faces(clustering.ids, state)
+    with_faces = {record.photo.sha256 for record in gallery.faces(state.live_ids(), state)}
+    present = [record for record in state.photos.values() if record.status != "gone"]
+    return build_album(
+        [_album_face(record, clustering, row) for row, record in enumerate(records)],
+        gallery.vectors(clustering.ids),
+        clustering,
+        names,
+        title=title,
+        created_at=run.created_at,
+        method=run.method,
+        threshold=run.threshold,
+        encoder=gallery.contract.name,
+        photo_count=len(present),
+        photos_without_faces=sum(
+            record.status in ("ok", "known") and record.sha256 not in with_faces
+            for record in present
+        ),
+        failed=[
+            FailedPhoto(record.name, record.reason, record.detail)
+            for record in sorted(present, key=lambda record: record.location_bytes)
+            if record.status == "failed"
+        ],
+    )
+
+
+def _album_face(record: FaceRecord, clustering: Clustering, row: int) -> AlbumFace:
+    return AlbumFace(
+        face_id=record.face_id,
+        photo=record.photo.location,
+        name=record.photo.name,
+        box=record.box,
+        photo_size=record.size,
+        score=record.score,
+        confidence=float(clustering.confidence[row]),
+        taken_at=record.taken_at,
+    )

@@ -1,0 +1,194 @@
+"""Who is this? Neighbours of a probe's faces, open-set names, and one-to-one verification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.engine import DECODE_SIDE, FaceEngine
+from facesearch.errors import InputError
+from facesearch.gallery import Gallery, GalleryState
+from facesearch.images import decode_photo
+from facesearch.people import People
+from facesearch.records import FaceRecord
+from facesearch.search import search_gallery
+from indexer.exact import exact_search
+from indexer.types import Block, Neighbours, Vectors
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The faces of a photo asked about: boxes in its upright pixels, vectors float32 (n, d)."""
+
+    photo: Path
+    boxes: tuple[Box, ...]
+    scores: tuple[float, ...]
+    vectors: Vectors
+
+
+@dataclass(frozen=True)
+class Match:
+    """A gallery face, its squared distance in [0, 4], and its name where it has one."""
+
+    face: FaceRecord
+    distance: float
+    person: str | None
+
+
+@dataclass(frozen=True)
+class FaceMatches:
+    """One face of a probe and its matches, nearest first."""
+
+    box: Box
+    score: float
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True)
+class Identification:
+    """Whose face this is: ``person`` is None for unknown.
+
+    ``nearest`` is the person of the nearest enrolled face, whether or not its ``distance`` is
+    within ``threshold``; ``margin`` is how much farther the next person is (None when there is
+    no other).
+    """
+
+    box: Box
+    score: float
+    person: str | None
+    nearest: str
+    distance: float
+    threshold: float
+    margin: float | None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether two photos' best faces show one person."""
+
+    same: bool
+    distance: float
+    threshold: float
+    boxes: tuple[Box, Box]
+
+
+def read_probe(engine: FaceEngine, photo: Path) -> Probe:
+    """Find and embed the faces of one photo; raises PhotoError when it cannot be read."""
+    decoded = decode_photo(photo, max_side=DECODE_SIDE)
+    (faces,) = engine.faces([decoded.pixels])
+    boxes = faces.detections.boxes / decoded.scale
+    return Probe(
+        photo,
+        tuple(_box(row) for row in boxes),
+        tuple(float(score) for score in faces.detections.scores),
+        faces.embeddings.vectors,
+    )
+
+
+def search_photo(
+    gallery: Gallery, engine: FaceEngine, photo: Path, k: int = 10
+) -> list[FaceMatches]:
+    """The ``k`` nearest gallery faces of every face of ``photo``, largest face first."""
+    gallery.require(engine.contract)
+    probe = read_probe(engine, photo)
+    if not probe.boxes:
+        return []
+    state = gallery.state()
+    neighbours = search_gallery(gallery, state, probe.vectors, k)
+    names = People(gallery.folder).memberships().by_id()
+    found = np.unique(neighbours.ids[neighbours.ids >= 0])
+    records = dict(zip(found.tolist(), gallery.faces(found, state), strict=True))
+    return [
+        FaceMatches(probe.boxes[row], probe.scores[row], _matches(neighbours, row, records, names))
+        for row in _largest_first(probe.boxes)
+    ]
+
+
+def identify_photo(
+    gallery: Gallery, engine: FaceEngine, photo: Path, threshold: float
+) -> list[Identification]:
+    """The name of every face of ``photo``, or None: the nearest enrolled face within ``threshold``.
+
+    Raises InputError when nobody is enrolled.
+    """
+    gallery.require(engine.contract)
+    enrolled, names = _enrolled(gallery, gallery.state())
+    probe = read_probe(engine, photo)
+    if not probe.boxes:
+        return []
+    neighbours = exact_search([enrolled], probe.vectors, len(enrolled))
+    name_of = dict(zip(enrolled.ids.tolist(), names, strict=True))
+    return [
+        _identification(probe, row, neighbours, name_of, threshold)
+        for row in _largest_first(probe.boxes)
+    ]
+
+
+def verify_photos(engine: FaceEngine, first: Path, second: Path, threshold: float) -> Verification:
+    """Compare the largest face of two photos; raises InputError when one has no face."""
+    probes = [read_probe(engine, photo) for photo in (first, second)]
+    for probe in probes:
+        if not probe.boxes:
+            raise InputError(f"no face found in {probe.photo}; name a photo with a visible face")
+    rows = [_largest_first(probe.boxes)[0] for probe in probes]
+    a, b = (probe.vectors[row] for probe, row in zip(probes, rows, strict=True))
+    distance = float(np.sum((a - b) ** 2))
+    boxes = (probes[0].boxes[rows[0]], probes[1].boxes[rows[1]])
+    return Verification(distance <= threshold, distance, threshold, boxes)
+
+
+def _enrolled(gallery: Gallery, state: GalleryState) -> tuple[Block, list[str]]:
+    memberships = People(gallery.folder).memberships()
+    live = np.isin(memberships.ids, state.live_ids())
+    if not live.any():
+        raise InputError(
+            "nobody is enrolled in this gallery, so nobody can be identified; "
+            f"first run: facesearch enroll {gallery.folder} NAME PHOTO..."
+        )
+    ids = memberships.ids[live]
+    names = [name for name, alive in zip(memberships.names, live, strict=True) if alive]
+    return Block(ids, gallery.vectors(ids)), names
+
+
+def _identification(
+    probe: Probe, row: int, neighbours: Neighbours, name_of: dict[int, str], threshold: float
+) -> Identification:
+    people = [name_of[int(face_id)] for face_id in neighbours.ids[row]]
+    distances = neighbours.distances[row]
+    nearest, distance = people[0], float(distances[0])
+    other = next((i for i, name in enumerate(people) if name != nearest), None)
+    return Identification(
+        box=probe.boxes[row],
+        score=probe.scores[row],
+        person=nearest if distance <= threshold else None,
+        nearest=nearest,
+        distance=distance,
+        threshold=threshold,
+        margin=None if other is None else float(distances[other]) - distance,
+    )
+
+
+def _matches(
+    neighbours: Neighbours, row: int, records: dict[int, FaceRecord], names: dict[int, str]
+) -> tuple[Match, ...]:
+    return tuple(
+        Match(records[int(face_id)], float(distance), names.get(int(face_id)))
+        for face_id, distance in zip(neighbours.ids[row], neighbours.distances[row], strict=True)
+        if face_id >= 0
+    )
+
+
+def _largest_first(boxes: Sequence[Box]) -> list[int]:
+    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes]
+    return sorted(range(len(boxes)), key=lambda row: -areas[row])
+
+
+def _box(row: NDArray[np.float32]) -> Box:
+    x0, y0, x1, y1 = (float(value) for value in row)
+    return x0, y0, x1, y1

@@ -1,0 +1,121 @@
+"""Names and whose faces they are: the part of a gallery that people decided (SQLite)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from facesearch.errors import GalleryError, InputError
+from indexer.types import Ids
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE person (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE membership (
+    face_id INTEGER PRIMARY KEY,
+    person_id INTEGER NOT NULL REFERENCES person (id),
+    source TEXT NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE ledger (
+    id INTEGER PRIMARY KEY,
+    created_at TEXT NOT NULL,
+    action TEXT NOT NULL,
+    person TEXT NOT NULL,
+    face_id INTEGER NOT NULL
+) STRICT;
+"""
+
+
+@dataclass(frozen=True)
+class Memberships:
+    """Faces with a name: ids int64 (n,) ascending, and the name of each."""
+
+    ids: Ids
+    names: tuple[str, ...]
+
+    def by_id(self) -> dict[int, str]:
+        return {int(face_id): name for face_id, name in zip(self.ids, self.names, strict=True)}
+
+
+class People:
+    """The people database of a gallery; opened anew for every use, so it holds no lock."""
+
+    def __init__(self, gallery_folder: Path) -> None:
+        self._path = gallery_folder / "people.sqlite"
+
+    def enroll(self, name: str, face_ids: Sequence[int]) -> list[int]:
+        """Say that ``face_ids`` show ``name``; returns those that were not known as such before.
+
+        A face that belonged to another name now belongs to this one; the ledger keeps both.
+        Raises InputError for an empty name.
+        """
+        name = " ".join(name.split())
+        if not name:
+            raise InputError("expected a person's name, got an empty one")
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with self._connection() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO person (name, created_at) VALUES (?, ?)", (name, now)
+            )
+            (person,) = connection.execute(
+                "SELECT id FROM person WHERE name = ?", (name,)
+            ).fetchone()
+            known = dict(connection.execute("SELECT face_id, person_id FROM membership"))
+            new = [int(face_id) for face_id in face_ids if known.get(int(face_id)) != person]
+            connection.executemany(
+                "INSERT OR REPLACE INTO membership VALUES (?, ?, 'enrolled', ?)",
+                [(face_id, person, now) for face_id in new],
+            )
+            connection.executemany(
+                "INSERT INTO ledger (created_at, action, person, face_id) VALUES (?, ?, ?, ?)",
+                [(now, "enroll", name, face_id) for face_id in new],
+            )
+        return new
+
+    def memberships(self) -> Memberships:
+        """All faces with a name, of photos still there or not."""
+        if not self._path.exists():
+            return Memberships(np.zeros(0, np.int64), ())
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT face_id, name FROM membership JOIN person ON person.id = person_id "
+                "ORDER BY face_id"
+            ).fetchall()
+        return Memberships(
+            np.array([face_id for face_id, _ in rows], np.int64), tuple(name for _, name in rows)
+        )
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self._path, timeout=30)
+        try:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                self._prepare(connection)
+                yield connection
+        except sqlite3.DatabaseError as error:
+            raise GalleryError(f"cannot use {self._path}: {error}") from error
+        finally:
+            connection.close()
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        elif version != _VERSION:
+            raise GalleryError(
+                f"{self._path} is of version {version}; this program reads version {_VERSION}"
+            )
