@@ -1,6 +1,7 @@
 # make demo    set up and run the main job on sample photos
 # make test    set up and run the whole test suite
 # make check   format, lint, types and docs
+# make docs    renew what is generated in the documentation
 # make clean   remove what the other commands made
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check format clean
+.PHONY: demo test check docs format clean
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +36,9 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_docs.py
+
+docs: $(VENV)/installed-dev
+	$(BIN)/python docs/make_commands.py > docs/commands.md
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .

@@ -1,0 +1,64 @@
+"""Documentation that is held equal to the program."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "THIRD_PARTY.md", ROOT / "CHANGELOG.md"]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="argparse words its help differently")
+def test_commands_page_is_the_programs_own_help() -> None:
+    spec = importlib.util.spec_from_file_location("make_commands", ROOT / "docs/make_commands.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = (ROOT / "docs/commands.md").read_text()
+    assert written == module.commands_page(), "out of date; run: make docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name) if name else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in _anchors(linked.read_text()), f"{page.name} links to {target}"
+
+
+def _anchors(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_shown_is_a_command(page: Path) -> None:
+    from facesearch.cli.main import build_parser
+
+    blocks = re.findall(r"^```(?:console|sh|bash)\n(.*?)^```", page.read_text(), re.S | re.M)
+    for line in "\n".join(blocks).splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True) if "facesearch " in line else []
+        if words[:1] == ["facesearch"]:
+            build_parser().parse_args(words[1:])
+
+
+def test_every_pinned_file_is_in_third_party() -> None:
+    pins = set()
+    for package in ("facesearch",):
+        for path in (ROOT / package).rglob("*.py"):
+            pins |= set(re.findall(r'"([0-9a-f]{64})"', path.read_text()))
+    assert pins
+    text = (ROOT / "THIRD_PARTY.md").read_text()
+    assert all(pin in text for pin in pins)
