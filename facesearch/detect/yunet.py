@@ -1,0 +1,96 @@
+"""YuNet (Wu et al. 2023, "YuNet: A Tiny Millisecond-level Face Detector"), run by OpenCV."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.detect.photos import check_photo, check_score
+from facesearch.detect.types import Detections, Pixels
+from facesearch.errors import InputError, WeightsError
+
+_OVERLAP = 0.3  # non-maximum suppression, OpenCV's default
+_MOST_CANDIDATES = 5000
+
+
+class YuNetDetector:
+    """YuNet from an ONNX file that the user has.
+
+    Boxes whose longer side is under ``min_face`` pixels and scores under ``min_score`` in [0, 1)
+    are dropped; the network itself sees faces from about 10 pixels.
+
+    Raises InputError for settings out of range; WeightsError for a file that is missing, or that
+    OpenCV cannot read as a YuNet network. ``name`` carries the first 12 digits of its SHA-256.
+    """
+
+    def __init__(self, model: Path, min_face: int = 20, min_score: float = 0.7) -> None:
+        if min_face < 1:
+            raise InputError(f"expected min_face of at least 1 pixel, got {min_face}")
+        check_score("min_score", min_score)
+        data = _read(model)
+        self.name = f"yunet-{hashlib.sha256(data).hexdigest()[:12]}"
+        self.min_face = min_face
+        self.min_score = min_score
+        self._model = model
+        self._data = np.frombuffer(data, np.uint8)
+        self._create((320, 320))  # so that a wrong file is refused at once
+
+    def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
+        """Faces of each photo (RGB uint8 (h, w, 3)), best score first.
+
+        Raises InputError for a photo of another shape or dtype.
+        """
+        for photo in photos:
+            check_photo(photo)
+        return [self._detect(photo) for photo in photos]
+
+    def _detect(self, photo: Pixels) -> Detections:
+        # OpenCV's detector keeps its input size as state, so each call has one of its own: the
+        # parsed network is small (under 1 MB), and threads then never share one.
+        detector = self._create((photo.shape[1], photo.shape[0]))
+        _, rows = detector.detect(np.ascontiguousarray(photo[:, :, ::-1]))
+        return from_rows(rows, self.min_face)
+
+    def _create(self, size: tuple[int, int]) -> Any:
+        try:
+            return cv2.FaceDetectorYN.create(
+                "onnx", self._data, np.zeros(0, np.uint8), size, self.min_score, _OVERLAP,
+                _MOST_CANDIDATES,
+            )  # fmt: skip
+        except cv2.error as error:
+            raise WeightsError(
+                f"OpenCV cannot read {self._model} as a YuNet network ({error}); expected a file "
+                "such as face_detection_yunet_2023mar.onnx of the OpenCV model zoo"
+            ) from error
+
+
+def from_rows(rows: NDArray[np.float32] | None, min_face: int) -> Detections:
+    """Detections from FaceDetectorYN's rows (n, 15), or None where it found nothing.
+
+    A row is x, y, width, height; x and y of the subject's right eye, left eye, nose tip, right and
+    left mouth corner; score. The subject's right is the image's left, so the order is already that
+    of :class:`Detections`.
+    """
+    if rows is None:
+        return Detections.none()
+    rows = np.asarray(rows, np.float32).reshape(-1, 15)
+    rows = rows[rows[:, 2:4].max(axis=1, initial=0) >= min_face]
+    rows = rows[np.argsort(-rows[:, 14], kind="stable")]
+    boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
+    return Detections(boxes, rows[:, 4:14].reshape(-1, 5, 2), np.clip(rows[:, 14], 0, 1))
+
+
+def _read(model: Path) -> bytes:
+    try:
+        return Path(model).read_bytes()
+    except OSError as error:
+        raise WeightsError(
+            f"cannot read the YuNet file {model}: {error.strerror or error}; give the path of an "
+            "ONNX file such as face_detection_yunet_2023mar.onnx of the OpenCV model zoo"
+        ) from error
