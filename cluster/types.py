@@ -14,8 +14,8 @@ NOISE = -1
 class Clustering:
     """Ids int64 (n,), labels int32 (n,), confidence float32 (n,) in [0, 1].
 
-    Labels count from 0 without gaps, the largest cluster first (ties by smallest id); -1 only for
-    noise, where confidence is 0.
+    Labels count from 0 without gaps; -1 only for noise, where confidence is 0. The methods of this
+    package number the largest cluster first (ties by smallest id).
     """
 
     ids: NDArray[np.int64]

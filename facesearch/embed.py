@@ -7,6 +7,7 @@ that was killed and started again writes the very rows an uninterrupted one woul
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -113,7 +114,7 @@ class _Job:
         return self.report
 
     def _needs_work(self, photo: FoundPhoto) -> bool:
-        record = self.state.photos.get(photo.location_bytes)
+        record = self.state.photos.get(os.fsencode(photo.location))
         if record is None or record.status == "gone":
             return True
         retried = self.options.retry_failed or record.reason in RETRIED_REASONS
@@ -172,7 +173,7 @@ class _Job:
             self.shard.add(row)
 
     def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto]) -> None:
-        present = {photo.location_bytes for photo in found}
+        present = {os.fsencode(photo.location) for photo in found}
         refused = [photo.location for photo in found if photo.error]
         for location, record in sorted(self.state.photos.items()):
             path = record.location

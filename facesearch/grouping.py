@@ -70,7 +70,7 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
     """Keep a run as ``clusters/NUMBER.h5``; returns the path."""
     folder = gallery.folder / "clusters"
     folder.mkdir(exist_ok=True)
-    runs = _run_paths(gallery)
+    runs = run_paths(gallery)
     path = folder / f"{int(runs[-1].stem) + 1 if runs else 0:06d}.h5"
     partial = path.with_name(f".{path.name}.partial")
     with h5py.File(partial, "w") as file:
@@ -91,21 +91,22 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
 
 def latest_run(gallery: Gallery) -> ClusterRun:
     """The newest run; raises GalleryError when there is none or it cannot be read."""
-    runs = _run_paths(gallery)
+    runs = run_paths(gallery)
     if not runs:
         raise GalleryError(
             f"the gallery {gallery.folder} has not been clustered; "
             f"run: facesearch cluster {gallery.folder}"
         )
     try:
-        return _read_run(runs[-1])
+        return read_run(runs[-1])
     except (OSError, KeyError, ValueError) as error:
         raise GalleryError(
             f"cannot read {runs[-1]}: {error}; delete it and cluster again"
         ) from error
 
 
-def _read_run(path: Path) -> ClusterRun:
+def read_run(path: Path) -> ClusterRun:
+    """One kept run; raises OSError, KeyError or ValueError when the file is damaged."""
     with h5py.File(path, "r") as file:
         if file.attrs["format"] != FORMAT or file.attrs["version"] != VERSION:
             raise ValueError(f"not a clustering of version {VERSION}")
@@ -119,7 +120,8 @@ def _read_run(path: Path) -> ClusterRun:
         )
 
 
-def _run_paths(gallery: Gallery) -> list[Path]:
+def run_paths(gallery: Gallery) -> list[Path]:
+    """The kept runs, oldest first."""
     folder = gallery.folder / "clusters"
     return sorted(path for path in folder.glob("*.h5") if re.fullmatch(r"\d{6}", path.stem))
 
@@ -149,8 +151,12 @@ def apply_names(
     for row, name in enrolled:
         labels[row] = label_of[name]
         confidence[row] = 1.0
-    named = Clustering(clustering.ids, labels, confidence)
-    return named, {label: name for name, label in label_of.items()}
+    dense = {int(old): new for new, old in enumerate(np.unique(labels[labels != NOISE]))}
+    labels = np.array([dense.get(int(label), NOISE) for label in labels], np.int32)
+    return (
+        Clustering(clustering.ids, labels, confidence),
+        {dense[label]: name for name, label in label_of.items()},
+    )
 
 
 def _cluster_names(clustering: Clustering, enrolled: list[tuple[int, str]]) -> dict[int, str]:

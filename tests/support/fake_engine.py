@@ -1,0 +1,65 @@
+"""An engine that needs no model: photos say in their first pixel what faces they show."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from facesearch.detect.types import Detections, Pixels
+from facesearch.encoders.types import Embeddings, EncoderContract
+from facesearch.engine import PhotoFaces
+
+DIMENSION = 16
+
+
+def write_photo(path: Path, people: Sequence[int], variant: int = 0, side: int = 48) -> Path:
+    """A PNG that the fake engine sees ``people`` (each 1 to 255, at most ``side``) in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.zeros((side, side, 3), np.uint8)
+    pixels[0, : len(people), 0] = people
+    pixels[1, 0] = (variant >> 16 & 255, variant >> 8 & 255, variant & 255)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def person_vector(person: int, variant: int = 0) -> np.ndarray:
+    """The unit vector of a person in a photo; variants of one person are close together."""
+    base = np.random.default_rng(person).normal(size=DIMENSION)
+    noise = np.random.default_rng(zlib.crc32(f"{person}/{variant}".encode())).normal(size=DIMENSION)
+    vector = base / np.linalg.norm(base) + 0.05 * noise / np.linalg.norm(noise)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+class FakeEngine:
+    """Stands in for :class:`facesearch.engine.FaceEngine`; ``calls`` counts photos seen."""
+
+    def __init__(self, name: str = "fake") -> None:
+        self.contract = EncoderContract(name, "0" * 64, DIMENSION, 48, "none", "fake")
+        self.encoder = self
+        self.name = name
+        self.calls = 0
+
+    def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
+        self.calls += len(photos)
+        return [self._photo_faces(photo) for photo in photos]
+
+    def _photo_faces(self, photo: Pixels) -> PhotoFaces:
+        people = [int(person) for person in photo[0, :, 0] if person]
+        if 255 in people:
+            raise RuntimeError("a photo of person 255 breaks the engine")
+        n = len(people)
+        variant = int.from_bytes(photo[1, 0].tobytes(), "big")
+        vectors = [person_vector(person, variant) for person in people]
+        boxes = [(4.0 * i, 2.0, 4.0 * i + 3.0 + i, 6.0 + i) for i in range(n)]
+        return PhotoFaces(
+            Detections(
+                np.array(boxes, np.float32).reshape(n, 4),
+                np.zeros((n, 5, 2), np.float32),
+                np.full(n, 0.9, np.float32),
+            ),
+            Embeddings(np.array(vectors, np.float32).reshape(n, DIMENSION), np.ones(n, np.float32)),
+        )

@@ -1,0 +1,135 @@
+"""Clusterings of a gallery, names on clusters, and the album they become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.fake_engine import FakeEngine, write_photo
+
+from cluster.types import Clustering
+from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.errors import GalleryError, InputError
+from facesearch.gallery import Gallery
+from facesearch.grouping import apply_names, gallery_album, latest_run, run_clustering, save_run
+from facesearch.people import Memberships, People
+
+OPTIONS = EmbedOptions(decoders=0, threads=1)
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    folder = tmp_path / "photos"
+    for number in range(12):
+        people = [1 + number % 3] + ([9] if number == 5 else [])
+        write_photo(folder / f"{number:02d}.png", people, variant=number)
+    write_photo(folder / "landscape.png", [])
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    made = Gallery.create(tmp_path / "my.gallery", FakeEngine().contract)
+    embed_photos(made, FakeEngine(), [folder], OPTIONS)  # type: ignore[arg-type]
+    return made
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_people_of_a_clear_gallery_are_found(gallery: Gallery, method: str) -> None:
+    state = gallery.state()
+    run = run_clustering(gallery, state, method, threshold=0.5, min_size=1)
+    save_run(gallery, run)
+    album = gallery_album(gallery, state, latest_run(gallery), "Trip")
+    assert [person.photo_count for person in album.people[:3]] == [4, 4, 4]
+    assert album.photo_count == 14 and album.photos_without_faces == 1
+    assert [photo.name for photo in album.failed] == ["broken.jpg"]
+    alone = album.noise if method == "hdbscan" else album.people[3].faces
+    assert [face.name for face in alone] == ["05.png"]
+
+
+def test_run_is_read_back_as_it_was_saved(gallery: Gallery) -> None:
+    run = run_clustering(gallery, gallery.state(), "agglomerative", 0.5, 1)
+    save_run(gallery, run)
+    loaded = latest_run(gallery)
+    assert (loaded.method, loaded.threshold, loaded.state) == ("agglomerative", 0.5, run.state)
+    assert np.array_equal(loaded.clustering.labels, run.clustering.labels)
+    second = run_clustering(gallery, gallery.state(), "hdbscan", 0.5, 1)
+    assert save_run(gallery, second).name == "000001.h5"
+    assert latest_run(gallery).threshold is None
+
+
+def test_album_without_clustering_says_what_to_do(gallery: Gallery) -> None:
+    with pytest.raises(GalleryError, match="facesearch cluster"):
+        latest_run(gallery)
+    with pytest.raises(InputError, match="agglomerative or hdbscan"):
+        run_clustering(gallery, gallery.state(), "k-means", 0.5, 1)
+
+
+def test_damaged_run_says_what_to_do(gallery: Gallery) -> None:
+    path = save_run(gallery, run_clustering(gallery, gallery.state(), "agglomerative", 0.5, 1))
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(GalleryError, match="cluster again"):
+        latest_run(gallery)
+
+
+def test_deleted_photos_leave_the_album(gallery: Gallery) -> None:
+    run = run_clustering(gallery, gallery.state(), "agglomerative", 0.5, 1)
+    (gallery.folder.parent / "photos" / "00.png").unlink()
+    photos = gallery.folder.parent / "photos"
+    embed_photos(gallery, FakeEngine(), [photos], OPTIONS)  # type: ignore[arg-type]
+    album = gallery_album(gallery, gallery.state(), run, "Trip")
+    assert album.face_count == 12
+    assert "00.png" not in {face.name for face in album.faces}
+
+
+def test_an_enrolled_face_names_its_cluster(gallery: Gallery) -> None:
+    state = gallery.state()
+    run = run_clustering(gallery, state, "agglomerative", 0.5, 1)
+    chosen = next(
+        face for face in gallery.faces(state.live_ids(), state) if face.photo.name == "01.png"
+    )
+    People(gallery.folder).enroll("Ann", [chosen.face_id])
+    album = gallery_album(gallery, state, run, "Trip")
+    (ann,) = [person for person in album.people if person.name == "Ann"]
+    assert sorted(face.name for face in ann.faces) == ["01.png", "04.png", "07.png", "10.png"]
+
+
+def clustering(labels: list[int]) -> Clustering:
+    n = len(labels)
+    return Clustering(
+        np.arange(n, dtype=np.int64), np.array(labels, np.int32), np.full(n, 0.5, np.float32)
+    )
+
+
+def test_two_people_in_one_cluster_are_told_apart_by_the_majority() -> None:
+    members = Memberships(np.array([0, 1, 2, 5]), ("Ann", "Ann", "Bob", "Cid"))
+    named, names = apply_names(clustering([0, 0, 0, 0, 1, -1]), members)
+    people = [names.get(int(label)) for label in named.labels]
+    assert people == ["Ann", "Ann", "Bob", "Ann", None, "Cid"]
+
+
+def test_a_tie_leaves_the_rest_unnamed() -> None:
+    members = Memberships(np.array([0, 1]), ("Ann", "Bob"))
+    named, names = apply_names(clustering([0, 0, 0, 0]), members)
+    assert [names.get(int(label)) for label in named.labels] == ["Ann", "Bob", None, None]
+    assert named.labels[2] == named.labels[3]
+
+
+@given(st.data())
+def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> None:
+    n = data.draw(st.integers(1, 12))
+    raw = data.draw(st.lists(st.integers(-1, 3), min_size=n, max_size=n))
+    dense = {label: i for i, label in enumerate(sorted(set(raw) - {-1}))}
+    labels = [dense.get(label, -1) for label in raw]
+    chosen = data.draw(st.dictionaries(st.integers(0, n - 1), st.sampled_from(["Ann", "Bob"])))
+    ids = np.array(sorted(chosen), np.int64)
+    named, names = apply_names(
+        clustering(labels), Memberships(ids, tuple(chosen[int(i)] for i in ids))
+    )
+    for face, name in chosen.items():
+        assert names[int(named.labels[face])] == name
+    present = sorted(set(named.labels.tolist()) - {-1})
+    assert present == list(range(len(present)))
+    for row, label in enumerate(named.labels):
+        if int(label) not in names and label >= 0:
+            together = {i for i in range(n) if named.labels[i] == label}
+            assert {labels[i] for i in together} == {labels[row]}
