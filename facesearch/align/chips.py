@@ -1,0 +1,199 @@
+"""Upright square chips cut around five landmarks, as dlib's ``extract_image_chips`` cuts them.
+
+dlib's recognition network was trained on chips cut in this very way, so its steps are kept: the
+least-squares similarity from a mean face to the landmarks; where the chip would shrink the photo
+by more than a factor of two, repeated halving by a 5 x 5 Gaussian; then bilinear interpolation
+that drops the fraction, black outside the photo. Only the region around the face is touched.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.align.compiled import compiled, readonly
+
+# Mean position of the five landmarks in dlib's unit square (``get_face_chip_details``).
+_MEAN_FACE = np.array(
+    [
+        [0.8595674595992, 0.2134981538014],
+        [0.6460604764104, 0.2289674387677],
+        [0.1205750620789, 0.2137274526848],
+        [0.3340850613712, 0.2290642403242],
+        [0.4901123135679, 0.6277975316475],
+    ]
+)
+
+
+def face_chips(
+    photo: NDArray[np.uint8], landmarks: NDArray[np.float64], size: int, padding: float
+) -> NDArray[np.uint8]:
+    """Chips uint8 (n, size, size, 3) of ``photo``, RGB uint8 (height, width, 3).
+
+    ``landmarks`` float64 (n, 5, 2): x, y in pixels of the photo, in the order of
+    :func:`facesearch.align.shape_predictor.five_point_predictor`. ``padding``: how much of the
+    face's size to add on each side.
+    """
+    target = (padding + _MEAN_FACE) / (2 * padding + 1) * size
+    chips = np.empty((len(landmarks), size, size, 3), np.uint8)
+    points = readonly(np.asarray(landmarks, np.float64).reshape(-1, 5, 2))
+    cut_chips(readonly(photo), points, readonly(target), chips)
+    return chips
+
+
+@compiled
+def similarity(source: Any, target: Any) -> Any:
+    """The similarity x' = a x - b y + c, y' = b x + a y + d that best maps source to target.
+
+    Gives (a, b, c, d). Points float64 (n, 2); least squares (Umeyama 1991), whose solution in two
+    dimensions and without reflection is this closed form.
+    """
+    count = len(source)
+    mean_sx = mean_sy = mean_tx = mean_ty = 0.0
+    for i in range(count):
+        mean_sx += source[i, 0] / count
+        mean_sy += source[i, 1] / count
+        mean_tx += target[i, 0] / count
+        mean_ty += target[i, 1] / count
+    spread = along = across = 0.0
+    for i in range(count):
+        sx, sy = source[i, 0] - mean_sx, source[i, 1] - mean_sy
+        tx, ty = target[i, 0] - mean_tx, target[i, 1] - mean_ty
+        spread += sx * sx + sy * sy
+        along += sx * tx + sy * ty
+        across += sx * ty - sy * tx
+    a, b = along / spread, across / spread
+    return a, b, mean_tx - (a * mean_sx - b * mean_sy), mean_ty - (b * mean_sx + a * mean_sy)
+
+
+@compiled
+def halve(image: Any, top: int, left: int, height: int, width: int) -> Any:
+    """A region of ``image`` uint8 (rows, columns, 3) at half size, smoothed by 1 4 6 4 1 both ways.
+
+    Pixel (row, column) of the result is centred on the region's (2 row + 2, 2 column + 2). Nothing
+    is left of a region of 8 pixels or fewer along one side (as in dlib).
+    """
+    if height <= 8 or width <= 8:
+        return np.empty((0, 0, 3), np.uint8)
+    half = np.empty(((height - 3) // 2, (width - 3) // 2, 3), np.uint8)
+    channels, stride = image.reshape(-1), 3 * image.shape[1]
+    sums = np.empty(width * 3, np.uint16)
+    for row in range(half.shape[0]):
+        start = (top + 2 * row) * stride + 3 * left
+        add_rows(channels[start:], stride, sums)
+        add_columns(sums, half[row].reshape(-1))
+    return half
+
+
+@compiled
+def add_rows(channels: Any, stride: int, sums: Any) -> None:
+    """``sums`` uint16 of five rows, weighted 1 4 6 4 1, that start ``stride`` apart."""
+    for i in range(len(sums)):
+        outer = np.uint16(channels[i]) + np.uint16(channels[i + 4 * stride])
+        inner = np.uint16(channels[i + stride]) + np.uint16(channels[i + 3 * stride])
+        middle = np.uint16(channels[i + 2 * stride])
+        sums[i] = np.uint16(outer + 4 * inner + 6 * middle)
+
+
+@compiled
+def add_columns(sums: Any, half: Any) -> None:
+    """Every other pixel of ``sums`` with its neighbours, weighted 1 4 6 4 1, and divided by 256."""
+    for pixel in range(len(half) // 3):
+        for channel in range(3):
+            at = np.uintp(6 * pixel + channel)
+            outer = np.uint32(sums[at]) + np.uint32(sums[at + np.uintp(12)])
+            inner = np.uint32(sums[at + np.uintp(3)]) + np.uint32(sums[at + np.uintp(9)])
+            middle = np.uint32(sums[at + np.uintp(6)])
+            total = outer + np.uint32(4) * inner + np.uint32(6) * middle
+            half[3 * pixel + channel] = np.uint8(total >> np.uint32(8))
+
+
+@compiled
+def surroundings(centre_x: Any, centre_y: Any, reach: Any, height: Any, width: Any) -> Any:
+    """Rows and columns (top, bottom, left, right; ends exclusive) within ``reach`` of a centre."""
+    left, right = max(centre_x - reach, 0.0), min(centre_x + reach, width - 1.0)
+    top, bottom = max(centre_y - reach, 0.0), min(centre_y + reach, height - 1.0)
+    if left > right or top > bottom:
+        return 0, 0, 0, 0
+    first_row, first_column = int(np.floor(top + 0.5)), int(np.floor(left + 0.5))
+    last_row, last_column = int(np.floor(bottom + 0.5)), int(np.floor(right + 0.5))
+    return first_row, last_row + 1, first_column, last_column + 1
+
+
+@compiled
+def sample_chip(image: Any, region: Any, origin: Any, step: Any, chip: Any) -> None:
+    """Fill ``chip`` from a region of ``image`` uint8 (rows, columns, 3), by bilinear interpolation.
+
+    ``region``: top, bottom, left, right. With ``origin`` (x, y) and ``step`` (u, v), the chip's
+    pixel (row, column) lies in the region at x + u column - v row, y + v column + u row. It is
+    black where its four neighbours are not all in the region, and its fraction is dropped.
+    """
+    top, bottom, left, right = region
+    x, y = origin
+    u, v = step
+    last_row, last_column = float(bottom - top - 1), float(right - left - 1)
+    stride = np.uintp(3 * image.shape[1])
+    channels = image.reshape(-1)[3 * (top * image.shape[1] + left) :]
+    for row in range(chip.shape[0]):
+        for column in range(chip.shape[1]):
+            at_x = (u * column - v * row) + x
+            at_y = (v * column + u * row) + y
+            west, north = np.floor(at_x), np.floor(at_y)
+            if not (west >= 0.0 and north >= 0.0 and west < last_column and north < last_row):
+                chip[row, column, 0] = chip[row, column, 1] = chip[row, column, 2] = 0
+                continue
+            across, down = at_x - west, at_y - north
+            first = np.uintp(np.int64(north)) * stride + np.uintp(3) * np.uintp(np.int64(west))
+            for channel in range(3):
+                at = first + np.uintp(channel)
+                above = (1.0 - across) * channels[at] + across * channels[at + np.uintp(3)]
+                at += stride
+                below = (1.0 - across) * channels[at] + across * channels[at + np.uintp(3)]
+                chip[row, column, channel] = np.uint8((1.0 - down) * above + down * below)
+
+
+@compiled
+def cut_chip(photo: Any, landmarks: Any, target: Any, chip: Any) -> None:
+    """Fill ``chip`` uint8 (size, size, 3) so that ``landmarks`` come to lie on ``target``.
+
+    Landmarks that define no similarity, all being one point, give a black chip.
+    """
+    size = len(chip)
+    a, b, c, d = similarity(target, landmarks)
+    scale, middle = np.hypot(a, b), size / 2.0
+    if scale == 0.0:
+        chip[:] = 0
+        return
+    x, y = (a - b) * middle + c, (b + a) * middle + d
+    # As in dlib, the chip's outermost pixels lie half a photo pixel, not half a chip pixel,
+    # inside the square that the similarity gives.
+    half_side = (size * scale - 1.0) / 2.0
+    depth, margin, next_half = 0, 2.0, half_side / 2.0
+    while 2.0 * next_half + 1.0 > size:
+        depth, margin, next_half = depth + 1, 2.0 * margin + 2.0, next_half / 2.0
+    cosine, sine = a / scale, b / scale
+    reach = half_side * (abs(cosine) + abs(sine)) + margin
+    region = surroundings(x, y, reach, photo.shape[0], photo.shape[1])
+    top, bottom, left, right = region
+    x, y = x - left, y - top
+    for _ in range(depth):
+        x, y, half_side = x / 2.0 - 1.25, y / 2.0 - 0.75, half_side / 2.0  # dlib's point_down
+    step = 2.0 * half_side / (size - 1)
+    along, across = cosine * step, sine * step
+    origin = (x - half_side * (cosine - sine), y - half_side * (cosine + sine))
+    if depth == 0:
+        sample_chip(photo, region, origin, (along, across), chip)
+        return
+    image = halve(photo, top, left, bottom - top, right - left)
+    for _ in range(depth - 1):
+        image = halve(image, 0, 0, image.shape[0], image.shape[1])
+    sample_chip(image, (0, image.shape[0], 0, image.shape[1]), origin, (along, across), chip)
+
+
+@compiled
+def cut_chips(photo: Any, landmarks: Any, target: Any, chips: Any) -> None:
+    """Fill ``chips`` uint8 (n, size, size, 3); see :func:`face_chips`."""
+    for face in range(len(landmarks)):
+        cut_chip(photo, landmarks[face], target, chips[face])
