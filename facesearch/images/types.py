@@ -23,12 +23,17 @@ REASONS = (
 
 @dataclass(frozen=True)
 class FoundPhoto:
-    """A candidate file: ``root / path`` (path relative), its size in bytes and mtime in ns."""
+    """A candidate file: ``root / path`` (path relative), its size in bytes and mtime in ns.
+
+    ``error`` is what the file system said where it refused (a file or a whole folder that cannot
+    be read, or that vanished during the walk); size and mtime are 0 then.
+    """
 
     root: Path
     path: Path
     size: int
     mtime_ns: int
+    error: str = ""
 
     @property
     def location(self) -> Path:
@@ -51,4 +56,4 @@ class DecodedPhoto:
 
     @property
     def scale(self) -> float:
-        return self.pixels.shape[1] / self.width
+        return float(self.pixels.shape[1] / self.width)

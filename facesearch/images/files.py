@@ -1,0 +1,84 @@
+"""Opening what may not be a plain file: never waits on a pipe, never wakes a device."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from facesearch.errors import PhotoError
+
+# Files up to this size are read once into memory and then hashed and decoded from there.
+WHOLE_FILE_BYTES = 64 * 2**20
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a character device"),
+    (stat.S_ISBLK, "a block device"),
+)
+
+
+def refusal(error: OSError) -> str:
+    """What the file system said, without the path, which stands beside it anyway."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def irregular(mode: int) -> str:
+    """Why ``mode`` (of ``os.stat``) is not that of a plain file, or "" if it is."""
+    if stat.S_ISREG(mode):
+        return ""
+    kind = next((words for test, words in _KINDS if test(mode)), "something else")
+    return f"expected a file, found {kind}"
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """``path`` opened for reading; PhotoError("unreadable") for anything but a plain file."""
+    try:
+        # Looked at before it is opened, since opening some devices already does something; and
+        # opened without blocking, since it may be replaced by a pipe in between.
+        _require_plain(path.stat().st_mode)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _require_plain(os.fstat(descriptor).st_mode)
+            return os.fdopen(descriptor, "rb")
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except OSError as error:
+        raise PhotoError("unreadable", refusal(error)) from error
+
+
+@contextmanager
+def photo_stream(path: Path, max_bytes: int) -> Iterator[BinaryIO]:
+    """The bytes of a photo as a seekable stream: from memory if small, else from the file.
+
+    Raises PhotoError: "unreadable", "empty", or "too-large" for more than ``max_bytes``.
+    """
+    with open_plain(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:
+            raise PhotoError("empty", "the file has no bytes")
+        if size > max_bytes:
+            raise PhotoError("too-large", f"{size} bytes, the limit is {max_bytes}")
+        if size > WHOLE_FILE_BYTES:
+            yield file
+            return
+        try:
+            # One byte past the end shows a file that is still growing; it is read no further.
+            data = file.read(size + 1)
+        except OSError as error:
+            raise PhotoError("unreadable", refusal(error)) from error
+        if not data:
+            raise PhotoError("empty", "the file lost its bytes while it was read")
+        yield io.BytesIO(data)
+
+
+def _require_plain(mode: int) -> None:
+    if problem := irregular(mode):
+        raise PhotoError("unreadable", problem)
