@@ -27,8 +27,9 @@ def run_demo(args: argparse.Namespace) -> int:
     from facesearch.demo import make_demo_photos
 
     truth = make_demo_photos(args.folder, seed=args.seed)
+    photos = len(truth.people) + len(truth.unreadable)
     if args.json:
-        print_json({"folder": args.folder, "photos": len(truth.identities)})
+        print_json({"folder": args.folder, "photos": photos})
     else:
-        print(f"{len(truth.identities)} sample photos in {args.folder}")
+        print(f"{photos} sample photos in {args.folder}, {len(truth.unreadable)} of them damaged")
     return 0

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.fake_engine import FakeEngine, person_vector, write_photo
 
 from facesearch.embed import EmbedOptions, EmbedReport, embed_photos
 from facesearch.errors import ContractError, GalleryError, InputError
 from facesearch.gallery import Gallery
 from indexer.shards import Shard
+from support.fake_engine import FakeEngine, person_vector, write_photo
 
 OPTIONS = EmbedOptions(decoders=0, threads=1, shard_photos=4)
 

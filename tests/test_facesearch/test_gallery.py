@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.fake_engine import DIMENSION, FakeEngine, write_photo
 
 from facesearch.checks import check_gallery
 from facesearch.embed import EmbedOptions, embed_photos
@@ -17,6 +16,7 @@ from facesearch.gallery import Gallery
 from facesearch.search import build_index, load_index, search_gallery
 from indexer.errors import StaleIndexError
 from indexer.exact import exact_search
+from support.fake_engine import DIMENSION, FakeEngine, write_photo
 
 CONTRACT = FakeEngine().contract
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fake_engine import FakeEngine, write_photo
 
 from cluster.types import Clustering
 from facesearch.embed import EmbedOptions, embed_photos
@@ -16,6 +15,7 @@ from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery
 from facesearch.grouping import apply_names, gallery_album, latest_run, run_clustering, save_run
 from facesearch.people import Memberships, People
+from support.fake_engine import FakeEngine, write_photo
 
 OPTIONS = EmbedOptions(decoders=0, threads=1)
 

@@ -1,0 +1,238 @@
+"""The commands end to end, with the real models, on the demo's photos."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facesearch.demo import DemoTruth, make_demo_photos
+from facesearch.gallery import Gallery
+from indexer.shards import Shard
+
+COMMAND = (sys.executable, "-m", "facesearch.cli.main")
+
+
+@dataclass(frozen=True)
+class Demo:
+    photos: Path
+    gallery: Path
+    truth: DemoTruth
+
+    def photo_of(self, *people: str) -> Path:
+        """The first photo that shows exactly ``people``."""
+        names = (name for name, shown in self.truth.people.items() if shown == set(people))
+        return self.photos / next(names)
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Done]
+
+
+def run(*words: object) -> Done:
+    done = subprocess.run(
+        [*COMMAND, *(str(word) for word in words)], capture_output=True, text=True, check=False
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    folder = tmp_path_factory.mktemp("demo")
+    truth = make_demo_photos(folder / "photos")
+    done = run("index", folder / "photos", "--gallery", folder / "demo.gallery", "--json")
+    assert done.code == 0, done.err
+    report = done.json()
+    assert report["embedded"] == len(truth.people)
+    assert report["failed"] == len(truth.unreadable)
+    return Demo(folder / "photos", folder / "demo.gallery", truth)
+
+
+@pytest.fixture
+def copy(demo: Demo, tmp_path: Path) -> Demo:
+    """The demo's gallery, to be changed at will."""
+    shutil.copytree(demo.gallery, tmp_path / "demo.gallery")
+    return Demo(demo.photos, tmp_path / "demo.gallery", demo.truth)
+
+
+def test_every_person_is_found_and_nobody_else(demo: Demo) -> None:
+    gallery = Gallery.open(demo.gallery)
+    state = gallery.state()
+    found: dict[str, int] = dict.fromkeys(demo.truth.people, 0)
+    for face in gallery.faces(state.live_ids(), state):
+        found[face.photo.name] += 1
+    assert found == {name: len(people) for name, people in demo.truth.people.items()}
+
+
+def test_index_again_does_nothing(copy: Demo) -> None:
+    done = run("index", copy.photos, "--gallery", copy.gallery, "--json")
+    report = done.json()
+    assert report["unchanged"] == report["found"] and not report["shards"]
+
+
+def test_search_finds_the_photo_itself_first(demo: Demo) -> None:
+    photo = demo.photo_of("a")
+    faces = run("search", demo.gallery, photo, "-k", "3", "--json").json()["faces"]
+    assert len(faces) == 1
+    best, second, third = faces[0]["matches"]
+    assert best["photo"] == str(photo) and best["distance"] < 1e-4
+    assert best["distance"] <= second["distance"] <= third["distance"]
+    for match in (second, third):
+        assert "a" in demo.truth.people[Path(match["photo"]).name]
+
+
+def test_search_table_is_for_people(demo: Demo) -> None:
+    done = run("search", demo.gallery, demo.photo_of("a", "b"), "-k", "2")
+    assert len(re.findall(r"^face \d at ", done.out, re.MULTILINE)) == 2
+    assert re.search(r"^ *rank +distance +person +photo$", done.out, re.MULTILINE)
+
+
+def test_photo_without_a_face_is_said_to_be(demo: Demo) -> None:
+    done = run("search", demo.gallery, demo.photo_of())
+    assert (done.code, done.out) == (0, "") and "no face" in done.err
+
+
+def test_verify_answers_by_exit_code(demo: Demo) -> None:
+    names = [name for name, people in demo.truth.people.items() if people == {"a"}]
+    same = run("verify", demo.photos / names[0], demo.photos / names[5])
+    assert same.code == 0 and "same person" in same.out
+    other = run("verify", demo.photo_of("a"), demo.photo_of("b"), "--json")
+    assert other.code == 1 and other.json()["distance"] > other.json()["threshold"]
+
+
+def test_enroll_identify_and_the_named_album(copy: Demo) -> None:
+    assert run("identify", copy.gallery, copy.photo_of("a")).code == 2  # nobody enrolled yet
+    done = run("enroll", copy.gallery, "Ann", copy.photo_of("a"))
+    assert done.code == 0, done.err
+    names = [name for name, people in copy.truth.people.items() if people == {"a"}]
+    known = run("identify", copy.gallery, copy.photos / names[-1], "--json")
+    assert known.code == 0
+    assert [face["person"] for face in known.json()["faces"]] == ["Ann"]
+    unknown = run("identify", copy.gallery, copy.photo_of("b"))
+    assert unknown.code == 1 and "unknown" in unknown.out
+
+    assert run("cluster", copy.gallery).code == 0
+    report = run("report", copy.gallery, "--json").json()
+    album = json.loads((copy.gallery / "report" / "album.json").read_text())
+    (ann,) = [person for person in album["people"] if person["name"] == "Ann"]
+    with_a = {name for name, people in copy.truth.people.items() if "a" in people}
+    assert {face["photo"] for face in ann["faces"]} == with_a
+    assert "Ann" in Path(report["report"]).read_text()
+
+
+def test_clusters_are_the_people(copy: Demo) -> None:
+    for method in ("hdbscan", "agglomerative"):
+        facts = run("cluster", copy.gallery, "--method", method, "--json").json()
+        assert facts["groups"] == 2, method
+
+
+def test_info_and_check(copy: Demo) -> None:
+    facts = run("info", copy.gallery, "--json").json()
+    assert facts["photos failed"] == len(copy.truth.unreadable)
+    assert {Path(each["photo"]).name for each in facts["failed"]} == copy.truth.unreadable
+    assert run("check", copy.gallery).out.endswith("all is well\n")
+    path = next((copy.gallery / "shards").glob("*.h5"))
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(-100, 2)
+        file.write(b"damage")
+    done = run("check", copy.gallery)
+    assert done.code == 1 and "DAMAGED" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("info", "nowhere"), "not a gallery"),
+        (("index", "nowhere", "--gallery", "{tmp}/g"), "nowhere"),
+        (("search", "{gallery}", "nowhere.jpg"), "nowhere.jpg"),
+        (("cluster", "nowhere"), "not a gallery"),
+        (("search", "{gallery}", "{photo}", "--detector", "x"), "YuNet"),
+    ],
+)
+def test_mistakes_are_one_clear_line(
+    demo: Demo, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    places = {"tmp": tmp_path, "gallery": demo.gallery, "photo": demo.photo_of("a")}
+    done = run(*(word.format(**places) for word in words))
+    assert done.code == 2
+    assert done.err.startswith("facesearch: ") and message in done.err
+    assert "Traceback" not in done.err and len(done.err.strip().splitlines()) == 1
+
+
+def test_interrupted_job_keeps_what_it_did(demo: Demo, tmp_path: Path) -> None:
+    folder = tmp_path / "i.gallery"
+    job = subprocess.Popen(
+        [*COMMAND, "index", str(demo.photos), "--gallery", str(folder), "--shard-photos", "4"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    wait_for_shards(folder, 1, job)
+    job.send_signal(signal.SIGINT)
+    _, err = job.communicate(timeout=60)
+    assert job.returncode in (0, 130)
+    assert b"Traceback" not in err
+    assert run("index", demo.photos, "--gallery", folder).code == 0
+    assert_same_galleries(demo.gallery, folder)
+
+
+def test_killed_job_resumes_to_the_same_rows(demo: Demo, tmp_path: Path) -> None:
+    folder = tmp_path / "k.gallery"
+    words = ("index", str(demo.photos), "--gallery", str(folder), "--shard-photos", "4")
+    for sealed in (0, 1, 3, 5):
+        job = subprocess.Popen(
+            [*COMMAND, *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        wait_for_shards(folder, sealed, job)
+        job.kill()
+        job.wait()
+    assert run(*words).code == 0
+    assert_same_galleries(demo.gallery, folder)
+    assert run("check", folder).code == 0
+
+
+def wait_for_shards(folder: Path, count: int, job: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while len(list((folder / "shards").glob("*.h5"))) < count and job.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def assert_same_galleries(one: Path, other: Path) -> None:
+    """Equal rows in equal order, whatever the division into shards."""
+    for table in ("photos", "faces"):
+        first, second = (all_columns(each, table) for each in (one, other))
+        assert first.keys() == second.keys()
+        for name in first.keys() - {"photo"}:
+            assert np.array_equal(first[name], second[name]), name
+    states = [Gallery.open(each) for each in (one, other)]
+    vectors = [gallery.vectors(gallery.state().live_ids()) for gallery in states]
+    assert np.allclose(vectors[0], vectors[1], atol=1e-3)
+
+
+def all_columns(folder: Path, table: str) -> dict[str, Any]:
+    parts = []
+    for path in Gallery.open(folder).shard_paths():
+        with Shard.open(path) as shard:
+            parts.append(shard.table(table))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,0 +1,85 @@
+"""The wheel holds what it should and works away from this folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("build")
+    folder = tmp_path_factory.mktemp("wheel")
+    # From a copy, so that no build folder is left in the project.
+    source = folder / "source"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("needs a git checkout to tell the project's files")
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)],
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_wheel_has_the_three_packages_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert tops == {"facesearch", "indexer", "cluster"}
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for top in tops
+        for path in (ROOT / top).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert sources <= set(names)
+
+
+def test_wheel_declares_its_dependencies(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [each for each in archive.namelist() if each.endswith("METADATA")]
+        metadata = archive.read(name).decode()
+    assert "Requires-Dist: torch" in metadata
+    assert "Provides-Extra: cpu" in metadata and "Provides-Extra: gpu" in metadata
+    assert "License-Expression: Apache-2.0" in metadata
+
+
+def test_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
+    target = tmp_path / "site"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", target, wheel],
+        check=True,
+        capture_output=True,
+    )
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import facesearch, indexer.types, cluster.types, facesearch.cli.main as cli\n"
+        "assert facesearch.__file__.startswith(sys.argv[1]), facesearch.__file__\n"
+        "cli.main(['--version'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(target)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("facesearch 0."), done.stderr
