@@ -1,0 +1,198 @@
+"""Access to an HDF5 file that may be damaged or hostile, without trusting what it declares.
+
+HDF5 can point outside the file, generate data from formulas and unpack to any size. None of that
+is allowed here: only arrays whose bytes lie within the file are ever read, so that reading takes
+no more memory than the file has bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import ShardError
+from indexer.shard_format import BYTES, MAX_MEMBERS, OFFSETS, Scalar, is_name
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# Whatever h5py raises on a file that is not what it seems.
+_HDF5_ERRORS = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
+
+
+@contextmanager
+def reading(path: Path, key: str) -> Iterator[None]:
+    """Turn every error of h5py into a ShardError that names the file and the key."""
+    try:
+        yield
+    except ShardError:
+        raise
+    except _HDF5_ERRORS as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ShardError(f"{path}: cannot read {key}: {text}") from error
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open a file that starts as HDF5, for reading, without locks."""
+    with reading(path, "the file"):
+        with path.open("rb") as file:
+            start = file.read(len(_SIGNATURE))
+        if start != _SIGNATURE:
+            raise ShardError(
+                f"{path}: expected an HDF5 file, which starts with {_SIGNATURE!r}, got {start!r}"
+            )
+        return h5py.File(path, "r", locking=False)
+
+
+@dataclass(frozen=True)
+class BytesColumn:
+    """Byte strings: row i is ``data[offsets[i]:offsets[i + 1]]``."""
+
+    offsets: h5py.Dataset
+    data: h5py.Dataset
+
+    def __len__(self) -> int:
+        return int(self.offsets.shape[0]) - 1
+
+    def read(self) -> NDArray[np.object_]:
+        """All rows as an object array of ``bytes`` (n,); ValueError where offsets are wrong."""
+        offsets, data = self.offsets[()].astype(np.int64), self.data[()].tobytes()
+        if offsets[0] != 0 or offsets[-1] != len(data) or (np.diff(offsets) < 0).any():
+            raise ValueError(f"expected offsets that rise from 0 to {len(data)}")
+        rows = np.empty(len(self), object)
+        bounds = offsets.tolist()
+        rows[:] = [data[start:end] for start, end in pairwise(bounds)]
+        return rows
+
+
+class Checker:
+    """Gives the members of a shard file, each checked to be what the format allows."""
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        self._path = path
+        self._bytes_left = path.stat().st_size
+
+    def fail(self, key: str, expected: str, got: object) -> ShardError:
+        """The error to raise where ``key`` is not what was expected."""
+        return ShardError(
+            f"{self._path}: expected {key} {expected}, got {got}; the file is damaged or not a "
+            "shard: restore it from a backup"
+        )
+
+    def members(self, group: h5py.Group, key: str) -> list[str]:
+        """Names in a group, sorted: few, well formed and hard links only."""
+        with reading(self._path, key):
+            if len(group) > MAX_MEMBERS:
+                raise self.fail(key, f"with at most {MAX_MEMBERS} members", len(group))
+            names = sorted(group)
+            for name in names:
+                if not is_name(name):
+                    raise self.fail(key, "with members of plain names", repr(name))
+                if group.get(name, getclass=True, getlink=True) is not h5py.HardLink:
+                    raise self.fail(f"{key}/{name}", "to be within the file", "a link out of it")
+            return names
+
+    def group(self, parent: h5py.Group, name: str, key: str) -> h5py.Group:
+        """The group ``name`` of ``parent``."""
+        with reading(self._path, key):
+            if name not in self.members(parent, parent.name):
+                raise self.fail(key, "to be a group", "nothing")
+            member = parent[name]
+            if not isinstance(member, h5py.Group):
+                raise self.fail(key, "to be a group", type(member).__name__)
+            return member
+
+    def column(self, table: h5py.Group, name: str, key: str) -> h5py.Dataset | BytesColumn:
+        """A table's column: a dataset, or a group of offsets and bytes."""
+        with reading(self._path, key):
+            if not isinstance(table[name], h5py.Group):
+                return self.dataset(table, name, key)
+            group = self.group(table, name, key)
+            column = BytesColumn(
+                self.dataset(group, OFFSETS, f"{key}/{OFFSETS}"),
+                self.dataset(group, BYTES, f"{key}/{BYTES}"),
+            )
+            if column.offsets.dtype != "<u8" or column.offsets.ndim != 1 or len(column) < 0:
+                raise self.fail(f"{key}/{OFFSETS}", "uint64 (n + 1,)", _kind(column.offsets))
+            if column.data.dtype != np.uint8 or column.data.ndim != 1:
+                raise self.fail(f"{key}/{BYTES}", "uint8 (n,)", _kind(column.data))
+            return column
+
+    def dataset(self, parent: h5py.Group, name: str, key: str) -> h5py.Dataset:
+        """An array whose bytes, with checksums, all lie in the file."""
+        with reading(self._path, key):
+            if name not in self.members(parent, parent.name):
+                raise self.fail(key, "to be an array", "nothing")
+            array = parent[name]
+            if not isinstance(array, h5py.Dataset) or not array.shape:
+                raise self.fail(key, "to be an array", _kind(array))
+            self._require_inside(array, key)
+            return array
+
+    def _require_inside(self, array: h5py.Dataset, key: str) -> None:
+        plist = array.id.get_create_plist()
+        if plist.get_external_count() or plist.get_layout() == h5py.h5d.VIRTUAL:
+            raise self.fail(key, "to be within the file", "data stored outside it")
+        filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+        declared = math.prod(array.shape) * array.dtype.itemsize
+        allowed = [h5py.h5z.FILTER_FLETCHER32] if declared else []
+        if filters != allowed or (declared and array.chunks is None):
+            raise self.fail(key, "in chunks with Fletcher32 and no other filter", filters)
+        # Each array is charged against the file's size, so all of them together fit in it too.
+        self._bytes_left -= declared
+        chunk = math.prod(array.chunks or ()) * array.dtype.itemsize
+        stored = array.id.get_storage_size()
+        if self._bytes_left < 0 or (declared and max(declared, chunk) > stored):
+            raise self.fail(key, f"to have the bytes of {array.shape}", f"{stored} bytes")
+
+    def attribute(self, holder: h5py.Group, name: str, key: str) -> Scalar:
+        """A text, int or float attribute."""
+        with reading(self._path, key):
+            if name not in holder.attrs:
+                raise self.fail(key, "to be there", "nothing")
+            described = h5py.h5a.open(holder.id, name.encode())
+            if described.shape != ():
+                raise self.fail(key, "to be one value", f"shape {described.shape}")
+            return self._scalar(described, key)
+
+    def _scalar(self, described: Any, key: str) -> Scalar:
+        kind = described.get_type()
+        fixed_text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+        if not fixed_text and not isinstance(kind, h5py.h5t.TypeIntegerID | h5py.h5t.TypeFloatID):
+            raise self.fail(key, "to be text of fixed length or a number", type(kind).__name__)
+        value = np.empty((), described.dtype)
+        described.read(value)
+        plain = value.item()
+        return plain.decode("utf-8") if isinstance(plain, bytes) else plain
+
+    def attributes(self, holder: h5py.Group, key: str) -> dict[str, Scalar]:
+        """All attributes of a group."""
+        with reading(self._path, key):
+            if len(holder.attrs) > MAX_MEMBERS:
+                raise self.fail(key, f"with at most {MAX_MEMBERS} attributes", len(holder.attrs))
+            names = sorted(holder.attrs)
+            if not all(is_name(name) for name in names):
+                raise self.fail(key, "with attributes of plain names", names)
+            return {name: self.attribute(holder, name, f"{key}/{name}") for name in names}
+
+
+def _kind(member: object) -> str:
+    if isinstance(member, h5py.Dataset):
+        return f"{member.dtype} {member.shape}"
+    return type(member).__name__
