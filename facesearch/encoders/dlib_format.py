@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from facesearch.errors import WeightsError
 
-_INFINITY, _MINUS_INFINITY, _NOT_A_NUMBER = 32000, 32001, 32002
-_SPECIAL = {_INFINITY: math.inf, _MINUS_INFINITY: -math.inf, _NOT_A_NUMBER: math.nan}
-_LARGEST_EXPONENT = 2000  # of a double that is not special; guards ldexp against overflow
+_SPECIAL = {32000: math.inf, 32001: -math.inf, 32002: math.nan}  # values by their exponents
+_BEYOND_DOUBLE = 5000  # an exponent with which every number is zero or infinite
 _SMALLEST_INT = 2  # bytes: the control byte and one of magnitude
 _TENSOR_VERSION = 2
 
@@ -85,9 +84,11 @@ class DlibReader:
         mantissa, exponent = self.read_int(), self.read_int()
         if exponent in _SPECIAL:
             return _SPECIAL[exponent]
-        if abs(exponent) > _LARGEST_EXPONENT or abs(mantissa) >= 2**63:
-            raise self.error(f"expected a number, found {mantissa} * 2**{exponent}", start)
-        return math.ldexp(mantissa, exponent)
+        try:
+            return math.ldexp(mantissa, exponent)
+        except OverflowError:
+            message = f"expected a number, found {mantissa} * 2**{exponent}"
+            raise self.error(message, start) from None
 
     def read_bool(self) -> bool:
         """One truth value."""
@@ -123,14 +124,15 @@ class DlibReader:
 
     def _as_floats(self, pairs: NDArray[np.int64], start: int) -> NDArray[np.float64]:
         mantissas, exponents = pairs[:, 0].astype(np.float64), pairs[:, 1]
-        special = (exponents >= _INFINITY) & (exponents <= _NOT_A_NUMBER)
-        if (np.abs(exponents[~special]) > _LARGEST_EXPONENT).any():
-            raise self.error(f"expected {len(pairs)} numbers, found an exponent too large", start)
+        limited = np.clip(exponents, -_BEYOND_DOUBLE, _BEYOND_DOUBLE).astype(np.int32)
+        limited[np.isin(exponents, list(_SPECIAL))] = 0
         with np.errstate(over="ignore"):
-            values = np.ldexp(mantissas, np.where(special, 0, exponents).astype(np.int32))
+            values: NDArray[np.float64] = np.ldexp(mantissas, limited)
+        if np.isinf(values).any():
+            raise self.error(f"expected {len(pairs)} numbers, found an exponent too large", start)
         for exponent, value in _SPECIAL.items():
             values[exponents == exponent] = value
-        return np.asarray(values, np.float64)
+        return values
 
     def read_matrix(self) -> NDArray[np.float64]:
         """One matrix of floating-point numbers, float64 (rows, columns)."""

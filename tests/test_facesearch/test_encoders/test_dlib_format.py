@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.dlib_writer import pack_float, pack_int, pack_matrix, pack_string, pack_tensor
 
 from facesearch.encoders.dlib_format import DlibReader
 from facesearch.errors import WeightsError
+from support.dlib_writer import pack_float, pack_int, pack_matrix, pack_string, pack_tensor
 
 INTS = st.integers(-(2**63) + 1, 2**63 - 1)
 ANY_INT = st.integers(-(2**64) + 1, 2**64 - 1)
@@ -128,8 +128,9 @@ def test_compiled_integers_name_the_position_of_the_bad_one() -> None:
         DlibReader(pack_int(2**63)).read_ints(1)  # dlib's unsigned 64 bits, beyond int64
 
 
-def test_exponents_beyond_a_double_are_refused() -> None:
-    data = pack_int(1) + pack_int(5000)
+@pytest.mark.parametrize(("mantissa", "exponent"), [(1, 5000), (-1, 2**60), (2**40, 1000)])
+def test_exponents_beyond_a_double_are_refused(mantissa: int, exponent: int) -> None:
+    data = pack_int(mantissa) + pack_int(exponent)
     with pytest.raises(WeightsError, match="at byte 0"):
         DlibReader(data).read_float()
     with pytest.raises(WeightsError, match="at byte 0"):

@@ -1,0 +1,201 @@
+"""The torch network against dlib itself, and what an encoder must be whatever it computes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from facesearch.encoders.dlib_layers import TAG, Convolution, read_metric_network
+from facesearch.encoders.dlib_resnet import WEIGHTS, DlibResnet, DlibResnetEncoder
+from facesearch.errors import InputError, WeightsError
+from facesearch.weights import PackagedFile
+
+LANDMARKS = PackagedFile(
+    "face-recognition-models",
+    "face_recognition_models/models/shape_predictor_5_face_landmarks.dat",
+    "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+)
+PARITY = 1e-4  # largest difference of any number of a descriptor; found: 5e-7
+
+Chips = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> DlibResnetEncoder:
+    return DlibResnetEncoder()
+
+
+@pytest.fixture(scope="module")
+def dlib() -> Any:
+    return pytest.importorskip("dlib", reason="needs dlib-bin, the oracle (extra dev)")
+
+
+def smooth_chips(count: int, seed: int = 0) -> Chips:
+    """Random chips with structure at several scales, as photos have and noise has not."""
+    generator = np.random.default_rng(seed)
+    total = np.zeros((count, 150, 150, 3))
+    for side in (2, 5, 15, 50, 150):
+        coarse = generator.normal(size=(count, side, side, 3)) / np.sqrt(side)
+        total += coarse.repeat(150 // side, axis=1).repeat(150 // side, axis=2)
+    total -= total.min(axis=(1, 2, 3), keepdims=True)
+    return (255 * total / total.max(axis=(1, 2, 3), keepdims=True)).astype(np.uint8)
+
+
+def descriptors_by_dlib(dlib: Any, chips: Chips) -> NDArray[np.float64]:
+    network = dlib.face_recognition_model_v1(str(WEIGHTS.locate()))
+    return np.array([network.compute_face_descriptor(chip) for chip in chips])
+
+
+def chips_by_dlib(dlib: Any, photos: list[Chips]) -> Chips:
+    find, predict = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(LANDMARKS.locate()))
+    return np.array(
+        [
+            dlib.get_face_chip(photo, predict(photo, box), 150, 0.25)
+            for photo in photos
+            for box in find(photo, 1)
+        ]
+    )
+
+
+def test_parity_with_dlib_on_synthetic_chips(encoder: DlibResnetEncoder, dlib: Any) -> None:
+    flat = [np.full((150, 150, 3), level, np.uint8) for level in (0, 128, 255)]
+    noise = np.random.default_rng(1).integers(0, 256, (2, 150, 150, 3), np.uint8)
+    chips = np.concatenate([smooth_chips(5), flat, noise])
+    expected = descriptors_by_dlib(dlib, chips)
+    assert np.abs(encoder.describe(chips) - expected).max() < PARITY
+
+
+def test_parity_with_dlib_on_a_portrait(encoder: DlibResnetEncoder, dlib: Any) -> None:
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image for a portrait")
+    chips = chips_by_dlib(dlib, [np.ascontiguousarray(data.astronaut())])
+    assert len(chips) >= 1
+    assert np.abs(encoder.describe(chips) - descriptors_by_dlib(dlib, chips)).max() < PARITY
+
+
+def test_parity_with_dlib_on_real_photos(encoder: DlibResnetEncoder, dlib: Any) -> None:
+    root = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data")) / "lfw" / "images"
+    if not root.is_dir():
+        pytest.skip(f"no photos at {root}; set FACESEARCH_TEST_DATA")
+    paths = sorted(root.glob("*/*.jpg"))[::600]
+    chips = chips_by_dlib(dlib, [dlib.load_rgb_image(str(path)) for path in paths])
+    assert len(chips) >= 15
+    assert np.abs(encoder.describe(chips) - descriptors_by_dlib(dlib, chips)).max() < PARITY
+
+
+def test_network_has_29_convolutions() -> None:
+    network = read_metric_network(WEIGHTS.read(), "resnet")
+    assert sum(isinstance(layer, Convolution) for layer in network.layers) == 29
+    np.testing.assert_allclose(network.mean, [122.782, 117.001, 104.298], atol=1e-4)
+
+
+def test_vectors_are_unit_and_norms_those_of_the_descriptors(encoder: DlibResnetEncoder) -> None:
+    chips = smooth_chips(3)
+    embedded, descriptors = encoder.embed(chips), encoder.describe(chips)
+    assert embedded.vectors.dtype == embedded.norms.dtype == np.float32
+    assert embedded.vectors.shape == (3, encoder.dimension)
+    np.testing.assert_allclose(np.linalg.norm(embedded.vectors, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(embedded.vectors * embedded.norms[:, None], descriptors, atol=1e-6)
+
+
+def test_no_chips_give_no_vectors(encoder: DlibResnetEncoder) -> None:
+    embedded = encoder.embed(np.zeros((0, 150, 150, 3), np.uint8))
+    assert embedded.vectors.shape == (0, 128)
+    assert embedded.norms.shape == (0,)
+
+
+def test_vectors_do_not_depend_on_the_batch(encoder: DlibResnetEncoder) -> None:
+    chips = smooth_chips(11)
+    expected = encoder.embed(chips).vectors
+    for batch_size in (1, 3, 8):
+        small = DlibResnetEncoder(batch_size=batch_size)
+        np.testing.assert_allclose(small.embed(chips).vectors, expected, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(encoder.embed(chips[4:5]).vectors, expected[4:5], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(
+        encoder.embed(chips[::-1]).vectors[::-1], expected, atol=1e-6, rtol=0
+    )
+
+
+def test_chips_may_be_read_only_and_strided(encoder: DlibResnetEncoder) -> None:
+    chips = smooth_chips(4)
+    strided = chips[::2]
+    strided.setflags(write=False)
+    np.testing.assert_array_equal(encoder.describe(strided), encoder.describe(chips[::2].copy()))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_are_used_and_then_given_back(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    during = []
+    original = DlibResnet.__call__
+
+    def watched(self: DlibResnet, pixels: torch.Tensor) -> torch.Tensor:
+        during.append(torch.get_num_threads())
+        return original(self, pixels)
+
+    monkeypatch.setattr(DlibResnet, "__call__", watched)
+    before = torch.get_num_threads()
+    DlibResnetEncoder(threads=threads).embed(smooth_chips(1))
+    assert during == [threads]
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    "chips",
+    [
+        np.zeros((150, 150, 3), np.uint8),
+        np.zeros((1, 160, 160, 3), np.uint8),
+        np.zeros((1, 3, 150, 150), np.uint8),
+        np.zeros((1, 150, 150, 3), np.float32),
+    ],
+)
+def test_other_arrays_are_refused(encoder: DlibResnetEncoder, chips: Chips) -> None:
+    with pytest.raises(InputError, match=r"expected chips uint8 .* got .*aligner"):
+        encoder.embed(chips)
+
+
+@pytest.mark.parametrize("settings", [{"threads": 0}, {"batch_size": 0}])
+def test_impossible_settings_are_refused(settings: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="of 1 or more, got 0"):
+        DlibResnetEncoder(**settings)
+
+
+def test_damaged_model_files_are_refused_at_their_position() -> None:
+    data = WEIGHTS.read()
+    for length in (0, 1, 40, 200, 400, 20_000, 1_000_000, len(data) - 1):
+        with pytest.raises(WeightsError, match=rf"at byte \d+ of {length}, "):
+            read_metric_network(data[:length], "resnet")
+    with pytest.raises(WeightsError, match="expected the end, but 1 bytes are left"):
+        read_metric_network(data + b"x", "resnet")
+
+
+def test_networks_of_other_wiring_or_layers_are_refused() -> None:
+    network = read_metric_network(WEIGHTS.read(), "resnet")
+    nesting = list(network.nesting)
+    tag = nesting.index(TAG)
+    nesting[tag - 1], nesting[tag] = nesting[tag], nesting[tag - 1]
+    others = (
+        dataclasses.replace(network, nesting=tuple(nesting)),
+        dataclasses.replace(network, layers=network.layers[:-1]),
+        dataclasses.replace(network, side=160),
+    )
+    for other in others:
+        with pytest.raises(WeightsError, match="expected the 108 layers"):
+            DlibResnet(other)
+
+
+def test_a_file_that_is_not_the_pinned_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.dat"
+    other.write_bytes(b"\x01\x01")
+    monkeypatch.setattr(PackagedFile, "locate", lambda self: other)
+    with pytest.raises(WeightsError, match="expected SHA-256"):
+        DlibResnetEncoder()
