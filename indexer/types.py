@@ -40,7 +40,7 @@ def split_ids(ids: Ids) -> tuple[Ids, Ids]:
 
 
 def check_unit_vectors(vectors: NDArray[Any], what: str = "vectors") -> None:
-    """Raise :class:`InvalidVectorsError` unless ``vectors`` is (n, d) float, finite, unit length."""
+    """Raise InvalidVectorsError unless ``vectors`` is (n, d), floating, finite, unit length."""
     if vectors.ndim != 2:
         raise InvalidVectorsError(f"expected {what} of shape (n, d), got shape {vectors.shape}")
     if not np.issubdtype(vectors.dtype, np.floating):
