@@ -111,6 +111,7 @@ def _boxes_end_early(stream: BinaryIO, size: int) -> bool:
 _END_TESTS: dict[str, Callable[[BinaryIO, int], bool]] = {
     "JPEG": lambda stream, size: _lacks_at_end(stream, size, b"\xff\xd9"),
     "PNG": lambda stream, size: _lacks_at_end(stream, size, b"IEND"),
+    "GIF": lambda stream, size: _lacks_at_end(stream, size, b";"),
     "WEBP": lambda stream, size: size < 8 + _integer(stream, 4, 4, "little"),
     "BMP": lambda stream, size: size < _integer(stream, 2, 4, "little"),
     "TIFF": _tiff_ends_early,

@@ -184,10 +184,14 @@ class _Pool:
         try:
             while (job := self._next()) is not None:
                 number, task = job
+                if process is not None and process.is_gone():
+                    # Killed between two photos (by the system, for memory): neither is to blame.
+                    self._discard(process)
+                    process = None
+                process = process or self._start()
+                if process is None:
+                    return
                 try:
-                    process = process or self._start()
-                    if process is None:
-                        return
                     reading = process.read(task.found.location, task.known, self.max_side)
                 except WorkerLostError as lost:
                     self._discard(process)

@@ -52,7 +52,7 @@ class WorkerStartError(FacesearchError):
 
 
 class WorkerProcess:
-    """A running worker. Not for use by several threads, except ``kill``."""
+    """A running worker, ``pid``. Not for use by several threads, except ``kill``."""
 
     def __init__(self, limits: DecodeLimits, timeout: float) -> None:
         self._limits = limits
@@ -94,6 +94,14 @@ class WorkerProcess:
             raise WorkerLostError(self._took_too_long()) from error
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise WorkerLostError(self._end()) from error
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_gone(self) -> bool:
+        """Whether the process has ended, though nothing was asked of it."""
+        return self._process.poll() is not None
 
     def kill(self) -> None:
         """End the process at once, and wait until it is gone."""
