@@ -164,11 +164,13 @@ def _run(jobs: Sequence[_Job], crops: Path, pictures: Pictures, workers: int) ->
     """Decode and cut, one batch for each decoding size; yields each job when it is done."""
     for side in DECODE_SIDES:
         batch = {job.photo: job for job in jobs if job.side() == side}
+        if not batch:
+            continue
         tasks = (
             DecodeTask(FoundPhoto(job.photo.parent, Path(job.photo.name), job.size, job.mtime_ns))
             for job in batch.values()
         )
-        for outcome in decode_photos(tasks, workers=workers, max_side=side):
+        for outcome in decode_photos(tasks, workers=min(workers, len(batch)), max_side=side):
             job = batch[outcome.found.location]
             if outcome.photo is None:
                 pictures.previews.pop(job.photo, None)

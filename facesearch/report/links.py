@@ -25,10 +25,15 @@ def photo_href(photo: Path, folder: Path) -> str:
     together; otherwise a ``file:`` URL, which survives moving the report alone. Names are encoded
     byte for byte, so those that are not UTF-8 work too.
     """
-    target, start = Path(os.path.abspath(photo)), Path(os.path.abspath(folder))
+    target, start = absolute(photo), absolute(folder)
     if target.anchor != start.anchor or target.parts[1:2] != start.parts[1:2]:
         return file_url(target)
     return quote(os.fsencode(os.path.relpath(target, start)))
+
+
+def absolute(path: Path) -> Path:
+    """Absolute and without ``..``; links are kept, as browsers resolve ``..`` by name alone."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
 def needs_preview(photo: Path) -> bool:

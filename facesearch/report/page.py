@@ -26,9 +26,21 @@ STRIP_FACES = 18  # shown before "more": two full rows on a laptop, three on a p
 FEWEST_FOLDED = 6  # fewer than this are shown at once instead
 FRONT_ROW = 12  # people whose covers open the page
 
+# Not the calendar module's, which follow the process's locale; the page is in English.
 MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 REASONS = {
     "empty": "The file is empty",
@@ -145,7 +157,7 @@ class Page:
             preview or photo_href(face.photo, self.folder),
             crop_path(self.folder, face.face_id) if face.face_id in self.pictures.crops else None,
             self.inline,
-            REASONS.get(problem.reason, problem.reason) if problem else None,
+            reason_text(problem.reason) if problem else None,
         )
 
 
@@ -155,7 +167,7 @@ def fold(faces: Sequence[FaceView]) -> tuple[Sequence[FaceView], Sequence[FaceVi
     return faces[:shown], faces[shown:]
 
 
-def render(page: Page, file: IO[str]) -> None:
+def render(page: Page, file: IO[bytes]) -> None:
     """Write the page to ``file`` piece by piece, so that the crops are never in memory at once."""
     environment = Environment(
         loader=PackageLoader("facesearch.report"),
@@ -165,14 +177,15 @@ def render(page: Page, file: IO[str]) -> None:
         undefined=StrictUndefined,
     )
     environment.filters.update(
-        fold=fold,
-        number=number,
-        count=count,
-        day=day,
-        moment=moment,
-        reason=lambda r: REASONS.get(r, r),
+        fold=fold, number=number, count=count, moment=moment, reason=reason_text
     )
-    environment.get_template("album.html.jinja").stream(page=page, album=page.album).dump(file)
+    template = environment.get_template("album.html.jinja")
+    template.stream(page=page, album=page.album).dump(file, encoding="utf-8")
+
+
+def reason_text(reason: str) -> str:
+    """What a reader is told for one of ``facesearch.images.REASONS`` (others as they are)."""
+    return REASONS.get(reason, reason)
 
 
 def number(value: int) -> str:

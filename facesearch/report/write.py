@@ -9,6 +9,7 @@ from pathlib import Path
 from facesearch.album import Album, album_json
 from facesearch.files import sync_folder, write_atomically
 from facesearch.report.crops import Progress, prepare_pictures
+from facesearch.report.links import absolute
 from facesearch.report.page import Page, render
 
 
@@ -25,12 +26,12 @@ def write_report(
     a report that is interrupted leaves the former page in place. ``workers`` processes decode
     photos; ``progress`` hears of photos read and to be read.
     """
-    folder = Path(os.path.abspath(folder))
+    folder = absolute(folder)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = prepare_pictures(album.faces, folder, workers=workers, progress=progress)
     index = folder / "index.html"
     partial = folder / ".index.html.partial"
-    with partial.open("w", encoding="utf-8", newline="\n") as file:
+    with partial.open("wb") as file:
         render(Page(album, pictures, folder), file)
         file.flush()
         os.fsync(file.fileno())

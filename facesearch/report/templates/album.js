@@ -147,15 +147,27 @@
     viewer.showModal();
   });
 
-  // ---- A link to someone inside a folded part opens that part ----
+  // ---- A link to a part: unfold it, and arrive there ----
 
-  const unfold = () => {
-    const target = document.getElementById(location.hash.slice(1));
-    const details = target && (target.closest("details") || find(":scope > details", target));
-    if (details) details.open = true;
+  // Parts that were never on screen have a guessed height, so the first jump may miss its mark.
+  const arrive = (target, tries) => {
+    target.scrollIntoView();
+    if (tries) requestAnimationFrame(() => arrive(target, tries - 1));
   };
-  addEventListener("hashchange", unfold);
-  unfold();
+
+  const jump = () => {
+    const target = document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    const details = target.closest("details") || find(":scope > details", target);
+    if (details) details.open = true;
+    arrive(target, 4);
+  };
+  addEventListener("hashchange", jump);
+  document.addEventListener("click", (event) => {
+    // The same link again changes no hash.
+    const link = event.target.closest('a[href^="#"]');
+    if (link && link.hash === location.hash) jump();
+  });
 
   // ---- The search box ----
 
@@ -227,4 +239,6 @@
     }
   });
   find(".search").hidden = false;
+  document.documentElement.classList.add("scripted");
+  jump();
 })();
