@@ -128,7 +128,7 @@ class Checker:
                 self.dataset(group, OFFSETS, f"{key}/{OFFSETS}"),
                 self.dataset(group, BYTES, f"{key}/{BYTES}"),
             )
-            if column.offsets.dtype != "<u8" or column.offsets.ndim != 1 or len(column) < 0:
+            if column.offsets.dtype != "<u8" or column.offsets.ndim != 1 or not column.offsets.size:
                 raise self.fail(f"{key}/{OFFSETS}", "uint64 (n + 1,)", _kind(column.offsets))
             if column.data.dtype != np.uint8 or column.data.ndim != 1:
                 raise self.fail(f"{key}/{BYTES}", "uint8 (n,)", _kind(column.data))
