@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from facesearch.detect.compiled import compiled
 
 Boxes = NDArray[np.float32]
 
@@ -24,7 +25,8 @@ def iou(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     shared = np.prod(np.maximum(high - low, 0.0), axis=2)
     union = _areas(a)[:, None] + _areas(b)[None, :] - shared
     overlap: NDArray[np.float64] = np.zeros_like(shared)
-    return np.divide(shared, union, out=overlap, where=union > 0)
+    np.divide(shared, union, out=overlap, where=union > 0)
+    return overlap
 
 
 def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -46,7 +48,7 @@ def nms(
     return order[_kept(ordered, np.float32(threshold), of_smaller)]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _kept(boxes: Boxes, threshold: np.float32, of_smaller: bool) -> NDArray[np.bool_]:
     """Which of ``boxes``, best first, survive suppression by the ones before them."""
     n = len(boxes)

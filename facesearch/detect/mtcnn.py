@@ -8,9 +8,8 @@ suppresses overlaps. R-Net and O-Net run over the crops of all photos of a call 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,16 +17,17 @@ from facesearch.detect.boxes import Boxes, nms, squared
 from facesearch.detect.mtcnn_networks import Networks
 from facesearch.detect.mtcnn_weights import NAME, Floats
 from facesearch.detect.photos import check_photo, check_score
+from facesearch.detect.pyramid import Pyramid, build_pyramid, sample_crops
 from facesearch.detect.types import Detections, Pixels
 from facesearch.errors import InputError
 
 _WINDOW = 12  # pixels that P-Net sees
-_STRIDE = 2  # pixels between its windows
 _SAME_LEVEL_OVERLAP = 0.5
 _PROPOSAL_OVERLAP = 0.7
 _REFINED_OVERLAP = 0.7
 _FINAL_OVERLAP = 0.7  # of the smaller box
-_CHUNK = 256  # crops given to a network at once; bounds memory
+_GROUP = 8  # photos that go through the stages together; with _CHUNK it bounds memory
+_CHUNK = 256  # crops given to a network at once
 
 
 class MtcnnDetector:
@@ -77,101 +77,93 @@ class MtcnnDetector:
         """
         for photo in photos:
             check_photo(photo)
-        proposals = [self._propose(photo) for photo in photos]
-        refined = self._refine(photos, proposals)
-        return self._output(photos, refined)
+        found = []
+        for start in range(0, len(photos), _GROUP):
+            pyramids = [self._pyramid(photo) for photo in photos[start : start + _GROUP]]
+            proposals = [self._propose(pyramid) for pyramid in pyramids]
+            found += self._output(pyramids, self._refine(pyramids, proposals))
+        return found
 
-    def _propose(self, photo: Pixels) -> Boxes:
-        """Boxes (n, 4), square, that P-Net finds on the pyramid of one photo."""
-        boxes, scores, offsets = [], [], []
-        height, width = photo.shape[:2]
-        for scale in pyramid_scales(height, width, self.min_face, self.pyramid_factor):
-            size = (int(width * scale + 1), int(height * scale + 1))
-            level = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-            maps, moves = self._networks.propose(np.asarray(level, np.uint8))
-            rows, columns = np.nonzero(maps >= self.proposal_score)
-            corners = np.stack([columns, rows], axis=1).astype(np.float32) * _STRIDE
-            low = np.floor((corners + 1) / scale)
-            high = np.floor((corners + _WINDOW) / scale)
-            found = np.concatenate([low, high], axis=1).astype(np.float32)
-            kept = nms(found, maps[rows, columns], _SAME_LEVEL_OVERLAP)
-            boxes.append(found[kept])
-            scores.append(maps[rows, columns][kept])
-            offsets.append(moves[rows, columns][kept])
-        if not boxes:
-            return np.zeros((0, 4), np.float32)
-        found = np.concatenate(boxes)
-        kept = nms(found, np.concatenate(scores), _PROPOSAL_OVERLAP)
-        return squared(_moved(found[kept], np.concatenate(offsets)[kept]))
+    def _pyramid(self, photo: Pixels) -> Pyramid:
+        scale = _WINDOW / self.min_face
+        return build_pyramid(np.ascontiguousarray(photo), scale, self.pyramid_factor, _WINDOW)
 
-    def _refine(self, photos: Sequence[Pixels], proposals: list[Boxes]) -> list[Boxes]:
+    def _propose(self, pyramid: Pyramid) -> Boxes:
+        """Boxes (n, 4), square, that P-Net finds in one photo."""
+        boxes = [np.zeros((0, 4), np.float32)]
+        moved = [np.zeros((0, 4), np.float32)]
+        scores = [np.zeros(0, np.float32)]
+        for level, ratios in zip(
+            pyramid.levels[pyramid.first :], pyramid.ratios[pyramid.first :], strict=True
+        ):
+            corners, level_scores, offsets = self._networks.propose(level, self.proposal_score)
+            windows = np.concatenate([corners, corners + np.float32(_WINDOW)], axis=1)
+            windows /= np.concatenate([ratios, ratios])
+            kept = nms(windows, level_scores, _SAME_LEVEL_OVERLAP)
+            boxes.append(windows[kept])
+            moved.append(_moved(windows[kept], offsets[kept]))
+            scores.append(level_scores[kept])
+        kept = nms(np.concatenate(boxes), np.concatenate(scores), _PROPOSAL_OVERLAP)
+        return squared(np.concatenate(moved)[kept])
+
+    def _refine(self, pyramids: list[Pyramid], proposals: list[Boxes]) -> list[Boxes]:
         """What remains of each photo's proposals after R-Net, square again."""
-        owners, boxes = _pooled(proposals)
+        boxes = np.concatenate(proposals)
         scores = np.zeros(len(boxes), np.float32)
         offsets = np.zeros((len(boxes), 4), np.float32)
-        for start in range(0, len(boxes), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            crops = _crops(photos, owners[part], boxes[part], 24)
+        for part, crops in _crops(pyramids, proposals, 24):
             scores[part], offsets[part] = self._networks.refine(crops)
         result = []
-        for number in range(len(photos)):
-            rows = np.flatnonzero((owners == number) & (scores > self.refined_score))
+        for span in _spans(proposals):
+            rows = span[scores[span] > self.refined_score]
             rows = rows[nms(boxes[rows], scores[rows], _REFINED_OVERLAP)]
             result.append(squared(_moved(boxes[rows], offsets[rows])))
         return result
 
-    def _output(self, photos: Sequence[Pixels], refined: list[Boxes]) -> list[Detections]:
+    def _output(self, pyramids: list[Pyramid], refined: list[Boxes]) -> list[Detections]:
         """The faces that O-Net sees in the refined boxes of each photo."""
-        owners, boxes = _pooled(refined)
+        boxes = np.concatenate(refined)
         scores = np.zeros(len(boxes), np.float32)
         offsets = np.zeros((len(boxes), 4), np.float32)
-        points = np.zeros((len(boxes), 2, 5), np.float32)
-        for start in range(0, len(boxes), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            crops = _crops(photos, owners[part], boxes[part], 48)
+        points = np.zeros((len(boxes), 10), np.float32)
+        for part, crops in _crops(pyramids, refined, 48):
             scores[part], offsets[part], points[part] = self._networks.output(crops)
         extent = (boxes[:, 2:] - boxes[:, :2])[:, None]
-        landmarks = boxes[:, None, :2] + points.transpose(0, 2, 1) * extent
+        landmarks = boxes[:, None, :2] + points.reshape(-1, 2, 5).transpose(0, 2, 1) * extent
         moved = _moved(boxes, offsets)
         result = []
-        for number in range(len(photos)):
-            rows = np.flatnonzero((owners == number) & (scores > self.min_score))
+        for span in _spans(refined):
+            rows = span[scores[span] > self.min_score]
             rows = rows[nms(moved[rows], scores[rows], _FINAL_OVERLAP, of_smaller=True)]
             result.append(Detections(moved[rows], landmarks[rows], scores[rows]))
         return result
 
 
-def pyramid_scales(height: int, width: int, min_face: int, factor: float) -> list[float]:
-    """Scales at which P-Net's window sees faces of ``min_face`` pixels, then of more and more."""
-    scale = _WINDOW / min_face
-    scales = []
-    while min(height, width) * scale >= _WINDOW:
-        scales.append(scale)
-        scale *= factor
-    return scales
+def _spans(boxes: list[Boxes]) -> list[NDArray[np.int64]]:
+    """For each photo the rows its boxes have once those of all photos are concatenated."""
+    counts = [len(b) for b in boxes]
+    return np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
+
+
+def _crops(
+    pyramids: list[Pyramid], boxes: list[Boxes], side: int
+) -> Iterator[tuple[slice, Floats]]:
+    """Crops of all photos' boxes, at most _CHUNK at once, and the rows that they are."""
+    pending: list[Floats] = []
+    done = count = 0
+    for pyramid, ours in zip(pyramids, boxes, strict=True):
+        for start in range(0, len(ours), _CHUNK):
+            crops = sample_crops(pyramid, ours[start : start + _CHUNK], side)
+            if count + len(crops) > _CHUNK:
+                yield slice(done, done + count), np.concatenate(pending)
+                done, count, pending = done + count, 0, []
+            pending.append(crops)
+            count += len(crops)
+    if count:
+        yield slice(done, done + count), np.concatenate(pending)
 
 
 def _moved(boxes: Boxes, offsets: Floats) -> Boxes:
     """Boxes with each edge moved by its offset, a fraction of the box's width or height."""
     extent = boxes[:, 2:] - boxes[:, :2]
     return np.asarray(boxes + offsets * np.concatenate([extent, extent], axis=1), np.float32)
-
-
-def _pooled(boxes: list[Boxes]) -> tuple[NDArray[np.int64], Boxes]:
-    """The boxes of all photos in one array, and the number of the photo that each is in."""
-    owners = np.repeat(np.arange(len(boxes)), [len(b) for b in boxes])
-    together = np.concatenate([*boxes, np.zeros((0, 4), np.float32)])
-    return owners, together
-
-
-def _crops(photos: Sequence[Pixels], owners: NDArray[np.int64], boxes: Boxes, side: int) -> Pixels:
-    """Each box cut out of its photo and resized to ``side`` pixels; outside it is black."""
-    crops = np.zeros((len(boxes), side, side, 3), np.uint8)
-    for crop, owner, box in zip(crops, owners, boxes, strict=True):
-        photo = photos[owner]
-        x0, y0 = (max(int(v), 0) for v in box[:2])
-        x1, y1 = int(min(box[2], photo.shape[1])), int(min(box[3], photo.shape[0]))
-        if x0 < x1 and y0 < y1:
-            part = photo[y0:y1, x0:x1]
-            crop[:] = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA)
-    return crops

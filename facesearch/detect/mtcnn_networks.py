@@ -1,73 +1,114 @@
-"""The three networks of MTCNN in torch."""
+"""MTCNN's three networks with their weights, from uint8 pixels to scores and offsets."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-import torch
-import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
+from facesearch.detect import mtcnn_kernels as kernels
 from facesearch.detect.mtcnn_weights import O_NET, P_NET, R_NET, Floats, Layer
+from facesearch.detect.tiles import pack
 
-
-def _prelu(x: torch.Tensor, slopes: Floats) -> torch.Tensor:
-    return F.prelu(x, torch.from_numpy(slopes))
-
-
-def _convolve(x: torch.Tensor, layer: Layer) -> torch.Tensor:
-    kernel = torch.from_numpy(layer.kernel.transpose(3, 2, 0, 1).copy())
-    return _prelu(F.conv2d(x, kernel, torch.from_numpy(layer.bias)), layer.slopes)
-
-
-def _linear(x: torch.Tensor, layer: Layer) -> torch.Tensor:
-    kernel = layer.kernel.reshape(-1, layer.kernel.shape[-1])
-    return x @ torch.from_numpy(kernel) + torch.from_numpy(layer.bias)
-
-
-def _input(pixels: NDArray[np.uint8]) -> torch.Tensor:
-    x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
-    return (x - 127.5) / 128.0
+_HEADS = 16  # outputs of R-Net's and O-Net's last layer, padded to a whole tile
 
 
 class Networks:
-    """P-Net, R-Net and O-Net; every method takes RGB uint8."""
+    """P-Net, R-Net and O-Net; every method takes RGB uint8 and may be called from any thread.
+
+    Scores are probabilities; box offsets are x0, y0, x1, y1 as fractions of a box's width and
+    height; landmarks are five x, then five y, as fractions from a box's upper left corner.
+    """
 
     def __init__(self) -> None:
-        self._p = P_NET.load()
-        self._r = R_NET.load()
-        self._o = O_NET.load()
+        *hidden, offsets, classes = P_NET.load()
+        conv1, conv2, conv3 = hidden
+        self._propose = (_packed(_on_bytes(conv1), 2), _packed(conv2, 2), _packed(conv3, 4))
+        columns = [_face_logit(classes), offsets]
+        self._proposal_heads = np.concatenate(
+            [np.vstack([_matrix(layer), layer.bias]).T for layer in columns]
+        )
+        *hidden, offsets, classes = R_NET.load()
+        conv1, conv2, conv3, dense = hidden
+        self._refine = (
+            _packed(_on_bytes(conv1), 4),
+            _packed(conv2, 2),
+            _packed(conv3, 4),
+            _packed(_row_major(dense, 3), 4),
+            _packed_heads([_face_logit(classes), offsets]),
+        )
+        *hidden, offsets, points, classes = O_NET.load()
+        conv1, conv2, conv3, conv4, dense = hidden
+        self._output = (
+            _packed(_on_bytes(conv1), 4),
+            _packed(conv2, 4),
+            _packed(conv3, 4),
+            _packed(conv4, 4),
+            _packed(_row_major(dense, 3), 4),
+            _packed_heads([_face_logit(classes), offsets, points]),
+        )
 
-    @torch.inference_mode()
-    def propose(self, level: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-        """Scores (h', w') and box offsets (h', w', 4) of the 12-pixel windows at stride 2."""
-        conv1, conv2, conv3, offsets, classes = self._p
-        x = _convolve(_input(level[None]), conv1)
-        x = F.max_pool2d(x, 2, 2, ceil_mode=True)
-        x = _convolve(_convolve(x, conv2), conv3)
-        x = x.permute(0, 2, 3, 1)[0]
-        scores = torch.softmax(_linear(x, classes), -1)[..., 1]
-        return scores.numpy(), _linear(x, offsets).numpy()
+    def propose(
+        self, level: NDArray[np.uint8], min_score: float
+    ) -> tuple[NDArray[np.float32], Floats, Floats]:
+        """Windows of 12 pixels that score above ``min_score`` on ``level`` (h, w, 3).
 
-    @torch.inference_mode()
-    def refine(self, crops: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-        """Scores (n,) and box offsets (n, 4) of crops (n, 24, 24, 3)."""
-        conv1, conv2, conv3, dense, offsets, classes = self._r
-        x = F.max_pool2d(_convolve(_input(crops), conv1), 3, 2, ceil_mode=True)
-        x = F.max_pool2d(_convolve(x, conv2), 3, 2)
-        x = _convolve(x, conv3).permute(0, 3, 2, 1).flatten(1)
-        x = _prelu(_linear(x, dense), dense.slopes)
-        scores = torch.softmax(_linear(x, classes), -1)[..., 1]
-        return scores.numpy(), _linear(x, offsets).numpy()
+        Upper left corners (n, 2) as x, y in pixels of the level, scores (n,), offsets (n, 4).
+        Both sides of the level are at least 12.
+        """
+        least = math.log(min_score / (1 - min_score)) if min_score > 0 else -math.inf
+        found = kernels.propose(level, *self._propose, self._proposal_heads, least)
+        return found[:, :2] * np.float32(2), _probability(found[:, 2]), found[:, 3:]
 
-    @torch.inference_mode()
-    def output(self, crops: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
-        """Scores (n,), box offsets (n, 4), landmarks (n, 2, 5) of crops (n, 48, 48, 3)."""
-        conv1, conv2, conv3, conv4, dense, offsets, points, classes = self._o
-        x = F.max_pool2d(_convolve(_input(crops), conv1), 3, 2, ceil_mode=True)
-        x = F.max_pool2d(_convolve(x, conv2), 3, 2)
-        x = F.max_pool2d(_convolve(x, conv3), 2, 2)
-        x = _convolve(x, conv4).permute(0, 3, 2, 1).flatten(1)
-        x = _prelu(_linear(x, dense), dense.slopes)
-        scores = torch.softmax(_linear(x, classes), -1)[..., 1]
-        landmarks = _linear(x, points).reshape(-1, 2, 5)
-        return scores.numpy(), _linear(x, offsets).numpy(), landmarks.numpy()
+    def refine(self, crops: Floats) -> tuple[Floats, Floats]:
+        """Scores (n,) and offsets (n, 4) of crops (n, 24, 24, 3)."""
+        heads = kernels.refine(crops, *self._refine)
+        return _probability(heads[:, 0]), heads[:, 1:5]
+
+    def output(self, crops: Floats) -> tuple[Floats, Floats, Floats]:
+        """Scores (n,), offsets (n, 4) and landmarks (n, 10) of crops (n, 48, 48, 3)."""
+        heads = kernels.output(crops, *self._output)
+        return _probability(heads[:, 0]), heads[:, 1:5], heads[:, 5:15]
+
+
+def _probability(logits: Floats) -> Floats:
+    # exp of large numbers overflows to infinity, whose inverse is the right limit, 0
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
+def _matrix(layer: Layer) -> Floats:
+    return layer.kernel.reshape(-1, layer.kernel.shape[-1])
+
+
+def _packed(layer: Layer, vectors: int) -> Floats:
+    return pack(_matrix(layer), layer.bias, layer.slopes, vectors)
+
+
+def _on_bytes(layer: Layer) -> Layer:
+    """The layer, made for inputs (x - 127.5) / 128, for inputs x."""
+    bias = layer.bias - layer.kernel.sum(axis=(0, 1, 2)) * np.float32(127.5 / 128)
+    return Layer(layer.kernel / np.float32(128), bias, layer.slopes)
+
+
+def _face_logit(classes: Layer) -> Layer:
+    """One output in place of two: the softmax of two logits depends on their difference only."""
+    kernel = _matrix(classes)
+    return Layer(kernel[:, 1:] - kernel[:, :1], classes.bias[1:] - classes.bias[:1], classes.slopes)
+
+
+def _row_major(dense: Layer, side: int) -> Layer:
+    """A dense layer over a square map flattened column-major, for one flattened row-major."""
+    inputs, outputs = dense.kernel.shape
+    kernel = dense.kernel.reshape(side, side, inputs // side**2, outputs).transpose(1, 0, 2, 3)
+    return Layer(kernel.reshape(inputs, outputs), dense.bias, dense.slopes)
+
+
+def _packed_heads(layers: list[Layer]) -> Floats:
+    """Linear layers over the same inputs side by side, padded to _HEADS outputs."""
+    kernel = np.concatenate([_matrix(layer) for layer in layers], axis=1)
+    bias = np.concatenate([layer.bias for layer in layers])
+    missing = _HEADS - len(bias)
+    kernel = np.pad(kernel, ((0, 0), (0, missing)))
+    return pack(kernel, np.pad(bias, (0, missing)), np.ones(_HEADS, np.float32), 2)

@@ -1,0 +1,100 @@
+"""Smaller and smaller copies of a photo, and square crops sampled from the fitting one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.detect.boxes import Boxes
+from facesearch.detect.compiled import compiled
+from facesearch.detect.mtcnn_weights import Floats
+from facesearch.detect.types import Pixels
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """``levels[0]`` is the photo itself, each next one smaller.
+
+    ``ratios`` float32 (levels, 2): width and height of each level over those of the photo, so
+    that a point (x, y) of the photo is at ``(x, y) * ratios[i]`` of level i. ``first`` is the
+    first level at the scale asked for or below.
+    """
+
+    levels: list[Pixels]
+    ratios: NDArray[np.float32]
+    first: int
+
+
+def build_pyramid(photo: Pixels, scale: float, factor: float, least_side: int) -> Pyramid:
+    """Levels at ``scale``, ``scale * factor``, ... while both sides have ``least_side`` pixels.
+
+    Between the photo and ``scale`` (at most 1) come levels at ``scale / factor`` and so on while
+    they are smaller than the photo: each level is made from the one before by bilinear sampling,
+    which only averages well over steps this small.
+    """
+    height, width = photo.shape[:2]
+    between = math.ceil(math.log(scale) / math.log(factor) - 1e-9) - 1 if scale < 1 else 0
+    scale /= factor**between
+    levels = [photo]
+    while True:
+        size = (round(width * scale), round(height * scale))
+        if min(size) < least_side:
+            break
+        if size != (width, height):
+            resized = cv2.resize(levels[-1], size, interpolation=cv2.INTER_LINEAR)
+            levels.append(np.asarray(resized, np.uint8))
+        scale *= factor
+    ratios = np.array([(v.shape[1] / width, v.shape[0] / height) for v in levels], np.float32)
+    return Pyramid(levels, ratios, between + 1)
+
+
+def sample_crops(pyramid: Pyramid, boxes: Boxes, side: int) -> Floats:
+    """Each of the square ``boxes`` (n, 4; pixels of the photo) as float32 (n, side, side, 3).
+
+    Values in [0, 255], bilinear from the smallest level on which the box is still ``side`` pixels
+    wide. What lies outside the photo repeats its edge.
+    """
+    crops = np.empty((len(boxes), side, side, 3), np.float32)
+    widths = (boxes[:, 2] - boxes[:, 0])[:, None] * pyramid.ratios.min(axis=1)
+    chosen = np.maximum((widths >= side).sum(axis=1) - 1, 0)
+    for number in np.unique(chosen):
+        rows = np.flatnonzero(chosen == number)
+        ratios = pyramid.ratios[number]
+        scaled = boxes[rows] * np.concatenate([ratios, ratios])
+        _sample(pyramid.levels[number], scaled, rows, crops)
+    return crops
+
+
+@compiled
+def _sample(level: Pixels, boxes: Boxes, rows: NDArray[np.int64], crops: Floats) -> None:
+    height, width, _ = level.shape
+    side = crops.shape[1]
+    low = np.empty((2, side), np.int64)
+    high = np.empty((2, side), np.int64)
+    part = np.empty((2, side), np.float32)
+    for number in range(len(rows)):
+        for axis in range(2):
+            last = (width if axis == 0 else height) - 1
+            start = boxes[number, axis]
+            step = (boxes[number, 2 + axis] - start) / np.float32(side)
+            for i in range(side):
+                place = start + (i + np.float32(0.5)) * step - np.float32(0.5)
+                place = min(max(place, np.float32(0)), np.float32(last))
+                low[axis, i] = int(place)
+                high[axis, i] = min(low[axis, i] + 1, last)
+                part[axis, i] = place - low[axis, i]
+        for y in range(side):
+            top = level[low[1, y]]
+            bottom = level[high[1, y]]
+            down = part[1, y]
+            line = crops[rows[number], y]
+            for x in range(side):
+                left, right, across = low[0, x], high[0, x], part[0, x]
+                for c in range(3):
+                    upper = top[left, c] * (1 - across) + top[right, c] * across
+                    lower = bottom[left, c] * (1 - across) + bottom[right, c] * across
+                    line[x, c] = upper * (1 - down) + lower * down
