@@ -1,6 +1,8 @@
 """Average-linkage clustering cut at a threshold, and how surely each vector belongs.
 
-Time grows with the square of the number of vectors; :mod:`cluster.linkage` says with what factor.
+Time grows with the square of the number of vectors: with 128 dimensions on one core of 2021, about
+half a second for 5,000, four for 13,000 and forty for 30,000; ``benchmarks/clustering.py`` measures
+it. Memory grows with their number: two copies of the vectors and blocks of fixed size.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from cluster.types import NOISE, Clustering
 # other cluster to compare with, a cluster is compared with this.
 UNRELATED = 2.0
 
-_BLOCK_CELLS = 2**24
+_BLOCK_CELLS = 2**22
 
 
 def agglomerative(

@@ -21,14 +21,15 @@ def density(
     vectors: NDArray[Any],
     *,
     min_cluster_size: int = 2,
-    min_samples: int = 1,
+    min_samples: int = 2,
 ) -> Clustering:
     """Clusters of ``vectors`` (n, d) that stay dense over the widest range of distances.
 
     ``min_cluster_size`` is the fewest members of a cluster; ``min_samples`` is which neighbour's
     distance counts as the density around a vector, and more of it leaves more vectors as noise.
-    The defaults were the best for faces of people with two photos and more. Noise is -1. The
-    confidence is HDBSCAN's membership strength: 1 in the core of a cluster, less where it thins.
+    The defaults suit albums, where people have many photos; ``min_samples=1`` is better at
+    finding people with two or three. Noise is -1. The confidence is HDBSCAN's membership
+    strength: 1 in the core of a cluster, less where it thins.
 
     There is never just one cluster: a gallery of a single person falls apart, since the setting
     that would keep it whole also makes one cluster of galleries of many. Fewer than
