@@ -53,11 +53,13 @@ def main() -> None:
     parser.add_argument("--report", type=Path)
     parser.add_argument("--times", action="store_true")
     parser.add_argument("--repeats", type=int, default=2, help="of each timing")
+    parser.add_argument("--note", default="", help="what the vectors are; kept in the result")
     args = parser.parse_args()
     vectors, truth = load(args.choose)
     rng = np.random.default_rng(SEED)
     first = rng.random(truth.max() + 1) < 0.5
-    result: dict[str, Any] = {"seed": SEED, "faces": len(truth), "people": int(truth.max()) + 1}
+    result: dict[str, Any] = {"note": args.note, "seed": SEED}
+    result |= {"faces": len(truth), "people": int(truth.max()) + 1}
     people = np.flatnonzero(first)
     galleries = {**drawn(truth, people, rng), "album-like": album_like(truth, people, rng)}
     result["choosing"] = [curve(name, vectors, truth, rows) for name, rows in galleries.items()]

@@ -1,8 +1,8 @@
 """Average-linkage clustering cut at a threshold, and how surely each vector belongs.
 
-Time grows with the square of the number of vectors: with 128 dimensions on one core of 2021, about
-half a second for 5,000, four for 13,000 and forty for 30,000; ``benchmarks/clustering.py`` measures
-it. Memory grows with their number: two copies of the vectors and blocks of fixed size.
+Time grows with the square of the number of vectors: with 128 dimensions on one AMD EPYC core, about
+half a second for 5,000, four for 13,000 and forty for 30,000 (``benchmarks/clustering.py``). Memory
+grows with their number: a few copies of the vectors, and blocks of fixed size.
 """
 
 from __future__ import annotations

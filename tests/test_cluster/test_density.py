@@ -82,7 +82,7 @@ def test_result_is_well_formed(
 
 def test_wrong_arguments_are_refused() -> None:
     vectors = unit_vectors(3, 8, seed=0)
-    with pytest.raises(ValueError, match="got 1 and 1"):
+    with pytest.raises(ValueError, match="got 1 and 2"):
         density(np.arange(3), vectors, min_cluster_size=1)
     with pytest.raises(ValueError, match="got 2 and 0"):
         density(np.arange(3), vectors, min_samples=0)
