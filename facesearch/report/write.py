@@ -7,10 +7,14 @@ import os
 from pathlib import Path
 
 from facesearch.album import Album, album_json
+from facesearch.errors import InputError
 from facesearch.files import sync_folder, write_atomically
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.links import absolute
 from facesearch.report.page import Page, render
+
+# Says that the folder is a report's, whose crops may be replaced and removed.
+MARKER = ".facesearch-report"
 
 
 def write_report(
@@ -25,9 +29,11 @@ def write_report(
     Crops that an earlier report left in the folder are used again. Each file is whole or absent:
     a report that is interrupted leaves the former page in place. ``workers`` processes decode
     photos; ``progress`` hears of photos read and to be read.
+
+    Raises InputError for a folder that holds anything but an earlier report.
     """
     folder = absolute(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder)
     pictures = prepare_pictures(album.faces, folder, workers=workers, progress=progress)
     index = folder / "index.html"
     partial = folder / ".index.html.partial"
@@ -40,3 +46,17 @@ def write_report(
     partial.replace(index)
     sync_folder(folder)
     return index
+
+
+def _claim(folder: Path) -> None:
+    """Make the folder, or see that it is ours: crops of deleted faces will be removed from it."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"expected a folder for the report, but {folder} is a file")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / MARKER).exists():
+        if any(folder.iterdir()):
+            raise InputError(
+                f"expected an empty folder or an earlier report, but {folder} holds other files; "
+                "give a new folder"
+            )
+        (folder / MARKER).touch()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from facesearch.album import FailedPhoto
+from facesearch.errors import InputError
 from facesearch.report import page as page_module
 from facesearch.report import write_report
 from facesearch.report.page import day, day_range, moment
@@ -208,6 +209,18 @@ def test_an_interrupted_report_leaves_the_former_page(
     with pytest.raises(RuntimeError, match="interrupted"):
         write_report(album_of([], [], title="Another"), tmp_path, workers=0)
     assert index.read_bytes() == before
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> None:
+    own = tmp_path / "crops" / "1.jpg"
+    own.parent.mkdir()
+    own.write_bytes(b"mine")
+    with pytest.raises(InputError, match="holds other files"):
+        write_report(album_of([], []), tmp_path, workers=0)
+    with pytest.raises(InputError, match="is a file"):
+        write_report(album_of([], []), own, workers=0)
+    assert own.read_bytes() == b"mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["crops"]
 
 
 @pytest.mark.parametrize(
