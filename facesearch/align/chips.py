@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from facesearch.align.compiled import compiled, readonly
 
 # Mean position of the five landmarks in dlib's unit square (``get_face_chip_details``).
-_MEAN_FACE = np.array(
+MEAN_FACE = np.array(
     [
         [0.8595674595992, 0.2134981538014],
         [0.6460604764104, 0.2289674387677],
@@ -36,7 +36,7 @@ def face_chips(
     :func:`facesearch.align.shape_predictor.five_point_predictor`. ``padding``: how much of the
     face's size to add on each side.
     """
-    target = (padding + _MEAN_FACE) / (2 * padding + 1) * size
+    target = (padding + MEAN_FACE) / (2 * padding + 1) * size
     chips = np.empty((len(landmarks), size, size, 3), np.uint8)
     points = readonly(np.asarray(landmarks, np.float64).reshape(-1, 5, 2))
     cut_chips(readonly(photo), points, readonly(target), chips)
