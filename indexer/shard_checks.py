@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import ShardError
-from indexer.shard_format import BYTES, MAX_MEMBERS, OFFSETS, Scalar, is_name
+from indexer.shard_format import BYTES, MAX_ARRAYS, MAX_MEMBERS, OFFSETS, Scalar, is_name
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Whatever h5py raises on a file that is not what it seems.
@@ -51,6 +51,9 @@ def reading(path: Path, key: str) -> Iterator[None]:
 def open_hdf5(path: Path) -> h5py.File:
     """Open a file that starts as HDF5, for reading, without locks."""
     with reading(path, "the file"):
+        if not path.is_file():
+            path.stat()  # says why, if there is nothing
+            raise ShardError(f"{path}: expected a file, got something else; name a shard")
         with path.open("rb") as file:
             start = file.read(len(_SIGNATURE))
         if start != _SIGNATURE:
@@ -87,6 +90,7 @@ class Checker:
     def __init__(self, file: h5py.File, path: Path) -> None:
         self._path = path
         self._bytes_left = path.stat().st_size
+        self._arrays_left = MAX_ARRAYS
 
     def fail(self, key: str, expected: str, got: object) -> ShardError:
         """The error to raise where ``key`` is not what was expected."""
@@ -96,7 +100,7 @@ class Checker:
         )
 
     def members(self, group: h5py.Group, key: str) -> list[str]:
-        """Names in a group, sorted: few, well formed and hard links only."""
+        """Names in a group, sorted: few and well formed."""
         with reading(self._path, key):
             if len(group) > MAX_MEMBERS:
                 raise self.fail(key, f"with at most {MAX_MEMBERS} members", len(group))
@@ -104,16 +108,20 @@ class Checker:
             for name in names:
                 if not is_name(name):
                     raise self.fail(key, "with members of plain names", repr(name))
-                if group.get(name, getclass=True, getlink=True) is not h5py.HardLink:
-                    raise self.fail(f"{key}/{name}", "to be within the file", "a link out of it")
             return names
+
+    def _member(self, parent: h5py.Group, name: str, key: str, what: str) -> Any:
+        link = parent.get(name, getclass=True, getlink=True)
+        if link is None:
+            raise self.fail(key, f"to be {what}", "nothing")
+        if link is not h5py.HardLink:
+            raise self.fail(key, "to be within the file", "a link out of it")
+        return parent[name]
 
     def group(self, parent: h5py.Group, name: str, key: str) -> h5py.Group:
         """The group ``name`` of ``parent``."""
         with reading(self._path, key):
-            if name not in self.members(parent, parent.name):
-                raise self.fail(key, "to be a group", "nothing")
-            member = parent[name]
+            member = self._member(parent, name, key, "a group")
             if not isinstance(member, h5py.Group):
                 raise self.fail(key, "to be a group", type(member).__name__)
             return member
@@ -121,9 +129,9 @@ class Checker:
     def column(self, table: h5py.Group, name: str, key: str) -> h5py.Dataset | BytesColumn:
         """A table's column: a dataset, or a group of offsets and bytes."""
         with reading(self._path, key):
-            if not isinstance(table[name], h5py.Group):
+            group = self._member(table, name, key, "a column")
+            if not isinstance(group, h5py.Group):
                 return self.dataset(table, name, key)
-            group = self.group(table, name, key)
             column = BytesColumn(
                 self.dataset(group, OFFSETS, f"{key}/{OFFSETS}"),
                 self.dataset(group, BYTES, f"{key}/{BYTES}"),
@@ -137,9 +145,10 @@ class Checker:
     def dataset(self, parent: h5py.Group, name: str, key: str) -> h5py.Dataset:
         """An array whose bytes, with checksums, all lie in the file."""
         with reading(self._path, key):
-            if name not in self.members(parent, parent.name):
-                raise self.fail(key, "to be an array", "nothing")
-            array = parent[name]
+            self._arrays_left -= 1
+            if self._arrays_left < 0:
+                raise self.fail("the file", f"to hold at most {MAX_ARRAYS} arrays", "more")
+            array = self._member(parent, name, key, "an array")
             if not isinstance(array, h5py.Dataset) or not array.shape:
                 raise self.fail(key, "to be an array", _kind(array))
             self._require_inside(array, key)

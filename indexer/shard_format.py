@@ -30,7 +30,8 @@ COLUMN_TYPES = frozenset(
     for name in ("<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8")
 )
 MAX_COLUMN_AXES = 3
-MAX_MEMBERS = 1000  # of one group, attributes included; refuses a bomb of tiny datasets
+MAX_MEMBERS = 1000  # of one group, or its attributes
+MAX_ARRAYS = 5000  # of one file; links can make few bytes look like any number of arrays
 MAX_TEXT_BYTES = 60_000  # HDF5 keeps an attribute of up to 64 KiB within its object header
 MAX_NUMBER = 2**31 - 1
 

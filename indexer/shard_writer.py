@@ -19,6 +19,7 @@ from indexer.shard_format import (
     BYTES,
     COLUMN_TYPES,
     FORMAT,
+    MAX_ARRAYS,
     MAX_COLUMN_AXES,
     MAX_MEMBERS,
     MAX_TEXT_BYTES,
@@ -53,7 +54,7 @@ def write_shard(path: Path, content: ShardContent, dtype: VectorType = "float16"
             f"{shard_path(path.parent, content.number).name}, got {path.name}; use shard_path()"
         )
     vectors = _stored_vectors(content.vectors, dtype)
-    tables = {name: _checked_table(name, table) for name, table in content.tables.items()}
+    tables = _checked_tables(content.tables)
     attributes = _checked_attributes(content.attributes)
     _require_new(path)
     with _removed_on_failure(partial_path(path)) as partial:
@@ -79,6 +80,22 @@ def _stored_vectors(vectors: NDArray[Any], dtype: VectorType) -> NDArray[Any]:
     if dtype == "float16":
         check_unit_vectors(stored.astype(np.float32), "vectors rounded to float16")
     return stored
+
+
+def _checked_tables(
+    tables: Mapping[str, Mapping[str, NDArray[Any]]],
+) -> dict[str, dict[str, NDArray[Any]]]:
+    _require_few(tables, "tables")
+    checked = {name: _checked_table(name, table) for name, table in tables.items()}
+    # A column of byte strings takes two arrays, and the vectors are one.
+    arrays = 1 + sum(
+        2 if values.dtype == object else 1
+        for table in checked.values()
+        for values in table.values()
+    )
+    if arrays > MAX_ARRAYS:
+        raise ValueError(f"expected tables of fewer than {MAX_ARRAYS} arrays, got {arrays}")
+    return checked
 
 
 def _checked_table(name: str, table: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

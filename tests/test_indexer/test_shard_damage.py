@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,8 +91,11 @@ def test_lost_or_wrong_digest_is_reported(shard: Path) -> None:
 def test_absent_and_foreign_files_are_explained(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match="No such file"):
         Shard.open(tmp_path / "absent.h5")
-    with pytest.raises(ShardError, match="cannot read the file"):
+    with pytest.raises(ShardError, match="expected a file"):
         Shard.open(tmp_path)
+    os.mkfifo(tmp_path / "pipe.h5")  # reading which would never end
+    with pytest.raises(ShardError, match="expected a file"):
+        Shard.open(tmp_path / "pipe.h5")
     photo = tmp_path / "photo.h5"
     photo.write_bytes(b"\xff\xd8\xff\xe0 not a shard")
     with pytest.raises(ShardError, match="expected an HDF5 file"):
@@ -243,4 +247,15 @@ def test_bomb_of_tiny_members_is_refused(shard: Path) -> None:
         for number in range(1001):
             file.create_group(f"tables/t{number}")
     with pytest.raises(ShardError, match="at most 1000 members"):
+        Shard.open(shard)
+
+
+def test_few_arrays_cannot_look_like_very_many(shard: Path) -> None:
+    with h5py.File(shard, "r+") as file:
+        table = file.create_group("tables/t0")
+        table["c0"] = np.zeros(0)
+        for number in range(1, 100):
+            table[f"c{number}"] = table["c0"]
+            file[f"tables/t{number}"] = table
+    with pytest.raises(ShardError, match="at most 5000 arrays"):
         Shard.open(shard)

@@ -188,6 +188,7 @@ def test_failed_writer_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 UNITS = unit_vectors(4, 3, seed=0)
+ABC, EMPTY = "abc", byte_strings([])
 
 
 @pytest.mark.parametrize(
@@ -208,6 +209,8 @@ UNITS = unit_vectors(4, 3, seed=0)
         ({"tables": {"t": {"a": np.array(["x"], object)}}}, "bytes"),
         ({"tables": {"t": {"a/b": np.arange(2)}}}, "column name"),
         ({"tables": {"..": {}}}, "table name"),
+        ({"tables": {f"t{n}": {} for n in range(1001)}}, "1000 tables"),
+        ({"tables": {f"t{n}": dict.fromkeys(ABC, EMPTY) for n in range(1000)}}, "got 6001"),
         ({"attributes": {"a": True}}, "text, int or float"),
         ({"attributes": {"a": None}}, "text, int or float"),
         ({"attributes": {"a": "x\0"}}, "NUL"),
