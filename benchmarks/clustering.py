@@ -77,8 +77,8 @@ def main() -> None:
     if args.report:
         result["reporting"]["report"] = quality(*load(args.report), chosen)
     if args.times:
-        sources = [*TIMED, str(args.choose)]
-        result["times"] = {str(source): cost(source, args.repeats) for source in sources}
+        sources = {f"made {count}": count for count in TIMED} | {"choose": str(args.choose)}
+        result["times"] = {name: cost(source, args.repeats) for name, source in sources.items()}
     print(json.dumps(result, indent=2))
     print(f"recorded in {record('clustering', result)}")
 
