@@ -231,7 +231,7 @@ def cutters(table: Table, args: argparse.Namespace) -> dict[str, Callable[[Pixel
         return squares(box_frame(row["box"][None].astype(float)), constants["from_box"])
 
     def no_predictor(photo: Pixels, row: Any) -> Any:
-        chip = np.empty((1, 150, 150, 3), np.uint8)
+        chip = np.zeros((1, 150, 150, 3), np.uint8)
         cut_chips(photo, row["landmarks"][None].astype(np.float64), target, chip)
         return chip[0]
 

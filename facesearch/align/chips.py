@@ -37,7 +37,7 @@ def face_chips(
     face's size to add on each side.
     """
     target = (padding + MEAN_FACE) / (2 * padding + 1) * size
-    chips = np.empty((len(landmarks), size, size, 3), np.uint8)
+    chips = np.zeros((len(landmarks), size, size, 3), np.uint8)
     points = readonly(np.asarray(landmarks, np.float64).reshape(-1, 5, 2))
     cut_chips(readonly(photo), points, readonly(target), chips)
     return chips
@@ -218,15 +218,14 @@ def blend_row(words: Any, channel: Any, across: Any, down: Any, blend: Any) -> N
 
 @compiled
 def cut_chip(photo: Any, landmarks: Any, target: Any, chip: Any) -> None:
-    """Fill ``chip`` uint8 (size, size, 3) so that ``landmarks`` come to lie on ``target``.
+    """Fill ``chip`` uint8 (size, size, 3), black before, so that ``landmarks`` lie on ``target``.
 
-    Landmarks that define no similarity, all being one point, give a black chip.
+    Landmarks that define no similarity, all being one point, leave it black.
     """
     size = len(chip)
     a, b, c, d = similarity(target, landmarks)
     scale, middle = np.hypot(a, b), size / 2.0
     if scale == 0.0:
-        chip[:] = 0
         return
     x, y = (a - b) * middle + c, (b + a) * middle + d
     # As in dlib, the chip's outermost pixels lie half a photo pixel, not half a chip pixel,
@@ -256,6 +255,6 @@ def cut_chip(photo: Any, landmarks: Any, target: Any, chip: Any) -> None:
 
 @compiled
 def cut_chips(photo: Any, landmarks: Any, target: Any, chips: Any) -> None:
-    """Fill ``chips`` uint8 (n, size, size, 3); see :func:`face_chips`."""
+    """Fill ``chips`` uint8 (n, size, size, 3), black before; see :func:`face_chips`."""
     for face in range(len(landmarks)):
         cut_chip(photo, landmarks[face], target, chips[face])

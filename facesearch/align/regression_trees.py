@@ -132,16 +132,15 @@ def fit_shapes(  # noqa: PLR0917
     features: Any,
     thresholds: Any,
     leaves: Any,
-) -> Any:
-    """Shapes float32 (n, 10) in the unit square of each of ``rects`` float64 (n, 4).
+    shapes: Any,
+) -> None:
+    """Fit ``shapes`` float32 (n, 10), all ``mean`` at first, in ``rects``' unit squares.
 
-    The other arrays are those of a ShapePredictor. The stage is the outer loop, so that its trees
+    ``rects`` float64 (n, 4); the other arrays are those of a ShapePredictor. The stage is the outer loop, so that its trees
     stay in the processor's cache for all faces of the photo.
     """
     height, width = float(photo.shape[0]), float(photo.shape[1])
     channels = photo.reshape(-1)
-    shapes = np.empty((len(rects), len(mean)), np.float32)
-    shapes[:] = mean
     at = np.empty(offsets.shape[2], np.int32)
     levels = np.empty(offsets.shape[2], np.int16)
     reached = np.empty(leaves.shape[1], np.uint8)
@@ -154,4 +153,3 @@ def fit_shapes(  # noqa: PLR0917
             read_levels(channels, at, levels)
             walk_trees(features[stage], thresholds[stage], levels, reached)
             add_leaves(leaves[stage], reached, shape)
-    return shapes

@@ -64,7 +64,8 @@ class ShapePredictor:
         dlib rounds the result to whole pixels (:func:`rounded`).
         """
         rects = np.ascontiguousarray(rects, np.float64).reshape(-1, 4)
-        shapes = fit_shapes(
+        shapes = np.tile(self.mean, (len(rects), 1))
+        fit_shapes(
             readonly(photo),
             readonly(rects),
             self.mean,
@@ -73,6 +74,7 @@ class ShapePredictor:
             self.features,
             self.thresholds,
             self.leaves,
+            shapes,
         )
         unit = shapes.astype(np.float64).reshape(len(rects), _COORDINATES // 2, 2)
         corner, opposite = rects[:, None, :2], rects[:, None, 2:]
