@@ -136,8 +136,8 @@ def fit_shapes(  # noqa: PLR0917
 ) -> None:
     """Fit ``shapes`` float32 (n, 10), all ``mean`` at first, in ``rects``' unit squares.
 
-    ``rects`` float64 (n, 4); the other arrays are those of a ShapePredictor. The stage is the outer loop, so that its trees
-    stay in the processor's cache for all faces of the photo.
+    ``rects`` float64 (n, 4); the other arrays are those of a ShapePredictor. The stage is
+    the outer loop, so that its trees stay in the processor's cache for all faces of the photo.
     """
     height, width = float(photo.shape[0]), float(photo.shape[1])
     channels = photo.reshape(-1)
