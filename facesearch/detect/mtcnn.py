@@ -50,8 +50,8 @@ class MtcnnDetector:
         min_score: float = 0.7,
         *,
         proposal_score: float = 0.6,
-        refined_score: float = 0.7,
-        pyramid_factor: float = 0.709,
+        refined_score: float = 0.6,
+        pyramid_factor: float = 0.65,
     ) -> None:
         if min_face < _WINDOW:
             raise InputError(f"expected min_face of at least {_WINDOW} pixels, got {min_face}")

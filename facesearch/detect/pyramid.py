@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -38,18 +39,20 @@ def build_pyramid(photo: Pixels, scale: float, factor: float, least_side: int) -
     """
     height, width = photo.shape[:2]
     between = math.ceil(math.log(scale) / math.log(factor) - 1e-9) - 1 if scale < 1 else 0
-    scale /= factor**between
     levels = [photo]
-    while True:
-        size = (round(width * scale), round(height * scale))
+    first = None
+    for step in itertools.count(-between):
+        exact = scale * factor**step
+        size = (round(width * exact), round(height * exact))
         if min(size) < least_side:
             break
         if size != (width, height):
             resized = cv2.resize(levels[-1], size, interpolation=cv2.INTER_LINEAR)
             levels.append(np.asarray(resized, np.uint8))
-        scale *= factor
+        if step == 0:
+            first = len(levels) - 1
     ratios = np.array([(v.shape[1] / width, v.shape[0] / height) for v in levels], np.float32)
-    return Pyramid(levels, ratios, between + 1)
+    return Pyramid(levels, ratios, len(levels) if first is None else first)
 
 
 def sample_crops(pyramid: Pyramid, boxes: Boxes, side: int) -> Floats:

@@ -17,6 +17,7 @@ from facesearch.errors import InputError, WeightsError
 
 _OVERLAP = 0.3  # non-maximum suppression, OpenCV's default
 _MOST_CANDIDATES = 5000
+_COLUMNS = 15  # of a row that FaceDetectorYN returns
 
 
 class YuNetDetector:
@@ -39,7 +40,7 @@ class YuNetDetector:
         self.min_score = min_score
         self._model = model
         self._data = np.frombuffer(data, np.uint8)
-        self._create((320, 320))  # so that a wrong file is refused at once
+        self._detect(np.zeros((64, 64, 3), np.uint8))  # so that a wrong file is refused at once
 
     def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
         """Faces of each photo (RGB uint8 (h, w, 3)), best score first.
@@ -52,25 +53,29 @@ class YuNetDetector:
 
     def _detect(self, photo: Pixels) -> Detections:
         # OpenCV's detector keeps its input size as state, so each call has one of its own: the
-        # parsed network is small (under 1 MB), and threads then never share one.
-        detector = self._create((photo.shape[1], photo.shape[0]))
-        _, rows = detector.detect(np.ascontiguousarray(photo[:, :, ::-1]))
-        return from_rows(rows, self.min_face)
-
-    def _create(self, size: tuple[int, int]) -> Any:
+        # network is small (under 1 MB) to parse, and threads then never share one.
+        size = (photo.shape[1], photo.shape[0])
+        bgr = np.ascontiguousarray(photo[:, :, ::-1])
         try:
-            return cv2.FaceDetectorYN.create(
+            detector = cv2.FaceDetectorYN.create(
                 "onnx", self._data, np.zeros(0, np.uint8), size, self.min_score, _OVERLAP,
                 _MOST_CANDIDATES,
             )  # fmt: skip
+            rows = detector.detect(bgr)[1]
         except cv2.error as error:
-            raise WeightsError(
-                f"OpenCV cannot read {self._model} as a YuNet network ({error}); expected a file "
-                "such as face_detection_yunet_2023mar.onnx of the OpenCV model zoo"
-            ) from error
+            raise self._refusal(str(error)) from error
+        if rows is not None and rows.shape[1:] != (_COLUMNS,):
+            raise self._refusal(f"it answers with rows of shape {rows.shape[1:]}")
+        return from_rows(rows, self.min_face)
+
+    def _refusal(self, reason: str) -> WeightsError:
+        return WeightsError(
+            f"OpenCV cannot use {self._model} as a YuNet network ({reason.strip()}); expected a "
+            "file such as face_detection_yunet_2023mar.onnx of the OpenCV model zoo"
+        )
 
 
-def from_rows(rows: NDArray[np.float32] | None, min_face: int) -> Detections:
+def from_rows(rows: NDArray[Any] | None, min_face: int) -> Detections:
     """Detections from FaceDetectorYN's rows (n, 15), or None where it found nothing.
 
     A row is x, y, width, height; x and y of the subject's right eye, left eye, nose tip, right and
@@ -79,7 +84,7 @@ def from_rows(rows: NDArray[np.float32] | None, min_face: int) -> Detections:
     """
     if rows is None:
         return Detections.none()
-    rows = np.asarray(rows, np.float32).reshape(-1, 15)
+    rows = np.asarray(rows, np.float32).reshape(-1, _COLUMNS)
     rows = rows[rows[:, 2:4].max(axis=1, initial=0) >= min_face]
     rows = rows[np.argsort(-rows[:, 14], kind="stable")]
     boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
