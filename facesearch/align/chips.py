@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.align.compiled import compiled, readonly
+from facesearch.align.similarity import similarity
 
 # Mean position of the five landmarks in dlib's unit square (``get_face_chip_details``).
 MEAN_FACE = np.array(
@@ -41,31 +42,6 @@ def face_chips(
     points = readonly(np.asarray(landmarks, np.float64).reshape(-1, 5, 2))
     cut_chips(readonly(photo), points, readonly(target), chips)
     return chips
-
-
-@compiled
-def similarity(source: Any, target: Any) -> Any:
-    """The similarity x' = a x - b y + c, y' = b x + a y + d that best maps source to target.
-
-    Gives (a, b, c, d). Points float64 (n, 2); least squares (Umeyama 1991), whose solution in two
-    dimensions and without reflection is this closed form.
-    """
-    count = len(source)
-    mean_sx = mean_sy = mean_tx = mean_ty = 0.0
-    for i in range(count):
-        mean_sx += source[i, 0] / count
-        mean_sy += source[i, 1] / count
-        mean_tx += target[i, 0] / count
-        mean_ty += target[i, 1] / count
-    spread = along = across = 0.0
-    for i in range(count):
-        sx, sy = source[i, 0] - mean_sx, source[i, 1] - mean_sy
-        tx, ty = target[i, 0] - mean_tx, target[i, 1] - mean_ty
-        spread += sx * sx + sy * sy
-        along += sx * tx + sy * ty
-        across += sx * ty - sy * tx
-    a, b = along / spread, across / spread
-    return a, b, mean_tx - (a * mean_sx - b * mean_sy), mean_ty - (b * mean_sx + a * mean_sy)
 
 
 @compiled

@@ -12,33 +12,7 @@ from typing import Any
 import numpy as np
 
 from facesearch.align.compiled import compiled
-
-
-@compiled
-def similarity_part(source: Any, target: Any) -> Any:
-    """Scale times rotation, (a, b) of [[a, -b], [b, a]], that best maps ``source`` on ``target``.
-
-    Both float32, x and y of one point after another. Least squares (Umeyama, "Least-squares
-    estimation of transformation parameters between two point patterns", 1991, equations 40 to 43),
-    which for two dimensions and no reflection has this closed form.
-    """
-    count = len(source) // 2
-    mean_sx = mean_sy = mean_tx = mean_ty = 0.0
-    for i in range(count):
-        mean_sx += source[2 * i]
-        mean_sy += source[2 * i + 1]
-        mean_tx += target[2 * i]
-        mean_ty += target[2 * i + 1]
-    mean_sx, mean_sy = mean_sx / count, mean_sy / count
-    mean_tx, mean_ty = mean_tx / count, mean_ty / count
-    spread = along = across = 0.0
-    for i in range(count):
-        sx, sy = source[2 * i] - mean_sx, source[2 * i + 1] - mean_sy
-        tx, ty = target[2 * i] - mean_tx, target[2 * i + 1] - mean_ty
-        spread += sx * sx + sy * sy
-        along += sx * tx + sy * ty
-        across += sx * ty - sy * tx
-    return along / spread, across / spread
+from facesearch.align.similarity import similarity
 
 
 @compiled
@@ -59,12 +33,12 @@ def locate_pixels(  # noqa: PLR0917 - compiled code takes no keywords
     registers. ``rect``: left, top, right, bottom, the corners of the shape's unit square. ``at``
     int32 (pixels,) becomes row * width + column, -1 outside the photo.
     """
-    along, across = similarity_part(mean, shape)
+    along, across, _, _ = similarity(mean, shape)
     a, b = np.float32(along), np.float32(across)
     left, top = rect[0], rect[1]
     scale_x, scale_y = rect[2] - left, rect[3] - top
     for k in range(len(starts) - 1):
-        anchor_x, anchor_y = shape[2 * k], shape[2 * k + 1]
+        anchor_x, anchor_y = shape[k, 0], shape[k, 1]
         for i in range(starts[k], starts[k + 1]):
             dx, dy = offsets[0, i], offsets[1, i]
             u = (a * dx - b * dy) + anchor_x
@@ -107,19 +81,21 @@ def walk_trees(features: Any, thresholds: Any, levels: Any, reached: Any) -> Non
 
 @compiled
 def add_leaves(leaves: Any, reached: Any, shape: Any) -> None:
-    """Add to ``shape`` float32 (10,) the leaf ``reached`` in each tree, in the trees' order.
+    """Add to ``shape`` float32 (5, 2) the leaf ``reached`` in each tree, in the trees' order.
 
     ``leaves`` float32 (trees, 16, 10). The sums are spelt out to be kept in registers.
     """
-    x0, y0, x1, y1, x2 = shape[0], shape[1], shape[2], shape[3], shape[4]
-    y2, x3, y3, x4, y4 = shape[5], shape[6], shape[7], shape[8], shape[9]
+    x0, y0, x1, y1 = shape[0, 0], shape[0, 1], shape[1, 0], shape[1, 1]
+    x2, y2, x3, y3 = shape[2, 0], shape[2, 1], shape[3, 0], shape[3, 1]
+    x4, y4 = shape[4, 0], shape[4, 1]
     for tree in range(len(reached)):
         leaf = leaves[tree, np.uintp(reached[tree])]
         x0, y0, x1, y1 = x0 + leaf[0], y0 + leaf[1], x1 + leaf[2], y1 + leaf[3]
         x2, y2, x3, y3 = x2 + leaf[4], y2 + leaf[5], x3 + leaf[6], y3 + leaf[7]
         x4, y4 = x4 + leaf[8], y4 + leaf[9]
-    shape[0], shape[1], shape[2], shape[3], shape[4] = x0, y0, x1, y1, x2
-    shape[5], shape[6], shape[7], shape[8], shape[9] = y2, x3, y3, x4, y4
+    shape[0, 0], shape[0, 1], shape[1, 0], shape[1, 1] = x0, y0, x1, y1
+    shape[2, 0], shape[2, 1], shape[3, 0], shape[3, 1] = x2, y2, x3, y3
+    shape[4, 0], shape[4, 1] = x4, y4
 
 
 @compiled
@@ -134,7 +110,7 @@ def fit_shapes(  # noqa: PLR0917
     leaves: Any,
     shapes: Any,
 ) -> None:
-    """Fit ``shapes`` float32 (n, 10), all ``mean`` at first, in ``rects``' unit squares.
+    """Fit ``shapes`` float32 (n, 5, 2), all ``mean`` at first, in ``rects``' unit squares.
 
     ``rects`` float64 (n, 4); the other arrays are those of a ShapePredictor. The stage is
     the outer loop, so that its trees stay in the processor's cache for all faces of the photo.

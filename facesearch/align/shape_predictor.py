@@ -40,7 +40,7 @@ class _Trees(NamedTuple):
 class ShapePredictor:
     """A cascade of stages of regression trees that finds five landmarks in a box.
 
-    ``mean`` float32 (10,): x, y of each landmark of the starting shape, in units of the box.
+    ``mean`` float32 (5, 2): x, y of each landmark of the starting shape, in units of the box.
     A stage looks at pixels, grouped by the landmark they hang on: those of landmark k are
     ``starts`` int64 (stages, 6) [k] to [k + 1], and ``offsets`` float32 (stages, 2, pixels) are
     their x and y from there. ``features`` uint16 (stages, trees, 15, 2) and ``thresholds`` int16
@@ -64,7 +64,7 @@ class ShapePredictor:
         dlib rounds the result to whole pixels (:func:`rounded`).
         """
         rects = np.ascontiguousarray(rects, np.float64).reshape(-1, 4)
-        shapes = np.tile(self.mean, (len(rects), 1))
+        shapes = np.tile(self.mean, (len(rects), 1, 1))
         fit_shapes(
             readonly(photo),
             readonly(rects),
@@ -76,7 +76,7 @@ class ShapePredictor:
             self.leaves,
             shapes,
         )
-        unit = shapes.astype(np.float64).reshape(len(rects), _COORDINATES // 2, 2)
+        unit = shapes.astype(np.float64)
         corner, opposite = rects[:, None, :2], rects[:, None, 2:]
         return np.asarray((opposite - corner) * unit + corner, np.float64)
 
@@ -110,7 +110,7 @@ def parse_shape_predictor(data: bytes, name: str) -> ShapePredictor:
         raise reader.error("expected trees, pixels and offsets of as many stages")
     stages = [_group(reader, *stage) for stage in zip(trees, anchors, offsets, strict=True)]
     fields = (np.stack(field) for field in zip(*stages, strict=True))
-    return ShapePredictor(readonly(mean), *(readonly(field) for field in fields))
+    return ShapePredictor(readonly(mean.reshape(-1, 2)), *(readonly(field) for field in fields))
 
 
 def _read_trees(reader: DlibReader) -> _Trees:

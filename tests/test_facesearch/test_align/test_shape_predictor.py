@@ -23,7 +23,7 @@ SMOOTH = np.kron(RNG.integers(0, 256, (15, 20, 3)), np.ones((16, 16, 1))).astype
 def test_packaged_model_has_the_documented_layout() -> None:
     model = five_point_predictor()
     stages, trees = model.leaves.shape[:2]
-    assert model.mean.shape == (10,)
+    assert model.mean.shape == (5, 2)
     assert model.features.shape == (stages, trees, 15, 2)
     assert model.thresholds.shape == (stages, trees, 15)
     assert model.leaves.shape == (stages, trees, 16, 10)
