@@ -141,9 +141,18 @@ def test_enroll_identify_and_the_named_album(copy: Demo) -> None:
 
 
 def test_clusters_are_the_people(copy: Demo) -> None:
-    for method in ("hdbscan", "agglomerative"):
-        facts = run("cluster", copy.gallery, "--method", method, "--json").json()
-        assert facts["groups"] == 2, method
+    facts = run("cluster", copy.gallery, "--json").json()
+    assert (facts["groups"], facts["noise"]) == (2, 0)
+
+
+def test_density_clusters_are_pure(copy: Demo) -> None:
+    facts = run("cluster", copy.gallery, "--method", "hdbscan", "--json").json()
+    assert facts["groups"] >= 2
+    assert run("report", copy.gallery).code == 0
+    album = json.loads((copy.gallery / "report" / "album.json").read_text())
+    for person in album["people"]:
+        shown = [copy.truth.people[face["photo"]] for face in person["faces"]]
+        assert frozenset.intersection(*shown), "a group of two people"
 
 
 def test_info_and_check(copy: Demo) -> None:
