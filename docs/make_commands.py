@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 
+from facesearch.cli.main import build_parser
+
 
 def commands_page() -> str:
     """The page, from the parsers themselves."""
     os.environ["COLUMNS"] = "88"  # argparse wraps to the terminal it finds
-    from facesearch.cli.main import build_parser
-
     parser = build_parser()
     parts = [
         "# Commands\n\nMade by `make docs` from the program's own help.\n",

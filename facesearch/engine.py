@@ -84,8 +84,7 @@ def _shrink(photo: Pixels, scale: float) -> Pixels:
     import cv2  # noqa: PLC0415 - slow to import, and only needed here
 
     size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-    reduced: Pixels = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-    return reduced
+    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def create_engine(

@@ -121,8 +121,8 @@ class OpenShard:
         no_numbers = np.zeros(0, np.float32)
         return face_table(
             photo=np.array(self._owners, np.int32),
-            boxes=boxes / scales[:, None],
-            landmarks=points / scales[:, None, None],
+            boxes=np.divide(boxes, scales[:, None], dtype=np.float32),
+            landmarks=np.divide(points, scales[:, None, None], dtype=np.float32),
             scores=np.concatenate([no_numbers, *(each.scores for each in found)]),
             norms=np.concatenate([no_numbers, *(each.embeddings.norms for each in self._faces)]),
         )
