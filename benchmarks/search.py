@@ -76,31 +76,47 @@ def compare(folder: Path, queries: Vectors, k: int, repeats: int) -> dict[str, A
         "equal_ids": bool(np.array_equal(flat.ids, exact.ids)),
         "equal_distances": bool(np.array_equal(flat.distances, exact.distances)),
         "build_seconds": build_seconds,
-        "ways": {
-            "flat index, batch": timed(lambda: index.search(queries, k), len(queries), repeats),
-            "faiss alone, batch": timed(lambda: plain.search(queries, k), len(queries), repeats),
-            "blocks of shards, batch": timed(
-                lambda: exact_search(read_blocks(folder), queries, k), len(queries), repeats
-            ),
-            "flat index, one at a time": timed(
-                lambda: [index.search(query[None], k) for query in single], len(single), repeats
-            ),
-            "faiss alone, one at a time": timed(
-                lambda: [plain.search(query[None], k) for query in single], len(single), repeats
-            ),
-        },
+        "ways": timed(
+            {
+                "flat index, batch": (lambda: index.search(queries, k), len(queries)),
+                "faiss alone, batch": (lambda: plain.search(queries, k), len(queries)),
+                "blocks of shards, batch": (
+                    lambda: exact_search(read_blocks(folder), queries, k),
+                    len(queries),
+                ),
+                "flat index, one at a time": (
+                    lambda: [index.search(query[None], k) for query in single],
+                    len(single),
+                ),
+                "faiss alone, one at a time": (
+                    lambda: [plain.search(query[None], k) for query in single],
+                    len(single),
+                ),
+            },
+            repeats,
+        ),
     }
 
 
-def timed(search: Callable[[], object], queries: int, repeats: int) -> dict[str, Any]:
-    """Seconds of every repeat after one that warms up, and queries a second in the median one."""
-    search()
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        search()
-        seconds.append(time.perf_counter() - started)
-    return {"queries_per_second": queries / statistics.median(seconds), "seconds": seconds}
+def timed(ways: dict[str, tuple[Callable[[], object], int]], repeats: int) -> dict[str, Any]:
+    """Seconds of every repeat, and queries a second in the median one, of each way.
+
+    ``ways`` give a search and how many queries it answers. They take turns, so that whatever else
+    the machine does meets all of them; one round to warm up is not counted.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats + 1):
+        for name, (search, _) in ways.items():
+            started = time.perf_counter()
+            search()
+            seconds[name].append(time.perf_counter() - started)
+    return {
+        name: {
+            "queries_per_second": queries / statistics.median(seconds[name][1:]),
+            "seconds": seconds[name][1:],
+        }
+        for name, (_, queries) in ways.items()
+    }
 
 
 if __name__ == "__main__":
