@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import ContractError, GalleryError, InputError
-from facesearch.files import write_atomically
 from facesearch.records import FaceRecord, PhotoRecord, face_records, photo_records
+from indexer.files import write_atomically
 from indexer.shards import Shard, list_shards, remove_partials
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 

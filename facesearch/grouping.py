@@ -17,10 +17,10 @@ from cluster.density import density
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
 from facesearch.errors import GalleryError, InputError
-from facesearch.files import sync_folder
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.people import Memberships, People
 from facesearch.records import FaceRecord
+from indexer.files import partial_path, sync_file, sync_folder
 
 METHODS = ("agglomerative", "hdbscan")
 FORMAT = "facesearch-clustering"
@@ -72,7 +72,7 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
     folder.mkdir(exist_ok=True)
     runs = run_paths(gallery)
     path = folder / f"{int(runs[-1].stem) + 1 if runs else 0:06d}.h5"
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_path(path)
     with h5py.File(partial, "w") as file:
         file.attrs.update(
             format=FORMAT,
@@ -84,6 +84,7 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
         )
         for name in ("ids", "labels", "confidence"):
             file.create_dataset(name, data=getattr(run.clustering, name), fletcher32=True)
+    sync_file(partial)
     partial.replace(path)
     sync_folder(folder)
     return path

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from facesearch.album import Album, album_json
 from facesearch.errors import InputError
-from facesearch.files import sync_folder, write_atomically
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.links import absolute
 from facesearch.report.page import Page, render
+from indexer.files import sync_folder, write_atomically
 
 # Says that the folder is a report's, whose crops may be replaced and removed.
 MARKER = ".facesearch-report"
