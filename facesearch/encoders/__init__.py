@@ -18,8 +18,8 @@ class EncoderSpec:
     two faces count as one person. ``verification_threshold`` gives the best accuracy on as many
     same as different pairs; ``identification_threshold`` is stricter, for a probe is compared
     with a whole gallery; ``cluster_threshold`` cuts the average linkage of an album, where
-    thousands of people want less. ``thresholds_from`` says on
-    what they were chosen.
+    thousands of people want less. ``thresholds_from`` says on what they were
+    chosen.
     """
 
     name: str
