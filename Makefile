@@ -39,6 +39,7 @@ check: $(VENV)/installed-dev
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python docs/make_commands.py > docs/commands.md
+	$(BIN)/python -m benchmarks.tables
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .

@@ -1,23 +1,36 @@
-"""Numba compilation as the kernels of this package need it."""
+"""Numba compilation as this project's kernels need it: without the GIL, kept on disk if possible.
+
+The machine code is cached beside the source or in numba's own cache folder. Where neither can be
+written numba refuses to decorate at all; then each process compiles again, which is slower to
+start and otherwise the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from numba import njit
 
-# Sums may be reordered, so that they vectorise; infinities and comparisons keep their meaning.
-_REORDER = {"reassoc", "contract", "nsz"}
+_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
 
-def compiled(kernel: Callable[..., Any]) -> Any:
-    """``kernel`` compiled on first call, to run without the GIL; kept on disk where possible.
+def compiled(kernel: _Kernel) -> _Kernel:
+    """``kernel`` compiled on its first call; floating-point operations keep their order."""
+    return _njit(kernel)
 
-    Where neither the package's folder nor the user's cache folder can be written, numba refuses to
-    cache; the kernel is then compiled anew in every process.
+
+def compiled_reordering(kernel: _Kernel) -> _Kernel:
+    """``kernel`` compiled so that sums may be reordered to vectorise, and division never raises.
+
+    Infinities, NaN and comparisons keep their meaning.
     """
+    return _njit(kernel, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
+
+
+def _njit(kernel: _Kernel, **options: Any) -> _Kernel:
     try:
-        return njit(cache=True, nogil=True, fastmath=_REORDER)(kernel)
-    except RuntimeError:
-        return njit(nogil=True, fastmath=_REORDER)(kernel)
+        result: _Kernel = njit(cache=True, nogil=True, **options)(kernel)
+    except RuntimeError:  # "cannot cache function: no locator available"
+        result = njit(nogil=True, **options)(kernel)
+    return result

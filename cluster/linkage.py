@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.compiled import compiled
+from cluster.compiled import compiled_reordering
 
 Linkage = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def check_vectors(vectors: NDArray[Any]) -> None:
         )
 
 
-@compiled
+@compiled_reordering
 def _distance(
     means: NDArray[np.float32], squares: NDArray[np.float64], one: int, two: int
 ) -> float:
@@ -71,7 +71,7 @@ def _distance(
     return float(max(squares[one] + squares[two] - 2.0 * product, 0.0))
 
 
-@compiled
+@compiled_reordering
 def _nearest(
     means: NDArray[np.float32],
     squares: NDArray[np.float64],
@@ -93,7 +93,7 @@ def _nearest(
     return best, best_distance
 
 
-@compiled
+@compiled_reordering
 def _merge_pair(
     means: NDArray[np.float32],
     squares: NDArray[np.float64],
@@ -114,7 +114,7 @@ def _merge_pair(
     return distance
 
 
-@compiled
+@compiled_reordering
 def _merge_by_chain(
     means: NDArray[np.float32], squares: NDArray[np.float64], stop: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -163,7 +163,7 @@ def _merge_by_chain(
     return members[:merges], heights[:merges]
 
 
-@compiled
+@compiled_reordering
 def _root(parents: NDArray[np.int64], node: int) -> int:
     while parents[node] != node:
         parents[node] = parents[parents[node]]
@@ -171,7 +171,7 @@ def _root(parents: NDArray[np.int64], node: int) -> int:
     return node
 
 
-@compiled
+@compiled_reordering
 def _as_scipy_rows(
     members: NDArray[np.int64], heights: NDArray[np.float64], count: int
 ) -> NDArray[np.float64]:
@@ -187,7 +187,7 @@ def _as_scipy_rows(
     return rows
 
 
-@compiled
+@compiled_reordering
 def _groups(pairs: NDArray[np.int64], count: int) -> NDArray[np.int32]:
     """Group numbers int32 (count,), counted in the order in which the vectors show them."""
     parents = np.arange(count + len(pairs))

@@ -62,3 +62,13 @@ def test_every_pinned_file_is_in_third_party() -> None:
     assert pins
     text = (ROOT / "THIRD_PARTY.md").read_text()
     assert all(pin in text for pin in pins)
+
+
+def test_figures_are_those_of_the_results() -> None:
+    from benchmarks.tables import PAGES as WITH_FIGURES
+    from benchmarks.tables import filled
+
+    for page in WITH_FIGURES:
+        text = page.read_text()
+        assert "<!-- figures: " in text
+        assert text == filled(text), f"{page.name} is out of date; run: make docs"

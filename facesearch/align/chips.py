@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.align.compiled import compiled, readonly
+from cluster.compiled import compiled
+from facesearch.align.arrays import readonly
 from facesearch.align.similarity import similarity
 
 # Mean position of the five landmarks in dlib's unit square (``get_face_chip_details``).

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from facesearch.align.compiled import compiled
+from cluster.compiled import compiled
 from facesearch.align.similarity import similarity
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facesearch.align.compiled import compiled
+from cluster.compiled import compiled
 
 
 @compiled

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.detect.compiled import compiled
+from cluster.compiled import compiled_reordering
 from facesearch.detect.mtcnn_weights import Floats
 from facesearch.detect.tiles import largest, make_tile
 
@@ -28,7 +28,7 @@ _SLACK = 4096
 Bytes = NDArray[np.uint8]
 
 
-@compiled
+@compiled_reordering
 def _wide(
     x: Floats, rows: Any, step: int, length: int, packed: Floats, channels: int,
     out: Floats, out_at: int, count: int,
@@ -43,7 +43,7 @@ def _wide(
             )  # fmt: skip
 
 
-@compiled
+@compiled_reordering
 def _narrow(
     x: Floats, rows: Any, step: int, length: int, packed: Floats, channels: int,
     out: Floats, out_at: int, count: int,
@@ -58,7 +58,7 @@ def _narrow(
             )  # fmt: skip
 
 
-@compiled
+@compiled_reordering
 def propose(
     level: Bytes, conv1: Floats, conv2: Floats, conv3: Floats, heads: Floats, least: float
 ) -> Floats:
@@ -107,7 +107,7 @@ def propose(
     return found[:count].copy()
 
 
-@compiled
+@compiled_reordering
 def _to_floats(level: Bytes, y: int, out: Floats, at: int) -> None:
     row = level[y].reshape(-1)
     part = out[at : at + len(row)]
@@ -115,7 +115,7 @@ def _to_floats(level: Bytes, y: int, out: Floats, at: int) -> None:
         part[i] = row[i]
 
 
-@compiled
+@compiled_reordering
 def _pool_pair(x: Floats, stride: int, rows: int, width: int, out: Floats, at: int) -> None:
     """Maxima of 2 x 2 of 10 channels; where a row or column is missing, of what is there."""
     below = stride if rows == 2 else 0
@@ -124,7 +124,7 @@ def _pool_pair(x: Floats, stride: int, rows: int, width: int, out: Floats, at: i
         largest(x, 20 * i, (0, right, below, below + right), 2, out, at + i * 10)
 
 
-@compiled
+@compiled_reordering
 def _read_heads(
     x: Floats, width: int, heads: Floats, least: float, row: int, found: Floats, count: int
 ) -> int:  # fmt: skip
@@ -148,7 +148,7 @@ def _read_heads(
     return count
 
 
-@compiled
+@compiled_reordering
 def _pool3(x: Floats, side: int, channels: int, out: Floats) -> int:
     """Maxima of 3 x 3 at stride 2, the last ones of what is left at the edge; the new side."""
     new = side // 2
@@ -169,7 +169,7 @@ def _pool3(x: Floats, side: int, channels: int, out: Floats) -> int:
     return new
 
 
-@compiled
+@compiled_reordering
 def _pool2(x: Floats, side: int, channels: int, out: Floats) -> int:
     """Maxima of 2 x 2 at stride 2 of a map of even side; the new side."""
     new = side // 2
@@ -182,7 +182,7 @@ def _pool2(x: Floats, side: int, channels: int, out: Floats) -> int:
     return new
 
 
-@compiled
+@compiled_reordering
 def _convolve3(
     x: Floats, side: int, inputs: int, packed: Floats, outputs: int, narrow: bool, out: Floats
 ) -> int:
@@ -199,7 +199,7 @@ def _convolve3(
     return new
 
 
-@compiled
+@compiled_reordering
 def _convolve2(
     x: Floats, side: int, inputs: int, packed: Floats, outputs: int, out: Floats, at: int
 ) -> None:
@@ -210,7 +210,7 @@ def _convolve2(
         _wide(x, rows, inputs, 2 * inputs, packed, outputs, out, at + y * new * outputs, new)
 
 
-@compiled
+@compiled_reordering
 def refine(
     crops: Floats, conv1: Floats, conv2: Floats, conv3: Floats, dense: Floats, heads: Floats
 ) -> Floats:
@@ -229,7 +229,7 @@ def refine(
     return _classify(features, n, 576, dense, 128, heads)
 
 
-@compiled
+@compiled_reordering
 def output(
     crops: Floats, conv1: Floats, conv2: Floats, conv3: Floats, conv4: Floats, dense: Floats,
     heads: Floats,
@@ -251,7 +251,7 @@ def output(
     return _classify(features, n, 1152, dense, 256, heads)
 
 
-@compiled
+@compiled_reordering
 def _classify(
     features: Floats, n: int, length: int, dense: Floats, hidden: int, heads: Floats
 ) -> Floats:

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.compiled import compiled_reordering
 from facesearch.detect.boxes import Boxes
-from facesearch.detect.compiled import compiled
 from facesearch.detect.mtcnn_weights import Floats
 from facesearch.detect.types import Pixels
 
@@ -72,7 +72,7 @@ def sample_crops(pyramid: Pyramid, boxes: Boxes, side: int) -> Floats:
     return crops
 
 
-@compiled
+@compiled_reordering
 def _sample(level: Pixels, boxes: Boxes, rows: NDArray[np.int64], crops: Floats) -> None:
     height, width, _ = level.shape
     side = crops.shape[1]

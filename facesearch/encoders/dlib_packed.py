@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from cluster.compiled import compiled
 
-@njit(cache=True)
+
+@compiled
 def unpack_ints(
     data: NDArray[np.uint8], start: int, out: NDArray[np.int64]
 ) -> tuple[int, bool]:  # pragma: no cover - compiled

@@ -4,19 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesearch.detect.compiled import compiled
+from cluster.compiled import compiled_reordering
 from facesearch.detect.tiles import LANES, largest, make_tile, pack
 
 PIXELS, VECTORS = 3, 2
 _TILE = make_tile(PIXELS, VECTORS)
 
 
-@compiled
+@compiled_reordering
 def run_tile(x, x_at, rows, step, length, packed, at, out, out_at, out_step):
     _TILE(x, x_at, rows, step, length, packed, at, out, out_at, out_step)
 
 
-@compiled
+@compiled_reordering
 def run_largest(x, x_at, places, vectors, out, out_at):
     largest(x, x_at, places, vectors, out, out_at)
 

@@ -1,0 +1,275 @@
+"""Write the figures of README.md and docs/performance.md from the committed results.
+
+    python -m benchmarks.tables
+
+Text between ``<!-- figures: NAME -->`` and ``<!-- end -->`` is replaced; a test holds both pages
+equal to what this makes, so no figure can be written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
+
+
+def result(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def summary() -> str:
+    """The README's table."""
+    album, lfw, found = result("album"), result("lfw")["results"], result("detection")
+    encoder, kill = result("encoder"), result("kill")
+    quality = album["quality"]
+    ours, peer = quality["ours, agglomerative"], quality["face_recognition, chinese whispers 0.5"]
+    recalls = {
+        name: " / ".join(f"{value:.3f}" for value in each["recall"].values())
+        for name, each in found["quality"].items()
+    }
+    speeds = found["photos_per_second_one_core"]
+    detector, facenet = "facesearch MTCNN, min face 20", "facenet-pytorch MTCNN, min face 20"
+    detector, facenet = _name(recalls, detector), _name(recalls, facenet)
+    own, dlib = lfw["facesearch"], lfw["dlib-hog"]
+    ways = encoder["threads"]["1"]["ways"]
+    rows = [
+        [
+            f"photos to gallery, {album['photos']} photos in the wild, {album['cores']} cores",
+            f"{_median(album['ours_photos_per_second']):.1f} photos/s",
+            f"face_recognition: {_median(album['peer_photos_per_second']):.1f} photos/s",
+        ],
+        [
+            "grouping those photos: pairwise F, BCubed F",
+            f"{ours['pairwise_f']:.3f}, {ours['bcubed_f']:.3f}",
+            f"face_recognition: {peer['pairwise_f']:.3f}, {peer['bcubed_f']:.3f}",
+        ],
+        [
+            "detection recall, 100 photos of WIDER FACE: easy / medium / hard",
+            recalls[detector],
+            f"facenet-pytorch: {recalls[facenet]}",
+        ],
+        [
+            "detection, faces from 20 pixels, one core",
+            f"{_median(speeds[detector]['wall']):.1f} photos/s",
+            f"facenet-pytorch: {_median(speeds[facenet]['wall']):.1f} photos/s",
+        ],
+        [
+            "LFW View 2 accuracy (deep-funneled photos)",
+            _accuracy(own),
+            f"dlib, HOG: {_accuracy(dlib)}",
+        ],
+        [
+            "LFW View 2 TAR at FAR 0.001",
+            _tar(own, "0.001"),
+            f"dlib, HOG: {_tar(dlib, '0.001')}",
+        ],
+        [
+            "encoder, one core",
+            f"{ways['facesearch']['faces_per_second']:.0f} faces/s",
+            f"dlib: {ways['dlib, one by one']['faces_per_second']:.0f} faces/s",
+        ],
+        [
+            f"job of {kill['photos']} photos killed {kill['kills']} times and resumed",
+            "every row and vector the same" if kill["equal"] else f"{kill['differences']}",
+            "",
+        ],
+    ]
+    return table(("", "facesearch", "peer, same run"), rows)
+
+
+def _name(names: dict[str, str], wanted: str) -> str:
+    """The detector whose recorded name has all words of ``wanted``."""
+    words = wanted.replace(",", "").lower().split()
+    return next(name for name in names if all(word in name.lower() for word in words))
+
+
+def album() -> str:
+    """Grouping quality of every method on the album."""
+    rows = [
+        [
+            name,
+            *(f"{each[key]:.3f}" for key in ("pairwise_precision", "pairwise_recall")),
+            *(f"{each[key]:.3f}" for key in ("pairwise_f", "bcubed_f")),
+            f"{each['photos_without_face']:.0f}",
+        ]
+        for name, each in result("album")["quality"].items()
+    ]
+    header = ("", "precision", "recall", "pairwise F", "BCubed F", "photos without a face")
+    return table(header, rows)
+
+
+def album_speed() -> str:
+    """Photos a second of every round."""
+    data = result("album")
+    sides = {
+        "`facesearch index`, whole process": "ours_photos_per_second",
+        "face_recognition, start-up left out": "peer_photos_per_second",
+    }
+    rows = [
+        [name, f"{_median(data[key]):.2f}", ", ".join(f"{rate:.2f}" for rate in data[key])]
+        for name, key in sides.items()
+    ]
+    return table(("", "photos/s, median", "rounds"), rows) + f"\n\nRatio: {data['ratio']:.1f}."
+
+
+def detection() -> str:
+    """Recall and speed of every detector."""
+    data = result("detection")
+    speeds = data["photos_per_second_one_core"]
+    rows = [
+        [
+            name,
+            *(f"{recall:.3f}" for recall in each["recall"].values()),
+            f"{each['false']} of {each['detections']}",
+            f"{_median(speeds[name]['wall']):.1f}",
+        ]
+        for name, each in data["quality"].items()
+    ]
+    ratios = ", ".join(
+        f"{name}: {ratio['wall']:.1f}" for name, ratio in data["speed_over_facenet_pytorch"].items()
+    )
+    header = ("", "easy", "medium", "hard", "false", "photos/s, one core")
+    return table(header, rows) + f"\n\nSpeed over facenet-pytorch, {ratios}."
+
+
+def lfw() -> str:
+    """LFW View 2 of every pipeline."""
+    rows = [
+        [
+            each["pipeline"],
+            _accuracy(each),
+            *(_tar(each, far) for far in each["tar_at_far"]),
+            f"{each['view2_photos_without_face']} of {each['view2_photos']}",
+        ]
+        for each in result("lfw")["results"].values()
+    ]
+    fars = next(iter(result("lfw")["results"].values()))["tar_at_far"]
+    header = ("", "accuracy", *(f"TAR at FAR {far}" for far in fars), "photos without a face")
+    return table(header, rows)
+
+
+def encoder() -> str:
+    """Speed of the encoder's implementations."""
+    data = result("encoder")
+    rows = [
+        [
+            way,
+            *(
+                f"{data['threads'][threads]['ways'][way]['faces_per_second']:.1f}"
+                for threads in "12"
+            ),
+        ]
+        for way in data["threads"]["1"]["ways"]
+        if way in data["threads"]["2"]["ways"]
+    ]
+    parity = data["parity"]
+    share = data["threads"]["1"]["share_of_peak"]["convolution"]
+    return (
+        table(("faces/s", "1 thread", "2 threads"), rows)
+        + f"\n\nLargest difference to dlib over {parity['chips']} real chips, in any component "
+        f"before normalising: {parity['largest_difference']:.1e}. One thread reaches "
+        f"{share:.0%} of the machine's measured convolution peak."
+    )
+
+
+def alignment() -> str:
+    """Milliseconds a face for landmarks and chips, ours and dlib's."""
+    data = result("alignment_speed")
+    steps = {
+        "landmarks": ("predictor", "dlib_predictor"),
+        "chip": ("chip", "dlib_chip"),
+    }
+    rows = []
+    for photos in ("view1", "album"):
+        spent = data[photos]["ms_per_face"]
+        for step, (ours, dlib) in steps.items():
+            rows.append(
+                [
+                    f"{step}, {'LFW' if photos == 'view1' else 'album'}",
+                    f"{min(spent[ours]):.2f}",
+                    f"{min(spent[dlib]):.2f}",
+                ]
+            )
+    return table(("ms a face, best of 7", "facesearch", "dlib"), rows)
+
+
+def search() -> str:
+    """Queries a second of exact search."""
+    data = result("search")
+    rows = [[name, f"{each['queries_per_second']:.0f}"] for name, each in data["ways"].items()]
+    title = f"queries/s, {data['count']:,} x {data['dimension']}, k = {data['k']}"
+    return table((title, "median"), rows)
+
+
+def machine() -> str:
+    """Where the figures hold."""
+    data = result("album")
+    about, packages = data["machine"], data["versions"]
+    return (
+        f"{about['cpu']} ({', '.join(about['vector_instructions'])}), {about['cores']} cores, "
+        f"{about['memory_gib']} GiB; "
+        + ", ".join(f"{name} {version}" for name, version in packages.items())
+        + "."
+    )
+
+
+def _accuracy(each: Any) -> str:
+    accuracy = each["accuracy"]
+    return f"{accuracy['mean']:.4f} ± {accuracy['standard_error']:.4f}"
+
+
+def _tar(each: Any, far: str) -> str:
+    tar = each["tar_at_far"][far]
+    return f"{tar['value']:.3f} ± {tar['standard_error']:.3f}"
+
+
+def _median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+FIGURES: dict[str, Callable[[], str]] = {
+    each.__name__.replace("_", "-"): each
+    for each in (
+        summary,
+        machine,
+        album,
+        album_speed,
+        detection,
+        lfw,
+        encoder,
+        alignment,
+        search,
+    )
+}
+
+
+def filled(page: str) -> str:
+    """``page`` with every block of figures made anew."""
+    return re.sub(
+        r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end -->)",
+        lambda match: f"{match[1]}{FIGURES[match[2]]()}\n{match[3]}",
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> None:
+    for path in PAGES:
+        path.write_text(filled(path.read_text()))
+
+
+if __name__ == "__main__":
+    main()
