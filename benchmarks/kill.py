@@ -23,7 +23,7 @@ from benchmarks.record import record
 from facesearch.images import find_photos
 from indexer.shards import Shard, list_shards
 
-SHARD_PHOTOS = 32
+SHARD_PHOTOS = 16
 
 
 def main() -> None:
@@ -52,32 +52,44 @@ def copy_photos(source: Path, target: Path, count: int) -> Path:
 def kill_test(photos: Path, scratch: Path, kills: int, seed: int) -> dict[str, object]:
     """Run uninterrupted, then with ``kills`` kills at random moments; compare."""
     chooser = random.Random(seed)
-    started = time.monotonic()
-    subprocess.run(command(photos, scratch / "whole.gallery"), check=True)
-    whole = time.monotonic() - started
+    whole = seconds(command(photos, scratch / "whole.gallery"))
+    start_up = seconds(command(photos, scratch / "whole.gallery"))  # nothing is left to do
+    shards = len(list_shards(scratch / "whole.gallery" / "shards"))
     killed = scratch / "killed.gallery"
-    moments = []
+    moments: list[float] = []
+    progress = []
     while len(moments) < kills:
-        # From before the first row to beyond one sealed shard: progress is made between kills,
-        # and the job lasts long enough for all of them.
-        moment = chooser.uniform(0.1, whole * 0.3)
+        # From the process's first breath to beyond the work that can be lost, so that some kills
+        # come while starting, most while shards are filled, and the job outlasts them all.
+        left = (whole - start_up) * (1 - (progress[-1] if progress else 0) / shards)
+        moment = chooser.uniform(0, start_up + 2 * left / (kills - len(moments) + 1))
         if not killed_at(moment, command(photos, killed)):
             break
         moments.append(round(moment, 3))
+        progress.append(len(list_shards(killed / "shards")))
         print(
-            f"kill {len(moments)} after {moment:.2f} s: {len(list_shards(killed / 'shards'))}"
-            " shards sealed",
+            f"kill {len(moments)} after {moment:.2f} s: {progress[-1]} of {shards} shards",
             file=sys.stderr,
         )
-    subprocess.run(command(photos, killed), check=True)
+    seconds(command(photos, killed))
     differences = compare(scratch / "whole.gallery", killed)
     return {
         "uninterrupted_seconds": whole,
+        "start_up_seconds": start_up,
+        "shards": shards,
         "kills": len(moments),
         "kill_moments_seconds": moments,
+        "shards_sealed_at_each_kill": progress,
         "differences": differences,
         "equal": not differences,
     }
+
+
+def seconds(job: list[str]) -> float:
+    """How long a whole run takes."""
+    started = time.monotonic()
+    subprocess.run(job, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - started
 
 
 def command(photos: Path, gallery: Path) -> list[str]:

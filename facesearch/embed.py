@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 # Refusals of the file system may pass; damage inside a file stays until the file changes.
 RETRIED_REASONS = ("unreadable", "timeout", "internal")
-BATCH_PHOTOS = 8
+# Photos a thread takes at once: enough that the encoder gets full batches at a face a photo.
+BATCH_PHOTOS = 16
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class _Job:
         with ThreadPoolExecutor(self.options.threads) as threads:
             for batch in _batches(outcomes, BATCH_PHOTOS):
                 waiting.append(threads.submit(process_batch, self.engine, batch))
-                if len(waiting) > 2 * self.options.threads:
+                if len(waiting) > self.options.threads:
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()

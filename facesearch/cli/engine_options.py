@@ -38,11 +38,14 @@ def engine_of(args: argparse.Namespace, *, one_thread_each: bool = False) -> Fac
 
     ``one_thread_each``: several threads will use the engine at once, so none may fan out.
     """
+    import cv2
     import torch
 
     from facesearch.engine import create_engine
 
-    torch.set_num_threads(1 if one_thread_each else available_cores())
+    threads = 1 if one_thread_each else available_cores()
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
     return create_engine(args.detector, min_face=args.min_face, min_score=args.min_score)
 
 

@@ -63,9 +63,9 @@ def main(channel_descriptor: int, limits: DecodeLimits, timeout: float) -> None:
         # Where the system does not know this limit (macOS), the pixel limit has to do.
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    send(channel, {"ready": True})
-    _silence()
     with suppress(EOFError, ConnectionError):
+        send(channel, {"ready": True})
+        _silence()
         while True:
             request = receive(channel)
             signal.setitimer(signal.ITIMER_REAL, timeout)
