@@ -37,7 +37,8 @@ class AlbumFace:
     ``photo`` is the photo's absolute location and ``name`` its relative path, made printable.
     ``box`` is x0, y0, x1, y1 in pixels of the upright photo at full size, ``photo_size`` that
     photo's (width, height). ``score`` is the detector's and ``confidence`` the clustering's, both
-    in [0, 1]. ``taken_at`` is ISO 8601, or "" if unknown.
+    in [0, 1]. ``taken_at`` is ISO 8601, or "" if unknown. ``sha256`` is the hex digest of the
+    photo's content when the face was found in it, or "" if unknown.
     """
 
     face_id: int
@@ -48,6 +49,7 @@ class AlbumFace:
     score: float
     confidence: float
     taken_at: str = ""
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", printable(self.name))
@@ -104,6 +106,7 @@ class Album:
     """Everything a report says. ``photo_count`` counts all photos, also failed and faceless ones.
 
     ``threshold`` is the squared distance at which groups were cut, None where the method has none.
+    ``outdated`` is a sentence for the reader where the gallery has changed since the clustering.
     """
 
     title: str
@@ -117,6 +120,11 @@ class Album:
     noise: tuple[AlbumFace, ...] = ()
     photos_without_faces: int = 0
     failed: tuple[FailedPhoto, ...] = ()
+    outdated: str = ""
+
+    def __post_init__(self) -> None:
+        for key in ("title", "outdated"):
+            object.__setattr__(self, key, printable(getattr(self, key)))
 
     @property
     def faces(self) -> Iterable[AlbumFace]:
@@ -140,6 +148,7 @@ def build_album(
     photo_count: int,
     photos_without_faces: int = 0,
     failed: Sequence[FailedPhoto] = (),
+    outdated: str = "",
 ) -> Album:
     """The album of ``faces`` with vectors float32 (n, d), row i for ``faces[i]``.
 
@@ -158,7 +167,7 @@ def build_album(
     ]
     noise = [_with_confidence(faces[row], 0.0) for row in np.flatnonzero(labels == NOISE).tolist()]
     return Album(
-        title=printable(title),
+        title=title,
         created_at=created_at,
         method=method,
         threshold=threshold,
@@ -169,6 +178,7 @@ def build_album(
         noise=tuple(sorted(noise, key=lambda face: (-face.score, *_order(face)))),
         photos_without_faces=photos_without_faces,
         failed=tuple(failed),
+        outdated=outdated,
     )
 
 
@@ -273,6 +283,7 @@ def album_json(album: Album) -> dict[str, Any]:
         "version": ALBUM_VERSION,
         "title": album.title,
         "created_at": album.created_at,
+        "outdated": album.outdated or None,
         "encoder": album.encoder,
         "clustering": {"method": album.method, "threshold": album.threshold},
         "counts": {

@@ -2,7 +2,7 @@
 
 from facesearch.images.decode import DecodeLimits, decode_photo, decode_stream
 from facesearch.images.digest import sha256_of
-from facesearch.images.find import find_photos
+from facesearch.images.find import check_roots, find_photos
 from facesearch.images.pool import DecodeOutcome, DecodeTask, decode_photos
 from facesearch.images.types import REASONS, DecodedPhoto, FoundPhoto
 
@@ -13,6 +13,7 @@ __all__ = [
     "DecodeTask",
     "DecodedPhoto",
     "FoundPhoto",
+    "check_roots",
     "decode_photo",
     "decode_photos",
     "decode_stream",

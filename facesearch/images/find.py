@@ -14,6 +14,9 @@ from facesearch.images.signature import HEAD_BYTES, PHOTO_EXTENSIONS, RAW_EXTENS
 from facesearch.images.types import FoundPhoto
 
 GALLERY_MARKER = "gallery.json"
+# Says that the folder is a report's, whose crops may be replaced and removed.
+REPORT_MARKER = ".facesearch-report"
+_MARKERS = ((GALLERY_MARKER, "a gallery"), (REPORT_MARKER, "a report"))
 
 
 def find_photos(roots: Sequence[Path]) -> Iterator[FoundPhoto]:
@@ -21,27 +24,29 @@ def find_photos(roots: Sequence[Path]) -> Iterator[FoundPhoto]:
 
     A root is a folder, walked through, or a single file, whose root is then its parent folder.
     Symbolic links are followed; a folder or file already visited (same device and inode: loops,
-    overlapping roots, second links) is not visited again. Hidden entries and folders that hold
-    a ``gallery.json`` are skipped. A file with a photo's extension is always yielded, any other
-    only if its first bytes are those of an image (and it is no camera raw file), except that a
-    file given as a root is yielded whatever it is.
+    overlapping roots, second links) is not visited again. Hidden entries, galleries and
+    reports (folders that hold their markers) are skipped. A file with a photo's extension is
+    always yielded, any other only if its first bytes are those of an image (and it is no camera
+    raw file), except that a file given as a root is yielded whatever it is.
 
     Whatever the file system refuses is yielded with ``error`` set. Names that are not UTF-8
-    come as Python decodes them (``os.fsdecode``). Raises InputError at the call, not later, for
-    a root that does not exist or is itself a gallery.
+    come as Python decodes them (``os.fsdecode``). Raises InputError as ``check_roots`` does, at
+    the call, not later.
     """
-    for root in roots:
-        _check_root(root)
+    check_roots(roots)
     return _find(tuple(roots))
 
 
-def _check_root(root: Path) -> None:
-    if not os.path.lexists(root):
-        raise InputError(f"expected a folder or a photo, found nothing at {str(root)!r}")
-    if os.path.lexists(root / GALLERY_MARKER):
-        raise InputError(
-            f"expected photos, but {str(root)!r} is a gallery; give the folder with the photos"
-        )
+def check_roots(roots: Sequence[Path]) -> None:
+    """Raises InputError, naming it, for a root that is not there or is a gallery or a report."""
+    for root in roots:
+        if not os.path.lexists(root):
+            raise InputError(f"expected a folder or a photo, found nothing at {str(root)!r}")
+        for marker, kind in _MARKERS:
+            if os.path.lexists(root / marker):
+                raise InputError(
+                    f"expected photos, but {str(root)!r} is {kind}; give the folder with the photos"
+                )
 
 
 def _find(roots: tuple[Path, ...]) -> Iterator[FoundPhoto]:
@@ -114,7 +119,7 @@ def _entries(folder: Path) -> list[tuple[str, bool]]:
     """
     with os.scandir(folder) as scan:
         entries = [(entry.name, _is_folder(entry)) for entry in scan]
-    if any(name == GALLERY_MARKER for name, _ in entries):
+    if any(name in (GALLERY_MARKER, REPORT_MARKER) for name, _ in entries):
         return []
     shown = [entry for entry in entries if not entry[0].startswith(".")]
     shown.sort(key=lambda entry: os.fsencode(entry[0]) + (b"/" if entry[1] else b""))

@@ -18,6 +18,7 @@ REASONS = (
     "corrupt",  # the decoder found damage
     "too-large",  # more pixels or bytes than the limits allow (decompression bomb)
     "timeout",  # decoding took longer than the limit, or killed its worker
+    "internal",  # decoded, but the engine failed on it; tried again at the next run
 )
 
 

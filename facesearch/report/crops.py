@@ -1,46 +1,49 @@
-"""Cutting face crops and previews, each photo read once, into a folder that is also the cache.
+"""Face crops and previews, each photo read once, in a folder that is also the cache.
 
-A face id is never used twice, so a crop named by it stays right for as long as the face exists.
+Files are named by what they show, so one that is found there is the right one, whatever was
+indexed, renamed or reported to the same folder meanwhile.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from PIL import Image
 
 from facesearch.album import AlbumFace, FailedPhoto
 from facesearch.images import DecodedPhoto, DecodeTask, FoundPhoto, decode_photos
+from facesearch.report.cut import (
+    CROP_SIDE,
+    PREVIEW_SIDE,
+    crop_name,
+    crop_square,
+    cut_crop,
+    cut_preview,
+    preview_name,
+)
 from facesearch.report.links import needs_preview
 
 logger = logging.getLogger(__name__)
 
-CROP_SIDE = 160
-CROP_MARGIN = 0.35  # of the face's longer side, on each of the four sides
-CROP_QUALITY = 80
-PREVIEW_SIDE = 2048
-PREVIEW_QUALITY = 85
-
 # Photos are decoded no larger than their crops need, in a few sizes so that each is one batch.
 DECODE_SIDES = (1024, 2048, 4096, None)
 
-Box = tuple[float, float, float, float]
+# What to do about a photo that is not what or where it was.
+ADVICE = "run facesearch index again"
+
 Progress = Callable[[int, int], None]
 
 
 @dataclass
 class Pictures:
-    """What lies in the report's folders: ids with a crop, previews by photo, and what failed.
+    """What lies in the report's folders: crops by face id, previews by photo, and what failed.
 
-    ``previews`` gives the preview's path relative to the report; ``problems`` what went wrong
+    ``crops`` and ``previews`` give paths relative to the report; ``problems`` what went wrong
     with a photo since it was indexed.
     """
 
-    crops: set[int] = field(default_factory=set)
+    crops: dict[int, str] = field(default_factory=dict)
     previews: dict[Path, str] = field(default_factory=dict)
     problems: dict[Path, FailedPhoto] = field(default_factory=dict)
 
@@ -55,6 +58,11 @@ class _Job:
     size: int
     mtime_ns: int
 
+    @property
+    def stamp(self) -> str:
+        """Stands in for the content of a photo whose digest is not known."""
+        return f"{self.photo} {self.size} {self.mtime_ns}"
+
     def side(self) -> int | None:
         """The smallest of DECODE_SIDES that loses nothing the crops and the preview show."""
         needed = float(PREVIEW_SIDE if self.preview else 0)
@@ -62,34 +70,6 @@ class _Job:
             left, _, right, _ = crop_square(face.box, face.photo_size)
             needed = max(needed, max(face.photo_size) * CROP_SIDE / max(1.0, right - left))
         return next((side for side in DECODE_SIDES if side is None or side >= needed), None)
-
-
-def crop_square(box: Box, size: tuple[int, int]) -> Box:
-    """The square around ``box`` with its margin, moved and shrunk to lie inside the photo.
-
-    ``box`` is x0, y0, x1, y1 and may reach beyond the photo of ``size`` (width, height).
-    """
-    x0, y0, x1, y1 = box
-    side = min((1.0 + 2.0 * CROP_MARGIN) * max(x1 - x0, y1 - y0, 1.0), *size)
-    left = min(max((x0 + x1 - side) / 2.0, 0.0), size[0] - side)
-    top = min(max((y0 + y1 - side) / 2.0, 0.0), size[1] - side)
-    return left, top, left + side, top + side
-
-
-def cut_crop(photo: DecodedPhoto, box: Box) -> bytes:
-    """The JPEG of the face at ``box`` (pixels of the full-size photo), CROP_SIDE a side."""
-    height, width = photo.pixels.shape[:2]
-    across, down = width / photo.width, height / photo.height
-    left, top, right, bottom = crop_square(box, (photo.width, photo.height))
-    image = Image.fromarray(photo.pixels)
-    square = (
-        left * across,
-        top * down,
-        min(right * across, width),
-        min(bottom * down, height),
-    )
-    crop = image.resize((CROP_SIDE, CROP_SIDE), Image.Resampling.LANCZOS, square, reducing_gap=3.0)
-    return _jpeg(crop, CROP_QUALITY)
 
 
 def prepare_pictures(
@@ -113,17 +93,12 @@ def prepare_pictures(
         job = _plan(photo, own, folder, pictures)
         if job is not None:
             jobs.append(job)
-    for done, job in enumerate(_run(jobs, crops, pictures, workers), start=1):
+    for done, job in enumerate(_run(jobs, folder, pictures, workers), start=1):
         logger.debug("%s: %d crops", job.photo, len(job.faces))
         progress(done, len(jobs))
-    _prune(crops, {f"{face_id}.jpg" for face_id in pictures.crops})
+    _prune(crops, {Path(crop).name for crop in pictures.crops.values()})
     _prune(previews, {Path(preview).name for preview in pictures.previews.values()})
     return pictures
-
-
-def crop_path(folder: Path, face_id: int) -> Path:
-    """Where the crop of ``face_id`` lies below the report's folder."""
-    return folder / "crops" / f"{face_id}.jpg"
 
 
 def _by_photo(faces: Iterable[AlbumFace]) -> dict[Path, list[AlbumFace]]:
@@ -135,32 +110,46 @@ def _by_photo(faces: Iterable[AlbumFace]) -> dict[Path, list[AlbumFace]]:
 
 def _plan(photo: Path, faces: Sequence[AlbumFace], folder: Path, pictures: Pictures) -> _Job | None:
     """Note what is there already; the job for the rest, None when nothing is to be done."""
-    missing = []
-    for face in faces:
-        if _whole(crop_path(folder, face.face_id)):
-            pictures.crops.add(face.face_id)
-        else:
-            missing.append(face)
     try:
         status = photo.stat()
         preview_needed = needs_preview(photo)
     except OSError as error:
-        reason = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
-        _problem(pictures, photo, faces, reason, error.strerror or str(error))
+        # Crops of known content stay right; there are none named by the empty stamp.
+        _take_cached(faces, "", folder, pictures)
+        gone = isinstance(error, FileNotFoundError)
+        detail = error.strerror or str(error)
+        if gone:
+            detail += f"; if it was moved or deleted, {ADVICE}"
+        _problem(pictures, photo, faces, "missing" if gone else "unreadable", detail)
         return None
+    job = _Job(photo, tuple(faces), None, status.st_size, status.st_mtime_ns)
+    missing = _take_cached(faces, job.stamp, folder, pictures)
     preview = None
     if preview_needed:
-        # The least id names the photo as surely as the photo's own number would.
-        name = f"previews/{min(face.face_id for face in faces)}.jpg"
+        name = preview_name(faces[0], job.stamp)
         pictures.previews[photo] = name
         preview = None if _whole(folder / name) else folder / name
     if not missing and preview is None:
         return None
     # A preview wants its faces named even when their crops are all there.
-    return _Job(photo, tuple(missing or faces), preview, status.st_size, status.st_mtime_ns)
+    return replace(job, faces=tuple(missing or faces), preview=preview)
 
 
-def _run(jobs: Sequence[_Job], crops: Path, pictures: Pictures, workers: int) -> Iterator[_Job]:
+def _take_cached(
+    faces: Sequence[AlbumFace], stamp: str, folder: Path, pictures: Pictures
+) -> list[AlbumFace]:
+    """Note the crops that are there already; returns the faces whose crops are not."""
+    missing = []
+    for face in faces:
+        name = crop_name(face, stamp)
+        if _whole(folder / name):
+            pictures.crops[face.face_id] = name
+        else:
+            missing.append(face)
+    return missing
+
+
+def _run(jobs: Sequence[_Job], folder: Path, pictures: Pictures, workers: int) -> Iterator[_Job]:
     """Decode and cut, one batch for each decoding size; yields each job when it is done."""
     for side in DECODE_SIDES:
         batch = {job.photo: job for job in jobs if job.side() == side}
@@ -176,23 +165,34 @@ def _run(jobs: Sequence[_Job], crops: Path, pictures: Pictures, workers: int) ->
                 pictures.previews.pop(job.photo, None)
                 _problem(pictures, job.photo, job.faces, outcome.reason, outcome.detail)
             else:
-                _store(job, outcome.photo, crops, pictures)
+                _store(job, outcome.photo, outcome.sha256, folder, pictures)
             yield job
 
 
-def _store(job: _Job, photo: DecodedPhoto, crops: Path, pictures: Pictures) -> None:
-    found, expected = (photo.width, photo.height), job.faces[0].photo_size
-    if found != expected:
-        detail = f"{expected[0]} x {expected[1]} pixels when indexed, now {found[0]} x {found[1]}"
-        _problem(pictures, job.photo, job.faces, "changed", detail)
-    else:
-        for face in job.faces:
-            _write(crops / f"{face.face_id}.jpg", cut_crop(photo, face.box))
-            pictures.crops.add(face.face_id)
+def _store(job: _Job, photo: DecodedPhoto, sha256: str, folder: Path, pictures: Pictures) -> None:
+    """Write what ``job`` wants, of the photo of this content, unless it is no longer that photo."""
+    for face in job.faces:
+        change = _change(face, photo, sha256)
+        if change:
+            pictures.previews.pop(job.photo, None)
+            _problem(pictures, job.photo, job.faces, "changed", f"{change}; {ADVICE}")
+            return
+    for face in job.faces:
+        name = crop_name(face, job.stamp)
+        _write(folder / name, cut_crop(photo, face.box))
+        pictures.crops[face.face_id] = name
     if job.preview is not None:
-        image = Image.fromarray(photo.pixels)
-        image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-        _write(job.preview, _jpeg(image, PREVIEW_QUALITY))
+        _write(job.preview, cut_preview(photo))
+
+
+def _change(face: AlbumFace, photo: DecodedPhoto, sha256: str) -> str:
+    """How the photo read differs from the one ``face`` was found in, "" if it does not."""
+    found, expected = (photo.width, photo.height), face.photo_size
+    if found != expected:
+        return f"{expected[0]} x {expected[1]} pixels when indexed, now {found[0]} x {found[1]}"
+    if face.sha256 not in ("", sha256):
+        return "the file's content differs from what was indexed"
+    return ""
 
 
 def _problem(
@@ -200,12 +200,6 @@ def _problem(
 ) -> None:
     logger.warning("%s: %s: %s", photo, reason, detail)
     pictures.problems[photo] = FailedPhoto(faces[0].name, reason, detail)
-
-
-def _jpeg(image: Image.Image, quality: int) -> bytes:
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=quality, optimize=True)
-    return data.getvalue()
 
 
 def _whole(path: Path) -> bool:

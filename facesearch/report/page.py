@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from facesearch.album import Album, AlbumFace, AlbumPerson
-from facesearch.report.crops import Pictures, crop_path
+from facesearch.report.crops import Pictures
 from facesearch.report.links import photo_href
 
 # Beyond this many crops (about 40 MB of page) they are linked from the folder beside the page.
@@ -51,6 +51,7 @@ REASONS = {
     "corrupt": "The file is damaged",
     "too-large": "Larger than the limits allow",
     "timeout": "Took too long to read",
+    "internal": "Facesearch itself failed on it",
     "missing": "No longer there",
     "changed": "Changed since it was indexed",
 }
@@ -151,11 +152,12 @@ class Page:
     def _face(self, face: AlbumFace, label: str) -> FaceView:
         preview = self.pictures.previews.get(face.photo)
         problem = self.pictures.problems.get(face.photo)
+        crop = self.pictures.crops.get(face.face_id)
         return FaceView(
             face,
             label,
             preview or photo_href(face.photo, self.folder),
-            crop_path(self.folder, face.face_id) if face.face_id in self.pictures.crops else None,
+            None if crop is None else self.folder / crop,
             self.inline,
             reason_text(problem.reason) if problem else None,
         )

@@ -8,13 +8,11 @@ from pathlib import Path
 
 from facesearch.album import Album, album_json
 from facesearch.errors import InputError
+from facesearch.images.find import REPORT_MARKER
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.links import absolute
 from facesearch.report.page import Page, render
 from indexer.files import sync_folder, write_atomically
-
-# Says that the folder is a report's, whose crops may be replaced and removed.
-MARKER = ".facesearch-report"
 
 
 def write_report(
@@ -53,10 +51,10 @@ def _claim(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"expected a folder for the report, but {folder} is a file")
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / MARKER).exists():
+    if not (folder / REPORT_MARKER).exists():
         if any(folder.iterdir()):
             raise InputError(
                 f"expected an empty folder or an earlier report, but {folder} holds other files; "
                 "give a new folder"
             )
-        (folder / MARKER).touch()
+        (folder / REPORT_MARKER).touch()

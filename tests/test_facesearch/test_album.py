@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -164,3 +165,7 @@ def test_album_json_states_its_version_and_survives_a_round_trip() -> None:
     assert ada["faces"][0]["photo_url"].startswith("file:///photos/")
     assert value["noise"][0]["face_id"] == 2**40 + 3
     assert value["failed"] == [{"photo": "x.jpg", "reason": "empty", "detail": "0 bytes"}]
+    assert value["outdated"] is None
+    assert album_json(replace(album, outdated="12 faces came later"))["outdated"] == (
+        "12 faces came later"
+    )

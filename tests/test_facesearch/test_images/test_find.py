@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from facesearch.errors import InputError
-from facesearch.images import find_photos
+from facesearch.images import check_roots, find_photos
+from facesearch.report import write_report
+from support.albums import album_of, draw_photo, face
 from support.hostile import encoded_corners
 
 GOOD = encoded_corners("PNG")
@@ -47,15 +50,39 @@ def test_hidden_files_and_galleries_are_skipped(tmp_path: Path) -> None:
     assert paths(tmp_path) == ["seen.jpg"]
 
 
-def test_a_gallery_as_root_is_refused(tmp_path: Path) -> None:
-    put(tmp_path, "gallery.json", data=b"{}")
-    with pytest.raises(InputError, match="is a gallery"):
-        find_photos([tmp_path])
+def test_a_report_among_the_photos_is_skipped(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "album/crops.png", "z.png")
+    draw_photo(tmp_path / "scan.tif", [(100, 80, 180, 180)])
+    album = album_of([face(0, tmp_path / "scan.tif")], [0])
+    write_report(album, tmp_path / "report", workers=0)
+    assert list((tmp_path / "report").glob("*/*.jpg"))
+    assert paths(tmp_path) == ["a.png", "album/crops.png", "scan.tif", "z.png"]
 
 
-def test_a_missing_root_is_named_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("check", [find_photos, check_roots])
+@pytest.mark.parametrize(
+    ("marker", "kind"), [("gallery.json", "a gallery"), (".facesearch-report", "a report")]
+)
+def test_a_gallery_or_report_as_root_is_refused(
+    tmp_path: Path, marker: str, kind: str, check: Callable[[list[Path]], object]
+) -> None:
+    put(tmp_path, marker, data=b"{}")
+    with pytest.raises(InputError, match=f"is {kind}; give the folder with the photos"):
+        check([tmp_path])
+
+
+@pytest.mark.parametrize("check", [find_photos, check_roots])
+def test_a_missing_root_is_named_at_once(
+    tmp_path: Path, check: Callable[[list[Path]], object]
+) -> None:
     with pytest.raises(InputError, match="not-there"):
-        find_photos([tmp_path, tmp_path / "not-there"])
+        check([tmp_path, tmp_path / "not-there"])
+
+
+def test_roots_that_can_be_walked_pass_the_check(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    (tmp_path / "broken").symlink_to("nothing")  # the walk reports it
+    check_roots([tmp_path, tmp_path / "a.png", tmp_path / "broken"])
 
 
 def test_contents_decide_for_other_names(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import pytest
 
 from facesearch.album import FailedPhoto
 from facesearch.errors import InputError
+from facesearch.images import REASONS
 from facesearch.report import page as page_module
 from facesearch.report import write_report
-from facesearch.report.page import day, day_range, moment
+from facesearch.report.page import day, day_range, moment, reason_text
 from support.albums import album_of, draw_photo, face
 
 NASTY = '<script>alert("x")</script>\' onload=alert(1) &amp; \u202eevil'
@@ -166,13 +168,36 @@ def test_a_photo_gone_since_indexing_leaves_a_neutral_picture_and_a_note(tmp_pat
     (link,) = page.of("a", **{"class": "face"})
     assert link["data-problem"] == "No longer there"
     assert "went away since indexing" in page.text
+    assert "if it was moved or deleted, run facesearch index again" in page.text
+
+
+def test_every_reason_has_words_for_the_reader(tmp_path: Path) -> None:
+    failed = tuple(FailedPhoto(f"{n}.jpg", reason, "") for n, reason in enumerate(REASONS))
+    page = written(tmp_path, [], [], None, failed)
+    assert "Facesearch itself failed on it" in page.text
+    for reason in REASONS:
+        assert reason_text(reason) != reason
+        assert reason_text(reason) in page.text
+
+
+def test_an_album_older_than_its_gallery_says_so(tmp_path: Path) -> None:
+    album = album_of([], [])
+    fresh = Elements(write_report(album, tmp_path, workers=0).read_text("utf-8"))
+    assert not fresh.of("p", **{"class": "notice"})
+    sentence = "2 faces were added; run: facesearch cluster <b>\udce9"
+    index = write_report(replace(album, outdated=sentence), tmp_path, workers=0)
+    page = Elements(index.read_text("utf-8"))
+    assert len(page.of("p", **{"class": "notice"})) == 1
+    assert "2 faces were added; run: facesearch cluster <b>\ufffd" in page.text
+    assert not page.of("b")
 
 
 def test_previews_are_linked_where_browsers_show_nothing_else(tmp_path: Path) -> None:
     photo = tmp_path / "photos" / "scan.tif"
     draw_photo(photo, [(100, 80, 180, 180)])
     page = written(tmp_path, [face(3, photo)], [0])
-    assert page.of("a", **{"class": "face"})[0]["href"] == "previews/3.jpg"
+    (preview,) = (tmp_path / "report" / "previews").iterdir()
+    assert page.of("a", **{"class": "face"})[0]["href"] == f"previews/{preview.name}"
 
 
 def test_many_faces_are_folded_but_not_a_mere_few(tmp_path: Path) -> None:
@@ -193,7 +218,9 @@ def test_a_huge_album_links_its_crops_instead_of_holding_them(
     photos = photos_in(tmp_path, 2)
     page = written(tmp_path, [face(n, photo) for n, photo in enumerate(photos)], [0, 0])
     sources = {image["src"] for image in page.of("img", width="160")}
-    assert sources == {"crops/0.jpg", "crops/1.jpg"}
+    assert len(sources) == 2
+    crops = (tmp_path / "report" / "crops").iterdir()
+    assert sources == {f"crops/{crop.name}" for crop in crops}
 
 
 def test_an_interrupted_report_leaves_the_former_page(
