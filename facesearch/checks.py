@@ -1,8 +1,11 @@
-"""Is a gallery whole? Checksums, contract, people and freshness of what is derived."""
+"""Is a gallery whole? Checksums, schema, contract, people and freshness of what is derived."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,15 @@ from facesearch.errors import FacesearchError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.grouping import latest_run
 from facesearch.people import People
+from facesearch.records import schema_problems
 from facesearch.search import index_folder, load_index
-from indexer.errors import IndexerError, MissingFaissError
+from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
 from indexer.shards import Shard
+from indexer.types import split_ids
+
+logger = logging.getLogger(__name__)
+
+_NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -26,59 +35,120 @@ class Finding:
 
 
 def check_gallery(gallery: Gallery) -> list[Finding]:
-    """Every problem of a gallery, the severe ones first; empty when all is well."""
-    findings = [finding for path in gallery.shard_paths() for finding in _check_shard(path)]
+    """Every problem of a gallery, those of its shards first; empty when all is well.
+
+    Whatever is wrong in the gallery's folder is a finding, never an error.
+    """
+    try:
+        paths = gallery.shard_paths()
+    except (OSError, IndexerError, FacesearchError) as error:
+        return [_failure("shards", error, severe=True)]
+    findings = []
+    for path in paths:
+        findings += _findings(path.name, partial(_check_shard, path), severe=True)
+    state = None
     try:
         state = gallery.state()
-    except (FacesearchError, IndexerError) as error:
-        return [*findings, Finding("gallery", str(error), severe=True)]
-    findings += _check_people(gallery, state)
-    findings += _check_index(gallery, state)
-    findings += _check_clusters(gallery, state)
+    except Exception as error:
+        findings.append(_failure("gallery", error, severe=True))
+    findings += _findings("next-shard", partial(_check_numbers, gallery), severe=True)
+    people = partial(_check_people, gallery, paths, state)
+    findings += _findings("people.sqlite", people, severe=True)
+    if state is not None:
+        findings += _check_contents(state)
+        findings += _findings("index", partial(_check_index, gallery, state), severe=False)
+        findings += _findings("clusters", partial(_check_clusters, gallery, state), severe=False)
     return findings
 
 
+def _findings(subject: str, check: Callable[[], list[Finding]], severe: bool) -> list[Finding]:
+    try:
+        return check()
+    except Exception as error:
+        return [_failure(subject, error, severe)]
+
+
+def _failure(subject: str, error: Exception, severe: bool) -> Finding:
+    if isinstance(error, FacesearchError | IndexerError):
+        return Finding(subject, str(error), severe)
+    # Libraries raise all sorts of things on damaged files; the check goes on all the same.
+    logger.debug("%s cannot be checked", subject, exc_info=error)
+    return Finding(subject, f"cannot be read: {type(error).__name__}: {error}", severe)
+
+
 def _check_shard(path: Path) -> list[Finding]:
-    try:
-        with Shard.open(path) as shard:
-            return [Finding(path.name, problem, severe=True) for problem in shard.verify()]
-    except IndexerError as error:
-        return [Finding(path.name, str(error), severe=True)]
+    with Shard.open(path) as shard:
+        problems = shard.verify()
+        try:
+            problems += schema_problems(shard)
+        except ShardError as error:
+            if str(error) not in problems:
+                problems.append(str(error))
+    return [Finding(path.name, problem, severe=True) for problem in problems]
 
 
-def _check_people(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    try:
-        ids = People(gallery.folder).memberships().ids
-    except FacesearchError as error:
-        return [Finding("people.sqlite", str(error), severe=True)]
-    lost = int((~np.isin(ids, state.live_ids())).sum())
+def _check_numbers(gallery: Gallery) -> list[Finding]:
+    gallery.next_shard_number()
+    return []
+
+
+def _check_contents(state: GalleryState) -> list[Finding]:
+    """Photos known by a content that no shard holds any more."""
+    lost = sum(
+        record.status in ("ok", "known") and record.sha256 not in state.contents
+        for record in state.photos.values()
+    )
     if not lost:
         return []
-    text = f"{lost} named face(s) belong to photos that are no longer there; their names are kept"
-    return [Finding("people.sqlite", text, severe=False)]
+    text = (
+        f"{lost} photo(s) have faces in shards that are missing; restore them from a backup, or "
+        "index these photos again"
+    )
+    return [Finding("shards", text, severe=True)]
+
+
+def _check_people(
+    gallery: Gallery, paths: Sequence[Path], state: GalleryState | None
+) -> list[Finding]:
+    ids = People(gallery.folder).memberships().ids
+    numbers, _ = split_ids(ids)
+    there = np.isin(numbers, [int(path.stem) for path in paths])
+    findings = []
+    if not there.all():
+        names = [f"{number:08d}.h5" for number in np.unique(numbers[~there]).tolist()]
+        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        text = (
+            f"{int((~there).sum())} named face(s) belong to shards that are missing "
+            f"({', '.join(names[:_NAMES_SHOWN])}{more}); restore them from a backup"
+        )
+        findings.append(Finding("people.sqlite", text, severe=True))
+    gone = 0 if state is None else int((there & ~np.isin(ids, state.live_ids())).sum())
+    if gone:
+        text = (
+            f"{gone} named face(s) belong to photos that are no longer there; their names are kept"
+        )
+        findings.append(Finding("people.sqlite", text, severe=False))
+    return findings
 
 
 def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
+    command = f"facesearch build {gallery.folder}"
     if not (index_folder(gallery) / "index.json").exists():
-        text = f"there is none, so searches read the shards; run: facesearch build {gallery.folder}"
+        text = f"there is none, so searches read the shards; run: {command}"
         return [Finding("index", text, severe=False)]
     try:
         load_index(gallery, state)
     except MissingFaissError as error:
         return [Finding("index", f"not checked: {error}", severe=False)]
-    except (FacesearchError, IndexerError) as error:
-        return [Finding("index", str(error), severe=False)]
+    except StaleIndexError as error:
+        return [Finding("index", f"{error} (run: {command})", severe=False)]
     return []
 
 
 def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:
     if not any((gallery.folder / "clusters").glob("*.h5")):
         return []
-    try:
-        run = latest_run(gallery)
-    except FacesearchError as error:
-        return [Finding("clusters", str(error), severe=False)]
-    if run.state == state.digest():
+    if latest_run(gallery).state == state.digest():
         return []
     text = f"older than the gallery's faces; run: facesearch cluster {gallery.folder}"
     return [Finding("clusters", text, severe=False)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -48,6 +49,27 @@ class Memberships:
         return {int(face_id): name for face_id, name in zip(self.ids, self.names, strict=True)}
 
 
+def clean_name(name: str) -> str:
+    """A person's name as it is kept: white space trimmed and collapsed to single spaces.
+
+    Raises InputError for an empty name and for one with control characters or that is not Unicode
+    text, as arguments are that a terminal sends in another encoding than UTF-8.
+    """
+    cleaned = " ".join(name.split())
+    if not cleaned:
+        raise InputError("expected a person's name, got an empty one; give one")
+    categories = {unicodedata.category(character) for character in cleaned}
+    if "Cs" in categories:
+        raise InputError(
+            f"expected a person's name in UTF-8, got {cleaned!a}; set the locale to it"
+        )
+    if "Cc" in categories:
+        raise InputError(
+            f"expected a person's name without control characters, got {cleaned!a}; leave them out"
+        )
+    return cleaned
+
+
 class People:
     """The people database of a gallery; opened anew for every use, so it holds no lock."""
 
@@ -58,11 +80,12 @@ class People:
         """Say that ``face_ids`` show ``name``; returns those that were not known as such before.
 
         A face that belonged to another name now belongs to this one; the ledger keeps both.
-        Raises InputError for an empty name.
+        Without faces nothing changes. Raises InputError for a name that :func:`clean_name`
+        refuses, GalleryError where the database cannot be used.
         """
-        name = " ".join(name.split())
-        if not name:
-            raise InputError("expected a person's name, got an empty one")
+        name = clean_name(name)
+        if not face_ids:
+            return []
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with self._connection() as connection:
             connection.execute(
@@ -84,7 +107,10 @@ class People:
         return new
 
     def memberships(self) -> Memberships:
-        """All faces with a name, of photos still there or not."""
+        """All faces with a name, of photos still there or not.
+
+        Raises GalleryError where the database cannot be used.
+        """
         if not self._path.exists():
             return Memberships(np.zeros(0, np.int64), ())
         with self._connection() as connection:
@@ -92,22 +118,26 @@ class People:
                 "SELECT face_id, name FROM membership JOIN person ON person.id = person_id "
                 "ORDER BY face_id"
             ).fetchall()
+        for face_id, name in rows:
+            # Damage that SQLite does not notice may turn a value into one of another type.
+            if not (isinstance(face_id, int) and isinstance(name, str)):
+                raise GalleryError(
+                    f"{self._path}: expected a name for face {face_id!r}, got {name!r}; the "
+                    "database is damaged: restore it from a backup"
+                )
         return Memberships(
             np.array([face_id for face_id, _ in rows], np.int64), tuple(name for _, name in rows)
         )
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self._path, timeout=30)
         try:
-            with connection:
+            with closing(sqlite3.connect(self._path, timeout=30)) as connection, connection:
                 connection.execute("BEGIN IMMEDIATE")
                 self._prepare(connection)
                 yield connection
         except sqlite3.DatabaseError as error:
             raise GalleryError(f"cannot use {self._path}: {error}") from error
-        finally:
-            connection.close()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()

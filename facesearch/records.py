@@ -1,9 +1,13 @@
-"""What a gallery's shards say of photos and faces, row by row: the schema of their two tables."""
+"""What a gallery's shards say of photos and faces, row by row: the schema of their two tables.
+
+``docs/format.md`` states the schema in prose. Nothing is read from a shard that does not follow it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +15,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.shards import Shard
+from facesearch.errors import GalleryError
+from indexer.shards import ColumnKind, Shard
 from indexer.types import make_ids
 
 # "ok": decoded here, faces in this shard. "known": the same content as an "ok" row elsewhere.
 # "failed": see reason and detail. "gone": no longer where it was.
 STATUSES = ("ok", "known", "failed", "gone")
-EMPTY_SHA256 = ""
+
+# Each column of a row: "bytes", or the dtype and the shape that follows the row.
+_PHOTOS: Mapping[str, ColumnKind] = {
+    "root": ColumnKind("bytes", ()),
+    "path": ColumnKind("bytes", ()),
+    "size": ColumnKind("int64", ()),
+    "mtime_ns": ColumnKind("int64", ()),
+    "sha256": ColumnKind("bytes", ()),
+    "width": ColumnKind("int32", ()),
+    "height": ColumnKind("int32", ()),
+    "taken_at": ColumnKind("bytes", ()),
+    "status": ColumnKind("bytes", ()),
+    "reason": ColumnKind("bytes", ()),
+    "detail": ColumnKind("bytes", ()),
+}
+_FACES: Mapping[str, ColumnKind] = {
+    "photo": ColumnKind("int32", ()),
+    "box": ColumnKind("float32", (4,)),
+    "landmarks": ColumnKind("float32", (5, 2)),
+    "score": ColumnKind("float32", ()),
+    "norm": ColumnKind("float32", ()),
+}
+SCHEMA: Mapping[str, Mapping[str, ColumnKind]] = {"photos": _PHOTOS, "faces": _FACES}
+
+_TEXTS = ("taken_at", "reason", "detail")
+_STATUSES = frozenset(status.encode() for status in STATUSES)
+_WITH_CONTENT = (b"ok", b"known")
+_SHA256 = re.compile(rb"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -88,15 +120,34 @@ def photo_table(rows: Sequence[PhotoRecord]) -> dict[str, NDArray[Any]]:
     }
 
 
+def schema_problems(shard: Shard) -> list[str]:
+    """Where a shard does not follow :data:`SCHEMA`, or its rows contradict each other.
+
+    Tables and columns that the schema does not name are no problem. Empty when all is well. Raises
+    ShardError where a column cannot be read at all.
+    """
+    problems = _kind_problems(shard)
+    if problems:
+        return problems
+    columns = {name: shard.column("photos", name) for name in ("status", "sha256", *_TEXTS)}
+    return _photo_problems(shard, columns) + _face_problems(shard, columns["status"])
+
+
 def photo_records(shard: Shard) -> Iterator[PhotoRecord]:
-    """The rows of a shard's photo table, in order."""
-    table = shard.table("photos")
+    """The rows of a shard's photo table, in order.
+
+    Raises GalleryError, before the first row, for a shard with any of :func:`schema_problems`,
+    and ShardError for one that cannot be read.
+    """
+    _require_none(_kind_problems(shard))
+    table = {name: shard.column("photos", name) for name in _PHOTOS}
+    _require_none(_photo_problems(shard, table) + _face_problems(shard, table["status"]))
     ids = make_ids(shard.number, np.arange(len(table["size"])))
-    for row, photo_id in enumerate(ids):
+    for row, photo_id in enumerate(ids.tolist()):
         yield PhotoRecord(
-            photo_id=int(photo_id),
-            root=bytes(table["root"][row]),
-            path=bytes(table["path"][row]),
+            photo_id=photo_id,
+            root=table["root"][row],
+            path=table["path"][row],
             size=int(table["size"][row]),
             mtime_ns=int(table["mtime_ns"][row]),
             sha256=table["sha256"][row].decode(),
@@ -123,24 +174,120 @@ def face_table(
 def face_records(
     shard: Shard, rows: NDArray[np.int64], shown: Mapping[int, PhotoRecord]
 ) -> Iterator[FaceRecord]:
-    """Records of some faces of a shard; ``shown`` maps photo ids to the location to show."""
-    faces = shard.table("faces")
-    photos = shard.table("photos")
-    ids = make_ids(shard.number, rows)
-    for row, face_id in zip(rows, ids, strict=True):
-        photo_row = int(faces["photo"][row])
-        x0, y0, x1, y1 = (float(value) for value in faces["box"][row])
+    """Records of some live faces of a shard; ``shown`` maps photo ids to the location to show.
+
+    Raises GalleryError where what it reads does not follow :data:`SCHEMA`, ShardError where it
+    cannot be read.
+    """
+    _require_none(_kind_problems(shard))
+    names = ("width", "height", "taken_at", "status")
+    width, height, taken_at, status = (shard.column("photos", name) for name in names)
+    _require_none(_face_problems(shard, status) + _text_problems(shard, "taken_at", taken_at))
+    photo_rows = shard.column("faces", "photo")[rows].astype(np.int64)
+    photo_ids = make_ids(shard.number, photo_rows).tolist()
+    face_ids = make_ids(shard.number, rows).tolist()
+    boxes = list(map(tuple, shard.column("faces", "box")[rows].tolist()))
+    scores = shard.column("faces", "score")[rows].tolist()
+    for i, photo in enumerate(photo_rows.tolist()):
         yield FaceRecord(
-            face_id=int(face_id),
-            photo=shown[int(make_ids(shard.number, np.array([photo_row]))[0])],
-            size=(int(photos["width"][photo_row]), int(photos["height"][photo_row])),
-            box=(x0, y0, x1, y1),
-            score=float(faces["score"][row]),
-            taken_at=photos["taken_at"][photo_row].decode(),
+            face_id=face_ids[i],
+            photo=shown[photo_ids[i]],
+            size=(int(width[photo]), int(height[photo])),
+            box=boxes[i],
+            score=scores[i],
+            taken_at=taken_at[photo].decode(),
         )
 
 
-def _strings(values: Iterator[bytes] | Any) -> NDArray[np.object_]:
+def _require_none(problems: Sequence[str]) -> None:
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise GalleryError(
+            f"{problems[0]}{more}; restore the shard from a backup, or move it out of the shards "
+            "folder and index its photos again"
+        )
+
+
+def _kind_problems(shard: Shard) -> list[str]:
+    """What :data:`SCHEMA` asks for and is not there; nothing is read."""
+    return [
+        f"{shard.path}: expected {key}, got {got}"
+        for table, columns in SCHEMA.items()
+        for key, got in _table_differences(shard, table, columns)
+    ]
+
+
+def _table_differences(
+    shard: Shard, table: str, columns: Mapping[str, ColumnKind]
+) -> Iterator[tuple[str, object]]:
+    if table not in shard.table_names:
+        yield f"a table {table}", f"only {shard.table_names}"
+        return
+    kinds = shard.column_kinds(table)
+    for name, expected in columns.items():
+        found = kinds.get(name)
+        if found is None or (found.dtype, found.shape[1:]) != (expected.dtype, expected.shape):
+            shape = ", ".join(map(str, ("rows", *expected.shape)))
+            yield f"a column {table}/{name} of {expected.dtype} ({shape})", found or "none"
+    rows = max((kind.shape[0] for kind in kinds.values()), default=0)
+    if table == "faces" and rows != shard.count:
+        yield f"a table faces of {shard.count} rows, one a vector", rows
+
+
+def _photo_problems(shard: Shard, columns: Mapping[str, NDArray[Any]]) -> list[str]:
+    status, sha256 = columns["status"], columns["sha256"]
+    unknown = [each not in _STATUSES for each in status]
+    no_digest = [
+        not (_SHA256.fullmatch(digest) or (not digest and each not in _WITH_CONTENT))
+        for each, digest in zip(status, sha256, strict=True)
+    ]
+    digest = "64 hexadecimal digits (or, unless ok or known, nothing)"
+    return [
+        *_row_problems(shard, "photos/status", " or ".join(STATUSES), status, unknown),
+        *_row_problems(shard, "photos/sha256", digest, sha256, no_digest),
+        *(problem for name in _TEXTS for problem in _text_problems(shard, name, columns[name])),
+    ]
+
+
+def _text_problems(shard: Shard, name: str, values: NDArray[Any]) -> list[str]:
+    wrong = [not _is_utf8(value) for value in values]
+    return _row_problems(shard, f"photos/{name}", "UTF-8", values, wrong)
+
+
+def _face_problems(shard: Shard, status: NDArray[Any]) -> list[str]:
+    photo = shard.column("faces", "photo")
+    outside = (photo < 0) | (photo >= len(status))
+    decoded = np.flatnonzero([each == b"ok" for each in status])
+    wrong = ~outside & ~np.isin(photo, decoded)
+    return [
+        *_row_problems(shard, "faces/photo", f"one of {len(status)} rows", photo, outside.tolist()),
+        *_row_problems(shard, "faces/photo", "a photo of status ok", photo, wrong.tolist()),
+    ]
+
+
+def _row_problems(
+    shard: Shard, key: str, expected: str, values: NDArray[Any], wrong: Sequence[bool]
+) -> list[str]:
+    """One line about the rows that are ``wrong``, or none."""
+    rows = np.flatnonzero(wrong)
+    if not len(rows):
+        return []
+    got = str(values[rows[0]])[:80]
+    return [
+        f"{shard.path}: expected {key} to be {expected}, got {got} in row {rows[0]} "
+        f"({len(rows)} such rows)"
+    ]
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _strings(values: Iterable[bytes]) -> NDArray[np.object_]:
     items = list(values)
     array = np.empty(len(items), object)
     array[:] = items

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError
-from indexer.types import Ids, Vectors, check_unit_vectors
+from indexer.types import MAX_NEIGHBOURS, Ids, Vectors, check_unit_vectors
 
 _PAIRS = 4096
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
@@ -29,7 +29,10 @@ def slack(dimension: int) -> float:
 
 
 def check_queries(queries: Vectors, k: int) -> None:
-    """Raise InvalidVectorsError or ValueError unless queries are float32 (q, d) unit and k >= 1."""
+    """Raise unless queries are float32 (q, d), unit length, and k is in [1, MAX_NEIGHBOURS].
+
+    InvalidVectorsError tells of the queries, ValueError of k.
+    """
     if queries.dtype != np.float32:
         raise InvalidVectorsError(
             f"expected queries float32 (q, d), got {queries.dtype}; convert with astype"
@@ -37,6 +40,11 @@ def check_queries(queries: Vectors, k: int) -> None:
     check_unit_vectors(queries, "queries")
     if k < 1:
         raise ValueError(f"expected k of 1 or more, got {k}; k is the number of neighbours")
+    if k > MAX_NEIGHBOURS:
+        raise ValueError(
+            f"expected k of at most {MAX_NEIGHBOURS}, got {k}; answers are padded to k, whatever "
+            "the number of vectors: ask for fewer neighbours"
+        )
 
 
 def check_dimension(queries: Vectors, dimension: int) -> None:

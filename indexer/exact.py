@@ -28,7 +28,8 @@ def exact_search(blocks: Iterable[Block], queries: Vectors, k: int) -> Neighbour
 
     Distances are accurate to float32 rounding, ties go to the smaller id, and neither depends on
     how vectors come in blocks or queries in batches. Ids must be distinct and not negative. Raises
-    InvalidVectorsError for queries that no gallery vector can be compared with, ValueError for k.
+    InvalidVectorsError for queries that no gallery vector can be compared with, ValueError for k
+    that is not in [1, MAX_NEIGHBOURS].
     """
     check_queries(queries, k)
     best = Best.none(len(queries), k)

@@ -92,7 +92,8 @@ class FlatIndex:
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """The ``k`` nearest vectors of each of ``queries`` float32 (q, d), unit length.
 
-        Raises InvalidVectorsError for queries that cannot be compared, ValueError for k.
+        Raises InvalidVectorsError for queries that cannot be compared, ValueError for k that is
+        not in [1, MAX_NEIGHBOURS].
         """
         check_queries(queries, k)
         check_dimension(queries, self.dimension)

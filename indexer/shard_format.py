@@ -40,6 +40,17 @@ _FILE_NAME = re.compile(r"\d{8,10}\.h5")
 
 
 @dataclass(frozen=True)
+class ColumnKind:
+    """What a column of a table is: numpy's name of its dtype, or "bytes"; its shape, rows first."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {self.shape}"
+
+
+@dataclass(frozen=True)
 class ShardContent:
     """What goes into one shard.
 

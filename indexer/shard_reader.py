@@ -21,6 +21,7 @@ from indexer.shard_format import (
     MAX_COLUMN_AXES,
     MAX_NUMBER,
     VERSION,
+    ColumnKind,
     Scalar,
     VectorType,
     digest_path,
@@ -128,6 +129,15 @@ class Shard:
             start, end = int(rows[picked].min()), int(rows[picked].max()) + 1
             vectors[picked] = self._span(start, end)[rows[picked] - start]
         return vectors
+
+    def column_kinds(self, table: str) -> dict[str, ColumnKind]:
+        """What each column of a table is, without reading it; KeyError for no such table."""
+        return {
+            name: ColumnKind("bytes", (len(column),))
+            if isinstance(column, BytesColumn)
+            else ColumnKind(column.dtype.name, column.shape)
+            for name, column in self._columns(table).items()
+        }
 
     def table(self, name: str) -> dict[str, NDArray[Any]]:
         """All columns of a table; KeyError where there is no such table."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from indexer.errors import ShardError
 from indexer.shard_format import (
+    ColumnKind,
     Scalar,
     ShardContent,
     VectorType,
@@ -20,6 +21,7 @@ from indexer.shard_reader import Shard
 from indexer.shard_writer import write_shard
 
 __all__ = [
+    "ColumnKind",
     "Scalar",
     "Shard",
     "ShardContent",

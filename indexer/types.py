@@ -17,6 +17,9 @@ Vectors = NDArray[np.float32]
 # tolerance was never normalised.
 UNIT_LENGTH_TOLERANCE = 2e-3
 
+# Neighbours of q queries take 12 q k bytes and are padded to k, so k alone must not exhaust memory.
+MAX_NEIGHBOURS = 65_536
+
 _ROW_BITS = 32
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+import unicodedata
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from facesearch.errors import GalleryError, InputError
-from facesearch.people import People
+from facesearch.people import People, clean_name
 
 
 def test_no_database_until_someone_is_named(tmp_path: Path) -> None:
@@ -29,6 +34,60 @@ def test_empty_name_is_refused(tmp_path: Path, name: str) -> None:
         People(tmp_path).enroll(name, [1])
 
 
+def test_a_name_without_faces_changes_nothing(tmp_path: Path) -> None:
+    people = People(tmp_path)
+    assert people.enroll("Ann", []) == []
+    assert not (tmp_path / "people.sqlite").exists()
+    people.enroll("Bob", [1])
+    people.enroll("Ann", [])
+    with closing(sqlite3.connect(tmp_path / "people.sqlite")) as database:
+        assert database.execute("SELECT name FROM person").fetchall() == [("Bob",)]
+    with pytest.raises(InputError):
+        people.enroll(" ", [])
+
+
+@given(st.text())
+def test_clean_names_stay_as_they_are(name: str) -> None:
+    try:
+        cleaned = clean_name(name)
+    except InputError:
+        # Surrogates and control characters stay refused whatever white space is around them.
+        assert not name.strip() or any(unicodedata.category(each) == "Cc" for each in name)
+        return
+    assert cleaned and clean_name(cleaned) == clean_name(f"\t{cleaned} \n") == cleaned
+    assert cleaned.split() == name.split()
+    assert cleaned.encode().decode() == cleaned
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ("  Ann\t Lee\n", "Ann Lee"),
+        ("Zo\u00eb", "Zo\u00eb"),
+        ("\u5f20\u3000\u4e09", "\u5f20 \u4e09"),
+    ],
+)
+def test_white_space_is_collapsed(name: str, cleaned: str) -> None:
+    assert clean_name(name) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (" \u2003\n", "empty"),
+        (b"Zo\xeb".decode("utf-8", "surrogateescape"), r"UTF-8, got 'Zo\\udceb'"),
+        ("Ann\x00", r"control characters, got 'Ann\\x00'"),
+        ("Ann\x1b[31m", "control characters"),
+        ("Ann\x9b31m", "control characters"),
+    ],
+)
+def test_unusable_names_are_refused(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        People(tmp_path).enroll(name, [1])
+    assert str(error.value).isprintable()
+    assert not (tmp_path / "people.sqlite").exists()
+
+
 def test_names_are_data_not_sql(tmp_path: Path) -> None:
     name = "Robert'); DROP TABLE person;--"
     People(tmp_path).enroll(name, [1])
@@ -38,4 +97,20 @@ def test_names_are_data_not_sql(tmp_path: Path) -> None:
 def test_damaged_or_newer_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "people.sqlite").write_bytes(b"not a database" * 100)
     with pytest.raises(GalleryError, match=r"people\.sqlite"):
+        People(tmp_path).memberships()
+
+
+def test_a_folder_in_place_of_the_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "people.sqlite").mkdir()
+    with pytest.raises(GalleryError, match=r"people\.sqlite"):
+        People(tmp_path).memberships()
+
+
+def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    People(tmp_path).enroll("Ann", [1])
+    with closing(sqlite3.connect(tmp_path / "people.sqlite")) as database, database:
+        database.execute("ALTER TABLE person RENAME TO old")
+        database.execute("CREATE TABLE person (id INTEGER PRIMARY KEY, name, created_at)")
+        database.execute("INSERT INTO person VALUES (1, x'00ff', '')")
+    with pytest.raises(GalleryError, match="damaged"):
         People(tmp_path).memberships()

@@ -11,7 +11,7 @@ from indexer import exact
 from indexer.distances import pair_distances, quick_distances, slack
 from indexer.errors import InvalidVectorsError
 from indexer.exact import exact_search
-from indexer.types import Block
+from indexer.types import MAX_NEIGHBOURS, Block
 from support.search import Search, blocks, nearest_by_loops, require_equal, searches
 from support.vectors import unit_vectors
 
@@ -89,9 +89,18 @@ def test_quick_distances_are_within_their_slack(dimension: int, seed: int) -> No
         (np.full((1, 8), np.nan, np.float32), 1, "unit length"),
         (unit_vectors(2, 7, seed=0), 1, "8 components"),
         (GALLERY, 0, "k of 1 or more"),
+        (GALLERY, MAX_NEIGHBOURS + 1, "k of at most 65536, got 65537"),
     ],
 )
 def test_refused_queries(queries: np.ndarray, k: int, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         exact_search([Block(IDS, GALLERY)], queries, k)
-    assert isinstance(caught.value, InvalidVectorsError) or k == 0
+    assert isinstance(caught.value, InvalidVectorsError) or k != 1
+
+
+def test_as_many_neighbours_as_allowed_and_no_more() -> None:
+    found = exact_search(blocks(IDS, GALLERY, 50), GALLERY[:1], MAX_NEIGHBOURS)
+    assert found.ids.shape == (1, MAX_NEIGHBOURS)
+    assert sorted(found.ids[0, :50]) == IDS.tolist() and (found.ids[0, 50:] == -1).all()
+    with pytest.raises(ValueError, match="fewer"):
+        exact_search([], GALLERY[:1], 10**15)

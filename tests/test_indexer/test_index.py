@@ -18,7 +18,7 @@ from indexer.errors import InvalidVectorsError, MissingFaissError, StaleIndexErr
 from indexer.exact import exact_search
 from indexer.files import sha256_of
 from indexer.index import FlatIndex, import_faiss
-from indexer.types import Block
+from indexer.types import MAX_NEIGHBOURS, Block
 from support.search import Search, blocks, nearest_by_loops, require_equal, searches
 from support.vectors import unit_vectors
 
@@ -193,6 +193,7 @@ def test_refused_blocks(ids: list[int], vectors: np.ndarray, message: str) -> No
         (unit_vectors(1, 7, seed=0), 1, "8 components"),
         (np.full((1, 8), np.nan, np.float32), 1, "unit length"),
         (VECTORS, 0, "k of 1 or more"),
+        (VECTORS, MAX_NEIGHBOURS + 1, "k of at most 65536"),
     ],
 )
 def test_refused_queries(queries: np.ndarray, k: int, message: str) -> None:

@@ -20,6 +20,7 @@ from indexer import shard_format, shard_writer
 from indexer.errors import InvalidVectorsError, ShardError
 from indexer.files import sha256_of
 from indexer.shards import (
+    ColumnKind,
     Shard,
     ShardContent,
     VectorType,
@@ -132,12 +133,30 @@ def test_row_that_is_not_there(shared_shard: Path, row: int) -> None:
         shard.vectors(np.array([row]))
 
 
+@given(content=contents())
+@settings(max_examples=50, deadline=None)
+def test_column_kinds_are_those_of_the_columns(content: ShardContent) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Shard.open(sealed(Path(folder), content)) as shard,
+    ):
+        for table in shard.table_names:
+            assert shard.column_kinds(table) == {
+                name: ColumnKind(
+                    "bytes" if values.dtype == object else str(values.dtype), values.shape
+                )
+                for name, values in shard.table(table).items()
+            }
+
+
 def test_table_or_column_that_is_not_there(shared_shard: Path) -> None:
     with Shard.open(shared_shard) as shard:
         with pytest.raises(KeyError, match="no table 'people'"):
             shard.table("people")
         with pytest.raises(KeyError, match="faces/size"):
             shard.column("faces", "size")
+        with pytest.raises(KeyError, match="no table 'people'"):
+            shard.column_kinds("people")
         with pytest.raises(ValueError, match="1 or more rows"):
             list(shard.blocks(0))
 

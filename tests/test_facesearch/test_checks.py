@@ -1,0 +1,184 @@
+"""Checks find what is broken, whatever it is, and never break themselves."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facesearch.checks import Finding, check_gallery
+from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.errors import GalleryError
+from facesearch.gallery import Gallery
+from facesearch.grouping import run_clustering, save_run
+from facesearch.people import People
+from facesearch.records import SCHEMA
+from facesearch.search import build_index
+from indexer.shards import digest_path
+from support.fake_engine import FakeEngine
+from support.galleries import (
+    drop_column,
+    drop_table,
+    keep_rows,
+    rewrite_shard,
+    set_dtype,
+    set_value,
+    small_gallery,
+)
+
+COLUMNS = [(table, name) for table, columns in SCHEMA.items() for name in columns]
+CHANGES = st.one_of(
+    st.sampled_from(["photos", "faces"]).map(drop_table),
+    st.sampled_from(COLUMNS).map(lambda key: drop_column(*key)),
+    st.sampled_from(COLUMNS).map(lambda key: set_dtype(*key, "float64")),
+    st.integers(0, 3).map(lambda rows: keep_rows("faces", rows)),
+    st.integers(-(2**31), 2**31 - 1)
+    .filter(lambda row: not 0 <= row < 5)
+    .map(lambda row: set_value("faces", "photo", 0, row)),
+    st.binary(max_size=70).map(lambda value: set_value("photos", "sha256", 0, value)),
+    st.binary(max_size=9).map(lambda value: set_value("photos", "status", 0, value)),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
+    """A gallery with everything in it: index, clusters, and a name for a face of every shard."""
+    gallery = small_gallery(tmp_path_factory.mktemp("whole"))
+    state = gallery.state()
+    build_index(gallery)
+    save_run(gallery, run_clustering(gallery, state, "agglomerative", 0.3, 1))
+    People(gallery.folder).enroll("Ann", [number << 32 for number in state.live])
+    return gallery
+
+
+@pytest.fixture
+def gallery(whole: Gallery, tmp_path: Path) -> Gallery:
+    return Gallery.open(shutil.copytree(whole.folder, tmp_path / "my.gallery"))
+
+
+def severe(findings: list[Finding], subject: str) -> list[str]:
+    return [each.problem for each in findings if each.severe and each.subject == subject]
+
+
+def test_nothing_is_found_where_all_is_well(gallery: Gallery) -> None:
+    assert check_gallery(gallery) == []
+
+
+@given(change=CHANGES, number=st.integers(0, 1))
+@settings(max_examples=40, deadline=None)
+def test_broken_tables_are_severe(whole: Gallery, change: object, number: int) -> None:
+    with TemporaryDirectory() as folder:
+        gallery = Gallery.open(shutil.copytree(whole.folder, Path(folder) / "g"))
+        path = gallery.shard_paths()[number]
+        rewrite_shard(path, change)  # type: ignore[arg-type]
+        assert severe(check_gallery(gallery), path.name)
+
+
+@given(data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_damaged_files_are_found_and_end_nothing(whole: Gallery, data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        copy = Path(shutil.copytree(whole.folder, Path(folder) / "g"))
+        files = sorted(path for path in copy.rglob("*") if path.is_file())
+        path = files[data.draw(st.integers(0, len(files) - 1), "file")]
+        if not _damage(path, data):
+            return
+        try:
+            gallery = Gallery.open(copy)
+        except GalleryError:
+            assert path.name == "gallery.json"
+            return
+        findings = check_gallery(gallery)
+        if path.parent.name == "shards":
+            assert any(each.severe for each in findings)
+        if path.parent.name in ("index", "clusters"):
+            assert not any(each.severe for each in findings)
+
+
+def _damage(path: Path, data: st.DataObject) -> bool:
+    """Break a file somehow; False where it is as it was."""
+    before = path.read_bytes()
+    path.chmod(0o644)
+    how = data.draw(st.sampled_from(["delete", "folder", "cut", "overwrite", "garbage"]), "how")
+    if how in ("delete", "folder"):
+        path.unlink()
+        if how == "folder":
+            path.mkdir()
+        return True
+    if how == "cut":
+        after = before[: data.draw(st.integers(0, len(before)), "length")]
+    elif how == "overwrite":
+        start = data.draw(st.integers(0, len(before)), "start")
+        piece = data.draw(st.binary(min_size=1, max_size=64), "piece")
+        after = before[:start] + piece + before[start + len(piece) :]
+    else:
+        after = data.draw(st.binary(max_size=200), "content")
+    path.write_bytes(after)
+    return after != before
+
+
+def test_names_in_missing_shards_are_severe(gallery: Gallery) -> None:
+    path = gallery.shard_paths()[1]
+    path.unlink()
+    digest_path(path).unlink()
+    (problem,) = severe(check_gallery(gallery), "people.sqlite")
+    assert "1 named face(s) belong to shards that are missing (00000001.h5)" in problem
+
+
+def test_names_in_missing_shards_are_found_beside_a_broken_one(gallery: Gallery) -> None:
+    first, second, *_ = gallery.shard_paths()
+    first.unlink()
+    rewrite_shard(second, drop_table("photos"))
+    findings = check_gallery(gallery)
+    assert severe(findings, "people.sqlite") and severe(findings, second.name)
+
+
+def test_names_of_photos_that_are_gone_are_only_a_note(tmp_path: Path) -> None:
+    gallery = small_gallery(tmp_path)
+    People(gallery.folder).enroll("Ann", gallery.state().live_ids()[-1:].tolist())
+    (tmp_path / "photos" / "11.png").unlink()
+    options = EmbedOptions(decoders=0, threads=1)
+    embed_photos(gallery, FakeEngine(), [tmp_path / "photos"], options)  # type: ignore[arg-type]
+    build_index(gallery)
+    (finding,) = check_gallery(gallery)
+    assert (finding.subject, finding.severe) == ("people.sqlite", False)
+    assert "1 named face(s) belong to photos that are no longer there" in finding.problem
+
+
+def test_copies_whose_faces_were_in_a_missing_shard_are_severe(gallery: Gallery) -> None:
+    # copy.png has the content of 00.png, which is in the first shard, and is in the last itself.
+    gallery.shard_paths()[0].unlink()
+    (problem,) = severe(check_gallery(gallery), "shards")
+    assert "1 photo(s) have faces in shards that are missing" in problem
+
+
+def test_stale_index_comes_with_the_command(gallery: Gallery) -> None:
+    (gallery.folder / "index" / "index.json").write_text("{}")
+    (finding,) = check_gallery(gallery)
+    assert finding.subject == "index" and f"facesearch build {gallery.folder}" in finding.problem
+
+
+def test_no_shards_folder_is_a_finding_or_an_empty_gallery(gallery: Gallery) -> None:
+    shutil.rmtree(gallery.shards_folder)
+    assert any(each.severe for each in check_gallery(gallery))
+
+
+def test_a_spoilt_note_of_shard_numbers_is_severe(gallery: Gallery) -> None:
+    (gallery.folder / "next-shard").write_text("some")
+    assert "next-shard" in severe(check_gallery(gallery), "next-shard")[0]
+
+
+def test_unexpected_errors_are_findings_too(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Gallery) -> None:
+        raise np.exceptions.AxisError("no such axis")
+
+    monkeypatch.setattr(Gallery, "state", broken)
+    (finding,) = check_gallery(gallery)
+    assert finding.severe and "AxisError: no such axis" in finding.problem
