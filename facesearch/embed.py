@@ -41,9 +41,18 @@ class EmbedOptions:
     decode_timeout: float = 60.0
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A photo this job could not use."""
+
+    photo: Path
+    reason: str
+    detail: str
+
+
 @dataclass
 class EmbedReport:
-    """What a job did. ``failures`` lists (location, reason, detail) of this job's failures."""
+    """What a job did, in photos, and faces found; ``shards`` are those it sealed."""
 
     found: int = 0
     unchanged: int = 0
@@ -53,7 +62,7 @@ class EmbedReport:
     gone: int = 0
     faces: int = 0
     shards: list[Path] = field(default_factory=list)
-    failures: list[tuple[Path, str, str]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
     @property
     def done(self) -> int:
@@ -74,17 +83,17 @@ def embed_photos(
     """Bring ``gallery`` up to date with the photos under ``roots``.
 
     New and changed photos are embedded; photos with known content (moved, copied) are only
-    noted; photos no longer found under ``roots`` are marked gone. A photo that fails is a row
-    with its reason. ``progress`` is called with the report so far and the total of photos to do.
+    noted; photos no longer found under ``roots`` are marked gone, and so are all of a root that
+    is no longer there. A photo that fails is a row with its reason. ``progress`` is called with
+    the report so far and the total of photos to do.
 
     Raises ContractError when the gallery holds another encoder's vectors, InputError when a root
-    does not exist, GalleryError when another process is writing.
+    neither exists nor had photos in the gallery, BusyGalleryError when another process is writing.
     """
     gallery.require(engine.contract)
-    roots = [absolute(root) for root in roots]
     with gallery.writing():
         job = _Job(gallery, engine, options, gallery.state())
-        return job.run(roots, progress)
+        return job.run([absolute(root) for root in roots], progress)
 
 
 class _Job:
@@ -99,7 +108,7 @@ class _Job:
         self.shard = OpenShard(gallery, options.shard_photos, self.report.shards.append)
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
-        found = list(find_photos(roots))
+        found = list(find_photos([root for root in roots if not self._vanished(root)]))
         self.report.found = len(found)
         todo = [photo for photo in found if self._needs_work(photo)]
         self.report.unchanged = len(found) - len(todo)
@@ -114,9 +123,16 @@ class _Job:
             self.shard.seal()
         return self.report
 
+    def _vanished(self, root: Path) -> bool:
+        """Whether a root that the gallery has photos of is no longer there."""
+        return not os.path.lexists(root) and any(
+            record.status != "gone" and _beneath(record.location, [root])
+            for record in self.state.photos.values()
+        )
+
     def _needs_work(self, photo: FoundPhoto) -> bool:
         record = self.state.photos.get(os.fsencode(photo.location))
-        if record is None or record.status == "gone":
+        if record is None or not (self.state.holds(record) or record.status == "failed"):
             return True
         retried = self.options.retry_failed or record.reason in RETRIED_REASONS
         if record.status == "failed" and retried:
@@ -144,9 +160,8 @@ class _Job:
 
     def _tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
         by_size: dict[int, set[str]] = {}
-        for record in self.state.photos.values():
-            if record.sha256 in self.contents:
-                by_size.setdefault(record.size, set()).add(record.sha256)
+        for sha256, size in self.state.sizes.items():
+            by_size.setdefault(size, set()).add(sha256)
         for photo in todo:
             yield DecodeTask(photo, frozenset(by_size.get(photo.size, ())))
 
@@ -165,7 +180,7 @@ class _Job:
     def _store_failure(self, outcome: DecodeOutcome) -> None:
         self.report.failed += 1
         location = outcome.found.location
-        self.report.failures.append((location, outcome.reason, outcome.detail))
+        self.report.failures.append(Failure(location, outcome.reason, outcome.detail))
         logger.info("%s: %s: %s", location, outcome.reason, outcome.detail)
         row = PhotoRow.of(outcome, "failed")
         before = self.state.photos.get(row.record.location_bytes)
@@ -184,6 +199,12 @@ class _Job:
             if _beneath(path, roots) and not _beneath(path, refused):
                 self.report.gone += 1
                 self.shard.add(PhotoRow.gone(record))
+        if self.report.gone and not found:
+            logger.warning(
+                "found no photo at all, so the %d known there are now marked gone; if a drive was "
+                "not mounted, mount it and index again: their faces and names come back",
+                self.report.gone,
+            )
 
 
 def _beneath(path: Path, folders: Iterable[Path]) -> bool:

@@ -57,6 +57,16 @@ class FaceEngine:
             detector=self.detector.name,
         )
 
+    @property
+    def settings(self) -> dict[str, float]:
+        """What decides which faces are found, and leaves vectors comparable."""
+        detector = self.detector
+        return {
+            "min_face": detector.min_face,
+            "min_score": detector.min_score,
+            "detect_side": self.detect_side,
+        }
+
     def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
         """The faces of each photo, RGB uint8 (h, w, 3); one encoder batch for all of them."""
         found = self._detect(photos)

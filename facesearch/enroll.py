@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.engine import FaceEngine
+from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState, absolute
-from facesearch.people import People
-from facesearch.records import FaceRecord
+from facesearch.images import sha256_of
+from facesearch.people import People, clean_name
+from facesearch.records import FaceRecord, PhotoRecord
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,13 @@ def enroll(
     """Say that the largest face of each photo shows ``name``.
 
     Photos that the gallery does not hold yet are added to it. A photo without a usable face is
-    reported and the others go on. Raises InputError for a photo that does not exist.
+    reported and the others go on. Raises InputError for an unusable name, for a folder, and for a
+    photo that does not exist.
     """
+    name = clean_name(name)
+    for photo in photos:
+        if photo.is_dir():
+            raise InputError(f"expected photos of {name}, got the folder {photo}; name its photos")
     embed_photos(gallery, engine, photos, EmbedOptions(decoders=0, threads=1, retry_failed=True))
     state = gallery.state()
     results = [_largest_face(gallery, state, absolute(photo)) for photo in photos]
@@ -41,8 +49,10 @@ def enroll(
 
 
 def _largest_face(gallery: Gallery, state: GalleryState, photo: Path) -> Enrolled:
-    record = state.photos[bytes(photo)]
-    if record.status == "failed":
+    record = _record(state, photo)
+    if record is None:
+        return Enrolled(photo, None, 0, "the gallery has no such photo")
+    if not state.holds(record):
         return Enrolled(photo, None, 0, f"{record.reason}: {record.detail}")
     ids = gallery.faces_of_photo(state.contents[record.sha256])
     if not len(ids):
@@ -50,3 +60,13 @@ def _largest_face(gallery: Gallery, state: GalleryState, photo: Path) -> Enrolle
     faces = gallery.faces(ids, state)
     areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (face.box for face in faces)]
     return Enrolled(photo, faces[int(np.argmax(areas))], len(faces), "")
+
+
+def _record(state: GalleryState, photo: Path) -> PhotoRecord | None:
+    """The record of a photo, also where it was indexed under another of its names."""
+    names = (photo, absolute(photo.resolve()))
+    for name in names:
+        if os.fsencode(name) in state.photos:
+            return state.photos[os.fsencode(name)]
+    sha256 = sha256_of(photo)
+    return next((each for each in state.photos.values() if each.sha256 == sha256), None)

@@ -26,5 +26,9 @@ class GalleryError(FacesearchError, ValueError):
     """A gallery that is missing, of another format or damaged."""
 
 
+class BusyGalleryError(GalleryError):
+    """Another process is writing to the gallery."""
+
+
 class ContractError(GalleryError):
     """Vectors of one encoder contract offered to a gallery of another."""

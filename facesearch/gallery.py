@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,12 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.types import EncoderContract
-from facesearch.errors import ContractError, GalleryError, InputError
+from facesearch.errors import BusyGalleryError, ContractError, GalleryError, InputError
 from facesearch.records import FaceRecord, PhotoRecord, face_records, photo_records
-from indexer.files import write_atomically
+from indexer.files import partial_path, write_atomically
 from indexer.shards import Shard, list_shards, remove_partials
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = "gallery.json"
+SETTINGS = "settings.json"
 FORMAT = "facesearch-gallery"
 VERSION = 1
 DType = Literal["float16", "float32"]
@@ -38,21 +43,29 @@ class GalleryState:
     """The photo log, folded: the newest record of each location, and which faces are live.
 
     ``photos`` maps an absolute location to its newest record. ``contents`` maps a SHA-256 to the
-    photo id whose shard row holds its faces. ``shown`` maps such a photo id to the record of the
-    first location (by path) that still has the content.
+    photo id whose shard row holds its faces, ``sizes`` to the bytes of its file. ``shown`` maps
+    such a photo id to the record of the location where the content was seen last. ``faceless``
+    are those of them in which no face was found. ``live`` maps shard numbers to rows of faces.
     """
 
     photos: dict[bytes, PhotoRecord] = field(default_factory=dict)
     contents: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     shown: dict[int, PhotoRecord] = field(default_factory=dict)
+    faceless: frozenset[int] = frozenset()
     live: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     def count(self, *statuses: str) -> int:
         """How many locations have one of ``statuses``."""
         return sum(record.status in statuses for record in self.photos.values())
 
+    def holds(self, record: PhotoRecord) -> bool:
+        """Whether the faces of a photo are here: a shard that was lost takes its own with it."""
+        return record.status in ("ok", "known") and record.sha256 in self.contents
+
     @property
     def face_count(self) -> int:
+        """How many faces are live."""
         return sum(len(rows) for rows in self.live.values())
 
     def live_ids(self) -> Ids:
@@ -76,12 +89,12 @@ class Gallery:
     @classmethod
     def create(cls, folder: Path, contract: EncoderContract, dtype: DType = "float16") -> Gallery:
         """Make an empty gallery in ``folder``, which must be absent or empty."""
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not _is_vacant(folder):
             raise InputError(
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
                 "or an existing gallery"
             )
-        (folder / "shards").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         description = {
             "format": FORMAT,
             "version": VERSION,
@@ -89,13 +102,13 @@ class Gallery:
             "vectors": dtype,
             "contract": asdict(contract),
         }
-        write_atomically(folder / "gallery.json", json.dumps(description, indent=2).encode())
+        write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
         return cls(folder, contract, dtype)
 
     @classmethod
     def open(cls, folder: Path) -> Gallery:
         """Open an existing gallery; raises :class:`GalleryError` where there is none."""
-        path = folder / "gallery.json"
+        path = folder / DESCRIPTION
         try:
             description = json.loads(path.read_bytes())
         except FileNotFoundError:
@@ -113,7 +126,7 @@ class Gallery:
         cls, folder: Path, contract: EncoderContract, dtype: DType = "float16"
     ) -> Gallery:
         """The gallery in ``folder`` if there is one (of equal contract), else a new one."""
-        if not (folder / "gallery.json").exists():
+        if not (folder / DESCRIPTION).exists():
             return cls.create(folder, contract, dtype)
         gallery = cls.open(folder)
         gallery.require(contract)
@@ -130,6 +143,33 @@ class Gallery:
             )
 
     @property
+    def settings(self) -> dict[str, float]:
+        """The detector settings photos were last indexed with; empty before the first time."""
+        try:
+            settings = json.loads((self.folder / SETTINGS).read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise GalleryError(
+                f"cannot read {self.folder / SETTINGS}: {error}; delete it"
+            ) from error
+        return dict(settings)
+
+    def note_settings(self, settings: Mapping[str, float]) -> None:
+        """Remember the detector settings; a change is logged, for it is not made up for."""
+        before = self.settings
+        if before == settings:
+            return
+        if before:
+            logger.warning(
+                "photos indexed before were searched with %s and are not searched again with %s; "
+                "for the same settings everywhere, index into a new gallery",
+                _told(before),
+                _told(settings),
+            )
+        write_atomically(self.folder / SETTINGS, json.dumps(dict(settings)).encode())
+
+    @property
     def shards_folder(self) -> Path:
         return self.folder / "shards"
 
@@ -139,24 +179,40 @@ class Gallery:
         with (self.folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise GalleryError(
+            except BlockingIOError:
+                raise BusyGalleryError(
                     f"another process is writing to {self.folder}; wait until it has ended"
                 ) from None
+            self.shards_folder.mkdir(exist_ok=True)
             remove_partials(self.shards_folder)
+            self.note_shard_numbers()
             yield
 
     def shard_paths(self) -> list[Path]:
         """Sealed shards, in order of number."""
-        return list_shards(self.shards_folder)
+        return list_shards(self.shards_folder) if self.shards_folder.exists() else []
 
     def shard_digests(self) -> dict[str, str]:
         """File name to recorded SHA-256 of every sealed shard."""
         return {path.name: _recorded_digest(path) for path in self.shard_paths()}
 
     def next_shard_number(self) -> int:
+        """A number no shard of this gallery ever had, so that face ids are never used again."""
+        try:
+            noted = int((self.folder / "next-shard").read_text())
+        except FileNotFoundError:
+            noted = 0
+        except (OSError, ValueError) as error:
+            raise GalleryError(
+                f"cannot read {self.folder / 'next-shard'}: {error}; write into it a number "
+                "greater than that of every shard this gallery ever had"
+            ) from error
         paths = self.shard_paths()
-        return int(paths[-1].stem) + 1 if paths else 0
+        return max(noted, int(paths[-1].stem) + 1 if paths else 0)
+
+    def note_shard_numbers(self) -> None:
+        """Remember the numbers in use, should a shard be lost or taken out by hand."""
+        write_atomically(self.folder / "next-shard", f"{self.next_shard_number()}\n".encode())
 
     def state(self) -> GalleryState:
         """Fold all photo tables; memory grows with the number of photos, not with vectors."""
@@ -169,14 +225,17 @@ class Gallery:
                     state.photos[record.location_bytes] = record
                     if record.status == "ok":
                         state.contents.setdefault(record.sha256, record.photo_id)
+                        state.sizes.setdefault(record.sha256, record.size)
                 owners[shard.number] = make_ids(shard.number, shard.column("faces", "photo"))
-        for record in sorted(state.photos.values(), key=lambda record: record.location_bytes):
-            if record.status in ("ok", "known"):
-                state.shown.setdefault(state.contents[record.sha256], record)
+        for record in sorted(state.photos.values(), key=lambda each: each.photo_id):
+            if state.holds(record):
+                state.shown[state.contents[record.sha256]] = record
         shown = np.fromiter(state.shown, np.int64, len(state.shown))
         state.live = {
             number: np.flatnonzero(np.isin(photos, shown)) for number, photos in owners.items()
         }
+        with_faces = np.unique(np.concatenate([*owners.values(), np.zeros(0, np.int64)]))
+        state.faceless = frozenset(np.setdiff1d(shown, with_faces).tolist())
         return state
 
     def blocks(self, state: GalleryState) -> Iterator[Block]:
@@ -235,6 +294,17 @@ class Gallery:
             )
 
 
+def _told(settings: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
+
+
+def _is_vacant(folder: Path) -> bool:
+    """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
+        partial_path(folder / DESCRIPTION).name
+    }
+
+
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     for number in np.unique(numbers):
         yield int(number), np.flatnonzero(numbers == number)
@@ -244,7 +314,7 @@ def _recorded_digest(path: Path) -> str:
     sidecar = path.with_name(path.name + ".sha256")
     try:
         return sidecar.read_text().split()[0]
-    except (OSError, IndexError) as error:
+    except (OSError, IndexError, UnicodeDecodeError) as error:
         raise GalleryError(
             f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "
             "backup, or move the shard out and index its photos again"
@@ -261,8 +331,9 @@ def _parse_description(description: object, path: Path) -> tuple[EncoderContract
         )
     try:
         contract = EncoderContract(**description["contract"])
+        contract.check()
         dtype = description["vectors"]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
     if dtype not in ("float16", "float32"):
         raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")

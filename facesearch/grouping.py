@@ -45,14 +45,13 @@ class ClusterRun:
 def run_clustering(
     gallery: Gallery, state: GalleryState, method: str, threshold: float, min_size: int
 ) -> ClusterRun:
-    """Cluster all live faces; raises InputError for an unknown method or no faces."""
+    """Cluster all live faces; raises InputError for an unknown method."""
     if method not in METHODS:
         raise InputError(f"expected method {' or '.join(METHODS)}, got {method!r}")
     blocks = list(gallery.blocks(state))
-    if not blocks:
-        raise InputError(f"the gallery {gallery.folder} has no faces to cluster")
-    ids = np.concatenate([block.ids for block in blocks])
-    vectors = np.concatenate([block.vectors for block in blocks])
+    none = np.zeros((0, gallery.contract.dimension), np.float32)
+    ids = np.concatenate([np.zeros(0, np.int64), *(block.ids for block in blocks)])
+    vectors = np.concatenate([none, *(block.vectors for block in blocks)])
     if method == "agglomerative":
         clustering = agglomerative(ids, vectors, threshold, min_size=min_size)
     else:
@@ -67,13 +66,25 @@ def run_clustering(
 
 
 def save_run(gallery: Gallery, run: ClusterRun) -> Path:
-    """Keep a run as ``clusters/NUMBER.h5``; returns the path."""
+    """Keep a run as ``clusters/NUMBER.h5``; returns the path.
+
+    Raises BusyGalleryError when another process is writing.
+    """
     folder = gallery.folder / "clusters"
-    folder.mkdir(exist_ok=True)
-    runs = run_paths(gallery)
-    path = folder / f"{int(runs[-1].stem) + 1 if runs else 0:06d}.h5"
-    partial = partial_path(path)
-    with h5py.File(partial, "w") as file:
+    with gallery.writing():
+        folder.mkdir(exist_ok=True)
+        runs = run_paths(gallery)
+        path = folder / f"{int(runs[-1].stem) + 1 if runs else 0:06d}.h5"
+        partial = partial_path(path)
+        _write_run(partial, run)
+        sync_file(partial)
+        partial.replace(path)
+        sync_folder(folder)
+    return path
+
+
+def _write_run(path: Path, run: ClusterRun) -> None:
+    with h5py.File(path, "w") as file:
         file.attrs.update(
             format=FORMAT,
             version=VERSION,
@@ -84,10 +95,6 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
         )
         for name in ("ids", "labels", "confidence"):
             file.create_dataset(name, data=getattr(run.clustering, name), fletcher32=True)
-    sync_file(partial)
-    partial.replace(path)
-    sync_folder(folder)
-    return path
 
 
 def latest_run(gallery: Gallery) -> ClusterRun:
@@ -185,7 +192,6 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
     )
     clustering, names = apply_names(clustering, People(gallery.folder).memberships())
     records = gallery.faces(clustering.ids, state)
-    with_faces = {record.photo.sha256 for record in gallery.faces(state.live_ids(), state)}
     present = [record for record in state.photos.values() if record.status != "gone"]
     return build_album(
         [_album_face(record, clustering, row) for row, record in enumerate(records)],
@@ -199,7 +205,7 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         encoder=gallery.contract.name,
         photo_count=len(present),
         photos_without_faces=sum(
-            record.status in ("ok", "known") and record.sha256 not in with_faces
+            state.holds(record) and state.contents[record.sha256] in state.faceless
             for record in present
         ),
         failed=[
@@ -207,6 +213,18 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
             for record in sorted(present, key=lambda record: record.location_bytes)
             if record.status == "failed"
         ],
+        outdated=outdated(gallery, state, run),
+    )
+
+
+def outdated(gallery: Gallery, state: GalleryState, run: ClusterRun) -> str:
+    """What a run does not know of, and what to do; "" when it is of the faces live now."""
+    new = int((~np.isin(state.live_ids(), run.clustering.ids)).sum())
+    if not new:
+        return ""
+    return (
+        f"{new} face{'s were' if new > 1 else ' was'} added after this clustering and "
+        f"{'are' if new > 1 else 'is'} not shown; run: facesearch cluster {gallery.folder}"
     )
 
 
@@ -220,4 +238,5 @@ def _album_face(record: FaceRecord, clustering: Clustering, row: int) -> AlbumFa
         score=record.score,
         confidence=float(clustering.confidence[row]),
         taken_at=record.taken_at,
+        sha256=record.photo.sha256,
     )

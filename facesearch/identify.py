@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.engine import DECODE_SIDE, FaceEngine
-from facesearch.errors import InputError
+from facesearch.errors import InputError, PhotoError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.images import decode_photo
 from facesearch.people import People
 from facesearch.records import FaceRecord
 from facesearch.search import search_gallery
-from indexer.exact import exact_search
 from indexer.types import Block, Neighbours, Vectors
 
 Box = tuple[float, float, float, float]
@@ -70,7 +69,7 @@ class Identification:
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether two photos' best faces show one person."""
+    """Whether the largest faces of two photos show one person."""
 
     same: bool
     distance: float
@@ -79,8 +78,11 @@ class Verification:
 
 
 def read_probe(engine: FaceEngine, photo: Path) -> Probe:
-    """Find and embed the faces of one photo; raises PhotoError when it cannot be read."""
-    decoded = decode_photo(photo, max_side=DECODE_SIDE)
+    """Find and embed the faces of one photo; raises InputError when it cannot be read."""
+    try:
+        decoded = decode_photo(photo, max_side=DECODE_SIDE)
+    except PhotoError as error:
+        raise InputError(f"cannot use the photo {photo}: {error}") from error
     (faces,) = engine.faces([decoded.pixels])
     boxes = faces.detections.boxes / decoded.scale
     return Probe(
@@ -100,6 +102,8 @@ def search_photo(
     if not probe.boxes:
         return []
     state = gallery.state()
+    if not state.face_count:
+        raise InputError(f"the gallery {gallery.folder} has no faces to search")
     neighbours = search_gallery(gallery, state, probe.vectors, k)
     names = People(gallery.folder).memberships().by_id()
     found = np.unique(neighbours.ids[neighbours.ids >= 0])
@@ -122,10 +126,8 @@ def identify_photo(
     probe = read_probe(engine, photo)
     if not probe.boxes:
         return []
-    neighbours = exact_search([enrolled], probe.vectors, len(enrolled))
-    name_of = dict(zip(enrolled.ids.tolist(), names, strict=True))
     return [
-        _identification(probe, row, neighbours, name_of, threshold)
+        _identification(probe, row, enrolled, names, threshold)
         for row in _largest_first(probe.boxes)
     ]
 
@@ -157,12 +159,13 @@ def _enrolled(gallery: Gallery, state: GalleryState) -> tuple[Block, list[str]]:
 
 
 def _identification(
-    probe: Probe, row: int, neighbours: Neighbours, name_of: dict[int, str], threshold: float
+    probe: Probe, row: int, enrolled: Block, names: Sequence[str], threshold: float
 ) -> Identification:
-    people = [name_of[int(face_id)] for face_id in neighbours.ids[row]]
-    distances = neighbours.distances[row]
-    nearest, distance = people[0], float(distances[0])
-    other = next((i for i, name in enumerate(people) if name != nearest), None)
+    distances = np.square(enrolled.vectors - probe.vectors[row]).sum(axis=1)
+    nearest_of: dict[str, float] = {}
+    for name, distance in zip(names, distances.tolist(), strict=True):
+        nearest_of[name] = min(distance, nearest_of.get(name, np.inf))
+    (nearest, distance), *others = sorted(nearest_of.items(), key=lambda each: each[::-1])
     return Identification(
         box=probe.boxes[row],
         score=probe.scores[row],
@@ -170,7 +173,7 @@ def _identification(
         nearest=nearest,
         distance=distance,
         threshold=threshold,
-        margin=None if other is None else float(distances[other]) - distance,
+        margin=others[0][1] - distance if others else None,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,53 +77,60 @@ class OpenShard:
         self._clear()
 
     def _clear(self) -> None:
-        self._photos: list[PhotoRecord] = []
-        self._faces: list[PhotoFaces] = []
-        self._owners: list[int] = []
-        self._scales: list[float] = []
+        # One list, so that an interruption cannot leave a photo without its faces.
+        self._rows: list[tuple[PhotoRow, PhotoFaces | None]] = []
 
     def add(self, row: PhotoRow, faces: PhotoFaces | None = None) -> None:
         """Add a photo and its faces; seals the shard when it is full."""
-        if faces is not None and len(faces):
-            self._faces.append(faces)
-            self._owners += [len(self._photos)] * len(faces)
-            self._scales += [row.scale] * len(faces)
-        self._photos.append(row.record)
-        if len(self._photos) >= self._capacity:
+        self._rows.append((row, faces))
+        if len(self._rows) >= self._capacity:
             self.seal()
 
     def seal(self) -> None:
         """Write what was collected as one immutable shard; nothing happens when that is nothing."""
-        if not self._photos:
+        rows = self._rows
+        if not rows:
             return
+        self._clear()
         path = shard_path(self._gallery.shards_folder, self._number)
+        photos = photo_table([row.record for row, _ in rows])
+        with_faces = [
+            (number, row.scale, faces)
+            for number, (row, faces) in enumerate(rows)
+            if faces is not None and len(faces)
+        ]
         content = ShardContent(
             number=self._number,
-            vectors=self._vectors(),
-            tables={"photos": photo_table(self._photos), "faces": self._face_table()},
+            vectors=self._joined([each.embeddings.vectors for _, _, each in with_faces]),
+            tables={"photos": photos, "faces": _face_table(with_faces)},
             attributes=asdict(self._gallery.contract),
         )
         write_shard(path, content, dtype=self._gallery.dtype)
-        self._sealed(path)
+        self._gallery.note_shard_numbers()
         self._number += 1
-        self._clear()
+        self._sealed(path)
 
-    def _vectors(self) -> NDArray[np.float32]:
-        empty = np.zeros((0, self._gallery.contract.dimension), np.float32)
-        return np.concatenate([empty, *(faces.embeddings.vectors for faces in self._faces)])
+    def _joined(self, vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return np.concatenate(
+            [np.zeros((0, self._gallery.contract.dimension), np.float32), *vectors]
+        )
 
-    def _face_table(self) -> dict[str, NDArray[np.generic]]:
-        scales = np.array(self._scales, np.float32)
-        found = [faces.detections for faces in self._faces]
-        boxes = np.concatenate([np.zeros((0, 4), np.float32), *(each.boxes for each in found)])
-        points = np.concatenate(
+
+def _face_table(
+    with_faces: Sequence[tuple[int, float, PhotoFaces]],
+) -> dict[str, NDArray[Any]]:
+    """The face columns: photo rows, and boxes and landmarks in pixels of the full-size photo."""
+    found = [faces.detections.scaled(1 / scale) for _, scale, faces in with_faces]
+    no_numbers = np.zeros(0, np.float32)
+    return face_table(
+        photo=np.repeat(
+            np.array([number for number, _, _ in with_faces], np.int32),
+            np.array([len(each) for each in found], np.int64),
+        ),
+        boxes=np.concatenate([np.zeros((0, 4), np.float32), *(each.boxes for each in found)]),
+        landmarks=np.concatenate(
             [np.zeros((0, 5, 2), np.float32), *(each.landmarks for each in found)]
-        )
-        no_numbers = np.zeros(0, np.float32)
-        return face_table(
-            photo=np.array(self._owners, np.int32),
-            boxes=np.divide(boxes, scales[:, None], dtype=np.float32),
-            landmarks=np.divide(points, scales[:, None, None], dtype=np.float32),
-            scores=np.concatenate([no_numbers, *(each.scores for each in found)]),
-            norms=np.concatenate([no_numbers, *(each.embeddings.norms for each in self._faces)]),
-        )
+        ),
+        scores=np.concatenate([no_numbers, *(each.scores for each in found)]),
+        norms=np.concatenate([no_numbers, *(each.embeddings.norms for _, _, each in with_faces)]),
+    )

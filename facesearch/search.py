@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from facesearch.errors import BusyGalleryError
 from facesearch.gallery import Gallery, GalleryState
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex
-from indexer.types import Neighbours, Vectors
+from indexer.types import MAX_NEIGHBOURS, Neighbours, Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -19,11 +20,25 @@ def index_folder(gallery: Gallery) -> Path:
     return gallery.folder / "index"
 
 
-def build_index(gallery: Gallery, state: GalleryState) -> int:
-    """Build and save the index of all live faces; returns how many there are."""
-    index = FlatIndex.build(gallery.blocks(state), gallery.contract.dimension)
-    index.save(index_folder(gallery), gallery.shard_digests(), state=state.digest())
-    return len(index)
+def build_index(gallery: Gallery) -> GalleryState:
+    """Build and save the index of all live faces; returns the state it is of.
+
+    Raises BusyGalleryError when another process is writing, MissingFaissError without FAISS.
+    """
+    with gallery.writing():
+        state = gallery.state()
+        index = FlatIndex.build(gallery.blocks(state), gallery.contract.dimension)
+        index.save(index_folder(gallery), gallery.shard_digests(), state=state.digest())
+        return state
+
+
+def refresh_index(gallery: Gallery) -> GalleryState:
+    """Like :func:`build_index`, but what stands in the way is only logged: searches do without."""
+    try:
+        return build_index(gallery)
+    except (MissingFaissError, BusyGalleryError) as error:
+        logger.warning("the search index was not renewed: %s", error)
+        return gallery.state()
 
 
 def load_index(gallery: Gallery, state: GalleryState) -> FlatIndex:
@@ -32,7 +47,8 @@ def load_index(gallery: Gallery, state: GalleryState) -> FlatIndex:
 
 
 def search_gallery(gallery: Gallery, state: GalleryState, queries: Vectors, k: int) -> Neighbours:
-    """The ``k`` nearest live faces of ``queries`` float32 (q, d); exact either way."""
+    """The ``k`` nearest live faces of ``queries`` float32 (q, d), at most MAX_NEIGHBOURS or all."""
+    k = max(1, min(k, state.face_count, MAX_NEIGHBOURS))
     try:
         return load_index(gallery, state).search(queries, k)
     except (StaleIndexError, MissingFaissError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ def run_report(args: argparse.Namespace) -> int:
     gallery = Gallery.open(args.gallery)
     title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")
     album = gallery_album(gallery, gallery.state(), latest_run(gallery), title)
+    if album.outdated:
+        print(f"facesearch: {album.outdated}", file=sys.stderr)
     path = write_report(album, args.out or gallery.folder / "report", workers=available_cores())
     if args.json:
         print_json({"report": path, "people": len(album.people), "faces": album.face_count})

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from facesearch.engine import FaceEngine
+
+
+_Number = TypeVar("_Number", int, float)
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -54,25 +59,31 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def whole_number(text: str) -> int:
+    """An argument that is a whole number, 0 or more."""
+    return _number(text, int, 0, None, "a whole number of 0 or more")
+
+
 def positive_int(text: str) -> int:
     """An argument that is a whole number above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text}")
-    return value
+    return _number(text, int, 1, None, "a whole number above 0")
 
 
 def fraction(text: str) -> float:
     """An argument in [0, 1]."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text}")
-    return value
+    return _number(text, float, 0, 1, "a number from 0 to 1")
 
 
 def squared_distance(text: str) -> float:
     """An argument that is a squared distance between unit vectors."""
-    value = float(text)
-    if not 0 <= value <= 4:
-        raise argparse.ArgumentTypeError(f"expected a squared distance from 0 to 4, got {text}")
-    return value
+    return _number(text, float, 0, 4, "a squared distance from 0 to 4")
+
+
+def _number(
+    text: str, parse: Callable[[str], _Number], least: int, most: int | None, expected: str
+) -> _Number:
+    with suppress(ValueError):
+        value = parse(text)
+        if value >= least and (most is None or value <= most):
+            return value
+    raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")

@@ -43,9 +43,9 @@ def run_info(args: argparse.Namespace) -> int:
             {"photo": each.location, "reason": each.reason, "detail": each.detail}
             for each in failed
         ]
-        print_json({**dict(facts), "failed_reasons": reasons, "failed": listed})
+        print_json({**facts, "failed_reasons": reasons, "failed": listed})
         return 0
-    print_facts(facts)
+    print_facts(_lines(facts))
     if args.failed:
         print_table(
             ("photo", "reason", "detail"),
@@ -57,7 +57,7 @@ def run_info(args: argparse.Namespace) -> int:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Print every problem; 1 when there is any."""
+    """Print every problem; 1 when the truth (shards, names) is damaged."""
     from facesearch.checks import check_gallery
     from facesearch.gallery import Gallery
 
@@ -68,26 +68,38 @@ def run_check(args: argparse.Namespace) -> int:
         print(f"{args.gallery}: all is well")
     for finding in () if args.json else findings:
         print(f"{'DAMAGED' if finding.severe else 'note'}: {finding.subject}: {finding.problem}")
-    return 1 if findings else 0
+    return 1 if any(finding.severe for finding in findings) else 0
 
 
-def _facts(gallery: Gallery, state: GalleryState) -> list[tuple[str, object]]:
+def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
     from facesearch.people import People
 
     memberships = People(gallery.folder).memberships()
     shards = gallery.shard_paths()
-    contract = gallery.contract
+    return {
+        "gallery": gallery.folder,
+        "photos": len(state.photos) - state.count("gone"),
+        "photos_failed": state.count("failed"),
+        "faces": state.face_count,
+        "people_named": len(set(memberships.names)),
+        "faces_named": len(memberships.names),
+        "shards": len(shards),
+        "bytes_in_shards": sum(path.stat().st_size for path in shards),
+        "vectors": gallery.dtype,
+        "contract": gallery.contract,
+        "settings": gallery.settings,
+    }
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
+    """The facts for people."""
+    contract = facts["contract"]
+    plain = [(name.replace("_", " "), value) for name, value in facts.items()][:-3]
+    settings = ", ".join(f"{name.replace('_', ' ')} {v}" for name, v in facts["settings"].items())
     return [
-        ("gallery", str(gallery.folder)),
-        ("photos", len(state.photos) - state.count("gone")),
-        ("photos failed", state.count("failed")),
-        ("faces", state.face_count),
-        ("people named", len(set(memberships.names))),
-        ("faces named", len(memberships.names)),
-        ("shards", len(shards)),
-        ("bytes in shards", sum(path.stat().st_size for path in shards)),
-        ("vectors", f"{contract.dimension} x {gallery.dtype}"),
+        *plain,
+        ("vectors", f"{contract.dimension} x {facts['vectors']}"),
         ("encoder", f"{contract.name} (weights {contract.weights_sha256[:12]})"),
         ("alignment", contract.preprocessing),
-        ("detector", contract.detector),
+        ("detector", f"{contract.detector} ({settings})"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from facesearch.cli.engine_options import (
     available_cores,
     engine_of,
     positive_int,
+    whole_number,
 )
-from facesearch.cli.output import embed_progress, print_facts, print_json
+from facesearch.cli.output import embed_progress, print_facts, print_json, printable
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
@@ -62,7 +64,7 @@ def _add_index(commands: Any) -> None:
     )
     parser.add_argument(
         "--decoders",
-        type=int,
+        type=whole_number,
         default=None,
         metavar="N",
         help="processes that decode, 0 for none (default: half the threads)",
@@ -80,10 +82,14 @@ def _add_index(commands: Any) -> None:
 def run_index(args: argparse.Namespace) -> int:
     """Embed, then refresh the search index."""
     from facesearch.embed import EmbedOptions, embed_photos
-    from facesearch.gallery import Gallery
+    from facesearch.gallery import DESCRIPTION, Gallery
+    from facesearch.search import refresh_index
 
+    if not (args.gallery / DESCRIPTION).exists():
+        _require_photos_elsewhere(args.photos, args.gallery)
     engine = engine_of(args, one_thread_each=True)
     gallery = Gallery.open_or_create(args.gallery, engine.contract, args.vectors)
+    gallery.note_settings(engine.settings)
     options = EmbedOptions(
         decoders=max(1, args.threads // 2) if args.decoders is None else args.decoders,
         threads=args.threads,
@@ -91,7 +97,7 @@ def run_index(args: argparse.Namespace) -> int:
         retry_failed=args.retry_failed,
     )
     report = embed_photos(gallery, engine, args.photos, options, embed_progress(args.quiet))
-    faces = _refresh_index(gallery)
+    faces = refresh_index(gallery).face_count
     if args.json:
         print_json({"gallery": gallery.folder, **vars(report), "faces_in_gallery": faces})
     else:
@@ -105,7 +111,7 @@ def run_build(args: argparse.Namespace) -> int:
     from facesearch.search import build_index
 
     gallery = Gallery.open(args.gallery)
-    faces = build_index(gallery, gallery.state())
+    faces = build_index(gallery).face_count
     if args.json:
         print_json({"gallery": gallery.folder, "faces": faces})
     else:
@@ -113,16 +119,17 @@ def run_build(args: argparse.Namespace) -> int:
     return 0
 
 
-def _refresh_index(gallery: Gallery) -> int:
-    from facesearch.search import build_index
-    from indexer.errors import MissingFaissError
+def _require_photos_elsewhere(photos: Sequence[Path], gallery: Path) -> None:
+    """Refuse mistakes before a gallery is made because of them."""
+    from facesearch.errors import InputError
+    from facesearch.images import check_roots
 
-    state = gallery.state()
-    try:
-        build_index(gallery, state)
-    except MissingFaissError as error:
-        print(f"facesearch: no search index was built: {error}", file=sys.stderr)
-    return state.face_count
+    check_roots(photos)
+    if gallery.resolve() in {root.resolve() for root in photos}:
+        raise InputError(
+            f"expected a gallery in a folder of its own, got the folder of photos {gallery}; "
+            f"name another, such as {gallery}.gallery"
+        )
 
 
 def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
@@ -137,8 +144,9 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             ("gallery", f"{gallery.folder} with {faces} faces"),
         ]
     )
-    for path, reason, detail in report.failures[:FAILURES_SHOWN]:
-        print(f"failed: {path}: {reason}: {detail}", file=sys.stderr)
+    for failure in report.failures[:FAILURES_SHOWN]:
+        line = f"failed: {failure.photo}: {failure.reason}: {failure.detail}"
+        print(printable(line), file=sys.stderr)
     if len(report.failures) > FAILURES_SHOWN:
         more = len(report.failures) - FAILURES_SHOWN
         print(

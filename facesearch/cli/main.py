@@ -15,7 +15,7 @@ from facesearch.errors import FacesearchError
 EXIT_CODES = """\
 exit codes:
   0    done; for verify, identify and check: yes
-  1    no: different people, nobody known, or problems found
+  1    no: different people, nobody known, or the gallery is damaged
   2    the command could not be carried out; the message says why
   130  interrupted; what was done so far is kept
 """
@@ -62,9 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except _expected_errors() as error:
-        if args.verbose:
-            logging.getLogger(__name__).info("where it happened:", exc_info=True)
+        logging.getLogger(__name__).info("where it happened:", exc_info=True)
         print(f"facesearch: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:  # a bug: still no traceback for someone who cannot use one
+        logging.getLogger(__name__).info("where it happened:", exc_info=True)
+        print(
+            f"facesearch: internal error: {type(error).__name__}: {error}; this is a bug: "
+            "please report what --verbose shows",
+            file=sys.stderr,
+        )
         return 2
 
 

@@ -53,15 +53,32 @@ def box_text(box: Sequence[float]) -> str:
     return f"{x0:.0f},{y0:.0f} {x1 - x0:.0f}x{y1 - y0:.0f}"
 
 
+def printable(text: str) -> str:
+    """``text`` with control characters as escapes: file names may even hold terminal codes."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 def embed_progress(quiet: bool) -> Callable[[EmbedReport, int], None]:
     """A progress callback with photos/s, faces, failures and time left, on standard error."""
     from tqdm import tqdm
 
-    bar: tqdm[Any] = tqdm(
-        unit=" photos", file=sys.stderr, disable=quiet, dynamic_ncols=True, mininterval=0.2
-    )
+    bars: list[tqdm[Any]] = []
 
     def show(report: EmbedReport, total: int) -> None:
+        if not bars:  # not before the job has begun, lest an error message follows a bar
+            bars.append(
+                tqdm(
+                    unit=" photos",
+                    file=sys.stderr,
+                    disable=quiet,
+                    dynamic_ncols=True,
+                    mininterval=0.2,
+                )
+            )
+        (bar,) = bars
         bar.total = total
         rate = report.faces / elapsed if (elapsed := bar.format_dict["elapsed"]) > 0 else 0.0
         bar.set_postfix_str(f"{rate:.1f} faces/s, {report.failed} failed", refresh=False)
@@ -84,7 +101,7 @@ def _plain(value: Any) -> Any:
 
 def _cell(value: object) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    text = text.replace("\n", "\\n")
+    text = printable(text)
     return text if len(text) <= CELL_LIMIT else "..." + text[3 - CELL_LIMIT :]
 
 

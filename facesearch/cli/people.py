@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.cli.engine_options import add_engine_options, engine_of
-from facesearch.cli.output import print_json
+from facesearch.cli.output import print_json, printable
 
 
 def add_commands(commands: Any) -> None:
@@ -30,12 +30,11 @@ def run_enroll(args: argparse.Namespace) -> int:
     """Enroll and say which face was taken; 2 when no photo had a usable face."""
     from facesearch.enroll import enroll
     from facesearch.gallery import Gallery
-    from facesearch.search import build_index
+    from facesearch.search import refresh_index
 
-    engine = engine_of(args)
-    gallery = Gallery.open_or_create(args.gallery, engine.contract)
-    results = enroll(gallery, engine, args.name, args.photos)
-    build_index(gallery, gallery.state())
+    gallery = Gallery.open(args.gallery)
+    results = enroll(gallery, engine_of(args), args.name, args.photos)
+    refresh_index(gallery)
     done = [each for each in results if each.face]
     if args.json:
         print_json(
@@ -57,10 +56,8 @@ def run_enroll(args: argparse.Namespace) -> int:
         print(f"{len(done)} of {len(results)} photos enrolled as {args.name}")
     for each in results:
         if each.problem:
-            print(f"not enrolled: {each.photo}: {each.problem}", file=sys.stderr)
+            print(printable(f"not enrolled: {each.photo}: {each.problem}"), file=sys.stderr)
         elif each.faces_in_photo > 1:
-            print(
-                f"{each.photo} shows {each.faces_in_photo} faces; the largest was taken",
-                file=sys.stderr,
-            )
+            text = f"{each.photo} shows {each.faces_in_photo} faces; the largest was taken"
+            print(printable(text), file=sys.stderr)
     return 0 if done else 2

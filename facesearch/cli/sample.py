@@ -18,7 +18,7 @@ def add_commands(commands: Any) -> None:
         "matplotlib: varied crops, light and quality, photos without people, damaged files.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--seed", type=int, default=20, help="default: 20")
     parser.set_defaults(run=run_demo)
 
 

@@ -53,9 +53,15 @@ class Detections:
 
 
 class Detector(Protocol):
-    """Finds faces in photos. ``name`` identifies model and weights in the encoder contract."""
+    """Finds faces in photos. ``name`` identifies model and weights in the encoder contract.
+
+    ``min_face`` is the side in pixels of the smallest faces looked for, ``min_score`` the least
+    score of a face that is returned.
+    """
 
     name: str
+    min_face: int
+    min_score: float
 
     def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
         """Faces of each photo; photos are RGB uint8 (height, width, 3), of any sizes."""

@@ -27,6 +27,15 @@ class EncoderContract:
     preprocessing: str
     detector: str
 
+    def check(self) -> None:
+        """Raise ValueError unless every field has its type (a contract may come from a file)."""
+        for field in dataclasses.fields(self):
+            value, expected = getattr(self, field.name), {"str": str, "int": int}[str(field.type)]
+            if type(value) is not expected:
+                raise ValueError(
+                    f"expected {field.name} to be of type {expected.__name__}, got {value!r}"
+                )
+
     def differences(self, other: EncoderContract) -> list[str]:
         """One line for each field that differs, naming both values; empty when they agree."""
         return [

@@ -157,7 +157,7 @@ def test_density_clusters_are_pure(copy: Demo) -> None:
 
 def test_info_and_check(copy: Demo) -> None:
     facts = run("info", copy.gallery, "--json").json()
-    assert facts["photos failed"] == len(copy.truth.unreadable)
+    assert facts["photos_failed"] == len(copy.truth.unreadable)
     assert {Path(each["photo"]).name for each in facts["failed"]} == copy.truth.unreadable
     assert run("check", copy.gallery).out.endswith("all is well\n")
     path = next((copy.gallery / "shards").glob("*.h5"))
@@ -177,6 +177,11 @@ def test_info_and_check(copy: Demo) -> None:
         (("search", "{gallery}", "nowhere.jpg"), "nowhere.jpg"),
         (("cluster", "nowhere"), "not a gallery"),
         (("search", "{gallery}", "{photo}", "--detector", "x"), "YuNet"),
+        (("verify", "{photo}", "nowhere.jpg"), "nowhere.jpg"),
+        (("index", "{tmp}", "--gallery", "{tmp}"), "folder of its own"),
+        (("enroll", "{tmp}/typo", "Ann", "{photo}"), "not a gallery"),
+        (("enroll", "{gallery}", "Ann", "{tmp}"), "folder"),
+        (("enroll", "{gallery}", " ", "{photo}"), "name"),
     ],
 )
 def test_mistakes_are_one_clear_line(
@@ -187,6 +192,49 @@ def test_mistakes_are_one_clear_line(
     assert done.code == 2
     assert done.err.startswith("facesearch: ") and message in done.err
     assert "Traceback" not in done.err and len(done.err.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [], "a mistake left something behind"
+
+
+def test_arguments_are_explained() -> None:
+    done = run("search", "g", "p", "-k", "0")
+    assert done.code == 2 and "expected a whole number above 0, got '0'" in done.err
+
+
+def test_absurd_k_is_all_there_is(demo: Demo) -> None:
+    done = run("search", demo.gallery, demo.photo_of("a"), "-k", "2000000000", "--json")
+    assert len(done.json()["faces"][0]["matches"]) == 32
+
+
+def test_enrolled_twice_by_links_is_one_face(copy: Demo, tmp_path: Path) -> None:
+    link = tmp_path / "link.jpg"
+    link.symlink_to(copy.photo_of("a"))
+    done = run("enroll", copy.gallery, "Ann", copy.photo_of("a"), link, "--json")
+    assert done.code == 0, done.err
+    assert len({each["face_id"] for each in done.json()["enrolled"]}) == 1
+    assert run("info", copy.gallery, "--json").json()["faces_named"] == 1
+
+
+def test_report_of_an_older_clustering_says_so(copy: Demo, tmp_path: Path) -> None:
+    assert run("cluster", copy.gallery).code == 0
+    shutil.copy(copy.photo_of("b"), tmp_path / "new.jpg")
+    with (tmp_path / "new.jpg").open("ab") as file:
+        file.write(b"\0")  # other content, the same photo
+    assert run("enroll", copy.gallery, "Bob", tmp_path / "new.jpg").code == 0
+    done = run("report", copy.gallery)
+    assert done.code == 0 and "1 face was added" in done.err
+
+
+def test_gallery_without_faces_has_a_report(tmp_path: Path, demo: Demo) -> None:
+    (tmp_path / "photos").mkdir()
+    shutil.copy(demo.photo_of(), tmp_path / "photos")
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"")
+    gallery = tmp_path / "g"
+    for words in (("index", tmp_path / "photos", "--gallery", gallery), ("cluster", gallery)):
+        assert run(*words).code == 0
+    assert run("report", gallery).code == 0
+    assert "broken.jpg" in (gallery / "report" / "index.html").read_text()
+    done = run("search", gallery, demo.photo_of("a"))
+    assert done.code == 2 and "no faces" in done.err
 
 
 def test_interrupted_job_keeps_what_it_did(demo: Demo, tmp_path: Path) -> None:
@@ -199,8 +247,9 @@ def test_interrupted_job_keeps_what_it_did(demo: Demo, tmp_path: Path) -> None:
     wait_for_shards(folder, 1, job)
     job.send_signal(signal.SIGINT)
     _, err = job.communicate(timeout=60)
-    assert job.returncode in (0, 130)
-    assert b"Traceback" not in err
+    if job.returncode != 0:  # it may have ended before the signal came
+        assert job.returncode == 130
+        assert b"interrupted" in err and b"Traceback" not in err
     assert run("index", demo.photos, "--gallery", folder).code == 0
     assert_same_galleries(demo.gallery, folder)
 
@@ -236,7 +285,7 @@ def assert_same_galleries(one: Path, other: Path) -> None:
             assert np.array_equal(first[name], second[name]), name
     states = [Gallery.open(each) for each in (one, other)]
     vectors = [gallery.vectors(gallery.state().live_ids()) for gallery in states]
-    assert np.allclose(vectors[0], vectors[1], atol=1e-3)
+    assert np.allclose(vectors[0], vectors[1], atol=1e-4)
 
 
 def all_columns(folder: Path, table: str) -> dict[str, Any]:

@@ -151,8 +151,83 @@ def test_deleted_photo_is_gone_and_comes_back_with_its_faces(
     assert state.face_count == 7 and state.count("gone") == 1
     assert run(gallery, photos).gone == 0
     victim.write_bytes(content)
-    assert run(gallery, photos).known == 1
+    engine = FakeEngine()
+    report = embed_photos(gallery, engine, [photos], OPTIONS)  # type: ignore[arg-type]
+    assert (report.known, engine.calls) == (1, 0)
     assert np.array_equal(gallery.state().live_ids(), before)
+
+
+def test_unmounted_drive_is_said_and_costs_nothing_when_it_is_back(
+    gallery: Gallery, photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(gallery, photos)
+    before = gallery.state().live_ids()
+    away = photos.rename(photos.with_name("away"))
+    photos.mkdir()
+    assert run(gallery, photos).gone == 10
+    assert "not mounted" in caplog.text
+    photos.rmdir()
+    away.rename(photos)
+    engine = FakeEngine()
+    report = embed_photos(gallery, engine, [photos], OPTIONS)  # type: ignore[arg-type]
+    assert (report.known, engine.calls) == (10, 0)
+    assert np.array_equal(gallery.state().live_ids(), before)
+
+
+def test_moved_folder_is_followed(gallery: Gallery, photos: Path) -> None:
+    run(gallery, photos)
+    before = gallery.state().live_ids()
+    moved = photos.rename(photos.with_name("elsewhere"))
+    engine = FakeEngine()
+    report = embed_photos(gallery, engine, [photos, moved], OPTIONS)  # type: ignore[arg-type]
+    assert (report.known, report.gone, engine.calls) == (10, 10, 0)
+    state = gallery.state()
+    assert np.array_equal(state.live_ids(), before)
+    assert {face.photo.location.parents[1] for face in gallery.faces(before, state)} == {moved}
+
+
+def test_new_place_of_a_copy_is_shown_before_the_old_one_is_reconciled(
+    gallery: Gallery, photos: Path
+) -> None:
+    run(gallery, photos)
+    moved = photos.rename(photos.with_name("elsewhere"))
+    run(gallery, moved)
+    state = gallery.state()
+    shown = {face.photo.location.parents[1] for face in gallery.faces(state.live_ids(), state)}
+    assert shown == {moved}
+
+
+def test_deleted_folder_empties_the_gallery(gallery: Gallery, photos: Path) -> None:
+    run(gallery, photos)
+    shutil.rmtree(photos)
+    assert run(gallery, photos).gone == 10
+    assert gallery.state().face_count == 0
+    with pytest.raises(InputError, match="photos"):
+        run(gallery, photos)  # nothing is known there any more
+
+
+def test_lost_shard_is_made_up_for_and_its_face_ids_are_not_used_again(
+    gallery: Gallery, photos: Path
+) -> None:
+    run(gallery, photos)
+    shutil.copy(photos / "day0" / "02.png", photos / "day1" / "copy.png")
+    run(gallery, photos)
+    lost = gallery.shard_paths()[0]
+    before = gallery.state()
+    lost.unlink()
+    lost.with_name(lost.name + ".sha256").unlink()
+    assert gallery.state().face_count == before.face_count - 4
+    report = run(gallery, photos)
+    assert (report.embedded, report.known) == (4, 1)
+    after = gallery.state()
+    assert after.face_count == before.face_count
+    new = set(after.live_ids().tolist()) - set(before.live_ids().tolist())
+    assert len(new) == 4 and min(new) > max(before.live_ids())
+    for path in gallery.shard_paths():
+        path.unlink()
+        path.with_name(path.name + ".sha256").unlink()
+    run(gallery, photos)
+    assert min(gallery.state().live_ids()) > max(after.live_ids())
 
 
 def test_photos_outside_the_given_folders_are_left_alone(gallery: Gallery, photos: Path) -> None:
@@ -168,7 +243,7 @@ def test_failures_are_rows_and_are_not_repeated(gallery: Gallery, photos: Path) 
     write_photo(photos / "breaks.png", [255])
     report = run(gallery, photos)
     assert (report.embedded, report.failed) == (10, 3)
-    reasons = {path.name: reason for path, reason, _ in report.failures}
+    reasons = {each.photo.name: each.reason for each in report.failures}
     assert reasons == {
         "empty.jpg": "empty",
         "text.jpg": "not-an-image",

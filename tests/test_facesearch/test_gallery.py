@@ -53,12 +53,35 @@ def test_folder_with_other_things_is_not_overwritten(tmp_path: Path) -> None:
         Gallery.create(tmp_path, CONTRACT)
 
 
+@pytest.mark.parametrize("leftover", [(), (".gallery.json.partial",)])
+def test_creation_that_was_killed_can_be_done_again(
+    tmp_path: Path, leftover: tuple[str, ...]
+) -> None:
+    for name in leftover:
+        (tmp_path / name).write_text("{")
+    Gallery.create(tmp_path, CONTRACT)
+    assert Gallery.open(tmp_path).state().face_count == 0
+
+
+def test_change_of_detector_settings_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gallery = Gallery.create(tmp_path / "g", CONTRACT)
+    gallery.note_settings({"min_face": 20})
+    gallery.note_settings({"min_face": 20})
+    assert not caplog.text
+    gallery.note_settings({"min_face": 40})
+    assert "min face 20" in caplog.text and "min face 40" in caplog.text
+    assert Gallery.open(tmp_path / "g").settings == {"min_face": 40}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"format": "photos"}, "does not describe a gallery"),
         ({"version": 2}, "version 2"),
         ({"contract": {"name": "x"}}, "contract"),
+        ({"contract": {**vars(CONTRACT), "dimension": "16"}}, "dimension"),
         ({"vectors": "int8"}, "int8"),
     ],
 )
@@ -109,7 +132,7 @@ def test_index_and_shards_give_the_same_answer(gallery: Gallery) -> None:
     state = gallery.state()
     queries = gallery.vectors(state.live_ids())[::5]
     over_shards = search_gallery(gallery, state, queries, 7)
-    assert build_index(gallery, state) == 22
+    assert build_index(gallery).face_count == 22
     through_index = load_index(gallery, state).search(queries, 7)
     assert np.array_equal(over_shards.ids, through_index.ids)
     assert np.allclose(over_shards.distances, through_index.distances, atol=1e-6)
@@ -118,7 +141,7 @@ def test_index_and_shards_give_the_same_answer(gallery: Gallery) -> None:
 
 
 def test_stale_index_is_not_used(gallery: Gallery, caplog: pytest.LogCaptureFixture) -> None:
-    build_index(gallery, gallery.state())
+    build_index(gallery)
     delete_photo(gallery, "00.png")
     state = gallery.state()
     with pytest.raises(StaleIndexError):
@@ -131,7 +154,7 @@ def test_stale_index_is_not_used(gallery: Gallery, caplog: pytest.LogCaptureFixt
 
 def test_check_of_a_whole_gallery_finds_only_what_is_not_built(gallery: Gallery) -> None:
     assert [(each.subject, each.severe) for each in check_gallery(gallery)] == [("index", False)]
-    build_index(gallery, gallery.state())
+    build_index(gallery)
     assert check_gallery(gallery) == []
 
 
@@ -146,6 +169,6 @@ def test_check_finds_a_flipped_bit_in_a_shard(gallery: Gallery) -> None:
 
 
 def test_check_finds_an_index_of_other_faces(gallery: Gallery) -> None:
-    build_index(gallery, gallery.state())
+    build_index(gallery)
     delete_photo(gallery, "11.png")
     assert [each.subject for each in check_gallery(gallery)] == ["index"]

@@ -33,17 +33,18 @@ def test_every_hostile_file_is_a_row_with_its_reason(
     options = EmbedOptions(decoders=2, threads=2, shard_photos=16)
     report = embed_photos(gallery, engine, [folder], options)
     records = {record.location: record for record in gallery.state().photos.values()}
-    for location, reason, detail in report.failures:
-        record = records[location]
-        assert (record.status, record.reason, record.detail) == ("failed", reason, detail)
-        assert detail.strip()
+    for failure in report.failures:
+        record = records[failure.photo]
+        assert record.status == "failed"
+        assert (record.reason, record.detail) == (failure.reason, failure.detail)
+        assert failure.detail.strip()
     told = {str(each.location.relative_to(folder)): each.reason for each in records.values()}
     for name, reason in expected.items():
         if name in told:
             assert told[name] == (reason or ""), name
     wanted = {name for name, reason in expected.items() if reason is not None}
     assert wanted <= told.keys()
-    build_index(gallery, gallery.state())
+    build_index(gallery)
     assert check_gallery(gallery) == []
     again = embed_photos(gallery, engine, [folder], options)
     assert again.embedded == 0 and again.gone == 0
