@@ -41,7 +41,7 @@ def summary() -> str:
         for name, each in found["quality"].items()
     }
     speeds = found["photos_per_second_one_core"]
-    detector, facenet = "facesearch MTCNN, min face 20", "facenet-pytorch MTCNN, min face 20"
+    detector, facenet = "facesearch MTCNN, min face 20", "facenet-pytorch, min face 20"
     detector, facenet = _name(recalls, detector), _name(recalls, facenet)
     own, dlib = lfw["facesearch"], lfw["dlib-hog"]
     ways = encoder["threads"]["1"]["ways"]
