@@ -1,7 +1,8 @@
 """The batch job: photos to sealed shards, resumable at any moment.
 
 Photos are taken in a fixed order and a shard is sealed after a fixed number of them, so a job
-that was killed and started again writes the very rows an uninterrupted one would have written.
+that was killed and started again writes the rows an uninterrupted one would have written: the very
+same while shards hold whole batches, the same but for the encoder's rounding otherwise.
 """
 
 from __future__ import annotations

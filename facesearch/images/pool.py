@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from facesearch.errors import InputError
 from facesearch.images.decode import DEFAULT_LIMITS, DecodeLimits
@@ -131,6 +133,10 @@ class _Pool:
             threading.Thread(target=self._serve, name=f"decode-{number}", daemon=True)
             for number in range(workers)
         ]
+        # A generator left open at exit would be ended when threads no longer run, and could not
+        # wait for them; this comes before that.
+        stop = partial(self._stop, threads)
+        atexit.register(stop)
         try:
             for thread in threads:
                 thread.start()
@@ -149,7 +155,8 @@ class _Pool:
                 yield self._take(taken)
                 taken += 1
         finally:
-            self._stop([thread for thread in threads if thread.ident is not None])
+            atexit.unregister(stop)
+            stop()
 
     def _add(self, number: int, task: DecodeTask) -> None:
         with self.changed:
@@ -177,7 +184,8 @@ class _Pool:
                 process.kill()
             self.changed.notify_all()
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def _serve(self) -> None:
         process: WorkerProcess | None = None
