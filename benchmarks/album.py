@@ -34,6 +34,7 @@ PEER_SCRIPT = Path(__file__).parent / "peers" / "face_recognition_album.py"
 
 
 def main() -> None:
+    """Time both sides in turns, score the groups, record the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--truth", type=Path, required=True)

@@ -414,6 +414,7 @@ def run_fit(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Run one step of the benchmark."""
     commands = {
         "collect": run_collect,
         "fit": run_fit,

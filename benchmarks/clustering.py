@@ -48,6 +48,7 @@ Labels = NDArray[np.integer[Any]]
 
 
 def main() -> None:
+    """Choose the threshold on one data set, report on the other, time if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--choose", type=Path, required=True)
     parser.add_argument("--report", type=Path)
@@ -199,6 +200,7 @@ def quality(
 
 
 def scores(truth: Labels, labels: Labels) -> dict[str, float]:
+    """Counts and scores of a clustering of faces whose people are known."""
     pairwise, bcubed = pairwise_scores(truth, labels), bcubed_scores(truth, labels)
     return {
         "clusters": int(labels.max()) + 1,

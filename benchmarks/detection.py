@@ -262,6 +262,7 @@ def table(qualities: dict[str, Any], speeds: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    """Measure quality and speed of every detector and record them."""
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

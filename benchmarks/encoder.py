@@ -239,6 +239,7 @@ def load_seconds(repeats: int) -> list[float]:
 
 
 def main() -> None:
+    """Check parity, time every way and record the result."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--compile", action="store_true", help="also measure torch.compile")

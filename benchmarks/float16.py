@@ -33,6 +33,7 @@ from indexer.types import Block, Neighbours, Vectors
 
 
 def main() -> None:
+    """Measure what float16 storage costs and record it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=Path)
     parser.add_argument("--count", type=int, default=50_000)

@@ -27,6 +27,7 @@ SHARD_PHOTOS = 16
 
 
 def main() -> None:
+    """Run the kill test and record it; exits with 1 unless all kills came and all is equal."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--count", type=int, default=600)

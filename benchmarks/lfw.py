@@ -274,6 +274,7 @@ def run_report(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Embed the photos, or report on what was embedded."""
     data = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data")) / "lfw"
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, default=data, help="folder with images/, pairs.txt")

@@ -31,6 +31,7 @@ SHARD_ROWS = 50_000
 
 
 def main() -> None:
+    """Compare answers, time every way and record the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--dimension", type=int, default=128)

@@ -94,10 +94,7 @@ def _check_numbers(gallery: Gallery) -> list[Finding]:
 
 def _check_contents(state: GalleryState) -> list[Finding]:
     """Photos known by a content that no shard holds any more."""
-    lost = sum(
-        record.status in ("ok", "known") and record.sha256 not in state.contents
-        for record in state.photos.values()
-    )
+    lost = sum(each.has_content and not state.holds(each) for each in state.photos.values())
     if not lost:
         return []
     text = (

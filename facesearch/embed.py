@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
-from facesearch.gallery import Gallery, GalleryState, absolute
+from facesearch.gallery import Gallery, GalleryState
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
+from facesearch.images.files import absolute
 from facesearch.open_shard import OpenShard, PhotoRow
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class _Job:
         self.shard = OpenShard(gallery, options.shard_photos, self.report.shards.append)
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
+        """The whole job, for absolute ``roots``."""
         found = list(find_photos([root for root in roots if not self._vanished(root)]))
         self.report.found = len(found)
         todo = [photo for photo in found if self._needs_work(photo)]

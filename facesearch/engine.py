@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facesearch.detect import create_detector
 from facesearch.detect.types import Detections, Detector, Pixels
@@ -69,9 +68,11 @@ class FaceEngine:
 
     def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
         """The faces of each photo, RGB uint8 (h, w, 3); one encoder batch for all of them."""
+        if not photos:
+            return []
         found = self._detect(photos)
         chips = [self.aligner.align(photo, each) for photo, each in zip(photos, found, strict=True)]
-        embedded = self.encoder.embed(np.concatenate(chips) if chips else self._no_chips())
+        embedded = self.encoder.embed(np.concatenate(chips))
         ends = np.cumsum([len(each) for each in found])
         return [
             PhotoFaces(each, Embeddings(embedded.vectors[start:end], embedded.norms[start:end]))
@@ -83,9 +84,6 @@ class FaceEngine:
         reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
         found = self.detector.detect(reduced)
         return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
-
-    def _no_chips(self) -> NDArray[np.uint8]:
-        return np.zeros((0, self.encoder.input_size, self.encoder.input_size, 3), np.uint8)
 
 
 def _shrink(photo: Pixels, scale: float) -> Pixels:

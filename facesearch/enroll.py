@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery, GalleryState, absolute
+from facesearch.gallery import Gallery, GalleryState
+from facesearch.identify import largest_first
 from facesearch.images import sha256_of
+from facesearch.images.files import absolute
 from facesearch.people import People, clean_name
 from facesearch.records import FaceRecord, PhotoRecord
 
@@ -58,8 +58,8 @@ def _largest_face(gallery: Gallery, state: GalleryState, photo: Path) -> Enrolle
     if not len(ids):
         return Enrolled(photo, None, 0, "no face found")
     faces = gallery.faces(ids, state)
-    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (face.box for face in faces)]
-    return Enrolled(photo, faces[int(np.argmax(areas))], len(faces), "")
+    largest = largest_first([face.box for face in faces])[0]
+    return Enrolled(photo, faces[largest], len(faces), "")
 
 
 def _record(state: GalleryState, photo: Path) -> PhotoRecord | None:

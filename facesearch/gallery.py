@@ -11,11 +11,10 @@ import fcntl
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +25,7 @@ from facesearch.encoders.types import EncoderContract
 from facesearch.errors import BusyGalleryError, ContractError, GalleryError, InputError
 from facesearch.records import FaceRecord, PhotoRecord, face_records, photo_records
 from indexer.files import partial_path, write_atomically
-from indexer.shards import Shard, list_shards, remove_partials
+from indexer.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
 logger = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ class GalleryState:
 
     def holds(self, record: PhotoRecord) -> bool:
         """Whether the faces of a photo are here: a shard that was lost takes its own with it."""
-        return record.status in ("ok", "known") and record.sha256 in self.contents
+        return record.has_content and record.sha256 in self.contents
 
     @property
     def face_count(self) -> int:
@@ -98,7 +97,7 @@ class Gallery:
         description = {
             "format": FORMAT,
             "version": VERSION,
-            "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "vectors": dtype,
             "contract": asdict(contract),
         }
@@ -145,15 +144,13 @@ class Gallery:
     @property
     def settings(self) -> dict[str, float]:
         """The detector settings photos were last indexed with; empty before the first time."""
+        path = self.folder / SETTINGS
         try:
-            settings = json.loads((self.folder / SETTINGS).read_bytes())
+            return dict(json.loads(path.read_bytes()))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
-            raise GalleryError(
-                f"cannot read {self.folder / SETTINGS}: {error}; delete it"
-            ) from error
-        return dict(settings)
+        except (OSError, TypeError, ValueError) as error:
+            raise GalleryError(f"cannot read {path}: {error}; delete it") from error
 
     def note_settings(self, settings: Mapping[str, float]) -> None:
         """Remember the detector settings; a change is logged, for it is not made up for."""
@@ -164,8 +161,8 @@ class Gallery:
             logger.warning(
                 "photos indexed before were searched with %s and are not searched again with %s; "
                 "for the same settings everywhere, index into a new gallery",
-                _told(before),
-                _told(settings),
+                settings_text(before),
+                settings_text(settings),
             )
         write_atomically(self.folder / SETTINGS, json.dumps(dict(settings)).encode())
 
@@ -279,7 +276,7 @@ class Gallery:
             return make_ids(shard.number, np.flatnonzero(shard.column("faces", "photo") == row))
 
     def _shard(self, number: int) -> Shard:
-        return Shard.open(self.shards_folder / f"{number:08d}.h5")
+        return Shard.open(shard_path(self.shards_folder, number))
 
     def _require_shard(self, shard: Shard) -> None:
         attributes: Mapping[str, object] = shard.attributes
@@ -294,7 +291,8 @@ class Gallery:
             )
 
 
-def _told(settings: Mapping[str, float]) -> str:
+def settings_text(settings: Mapping[str, float]) -> str:
+    """Detector settings in words."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
 
 
@@ -311,7 +309,7 @@ def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
 
 
 def _recorded_digest(path: Path) -> str:
-    sidecar = path.with_name(path.name + ".sha256")
+    sidecar = digest_path(path)
     try:
         return sidecar.read_text().split()[0]
     except (OSError, IndexError, UnicodeDecodeError) as error:
@@ -338,8 +336,3 @@ def _parse_description(description: object, path: Path) -> tuple[EncoderContract
     if dtype not in ("float16", "float32"):
         raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")
     return contract, dtype
-
-
-def absolute(path: Path) -> Path:
-    """Absolute and normalised without following links, so that names stay as the user sees them."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links

@@ -110,7 +110,7 @@ def search_photo(
     records = dict(zip(found.tolist(), gallery.faces(found, state), strict=True))
     return [
         FaceMatches(probe.boxes[row], probe.scores[row], _matches(neighbours, row, records, names))
-        for row in _largest_first(probe.boxes)
+        for row in largest_first(probe.boxes)
     ]
 
 
@@ -128,7 +128,7 @@ def identify_photo(
         return []
     return [
         _identification(probe, row, enrolled, names, threshold)
-        for row in _largest_first(probe.boxes)
+        for row in largest_first(probe.boxes)
     ]
 
 
@@ -138,7 +138,7 @@ def verify_photos(engine: FaceEngine, first: Path, second: Path, threshold: floa
     for probe in probes:
         if not probe.boxes:
             raise InputError(f"no face found in {probe.photo}; name a photo with a visible face")
-    rows = [_largest_first(probe.boxes)[0] for probe in probes]
+    rows = [largest_first(probe.boxes)[0] for probe in probes]
     a, b = (probe.vectors[row] for probe, row in zip(probes, rows, strict=True))
     distance = float(np.sum((a - b) ** 2))
     boxes = (probes[0].boxes[rows[0]], probes[1].boxes[rows[1]])
@@ -187,7 +187,8 @@ def _matches(
     )
 
 
-def _largest_first(boxes: Sequence[Box]) -> list[int]:
+def largest_first(boxes: Sequence[Box]) -> list[int]:
+    """Rows of ``boxes`` by area, the largest first; equal ones keep their order."""
     areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes]
     return sorted(range(len(boxes)), key=lambda row: -areas[row])
 

@@ -74,12 +74,17 @@ class PhotoRecord:
     detail: str
 
     @property
-    def location_bytes(self) -> bytes:
-        return os.fsencode(Path(os.fsdecode(self.root)) / os.fsdecode(self.path))
+    def location(self) -> Path:
+        return Path(os.fsdecode(self.root), os.fsdecode(self.path))
 
     @property
-    def location(self) -> Path:
-        return Path(os.fsdecode(self.location_bytes))
+    def location_bytes(self) -> bytes:
+        return os.fsencode(self.location)
+
+    @property
+    def has_content(self) -> bool:
+        """Whether the row speaks of a photo that was read, here or in an "ok" row elsewhere."""
+        return self.status in ("ok", "known")
 
     @property
     def name(self) -> str:

@@ -29,6 +29,7 @@ def faces_of(path):
 
 
 def main():
+    """Encode every photo, save faces and groups, print photos and seconds."""
     folder, out, processes = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     paths = sorted(path for path in folder.iterdir() if path.is_file())
     with Pool(processes) as pool:

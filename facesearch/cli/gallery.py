@@ -93,13 +93,14 @@ def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     """The facts for people."""
+    from facesearch.gallery import settings_text
+
     contract = facts["contract"]
     plain = [(name.replace("_", " "), value) for name, value in facts.items()][:-3]
-    settings = ", ".join(f"{name.replace('_', ' ')} {v}" for name, v in facts["settings"].items())
     return [
         *plain,
         ("vectors", f"{contract.dimension} x {facts['vectors']}"),
         ("encoder", f"{contract.name} (weights {contract.weights_sha256[:12]})"),
         ("alignment", contract.preprocessing),
-        ("detector", f"{contract.detector} ({settings})"),
+        ("detector", f"{contract.detector} ({settings_text(facts['settings'])})"),
     ]

@@ -18,15 +18,15 @@ def add_commands(commands: Any) -> None:
         "matplotlib: varied crops, light and quality, photos without people, damaged files.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--seed", type=int, default=20, help="default: 20")
+    parser.add_argument("--seed", type=int, help="another number makes other photos")
     parser.set_defaults(run=run_demo)
 
 
 def run_demo(args: argparse.Namespace) -> int:
     """Write the photos."""
-    from facesearch.demo import make_demo_photos
+    from facesearch.demo import DEFAULT_SEED, make_demo_photos
 
-    truth = make_demo_photos(args.folder, seed=args.seed)
+    truth = make_demo_photos(args.folder, DEFAULT_SEED if args.seed is None else args.seed)
     photos = len(truth.people) + len(truth.unreadable)
     if args.json:
         print_json({"folder": args.folder, "photos": photos})

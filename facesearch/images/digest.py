@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import BinaryIO
 
 from facesearch.errors import PhotoError
 from facesearch.images.files import open_plain, refusal
-
-_CHUNK_BYTES = 1 << 20
+from indexer import files
 
 
 def sha256_of(path: Path) -> str:
@@ -23,14 +21,10 @@ def sha256_of(path: Path) -> str:
 
 def sha256_of_stream(stream: BinaryIO) -> str:
     """Lower-case hex digest of everything from the start of ``stream``, which is left there."""
-    digest = hashlib.sha256()
-    buffer = bytearray(_CHUNK_BYTES)
-    view = memoryview(buffer)
     try:
         stream.seek(0)
-        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
-            digest.update(view[:count])
+        digest = files.sha256_of_stream(stream)
         stream.seek(0)
     except OSError as error:
         raise PhotoError("unreadable", refusal(error)) from error
-    return digest.hexdigest()
+    return digest

@@ -82,3 +82,8 @@ def photo_stream(path: Path, max_bytes: int) -> Iterator[BinaryIO]:
 def _require_plain(mode: int) -> None:
     if problem := irregular(mode):
         raise PhotoError("unreadable", problem)
+
+
+def absolute(path: Path) -> Path:
+    """Absolute and without ``..``, links kept: names stay as the user, and a browser, sees them."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links

@@ -65,6 +65,7 @@ class _Walk:
     seen: set[int] = field(default_factory=set)
 
     def folder(self, root: Path) -> Iterator[FoundPhoto]:
+        """The photos below ``root``, in bytewise order of their paths."""
         # A stack of our own: a deep tree must not end in a RecursionError.
         pending = [(Path(), True)]
         while pending:

@@ -129,6 +129,7 @@ class _Pool:
     def run(
         self, tasks: Iterator[DecodeTask], workers: int, ahead: int
     ) -> Generator[DecodeOutcome, None, None]:
+        """The outcomes of ``tasks``, in order; ends the workers however it ends."""
         threads = [
             threading.Thread(target=self._serve, name=f"decode-{number}", daemon=True)
             for number in range(workers)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from facesearch.album import file_url
+from facesearch.images.files import absolute
 
 # Suffix and signature must both be a browser's: the suffix decides what opening the link does,
 # the signature what an <img> shows.
@@ -29,11 +30,6 @@ def photo_href(photo: Path, folder: Path) -> str:
     if target.anchor != start.anchor or target.parts[1:2] != start.parts[1:2]:
         return file_url(target)
     return quote(os.fsencode(os.path.relpath(target, start)))
-
-
-def absolute(path: Path) -> Path:
-    """Absolute and without ``..``; links are kept, as browsers resolve ``..`` by name alone."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
 def needs_preview(photo: Path) -> bool:

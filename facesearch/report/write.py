@@ -8,9 +8,9 @@ from pathlib import Path
 
 from facesearch.album import Album, album_json
 from facesearch.errors import InputError
+from facesearch.images.files import absolute
 from facesearch.images.find import REPORT_MARKER
 from facesearch.report.crops import Progress, prepare_pictures
-from facesearch.report.links import absolute
 from facesearch.report.page import Page, render
 from indexer.files import sync_folder, write_atomically
 

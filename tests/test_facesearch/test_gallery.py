@@ -75,6 +75,14 @@ def test_change_of_detector_settings_is_said(
     assert Gallery.open(tmp_path / "g").settings == {"min_face": 40}
 
 
+@pytest.mark.parametrize("text", ["{", "5", "[1]", "\udcff"])
+def test_damaged_settings_say_what_to_do(tmp_path: Path, text: str) -> None:
+    gallery = Gallery.create(tmp_path / "g", CONTRACT)
+    (gallery.folder / "settings.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(GalleryError, match=r"settings\.json.*delete it"):
+        gallery.note_settings({"min_face": 20})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
