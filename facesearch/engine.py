@@ -68,9 +68,21 @@ class FaceEngine:
 
     def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
         """The faces of each photo, RGB uint8 (h, w, 3); one encoder batch for all of them."""
+        return self.embed(photos, self.detect(photos))
+
+    def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
+        """The faces found in each photo, in the pixels of the arrays given."""
         if not photos:
             return []
-        found = self._detect(photos)
+        scales = [min(1.0, self.detect_side / max(photo.shape[:2])) for photo in photos]
+        reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
+        found = self.detector.detect(reduced)
+        return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
+
+    def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:
+        """The faces of each photo at the detections given; one encoder batch for all of them."""
+        if not photos:
+            return []
         chips = [self.aligner.align(photo, each) for photo, each in zip(photos, found, strict=True)]
         embedded = self.encoder.embed(np.concatenate(chips))
         ends = np.cumsum([len(each) for each in found])
@@ -78,12 +90,6 @@ class FaceEngine:
             PhotoFaces(each, Embeddings(embedded.vectors[start:end], embedded.norms[start:end]))
             for each, start, end in zip(found, [0, *ends], ends, strict=False)
         ]
-
-    def _detect(self, photos: Sequence[Pixels]) -> list[Detections]:
-        scales = [min(1.0, self.detect_side / max(photo.shape[:2])) for photo in photos]
-        reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
-        found = self.detector.detect(reduced)
-        return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
 
 
 def _shrink(photo: Pixels, scale: float) -> Pixels:

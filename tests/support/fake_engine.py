@@ -45,21 +45,31 @@ class FakeEngine:
 
     def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
         self.calls += len(photos)
-        return [self._photo_faces(photo) for photo in photos]
+        return self.embed(photos, self.detect(photos))
 
-    def _photo_faces(self, photo: Pixels) -> PhotoFaces:
-        people = [int(person) for person in photo[0, :, 0] if person]
+    def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
+        return [self._detections(photo) for photo in photos]
+
+    def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:
+        return [self._embedded(photo, each) for photo, each in zip(photos, found, strict=True)]
+
+    def _detections(self, photo: Pixels) -> Detections:
+        n = int(np.count_nonzero(photo[0, :, 0]))
+        boxes = [(4.0 * i, 2.0, 4.0 * i + 3.0 + i, 6.0 + i) for i in range(n)]
+        return Detections(
+            np.array(boxes, np.float32).reshape(n, 4),
+            np.zeros((n, 5, 2), np.float32),
+            np.full(n, 0.9, np.float32),
+        )
+
+    def _embedded(self, photo: Pixels, found: Detections) -> PhotoFaces:
+        people = [int(photo[0, int(box[0]) // 4, 0]) for box in found.boxes]
         if 255 in people:
             raise RuntimeError("a photo of person 255 breaks the engine")
-        n = len(people)
         variant = int.from_bytes(photo[1, 0].tobytes(), "big")
         vectors = [person_vector(person, variant) for person in people]
-        boxes = [(4.0 * i, 2.0, 4.0 * i + 3.0 + i, 6.0 + i) for i in range(n)]
+        n = len(people)
         return PhotoFaces(
-            Detections(
-                np.array(boxes, np.float32).reshape(n, 4),
-                np.zeros((n, 5, 2), np.float32),
-                np.full(n, 0.9, np.float32),
-            ),
+            found,
             Embeddings(np.array(vectors, np.float32).reshape(n, DIMENSION), np.ones(n, np.float32)),
         )
