@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.record import RESULTS
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
+PAGES = tuple(ROOT / name for name in ("README.md", "docs/performance.md", "docs/networks.md"))
 
 
 def result(name: str) -> Any:
@@ -214,6 +214,31 @@ def search() -> str:
     return table((title, "median"), rows)
 
 
+def networks() -> str:
+    """Parameters and multiply-adds of FaceNet's networks: the paper's, its rows' sum, ours."""
+    rows = []
+    for name, each in result("networks")["networks"].items():
+        sums = each["rows_sum"] or {}
+        figures = (
+            f"{figure:,.0f}" if figure else ""
+            for what in ("parameters", "operations")
+            for figure in (each["published"][what], sums.get(what), each["counted"][what])
+        )
+        rows.append([f"`{name}`", each["chip"], *figures])
+    header = ("", "chip", "parameters: published", "sum of rows", "ours")
+    return table((*header, "multiply-adds: published", "sum of rows", "ours"), rows)
+
+
+def networks_disagreements() -> str:
+    """Rows of the paper's tables whose figures are not what their layers come to."""
+    rows = [
+        [f"`{name}`", row["layer"], row["what"], row["printed"], f"{row['counted']:,}"]
+        for name, each in result("networks")["networks"].items()
+        for row in each["disagreements"]
+    ]
+    return table(("", "row", "figure", "paper", "counted"), rows)
+
+
 def machine() -> str:
     """Where the figures hold."""
     data = result("album")
@@ -252,6 +277,8 @@ FIGURES: dict[str, Callable[[], str]] = {
         encoder,
         alignment,
         search,
+        networks,
+        networks_disagreements,
     )
 }
 
