@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.detect import mtcnn_kernels as kernels
 from facesearch.detect.mtcnn_weights import O_NET, P_NET, R_NET, Floats, Layer
-from facesearch.detect.tiles import pack
-
-_HEADS = 16  # outputs of R-Net's and O-Net's last layer, padded to a whole tile
+from facesearch.detect.tiles import Tile, pack
 
 
 class Networks:
@@ -24,28 +23,22 @@ class Networks:
     def __init__(self) -> None:
         *hidden, offsets, classes = P_NET.load()
         conv1, conv2, conv3 = hidden
-        self._propose = (_packed(_on_bytes(conv1), 2), _packed(conv2, 2), _packed(conv3, 4))
-        columns = [_face_logit(classes), offsets]
-        self._proposal_heads = np.concatenate(
-            [np.vstack([_matrix(layer), layer.bias]).T for layer in columns]
+        self._propose = (
+            *_packed_all([_on_bytes(conv1), conv2, conv3], kernels.P_TILES),
+            _packed_heads([_face_logit(classes), offsets]),
         )
         *hidden, offsets, classes = R_NET.load()
         conv1, conv2, conv3, dense = hidden
         self._refine = (
-            _packed(_on_bytes(conv1), 4),
-            _packed(conv2, 2),
-            _packed(conv3, 4),
-            _packed(_row_major(dense, 3), 4),
+            *_packed_all([_on_bytes(conv1), conv2, conv3], kernels.R_TILES),
+            _packed(_row_major(dense, 3), kernels.DENSE_TILE),
             _packed_heads([_face_logit(classes), offsets]),
         )
         *hidden, offsets, points, classes = O_NET.load()
         conv1, conv2, conv3, conv4, dense = hidden
         self._output = (
-            _packed(_on_bytes(conv1), 4),
-            _packed(conv2, 4),
-            _packed(conv3, 4),
-            _packed(conv4, 4),
-            _packed(_row_major(dense, 3), 4),
+            *_packed_all([_on_bytes(conv1), conv2, conv3, conv4], kernels.O_TILES),
+            _packed(_row_major(dense, 3), kernels.DENSE_TILE),
             _packed_heads([_face_logit(classes), offsets, points]),
         )
 
@@ -58,7 +51,7 @@ class Networks:
         Both sides of the level are at least 12.
         """
         least = math.log(min_score / (1 - min_score)) if min_score > 0 else -math.inf
-        found = kernels.propose(level, *self._propose, self._proposal_heads, least)
+        found = kernels.propose(level, least, *self._propose)
         return found[:, :2] * np.float32(2), _probability(found[:, 2]), found[:, 3:]
 
     def refine(self, crops: Floats) -> tuple[Floats, Floats]:
@@ -82,8 +75,12 @@ def _matrix(layer: Layer) -> Floats:
     return layer.kernel.reshape(-1, layer.kernel.shape[-1])
 
 
-def _packed(layer: Layer, vectors: int) -> Floats:
-    return pack(_matrix(layer), layer.bias, layer.slopes, vectors)
+def _packed(layer: Layer, tile: Tile) -> Floats:
+    return pack(_matrix(layer), layer.bias, layer.slopes, tile)
+
+
+def _packed_all(layers: Sequence[Layer], tiles: Sequence[Tile]) -> list[Floats]:
+    return [_packed(layer, tile) for layer, tile in zip(layers, tiles, strict=True)]
 
 
 def _on_bytes(layer: Layer) -> Layer:
@@ -106,9 +103,11 @@ def _row_major(dense: Layer, side: int) -> Layer:
 
 
 def _packed_heads(layers: list[Layer]) -> Floats:
-    """Linear layers over the same inputs side by side, padded to _HEADS outputs."""
+    """Linear layers over the same inputs side by side, padded to ``kernels.HEADS`` outputs."""
     kernel = np.concatenate([_matrix(layer) for layer in layers], axis=1)
     bias = np.concatenate([layer.bias for layer in layers])
-    missing = _HEADS - len(bias)
+    missing = kernels.HEADS - len(bias)
     kernel = np.pad(kernel, ((0, 0), (0, missing)))
-    return pack(kernel, np.pad(bias, (0, missing)), np.ones(_HEADS, np.float32), 2)
+    return pack(
+        kernel, np.pad(bias, (0, missing)), np.ones(kernels.HEADS, np.float32), kernels.HEADS_TILE
+    )

@@ -1,18 +1,19 @@
 # ruff: noqa: PLR0917  (numeric kernels take many positional arguments)
-"""The inner loop of every layer: a small tile of a matrix product held in vector registers.
+"""The inner loops of every layer: small tiles of a matrix product held in vector registers.
 
 Numba's loops alone reach a tenth of a core's arithmetic on layers this narrow, because their
 running sums go through memory. So the tile is emitted as explicit vector instructions: ``pixels``
-outputs by ``8 * vectors`` channels, all of whose sums stay in registers until they are complete.
-LLVM translates them for whatever vectors the machine has.
+outputs by ``LANES * vectors`` channels, all of whose sums stay in registers until they are
+complete. LLVM translates them for whatever vectors the machine has.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -20,57 +21,82 @@ from numpy.typing import NDArray
 
 from facesearch.detect.mtcnn_weights import Floats
 
-LANES = 8  # float32 in one AVX register; the compiler splits it where registers are smaller
+
+def _has_wide_registers() -> bool:
+    return bool(binding.get_host_cpu_features().get("avx512f"))
+
+
+# float32 in one register: AVX-512's, else AVX's, which the compiler splits where they are smaller.
+LANES = 16 if _has_wide_registers() else 8
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
+_INDEX = ir.IntType(64)
 _variable: Any = cgutils.alloca_once_value
 _unpacked: Any = cgutils.unpack_tuple
 
+# Outputs that a tile of so many vectors may have before its sums no longer fit the registers: 32
+# of AVX-512, 16 of AVX2. Measured, on a layer of each kind: AVX-512 (Emerald Rapids) 70 to 86
+# billion multiplications a second of a possible 107, with AVX2's tiles there 43; AVX2 (Zen 3) 44
+# of a possible 56, where 6 x 2 and 4 x 4 spill and halve the speed.
+_MOST_PIXELS = {1: 16, 2: 14, 3: 9, 4: 7} if LANES == 16 else {2: 4, 4: 3}
 
-def make_tile(pixels: int, vectors: int) -> Any:
-    """A function for compiled code that computes ``pixels`` neighbouring outputs of a layer.
 
-    ``tile(x, x_at, rows, step, length, packed, at, out, out_at, out_step)``: output p, channel c
-    is ::
+@dataclass(frozen=True)
+class Tile:
+    """``pixels`` neighbouring outputs by ``LANES * vectors`` channels."""
 
-        total = bias[c] + sum(x[x_at + rows[r] + p * step + j] * kernel[r, j, c] for r, j)
-        out[out_at + p * out_step + c] = total if total > 0 else total * slope[c]
+    pixels: int
+    vectors: int
 
-    for 0 <= j < length and c < 8 * vectors. ``x``, ``packed`` and ``out`` are flat float32
-    arrays, ``rows`` a tuple of offsets, ``packed[at:]`` one block made by :func:`pack`. Outputs
-    are stored in order of p, so a later one may overwrite the padding channels of an earlier.
-    Nothing is checked: the caller keeps every index inside its array.
+    @property
+    def channels(self) -> int:
+        return LANES * self.vectors
 
-    With AVX2's 16 registers, 3 x 4 and 4 x 2 are the fastest tiles (44 of a possible 56 billion
-    multiplications a second on a Zen 3 core); 6 x 2 and 4 x 4 spill and halve the speed.
+
+def fitting_tile(channels: int, row: int | None = None) -> Tile:
+    """The tile for a layer of ``channels`` whose rows have ``row`` outputs (None: any number).
+
+    Of those that fit the registers, one that wastes the fewest channels and outputs.
+    """
+    vectors = min(_MOST_PIXELS, key=lambda count: (-channels % (LANES * count), -count))
+    most = _MOST_PIXELS[vectors]
+    if row is None:
+        return Tile(most, vectors)
+    pixels = min(range(1, most + 1), key=lambda count: (-(-row // count), count))
+    return Tile(pixels, vectors)
+
+
+def make_convolution(tile: Tile) -> Any:
+    """A function for compiled code that computes a layer, or as much of it as is asked for.
+
+    ``convolve(x, rows, step, length, packed, channels, out, out_at, count, lines, line_step)``:
+    output (line, p), channel c is ::
+
+        first = line * line_step + p * step
+        total = bias[c] + sum(x[first + rows[r] + j] * kernel[r, j, c] for r, j)
+        out[out_at + (line * count + p) * channels + c] = total if total > 0 else total * slope[c]
+
+    for 0 <= line < lines, 0 <= p < count, 0 <= j < length, 0 <= c < channels. ``x``, ``packed``
+    (made by :func:`pack`) and ``out`` are flat float32 arrays, ``rows`` a tuple of offsets.
+    ``channels`` is a multiple of the tile's or fewer than these. Outputs are computed by whole
+    tiles: a line's last tile may also read and write what lies beyond, which a later line or the
+    caller's slack must bear. Nothing is checked: the caller keeps every index inside its array.
     """
 
-    def tile(
-        typing_context: Any, x: Any, x_at: Any, rows: Any, step: Any, length: Any,
-        packed: Any, at: Any, out: Any, out_at: Any, out_step: Any,
+    def convolve(
+        typing_context: Any, x: Any, rows: Any, step: Any, length: Any, packed: Any,
+        channels: Any, out: Any, out_at: Any, count: Any, lines: Any, line_step: Any,
     ) -> Any:  # fmt: skip
-        signature = types.void(x, x_at, rows, step, length, packed, at, out, out_at, out_step)
+        signature = types.void(
+            x, rows, step, length, packed, channels, out, out_at, count, lines, line_step
+        )
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            code = _Code(context, builder, signature, arguments)
-            _, x_at, rows, step, length, _, at, _, out_at, out_step = arguments
-            block = code.pointer(5, at)
-            parameters = [code.load(block, v) for v in range(2 * vectors)]
-            biases, slopes = parameters[:vectors], parameters[vectors:]
-            sums = [[_variable(builder, bias) for bias in biases] for _ in range(pixels)]
-            kernel = code.vector_at(block, 2 * vectors)
-            for number, row in enumerate(_unpacked(builder, rows)):
-                first = code.pointer(0, x_at, row)
-                inputs = [code.strided(first, step, p) for p in range(pixels)]
-                lines = code.strided(kernel, length, number * vectors)
-                code.add_products(sums, inputs, lines, length)
-            target = code.pointer(7, out_at)
-            for p in range(pixels):
-                code.store_prelu(sums[p], slopes, code.strided(target, out_step, p))
+            _Code(context, builder, signature, arguments).convolve(tile)
             return context.get_dummy_value()
 
         return signature, generate
 
-    return intrinsic(tile)
+    return intrinsic(convolve)
 
 
 def _largest(
@@ -78,7 +104,7 @@ def _largest(
 ) -> Any:
     """For compiled code: ``out[out_at + c] = max(x[x_at + place + c] for place in places)``.
 
-    For 0 <= c < 8 * ``vectors``; ``x`` and ``out`` flat float32, ``places`` a tuple of offsets.
+    For 0 <= c < LANES * ``vectors``; ``x`` and ``out`` flat float32, ``places`` a tuple of offsets.
     Nothing is checked.
     """
     signature = types.void(x, x_at, places, vectors, out, out_at)
@@ -111,6 +137,41 @@ class _Code:
         self.types = signature.args
         self.arguments = arguments
 
+    def convolve(self, tile: Tile) -> None:
+        """The body of a function of :func:`make_convolution`."""
+        builder = self.builder
+        _, rows, step, length, _, channels, _, out_at, count, lines, line_step = self.arguments
+        offsets = _unpacked(builder, rows)
+        block_size = builder.mul(
+            builder.add(builder.mul(length, _INDEX(len(offsets))), _INDEX(2)),
+            _INDEX(tile.channels),
+        )
+        x, packed, out = self.pointer(0), self.pointer(4), self.pointer(6, out_at)
+        with _steps(builder, channels, tile.channels) as (channel, number):
+            block = builder.gep(packed, [builder.mul(number, block_size)])
+            with _steps(builder, lines, 1) as (line, _):
+                start = builder.gep(x, [builder.mul(line, line_step)])
+                written = builder.add(builder.mul(builder.mul(line, count), channels), channel)
+                target = builder.gep(out, [written])
+                with _steps(builder, count, tile.pixels) as (pixel, _):
+                    source = builder.gep(start, [builder.mul(pixel, step)])
+                    sums = self.products(tile, source, offsets, block)
+                    place = builder.gep(target, [builder.mul(pixel, channels)])
+                    self.store_prelu(sums, block, place, channels)
+
+    def products(self, tile: Tile, source: Any, offsets: Any, block: Any) -> list[list[Any]]:
+        """Variables ``[pixel][vector]`` with the biases of ``block`` and all products added."""
+        step, length = self.arguments[2:4]
+        biases = [self.load(block, v) for v in range(tile.vectors)]
+        sums = [[_variable(self.builder, bias) for bias in biases] for _ in range(tile.pixels)]
+        kernel = self.builder.gep(block, [_INDEX(2 * tile.channels)])
+        for number, row in enumerate(offsets):
+            first = self.builder.gep(source, [row])
+            inputs = [self.strided(first, step, p) for p in range(tile.pixels)]
+            lines = self.strided(kernel, length, number * tile.channels)
+            self.add_products(sums, inputs, lines, length)
+        return sums
+
     def pointer(self, position: int, *offsets: Any) -> Any:
         """To the float at the sum of ``offsets`` in the array that is argument ``position``."""
         array = self.context.make_array(self.types[position])
@@ -126,7 +187,7 @@ class _Code:
 
     def vector_at(self, pointer: Any, index: int = 0) -> Any:
         """To the ``index``-th vector after ``pointer`` to a float."""
-        moved = self.builder.gep(pointer, [ir.Constant(ir.IntType(64), index * LANES)])
+        moved = self.builder.gep(pointer, [_INDEX(index * LANES)])
         return self.builder.bitcast(moved, _VECTOR.as_pointer())
 
     def load(self, pointer: Any, index: int = 0) -> Any:
@@ -147,36 +208,47 @@ class _Code:
         builder = self.builder
         vectors = len(sums[0])
         with cgutils.for_range(builder, length) as loop:
-            values = [
-                self.spread(builder.load(builder.gep(place, [loop.index]))) for place in inputs
-            ]
-            line = self.strided(lines, loop.index, vectors)
-            for v in range(vectors):
-                weights = builder.load(builder.gep(line, [ir.IntType(64)(v)]), align=4)
-                for own, value in zip(sums, values, strict=True):
+            line = self.strided(lines, loop.index, vectors * LANES)
+            weights = [self.load(line, v) for v in range(vectors)]
+            for own, place in zip(sums, inputs, strict=True):
+                value = self.spread(builder.load(builder.gep(place, [loop.index])))
+                for variable, weight in zip(own, weights, strict=True):
                     # "contract" lets it become one fused instruction where the machine has it
-                    product = builder.fmul(value, weights, flags=("contract",))
-                    total = builder.fadd(builder.load(own[v]), product, flags=("contract",))
-                    builder.store(total, own[v])
+                    product = builder.fmul(value, weight, flags=("contract",))
+                    total = builder.fadd(builder.load(variable), product, flags=("contract",))
+                    builder.store(total, variable)
 
-    def store_prelu(self, sums: list[Any], slopes: list[Any], target: Any) -> None:
-        """Store each sum, times its slope unless it is positive, from ``target`` on."""
+    def store_prelu(self, sums: list[list[Any]], block: Any, target: Any, channels: Any) -> None:
+        """Store ``sums``, times their slopes unless positive, ``channels`` apart from ``target``.
+
+        In order of pixels, so that a later one overwrites the padding channels of an earlier.
+        """
         builder = self.builder
         zero = ir.Constant(_VECTOR, None)
-        for v, (place, slope) in enumerate(zip(sums, slopes, strict=True)):
-            total = builder.load(place)
-            positive = builder.fcmp_ordered(">", total, zero)
-            result = builder.select(positive, total, builder.fmul(total, slope))
-            builder.store(result, self.vector_at(target, v), align=4)
+        vectors = len(sums[0])
+        slopes = [self.load(block, vectors + v) for v in range(vectors)]
+        for p, own in enumerate(sums):
+            place = self.strided(target, channels, p)
+            for v, (variable, slope) in enumerate(zip(own, slopes, strict=True)):
+                total = builder.load(variable)
+                positive = builder.fcmp_ordered(">", total, zero)
+                result = builder.select(positive, total, builder.fmul(total, slope))
+                builder.store(result, self.vector_at(place, v), align=4)
 
 
-def pack(kernel: Floats, bias: Floats, slopes: Floats, vectors: int) -> Floats:
-    """A layer as :func:`make_tile` reads it: kernel (inputs, outputs), bias, slopes (outputs,).
+def _steps(builder: Any, stop: Any, step: int) -> Any:
+    """A loop over 0, ``step``, ... below ``stop``: a context manager of (index, number)."""
+    return cgutils.for_range_slice(builder, _INDEX(0), stop, _INDEX(step))
 
-    Flat: for each block of ``8 * vectors`` outputs (the last padded with zeros) its biases, its
-    slopes, then its kernel one input after the other.
+
+def pack(kernel: Floats, bias: Floats, slopes: Floats, tile: Tile) -> Floats:
+    """A layer as :func:`make_convolution` of ``tile`` reads it.
+
+    ``kernel`` (inputs, outputs), ``bias`` and ``slopes`` (outputs,). Flat: for each block of the
+    tile's channels (the last padded with zeros) its biases, its slopes, then its kernel one input
+    after the other.
     """
-    width = LANES * vectors
+    width = tile.channels
     inputs, outputs = kernel.shape
     blocks = -(-outputs // width)
     together: NDArray[np.float32] = np.zeros((inputs + 2, blocks * width), np.float32)

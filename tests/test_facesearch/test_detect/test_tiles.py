@@ -5,15 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.compiled import compiled_reordering
-from facesearch.detect.tiles import LANES, largest, make_tile, pack
+from facesearch.detect.tiles import LANES, Tile, fitting_tile, largest, make_convolution, pack
 
-PIXELS, VECTORS = 3, 2
-_TILE = make_tile(PIXELS, VECTORS)
+TILE = Tile(3, 2)
+_CONVOLVE = make_convolution(TILE)
+_SLACK = 400
 
 
 @compiled_reordering
-def run_tile(x, x_at, rows, step, length, packed, at, out, out_at, out_step):
-    _TILE(x, x_at, rows, step, length, packed, at, out, out_at, out_step)
+def run_convolution(
+    x, rows, step, length, packed, channels, out, out_at, count, lines, line_step
+):  # fmt: skip
+    _CONVOLVE(x, rows, step, length, packed, channels, out, out_at, count, lines, line_step)
 
 
 @compiled_reordering
@@ -21,35 +24,54 @@ def run_largest(x, x_at, places, vectors, out, out_at):
     largest(x, x_at, places, vectors, out, out_at)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     step=st.integers(1, 9),
     length=st.integers(1, 20),
     rows=st.tuples(*[st.integers(0, 50)] * 3),
-    outputs=st.integers(1, 3 * LANES * VECTORS),
+    channels=st.one_of(
+        st.integers(1, TILE.channels), st.integers(1, 3).map(lambda n: n * TILE.channels)
+    ),
+    count=st.integers(0, 8),
+    lines=st.integers(1, 4),
+    line_step=st.integers(0, 40),
 )
-def test_tile_is_a_matrix_product_with_prelu(seed, step, length, rows, outputs):
+def test_convolution_is_a_matrix_product_with_prelu(
+    seed, step, length, rows, channels, count, lines, line_step
+):
     random = np.random.default_rng(seed)
-    x = random.standard_normal(200).astype(np.float32)
-    kernel = random.standard_normal((3, length, outputs)).astype(np.float32)
-    bias, slopes = random.standard_normal((2, outputs)).astype(np.float32)
-    packed = pack(kernel.reshape(3 * length, outputs), bias, slopes, VECTORS)
-    width = LANES * VECTORS
-    blocks = -(-outputs // width)
-    out = np.full((PIXELS, blocks * width), np.nan, np.float32)
-    for block in range(blocks):
-        at = block * (3 * length + 2) * width
-        flat = out.reshape(-1)
-        run_tile(x, 5, rows, step, length, packed, at, flat, block * width, blocks * width)
-    for p in range(PIXELS):
-        total = bias.astype(np.float64)
-        for r, row in enumerate(rows):
-            start = 5 + row + p * step
-            total = total + x[start : start + length].astype(np.float64) @ kernel[r]
-        expected = np.where(total > 0, total, total * slopes)
-        np.testing.assert_allclose(out[p, :outputs], expected, rtol=1e-4, atol=1e-4)
-        assert not out[p, outputs:].any()  # padding channels are zero
+    x = random.standard_normal(400).astype(np.float32)
+    kernel = random.standard_normal((3, length, channels)).astype(np.float32)
+    bias, slopes = random.standard_normal((2, channels)).astype(np.float32)
+    packed = pack(kernel.reshape(3 * length, channels), bias, slopes, TILE)
+    out = np.full(7 + lines * count * channels + _SLACK, np.nan, np.float32)
+    run_convolution(
+        x, rows, step, length, packed, channels, out, 7, count, lines, line_step
+    )  # fmt: skip
+    assert np.isnan(out[:7]).all()
+    found = out[7 : 7 + lines * count * channels].reshape(lines, count, channels)
+    for line in range(lines):
+        for p in range(count):
+            total = bias.astype(np.float64)
+            for r, row in enumerate(rows):
+                start = line * line_step + p * step + row
+                total = total + x[start : start + length].astype(np.float64) @ kernel[r]
+            expected = np.where(total > 0, total, total * slopes)
+            np.testing.assert_allclose(found[line, p], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 10, 16, 28, 32, 48, 64, 128, 256])
+@pytest.mark.parametrize("row", [None, 1, 3, 8, 9, 21, 22, 46])
+def test_fitting_tile_wastes_nothing_it_need_not(channels, row):
+    tile = fitting_tile(channels, row)
+    # What make_convolution asks for: whole blocks of channels, or less than one.
+    assert channels % tile.channels == 0 or channels < tile.channels
+    assert tile.pixels * tile.vectors <= 32
+    if row is not None:
+        largest_tile = fitting_tile(channels).pixels
+        assert -(-row // tile.pixels) == -(-row // largest_tile)
+        assert -row % tile.pixels <= -row % largest_tile
 
 
 @pytest.mark.parametrize("vectors", [1, 2, 5])
