@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from facesearch.detect import create_detector
 from facesearch.detect.types import Detections, Detector, Pixels
-from facesearch.encoders import DEFAULT_ENCODER, load_encoder
+from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
+from facesearch.encoders.backends import precision_of
+from facesearch.encoders.flip import FlipAveraged
 from facesearch.encoders.types import Aligner, Embeddings, Encoder, EncoderContract
 
 DETECT_SIDE = 1024
 # Photos are decoded somewhat larger than they are searched, so that chips of small faces keep
 # detail, yet far below full size, so that JPEGs decode at reduced scale.
 DECODE_SIDE = 1600
+# What facenet-pytorch's evaluation on LFW takes, in pixels of a chip of 160.
+FACENET_MARGIN = 14
+FLIP = "+flip"  # ends the name of the preprocessing where mirror images are averaged
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,12 @@ class FaceEngine:
         aligner: Aligner,
         encoder: Encoder,
         detect_side: int = DETECT_SIDE,
+        flip: bool = False,
     ) -> None:
         self.detector = detector
         self.aligner = aligner
-        self.encoder = encoder
+        self.encoder = FlipAveraged(encoder) if flip else encoder
+        self.flip = flip
         self.detect_side = detect_side
 
     @property
@@ -52,8 +60,9 @@ class FaceEngine:
             weights_sha256=self.encoder.weights_sha256,
             dimension=self.encoder.dimension,
             input_size=self.encoder.input_size,
-            preprocessing=self.aligner.name,
+            preprocessing=self.aligner.name + (FLIP if self.flip else ""),
             detector=self.detector.name,
+            numerics=self.encoder.numerics,
         )
 
     @property
@@ -101,9 +110,34 @@ def _shrink(photo: Pixels, scale: float) -> Pixels:
     return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+@dataclass(frozen=True)
+class EncoderChoice:
+    """Which encoder, and how it runs; see :func:`facesearch.encoders.load_encoder`.
+
+    ``flip``: average each chip's vector with that of its mirror image, at twice the cost.
+    """
+
+    name: str = DEFAULT_ENCODER
+    weights: Path | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    flip: bool = False
+    threads: int | None = None
+    callers: int = 1
+
+
+def settled(contract: EncoderContract) -> dict[str, str | bool]:
+    """The name, precision and flip of :class:`EncoderChoice` that give vectors of ``contract``."""
+    return {
+        "name": contract.name,
+        "precision": precision_of(contract.numerics),
+        "flip": contract.preprocessing.endswith(FLIP),
+    }
+
+
 def create_engine(
     detector: str = "mtcnn",
-    encoder: str = DEFAULT_ENCODER,
+    encoder: EncoderChoice = EncoderChoice(),
     *,
     min_face: int | None = None,
     min_score: float | None = None,
@@ -112,10 +146,22 @@ def create_engine(
 
     ``min_face`` is in pixels of the photo as the detector sees it, at most ``DETECT_SIDE`` long.
     """
-    from facesearch.align import DlibAligner  # noqa: PLC0415 - compiles numba kernels
-
     return FaceEngine(
         create_detector(detector, min_face=min_face, min_score=min_score),
-        DlibAligner(),
-        load_encoder(encoder),
+        _create_aligner(encoder_spec(encoder.name).alignment),
+        load_encoder(
+            encoder.name,
+            encoder.weights,
+            encoder.device,
+            encoder.precision,
+            encoder.threads,
+            encoder.callers,
+        ),
+        flip=encoder.flip,
     )
+
+
+def _create_aligner(alignment: str) -> Aligner:
+    from facesearch.align import DlibAligner, MarginAligner  # noqa: PLC0415 - compiles kernels
+
+    return DlibAligner() if alignment == "dlib" else MarginAligner(margin=FACENET_MARGIN)

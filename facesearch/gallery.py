@@ -279,7 +279,8 @@ class Gallery:
         return Shard.open(shard_path(self.shards_folder, number))
 
     def _require_shard(self, shard: Shard) -> None:
-        attributes: Mapping[str, object] = shard.attributes
+        # Shards from before there was a choice of numerics do not say that theirs were fp32.
+        attributes: Mapping[str, object] = {"numerics": "fp32", **shard.attributes}
         contract = asdict(self.contract)
         wrong = {key for key, value in contract.items() if attributes.get(key) != value}
         if wrong:

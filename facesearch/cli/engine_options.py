@@ -6,17 +6,19 @@ import argparse
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from facesearch.engine import FaceEngine
+    from facesearch.encoders.types import EncoderContract
+    from facesearch.engine import EncoderChoice, FaceEngine
 
 
 _Number = TypeVar("_Number", int, float)
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add the detector's options."""
+    """Add the detector's and the encoder's options."""
     group = parser.add_argument_group("finding faces")
     group.add_argument(
         "--detector",
@@ -36,22 +38,65 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help="leave out faces the detector is less sure of, 0 to 1",
     )
+    add_encoder_options(parser)
 
 
-def engine_of(args: argparse.Namespace, *, one_thread_each: bool = False) -> FaceEngine:
-    """The engine the options describe.
+def add_encoder_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the encoder alone; where none is given, a gallery's own apply."""
+    group = parser.add_argument_group(
+        "embedding faces", "By default as in the gallery; for a new one, the default encoder's."
+    )
+    group.add_argument("--encoder", metavar="NAME", help="one of: facesearch encoders")
+    group.add_argument(
+        "--weights", type=Path, metavar="FILE", help="weights in place of the encoder's own"
+    )
+    group.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16", "int8"),
+        help="numbers to compute with (default: the fastest that is as right as fp32)",
+    )
+    group.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)"
+    )
+    group.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="average each face with its mirror image: more accurate, twice the work",
+    )
 
-    ``one_thread_each``: several threads will use the engine at once, so none may fan out.
+
+def engine_of(
+    args: argparse.Namespace, contract: EncoderContract | None = None, *, callers: int = 1
+) -> FaceEngine:
+    """The engine the options describe, for the rest as ``contract`` has it.
+
+    ``callers``: how many threads will use the engine at once; none of several may fan out.
     """
     import cv2
-    import torch
 
     from facesearch.engine import create_engine
 
-    threads = 1 if one_thread_each else available_cores()
-    torch.set_num_threads(threads)
+    threads = 1 if callers > 1 else available_cores()
     cv2.setNumThreads(threads)
-    return create_engine(args.detector, min_face=args.min_face, min_score=args.min_score)
+    choice = encoder_choice(args, contract, threads=threads, callers=callers)
+    return create_engine(args.detector, choice, min_face=args.min_face, min_score=args.min_score)
+
+
+def encoder_choice(
+    args: argparse.Namespace,
+    contract: EncoderContract | None,
+    *,
+    threads: int | None = None,
+    callers: int = 1,
+) -> EncoderChoice:
+    """The encoder the options describe, for the rest as ``contract`` has it."""
+    from facesearch.engine import EncoderChoice, settled
+
+    given = {"name": args.encoder, "precision": args.precision, "flip": args.flip}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    base = settled(contract) if contract else {}
+    placed = {"weights": args.weights, "device": args.device, "threads": threads}
+    return EncoderChoice(**{**base, **chosen, **placed, "callers": callers})
 
 
 def available_cores() -> int:

@@ -85,9 +85,12 @@ def run_index(args: argparse.Namespace) -> int:
     from facesearch.gallery import DESCRIPTION, Gallery
     from facesearch.search import refresh_index
 
-    if not (args.gallery / DESCRIPTION).exists():
+    contract = None
+    if (args.gallery / DESCRIPTION).exists():
+        contract = Gallery.open(args.gallery).contract
+    else:
         _require_photos_elsewhere(args.photos, args.gallery)
-    engine = engine_of(args, one_thread_each=True)
+    engine = engine_of(args, contract, callers=args.threads)
     gallery = Gallery.open_or_create(args.gallery, engine.contract, args.vectors)
     gallery.note_settings(engine.settings)
     options = EmbedOptions(

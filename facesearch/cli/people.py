@@ -33,7 +33,7 @@ def run_enroll(args: argparse.Namespace) -> int:
     from facesearch.search import refresh_index
 
     gallery = Gallery.open(args.gallery)
-    results = enroll(gallery, engine_of(args), args.name, args.photos)
+    results = enroll(gallery, engine_of(args, gallery.contract), args.name, args.photos)
     refresh_index(gallery)
     done = [each for each in results if each.face]
     if args.json:

@@ -53,7 +53,8 @@ def run_search(args: argparse.Namespace) -> int:
     from facesearch.gallery import Gallery
     from facesearch.identify import search_photo
 
-    faces = search_photo(Gallery.open(args.gallery), engine_of(args), args.photo, args.k)
+    gallery = Gallery.open(args.gallery)
+    faces = search_photo(gallery, engine_of(args, gallery.contract), args.photo, args.k)
     if args.json:
         print_json({"photo": args.photo, "faces": [_face_json(face) for face in faces]})
         return 0
@@ -74,9 +75,10 @@ def run_identify(args: argparse.Namespace) -> int:
     from facesearch.gallery import Gallery
     from facesearch.identify import identify_photo
 
-    engine = engine_of(args)
+    gallery = Gallery.open(args.gallery)
+    engine = engine_of(args, gallery.contract)
     threshold = _threshold(args, engine.encoder.name, "identification")
-    found = identify_photo(Gallery.open(args.gallery), engine, args.photo, threshold)
+    found = identify_photo(gallery, engine, args.photo, threshold)
     if args.json:
         print_json({"photo": args.photo, "faces": found})
     elif not found:

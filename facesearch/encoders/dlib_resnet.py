@@ -1,4 +1,4 @@
-"""dlib's face recognition ResNet (29 convolutions, 150 x 150 RGB to 128 numbers) in torch.
+"""dlib's face recognition ResNet: 29 convolutions, 150 x 150 RGB to 128 numbers.
 
 The network is ResNet-34 with a few layers removed and half the filters, trained by dlib's author
 with a metric loss (dlib, ``dnn_face_recognition_ex.cpp``; He et al., "Deep Residual Learning for
@@ -12,15 +12,9 @@ Image Recognition", CVPR 2016). What is peculiar to dlib and kept here to the le
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from facesearch.encoders.dlib_layers import (
     FIRST_LAYER,
@@ -29,155 +23,68 @@ from facesearch.encoders.dlib_layers import (
     Affine,
     Convolution,
     Dense,
-    Floats,
     MetricNetwork,
     read_metric_network,
 )
-from facesearch.encoders.types import Embeddings
-from facesearch.errors import InputError, WeightsError
-from facesearch.weights import PackagedFile
-
-WEIGHTS = PackagedFile(
-    distribution="face-recognition-models",
-    path="face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
-    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+from facesearch.encoders.network import (
+    INPUT,
+    FillToSum,
+    GlobalAverage,
+    Network,
+    NetworkBuilder,
+    Pool,
+    folded_affine,
+    folded_pixels,
 )
+from facesearch.encoders.network import Convolution as Folded
+from facesearch.encoders.network import Dense as Projection
+from facesearch.errors import WeightsError
 
 DIMENSION = 128
 INPUT_SIZE = 150
 
 # Filters, number of residual blocks, and whether the first of them halves the size.
 _STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
+_PIXEL_DIVISOR = 256  # dlib's input layer subtracts the file's mean and divides by this
 
-_BATCH_SIZE = 32  # larger batches are no faster and take 6 MB more memory a chip
 
+def read_dlib_resnet(data: bytes, name: str) -> Network:
+    """The network in the bytes of dlib's model file, which errors call ``name``.
 
-class DlibResnetEncoder:
-    """Chips cut as dlib cuts them (150 pixels, 0.25 padding) to vectors of 128 numbers.
-
-    ``threads``: how many threads torch may use in each call (None: as torch is set).
-    ``batch_size``: how many chips go through the network at once; it bounds the memory and does
-    not change the vectors by more than float rounding (1e-6). An encoder may be called from
-    several threads; torch lets go of the interpreter lock while it computes.
-
-    Raises :class:`facesearch.errors.WeightsError` when the model file is missing or not the
-    pinned one, :class:`facesearch.errors.InputError` for impossible settings.
+    Its output is dlib's face descriptor, whose Euclidean distance dlib compares with 0.6. Raises
+    :class:`facesearch.errors.WeightsError` when the file is damaged or holds another network.
     """
-
-    name = "dlib-resnet-v1"
-    weights_sha256 = WEIGHTS.sha256
-    dimension = DIMENSION
-    input_size = INPUT_SIZE
-
-    def __init__(self, threads: int | None = None, batch_size: int = _BATCH_SIZE) -> None:
-        for what, value in (("threads", threads), ("batch_size", batch_size)):
-            if value is not None and value < 1:
-                raise InputError(f"expected {what} of 1 or more, got {value}")
-        self.threads = threads
-        self.batch_size = batch_size
-        self._network = DlibResnet(read_metric_network(WEIGHTS.read(), WEIGHTS.path))
-
-    def embed(self, chips: NDArray[np.uint8]) -> Embeddings:
-        """Unit vectors and their norms before, for RGB chips uint8 (n, 150, 150, 3), n may be 0.
-
-        Raises :class:`facesearch.errors.InputError` for chips of another shape or dtype.
-        """
-        descriptors = self.describe(chips)
-        norms = np.sqrt(np.einsum("ij,ij->i", descriptors, descriptors))
-        tiny = np.finfo(np.float32).tiny  # a chip that excites nothing stays zero, not NaN
-        return Embeddings(descriptors / np.maximum(norms, tiny)[:, None], norms)
-
-    def describe(self, chips: NDArray[np.uint8]) -> Floats:
-        """The network's output float32 (n, 128), not normalised: dlib's face descriptors.
-
-        Their Euclidean distance is what dlib compares with its threshold of 0.6.
-        """
-        expected = (INPUT_SIZE, INPUT_SIZE, 3)
-        if chips.ndim != 4 or chips.shape[1:] != expected or chips.dtype != np.uint8:
-            raise InputError(
-                f"expected chips uint8 of shape (n, {INPUT_SIZE}, {INPUT_SIZE}, 3), got "
-                f"{chips.dtype} {chips.shape}; cut them out of the photo with the aligner"
-            )
-        descriptors = np.empty((len(chips), DIMENSION), np.float32)
-        with _torch_threads(self.threads), torch.inference_mode():
-            for start in range(0, len(chips), self.batch_size):
-                batch = slice(start, start + self.batch_size)
-                pixels = torch.from_numpy(chips[batch].astype(np.float32))
-                descriptors[batch] = self._network(pixels).numpy()
-        return descriptors
+    stored = read_metric_network(data, name)
+    _check_architecture(stored)
+    pairs = zip(stored.layers, stored.layers[1:], strict=False)
+    folded = [
+        _fold(convolution, affine)
+        for convolution, affine in pairs
+        if isinstance(convolution, Convolution) and isinstance(affine, Affine)
+    ]
+    return _wired(folded, folded_pixels(folded[0], stored.mean.tolist(), _PIXEL_DIVISOR), stored)
 
 
-class DlibResnet:
-    """The network as a function of pixels, its affine layers and input scaling folded away."""
-
-    def __init__(self, network: MetricNetwork) -> None:
-        _check_architecture(network)
-        pairs = zip(network.layers, network.layers[1:], strict=False)
-        folded = [
-            _fold(convolution, affine)
-            for convolution, affine in pairs
-            if isinstance(convolution, Convolution) and isinstance(affine, Affine)
-        ]
-        folded[0] = _fold_input_scaling(folded[0], network.mean)
-        self._stem, *rest = folded
-        self._blocks = list(zip(rest[::2], rest[1::2], strict=True))
-        dense = network.layers[-1]
-        assert isinstance(dense, Dense)  # so says the architecture that was checked
-        self._dense = torch.tensor(dense.weight)
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """Descriptors float32 (n, 128) of RGB pixels float32 (n, 150, 150, 3) in [0, 255]."""
-        # Seen as (n, 3, 150, 150) the pixels are "channels last", twice as fast as planes.
-        x = self._stem(pixels.permute(0, 3, 1, 2)).relu_()
-        x = functional.max_pool2d(x, kernel_size=3, stride=2)
-        for first, second in self._blocks:
-            summand = second(first(x).relu_())
-            x = (_halved_sum(summand, x) if first.stride == 2 else summand.add_(x)).relu_()
-        return x.mean(dim=(2, 3)) @ self._dense
+def _fold(stored: Convolution, affine: Affine) -> Folded:
+    stride, padding = (stored.stride, stored.stride), (stored.padding, stored.padding)
+    plain = Folded(stored.weight, stored.bias, stride, padding)
+    return folded_affine(plain, affine.gamma, affine.beta)
 
 
-@dataclass(frozen=True)
-class _FoldedConvolution:
-    weight: Tensor
-    bias: Tensor
-    stride: int
-    padding: int
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
-
-
-def _fold(convolution: Convolution, affine: Affine) -> _FoldedConvolution:
-    """gamma (w x + b) + beta = (gamma w) x + (gamma b + beta)."""
-    weight = convolution.weight * affine.gamma[:, None, None, None]
-    bias = convolution.bias.astype(np.float64) * affine.gamma + affine.beta
-    return _as_torch(weight, bias, convolution.stride, convolution.padding)
-
-
-def _fold_input_scaling(first: _FoldedConvolution, mean: Floats) -> _FoldedConvolution:
-    """w (x - mean) / 256 + b = (w / 256) x + (b - w mean / 256): right only without padding."""
-    weight = np.divide(first.weight.numpy(), 256, dtype=np.float32)  # exact: a power of two
-    bias = first.bias.numpy() - np.einsum("oiyx,i->o", weight, mean, dtype=np.float64)
-    return _as_torch(weight, bias, first.stride, first.padding)
-
-
-def _as_torch(
-    weight: Floats, bias: NDArray[np.float64], stride: int, padding: int
-) -> _FoldedConvolution:
-    channels_last = torch.from_numpy(weight).contiguous(memory_format=torch.channels_last)
-    return _FoldedConvolution(
-        channels_last, torch.from_numpy(bias.astype(np.float32)), stride, padding
-    )
-
-
-def _halved_sum(summand: Tensor, x: Tensor) -> Tensor:
-    """``summand`` plus the 2 x 2 average of ``x``, each filled with zeros to the larger size."""
-    shortcut = functional.avg_pool2d(x, kernel_size=2, stride=2)
-    shape = [max(sizes) for sizes in zip(summand.shape, shortcut.shape, strict=True)]
-    total = torch.empty(shape, memory_format=torch.channels_last).zero_()
-    total[:, : summand.shape[1], : summand.shape[2], : summand.shape[3]] = summand
-    total[:, : shortcut.shape[1], : shortcut.shape[2], : shortcut.shape[3]] += shortcut
-    return total
+def _wired(folded: list[Folded], first: Folded, stored: MetricNetwork) -> Network:
+    build = NetworkBuilder(INPUT_SIZE)
+    x = build.add(replace(first, relu=True), INPUT)
+    x = build.add(Pool("max", (3, 3), (2, 2)), x)
+    for inner, outer in zip(folded[1::2], folded[2::2], strict=True):
+        summand = build.add(outer, build.add(replace(inner, relu=True), x))
+        if inner.stride == (2, 2):
+            x = build.add(Pool("average", (2, 2), (2, 2)), x)
+        x = build.add(FillToSum(relu=True), summand, x)
+    dense = stored.layers[-1]
+    assert isinstance(dense, Dense)  # so says the architecture that was checked
+    no_bias = np.zeros(DIMENSION, np.float32)
+    build.add(Projection(dense.weight, no_bias), build.add(GlobalAverage(), x))
+    return build.network()
 
 
 def _check_architecture(network: MetricNetwork) -> None:
@@ -208,17 +115,3 @@ def _expected_architecture() -> tuple[list[str], tuple[int, ...]]:
     kinds += ["avg_pool everything", f"fc {DIMENSION}"]
     versions += [LAYER, LAYER]
     return kinds, tuple(reversed(versions))
-
-
-@contextmanager
-def _torch_threads(threads: int | None) -> Iterator[None]:
-    """Let torch use ``threads`` threads for a while; its setting belongs to the whole process."""
-    before = torch.get_num_threads()
-    if threads is None or threads == before:
-        yield
-        return
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

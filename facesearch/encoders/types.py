@@ -17,7 +17,9 @@ class EncoderContract:
     """Everything that two vectors must share for their distance to mean something.
 
     ``input_size`` is the side of the square chip in pixels; ``preprocessing`` names alignment and
-    pixel scaling; ``detector`` names the detector whose boxes the alignment was fitted to.
+    whether chips are averaged with their mirror images; ``detector`` names the detector whose boxes
+    the alignment was fitted to; ``numerics`` are those of the inference: "fp32", "bf16", "fp16" or
+    "int8-" and the digest of its ranges. Contracts from before there was a choice have none: fp32.
     """
 
     name: str
@@ -26,6 +28,7 @@ class EncoderContract:
     input_size: int
     preprocessing: str
     detector: str
+    numerics: str = "fp32"
 
     def check(self) -> None:
         """Raise ValueError unless every field has its type (a contract may come from a file)."""
@@ -71,6 +74,7 @@ class Encoder(Protocol):
     weights_sha256: str
     dimension: int
     input_size: int
+    numerics: str
 
     def embed(self, chips: NDArray[np.uint8]) -> Embeddings:
         """Embeddings of chips uint8 RGB (n, input_size, input_size, 3)."""

@@ -1,4 +1,4 @@
-"""The torch network against dlib itself, and what an encoder must be whatever it computes."""
+"""The default encoder in fp32 against dlib itself, on both back ends; what an encoder must be."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
+from facesearch.encoders import dlib_resnet as module
+from facesearch.encoders.backends import Loaded
+from facesearch.encoders.backends.torch_backend import TorchBackend
 from facesearch.encoders.dlib_layers import TAG, Convolution, read_metric_network
-from facesearch.encoders.dlib_resnet import WEIGHTS, DlibResnet, DlibResnetEncoder
+from facesearch.encoders.dlib_resnet import read_dlib_resnet
+from facesearch.encoders.load import read_network
+from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.errors import InputError, WeightsError
 from facesearch.weights import PackagedFile
 
@@ -24,12 +30,28 @@ LANDMARKS = PackagedFile(
 )
 PARITY = 1e-4  # largest difference of any number of a descriptor; found: 5e-7
 
+WEIGHTS = encoder_spec(DEFAULT_ENCODER).weights
+
 Chips = NDArray[np.uint8]
 
 
-@pytest.fixture(scope="module")
-def encoder() -> DlibResnetEncoder:
-    return DlibResnetEncoder()
+def by_torch(threads: int | None = None) -> NetworkEncoder:
+    weighted = read_network(encoder_spec(DEFAULT_ENCODER))
+    loaded = Loaded(TorchBackend(weighted.network, threads=threads), "fp32")
+    return NetworkEncoder(DEFAULT_ENCODER, weighted.sha256, weighted.network, loaded)
+
+
+def by_openvino() -> NetworkEncoder:
+    pytest.importorskip("openvino")
+    encoder = load_encoder(device="cpu", precision="fp32")
+    assert isinstance(encoder, NetworkEncoder)
+    return encoder
+
+
+@pytest.fixture(scope="module", params=[by_torch, by_openvino])
+def encoder(request: pytest.FixtureRequest) -> NetworkEncoder:
+    made: NetworkEncoder = request.param()
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +86,7 @@ def chips_by_dlib(dlib: Any, photos: list[Chips]) -> Chips:
     )
 
 
-def test_parity_with_dlib_on_synthetic_chips(encoder: DlibResnetEncoder, dlib: Any) -> None:
+def test_parity_with_dlib_on_synthetic_chips(encoder: NetworkEncoder, dlib: Any) -> None:
     flat = [np.full((150, 150, 3), level, np.uint8) for level in (0, 128, 255)]
     noise = np.random.default_rng(1).integers(0, 256, (2, 150, 150, 3), np.uint8)
     chips = np.concatenate([smooth_chips(5), flat, noise])
@@ -72,14 +94,14 @@ def test_parity_with_dlib_on_synthetic_chips(encoder: DlibResnetEncoder, dlib: A
     assert np.abs(encoder.describe(chips) - expected).max() < PARITY
 
 
-def test_parity_with_dlib_on_a_portrait(encoder: DlibResnetEncoder, dlib: Any) -> None:
+def test_parity_with_dlib_on_a_portrait(encoder: NetworkEncoder, dlib: Any) -> None:
     data = pytest.importorskip("skimage.data", reason="needs scikit-image for a portrait")
     chips = chips_by_dlib(dlib, [np.ascontiguousarray(data.astronaut())])
     assert len(chips) >= 1
     assert np.abs(encoder.describe(chips) - descriptors_by_dlib(dlib, chips)).max() < PARITY
 
 
-def test_parity_with_dlib_on_real_photos(encoder: DlibResnetEncoder, dlib: Any) -> None:
+def test_parity_with_dlib_on_real_photos(encoder: NetworkEncoder, dlib: Any) -> None:
     root = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data")) / "lfw" / "images"
     if not root.is_dir():
         pytest.skip(f"no photos at {root}; set FACESEARCH_TEST_DATA")
@@ -95,7 +117,7 @@ def test_network_has_29_convolutions() -> None:
     np.testing.assert_allclose(network.mean, [122.782, 117.001, 104.298], atol=1e-4)
 
 
-def test_vectors_are_unit_and_norms_those_of_the_descriptors(encoder: DlibResnetEncoder) -> None:
+def test_vectors_are_unit_and_norms_those_of_the_descriptors(encoder: NetworkEncoder) -> None:
     chips = smooth_chips(3)
     embedded, descriptors = encoder.embed(chips), encoder.describe(chips)
     assert embedded.vectors.dtype == embedded.norms.dtype == np.float32
@@ -104,25 +126,24 @@ def test_vectors_are_unit_and_norms_those_of_the_descriptors(encoder: DlibResnet
     np.testing.assert_allclose(embedded.vectors * embedded.norms[:, None], descriptors, atol=1e-6)
 
 
-def test_no_chips_give_no_vectors(encoder: DlibResnetEncoder) -> None:
+def test_no_chips_give_no_vectors(encoder: NetworkEncoder) -> None:
     embedded = encoder.embed(np.zeros((0, 150, 150, 3), np.uint8))
     assert embedded.vectors.shape == (0, 128)
     assert embedded.norms.shape == (0,)
 
 
-def test_vectors_do_not_depend_on_the_batch(encoder: DlibResnetEncoder) -> None:
-    chips = smooth_chips(11)
+def test_vectors_do_not_depend_on_the_batch(encoder: NetworkEncoder) -> None:
+    chips = smooth_chips(35)  # more than one batch
     expected = encoder.embed(chips).vectors
-    for batch_size in (1, 3, 8):
-        small = DlibResnetEncoder(batch_size=batch_size)
-        np.testing.assert_allclose(small.embed(chips).vectors, expected, atol=1e-6, rtol=0)
-    np.testing.assert_allclose(encoder.embed(chips[4:5]).vectors, expected[4:5], atol=1e-6, rtol=0)
+    for rows in (slice(4, 5), slice(0, 3), slice(7, 20)):
+        found = encoder.embed(chips[rows]).vectors
+        np.testing.assert_allclose(found, expected[rows], atol=1e-6, rtol=0)
     np.testing.assert_allclose(
         encoder.embed(chips[::-1]).vectors[::-1], expected, atol=1e-6, rtol=0
     )
 
 
-def test_chips_may_be_read_only_and_strided(encoder: DlibResnetEncoder) -> None:
+def test_chips_may_be_read_only_and_strided(encoder: NetworkEncoder) -> None:
     chips = smooth_chips(4)
     strided = chips[::2]
     strided.setflags(write=False)
@@ -134,16 +155,16 @@ def test_threads_are_used_and_then_given_back(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     during = []
-    original = DlibResnet.__call__
+    original = torch.nn.functional.conv2d
 
-    def watched(self: DlibResnet, pixels: torch.Tensor) -> torch.Tensor:
+    def watched(*args: Any) -> torch.Tensor:
         during.append(torch.get_num_threads())
-        return original(self, pixels)
+        return original(*args)
 
-    monkeypatch.setattr(DlibResnet, "__call__", watched)
+    monkeypatch.setattr(torch.nn.functional, "conv2d", watched)
     before = torch.get_num_threads()
-    DlibResnetEncoder(threads=threads).embed(smooth_chips(1))
-    assert during == [threads]
+    by_torch(threads).embed(smooth_chips(1))
+    assert during == [threads] * 29
     assert torch.get_num_threads() == before
 
 
@@ -156,15 +177,9 @@ def test_threads_are_used_and_then_given_back(
         np.zeros((1, 150, 150, 3), np.float32),
     ],
 )
-def test_other_arrays_are_refused(encoder: DlibResnetEncoder, chips: Chips) -> None:
+def test_other_arrays_are_refused(encoder: NetworkEncoder, chips: Chips) -> None:
     with pytest.raises(InputError, match=r"expected chips uint8 .* got .*aligner"):
         encoder.embed(chips)
-
-
-@pytest.mark.parametrize("settings", [{"threads": 0}, {"batch_size": 0}])
-def test_impossible_settings_are_refused(settings: dict[str, int]) -> None:
-    with pytest.raises(InputError, match="of 1 or more, got 0"):
-        DlibResnetEncoder(**settings)
 
 
 def test_damaged_model_files_are_refused_at_their_position() -> None:
@@ -176,7 +191,7 @@ def test_damaged_model_files_are_refused_at_their_position() -> None:
         read_metric_network(data + b"x", "resnet")
 
 
-def test_networks_of_other_wiring_or_layers_are_refused() -> None:
+def test_networks_of_other_wiring_or_layers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     network = read_metric_network(WEIGHTS.read(), "resnet")
     nesting = list(network.nesting)
     tag = nesting.index(TAG)
@@ -187,8 +202,9 @@ def test_networks_of_other_wiring_or_layers_are_refused() -> None:
         dataclasses.replace(network, side=160),
     )
     for other in others:
+        monkeypatch.setattr(module, "read_metric_network", lambda *_, found=other: found)
         with pytest.raises(WeightsError, match="expected the 108 layers"):
-            DlibResnet(other)
+            read_dlib_resnet(b"", "resnet")
 
 
 def test_a_file_that_is_not_the_pinned_one_is_refused(
@@ -198,4 +214,4 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(
     other.write_bytes(b"\x01\x01")
     monkeypatch.setattr(PackagedFile, "locate", lambda self: other)
     with pytest.raises(WeightsError, match="expected SHA-256"):
-        DlibResnetEncoder()
+        load_encoder()

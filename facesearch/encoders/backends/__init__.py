@@ -1,0 +1,140 @@
+"""What runs a network: PyTorch everywhere, OpenVINO on the CPU. Imports neither."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.encoders.network import Floats, Network
+from facesearch.encoders.ranges import read_ranges
+from facesearch.errors import InputError
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+DEVICES = ("auto", "cpu", "cuda")
+_GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))  # CUDA, ROCm, WSL
+
+
+class Backend(Protocol):
+    """A network ready to run."""
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Floats:
+        """Vectors float32 (n, d), not normalised, of RGB pixels uint8 (n, side, side, 3)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a network is to run.
+
+    ``threads``: cores a call may use (None: all); ``callers``: how many threads call at once.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    callers: int = 1
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A backend and the numerics of its vectors: "fp32", "bf16", "fp16", "int8-<digest>"."""
+
+    backend: Backend
+    numerics: str
+
+
+def load_backend(network: Network, placement: Placement, ranges: Path | None) -> Loaded:
+    """The fastest backend for ``placement``.
+
+    int8 needs OpenVINO and the network's ``ranges`` file; "auto" takes it where both are there and
+    the processor multiplies bytes (VNNI), else fp32. Raises InputError for what cannot be had.
+    """
+    _check(placement)
+    device = _device(placement.device)
+    precision = placement.precision
+    if precision == "auto":
+        precision = _best_precision(device, ranges)
+    if device != "cpu":
+        return _torch(network, precision, device, placement)
+    if precision == "fp16":
+        raise InputError("expected fp32, bf16 or int8 on the CPU, got fp16; it is for GPUs")
+    if not has_openvino():
+        return _torch(network, precision, device, placement)
+    from facesearch.encoders.backends.openvino_backend import OpenVinoBackend  # noqa: PLC0415
+
+    known = None
+    if precision == "int8":
+        if ranges is None or not ranges.exists():
+            raise InputError(
+                "int8 needs ranges measured on real faces, and this encoder has none here; "
+                "use --precision fp32 or bf16"
+            )
+        known = read_ranges(ranges, network)
+    backend = OpenVinoBackend(network, precision, known, placement.threads, placement.callers)
+    return Loaded(backend, f"int8-{known.digest}" if known else precision)
+
+
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+def precision_of(numerics: str) -> str:
+    """The precision that gives vectors of ``numerics``."""
+    return numerics.partition("-")[0]
+
+
+def _check(placement: Placement) -> None:
+    for what, value, known in (
+        ("precision", placement.precision, PRECISIONS),
+        ("device", placement.device.partition(":")[0], DEVICES),
+    ):
+        if value not in known:
+            raise InputError(f"expected {what} to be one of {', '.join(known)}, got {value!r}")
+    for what, count in (("threads", placement.threads), ("callers", placement.callers)):
+        if count is not None and count < 1:
+            raise InputError(f"expected {what} of 1 or more, got {count}")
+
+
+def _device(wanted: str) -> str:
+    if wanted == "cpu":
+        return wanted
+    if wanted == "auto" and sys.platform == "linux" and not any(map(Path.exists, _GPU_DRIVERS)):
+        return "cpu"
+    import torch  # noqa: PLC0415 - takes seconds, so it is only asked where there may be a GPU
+
+    if torch.cuda.is_available():
+        return "cuda" if wanted == "auto" else wanted
+    if wanted == "auto":
+        return "cpu"
+    raise InputError(f"expected a device that is here, got {wanted!r}: torch finds no CUDA GPU")
+
+
+def _best_precision(device: str, ranges: Path | None) -> str:
+    if device != "cpu":
+        return "fp16"
+    byte_products = ranges is not None and ranges.exists() and has_openvino() and _has_vnni()
+    return "int8" if byte_products else "fp32"
+
+
+def _has_vnni() -> bool:
+    """Whether the processor has vector instructions that multiply and add bytes."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
+    except OSError:
+        return False
+    return not {"avx512_vnni", "avx_vnni"}.isdisjoint(flags)
+
+
+def _torch(network: Network, precision: str, device: str, placement: Placement) -> Loaded:
+    if precision == "int8":
+        raise InputError("int8 runs on the CPU by OpenVINO; run: pip install openvino")
+    from facesearch.encoders.backends.torch_backend import TorchBackend  # noqa: PLC0415
+
+    return Loaded(TorchBackend(network, precision, device, placement.threads), precision)

@@ -1,0 +1,64 @@
+"""An encoder ready to run: its weights read and checked, its network placed on a back end."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesearch.encoders import EncoderSpec, encoder_spec
+from facesearch.encoders.backends import Placement, load_backend
+from facesearch.encoders.dlib_resnet import read_dlib_resnet
+from facesearch.encoders.network import Network
+from facesearch.encoders.network_encoder import NetworkEncoder
+from facesearch.encoders.ranges import PACKAGED
+from facesearch.errors import WeightsError
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A network and the SHA-256 of the file its weights are from."""
+
+    network: Network
+    sha256: str
+
+
+def read_network(spec: EncoderSpec, weights: Path | None = None) -> Weighted:
+    """The network of ``spec`` with its own weights, or those of the file ``weights``.
+
+    Raises :class:`facesearch.errors.WeightsError` when the file is missing, damaged, of another
+    network, or not the pinned one.
+    """
+    if spec.alignment == "dlib":
+        return _read_dlib(spec, weights)
+    from facesearch.encoders.facenet import read_facenet  # noqa: PLC0415 - torch takes seconds
+
+    return read_facenet(spec, weights)
+
+
+def place_network(spec: EncoderSpec, weighted: Weighted, placement: Placement) -> NetworkEncoder:
+    """The encoder of a network that was read, on the back end of ``placement``."""
+    loaded = load_backend(weighted.network, placement, ranges_file(spec))
+    return NetworkEncoder(spec.name, weighted.sha256, weighted.network, loaded)
+
+
+def ranges_file(spec: EncoderSpec) -> Path:
+    """Where the int8 ranges of an encoder are, if they were ever measured."""
+    return PACKAGED / f"{spec.name}.ranges.json"
+
+
+def _read_dlib(spec: EncoderSpec, weights: Path | None) -> Weighted:
+    if weights is None:
+        data = spec.weights.read()
+        return Weighted(read_dlib_resnet(data, spec.weights.path), spec.weights.sha256)
+    try:
+        data = weights.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"cannot read {weights}: {error}") from error
+    return Weighted(read_dlib_resnet(data, str(weights)), hashlib.sha256(data).hexdigest())
+
+
+def load(name: str, weights: Path | None, placement: Placement) -> NetworkEncoder:
+    """Read and place the encoder called ``name``; see :func:`facesearch.encoders.load_encoder`."""
+    spec = encoder_spec(name)
+    return place_network(spec, read_network(spec, weights), placement)
