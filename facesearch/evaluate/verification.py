@@ -149,7 +149,7 @@ def threshold_at_far(distances: Distances, same: Flags, far: float) -> float:
     _check_both_kinds(distances, same)
     if not 0 <= far < 1:
         raise InputError(f"expected a false accept rate in [0, 1), got {far}")
-    return _just_below_next(distances[~same], far)
+    return highest_threshold(distances[~same], far)
 
 
 def tar_at_far(distances: Distances, same: Flags, far: float) -> float:
@@ -157,7 +157,8 @@ def tar_at_far(distances: Distances, same: Flags, far: float) -> float:
     return rates(distances, same, threshold_at_far(distances, same, far))[0]
 
 
-def _just_below_next(different: Distances, far: float) -> float:
+def highest_threshold(different: Distances, far: float) -> float:
+    """The highest threshold that accepts at most floor(``far`` n) of n ``different`` distances."""
     allowed = int(np.floor(far * len(different) + 1e-9))  # 0.29 * 100 is a bit less than 29
     return float(
         np.nextafter(np.partition(different, allowed)[allowed], different.dtype.type(-np.inf))
