@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from facesearch.download import DownloadedFile
 from facesearch.encoders.types import Encoder
 from facesearch.errors import InputError
 from facesearch.weights import PackagedFile
@@ -35,12 +36,36 @@ class EncoderSpec:
     alignment: str
     licence: str
     source: str
-    weights: PackagedFile
+    weights: PackagedFile | DownloadedFile
     lfw: str
     verification_threshold: float
     identification_threshold: float
     cluster_threshold: float
     thresholds_from: str
+
+
+_FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
+
+
+def _facenet(name: str, weights: DownloadedFile, trained_on: str) -> EncoderSpec:
+    """An Inception-ResNet-v1 of facenet-pytorch; the thresholds are the FaceNet paper's."""
+    return EncoderSpec(
+        name=name,
+        dimension=512,
+        input_size=160,
+        parameters=23_482_624,
+        operations=1_417_662_304,
+        alignment="margin",
+        licence=f"MIT; trained on {trained_on}, which is for research only",
+        source=f"{weights.name} of facenet-pytorch v2.2.9",
+        weights=weights,
+        lfw="not measured here",
+        verification_threshold=1.1,
+        identification_threshold=0.8,
+        cluster_threshold=0.9,
+        thresholds_from="not measured here: verification is the FaceNet paper's 1.1 (figure 1), "
+        "the others are stricter by guess; choose yours with --threshold",
+    )
 
 
 ENCODERS = {
@@ -67,6 +92,24 @@ ENCODERS = {
             thresholds_from="LFW View 1: verification at the best accuracy of its 3,200 pairs, "
             "identification where one in 10,000 pairs of different people would be accepted; "
             "clusters as benchmarks/clustering.py chose for albums",
+        ),
+        _facenet(
+            "facenet-vggface2",
+            DownloadedFile(
+                name="20180402-114759-vggface2.pt",
+                url=_FACENET_RELEASE + "20180402-114759-vggface2.pt",
+                sha256="281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+                size=111_898_327,
+            ),
+            "VGGFace2",
+        ),
+        _facenet(
+            "facenet-casia-webface",
+            DownloadedFile(
+                name="20180408-102900-casia-webface.pt",
+                url=_FACENET_RELEASE + "20180408-102900-casia-webface.pt",
+            ),
+            "CASIA-WebFace",
         ),
     )
 }

@@ -33,6 +33,6 @@ class FlipAveraged:
         straight = self._encoder.embed(chips)
         mirrored = self._encoder.embed(np.ascontiguousarray(chips[:, :, ::-1]))
         sums = straight.vectors + mirrored.vectors
-        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        vectors = sums / np.maximum(lengths, np.finfo(np.float32).tiny)
+        lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))[:, None]
+        vectors: NDArray[np.float32] = sums / np.maximum(lengths, np.finfo(np.float32).tiny)
         return Embeddings(vectors, (straight.norms + mirrored.norms) / 2)

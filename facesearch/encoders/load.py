@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
+from facesearch.download import cache_folder
 from facesearch.encoders import EncoderSpec, encoder_spec
 from facesearch.encoders.backends import Placement, load_backend
 from facesearch.encoders.dlib_resnet import read_dlib_resnet
-from facesearch.encoders.network import Network
+from facesearch.encoders.network import Weighted
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.ranges import PACKAGED
 from facesearch.errors import WeightsError
-
-
-@dataclass(frozen=True)
-class Weighted:
-    """A network and the SHA-256 of the file its weights are from."""
-
-    network: Network
-    sha256: str
+from facesearch.weights import PackagedFile
 
 
 def read_network(spec: EncoderSpec, weights: Path | None = None) -> Weighted:
@@ -44,13 +37,15 @@ def place_network(spec: EncoderSpec, weighted: Weighted, placement: Placement) -
 
 def ranges_file(spec: EncoderSpec) -> Path:
     """Where the int8 ranges of an encoder are, if they were ever measured."""
-    return PACKAGED / f"{spec.name}.ranges.json"
+    packaged = PACKAGED / f"{spec.name}.ranges.json"
+    return packaged if packaged.exists() else cache_folder() / packaged.name
 
 
 def _read_dlib(spec: EncoderSpec, weights: Path | None) -> Weighted:
-    if weights is None:
-        data = spec.weights.read()
-        return Weighted(read_dlib_resnet(data, spec.weights.path), spec.weights.sha256)
+    packaged = spec.weights
+    if weights is None and isinstance(packaged, PackagedFile):
+        return Weighted(read_dlib_resnet(packaged.read(), packaged.path), packaged.sha256)
+    weights = weights or packaged.locate()
     try:
         data = weights.read_bytes()
     except OSError as error:

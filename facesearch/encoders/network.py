@@ -121,6 +121,14 @@ class Network:
         return hasher.hexdigest()
 
 
+@dataclass(frozen=True)
+class Weighted:
+    """A network and the SHA-256 of the file its weights are from."""
+
+    network: Network
+    sha256: str
+
+
 class NetworkBuilder:
     """Collects nodes; each method gives the number by which later nodes name the output."""
 

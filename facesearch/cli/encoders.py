@@ -1,0 +1,199 @@
+"""``encoders``: which there are, fetching their weights, calibrating int8."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.cli.output import print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from facesearch.encoders import EncoderSpec
+    from facesearch.engine import FaceEngine
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command and the commands below it."""
+    parser = commands.add_parser(
+        "encoders",
+        help="list encoders, fetch their weights, calibrate them for int8",
+        description="List the encoders there are; see the commands below for more.",
+    )
+    parser.set_defaults(run=run_list)
+    below = parser.add_subparsers(title="commands", metavar="COMMAND")
+    fetch = below.add_parser("fetch", help="download the weights of an encoder, once")
+    fetch.add_argument("name", metavar="NAME")
+    fetch.add_argument("--url", help="another place that has the same file")
+    fetch.set_defaults(run=run_fetch)
+    calibrate = below.add_parser(
+        "calibrate",
+        help="measure the ranges that int8 needs, on the faces of photos",
+        description="Measure how large numbers get inside an encoder, on the faces of PHOTOS "
+        "(64 faces or more, of many people), so that it can run in int8. What is measured is kept "
+        "in the cache folder, unless int8 turns out too far from fp32.",
+    )
+    calibrate.add_argument("name", metavar="NAME")
+    calibrate.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS")
+    calibrate.add_argument("--weights", type=Path, metavar="FILE")
+    calibrate.add_argument("--faces", type=int, default=512, help="how many (default: 512)")
+    calibrate.set_defaults(run=run_calibrate)
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """Print a table, or all that is known as JSON."""
+    from facesearch.encoders import ENCODERS
+
+    described = [_described(spec) for spec in ENCODERS.values()]
+    if args.json:
+        print_json(described)
+        return 0
+    columns = ("name", "dimension", "input", "parameters", "operations", "weights")
+    print_table(columns, [[each[column] for column in columns] for each in described])
+    for each in described:
+        print()
+        facts = ("name", "licence", "source", "thresholds_from", "lfw", "path")
+        print_facts([(fact, each[fact] or "not fetched") for fact in facts])
+    return 0
+
+
+def _described(spec: EncoderSpec) -> dict[str, Any]:
+    path = _present(spec)
+    return {
+        "name": spec.name,
+        "dimension": spec.dimension,
+        "input": spec.input_size,
+        "parameters": spec.parameters,
+        "operations": spec.operations,
+        "weights": "present" if path else "not fetched",
+        "path": str(path or ""),
+        "licence": spec.licence,
+        "source": spec.source,
+        "lfw": spec.lfw,
+        "verification_threshold": spec.verification_threshold,
+        "identification_threshold": spec.identification_threshold,
+        "cluster_threshold": spec.cluster_threshold,
+        "thresholds_from": spec.thresholds_from,
+    }
+
+
+def _present(spec: EncoderSpec) -> Path | None:
+    """The file of the weights where there is one; its digest is checked when it is loaded."""
+    from facesearch.download import DownloadedFile
+    from facesearch.errors import WeightsError
+
+    if isinstance(spec.weights, DownloadedFile):
+        return spec.weights.path if spec.weights.path.exists() else None
+    try:
+        return spec.weights.locate()
+    except WeightsError:
+        return None
+
+
+def run_fetch(args: argparse.Namespace) -> int:
+    """Fetch with a progress bar; says so when there was no digest to compare with."""
+    from facesearch.download import DownloadedFile, fetch
+    from facesearch.encoders import encoder_spec
+
+    weights = encoder_spec(args.name).weights
+    if not isinstance(weights, DownloadedFile):
+        path = weights.locate()
+        print(f"{args.name} comes with the package {weights.distribution}", file=sys.stderr)
+        facts = {"path": path, "sha256": weights.sha256, "first_use": False}
+    else:
+        with _Bar() as bar:
+            facts = vars(fetch(weights, args.url, bar.show))
+    if args.json:
+        print_json(facts)
+        return 0
+    print_facts(list(facts.items())[:2])
+    if facts["first_use"]:
+        print(
+            "no digest was published for this file: the one above is of what came now, and is "
+            "what later fetches must agree with",
+            file=sys.stderr,
+        )
+    return 0
+
+
+class _Bar:
+    """A progress bar in bytes on standard error, made when the first bytes come."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, done: int, total: int | None) -> None:
+        """Move to ``done`` of ``total`` bytes."""
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, unit="B", unit_scale=True, disable=None)
+        self._bar.update(done - self._bar.n)
+
+
+def run_calibrate(args: argparse.Namespace) -> int:
+    """Measure, and say how close int8 then is; 1 when it is too far to be used."""
+    from facesearch.encoders import encoder_spec
+    from facesearch.encoders.calibrate import LEAST_COSINE, calibrate
+    from facesearch.encoders.load import read_network
+    from facesearch.engine import EncoderChoice, create_engine
+
+    spec = encoder_spec(args.name)
+    network = read_network(spec, args.weights).network
+    choice = EncoderChoice(args.name, args.weights, "cpu", "fp32")
+    chips = _chips(create_engine(encoder=choice), args.photos, args.faces)
+    result = calibrate(network, chips, _own_ranges(spec))
+    if args.json:
+        print_json({**vars(result), "good": result.good, "file": _own_ranges(spec)})
+    else:
+        print_facts([*vars(result).items(), ("file", _own_ranges(spec) if result.good else "none")])
+        if not result.good:
+            print(f"too far from fp32: expected a mean of {LEAST_COSINE}", file=sys.stderr)
+    return 0 if result.good else 1
+
+
+def _own_ranges(spec: EncoderSpec) -> Path:
+    """Where measured ranges are kept; those that come with the package are never overwritten."""
+    from facesearch.encoders.load import ranges_file
+    from facesearch.encoders.ranges import PACKAGED
+    from facesearch.errors import InputError
+
+    path = ranges_file(spec)
+    if path.parent == PACKAGED:
+        raise InputError(f"{spec.name} comes with its ranges and needs no calibration")
+    return path
+
+
+def _chips(engine: FaceEngine, photos: Sequence[Path], count: int) -> NDArray[np.uint8]:
+    """The chips of up to ``count`` faces; photos that cannot be read are passed over."""
+    import numpy as np
+
+    from facesearch.engine import DECODE_SIDE
+    from facesearch.errors import PhotoError
+    from facesearch.images import decode_photo, find_photos
+
+    side = engine.encoder.input_size
+    chips = [np.zeros((0, side, side, 3), np.uint8)]
+    for found in find_photos(photos):
+        if sum(len(each) for each in chips) >= count:
+            break
+        try:
+            pixels = decode_photo(found.location, max_side=DECODE_SIDE).pixels
+        except PhotoError as error:
+            print(f"passed over: {found.location}: {error}", file=sys.stderr)
+            continue
+        chips.append(engine.aligner.align(pixels, engine.detect([pixels])[0]))
+    return np.concatenate(chips)[:count]

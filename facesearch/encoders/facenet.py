@@ -1,0 +1,21 @@
+"""FaceNet's published checkpoints as networks: read, standardised as in training, folded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facesearch.encoders import EncoderSpec
+from facesearch.encoders.checkpoint import load_checkpoint
+from facesearch.encoders.inception_resnet import INPUT_SIZE
+from facesearch.encoders.network import Weighted
+from facesearch.encoders.trace import traced_network
+
+# A pixel's value reached the network in training as (value - MEAN) / DIVISOR.
+MEAN, DIVISOR = 127.5, 128.0
+
+
+def read_facenet(spec: EncoderSpec, weights: Path | None) -> Weighted:
+    """The network of the fetched checkpoint of ``spec``, or of the file ``weights``."""
+    checkpoint = load_checkpoint(weights or spec.weights.locate())
+    network = traced_network(checkpoint.module, INPUT_SIZE, MEAN, DIVISOR)
+    return Weighted(network, checkpoint.sha256)

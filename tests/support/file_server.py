@@ -1,0 +1,75 @@
+"""A web server on this machine that serves one file, and misbehaves as it is told to."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Behaviour:
+    """What the server has and how it answers; ``requests`` are the Range headers it was sent."""
+
+    body: bytes = b""
+    etag: str | None = '"1"'
+    ranges: bool = True
+    statuses: list[int] = field(default_factory=list)  # answered first, one a request
+    cuts: list[int] = field(default_factory=list)  # bytes after which connections end, in turn
+    length: bool = True
+    location: str = ""
+    requests: list[str | None] = field(default_factory=list)
+
+
+@contextmanager
+def serving(behaviour: Behaviour) -> Iterator[str]:
+    """The address of the file while the server runs."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            behaviour.requests.append(asked)
+            if behaviour.statuses and (status := behaviour.statuses.pop(0)) != 200:
+                self.send_response(status)
+                if behaviour.location:
+                    self.send_header("Location", behaviour.location)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            start = 0
+            unchanged = self.headers.get("If-Range") == behaviour.etag
+            if asked and behaviour.ranges and unchanged:
+                start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])  # type: ignore[index]
+                if start >= len(behaviour.body):
+                    self.send_error(416)
+                    return
+            self._answer(start)
+
+        def _answer(self, start: int) -> None:
+            body = behaviour.body[start:]
+            self.send_response(206 if start else 200)
+            if behaviour.length:
+                self.send_header("Content-Length", str(len(body)))
+            if behaviour.etag:
+                self.send_header("ETag", behaviour.etag)
+            self.end_headers()
+            if behaviour.cuts:
+                body = body[: behaviour.cuts.pop(0)]
+            self.wfile.write(body)
+            self.close_connection = True
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/file.pt"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

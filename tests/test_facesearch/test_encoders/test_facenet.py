@@ -1,0 +1,174 @@
+"""Published checkpoints: parity with facenet-pytorch's own network, and every kind of bad file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from benchmarks.peers.facenet import random_facenet
+from facesearch.encoders import encoder_spec, load_encoder
+from facesearch.encoders.calibrate import calibrate
+from facesearch.encoders.checkpoint import load_checkpoint
+from facesearch.encoders.inception_resnet import PARAMETERS, InceptionResnetV1
+from facesearch.encoders.load import read_network
+from facesearch.encoders.operations import module_cost
+from facesearch.errors import InputError, WeightsError
+
+NAME = "facenet-vggface2"
+State = dict[str, torch.Tensor]
+
+
+@pytest.fixture(scope="module")
+def state() -> State:
+    torch.manual_seed(0)
+    return dict(InceptionResnetV1().state_dict())
+
+
+def smooth_chips(count: int) -> np.ndarray:
+    coarse = np.random.default_rng(0).integers(0, 256, (count, 10, 10, 3), np.uint8)
+    return coarse.repeat(16, axis=1).repeat(16, axis=2)
+
+
+def test_parameters_keys_and_operations(state: State) -> None:
+    module = InceptionResnetV1()
+    assert sum(each.numel() for each in module.parameters()) == PARAMETERS == 23_482_624
+    assert len(state) == 714
+    spec = encoder_spec(NAME)
+    assert spec.parameters == PARAMETERS
+    assert module_cost(module.eval(), (3, 160, 160)).operations == pytest.approx(
+        spec.operations, rel=0.001
+    )
+
+
+def test_parity_with_facenet_pytorch(tmp_path: Path) -> None:
+    peers = os.environ.get("FACESEARCH_PEERS", "")
+    if not (Path(peers) / "facenet_pytorch").is_dir():
+        pytest.skip("needs facenet-pytorch 2.6.0; name its folder in FACESEARCH_PEERS")
+    peer = random_facenet(Path(peers), 0)
+    torch.save(peer.state_dict(), tmp_path / "random.pt")
+    chips = smooth_chips(4)
+    with torch.inference_mode():
+        x = (torch.tensor(chips).permute(0, 3, 1, 2).float() - 127.5) / 128
+        expected = peer(x).numpy()
+    encoder = load_encoder(NAME, tmp_path / "random.pt", "cpu", "fp32")
+    found = encoder.embed(chips).vectors
+    assert (found * expected).sum(axis=1).min() > 0.99999
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.safetensors"])
+@pytest.mark.parametrize("classifier", [False, True])
+def test_files_of_either_kind_load_with_and_without_classifier(
+    state: State, name: str, classifier: bool, tmp_path: Path
+) -> None:
+    extra = {"logits.weight": torch.ones(10, 512), "logits.bias": torch.ones(10)}
+    saved = {**state, **(extra if classifier else {})}
+    save = safetensors.torch.save_file if name.endswith("safetensors") else torch.save
+    save(saved, tmp_path / name)
+    loaded = load_checkpoint(tmp_path / name)
+    assert not loaded.module.training
+    for key, value in loaded.module.state_dict().items():
+        torch.testing.assert_close(value, state[key], rtol=0, atol=0)
+
+
+def test_files_without_batch_counters_load(state: State, tmp_path: Path) -> None:
+    saved = {key: value for key, value in state.items() if "num_batches" not in key}
+    torch.save(saved, tmp_path / "w.pt")
+    load_checkpoint(tmp_path / "w.pt")
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return print, ("code of the file was run",)
+
+
+def damaged(  # noqa: PLR0912 - one a kind
+    kind: str, state: State, path: Path
+) -> None:
+    first = "conv2d_1a.conv.weight"
+    match kind:
+        case "absent":
+            return
+        case "empty":
+            path.write_bytes(b"")
+        case "web page":
+            path.write_bytes(b"<!DOCTYPE html><html>not found</html>")
+        case "truncated":
+            torch.save(state, path)
+            path.write_bytes(path.read_bytes()[:1_000_000])
+        case "code":
+            path.write_bytes(pickle.dumps({"a": Evil()}))
+        case "zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("a.txt", "hello")
+        case "list":
+            torch.save([1, 2], path)
+        case "not tensors":
+            torch.save({"a": 1}, path)
+        case "missing":
+            torch.save({key: value for key, value in state.items() if key != first}, path)
+        case "unknown":
+            torch.save({**state, "more": torch.ones(1)}, path)
+        case "shape":
+            torch.save({**state, first: torch.ones(3)}, path)
+        case "nan":
+            torch.save({**state, first: torch.full_like(state[first], np.nan)}, path)
+        case "whole numbers":
+            torch.save({**state, first: state[first].int()}, path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("absent", "No such file"),
+        ("empty", "damaged or no checkpoint"),
+        ("web page", "it is a web page"),
+        ("truncated", "damaged or no checkpoint"),
+        ("code", "objects other than tensors|damaged or no checkpoint"),
+        ("zip", "damaged or no checkpoint"),
+        ("list", "expected tensors by name .* found list"),
+        ("not tensors", "but 'a' is none"),
+        ("missing", "misses 1 tensors .conv2d_1a.conv.weight"),
+        ("unknown", "has unknown 1 tensors .more"),
+        ("shape", "has other shapes of 1 tensors"),
+        ("nan", "NaN or infinity in conv2d_1a.conv.weight"),
+        ("whole numbers", "expected numbers with a fraction"),
+    ],
+)
+def test_bad_files_say_what_is_wrong(
+    kind: str, message: str, state: State, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "weights.pt"
+    damaged(kind, state, path)
+    with pytest.raises(WeightsError, match=message):
+        load_checkpoint(path)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 7, b"\xff" * 100, (10**15).to_bytes(8, "little")])
+def test_damaged_safetensors_are_refused(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match="cannot read"):
+        load_checkpoint(path)
+
+
+def test_calibration_keeps_ranges_only_where_int8_is_close(state: State, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    torch.save(state, tmp_path / "w.pt")
+    network = read_network(encoder_spec(NAME), tmp_path / "w.pt").network
+    path = tmp_path / "cache" / "ranges.json"
+    with pytest.raises(InputError, match="expected 64 faces or more"):
+        calibrate(network, smooth_chips(10), path)
+    result = calibrate(network, smooth_chips(64), path)
+    assert (result.measured, result.compared) == (48, 16)
+    assert -1 <= result.least_cosine <= result.mean_cosine <= 1 + 1e-6
+    assert path.exists() == result.good == (result.mean_cosine >= 0.999)
