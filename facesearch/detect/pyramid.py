@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -74,30 +75,41 @@ def sample_crops(pyramid: Pyramid, boxes: Boxes, side: int) -> Floats:
 
 @compiled_reordering
 def _sample(level: Pixels, boxes: Boxes, rows: NDArray[np.int64], crops: Floats) -> None:
+    """Fill ``crops[rows]`` with ``boxes`` (pixels of ``level``): down each column, then across."""
     height, width, _ = level.shape
     side = crops.shape[1]
     low = np.empty((2, side), np.int64)
     high = np.empty((2, side), np.int64)
     part = np.empty((2, side), np.float32)
+    blended = np.empty(3 * width, np.float32)
     for number in range(len(rows)):
         for axis in range(2):
+            ends = boxes[number, axis], boxes[number, 2 + axis]
             last = (width if axis == 0 else height) - 1
-            start = boxes[number, axis]
-            step = (boxes[number, 2 + axis] - start) / np.float32(side)
-            for i in range(side):
-                place = start + (i + np.float32(0.5)) * step - np.float32(0.5)
-                place = min(max(place, np.float32(0)), np.float32(last))
-                low[axis, i] = int(place)
-                high[axis, i] = min(low[axis, i] + 1, last)
-                part[axis, i] = place - low[axis, i]
+            _locate(ends, last, low[axis], high[axis], part[axis])
+        first, end = 3 * low[0, 0], 3 * high[0, side - 1] + 3
+        crop = crops[rows[number]].reshape(side, 3 * side)
         for y in range(side):
-            top = level[low[1, y]]
-            bottom = level[high[1, y]]
+            top = level[low[1, y]].reshape(-1)
+            bottom = level[high[1, y]].reshape(-1)
             down = part[1, y]
-            line = crops[rows[number], y]
+            for i in range(first, end):
+                blended[i] = top[i] * (np.float32(1) - down) + bottom[i] * down
+            line = crop[y]
             for x in range(side):
-                left, right, across = low[0, x], high[0, x], part[0, x]
+                left, right, across = 3 * low[0, x], 3 * high[0, x], part[0, x]
                 for c in range(3):
-                    upper = top[left, c] * (1 - across) + top[right, c] * across
-                    lower = bottom[left, c] * (1 - across) + bottom[right, c] * across
-                    line[x, c] = upper * (1 - down) + lower * down
+                    value = blended[left + c] * (np.float32(1) - across)
+                    line[3 * x + c] = value + blended[right + c] * across
+
+
+@compiled_reordering
+def _locate(ends: Any, last: int, low: Any, high: Any, part: Any) -> None:
+    """For each sample between ``ends`` its two pixels, and how far it is from the lower one."""
+    step = (ends[1] - ends[0]) / np.float32(len(low))
+    for i in range(len(low)):
+        place = ends[0] + (i + np.float32(0.5)) * step - np.float32(0.5)
+        place = min(max(place, np.float32(0)), np.float32(last))
+        low[i] = int(place)
+        high[i] = min(low[i] + 1, last)
+        part[i] = place - low[i]
