@@ -65,6 +65,7 @@ def serving(behaviour: Behaviour) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

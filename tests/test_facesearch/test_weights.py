@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from facesearch.encoders.dlib_resnet import WEIGHTS
+from facesearch.encoders import DEFAULT_ENCODER, encoder_spec
 from facesearch.errors import WeightsError
 from facesearch.weights import PackagedFile
+
+WEIGHTS = encoder_spec(DEFAULT_ENCODER).weights
 
 
 def test_pinned_file_is_read() -> None:
