@@ -84,7 +84,7 @@ def best_threshold(distances: Distances, same: Flags) -> float:
     Candidates lie half-way between neighbouring distances, where a threshold generalises best,
     and at the two ends, where it accepts nothing or everything.
     """
-    _check_both_kinds(distances, same)
+    check_both_kinds(distances, same)
     values, positions = np.unique(distances, return_inverse=True)
     gain = np.bincount(positions, weights=np.where(same, 1.0, -1.0))
     right = np.concatenate([[0.0], np.cumsum(gain)])  # accepted same minus accepted different
@@ -118,7 +118,7 @@ class FoldAccuracy:
 
 def fold_accuracy(distances: Distances, same: Flags, folds: NDArray[np.integer]) -> FoldAccuracy:
     """Each fold's accuracy at the best threshold of all the other folds, which are two or more."""
-    _check_both_kinds(distances, same)
+    check_both_kinds(distances, same)
     numbers = np.unique(folds)
     if folds.shape != same.shape or len(numbers) < 2:
         raise InputError(
@@ -135,7 +135,7 @@ def fold_accuracy(distances: Distances, same: Flags, folds: NDArray[np.integer])
 
 def rates(distances: Distances, same: Flags, threshold: float) -> tuple[float, float]:
     """TAR and FAR of one threshold."""
-    _check_both_kinds(distances, same)
+    check_both_kinds(distances, same)
     accepted = distances <= threshold
     return float(accepted[same].mean()), float(accepted[~same].mean())
 
@@ -146,7 +146,7 @@ def threshold_at_far(distances: Distances, same: Flags, far: float) -> float:
     With n different pairs, floor(far n) of them may be accepted, so the threshold lies just below
     the next of their distances. Nothing is interpolated.
     """
-    _check_both_kinds(distances, same)
+    check_both_kinds(distances, same)
     if not 0 <= far < 1:
         raise InputError(f"expected a false accept rate in [0, 1), got {far}")
     return highest_threshold(distances[~same], far)
@@ -167,7 +167,7 @@ def highest_threshold(different: Distances, far: float) -> float:
 
 def area_under_roc(distances: Distances, same: Flags) -> float:
     """The probability that a same pair is nearer than a different one, ties counted half."""
-    _check_both_kinds(distances, same)
+    check_both_kinds(distances, same)
     different = np.sort(distances[~same])
     nearer = len(different) - np.searchsorted(different, distances[same], side="right")
     tied_or_nearer = len(different) - np.searchsorted(different, distances[same], side="left")
@@ -179,7 +179,7 @@ def equal_error_rate(distances: Distances, same: Flags) -> float:
 
     Between the two neighbouring thresholds where they cross, both are taken to be linear.
     """
-    _check_both_kinds(distances, same)
+    check_both_kinds(distances, same)
     thresholds = np.concatenate([[-np.inf], np.unique(distances)])
     far = np.searchsorted(np.sort(distances[~same]), thresholds, side="right") / (~same).sum()
     frr = 1 - np.searchsorted(np.sort(distances[same]), thresholds, side="right") / same.sum()
@@ -211,7 +211,7 @@ def bootstrap(
     Same and different pairs are drawn apart and with replacement. Pairs that share a person
     depend on each other, so the interval is somewhat too narrow.
     """
-    _check_both_kinds(distances, same)
+    check_both_kinds(distances, same)
     generator = np.random.default_rng(seed)
     kinds = np.flatnonzero(same), np.flatnonzero(~same)
     drawn = np.empty(repeats)
@@ -222,7 +222,8 @@ def bootstrap(
     return Estimate(figure(distances, same), float(drawn.std(ddof=1)), float(low), float(high))
 
 
-def _check_both_kinds(distances: Distances, same: Flags) -> None:
+def check_both_kinds(distances: Distances, same: Flags) -> None:
+    """Raise InputError unless there are n finite distances and n flags, of both kinds."""
     _check(distances, same)
     if not same.any() or same.all():
         raise InputError("expected same and different pairs, got only one kind")

@@ -6,75 +6,55 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesearch.errors import InputError
-from facesearch.evaluate.all_pairs import (
-    evaluate_all_pairs,
-    nearest_different,
-    pair_counts,
-    same_within,
-)
+from facesearch.evaluate.all_pairs import all_pairs
 
 
-def listed(vectors, people, found):  # type: ignore[no-untyped-def]
-    """All same and all different distances, ascending; 4 where a photo lacks a face."""
-    same: list[float] = []
-    different: list[float] = []
+def listed(vectors, people, usable):  # type: ignore[no-untyped-def]
+    """All same and all different distances; 4 where a photo cannot be used."""
+    kinds: tuple[list[float], list[float]] = ([], [])
     for one, two in combinations(range(len(people)), 2):
-        distance = float(((vectors[one] - vectors[two]) ** 2).sum())
-        both = found[one] and found[two]
-        (same if people[one] == people[two] else different).append(distance if both else 4.0)
-    return np.sort(np.array(same)), np.sort(np.array(different))
+        distance = float(np.clip(2 - 2 * np.dot(vectors[one], vectors[two]), 0, 4))
+        both = usable[one] and usable[two]
+        kinds[int(people[one] != people[two])].append(distance if both else 4.0)
+    return np.array(kinds[0]), np.array(kinds[1])
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(4, 40), st.integers(2, 5), st.integers(1, 50))
-def test_equal_to_every_pair_listed(seed: int, n: int, count: int, block: int) -> None:
+def test_equal_to_every_pair_listed(seed: int, n: int, count: int, tile: int) -> None:
     rng = np.random.default_rng(seed)
-    # Eighths add up without rounding, whatever the order, and give many ties.
-    vectors = (rng.integers(-3, 4, (n, 3)) / 8).astype(np.float32)
-    people, found = rng.integers(0, count, n), rng.random(n) < 0.8
-    same, different = listed(vectors, people, found)
-    assert pair_counts(people) == (len(same), len(different))
+    # Eighths multiply and add up without rounding, whatever the order, and give many ties.
+    vectors = (rng.integers(-4, 5, (n, 3)) / 8).astype(np.float32)
+    people, usable = rng.integers(0, count, n), rng.random(n) < 0.8
+    same, different = listed(vectors, people, usable)
     if not len(same) or not len(different):
-        with pytest.raises(InputError, match="same and different pairs"):
-            evaluate_all_pairs(vectors, people, found, block=block)
+        with pytest.raises(InputError, match="two photos of one person and photos of two people"):
+            all_pairs(vectors, people, usable, tile=tile)
         return
-    fars = (0.5, 0.1, 0.01)
-    result = evaluate_all_pairs(vectors, people, found, fars, block)
-    assert result.missing == int((~found).sum())
-    for point in result.points:
-        assert point.allowed == int(point.far * len(different) + 1e-9)
-        limit = different[point.allowed]
-        assert point.threshold == np.nextafter(np.float32(limit), np.float32(-np.inf))
-        assert point.rate == np.mean(same < limit)
-    plain = {(np.mean(different <= d), np.mean(same <= d)) for d in np.unique(different) if d < 4}
-    assert set(zip(result.curve.far, result.curve.tar, strict=True)) <= plain
+    result = all_pairs(
+        vectors, people, usable, fars=(0.5, 0.1, 0.01), thresholds=(0.5, 1.25), tile=tile
+    )
+    assert (result.same_pairs, result.different_pairs) == (len(same), len(different))
+    for point in result.at_far:
+        allowed = int(point.far * len(different) + 1e-9)
+        limit = np.float32(np.sort(different)[allowed])
+        assert point.threshold == np.nextafter(limit, np.float32(-np.inf))
+        assert point.resolved == (allowed > 0)
+    for point in (*result.at_far, *result.at_thresholds):
+        assert point.validation_rate == np.mean(same <= point.threshold)
+        assert point.measured_far == np.mean(different <= point.threshold)
+    assert [point.threshold for point in result.at_thresholds] == [0.5, 1.25]
 
 
-@pytest.mark.parametrize("keep", [1, 7, 100, 10**5])
-def test_the_nearest_different_pairs_do_not_depend_on_blocks(keep: int) -> None:
-    rng = np.random.default_rng(0)
-    vectors = (rng.integers(-9, 9, (120, 4)) / 8).astype(np.float32)
-    people = rng.integers(0, 9, 120)
-    _, different = listed(vectors, people, np.ones(120, np.bool_))
-    for block in (1, 5, 64, 1000):
-        assert nearest_different(vectors, people, keep, block).tolist() == different[:keep].tolist()
-
-
-def test_same_pairs_of_a_person_with_many_photos() -> None:
-    rng = np.random.default_rng(1)
-    vectors = (rng.integers(-9, 9, (1500, 2)) / 8).astype(np.float32)
-    limits = np.array([0.5, 3.0], np.float32)
-    wanted = [sum(np.sum(((vectors[i] - vectors[i + 1 :]) ** 2).sum(1) <= limit)
-                  for i in range(1500)) for limit in limits]  # fmt: skip
-    assert same_within(vectors, np.zeros(1500, np.int64), limits).tolist() == wanted
-
-
-def test_rates_that_are_none_are_refused() -> None:
-    for fars in ((), (0.0,), (1.0,), (0.1, 2.0)):
-        with pytest.raises(InputError, match="between 0 and 1"):
-            evaluate_all_pairs(np.zeros((4, 2), np.float32), np.array([0, 0, 1, 1]), fars=fars)
-    with pytest.raises(InputError, match="lower false accept rates"):
-        nearest_different(np.zeros((4, 2), np.float32), np.array([0, 0, 1, 1]), 10**9)
+def test_wrong_input_is_refused() -> None:
+    vectors, people = np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1])
+    with pytest.raises(InputError, match=r"in \[0, 1\)"):
+        all_pairs(vectors, people, fars=(1.0,))
+    with pytest.raises(InputError, match="n vectors and n people"):
+        all_pairs(vectors, people[:3])
+    with pytest.raises(InputError, match="finite"):
+        all_pairs(vectors * np.float32(np.nan), people)
