@@ -89,7 +89,7 @@ class EmbeddingCache:
             with np.load(self.path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in ("made_by", "digests", "vectors", "states")}
             self._check(arrays)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             logger.warning("the embeddings in %s are made anew: %s", self.path, error)
             return {}
         return {

@@ -61,7 +61,7 @@ class Tracks:
     frames: tuple[tuple[str, ...], ...]
 
     def named(self, wanted: Set[str]) -> Tracks:
-        """Those of the tracks ``wanted``; raises :class:`InputError` naming one that is not here."""
+        """The tracks ``wanted``; raises :class:`InputError` naming one that is not here."""
         absent = sorted(wanted - set(self.names))
         if absent:
             raise InputError(

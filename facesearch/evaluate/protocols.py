@@ -34,7 +34,7 @@ from facesearch.evaluate.video import FRAMES, EmbeddedTracks, embed_tracks, trac
 
 @dataclass(frozen=True)
 class Setup:
-    """What all protocols share. ``rule``: which face of a photo; ``missing``: photos without one."""
+    """What protocols share; ``rule`` chooses a photo's face, ``missing`` says what if none is."""
 
     engine: FaceEngine
     rule: str = DEFAULT_RULE

@@ -126,8 +126,9 @@ def conditions_text(conditions: Conditions) -> tuple[str, str]:
     return (
         f"Encoder {contract.name} ({contract.numerics}, {contract.preprocessing}), detector "
         f"{contract.detector}" + (f" ({settings})." if settings else "."),
-        f"{conditions.photos} photos, of each {conditions.face}; {conditions.without_face} show no "
-        f"face that was found ({conditions.missing}), {len(conditions.failures)} could not be used.",
+        f"{conditions.photos:,} photos, of each {conditions.face}; {conditions.without_face} show "
+        f"no face that was found ({conditions.missing}), {len(conditions.failures)} could not be "
+        "used.",
     )
 
 

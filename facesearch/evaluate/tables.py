@@ -14,8 +14,8 @@ from facesearch.evaluate.robustness import Robustness
 from facesearch.evaluate.verification import Estimate
 
 _INTERVALS = (
-    "In brackets the 95 % interval of bootstrap draws of the pairs; pairs that share a person depend "
-    "on each other, so it is somewhat too narrow."
+    "In brackets the 95 % interval of bootstrap draws of the pairs; pairs that share a person "
+    "depend on each other, so it is somewhat too narrow."
 )
 _CMC_RANKS = (1, 2, 5, 10, 20, 50)
 
@@ -85,9 +85,9 @@ def identification_tables(found: Identification) -> tuple[Table, ...]:
             )
         )
     note = (
-        f"Mean +- standard deviation over {len(found.splits)} splits; in the first, {first.people:,} "
-        f"people with {first.templates:,} photos are enrolled (up to {found.enrol} each; "
-        f"{first.not_enrolled} people show no face), {first.mated:,} searches are mated and "
+        f"Mean +- standard deviation over {len(found.splits)} splits; in the first, "
+        f"{first.people:,} people with {first.templates:,} photos are enrolled (up to "
+        f"{found.enrol} each; {first.not_enrolled} people show no face), {first.mated:,} searches are mated and "
         f"{first.non_mated:,} not."
     )
     ranks = [rank for rank in _CMC_RANKS if rank <= len(found.cmc)]
