@@ -18,11 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.file_server import Behaviour, serving
 from benchmarks.record import record
 from facesearch.encoders import encoder_spec
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from support.file_server import Behaviour, serving
 
 PINNED, UNPINNED = "facenet-vggface2", "facenet-casia-webface"
 SIZE = encoder_spec(PINNED).weights.size  # type: ignore[union-attr]

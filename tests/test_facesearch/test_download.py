@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.file_server import Behaviour, serving
 from facesearch import download
 from facesearch.download import DownloadedFile, Fetched, cache_folder, fetch
 from facesearch.errors import WeightsError
-from support.file_server import Behaviour, serving
 
 BODY = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
