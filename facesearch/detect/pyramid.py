@@ -88,19 +88,31 @@ def _sample(level: Pixels, boxes: Boxes, rows: NDArray[np.int64], crops: Floats)
             last = (width if axis == 0 else height) - 1
             _locate(ends, last, low[axis], high[axis], part[axis])
         first, end = 3 * low[0, 0], 3 * high[0, side - 1] + 3
+        for i in range(side):
+            low[0, i], high[0, i] = 3 * low[0, i] - first, 3 * high[0, i] - first
         crop = crops[rows[number]].reshape(side, 3 * side)
         for y in range(side):
-            top = level[low[1, y]].reshape(-1)
-            bottom = level[high[1, y]].reshape(-1)
-            down = part[1, y]
-            for i in range(first, end):
-                blended[i] = top[i] * (np.float32(1) - down) + bottom[i] * down
-            line = crop[y]
-            for x in range(side):
-                left, right, across = 3 * low[0, x], 3 * high[0, x], part[0, x]
-                for c in range(3):
-                    value = blended[left + c] * (np.float32(1) - across)
-                    line[3 * x + c] = value + blended[right + c] * across
+            top = level[low[1, y]].reshape(-1)[first:end]
+            bottom = level[high[1, y]].reshape(-1)[first:end]
+            _blend_rows(top, bottom, part[1, y], blended)
+            _blend_columns(blended, low[0], high[0], part[0], crop[y])
+
+
+@compiled_reordering
+def _blend_rows(top: Any, bottom: Any, down: Any, blended: Floats) -> None:
+    for i in range(len(top)):
+        blended[i] = top[i] * (np.float32(1) - down) + bottom[i] * down
+
+
+@compiled_reordering
+def _blend_columns(blended: Floats, low: Any, high: Any, part: Any, line: Any) -> None:
+    for x in range(len(low)):
+        # Unsigned, so that no index is taken for one that counts from the end.
+        left, right, place = np.uintp(low[x]), np.uintp(high[x]), np.uintp(3 * x)
+        across = part[x]
+        for c in range(np.uintp(3)):
+            value = blended[left + c] * (np.float32(1) - across)
+            line[place + c] = value + blended[right + c] * across
 
 
 @compiled_reordering
