@@ -80,7 +80,9 @@ def clustering_study(
         raise InputError("expected photos of people, got none")
     kept = np.flatnonzero(np.ones(len(people), np.bool_) if usable is None else usable)
     faces = np.ascontiguousarray(vectors[kept])
-    linkage = average_linkage(faces, stop=max(threshold, *grid)) if len(kept) else np.zeros((0, 4))
+    linkage = (
+        average_linkage(faces, stop=max([threshold, *grid])) if len(kept) else np.zeros((0, 4))
+    )
 
     def score(method: str, at: float | None, groups: Labels) -> ClusteringScores:
         labels = np.full(len(people), NOISE, np.int32)

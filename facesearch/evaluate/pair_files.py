@@ -36,7 +36,8 @@ def read_pairs_file(path: Path) -> Pairs:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the pairs file {path}: {error}") from error
-    if lines and all(word.isdecimal() for word in lines[0].split()):
+    words = lines[0].split() if lines else []
+    if words and all(word.isdecimal() for word in words):
         return read_pairs(path)
     return _read_table(path, lines)
 

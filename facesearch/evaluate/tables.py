@@ -87,8 +87,8 @@ def identification_tables(found: Identification) -> tuple[Table, ...]:
     note = (
         f"Mean +- standard deviation over {len(found.splits)} splits; in the first, "
         f"{first.people:,} people with {first.templates:,} photos are enrolled (up to "
-        f"{found.enrol} each; {first.not_enrolled} people show no face), {first.mated:,} searches are mated and "
-        f"{first.non_mated:,} not."
+        f"{found.enrol} each; {first.not_enrolled} people show no face), {first.mated:,} "
+        f"searches are mated and {first.non_mated:,} not."
     )
     ranks = [rank for rank in _CMC_RANKS if rank <= len(found.cmc)]
     cmc = tuple((str(rank), f"{found.cmc[rank - 1]:.4f}") for rank in ranks)

@@ -28,6 +28,10 @@ HERE = EmbedOptions(decoders=0, threads=2)
 class Engine(FakeEngine):
     """Counts the photos that it looked for faces in."""
 
+    def __init__(self, name: str = "fake") -> None:
+        super().__init__(name)
+        self.settings: dict[str, float] = {"min_face": 20}
+
     def detect(self, photos: Any) -> Any:
         self.calls += len(photos)
         return super().detect(photos)
