@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,10 +147,11 @@ def create_engine(
 
     ``min_face`` is in pixels of the photo as the detector sees it, at most ``DETECT_SIDE`` long.
     """
-    return FaceEngine(
-        create_detector(detector, min_face=min_face, min_score=min_score),
-        _create_aligner(encoder_spec(encoder.name).alignment),
-        load_encoder(
+    found_by = create_detector(detector, min_face=min_face, min_score=min_score)
+    # Compiling a network leaves Python free to load kernels, the longest parts of starting up.
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(
+            load_encoder,
             encoder.name,
             encoder.weights,
             encoder.device,
