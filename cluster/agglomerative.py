@@ -61,7 +61,7 @@ def confidence(
         return result
     own = labels[kept]
     sizes = np.bincount(own).astype(np.float32)
-    means, squares = _moments(vectors, kept, own, sizes)
+    means, squares = moments(vectors, own, kept)
     rows = max(1, _BLOCK_CELLS // len(sizes))
     for start in range(0, len(kept), rows):
         block, label = kept[start : start + rows], own[start : start + rows]
@@ -80,13 +80,17 @@ def confidence(
     return result
 
 
-def _moments(
-    vectors: NDArray[Any], kept: NDArray[np.intp], own: NDArray[np.int32], sizes: NDArray[Any]
+def moments(
+    vectors: NDArray[Any], labels: NDArray[np.int32], rows: NDArray[np.intp]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The mean vector (k, d) and the mean squared length (k,) of each cluster."""
-    order = np.argsort(own, kind="stable")
-    starts = np.flatnonzero(np.diff(own[order], prepend=-1))
-    points = np.asarray(vectors[kept[order]], np.float32)
+    """The mean vector (k, d) and the mean squared length (k,) of each of k clusters.
+
+    ``labels`` int32 (m,), from 0 without gaps, are those of ``rows`` of ``vectors``.
+    """
+    order = np.argsort(labels, kind="stable")
+    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    sizes = np.bincount(labels).astype(np.float32)
+    points = np.asarray(vectors[rows[order]], np.float32)
     sums = np.add.reduceat(points, starts, axis=0, dtype=np.float64)
     lengths = np.add.reduceat(np.einsum("ij,ij->i", points, points), starts, dtype=np.float64)
     return (sums / sizes[:, None]).astype(np.float32), (lengths / sizes).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,8 @@ class AlbumFace:
     ``box`` is x0, y0, x1, y1 in pixels of the upright photo at full size, ``photo_size`` that
     photo's (width, height). ``score`` is the detector's and ``confidence`` the clustering's, both
     in [0, 1]. ``taken_at`` is ISO 8601, or "" if unknown. ``sha256`` is the hex digest of the
-    photo's content when the face was found in it, or "" if unknown.
+    photo's content when the face was found in it, or "" if unknown. ``quality`` is in [0, 1], NaN
+    if unknown.
     """
 
     face_id: int
@@ -50,6 +52,7 @@ class AlbumFace:
     confidence: float
     taken_at: str = ""
     sha256: str = ""
+    quality: float = math.nan
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", printable(self.name))
@@ -175,7 +178,7 @@ def build_album(
         photo_count=photo_count,
         face_count=len(faces),
         people=_numbered(people),
-        noise=tuple(sorted(noise, key=lambda face: (-face.score, *_order(face)))),
+        noise=tuple(sorted(noise, key=lambda face: (-_worth(face), -face.score, *_order(face)))),
         photos_without_faces=photos_without_faces,
         failed=tuple(failed),
         outdated=outdated,
@@ -267,6 +270,11 @@ def _clock(taken_at: str) -> str:
     return taken_at[:19]
 
 
+def _worth(face: AlbumFace) -> float:
+    """The quality; of a face whose quality is unknown nothing bad is known."""
+    return 1.0 if math.isnan(face.quality) else face.quality
+
+
 def _order(face: AlbumFace) -> tuple[bool, str, str, int]:
     """Earlier photos first, undated ones after them, then by name."""
     return not face.taken_at, _clock(face.taken_at), face.name, face.face_id
@@ -326,6 +334,7 @@ def _face_json(face: AlbumFace) -> dict[str, Any]:
         "box": [round(float(edge), 2) for edge in face.box],
         "score": round(float(face.score), 4),
         "confidence": round(float(face.confidence), 4),
+        "quality": None if math.isnan(face.quality) else round(float(face.quality), 4),
         "taken_at": face.taken_at or None,
     }
 

@@ -15,6 +15,7 @@ from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
 from facesearch.encoders.backends import precision_of
 from facesearch.encoders.flip import FlipAveraged
 from facesearch.encoders.types import Aligner, Embeddings, Encoder, EncoderContract
+from facesearch.quality import Qualities, measure, quality_model
 
 DETECT_SIDE = 1024
 # Photos are decoded somewhat larger than they are searched, so that chips of small faces keep
@@ -31,6 +32,7 @@ class PhotoFaces:
 
     detections: Detections
     embeddings: Embeddings
+    qualities: Qualities
 
     def __len__(self) -> int:
         return len(self.detections)
@@ -94,10 +96,17 @@ class FaceEngine:
         if not photos:
             return []
         chips = [self.aligner.align(photo, each) for photo, each in zip(photos, found, strict=True)]
-        embedded = self.encoder.embed(np.concatenate(chips))
+        joined = np.concatenate(chips)
+        embedded = self.encoder.embed(joined)
+        model = quality_model(self.detector.name, self.encoder.name)
+        qualities = measure(joined, found, embedded.norms, model)
         ends = np.cumsum([len(each) for each in found])
         return [
-            PhotoFaces(each, Embeddings(embedded.vectors[start:end], embedded.norms[start:end]))
+            PhotoFaces(
+                each,
+                Embeddings(embedded.vectors[start:end], embedded.norms[start:end]),
+                qualities.rows(start, end),
+            )
             for each, start, end in zip(found, [0, *ends], ends, strict=False)
         ]
 
@@ -158,9 +167,9 @@ def create_engine(
             encoder.precision,
             encoder.threads,
             encoder.callers,
-        ),
-        flip=encoder.flip,
-    )
+        )
+        aligned_by = _create_aligner(encoder_spec(encoder.name).alignment)
+        return FaceEngine(found_by, aligned_by, loading.result(), flip=encoder.flip)
 
 
 def _create_aligner(alignment: str) -> Aligner:

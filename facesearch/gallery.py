@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import BusyGalleryError, ContractError, GalleryError, InputError
-from facesearch.records import FaceRecord, PhotoRecord, face_records, photo_records
+from facesearch.records import FaceRecord, PhotoRecord, face_qualities, face_records, photo_records
 from indexer.files import partial_path, write_atomically
 from indexer.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
@@ -258,6 +258,15 @@ class Gallery:
             with self._shard(number) as shard:
                 vectors[picked] = shard.vectors(rows[picked])
         return vectors
+
+    def qualities(self, ids: Ids) -> NDArray[np.float32]:
+        """Qualities of ``ids``, float32 (n,) in [0, 1] and in that order; NaN: not measured."""
+        numbers, rows = split_ids(ids)
+        qualities = np.zeros(len(ids), np.float32)
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                qualities[picked] = face_qualities(shard, rows[picked])
+        return qualities
 
     def faces(self, ids: Ids, state: GalleryState) -> list[FaceRecord]:
         """Records of live faces ``ids``, in that order."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.agglomerative import agglomerative
+from cluster.attach import attach
 from cluster.density import density
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
@@ -32,7 +33,8 @@ class ClusterRun:
     """A clustering and how it came about.
 
     ``threshold`` is the mean squared distance below which two clusters merge (None for hdbscan);
-    ``state`` is the digest of the live faces that were clustered.
+    ``state`` is the digest of the live faces that were clustered. Faces of less quality than
+    ``min_quality`` took no part in forming the clusters.
     """
 
     clustering: Clustering
@@ -40,29 +42,60 @@ class ClusterRun:
     threshold: float | None
     created_at: str
     state: str
+    min_quality: float
 
 
-def run_clustering(
-    gallery: Gallery, state: GalleryState, method: str, threshold: float, min_size: int
-) -> ClusterRun:
-    """Cluster all live faces; raises InputError for an unknown method."""
-    if method not in METHODS:
-        raise InputError(f"expected method {' or '.join(METHODS)}, got {method!r}")
+@dataclass(frozen=True)
+class ClusterOptions:
+    """How to cluster; see :func:`run_clustering`.
+
+    ``threshold`` is a mean squared distance, for agglomerative only; ``attach_threshold`` the one
+    within which poor faces join, by any method.
+    """
+
+    method: str
+    threshold: float
+    min_size: int = 1
+    min_quality: float = 0.0
+    attach_threshold: float = 0.0
+
+
+def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
+    """Cluster all live faces; raises InputError for an unknown method.
+
+    Faces of less quality than ``min_quality`` cannot join what does not belong together: clusters
+    are formed by the other faces alone. Then each of the poor goes to the cluster whose members
+    are nearest on average, if that is within ``attach_threshold``, or is noise. Faces whose quality
+    was never measured count as good.
+    """
+    if options.method not in METHODS:
+        raise InputError(f"expected method {' or '.join(METHODS)}, got {options.method!r}")
     blocks = list(gallery.blocks(state))
     none = np.zeros((0, gallery.contract.dimension), np.float32)
     ids = np.concatenate([np.zeros(0, np.int64), *(block.ids for block in blocks)])
     vectors = np.concatenate([none, *(block.vectors for block in blocks)])
-    if method == "agglomerative":
-        clustering = agglomerative(ids, vectors, threshold, min_size=min_size)
-    else:
-        clustering = density(ids, vectors, min_cluster_size=max(2, min_size))
+    poor = gallery.qualities(ids) < options.min_quality  # NaN is not less
+    clustering = _formed(ids[~poor], vectors[~poor], options)
+    if poor.any():
+        clustering = attach(
+            clustering, vectors[~poor], ids[poor], vectors[poor], options.attach_threshold
+        )
     return ClusterRun(
         clustering,
-        method,
-        threshold if method == "agglomerative" else None,
+        options.method,
+        options.threshold if options.method == "agglomerative" else None,
         datetime.now(UTC).isoformat(timespec="seconds"),
         state.digest(),
+        options.min_quality,
     )
+
+
+def _formed(
+    ids: NDArray[np.int64], vectors: NDArray[np.float32], options: ClusterOptions
+) -> Clustering:
+    if options.method == "agglomerative":
+        return agglomerative(ids, vectors, options.threshold, min_size=options.min_size)
+    return density(ids, vectors, min_cluster_size=max(2, options.min_size))
 
 
 def save_run(gallery: Gallery, run: ClusterRun) -> Path:
@@ -92,6 +125,7 @@ def _write_run(path: Path, run: ClusterRun) -> None:
             threshold=np.nan if run.threshold is None else run.threshold,
             created_at=run.created_at,
             state=run.state,
+            min_quality=run.min_quality,
         )
         for name in ("ids", "labels", "confidence"):
             file.create_dataset(name, data=getattr(run.clustering, name), fletcher32=True)
@@ -125,6 +159,7 @@ def read_run(path: Path) -> ClusterRun:
             None if np.isnan(threshold) else threshold,
             str(file.attrs["created_at"]),
             str(file.attrs["state"]),
+            float(file.attrs.get("min_quality", 0.0)),  # runs before there was any have none
         )
 
 
@@ -239,4 +274,5 @@ def _album_face(record: FaceRecord, clustering: Clustering, row: int) -> AlbumFa
         confidence=float(clustering.confidence[row]),
         taken_at=record.taken_at,
         sha256=record.photo.sha256,
+        quality=record.quality,
     )

@@ -28,6 +28,7 @@ class Probe:
     photo: Path
     boxes: tuple[Box, ...]
     scores: tuple[float, ...]
+    qualities: tuple[float, ...]
     vectors: Vectors
 
 
@@ -46,6 +47,7 @@ class FaceMatches:
 
     box: Box
     score: float
+    quality: float
     matches: tuple[Match, ...]
 
 
@@ -60,6 +62,7 @@ class Identification:
 
     box: Box
     score: float
+    quality: float
     person: str | None
     nearest: str
     distance: float
@@ -88,7 +91,8 @@ def read_probe(engine: FaceEngine, photo: Path) -> Probe:
     return Probe(
         photo,
         tuple(_box(row) for row in boxes),
-        tuple(float(score) for score in faces.detections.scores),
+        tuple(faces.detections.scores.tolist()),
+        tuple(faces.qualities.quality.tolist()),
         faces.embeddings.vectors,
     )
 
@@ -109,7 +113,12 @@ def search_photo(
     found = np.unique(neighbours.ids[neighbours.ids >= 0])
     records = dict(zip(found.tolist(), gallery.faces(found, state), strict=True))
     return [
-        FaceMatches(probe.boxes[row], probe.scores[row], _matches(neighbours, row, records, names))
+        FaceMatches(
+            probe.boxes[row],
+            probe.scores[row],
+            probe.qualities[row],
+            _matches(neighbours, row, records, names),
+        )
         for row in largest_first(probe.boxes)
     ]
 
@@ -169,6 +178,7 @@ def _identification(
     return Identification(
         box=probe.boxes[row],
         score=probe.scores[row],
+        quality=probe.qualities[row],
         person=nearest if distance <= threshold else None,
         nearest=nearest,
         distance=distance,

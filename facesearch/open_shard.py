@@ -133,4 +133,5 @@ def _face_table(
         ),
         scores=np.concatenate([no_numbers, *(each.scores for each in found)]),
         norms=np.concatenate([no_numbers, *(each.embeddings.norms for _, _, each in with_faces)]),
+        qualities=[each.qualities for _, _, each in with_faces],
     )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.errors import GalleryError
+from facesearch.quality import Qualities
 from indexer.shards import ColumnKind, Shard
 from indexer.types import make_ids
 
@@ -45,6 +46,13 @@ _FACES: Mapping[str, ColumnKind] = {
     "norm": ColumnKind("float32", ()),
 }
 SCHEMA: Mapping[str, Mapping[str, ColumnKind]] = {"photos": _PHOTOS, "faces": _FACES}
+# Columns that shards need not have: those sealed before faces had a quality do not.
+_QUALITIES: Mapping[str, ColumnKind] = {
+    "quality": ColumnKind("float32", ()),
+    "sharpness": ColumnKind("float32", ()),
+    "noise": ColumnKind("float32", ()),
+}
+OPTIONAL: Mapping[str, Mapping[str, ColumnKind]] = {"photos": {}, "faces": _QUALITIES}
 
 _TEXTS = ("taken_at", "reason", "detail")
 _STATUSES = frozenset(status.encode() for status in STATUSES)
@@ -97,7 +105,7 @@ class FaceRecord:
     """One live face: ``box`` is x0, y0, x1, y1 in pixels of the upright photo at full size.
 
     ``photo`` is the record of a location that has the photo now; ``size`` is the upright photo's
-    width and height.
+    width and height. ``quality`` is in [0, 1], or NaN where it was not measured.
     """
 
     face_id: int
@@ -106,6 +114,7 @@ class FaceRecord:
     box: tuple[float, float, float, float]
     score: float
     taken_at: str
+    quality: float
 
 
 def photo_table(rows: Sequence[PhotoRecord]) -> dict[str, NDArray[Any]]:
@@ -128,14 +137,18 @@ def photo_table(rows: Sequence[PhotoRecord]) -> dict[str, NDArray[Any]]:
 def schema_problems(shard: Shard) -> list[str]:
     """Where a shard does not follow :data:`SCHEMA`, or its rows contradict each other.
 
-    Tables and columns that the schema does not name are no problem. Empty when all is well. Raises
-    ShardError where a column cannot be read at all.
+    Columns of :data:`OPTIONAL` may be missing; tables and columns that neither names are no
+    problem. Empty when all is well. Raises ShardError where a column cannot be read at all.
     """
     problems = _kind_problems(shard)
     if problems:
         return problems
     columns = {name: shard.column("photos", name) for name in ("status", "sha256", *_TEXTS)}
-    return _photo_problems(shard, columns) + _face_problems(shard, columns["status"])
+    return (
+        _photo_problems(shard, columns)
+        + _face_problems(shard, columns["status"])
+        + _quality_problems(shard)
+    )
 
 
 def photo_records(shard: Shard) -> Iterator[PhotoRecord]:
@@ -166,14 +179,41 @@ def photo_records(shard: Shard) -> Iterator[PhotoRecord]:
 
 
 def face_table(
+    *,
     photo: NDArray[np.int32],
     boxes: NDArray[np.float32],
     landmarks: NDArray[np.float32],
     scores: NDArray[np.float32],
     norms: NDArray[np.float32],
+    qualities: Sequence[Qualities],
 ) -> dict[str, NDArray[Any]]:
-    """The columns of a shard's face table; ``photo`` is the row of the shard's photo table."""
-    return {"photo": photo, "box": boxes, "landmarks": landmarks, "score": scores, "norm": norms}
+    """The columns of a shard's face table; ``photo`` is the row of the shard's photo table.
+
+    ``qualities`` are those of the same faces, in pieces.
+    """
+    none = np.zeros(0, np.float32)
+    return {
+        "photo": photo,
+        "box": boxes,
+        "landmarks": landmarks,
+        "score": scores,
+        "norm": norms,
+        **{
+            name: np.concatenate([none, *(getattr(each, name) for each in qualities)])
+            for name in _QUALITIES
+        },
+    }
+
+
+def face_qualities(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Quality float32 of some faces of a shard, in [0, 1]; NaN where it was not measured.
+
+    Raises GalleryError for other values, ShardError where they cannot be read.
+    """
+    if "quality" not in shard.column_kinds("faces"):
+        return np.full(len(rows), np.nan, np.float32)
+    _require_none(_kind_problems(shard) + _quality_problems(shard))
+    return np.asarray(shard.column("faces", "quality")[rows], np.float32)
 
 
 def face_records(
@@ -193,6 +233,7 @@ def face_records(
     face_ids = make_ids(shard.number, rows).tolist()
     boxes = list(map(tuple, shard.column("faces", "box")[rows].tolist()))
     scores = shard.column("faces", "score")[rows].tolist()
+    qualities = face_qualities(shard, rows).tolist()
     for i, photo in enumerate(photo_rows.tolist()):
         yield FaceRecord(
             face_id=face_ids[i],
@@ -201,6 +242,7 @@ def face_records(
             box=boxes[i],
             score=scores[i],
             taken_at=taken_at[photo].decode(),
+            quality=qualities[i],
         )
 
 
@@ -229,7 +271,8 @@ def _table_differences(
         yield f"a table {table}", f"only {shard.table_names}"
         return
     kinds = shard.column_kinds(table)
-    for name, expected in columns.items():
+    optional = {name: kind for name, kind in OPTIONAL[table].items() if name in kinds}
+    for name, expected in {**columns, **optional}.items():
         found = kinds.get(name)
         if found is None or (found.dtype, found.shape[1:]) != (expected.dtype, expected.shape):
             shape = ", ".join(map(str, ("rows", *expected.shape)))
@@ -268,6 +311,18 @@ def _face_problems(shard: Shard, status: NDArray[Any]) -> list[str]:
         *_row_problems(shard, "faces/photo", f"one of {len(status)} rows", photo, outside.tolist()),
         *_row_problems(shard, "faces/photo", "a photo of status ok", photo, wrong.tolist()),
     ]
+
+
+def _quality_problems(shard: Shard) -> list[str]:
+    problems = []
+    present = shard.column_kinds("faces")
+    for name in (name for name in OPTIONAL["faces"] if name in present):
+        values = shard.column("faces", name)
+        most = 1.0 if name == "quality" else np.finfo(np.float32).max
+        wrong = ~(np.isnan(values) | ((values >= 0) & (values <= most)))
+        expected = "in [0, 1], or NaN" if name == "quality" else "finite and 0 or more, or NaN"
+        problems += _row_problems(shard, f"faces/{name}", expected, values, wrong.tolist())
+    return problems
 
 
 def _row_problems(

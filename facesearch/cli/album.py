@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from facesearch.cli.engine_options import available_cores, positive_int, squared_distance
+from facesearch.cli.engine_options import (
+    available_cores,
+    fraction,
+    positive_int,
+    squared_distance,
+)
 from facesearch.cli.output import print_facts, print_json
 
 
@@ -30,6 +35,13 @@ def add_commands(commands: Any) -> None:
         metavar="N",
         help="smaller groups are noise (default: 1; hdbscan needs at least 2)",
     )
+    cluster.add_argument(
+        "--min-quality",
+        type=fraction,
+        metavar="Q",
+        help="faces below this quality form no groups; each joins the group it is near, or is "
+        "noise (default: 0.3; 0 lets all take part)",
+    )
     cluster.set_defaults(run=run_cluster)
 
     report = commands.add_parser("report", help="write the album of the last clustering")
@@ -45,13 +57,21 @@ def run_cluster(args: argparse.Namespace) -> int:
 
     from facesearch.encoders import encoder_spec
     from facesearch.gallery import Gallery
-    from facesearch.grouping import run_clustering, save_run
+    from facesearch.grouping import ClusterOptions, run_clustering, save_run
+    from facesearch.quality import MIN_QUALITY
 
     gallery = Gallery.open(args.gallery)
-    threshold = args.threshold
-    if threshold is None:
-        threshold = encoder_spec(gallery.contract.name).cluster_threshold
-    run = run_clustering(gallery, gallery.state(), args.method, threshold, args.min_size)
+    spec = encoder_spec(gallery.contract.name)
+    threshold = spec.cluster_threshold if args.threshold is None else args.threshold
+    options = ClusterOptions(
+        args.method,
+        threshold,
+        args.min_size,
+        MIN_QUALITY if args.min_quality is None else args.min_quality,
+        # Poor faces resemble many, so they join only what is as near as a name needs a face to be.
+        attach_threshold=min(threshold, spec.identification_threshold),
+    )
+    run = run_clustering(gallery, gallery.state(), options)
     path = save_run(gallery, run)
     labels = run.clustering.labels
     sizes = np.bincount(labels[labels >= 0], minlength=run.clustering.count)
@@ -63,6 +83,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         "noise": int((labels < 0).sum()),
         "method": run.method,
         "threshold": run.threshold,
+        "min_quality": run.min_quality,
         "file": path,
     }
     if args.json:

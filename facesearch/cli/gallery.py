@@ -72,15 +72,21 @@ def run_check(args: argparse.Namespace) -> int:
 
 
 def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
+    import numpy as np
+
     from facesearch.people import People
+    from facesearch.quality import MIN_QUALITY
 
     memberships = People(gallery.folder).memberships()
     shards = gallery.shard_paths()
+    qualities = gallery.qualities(state.live_ids())
     return {
         "gallery": gallery.folder,
         "photos": len(state.photos) - state.count("gone"),
         "photos_failed": state.count("failed"),
         "faces": state.face_count,
+        "faces_of_low_quality": int((qualities < MIN_QUALITY).sum()),
+        "faces_of_unknown_quality": int(np.isnan(qualities).sum()),
         "people_named": len(set(memberships.names)),
         "faces_named": len(memberships.names),
         "shards": len(shards),

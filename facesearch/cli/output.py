@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,6 +52,11 @@ def box_text(box: Sequence[float]) -> str:
     """A box as x0,y0 width x height in whole pixels."""
     x0, y0, x1, y1 = box
     return f"{x0:.0f},{y0:.0f} {x1 - x0:.0f}x{y1 - y0:.0f}"
+
+
+def known(value: float) -> float | None:
+    """A number for JSON, which has no NaN: None stands for what was not measured."""
+    return None if math.isnan(value) else value
 
 
 def printable(text: str) -> str:

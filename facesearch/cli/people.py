@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.cli.engine_options import add_engine_options, engine_of
-from facesearch.cli.output import print_json, printable
+from facesearch.cli.output import known, print_json, printable
 
 
 def add_commands(commands: Any) -> None:
@@ -30,6 +30,7 @@ def run_enroll(args: argparse.Namespace) -> int:
     """Enroll and say which face was taken; 2 when no photo had a usable face."""
     from facesearch.enroll import enroll
     from facesearch.gallery import Gallery
+    from facesearch.quality import MIN_QUALITY
     from facesearch.search import refresh_index
 
     gallery = Gallery.open(args.gallery)
@@ -41,7 +42,12 @@ def run_enroll(args: argparse.Namespace) -> int:
             {
                 "name": args.name,
                 "enrolled": [
-                    {"photo": each.photo, "face_id": each.face.face_id, "box": each.face.box}
+                    {
+                        "photo": each.photo,
+                        "face_id": each.face.face_id,
+                        "box": each.face.box,
+                        "quality": known(each.face.quality),
+                    }
                     for each in results
                     if each.face
                 ],
@@ -59,5 +65,11 @@ def run_enroll(args: argparse.Namespace) -> int:
             print(printable(f"not enrolled: {each.photo}: {each.problem}"), file=sys.stderr)
         elif each.faces_in_photo > 1:
             text = f"{each.photo} shows {each.faces_in_photo} faces; the largest was taken"
+            print(printable(text), file=sys.stderr)
+        if each.face and each.face.quality < MIN_QUALITY:
+            text = (
+                f"warning: the face in {each.photo} is of low quality ({each.face.quality:.2f}), "
+                "so others may be taken for it and it for others; a clearer photo is better"
+            )
             print(printable(text), file=sys.stderr)
     return 0 if done else 2

@@ -13,7 +13,7 @@ from facesearch.cli.engine_options import (
     positive_int,
     squared_distance,
 )
-from facesearch.cli.output import box_text, print_facts, print_json, print_table
+from facesearch.cli.output import box_text, known, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
     from facesearch.identify import FaceMatches, Match
@@ -61,7 +61,7 @@ def run_search(args: argparse.Namespace) -> int:
     if not faces:
         print(f"no face found in {args.photo}", file=sys.stderr)
     for number, face in enumerate(faces, 1):
-        print(f"face {number} at {box_text(face.box)}")
+        print(f"face {number} at {box_text(face.box)}, quality {face.quality:.2f}")
         rows = [
             (rank, match.distance, match.person or "", match.face.photo.name)
             for rank, match in enumerate(face.matches, 1)
@@ -129,7 +129,12 @@ def _threshold(args: argparse.Namespace, encoder: str, use: str) -> float:
 
 
 def _face_json(face: FaceMatches) -> dict[str, Any]:
-    return {"box": face.box, "score": face.score, "matches": [_match_json(m) for m in face.matches]}
+    return {
+        "box": face.box,
+        "score": face.score,
+        "quality": face.quality,
+        "matches": [_match_json(match) for match in face.matches],
+    }
 
 
 def _match_json(match: Match) -> dict[str, Any]:
@@ -139,4 +144,5 @@ def _match_json(match: Match) -> dict[str, Any]:
         "person": match.person,
         "photo": match.face.photo.location,
         "box": match.face.box,
+        "quality": known(match.face.quality),
     }

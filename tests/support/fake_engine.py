@@ -12,16 +12,23 @@ from PIL import Image
 from facesearch.detect.types import Detections, Pixels
 from facesearch.encoders.types import Embeddings, EncoderContract
 from facesearch.engine import PhotoFaces
+from facesearch.quality import Qualities
 
 DIMENSION = 16
 
 
-def write_photo(path: Path, people: Sequence[int], variant: int = 0, side: int = 48) -> Path:
-    """A PNG that the fake engine sees ``people`` (each 1 to 255, at most ``side``) in."""
+def write_photo(
+    path: Path, people: Sequence[int], variant: int = 0, side: int = 48, quality: float = 1.0
+) -> Path:
+    """A PNG that the fake engine sees ``people`` (each 1 to 255, at most ``side``) in.
+
+    ``quality`` is that of every face of it, to a 255th.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.zeros((side, side, 3), np.uint8)
     pixels[0, : len(people), 0] = people
     pixels[1, 0] = (variant >> 16 & 255, variant >> 8 & 255, variant & 255)
+    pixels[2, 0, 0] = round(255 * (1 - quality))
     Image.fromarray(pixels).save(path)
     return path
 
@@ -72,4 +79,9 @@ class FakeEngine:
         return PhotoFaces(
             found,
             Embeddings(np.array(vectors, np.float32).reshape(n, DIMENSION), np.ones(n, np.float32)),
+            Qualities(
+                np.full(n, 1 - photo[2, 0, 0] / 255, np.float32),
+                np.full(n, 0.5, np.float32),
+                np.full(n, 0.01, np.float32),
+            ),
         )

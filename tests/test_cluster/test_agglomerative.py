@@ -61,8 +61,9 @@ def test_confidence_is_the_silhouette(
 ) -> None:
     labels = np.random.default_rng(seed).integers(-1, clusters, len(vectors)).astype(np.int32)
     labels = np.unique(np.append(labels, -1), return_inverse=True)[1][:-1].astype(np.int32) - 1
+    # Distances of 1e-4 between unit vectors keep three digits in float32, and so does their ratio.
     np.testing.assert_allclose(
-        confidence(vectors, labels, 0.3), slow_confidence(vectors, labels, 0.3), atol=2e-4
+        confidence(vectors, labels, 0.3), slow_confidence(vectors, labels, 0.3), atol=1e-3
     )
 
 

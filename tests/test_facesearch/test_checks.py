@@ -15,7 +15,7 @@ from facesearch.checks import Finding, check_gallery
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError
 from facesearch.gallery import Gallery
-from facesearch.grouping import run_clustering, save_run
+from facesearch.grouping import ClusterOptions, run_clustering, save_run
 from facesearch.people import People
 from facesearch.records import SCHEMA
 from facesearch.search import build_index
@@ -51,7 +51,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
     gallery = small_gallery(tmp_path_factory.mktemp("whole"))
     state = gallery.state()
     build_index(gallery)
-    save_run(gallery, run_clustering(gallery, state, "agglomerative", 0.3, 1))
+    save_run(gallery, run_clustering(gallery, state, ClusterOptions("agglomerative", 0.3)))
     People(gallery.folder).enroll("Ann", [number << 32 for number in state.live])
     return gallery
 

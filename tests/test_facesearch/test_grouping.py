@@ -13,7 +13,14 @@ from cluster.types import Clustering
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery
-from facesearch.grouping import apply_names, gallery_album, latest_run, run_clustering, save_run
+from facesearch.grouping import (
+    ClusterOptions,
+    apply_names,
+    gallery_album,
+    latest_run,
+    run_clustering,
+    save_run,
+)
 from facesearch.people import Memberships, People
 from support.fake_engine import FakeEngine, write_photo
 
@@ -36,7 +43,7 @@ def gallery(tmp_path: Path) -> Gallery:
 @pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
 def test_people_of_a_clear_gallery_are_found(gallery: Gallery, method: str) -> None:
     state = gallery.state()
-    run = run_clustering(gallery, state, method, threshold=0.5, min_size=1)
+    run = run_clustering(gallery, state, ClusterOptions(method, 0.5))
     save_run(gallery, run)
     album = gallery_album(gallery, state, latest_run(gallery), "Trip")
     assert [person.photo_count for person in album.people[:3]] == [4, 4, 4]
@@ -47,12 +54,12 @@ def test_people_of_a_clear_gallery_are_found(gallery: Gallery, method: str) -> N
 
 
 def test_run_is_read_back_as_it_was_saved(gallery: Gallery) -> None:
-    run = run_clustering(gallery, gallery.state(), "agglomerative", 0.5, 1)
+    run = run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
     save_run(gallery, run)
     loaded = latest_run(gallery)
     assert (loaded.method, loaded.threshold, loaded.state) == ("agglomerative", 0.5, run.state)
     assert np.array_equal(loaded.clustering.labels, run.clustering.labels)
-    second = run_clustering(gallery, gallery.state(), "hdbscan", 0.5, 1)
+    second = run_clustering(gallery, gallery.state(), ClusterOptions("hdbscan", 0.5))
     assert save_run(gallery, second).name == "000001.h5"
     assert latest_run(gallery).threshold is None
 
@@ -61,18 +68,20 @@ def test_album_without_clustering_says_what_to_do(gallery: Gallery) -> None:
     with pytest.raises(GalleryError, match="facesearch cluster"):
         latest_run(gallery)
     with pytest.raises(InputError, match="agglomerative or hdbscan"):
-        run_clustering(gallery, gallery.state(), "k-means", 0.5, 1)
+        run_clustering(gallery, gallery.state(), ClusterOptions("k-means", 0.5))
 
 
 def test_damaged_run_says_what_to_do(gallery: Gallery) -> None:
-    path = save_run(gallery, run_clustering(gallery, gallery.state(), "agglomerative", 0.5, 1))
+    path = save_run(
+        gallery, run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
+    )
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(GalleryError, match="cluster again"):
         latest_run(gallery)
 
 
 def test_deleted_photos_leave_the_album(gallery: Gallery) -> None:
-    run = run_clustering(gallery, gallery.state(), "agglomerative", 0.5, 1)
+    run = run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
     (gallery.folder.parent / "photos" / "00.png").unlink()
     photos = gallery.folder.parent / "photos"
     embed_photos(gallery, FakeEngine(), [photos], OPTIONS)  # type: ignore[arg-type]
@@ -83,7 +92,7 @@ def test_deleted_photos_leave_the_album(gallery: Gallery) -> None:
 
 def test_an_enrolled_face_names_its_cluster(gallery: Gallery) -> None:
     state = gallery.state()
-    run = run_clustering(gallery, state, "agglomerative", 0.5, 1)
+    run = run_clustering(gallery, state, ClusterOptions("agglomerative", 0.5))
     chosen = next(
         face for face in gallery.faces(state.live_ids(), state) if face.photo.name == "01.png"
     )
