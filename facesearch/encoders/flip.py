@@ -35,4 +35,5 @@ class FlipAveraged:
         sums = straight.vectors + mirrored.vectors
         lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))[:, None]
         vectors: NDArray[np.float32] = sums / np.maximum(lengths, np.finfo(np.float32).tiny)
-        return Embeddings(vectors.astype(np.float32, copy=False), (straight.norms + mirrored.norms) / 2)
+        norms = (straight.norms + mirrored.norms) / 2
+        return Embeddings(vectors, np.asarray(norms, np.float32))
