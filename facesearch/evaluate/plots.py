@@ -34,7 +34,7 @@ def save_charts(charts: Sequence[Chart], folder: Path) -> list[Path]:
     written = []
     for chart in charts:
         # Around the drawing too: text takes its font when it is made.
-        with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS}):
+        with matplotlib.rc_context({**_defaults(matplotlib), **_SETTINGS}):
             figure = draw(chart)
             for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
                 path = folder / f"{chart.name}.{kind}"
@@ -86,6 +86,11 @@ def _set_axis(axis: Any, set_limits: Any, wanted: Axis) -> None:
     elif wanted.scale != LINEAR:
         raise ValueError(f"expected a scale of {LINEAR}, {LOG} or {DEVIATE}, got {wanted.scale!r}")
     set_limits(wanted.low, wanted.high)
+
+
+def _defaults(matplotlib: Any) -> dict[str, Any]:
+    """matplotlib's own settings, without the one that would choose a window system."""
+    return {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
 
 
 def _deviate(rates: Any) -> Any:
