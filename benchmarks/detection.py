@@ -99,7 +99,7 @@ def facenet_pytorch(folder: Path, min_face: int) -> Detect:
     """facenet-pytorch's MTCNN at its defaults but for the smallest face."""
     import torch
 
-    _stand_in_for_torchvision()
+    stand_in_for_torchvision()
     # The package's __init__ also imports its face encoder and that one's downloader: go around it.
     package = types.ModuleType("facenet_pytorch")
     package.__path__ = [str(folder / "facenet_pytorch")]
@@ -122,7 +122,7 @@ def facenet_pytorch(folder: Path, min_face: int) -> Detect:
     return detect
 
 
-def _stand_in_for_torchvision() -> None:
+def stand_in_for_torchvision() -> None:
     """Give facenet-pytorch the one function it needs of torchvision: NMS by compiled code.
 
     Each group of boxes is moved to a place of its own, as torchvision does, and suppressed by

@@ -45,7 +45,8 @@ def main():
         names=np.array([path.name for path in paths]),
         groups=chinese_whispers(np.concatenate([encodings for _, encodings in found])),
     )
-    print(json.dumps({"photos": len(paths), "seconds": seconds}))
+    faces = sum(len(boxes) for boxes, _ in found)
+    print(json.dumps({"photos": len(paths), "faces": faces, "seconds": seconds}))
 
 
 def chinese_whispers(encodings):
