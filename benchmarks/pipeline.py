@@ -106,10 +106,7 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
         patches = [
             mock.patch.object(owner, name, stages.wrapped(stage, getattr(owner, name)))
             for owner, name, stage in places
-            if owner is not OpenShard
         ]
-        seal = stages.wrapped("write shards", OpenShard.seal)
-        patches.append(mock.patch.object(OpenShard, "seal", lambda shard: seal(shard)))
         for patch in patches:
             patch.start()
         try:
