@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from facesearch.cli.main import build_parser
+from facesearch.cli.main import build_parser, commands_below
 
 
 def commands_page() -> str:
@@ -16,10 +16,10 @@ def commands_page() -> str:
         "# Commands\n\nMade by `make docs` from the program's own help.\n",
         _section("facesearch", parser),
     ]
-    (commands,) = (
-        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    parts += [_section(f"facesearch {name}", each) for name, each in commands.choices.items()]
+    for name, command in commands_below(parser).items():
+        parts.append(_section(f"facesearch {name}", command))
+        for below, each in commands_below(command).items():
+            parts.append(_section(f"facesearch {name} {below}", each))
     return "\n".join(parts)
 
 

@@ -4,130 +4,323 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
+    available_cores,
     engine_of,
+    fraction,
     positive_int,
+    squared_distance,
     whole_number,
 )
-from facesearch.cli.output import print_json, print_table
+from facesearch.cli.output import counting_progress, print_json, print_table, printable
 
 if TYPE_CHECKING:
+    from facesearch.encoders import EncoderSpec
     from facesearch.evaluate.protocols import Setup
     from facesearch.evaluate.report import Report
+    from facesearch.evaluate.verification import Pairs
 
-PROTOCOLS = {
-    "lfw": "View 2 of LFW: PHOTOS with images/ and pairs.txt, or photos and --pairs",
-    "pairs": "verification on the pairs of --pairs",
-    "folder": "VAL and FAR over every two photos of PERSON/PHOTO.jpg",
-    "identification": "open-set identification among PERSON/PHOTO.jpg",
-    "clustering": "clusters of PERSON/PHOTO.jpg against its people",
-    "video": "tracks PERSON/TRACK/FRAME.jpg, every two or those of --pairs",
-    "robustness": "VAL by JPEG quality and size, of every two photos or --pairs",
-}
+_FAILURES_SHOWN = 20
+_PEOPLE = "folder with a folder for each person: PERSON/PHOTO"
+_PAIRS = "pairs file: that of LFW, or a table photo1, photo2, same, fold"
+_VERIFY = "also judge this squared distance (default: the encoder's)"
 
 
 def add_commands(commands: Any) -> None:
-    """Add the command."""
-    protocols = "\n".join(f"  {name:<15} {text}" for name, text in PROTOCOLS.items())
+    """Add the command and a command below it for each protocol."""
     parser = commands.add_parser(
         "evaluate",
         help="measure accuracy on labelled photos by published protocols",
-        epilog=f"protocols:\n{protocols}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measure accuracy on labelled photos by published protocols; docs/evaluation.md"
+        " says what each does and where it comes from.",
     )
-    parser.add_argument("protocol", choices=tuple(PROTOCOLS), metavar="PROTOCOL", help="see below")
-    parser.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of labelled photos")
-    parser.add_argument("--pairs", type=Path, metavar="FILE", help="list of pairs")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write report and plots here")
+    below = parser.add_subparsers(title="protocols", metavar="PROTOCOL", required=True)
+    for add in (_lfw, _pairs, _folder, _identification, _clustering, _video, _robustness):
+        protocol = add(below)
+        _add_shared_options(protocol)
+        add_engine_options(protocol)
+
+
+def _lfw(below: Any) -> argparse.ArgumentParser:
+    parser = _protocol(
+        below, "lfw", _run_lfw, "Labeled Faces in the Wild, View 2: accuracy by folds, TAR at FAR"
+    )
+    parser.add_argument(
+        "photos",
+        type=Path,
+        metavar="FOLDER",
+        help="LFW: a folder with images/ and pairs.txt, or the photos themselves and --pairs",
+    )
+    parser.add_argument("--pairs", type=Path, metavar="FILE", help="default: FOLDER/pairs.txt")
+    _add_threshold(parser, _VERIFY)
+    return parser
+
+
+def _pairs(below: Any) -> argparse.ArgumentParser:
+    parser = _protocol(below, "pairs", _run_pairs, "verification on the pairs of any file")
+    parser.add_argument("photos", type=Path, metavar="FOLDER", help="what the paths start from")
+    parser.add_argument("pairs", type=Path, metavar="PAIRS", help=_PAIRS)
+    _add_threshold(parser, _VERIFY)
+    return parser
+
+
+def _folder(below: Any) -> argparse.ArgumentParser:
+    parser = _protocol(
+        below, "folder", _run_folder, "VAL and FAR of the FaceNet paper over every two photos"
+    )
+    parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
+    return parser
+
+
+def _identification(below: Any) -> argparse.ArgumentParser:
+    parser = _protocol(
+        below,
+        "identification",
+        _run_identification,
+        "open-set identification: FNIR at FPIR, cumulative match characteristic",
+    )
+    parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
+    parser.add_argument(
+        "--enrol", type=positive_int, default=1, metavar="N", help="photos a person (default: 1)"
+    )
+    parser.add_argument(
+        "--repeats", type=positive_int, default=10, metavar="N", help="splits (default: 10)"
+    )
+    return parser
+
+
+def _clustering(below: Any) -> argparse.ArgumentParser:
+    parser = _protocol(
+        below, "clustering", _run_clustering, "clusters against people: pairwise, BCubed, NMI, ARI"
+    )
+    parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
+    _add_threshold(parser, "mean squared distance of one person (default: the encoder's)")
+    parser.add_argument("--hdbscan", action="store_true", help="also cluster by density")
+    return parser
+
+
+def _video(below: Any) -> argparse.ArgumentParser:
+    parser = _protocol(
+        below, "video", _run_video, "tracks compared by the mean over all pairs of their frames"
+    )
+    parser.add_argument("photos", type=Path, metavar="FOLDER", help="PERSON/TRACK/FRAME")
+    parser.add_argument(
+        "--pairs",
+        type=Path,
+        metavar="FILE",
+        help="table PERSON/TRACK, PERSON/TRACK, same, fold (default: every two tracks)",
+    )
+    parser.add_argument(
+        "--frames",
+        type=positive_int,
+        default=100,
+        metavar="N",
+        help="first frames of a track in which a face is found (default: 100)",
+    )
+    _add_threshold(parser, _VERIFY)
+    return parser
+
+
+def _robustness(below: Any) -> argparse.ArgumentParser:
+    parser = _protocol(
+        below, "robustness", _run_robustness, "VAL by JPEG quality and by size in pixels"
+    )
+    parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
+    parser.add_argument(
+        "--pairs", type=Path, metavar="FILE", help=f"{_PAIRS} (default: every two photos)"
+    )
+    parser.add_argument(
+        "--of",
+        choices=("face", "photo"),
+        default="face",
+        help="face: found in the photo as it is, which is then made worse, and whose size counts; "
+        "photo: made worse before anything looks at it (default: face)",
+    )
+    parser.add_argument("--far", type=fraction, default=1e-3, help="default: 0.001")
+    parser.add_argument(
+        "--people", type=positive_int, metavar="N", help="only these many, drawn (default: all)"
+    )
+    return parser
+
+
+def _protocol(
+    below: Any,
+    name: str,
+    run: Callable[[argparse.Namespace, Setup, EncoderSpec], Report],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = below.add_parser(
+        name, help=text, description=f"Measure {text}."
+    )
+    parser.set_defaults(run=run_evaluate, protocol=run)
+    return parser
+
+
+def _add_threshold(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--threshold", type=squared_distance, metavar="D", help=text)
+
+
+def _add_shared_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write report and plots here")
     parser.add_argument("--no-plots", action="store_true", help="write the report without plots")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep vectors between runs")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep vectors between runs here")
+    parser.add_argument(
+        "--face",
+        choices=("prominent", "central", "largest"),
+        default="prominent",
+        help="which face of a photo counts (default: prominent)",
+    )
     parser.add_argument(
         "--missing",
         choices=("reject", "centre"),
         default="reject",
-        help="photos without a face match nothing, or their centre counts (default: reject)",
+        help="a photo without a face matches nothing, or its centre counts (default: reject)",
     )
-    parser.add_argument("--seed", type=whole_number, default=0, help="of all draws (default: 0)")
     parser.add_argument(
-        "--enrol",
-        type=positive_int,
-        default=1,
-        metavar="N",
-        help="photos enrolled a person, for identification (default: 1)",
+        "--seed", type=whole_number, default=0, metavar="N", help="of all draws (default: 0)"
     )
-    add_engine_options(parser)
-    parser.set_defaults(run=run_evaluate)
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Run the protocol, print its tables, write the report."""
+    from facesearch.encoders import encoder_spec
     from facesearch.evaluate.embedding import EmbedOptions
+    from facesearch.evaluate.plots import require_matplotlib
     from facesearch.evaluate.protocols import Setup
     from facesearch.evaluate.report import report_json, write_report
 
-    if args.out is not None and not args.no_plots:
-        from facesearch.evaluate.plots import require_matplotlib
-
+    plots = args.out is not None and not args.no_plots
+    if plots:
         require_matplotlib()  # before the work, not after it
-    engine = engine_of(args, callers=2)
+    cores = available_cores()
+    engine = engine_of(args, callers=cores)
     setup = Setup(
-        engine, missing=args.missing, seed=args.seed, options=EmbedOptions(cache=args.cache)
+        engine,
+        rule=args.face,
+        missing=args.missing,
+        seed=args.seed,
+        options=EmbedOptions(decoders=max(1, cores // 2), threads=cores, cache=args.cache),
+        progress=counting_progress(args.quiet, " photos"),
     )
-    report = _run(args, setup)
+    report = args.protocol(args, setup, encoder_spec(engine.contract.name))
     if args.out is not None:
-        written = write_report(args.out, report, plots=not args.no_plots)
-        print(f"wrote {len(written)} files to {args.out}", file=sys.stderr)
+        written = write_report(args.out, report, plots=plots)
+        print(f"wrote {', '.join(path.name for path in written)} to {args.out}", file=sys.stderr)
     if args.json:
         print_json(report_json(report))
-        return 0
-    for table in report.tables:
-        print(table.title)
-        print_table(table.header, table.rows)
-        print(f"{table.note}\n")
+    else:
+        _print_report(report)
     return 0
 
 
-def _run(args: argparse.Namespace, setup: Setup) -> Report:
-    from facesearch.encoders import encoder_spec
-    from facesearch.evaluate import protocols
-    from facesearch.evaluate.degradation import paper_degradations
-    from facesearch.evaluate.photos import read_folder, read_tracks
+def _run_lfw(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+    from facesearch.evaluate.protocols import run_pairs
+    from facesearch.evaluate.verification import read_pairs
 
-    spec = encoder_spec(setup.engine.contract.name)
-    if args.protocol in ("lfw", "pairs"):
-        root, pairs = _listed(args)
-        threshold = spec.verification_threshold
-        return protocols.run_pairs(setup, root, pairs, name=args.protocol, threshold=threshold)
-    if args.protocol == "video":
-        return protocols.run_video(setup, read_tracks(args.photos), _optional_pairs(args))
-    if args.protocol == "robustness":
-        subject = _optional_pairs(args) or read_folder(args.photos)
-        return protocols.run_robustness(setup, args.photos, subject, paper_degradations())
+    images = args.photos / "images"
+    root = images if images.is_dir() else args.photos
+    pairs = read_pairs(_required(args.pairs or args.photos / "pairs.txt"))
+    threshold = _threshold(args, spec)
+    return run_pairs(setup, root, pairs, name="LFW View 2", threshold=threshold)
+
+
+def _run_pairs(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+    from facesearch.evaluate.protocols import run_pairs
+
+    pairs = _listed_pairs(args.pairs)
+    return run_pairs(setup, args.photos, pairs, threshold=_threshold(args, spec))
+
+
+def _run_folder(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+    from facesearch.evaluate.photos import read_folder
+    from facesearch.evaluate.protocols import run_folder
+
+    thresholds = (spec.verification_threshold, spec.identification_threshold)
+    return run_folder(setup, read_folder(args.photos), thresholds=thresholds)
+
+
+def _run_identification(args: argparse.Namespace, setup: Setup, _: EncoderSpec) -> Report:
+    from facesearch.evaluate.photos import read_folder
+    from facesearch.evaluate.protocols import run_identification
+
     photos = read_folder(args.photos)
-    if args.protocol == "folder":
-        return protocols.run_folder(setup, photos)
-    if args.protocol == "identification":
-        return protocols.run_identification(setup, photos, enrol=args.enrol)
-    return protocols.run_clustering(setup, photos, threshold=spec.cluster_threshold)
+    return run_identification(setup, photos, enrol=args.enrol, repeats=args.repeats)
 
 
-def _listed(args: argparse.Namespace) -> tuple[Path, Any]:
+def _run_clustering(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+    from facesearch.evaluate.photos import read_folder
+    from facesearch.evaluate.protocols import run_clustering
+
+    threshold = spec.cluster_threshold if args.threshold is None else args.threshold
+    photos = read_folder(args.photos)
+    return run_clustering(setup, photos, threshold=threshold, with_density=args.hdbscan)
+
+
+def _run_video(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+    from facesearch.evaluate.photos import read_tracks
+    from facesearch.evaluate.protocols import run_video
+
+    pairs = None if args.pairs is None else _listed_pairs(args.pairs)
+    threshold = _threshold(args, spec)
+    tracks = read_tracks(args.photos)
+    return run_video(setup, tracks, pairs, frames=args.frames, threshold=threshold)
+
+
+def _run_robustness(args: argparse.Namespace, setup: Setup, _: EncoderSpec) -> Report:
     from facesearch.errors import InputError
+    from facesearch.evaluate.degradation import paper_degradations
+    from facesearch.evaluate.photos import read_folder
+    from facesearch.evaluate.protocols import run_robustness
+
+    worse = paper_degradations()
+    if args.pairs is not None:
+        if args.people is not None:
+            raise InputError("expected --pairs or --people, got both; pairs name their photos")
+        pairs = _listed_pairs(args.pairs)
+        return run_robustness(setup, args.photos, pairs, worse, of=args.of, far=args.far)
+    photos = read_folder(args.photos)
+    if args.people is not None:
+        photos = photos.of_people(args.people, args.seed)
+    return run_robustness(setup, args.photos, photos, worse, of=args.of, far=args.far)
+
+
+def _listed_pairs(path: Path) -> Pairs:
     from facesearch.evaluate.pair_files import read_pairs_file
 
-    images, listed = args.photos / "images", args.photos / "pairs.txt"
-    root = images if args.protocol == "lfw" and images.is_dir() else args.photos
-    file = args.pairs or (listed if args.protocol == "lfw" and listed.is_file() else None)
-    if file is None:
-        raise InputError(f"expected a list of pairs for {args.protocol}; name it with --pairs FILE")
-    return root, read_pairs_file(file)
+    return read_pairs_file(path)
 
 
-def _optional_pairs(args: argparse.Namespace) -> Any:
-    from facesearch.evaluate.pair_files import read_pairs_file
+def _required(path: Path) -> Path:
+    from facesearch.errors import InputError
 
-    return read_pairs_file(args.pairs) if args.pairs else None
+    if not path.is_file():
+        raise InputError(f"expected LFW's list of pairs at {path}; name it with --pairs FILE")
+    return path
+
+
+def _threshold(args: argparse.Namespace, spec: EncoderSpec) -> float:
+    return float(spec.verification_threshold if args.threshold is None else args.threshold)
+
+
+def _print_report(report: Report) -> None:
+    from facesearch.evaluate.report import conditions_text
+
+    for sentence in conditions_text(report.conditions):
+        print(sentence)
+    for table in report.tables:
+        print(f"\n{table.title}")
+        print_table(table.header, table.rows)
+        if table.note:
+            print(table.note)
+    failures = report.conditions.failures
+    for failure in failures[:_FAILURES_SHOWN]:
+        line = f"not used: {failure.photo}: {failure.reason}: {failure.detail}"
+        print(printable(line), file=sys.stderr)
+    if len(failures) > _FAILURES_SHOWN:
+        print(f"and {len(failures) - _FAILURES_SHOWN} more", file=sys.stderr)

@@ -35,11 +35,31 @@ def build_parser() -> argparse.ArgumentParser:
     for module in (index, query, people, album, gallery, encoders, evaluate, sample):
         module.add_commands(commands)
     for command in commands.choices.values():
-        command.add_argument("--json", action="store_true", help="print one JSON object")
-        command.add_argument(
-            "-v", "--verbose", action="store_true", help="log what is done, to standard error"
-        )
+        _add_output_options(command, default=False)
     return parser
+
+
+def commands_below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of the commands of ``parser`` by their names."""
+    actions = parser._actions  # argparse has no other way to tell
+    below = [each.choices for each in actions if isinstance(each, argparse._SubParsersAction)]
+    return dict(below[0]) if below else {}
+
+
+def _add_output_options(parser: argparse.ArgumentParser, default: bool | str) -> None:
+    parser.add_argument(
+        "--json", action="store_true", default=default, help="print one JSON object"
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        default=default,
+        help="log what is done, to standard error",
+    )
+    for below in commands_below(parser).values():
+        # Where they are not given here, what was given before the command's name stays.
+        _add_output_options(below, argparse.SUPPRESS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -95,6 +95,25 @@ def embed_progress(quiet: bool) -> Callable[[EmbedReport, int], None]:
     return show
 
 
+def counting_progress(quiet: bool, unit: str) -> Callable[[int, int], None]:
+    """A progress callback that takes what is done and its total, on standard error."""
+    from tqdm import tqdm
+
+    bars: list[tqdm[Any]] = []
+
+    def show(done: int, total: int) -> None:
+        if not bars:
+            bars.append(tqdm(unit=unit, file=sys.stderr, disable=quiet, dynamic_ncols=True))
+        bar = bars[0]
+        bar.total = total
+        bar.update(done - bar.n)
+        if done >= total:
+            bar.close()
+            bars.clear()
+
+    return show
+
+
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}

@@ -170,4 +170,4 @@ def robustness_charts(result: Robustness) -> tuple[Chart, ...]:
 
 def _deviate_axis(label: str, least: float) -> Axis:
     """From the least rate that can be told from 0 to 0.5."""
-    return Axis(label, DEVIATE, max(least / 2, 1e-9), 0.5)
+    return Axis(label, DEVIATE, min(max(least / 2, 1e-9), 0.25), 0.5)
