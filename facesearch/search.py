@@ -9,7 +9,7 @@ from facesearch.errors import BusyGalleryError
 from facesearch.gallery import Gallery, GalleryState
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
-from indexer.index import FlatIndex
+from indexer.index import FlatIndex, check_index
 from indexer.types import MAX_NEIGHBOURS, Neighbours, Vectors
 
 logger = logging.getLogger(__name__)
@@ -26,19 +26,35 @@ def build_index(gallery: Gallery) -> GalleryState:
     Raises BusyGalleryError when another process is writing, MissingFaissError without FAISS.
     """
     with gallery.writing():
-        state = gallery.state()
-        index = FlatIndex.build(gallery.blocks(state), gallery.contract.dimension)
-        index.save(index_folder(gallery), gallery.shard_digests(), state=state.digest())
-        return state
+        return _build(gallery, gallery.state())
 
 
 def refresh_index(gallery: Gallery) -> GalleryState:
-    """Like :func:`build_index`, but what stands in the way is only logged: searches do without."""
+    """Like :func:`build_index` unless the index is up to date and undamaged.
+
+    What stands in the way is only logged: searches do without.
+    """
     try:
-        return build_index(gallery)
+        with gallery.writing():
+            state = gallery.state()
+            return state if _is_fresh(gallery, state) else _build(gallery, state)
     except (MissingFaissError, BusyGalleryError) as error:
         logger.warning("the search index was not renewed: %s", error)
         return gallery.state()
+
+
+def _build(gallery: Gallery, state: GalleryState) -> GalleryState:
+    index = FlatIndex.build(gallery.blocks(state), gallery.contract.dimension)
+    index.save(index_folder(gallery), gallery.shard_digests(), state=state.digest())
+    return state
+
+
+def _is_fresh(gallery: Gallery, state: GalleryState) -> bool:
+    try:
+        check_index(index_folder(gallery), gallery.shard_digests(), state=state.digest())
+    except StaleIndexError:
+        return False
+    return True
 
 
 def load_index(gallery: Gallery, state: GalleryState) -> FlatIndex:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -165,26 +166,43 @@ class FlatIndex:
         or a damaged one: all that is to be done in each case is to build it.
         """
         faiss = import_faiss()
-        description = IndexDescription.read(folder)
-        description.require_covers(shards, state)
-        path = folder / description.file_name
-        try:
-            with path.open("rb") as file:
-                index = _read_checked(file, path, description, faiss)
-        except OSError as error:
-            raise StaleIndexError(f"{path} cannot be read: {error}; build it anew") from error
-        return cls(index, faiss)
+        with _opened(folder, shards, state) as (file, path, description):
+            return cls(_read(file, path, description, faiss), faiss)
 
 
-def _read_checked(file: BinaryIO, path: Path, description: IndexDescription, faiss: Any) -> Any:
-    # FAISS believes what it reads, so it reads nothing that was not written by save().
-    digest = sha256_of_stream(file)
-    if digest != description.sha256:
-        raise StaleIndexError(
-            f"{path}: expected SHA-256 {description.sha256}, got {digest}; the file is damaged: "
-            "build it anew"
-        )
-    file.seek(0)
+def check_index(folder: Path, shards: Mapping[str, str], state: str = "") -> None:
+    """Raises StaleIndexError where :meth:`FlatIndex.load` would, for a file whose digest is right.
+
+    Loads neither the index nor FAISS.
+    """
+    with _opened(folder, shards, state):
+        pass
+
+
+@contextmanager
+def _opened(
+    folder: Path, shards: Mapping[str, str], state: str
+) -> Iterator[tuple[BinaryIO, Path, IndexDescription]]:
+    """The index file at its start, once its description and digest were found right."""
+    description = IndexDescription.read(folder)
+    description.require_covers(shards, state)
+    path = folder / description.file_name
+    try:
+        with path.open("rb") as file:
+            # FAISS believes what it reads, so it reads nothing that was not written by save().
+            digest = sha256_of_stream(file)
+            if digest != description.sha256:
+                raise StaleIndexError(
+                    f"{path}: expected SHA-256 {description.sha256}, got {digest}; the file is "
+                    "damaged: build it anew"
+                )
+            file.seek(0)
+            yield file, path, description
+    except OSError as error:
+        raise StaleIndexError(f"{path} cannot be read: {error}; build it anew") from error
+
+
+def _read(file: BinaryIO, path: Path, description: IndexDescription, faiss: Any) -> Any:
     try:
         index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
     except RuntimeError as error:

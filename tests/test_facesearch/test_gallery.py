@@ -13,7 +13,13 @@ from facesearch.checks import check_gallery
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ContractError, GalleryError, InputError
 from facesearch.gallery import Gallery
-from facesearch.search import build_index, load_index, search_gallery
+from facesearch.search import (
+    build_index,
+    index_folder,
+    load_index,
+    refresh_index,
+    search_gallery,
+)
 from indexer.errors import StaleIndexError
 from indexer.exact import exact_search
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
@@ -158,6 +164,21 @@ def test_stale_index_is_not_used(gallery: Gallery, caplog: pytest.LogCaptureFixt
     neighbours = search_gallery(gallery, state, queries, 30)
     assert "instead of the index" in caplog.text
     assert set(neighbours.ids[neighbours.ids >= 0]) == set(state.live_ids())
+
+
+def test_refreshing_builds_only_what_is_stale_or_damaged(gallery: Gallery) -> None:
+    refresh_index(gallery)
+    (file,) = index_folder(gallery).glob("*.faiss")
+    built = file.read_bytes(), file.stat().st_mtime_ns
+    refresh_index(gallery)
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == built
+    file.write_bytes(built[0][:-1] + b"?")
+    refresh_index(gallery)
+    assert file.read_bytes() == built[0]
+    delete_photo(gallery, "00.png")
+    state = refresh_index(gallery)
+    assert load_index(gallery, state).search(np.eye(DIMENSION, dtype=np.float32)[:1], 1).ids.size
+    assert not file.exists()
 
 
 def test_check_of_a_whole_gallery_finds_only_what_is_not_built(gallery: Gallery) -> None:
