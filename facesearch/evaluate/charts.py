@@ -59,16 +59,13 @@ def roc_chart(curve: Curve, different_pairs: int, title: str) -> Chart:
     """TAR against FAR, FAR by powers of ten down to what the pairs resolve."""
     least = 1 / different_pairs
     kept = curve.far >= least * (1 - 1e-9)
-    start = float(curve.tar[~kept].max(initial=0.0))  # accepted before the first false accept
-    x = np.concatenate([[least / 2], curve.far[kept]])
-    y = np.concatenate([[start], curve.tar[kept]])
-    low = max(0.0, np.floor(start * 20 - 0.2) / 20)
+    low = max(0.0, np.floor(float(curve.tar[kept].min()) * 20 - 0.2) / 20)
     return Chart(
         "roc",
         title,
-        Axis("false accept rate (FAR)", LOG, least / 2, 1.0),
+        Axis("false accept rate (FAR)", LOG, least, 1.0),
         Axis("true accept rate (TAR)", LINEAR, float(low), 1 + (1 - low) * 0.02),
-        (Series("", x, y),),
+        (Series("", curve.far[kept], curve.tar[kept]),),
     )
 
 
@@ -80,11 +77,12 @@ def det_chart(curve: Curve, same_pairs: int, different_pairs: int, title: str) -
     """
     frr = 1 - curve.tar
     kept = (curve.far > 0) & (curve.far < 1) & (frr > 0) & (frr < 1)
+    worst = float(frr[kept].max(initial=0.0))
     return Chart(
         "det",
         title,
-        _deviate_axis("false accept rate (FAR)", 1 / different_pairs),
-        _deviate_axis("false reject rate (1 - TAR)", 1 / same_pairs),
+        _deviate_axis("false accept rate (FAR)", 1 / different_pairs, 0.5),
+        _deviate_axis("false reject rate (1 - TAR)", 1 / same_pairs, min(0.5, 1.5 * worst)),
         (Series("", curve.far[kept], frr[kept]),),
     )
 
@@ -168,6 +166,7 @@ def robustness_charts(result: Robustness) -> tuple[Chart, ...]:
     return tuple(charts)
 
 
-def _deviate_axis(label: str, least: float) -> Axis:
-    """From the least rate that can be told from 0 to 0.5."""
-    return Axis(label, DEVIATE, min(max(least / 2, 1e-9), 0.25), 0.5)
+def _deviate_axis(label: str, least: float, most: float) -> Axis:
+    """From somewhat below the least rate that can be told from 0, a decade wide or more."""
+    low = min(max(least * 0.8, 1e-9), 0.05)
+    return Axis(label, DEVIATE, low, max(most, 10 * low))

@@ -20,7 +20,28 @@ from facesearch.evaluate.charts import DEVIATE, LINEAR, LOG, Axis, Chart
 # Colours that stay apart for the colour-blind (Okabe and Ito 2008), and dashes for print.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#666666")
 _DASHES = ("-", "--", "-.", ":")
-_RATES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9, 0.99)
+_RATES = (
+    1e-8,
+    1e-7,
+    1e-6,
+    1e-5,
+    1e-4,
+    1e-3,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.8,
+    0.9,
+    0.99,
+)
 _SETTINGS = {"svg.hashsalt": "facesearch", "svg.fonttype": "path"}
 
 

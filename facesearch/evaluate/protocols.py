@@ -270,7 +270,7 @@ def photos_of(pairs: v.Pairs) -> tuple[str, ...]:
 
 def _pair_charts(figures: PairFigures | AllPairs) -> tuple[charts.Chart, ...]:
     same, different = figures.same_pairs, figures.different_pairs
-    title = f"{same:,} same and {different:,} different pairs"
+    title = f"Verification: {same:,} same and {different:,} different pairs"
     return (
         charts.roc_chart(figures.roc, different, title),
         charts.det_chart(figures.roc, same, different, title),
