@@ -318,6 +318,9 @@ FIGURES: dict[str, Callable[[], str]] = {
         machine,
         album,
         album_speed,
+        end_to_end,
+        pipeline,
+        peaks,
         detection,
         lfw,
         encoder,
@@ -348,6 +351,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-        end_to_end,
-        pipeline,
-        peaks,
