@@ -8,17 +8,26 @@ equal to what this makes, so no figure can be written by hand.
 
 from __future__ import annotations
 
+import json
 import re
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.markdown import result, table
-from benchmarks.speed_figures import end_to_end, peaks, pipeline
+from benchmarks.record import RESULTS
 
 ROOT = Path(__file__).parents[1]
 PAGES = tuple(ROOT / name for name in ("README.md", "docs/performance.md", "docs/networks.md"))
+
+
+def result(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def summary() -> str:
@@ -318,9 +327,6 @@ FIGURES: dict[str, Callable[[], str]] = {
         machine,
         album,
         album_speed,
-        end_to_end,
-        pipeline,
-        peaks,
         detection,
         lfw,
         encoder,
