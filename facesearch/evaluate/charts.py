@@ -17,12 +17,14 @@ LINEAR, LOG, DEVIATE = "linear", "log", "normal deviate"
 
 @dataclass(frozen=True)
 class Axis:
-    """``scale`` is linear, log or normal deviate; the limits are values on it, None for free."""
+    """``scale`` is linear, log or normal deviate; the limits are values on it, None for free, and
+    so are ``ticks``, none for those that suit the scale."""
 
     label: str
     scale: str = LINEAR
     low: float | None = None
     high: float | None = None
+    ticks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,14 @@ def det_chart(curve: Curve, same_pairs: int, different_pairs: int, title: str) -
     """
     frr = 1 - curve.tar
     kept = (curve.far > 0) & (curve.far < 1) & (frr > 0) & (frr < 1)
+    # More false rejects than accepted pairs are of no use, and leave no room for the rest.
+    kept &= frr <= 0.5
     worst = float(frr[kept].max(initial=0.0))
+    least = float(curve.far[kept].min(initial=0.5))
     return Chart(
         "det",
         title,
-        _deviate_axis("false accept rate (FAR)", 1 / different_pairs, 0.5),
+        _deviate_axis("false accept rate (FAR)", least, 0.5),
         _deviate_axis("false reject rate (1 - TAR)", 1 / same_pairs, min(0.5, 1.5 * worst)),
         (Series("", curve.far[kept], frr[kept]),),
     )
@@ -104,8 +109,8 @@ def identification_charts(found: Identification) -> tuple[Chart, ...]:
         Chart(
             "cmc",
             f"Cumulative match characteristic, {splits}",
-            Axis("rank", LOG, 1.0, float(len(ranks))),
-            Axis("share of mated searches with the mate at this rank or before", LINEAR, low, 1.0),
+            Axis("rank", LOG, 1.0, max(float(len(ranks)), 2.0), _ranks(len(ranks))),
+            Axis("mate at this rank or before", LINEAR, low, 1.0),
             (Series("", ranks, found.cmc),),
         ),
     )
@@ -137,11 +142,11 @@ def robustness_charts(result: Robustness) -> tuple[Chart, ...]:
     """VAL by JPEG quality and by pixels; a chart each, where there are rows of the kind."""
     as_is = result.rows[0].validation_rate
     axes = {
-        "jpeg": Axis("JPEG quality"),
-        "pixels": Axis(f"size of the {result.of} in pixels", LOG),
+        "jpeg": ("JPEG quality", LINEAR),
+        "pixels": (f"size of the {result.of} in pixels, at most", LOG),
     }
     charts = []
-    for kind, axis in axes.items():
+    for kind, (label, scale) in axes.items():
         rows = [row for row in result.rows if row.degradation.kind == kind]
         x = np.array([row.degradation.value for row in rows], np.float64)
         order = np.argsort(x)
@@ -155,15 +160,20 @@ def robustness_charts(result: Robustness) -> tuple[Chart, ...]:
                 Chart(
                     f"robustness_{kind}",
                     f"Validation rate at FAR {result.far:g}",
-                    axis,
+                    Axis(label, scale, ticks=tuple(np.unique(x).tolist())),
                     Axis("validation rate", LINEAR, 0.0, 1.0),
                     tuple(
-                        Series(label, x[order], y[order], marked=label != lines[2][0])
-                        for label, y in lines
+                        Series(name, x[order], y[order], marked=name != lines[2][0])
+                        for name, y in lines
                     ),
                 )
             )
     return tuple(charts)
+
+
+def _ranks(last: int) -> tuple[float, ...]:
+    """The ranks worth a tick."""
+    return tuple(float(rank) for rank in (1, 2, 5, 10, 20, 50, 100, 200, 500) if rank <= last)
 
 
 def _deviate_axis(label: str, least: float, most: float) -> Axis:

@@ -20,28 +20,26 @@ from facesearch.evaluate.charts import DEVIATE, LINEAR, LOG, Axis, Chart
 # Colours that stay apart for the colour-blind (Okabe and Ito 2008), and dashes for print.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#666666")
 _DASHES = ("-", "--", "-.", ":")
+# Rates worth a tick, the most wanted first, each of which keeps others away that are too near.
 _RATES = (
-    1e-8,
-    1e-7,
-    1e-6,
-    1e-5,
-    1e-4,
-    1e-3,
-    0.002,
-    0.005,
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.3,
-    0.4,
     0.5,
-    0.6,
-    0.8,
-    0.9,
-    0.99,
+    0.1,
+    0.01,
+    1e-3,
+    1e-4,
+    1e-5,
+    1e-6,
+    1e-7,
+    1e-8,
+    0.2,
+    0.05,
+    0.02,
+    0.3,
+    0.005,
+    0.002,
+    0.4,
 )
+_TICK_DISTANCE = 1 / 13  # of the axis
 _SETTINGS = {"svg.hashsalt": "facesearch", "svg.fonttype": "path"}
 
 
@@ -101,12 +99,27 @@ def _set_axis(axis: Any, set_limits: Any, wanted: Axis) -> None:
         set_scale("log")
     elif wanted.scale == DEVIATE:
         set_scale("function", functions=(_deviate, ndtr))
-        low, high = wanted.low or _RATES[0], wanted.high or _RATES[-1]
-        ticks = [rate for rate in _RATES if low <= rate <= high]
-        axis.set_ticks(ticks, [f"{100 * rate:g} %" for rate in ticks])
+        ticks = _rate_ticks(wanted.low or min(_RATES), wanted.high or max(_RATES))
+        axis.set_ticks(
+            ticks, [np.format_float_positional(round(100 * t, 6), trim="-") + " %" for t in ticks]
+        )
     elif wanted.scale != LINEAR:
         raise ValueError(f"expected a scale of {LINEAR}, {LOG} or {DEVIATE}, got {wanted.scale!r}")
+    if wanted.ticks:
+        axis.set_ticks(wanted.ticks, [f"{tick:,g}" for tick in wanted.ticks])
+        axis.set_ticks([], minor=True)
     set_limits(wanted.low, wanted.high)
+
+
+def _rate_ticks(low: float, high: float) -> list[float]:
+    """Rates from ``low`` to ``high`` whose labels do not touch on a normal deviate scale."""
+    least = float(_deviate(high) - _deviate(low)) * _TICK_DISTANCE
+    ticks: list[float] = []
+    for rate in _RATES:
+        apart = [abs(float(_deviate(rate) - _deviate(tick))) for tick in ticks]
+        if low <= rate <= high and min(apart, default=np.inf) >= least:
+            ticks.append(rate)
+    return sorted(ticks)
 
 
 def _defaults(matplotlib: Any) -> dict[str, Any]:
