@@ -71,8 +71,8 @@ class Qualities:
 class Pose:
     """Where n heads look, in degrees, each float64 (n,): an estimate good to some ten degrees.
 
-    ``yaw`` is positive where the head is turned to its left (the image's right), ``pitch`` where it
-    looks up, ``roll`` where it leans clockwise in the image.
+    ``yaw`` is positive where the head is turned to the image's right, ``pitch`` where it looks up,
+    ``roll`` where it leans clockwise in the image.
     """
 
     yaw: Floats
@@ -130,42 +130,42 @@ NORMED_BY = "dlib-resnet-v1"  # the encoder whose norms they know
 UNSCORED = QualityModel(
     face=None,
     recognised=Logistic(
-        3.693,
+        3.722,
         (
-            Term("size", 5.53, 0.305),
-            Term("sharpness", -1.08, 3.77),
-            Term("silence", 3.92, 2.06),
-            Term("yaw", -36.4, 0.0704),
-            Term("pitch", -28.05, 0.115),
+            Term("size", 5.53, 0.375),
+            Term("sharpness", -1.12, 3.42),
+            Term("silence", 3.92, 2.08),
+            Term("yaw", -36.4, 0.0735),
+            Term("pitch", -28.05, 0.119),
         ),
     ),
 )
 SCORED = QualityModel(
     face=Logistic(7.603, (Term("certainty", 3.5, 2.67),)),
     recognised=Logistic(
-        4.172,
+        4.153,
         (
-            Term("size", 3.12, 1.42),
-            Term("sharpness", -0.8, 2.86),
-            Term("silence", 3.92, 1.99),
-            Term("yaw", -36.4, 0.0752),
-            Term("pitch", -28.05, 0.127),
-            Term("certainty", 3.45, 1.16),
+            Term("size", 3.22, 1.43),
+            Term("sharpness", -0.82, 2.6),
+            Term("silence", 3.92, 1.98),
+            Term("yaw", -34.83, 0.0721),
+            Term("pitch", -28.05, 0.128),
+            Term("certainty", 3.45, 1.13),
         ),
     ),
 )
 SCORED_AND_NORMED = QualityModel(
     face=Logistic(7.648, (Term("certainty", 3.3, 2.71), Term("norm", 1.38, 11.7))),
     recognised=Logistic(
-        5.32,
+        5.309,
         (
-            Term("size", 3.12, 1.32),
-            Term("sharpness", -0.8, 2.93),
+            Term("size", 3.22, 1.34),
+            Term("sharpness", -0.82, 2.67),
             Term("silence", 3.92, 1.93),
-            Term("yaw", -34.83, 0.0654),
-            Term("pitch", -28.05, 0.125),
-            Term("certainty", 3.45, 1.15),
-            Term("norm", 1.61, 5.92),
+            Term("yaw", -31.68, 0.0577),
+            Term("pitch", -28.05, 0.127),
+            Term("certainty", 3.45, 1.12),
+            Term("norm", 1.61, 5.94),
         ),
     ),
 )
@@ -243,9 +243,9 @@ def sharpness_and_noise(chips: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     sharpness, noise = np.zeros(len(chips)), np.zeros(len(chips))
     for row, chip in enumerate(chips):
         grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)
-        small = _middle(
-            cv2.resize(grey, (SHARPNESS_SIDE, SHARPNESS_SIDE), interpolation=cv2.INTER_AREA)
-        )
+        side = (SHARPNESS_SIDE, SHARPNESS_SIDE)
+        # As float32: rounded to whole grey levels once more, the smoothest chips would gain detail.
+        small = _middle(cv2.resize(grey.astype(np.float32), side, interpolation=cv2.INTER_AREA))
         contrast = max(float(cv2.meanStdDev(small)[1][0, 0]), _LEAST_CONTRAST)
         laplacian = cv2.filter2D(small, cv2.CV_32F, _LAPLACIAN)[1:-1, 1:-1]
         sharpness[row] = (float(cv2.meanStdDev(laplacian)[1][0, 0]) / contrast) ** 2
@@ -280,7 +280,7 @@ def head_pose(landmarks: NDArray[np.float32]) -> Pose:
     rows = left @ right  # the first two rows of the rotation
     third = np.cross(rows[:, 0], rows[:, 1])
     return Pose(
-        yaw=np.degrees(np.arctan2(-third[:, 0], np.hypot(rows[:, 0, 0], rows[:, 1, 0]))),
-        pitch=np.degrees(np.arctan2(third[:, 1], third[:, 2])),
+        yaw=np.degrees(np.arctan2(third[:, 0], np.hypot(rows[:, 0, 0], rows[:, 1, 0]))),
+        pitch=np.degrees(np.arctan2(-third[:, 1], third[:, 2])),
         roll=np.degrees(np.arctan2(rows[:, 1, 0], rows[:, 0, 0])),
     )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cluster.agglomerative import agglomerative
+from cluster.density import density
 from cluster.types import Clustering
+from facesearch.album import album_json
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery
@@ -23,6 +27,7 @@ from facesearch.grouping import (
 )
 from facesearch.people import Memberships, People
 from support.fake_engine import FakeEngine, write_photo
+from support.galleries import drop_column, rewrite_shard
 
 OPTIONS = EmbedOptions(decoders=0, threads=1)
 
@@ -142,3 +147,83 @@ def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> Non
         if int(label) not in names and label >= 0:
             together = {i for i in range(n) if named.labels[i] == label}
             assert {labels[i] for i in together} == {labels[row]}
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Gallery:
+    """Good and poor photos of three people, and poor ones of people nobody else shows."""
+    folder = tmp_path / "photos"
+    for number in range(18):
+        poor = number % 3 == 2
+        person = 1 + number // 6 if number not in {8, 17} else 40 + number
+        quality = 0.1 if poor else 0.9
+        write_photo(folder / f"{number:02d}.png", [person], variant=number, quality=quality)
+    made = Gallery.create(tmp_path / "mixed.gallery", FakeEngine().contract)
+    embed_photos(made, FakeEngine(), [folder], OPTIONS)  # type: ignore[arg-type]
+    return made
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_poor_faces_join_their_people_or_are_noise(mixed: Gallery, method: str) -> None:
+    state = mixed.state()
+    options = ClusterOptions(method, 0.5, min_quality=0.3, attach_threshold=0.3)
+    run = run_clustering(mixed, state, options)
+    save_run(mixed, run)
+    assert latest_run(mixed).min_quality == 0.3
+    album = gallery_album(mixed, state, latest_run(mixed), "Trip")
+    assert [person.photo_count for person in album.people] == [6, 5, 5]
+    assert sorted(face.name for face in album.noise) == ["08.png", "17.png"]
+    assert all(face.quality == pytest.approx(0.1, abs=0.01) for face in album.noise)
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_without_a_least_quality_clusters_are_what_they_were(mixed: Gallery, method: str) -> None:
+    state = mixed.state()
+    run = run_clustering(mixed, state, ClusterOptions(method, 0.5, attach_threshold=0.3))
+    ids = state.live_ids()
+    vectors = mixed.vectors(ids)
+    plain = (
+        agglomerative(ids, vectors, 0.5)
+        if method == "agglomerative"
+        else density(ids, vectors, min_cluster_size=2)
+    )
+    for name in ("ids", "labels", "confidence"):
+        assert np.array_equal(getattr(run.clustering, name), getattr(plain, name)), name
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.floats(0, 1), st.floats(0, 4), st.floats(0, 4))
+def test_poor_faces_change_nothing_for_the_others(
+    mixed: Gallery, min_quality: float, threshold: float, attach_threshold: float
+) -> None:
+    state = mixed.state()
+    ids = state.live_ids()
+    good = ids[mixed.qualities(ids) >= min_quality]
+    options = ClusterOptions("agglomerative", threshold, 1, min_quality, attach_threshold)
+    run = run_clustering(mixed, state, options).clustering
+    alone = agglomerative(good, mixed.vectors(good), threshold)
+    of_good = np.isin(run.ids, good)
+    assert np.array_equal(run.ids[of_good], alone.ids)
+    assert np.array_equal(run.labels[of_good], alone.labels)
+    assert np.array_equal(run.confidence[of_good], alone.confidence)
+    assert sorted(run.ids.tolist()) == ids.tolist()
+
+
+def test_faces_of_unknown_quality_are_good_ones(mixed: Gallery) -> None:
+    for path in mixed.shard_paths():
+        rewrite_shard(path, drop_column("faces", "quality"))
+    state = mixed.state()
+    assert np.isnan(mixed.qualities(state.live_ids())).all()
+    gated = run_clustering(mixed, state, ClusterOptions("agglomerative", 0.5, 1, 1.0, 0.3))
+    plain = run_clustering(mixed, state, ClusterOptions("agglomerative", 0.5))
+    assert np.array_equal(gated.clustering.labels, plain.clustering.labels)
+    album = gallery_album(mixed, state, gated, "Trip")
+    assert {each["quality"] for each in album_json(album)["people"][0]["faces"]} == {None}
+
+
+def test_runs_of_before_have_no_least_quality(gallery: Gallery) -> None:
+    run = run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
+    path = save_run(gallery, run)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["min_quality"]
+    assert latest_run(gallery).min_quality == 0

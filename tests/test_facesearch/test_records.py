@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,16 @@ import pytest
 
 from facesearch.errors import GalleryError
 from facesearch.gallery import Gallery
-from facesearch.records import SCHEMA, face_records, photo_records, photo_table, schema_problems
+from facesearch.records import (
+    OPTIONAL,
+    SCHEMA,
+    face_records,
+    photo_records,
+    photo_table,
+    schema_problems,
+)
 from indexer.shards import Shard
+from indexer.types import split_ids
 from support.galleries import (
     Tables,
     drop_column,
@@ -51,6 +60,14 @@ BROKEN = {
     "latin-1": (set_value("photos", "taken_at", 0, b"caf\xe9"), "UTF-8"),
     "latin-1 detail": (set_value("photos", "detail", 0, b"caf\xe9"), "photos/detail"),
 }
+BROKEN_QUALITIES = {
+    "below 0": (set_value("faces", "quality", 2, -0.01), r"quality to be in \[0, 1\].* row 2"),
+    "above 1": (set_value("faces", "quality", 3, 1.01), r"quality to be in \[0, 1\].* row 3"),
+    "infinite": (set_value("faces", "quality", 0, np.inf), r"quality to be in \[0, 1\]"),
+    "sharpness": (set_value("faces", "sharpness", 1, -1), "faces/sharpness to be finite"),
+    "noise": (set_value("faces", "noise", 1, np.inf), "faces/noise to be finite"),
+    "float64": (set_dtype("faces", "quality", "float64"), "faces/quality of float32"),
+}
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -85,6 +102,45 @@ def test_every_column_must_be_there_and_of_its_kind(
             next(photo_records(shard))
         with pytest.raises(GalleryError, match=f"{table}/{column}"):
             next(face_records(shard, np.arange(1), {}))
+
+
+@pytest.mark.parametrize("name", BROKEN_QUALITIES)
+def test_broken_qualities_are_told_and_never_read(gallery: Gallery, name: str) -> None:
+    change, message = BROKEN_QUALITIES[name]
+    state = gallery.state()
+    path = gallery.shard_paths()[0]
+    rewrite_shard(path, change)
+    with Shard.open(path) as shard:
+        (problem,) = schema_problems(shard)
+    assert re.search(message, problem)
+    with pytest.raises(GalleryError, match=message):
+        gallery.qualities(state.live_ids())
+    with pytest.raises(GalleryError, match=message):
+        gallery.faces(state.live_ids(), state)
+
+
+def test_a_gallery_of_before_opens_and_knows_no_quality(gallery: Gallery) -> None:
+    path = gallery.shard_paths()[0]
+    for column in OPTIONAL["faces"]:
+        rewrite_shard(path, drop_column("faces", column))
+    with Shard.open(path) as shard:
+        assert schema_problems(shard) == []
+    state = gallery.state()
+    ids = state.live_ids()
+    unknown = np.isnan(gallery.qualities(ids))
+    assert unknown.any() and not unknown.all()
+    assert np.array_equal(unknown, split_ids(ids)[0] == 0)
+    faces = gallery.faces(ids, state)
+    assert np.array_equal([face.quality for face in faces], gallery.qualities(ids), equal_nan=True)
+
+
+def test_qualities_come_in_the_order_asked_for(gallery: Gallery) -> None:
+    path = gallery.shard_paths()[0]
+    rewrite_shard(path, set_value("faces", "quality", 3, 0.25))
+    ids = gallery.state().live_ids()[::-1]
+    expected = np.where(split_ids(ids)[0] * 100 + split_ids(ids)[1] == 3, 0.25, 1.0)
+    assert gallery.qualities(ids).tolist() == expected.tolist()
+    assert gallery.qualities(ids[:0]).shape == (0,)
 
 
 @pytest.mark.parametrize("name", ["row below 0", "row beyond", "face of no photo", "latin-1"])
