@@ -117,7 +117,7 @@ def peer_quality(path: Path, truth: dict[str, str]) -> dict[str, Any]:
     data = np.load(path)
     names = data["names"][data["photo"]].tolist()
     vectors = data["encodings"] / np.linalg.norm(data["encodings"], axis=1, keepdims=True)
-    threshold = encoder_spec("dlib-resnet-v1").cluster_threshold
+    threshold = encoder_spec("dlib-resnet-v1").plain.cluster
     ours = agglomerative(np.arange(len(names)), vectors.astype(np.float32), threshold)
     return {
         "face_recognition, chinese whispers 0.5": score(

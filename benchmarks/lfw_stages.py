@@ -36,7 +36,7 @@ Locate = Callable[[Pixels, Detections], Floats]
 class Variant:
     """One row; ``name`` names its file in the cache, ``detector`` one of :data:`DETECTORS`.
 
-    ``title`` says in words what the row is.
+    ``title`` says in words what the row is; ``precision`` is the encoder's.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Variant:
     choose: Choose
     locate: Locate
     padding: float = 0.25
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)

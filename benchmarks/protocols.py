@@ -20,13 +20,13 @@ from typing import Any
 
 from benchmarks.record import record
 from facesearch.cli.engine_options import add_engine_options, available_cores, engine_of
-from facesearch.encoders import encoder_spec
+from facesearch.encoders import thresholds_of
 from facesearch.evaluate import protocols
 from facesearch.evaluate.degradation import paper_degradations
 from facesearch.evaluate.embedding import EmbedOptions
 from facesearch.evaluate.pair_files import read_pairs_file
 from facesearch.evaluate.photos import read_folder
-from facesearch.evaluate.report import Report, report_json, write_report
+from facesearch.evaluate.report import Report, json_value, report_json, write_report
 
 SEED = 0
 ROBUSTNESS_PEOPLE = 200
@@ -70,21 +70,19 @@ def main() -> None:
 
 def runs(setup: protocols.Setup, data: Path) -> dict[str, Callable[[], Report]]:
     """The protocols by the name of their results."""
-    spec = encoder_spec(setup.engine.contract.name)
+    defaults = thresholds_of(setup.engine.contract)
     images, pairs = data / "images", read_pairs_file(data / "pairs.txt")
     photos = read_folder(images)
     drawn = photos.of_people(ROBUSTNESS_PEOPLE, SEED)
-    own = (spec.verification_threshold, spec.identification_threshold)
+    own = (defaults.verification, defaults.identification)
     worse = paper_degradations()
     return {
         "lfw": lambda: protocols.run_pairs(
-            setup, images, pairs, name="LFW View 2", threshold=spec.verification_threshold
+            setup, images, pairs, name="LFW View 2", threshold=defaults.verification
         ),
         "folder": lambda: protocols.run_folder(setup, photos, thresholds=own),
         "identification": lambda: protocols.run_identification(setup, photos),
-        "clustering": lambda: protocols.run_clustering(
-            setup, photos, threshold=spec.cluster_threshold
-        ),
+        "clustering": lambda: protocols.run_clustering(setup, photos, threshold=defaults.cluster),
         "robustness": lambda: protocols.run_robustness(setup, images, drawn, worse),
         "robustness_photo": lambda: protocols.run_robustness(
             setup, images, drawn, worse, of="photo"
@@ -93,8 +91,9 @@ def runs(setup: protocols.Setup, data: Path) -> dict[str, Callable[[], Report]]:
 
 
 def without_curves(report: Report) -> dict[str, Any]:
-    """The figures of a report without curves, and failures as their number."""
+    """The figures and tables of a report without curves, and failures as their number."""
     document = report_json(report)
+    document["tables"] = json_value(report.tables)
     document["conditions"]["failures"] = len(document["conditions"]["failures"])
     document["result"] = pruned(document["result"])
     return document

@@ -139,7 +139,7 @@ def _targets(
     faces: Faces, clean: Faces, mates: dict[str, list[int]]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Rows of ``faces`` with a mate, and the share of their mates that are recognised in them."""
-    threshold = encoder_spec(ENCODER).verification_threshold
+    threshold = encoder_spec(ENCODER).flipped.verification
     view1 = set(photos_of(view1_pairs()))
     rows, targets = [], []
     for row, name in enumerate(faces.names.tolist()):
@@ -269,9 +269,9 @@ def _grouped(
 ) -> NDArray[np.int32]:
     """Labels int32 (n,) as ``facesearch cluster`` gives them."""
     ids, poor = np.arange(len(vectors)), quality < least
-    spec = encoder_spec(ENCODER)
-    formed = agglomerative(ids[~poor], vectors[~poor], spec.cluster_threshold)
-    near = min(spec.cluster_threshold, spec.identification_threshold)
+    defaults = encoder_spec(ENCODER).flipped
+    formed = agglomerative(ids[~poor], vectors[~poor], defaults.cluster)
+    near = min(defaults.cluster, defaults.identification)
     whole = attach(formed, vectors[~poor], ids[poor], vectors[poor], near)
     return np.asarray(whole.labels[np.argsort(whole.ids)])
 

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("numpy", "torch", "numba", "faiss-cpu", "h5py", "opencv-python-headless", "dlib-bin")
+PACKAGES = (
+    "numpy",
+    "torch",
+    "openvino",
+    "numba",
+    "faiss-cpu",
+    "h5py",
+    "opencv-python-headless",
+    "dlib-bin",
+)
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
 
 
 def machine() -> dict[str, Any]:
@@ -21,7 +31,7 @@ def machine() -> dict[str, Any]:
     flags = next((line for line in lines if line.startswith("flags")), "").split()
     return {
         "cpu": models[0] if models else platform.processor(),
-        "vector_instructions": [flag for flag in ("avx2", "avx512f") if flag in flags],
+        "vector_instructions": [flag for flag in INSTRUCTIONS if flag in flags],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(),

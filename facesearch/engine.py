@@ -14,7 +14,7 @@ from facesearch.detect.types import Detections, Detector, Pixels
 from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
 from facesearch.encoders.backends import precision_of
 from facesearch.encoders.flip import FlipAveraged
-from facesearch.encoders.types import Aligner, Embeddings, Encoder, EncoderContract
+from facesearch.encoders.types import FLIP, Aligner, Embeddings, Encoder, EncoderContract
 from facesearch.quality import Qualities, measure, quality_model
 
 DETECT_SIDE = 1024
@@ -23,7 +23,6 @@ DETECT_SIDE = 1024
 DECODE_SIDE = 1600
 # What facenet-pytorch's evaluation on LFW takes, in pixels of a chip of 160.
 FACENET_MARGIN = 14
-FLIP = "+flip"  # ends the name of the preprocessing where mirror images are averaged
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class FaceEngine:
         aligner: Aligner,
         encoder: Encoder,
         detect_side: int = DETECT_SIDE,
-        flip: bool = False,
+        flip: bool = True,
     ) -> None:
         self.detector = detector
         self.aligner = aligner
@@ -124,14 +123,15 @@ def _shrink(photo: Pixels, scale: float) -> Pixels:
 class EncoderChoice:
     """Which encoder, and how it runs; see :func:`facesearch.encoders.load_encoder`.
 
-    ``flip``: average each chip's vector with that of its mirror image, at twice the cost.
+    ``flip``: average each chip's vector with that of its mirror image, at twice the cost and for
+    fewer errors (docs/performance.md).
     """
 
     name: str = DEFAULT_ENCODER
     weights: Path | None = None
     device: str = "auto"
     precision: str = "auto"
-    flip: bool = False
+    flip: bool = True
     threads: int | None = None
     callers: int = 1
 
@@ -141,7 +141,7 @@ def settled(contract: EncoderContract) -> dict[str, str | bool]:
     return {
         "name": contract.name,
         "precision": precision_of(contract.numerics),
-        "flip": contract.preprocessing.endswith(FLIP),
+        "flip": contract.flip,
     }
 
 

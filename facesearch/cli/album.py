@@ -55,21 +55,21 @@ def run_cluster(args: argparse.Namespace) -> int:
     """Cluster and keep the result."""
     import numpy as np
 
-    from facesearch.encoders import encoder_spec
+    from facesearch.encoders import thresholds_of
     from facesearch.gallery import Gallery
     from facesearch.grouping import ClusterOptions, run_clustering, save_run
     from facesearch.quality import MIN_QUALITY
 
     gallery = Gallery.open(args.gallery)
-    spec = encoder_spec(gallery.contract.name)
-    threshold = spec.cluster_threshold if args.threshold is None else args.threshold
+    defaults = thresholds_of(gallery.contract)
+    threshold = defaults.cluster if args.threshold is None else args.threshold
     options = ClusterOptions(
         args.method,
         threshold,
         args.min_size,
         MIN_QUALITY if args.min_quality is None else args.min_quality,
         # Poor faces resemble many, so they join only what is as near as a name needs a face to be.
-        attach_threshold=min(threshold, spec.identification_threshold),
+        attach_threshold=min(threshold, defaults.identification),
     )
     run = run_clustering(gallery, gallery.state(), options)
     path = save_run(gallery, run)

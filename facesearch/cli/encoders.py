@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,8 +59,11 @@ def run_list(args: argparse.Namespace) -> int:
     print_table(columns, [[each[column] for column in columns] for each in described])
     for each in described:
         print()
-        facts = ("name", "licence", "source", "thresholds_from", "lfw", "path")
-        print_facts([(fact, each[fact] or "not fetched") for fact in facts])
+        facts = [(fact, each[fact]) for fact in ("name", "licence", "source", "lfw")]
+        for way, thresholds in each["thresholds"].items():
+            facts += [(f"thresholds, {way}", _thresholds_text(thresholds))]
+        facts += [("chosen on", thresholds["chosen_on"]), ("path", each["path"] or "not fetched")]
+        print_facts(facts)
     return 0
 
 
@@ -76,11 +80,16 @@ def _described(spec: EncoderSpec) -> dict[str, Any]:
         "licence": spec.licence,
         "source": spec.source,
         "lfw": spec.lfw,
-        "verification_threshold": spec.verification_threshold,
-        "identification_threshold": spec.identification_threshold,
-        "cluster_threshold": spec.cluster_threshold,
-        "thresholds_from": spec.thresholds_from,
+        "thresholds": {
+            "flip": dataclasses.asdict(spec.flipped),
+            "no flip": dataclasses.asdict(spec.plain),
+        },
     }
+
+
+def _thresholds_text(thresholds: dict[str, Any]) -> str:
+    uses = ("verification", "identification", "cluster")
+    return ", ".join(f"{use} {thresholds[use]}" for use in uses)
 
 
 def _present(spec: EncoderSpec) -> Path | None:

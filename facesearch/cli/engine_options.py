@@ -61,7 +61,8 @@ def add_encoder_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--flip",
         action=argparse.BooleanOptionalAction,
-        help="average each face with its mirror image: more accurate, twice the work",
+        help="average each face with its mirror image: more accurate, twice the encoder's work "
+        "(default: yes)",
     )
 
 

@@ -20,7 +20,7 @@ from facesearch.cli.engine_options import (
 from facesearch.cli.output import counting_progress, print_json, print_table, printable
 
 if TYPE_CHECKING:
-    from facesearch.encoders import EncoderSpec
+    from facesearch.encoders import Thresholds
     from facesearch.evaluate.protocols import Setup
     from facesearch.evaluate.report import Report
     from facesearch.evaluate.verification import Pairs
@@ -151,7 +151,7 @@ def _robustness(below: Any) -> argparse.ArgumentParser:
 def _protocol(
     below: Any,
     name: str,
-    run: Callable[[argparse.Namespace, Setup, EncoderSpec], Report],
+    run: Callable[[argparse.Namespace, Setup, Thresholds], Report],
     text: str,
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = below.add_parser(
@@ -189,7 +189,7 @@ def _add_shared_options(parser: argparse.ArgumentParser) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Run the protocol, print its tables, write the report."""
-    from facesearch.encoders import encoder_spec
+    from facesearch.encoders import thresholds_of
     from facesearch.evaluate.embedding import EmbedOptions
     from facesearch.evaluate.plots import require_matplotlib
     from facesearch.evaluate.protocols import Setup
@@ -208,7 +208,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         options=EmbedOptions(decoders=max(1, cores // 2), threads=cores, cache=args.cache),
         progress=counting_progress(args.quiet, " photos"),
     )
-    report = args.protocol(args, setup, encoder_spec(engine.contract.name))
+    report = args.protocol(args, setup, thresholds_of(engine.contract))
     if args.out is not None:
         written = write_report(args.out, report, plots=plots)
         print(f"wrote {', '.join(path.name for path in written)} to {args.out}", file=sys.stderr)
@@ -219,33 +219,33 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_lfw(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+def _run_lfw(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
     from facesearch.evaluate.protocols import run_pairs
     from facesearch.evaluate.verification import read_pairs
 
     images = args.photos / "images"
     root = images if images.is_dir() else args.photos
     pairs = read_pairs(_required(args.pairs or args.photos / "pairs.txt"))
-    threshold = _threshold(args, spec)
+    threshold = _threshold(args, defaults)
     return run_pairs(setup, root, pairs, name="LFW View 2", threshold=threshold)
 
 
-def _run_pairs(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+def _run_pairs(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
     from facesearch.evaluate.protocols import run_pairs
 
     pairs = _listed_pairs(args.pairs)
-    return run_pairs(setup, args.photos, pairs, threshold=_threshold(args, spec))
+    return run_pairs(setup, args.photos, pairs, threshold=_threshold(args, defaults))
 
 
-def _run_folder(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+def _run_folder(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
     from facesearch.evaluate.photos import read_folder
     from facesearch.evaluate.protocols import run_folder
 
-    thresholds = (spec.verification_threshold, spec.identification_threshold)
+    thresholds = (defaults.verification, defaults.identification)
     return run_folder(setup, read_folder(args.photos), thresholds=thresholds)
 
 
-def _run_identification(args: argparse.Namespace, setup: Setup, _: EncoderSpec) -> Report:
+def _run_identification(args: argparse.Namespace, setup: Setup, _: Thresholds) -> Report:
     from facesearch.evaluate.photos import read_folder
     from facesearch.evaluate.protocols import run_identification
 
@@ -253,26 +253,26 @@ def _run_identification(args: argparse.Namespace, setup: Setup, _: EncoderSpec) 
     return run_identification(setup, photos, enrol=args.enrol, repeats=args.repeats)
 
 
-def _run_clustering(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+def _run_clustering(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
     from facesearch.evaluate.photos import read_folder
     from facesearch.evaluate.protocols import run_clustering
 
-    threshold = spec.cluster_threshold if args.threshold is None else args.threshold
+    threshold = defaults.cluster if args.threshold is None else args.threshold
     photos = read_folder(args.photos)
     return run_clustering(setup, photos, threshold=threshold, with_density=args.hdbscan)
 
 
-def _run_video(args: argparse.Namespace, setup: Setup, spec: EncoderSpec) -> Report:
+def _run_video(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
     from facesearch.evaluate.photos import read_tracks
     from facesearch.evaluate.protocols import run_video
 
     pairs = None if args.pairs is None else _listed_pairs(args.pairs)
-    threshold = _threshold(args, spec)
+    threshold = _threshold(args, defaults)
     tracks = read_tracks(args.photos)
     return run_video(setup, tracks, pairs, frames=args.frames, threshold=threshold)
 
 
-def _run_robustness(args: argparse.Namespace, setup: Setup, _: EncoderSpec) -> Report:
+def _run_robustness(args: argparse.Namespace, setup: Setup, _: Thresholds) -> Report:
     from facesearch.errors import InputError
     from facesearch.evaluate.degradation import paper_degradations
     from facesearch.evaluate.photos import read_folder
@@ -304,8 +304,8 @@ def _required(path: Path) -> Path:
     return path
 
 
-def _threshold(args: argparse.Namespace, spec: EncoderSpec) -> float:
-    return float(spec.verification_threshold if args.threshold is None else args.threshold)
+def _threshold(args: argparse.Namespace, defaults: Thresholds) -> float:
+    return float(defaults.verification if args.threshold is None else args.threshold)
 
 
 def _print_report(report: Report) -> None:

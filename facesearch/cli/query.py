@@ -72,12 +72,13 @@ def run_search(args: argparse.Namespace) -> int:
 
 def run_identify(args: argparse.Namespace) -> int:
     """Print a name or "unknown" for every face; 1 when no face is known."""
+    from facesearch.encoders import thresholds_of
     from facesearch.gallery import Gallery
     from facesearch.identify import identify_photo
 
     gallery = Gallery.open(args.gallery)
     engine = engine_of(args, gallery.contract)
-    threshold = _threshold(args, engine.encoder.name, "identification")
+    threshold = _threshold(args, thresholds_of(engine.contract).identification)
     found = identify_photo(gallery, engine, args.photo, threshold)
     if args.json:
         print_json({"photo": args.photo, "faces": found})
@@ -101,10 +102,11 @@ def run_identify(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Print whether the photos' largest faces show one person; 1 when they do not."""
+    from facesearch.encoders import thresholds_of
     from facesearch.identify import verify_photos
 
     engine = engine_of(args)
-    threshold = _threshold(args, engine.encoder.name, "verification")
+    threshold = _threshold(args, thresholds_of(engine.contract).verification)
     result = verify_photos(engine, args.first, args.second, threshold)
     if args.json:
         print_json(result)
@@ -120,12 +122,8 @@ def run_verify(args: argparse.Namespace) -> int:
     return 0 if result.same else 1
 
 
-def _threshold(args: argparse.Namespace, encoder: str, use: str) -> float:
-    from facesearch.encoders import encoder_spec
-
-    if args.threshold is not None:
-        return float(args.threshold)
-    return float(getattr(encoder_spec(encoder), f"{use}_threshold"))
+def _threshold(args: argparse.Namespace, default: float) -> float:
+    return default if args.threshold is None else float(args.threshold)
 
 
 def _face_json(face: FaceMatches) -> dict[str, Any]:

@@ -6,11 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesearch.download import DownloadedFile
-from facesearch.encoders.types import Encoder
+from facesearch.encoders.types import Encoder, EncoderContract
 from facesearch.errors import InputError
 from facesearch.weights import PackagedFile
 
 DEFAULT_ENCODER = "dlib-resnet-v1"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Squared Euclidean distances between unit vectors, in [0, 4]: at or below, one person.
+
+    ``verification`` gives the best accuracy on as many same as different pairs;
+    ``identification`` is stricter, for a probe is compared with a whole gallery; ``cluster`` cuts
+    the average linkage of an album, where thousands of people want less. ``chosen_on`` says on
+    what they were chosen.
+    """
+
+    verification: float
+    identification: float
+    cluster: float
+    chosen_on: str
 
 
 @dataclass(frozen=True)
@@ -20,12 +36,8 @@ class EncoderSpec:
     ``parameters`` counts its trained numbers, ``operations`` the multiply-adds of one face;
     ``alignment`` is "dlib" or "margin"; ``lfw`` says what it was measured to do on LFW.
 
-    Thresholds are squared Euclidean distances between unit vectors, in [0, 4]; at or below them
-    two faces count as one person. ``verification_threshold`` gives the best accuracy on as many
-    same as different pairs; ``identification_threshold`` is stricter, for a probe is compared
-    with a whole gallery; ``cluster_threshold`` cuts the average linkage of an album, where
-    thousands of people want less. ``thresholds_from`` says on what they were
-    chosen.
+    ``flipped`` are the thresholds of vectors that are averaged with the mirror image's, which lie
+    nearer to each other than the ``plain`` ones.
     """
 
     name: str
@@ -38,10 +50,12 @@ class EncoderSpec:
     source: str
     weights: PackagedFile | DownloadedFile
     lfw: str
-    verification_threshold: float
-    identification_threshold: float
-    cluster_threshold: float
-    thresholds_from: str
+    flipped: Thresholds
+    plain: Thresholds
+
+    def thresholds(self, flip: bool) -> Thresholds:
+        """Those of vectors with or without flip averaging."""
+        return self.flipped if flip else self.plain
 
 
 _FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
@@ -49,6 +63,13 @@ _FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/downloa
 
 def _facenet(name: str, weights: DownloadedFile, trained_on: str) -> EncoderSpec:
     """An Inception-ResNet-v1 of facenet-pytorch; the thresholds are the FaceNet paper's."""
+    unmeasured = Thresholds(
+        verification=1.1,
+        identification=0.8,
+        cluster=0.9,
+        chosen_on="nothing here: verification is the FaceNet paper's 1.1 (figure 1), the others "
+        "are stricter by guess; choose yours with --threshold",
+    )
     return EncoderSpec(
         name=name,
         dimension=512,
@@ -60,13 +81,16 @@ def _facenet(name: str, weights: DownloadedFile, trained_on: str) -> EncoderSpec
         source=f"{weights.name} of facenet-pytorch v2.2.9",
         weights=weights,
         lfw="not measured here",
-        verification_threshold=1.1,
-        identification_threshold=0.8,
-        cluster_threshold=0.9,
-        thresholds_from="not measured here: verification is the FaceNet paper's 1.1 (figure 1), "
-        "the others are stricter by guess; choose yours with --threshold",
+        flipped=unmeasured,
+        plain=unmeasured,
     )
 
+
+_ON_VIEW_1 = (
+    "LFW View 1: verification at the best accuracy of its 3,200 pairs, identification where one in "
+    "10,000 pairs of different people would be accepted; clusters as benchmarks/clustering.py "
+    "chose for albums"
+)
 
 ENCODERS = {
     spec.name: spec
@@ -86,12 +110,8 @@ ENCODERS = {
                 sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
             ),
             lfw="see docs/performance.md",
-            verification_threshold=0.183,
-            identification_threshold=0.12,
-            cluster_threshold=0.15,
-            thresholds_from="LFW View 1: verification at the best accuracy of its 3,200 pairs, "
-            "identification where one in 10,000 pairs of different people would be accepted; "
-            "clusters as benchmarks/clustering.py chose for albums",
+            flipped=Thresholds(0.172, 0.115, 0.14, _ON_VIEW_1),
+            plain=Thresholds(0.183, 0.12, 0.15, _ON_VIEW_1),
         ),
         _facenet(
             "facenet-vggface2",
@@ -120,6 +140,11 @@ def encoder_spec(name: str) -> EncoderSpec:
     if name not in ENCODERS:
         raise InputError(f"expected one of the encoders {', '.join(ENCODERS)}, got {name!r}")
     return ENCODERS[name]
+
+
+def thresholds_of(contract: EncoderContract) -> Thresholds:
+    """The thresholds of vectors of ``contract``; raises :class:`InputError` as encoder_spec."""
+    return encoder_spec(contract.name).thresholds(contract.flip)
 
 
 def load_encoder(  # noqa: PLR0917 - a front door, called by names

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.encoders.backends import Placement, load_backend
+from facesearch.encoders.backends import CPU_BATCH, Placement, load_backend
 from facesearch.encoders.network import Floats, Network
-from facesearch.encoders.network_encoder import BATCH_SIZE, NetworkEncoder
+from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.ranges import measured_ranges
 from facesearch.errors import InputError
 from indexer.files import write_atomically
@@ -44,7 +44,7 @@ def calibrate(network: Network, chips: NDArray[np.uint8], path: Path) -> Calibra
         raise InputError(f"expected {LEAST_CHIPS} faces or more to calibrate on, got {len(chips)}")
     compared = np.arange(len(chips)) % 4 == 3
     measured = chips[~compared]
-    batches = (measured[i : i + BATCH_SIZE] for i in range(0, len(measured), BATCH_SIZE))
+    batches = (measured[i : i + CPU_BATCH] for i in range(0, len(measured), CPU_BATCH))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, measured_ranges(network, batches).to_json().encode())
     exact, rounded = (

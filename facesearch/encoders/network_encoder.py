@@ -10,8 +10,6 @@ from facesearch.encoders.network import Floats, Network
 from facesearch.encoders.types import Embeddings
 from facesearch.errors import InputError
 
-BATCH_SIZE = 32  # larger batches are no faster and take 6 MB more memory a chip
-
 
 class NetworkEncoder:
     """Chips to unit vectors, in batches that bound the memory.
@@ -27,6 +25,7 @@ class NetworkEncoder:
         self.dimension = network.dimension
         self.input_size = network.side
         self._backend = loaded.backend
+        self._batch = loaded.batch
 
     def embed(self, chips: NDArray[np.uint8]) -> Embeddings:
         """Unit vectors and their norms before, for RGB chips uint8 (n, side, side, 3), n may be 0.
@@ -47,7 +46,7 @@ class NetworkEncoder:
                 f"{chips.dtype} {chips.shape}; cut them out of the photo with the aligner"
             )
         descriptors = np.empty((len(chips), self.dimension), np.float32)
-        for start in range(0, len(chips), BATCH_SIZE):
-            batch = slice(start, start + BATCH_SIZE)
+        for start in range(0, len(chips), self._batch):
+            batch = slice(start, start + self._batch)
             descriptors[batch] = self._backend(chips[batch])
         return descriptors

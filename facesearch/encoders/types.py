@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from facesearch.detect.types import Detections, Pixels
 
+# Ends the name of the preprocessing where chips are averaged with their mirror images.
+FLIP = "+flip"
+
 
 @dataclass(frozen=True)
 class EncoderContract:
@@ -29,6 +32,11 @@ class EncoderContract:
     preprocessing: str
     detector: str
     numerics: str = "fp32"
+
+    @property
+    def flip(self) -> bool:
+        """Whether vectors are means of a chip's and its mirror image's."""
+        return self.preprocessing.endswith(FLIP)
 
     def check(self) -> None:
         """Raise ValueError unless every field has its type (a contract may come from a file)."""

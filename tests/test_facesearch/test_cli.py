@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter, ImageOps
 
 from facesearch.demo import DemoTruth, make_demo_photos
 from facesearch.gallery import Gallery
@@ -143,6 +144,29 @@ def test_enroll_identify_and_the_named_album(copy: Demo) -> None:
 def test_clusters_are_the_people(copy: Demo) -> None:
     facts = run("cluster", copy.gallery, "--json").json()
     assert (facts["groups"], facts["noise"]) == (2, 0)
+
+
+def test_a_blurred_face_is_said_to_be_one(copy: Demo, tmp_path: Path) -> None:
+    with Image.open(copy.photo_of("a")) as photo:
+        upright = ImageOps.exif_transpose(photo).convert("RGB")
+    upright.filter(ImageFilter.GaussianBlur(16)).save(tmp_path / "blurred.png")
+    sharp = run("enroll", copy.gallery, "Ann", copy.photo_of("a"), "--json")
+    assert "low quality" not in sharp.err
+    assert sharp.json()["enrolled"][0]["quality"] > 0.5
+    blurred = run("enroll", copy.gallery, "Ann", tmp_path / "blurred.png")
+    assert blurred.code == 0 and "of low quality" in blurred.err
+    assert run("info", copy.gallery, "--json").json()["faces_of_low_quality"] == 1
+    found = run("search", copy.gallery, tmp_path / "blurred.png", "-k", "2", "--json").json()
+    (face,) = found["faces"]
+    assert face["quality"] < 0.3 and face["matches"][0]["quality"] < 0.3
+
+
+def test_poor_faces_can_be_let_in_or_kept_out(copy: Demo) -> None:
+    out = run("cluster", copy.gallery, "--min-quality", "1", "--json").json()
+    assert (out["groups"], out["noise"], out["min_quality"]) == (0, out["faces"], 1)
+    let_in = run("cluster", copy.gallery, "--min-quality", "0", "--json").json()
+    assert (let_in["noise"], let_in["min_quality"]) == (0, 0)
+    assert "0 to 1" in run("cluster", copy.gallery, "--min-quality", "2").err
 
 
 def test_density_clusters_are_pure(copy: Demo) -> None:

@@ -45,36 +45,45 @@ class TorchBackend:
     ) -> None:
         self._network = network
         self._dtype = DTYPES[precision]
-        self._device = torch.device(device)
+        self.device = torch.device(device)
         self._threads = threads
         self._parameters = [self._tensors(node.operation) for node in network.nodes]
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Floats:
         """Vectors float32 (n, d) of RGB pixels uint8 (n, side, side, 3)."""
-        vectors: Floats = self.outputs(pixels)[len(self._network.nodes) - 1].float().cpu().numpy()
+        vectors: Floats = self._last(self.outputs(pixels)).cpu().numpy()
         return vectors
 
     def outputs(self, pixels: NDArray[np.uint8]) -> dict[int, Tensor]:
         """The output of every node, by its number."""
         with _torch_threads(self._threads), torch.inference_mode():
-            x = torch.tensor(np.ascontiguousarray(pixels), device=self._device)
-            # Seen as (n, 3, side, side) the pixels are "channels last", twice as fast as planes.
-            outputs = {INPUT: x.to(self._dtype).permute(0, 3, 1, 2)}
-            for number, node in enumerate(self._network.nodes):
-                inputs = [outputs[index] for index in node.inputs]
-                outputs[number] = _run(node.operation, inputs, self._parameters[number])
+            return self._run(torch.tensor(np.ascontiguousarray(pixels), device=self.device))
+
+    def vectors(self, pixels: Tensor) -> Tensor:
+        """Vectors float32 (n, d) of pixels uint8 (n, side, side, 3) on the backend's device."""
+        return self._last(self._run(pixels))
+
+    def _last(self, outputs: dict[int, Tensor]) -> Tensor:
+        return outputs[len(self._network.nodes) - 1].float()
+
+    def _run(self, pixels: Tensor) -> dict[int, Tensor]:
+        # Seen as (n, 3, side, side) the pixels are "channels last", twice as fast as planes.
+        outputs = {INPUT: pixels.to(self._dtype).permute(0, 3, 1, 2)}
+        for number, node in enumerate(self._network.nodes):
+            inputs = [outputs[index] for index in node.inputs]
+            outputs[number] = _run(node.operation, inputs, self._parameters[number])
         return outputs
 
     def _tensors(self, operation: Operation) -> tuple[Tensor, ...]:
         match operation:
             case Convolution():
-                weight = torch.tensor(operation.weight).to(self._device, self._dtype)
+                weight = torch.tensor(operation.weight).to(self.device, self._dtype)
                 parameters = [weight.contiguous(memory_format=torch.channels_last)]
             case Dense():
-                parameters = [torch.tensor(operation.weight).to(self._device, self._dtype)]
+                parameters = [torch.tensor(operation.weight).to(self.device, self._dtype)]
             case _:
                 return ()
-        return (*parameters, torch.tensor(operation.bias).to(self._device, self._dtype))
+        return (*parameters, torch.tensor(operation.bias).to(self.device, self._dtype))
 
 
 def _run(  # noqa: PLR0911 - one an operation

@@ -213,6 +213,17 @@ def test_the_gpu_computes_what_the_cpu_does(precision: str) -> None:
     assert cosines(found, expected).min() > 0.999
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_a_recorded_network_gives_what_the_network_gives() -> None:
+    from facesearch.encoders.backends.cuda_graph import CudaGraphBackend
+
+    network, pixels = random_network(5), smooth_pixels(11, 5)
+    backend = TorchBackend(network, "fp32", "cuda")
+    graphed = CudaGraphBackend(backend, network.side, batch=4)
+    for count in (11, 3, 4, 0, 5):
+        np.testing.assert_allclose(graphed(pixels[:count]), backend(pixels[:count]), atol=1e-5)
+
+
 def test_int8_without_ranges_says_what_to_do() -> None:
     pytest.importorskip("openvino")
     with pytest.raises(InputError, match="--precision fp32"):

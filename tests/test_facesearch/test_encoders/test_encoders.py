@@ -25,8 +25,11 @@ def test_the_table_agrees_with_the_loaded_encoder() -> None:
 def test_thresholds_are_squared_distances_stricter_for_identification(name: str) -> None:
     spec = encoder_spec(name)
     assert spec.name == name
-    assert 0 < spec.identification_threshold <= spec.verification_threshold < 4
-    assert 0 < spec.cluster_threshold <= spec.verification_threshold
+    for each in (spec.flipped, spec.plain):
+        assert 0 < each.identification <= each.verification < 4
+        assert 0 < each.cluster <= each.verification
+    # An average of two vectors varies less than one of them.
+    assert spec.flipped.verification <= spec.plain.verification
 
 
 def test_unknown_names_are_refused_naming_the_known() -> None:
