@@ -31,6 +31,7 @@ ROWS = {
     for row in (
         Variant(BASE, "the project's pipeline", "mtcnn", _MAIN, ways.trees),
         Variant(INT8, "numbers: int8", "mtcnn", _MAIN, ways.trees, precision="int8"),
+        Variant("bf16", "numbers: bf16", "mtcnn", _MAIN, ways.trees, precision="bf16"),
         Variant("dlib-hog", "detector: dlib HOG", "hog", _MAIN, ways.trees_in_box),
         Variant("central", "face: nearest the centre", "mtcnn", by_rule("central"), ways.trees),
         Variant("largest", "face: largest", "mtcnn", by_rule("largest"), ways.trees),

@@ -82,7 +82,9 @@ def runs(setup: protocols.Setup, data: Path) -> dict[str, Callable[[], Report]]:
         ),
         "folder": lambda: protocols.run_folder(setup, photos, thresholds=own),
         "identification": lambda: protocols.run_identification(setup, photos),
-        "clustering": lambda: protocols.run_clustering(setup, photos, threshold=defaults.cluster),
+        "clustering": lambda: protocols.run_clustering(
+            setup, photos, threshold=defaults.cluster, with_density=True
+        ),
         "robustness": lambda: protocols.run_robustness(setup, images, drawn, worse),
         "robustness_photo": lambda: protocols.run_robustness(
             setup, images, drawn, worse, of="photo"

@@ -10,6 +10,7 @@ from benchmarks.markdown import result, table
 _OURS = "facesearch"
 _NAMES = {
     _OURS: "`facesearch index`, whole process",
+    "facesearch --min-face 40": "the same, `--min-face 40`",
     "face_recognition": "face_recognition, start-up left out",
     "facenet-pytorch": "facenet-pytorch, MTCNN and Inception-ResNet, start-up left out",
 }
@@ -28,9 +29,9 @@ def end_to_end() -> str:
         ]
         for name, each in data["sides"].items()
     ]
-    ratios = ", ".join(f"{name}: {ratio:.1f}" for name, ratio in data["ratios"].items())
+    ratios = ", ".join(f"{name} {ratio:.1f}" for name, ratio in data["ratios"].items())
     header = ("", "photos", "photos/s, median", "faces/s, median", "photos/s, rounds")
-    return table(header, rows) + f"\n\nPhotos a second over {ratios}."
+    return table(header, rows) + f"\n\nRatios of photos a second: {ratios}."
 
 
 def pipeline() -> str:

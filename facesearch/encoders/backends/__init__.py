@@ -19,6 +19,8 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DEVICES = ("auto", "cpu", "cuda")
 CPU_BATCH = 32  # larger batches are no faster and take 6 MB more memory a chip
 GPU_BATCH = 128  # a photo album's batches are seldom larger
+_BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni"}  # vector instructions that multiply and add
+_BF16_PRODUCTS = {"avx512_bf16", "amx_bf16"}
 _GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))  # CUDA, ROCm, WSL
 
 
@@ -57,7 +59,8 @@ def load_backend(network: Network, placement: Placement, ranges: Path | None) ->
     """The fastest backend for ``placement``.
 
     int8 needs OpenVINO and the network's ``ranges`` file; "auto" takes it where both are there and
-    the processor multiplies bytes (VNNI), else fp32. Raises InputError for what cannot be had.
+    the processor multiplies bytes (VNNI), else bf16 where it multiplies those, else fp32. Raises
+    InputError for what cannot be had.
     """
     _check(placement)
     device = _device(placement.device)
@@ -123,17 +126,21 @@ def _device(wanted: str) -> str:
 def _best_precision(device: str, ranges: Path | None) -> str:
     if device != "cpu":
         return "fp16"
-    byte_products = ranges is not None and ranges.exists() and has_openvino() and _has_vnni()
-    return "int8" if byte_products else "fp32"
+    if not has_openvino():
+        return "fp32"
+    flags = _processor_flags()
+    if ranges is not None and ranges.exists() and not _BYTE_PRODUCTS.isdisjoint(flags):
+        return "int8"
+    return "bf16" if not _BF16_PRODUCTS.isdisjoint(flags) else "fp32"
 
 
-def _has_vnni() -> bool:
-    """Whether the processor has vector instructions that multiply and add bytes."""
+def _processor_flags() -> frozenset[str]:
+    """What the processor can do, as Linux names it; nothing where that is not known."""
     try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return False
-    return not {"avx512_vnni", "avx_vnni"}.isdisjoint(flags)
+        return frozenset()
+    return frozenset(text.split())
 
 
 def _torch(network: Network, precision: str, device: str, placement: Placement) -> Loaded:

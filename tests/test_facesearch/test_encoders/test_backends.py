@@ -155,12 +155,28 @@ def test_the_default_network_is_close_to_fp32(precision: str) -> None:
     assert not np.array_equal(reduced, exact)
 
 
-def test_the_default_is_int8_where_bytes_are_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("flags", "with_ranges", "without"),
+    [
+        ({"avx2"}, "fp32", "fp32"),
+        ({"avx2", "avx_vnni"}, "int8", "fp32"),
+        ({"avx512_vnni", "avx512_bf16"}, "int8", "bf16"),
+        ({"amx_bf16"}, "bf16", "bf16"),
+        (set(), "fp32", "fp32"),
+    ],
+)
+def test_the_default_is_the_fastest_of_what_the_processor_multiplies(
+    flags: set[str],
+    with_ranges: str,
+    without: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     pytest.importorskip("openvino")
-    monkeypatch.setattr(module, "_has_vnni", lambda: True)
-    assert load_encoder(device="cpu").numerics.startswith("int8-")
-    monkeypatch.setattr(module, "_has_vnni", lambda: False)
-    assert load_encoder(device="cpu").numerics == "fp32"
+    monkeypatch.setattr(module, "_processor_flags", lambda: frozenset(flags))
+    assert precision_of(load_encoder(device="cpu").numerics) == with_ranges
+    loaded = load_backend(random_network(0), Placement(device="cpu"), tmp_path / "none.json")
+    assert loaded.numerics == without
 
 
 def test_without_openvino_torch_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
