@@ -21,6 +21,7 @@ class Behaviour:
     cuts: list[int] = field(default_factory=list)  # bytes after which connections end, in turn
     length: bool = True
     location: str = ""
+    shift: int = 0  # bytes by which ranges begin later than was asked for
     requests: list[str | None] = field(default_factory=list)
 
 
@@ -49,8 +50,12 @@ def serving(behaviour: Behaviour) -> Iterator[str]:
             self._answer(start)
 
         def _answer(self, start: int) -> None:
-            body = behaviour.body[start:]
+            at = start + behaviour.shift if start else 0
+            body = behaviour.body[at:]
             self.send_response(206 if start else 200)
+            if start:
+                end, size = len(behaviour.body) - 1, len(behaviour.body)
+                self.send_header("Content-Range", f"bytes {at}-{end}/{size}")
             if behaviour.length:
                 self.send_header("Content-Length", str(len(body)))
             if behaviour.etag:

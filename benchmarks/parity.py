@@ -2,7 +2,8 @@
 
     python -m benchmarks.parity --peers PEERS
 
-The peer's weights and batch statistics are random (seed 0); its state is saved as its checkpoints
+The peer's weights and batch statistics are random (seed 0); as all faces then get nearly one
+vector, cosines about the mean vector count too. Its state is saved as its checkpoints
 are, with and without a classifier, read by our loader, and run by every fp32 back end.
 """
 
@@ -50,7 +51,10 @@ def main() -> None:
                 results[f"{name}, {label}"] = closeness(found, expected)
     print(results)
     print(record("parity", {"chips": len(chips), "seed": SEED, "results": results}))
-    if min(each["least_cosine"] for each in results.values()) < LEAST_COSINE:
+    if (
+        min(min(each["least_cosine"], each["mean_centred_cosine"]) for each in results.values())
+        < LEAST_COSINE
+    ):
         raise SystemExit(f"expected cosines of {LEAST_COSINE} and above")
 
 

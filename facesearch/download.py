@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.errors import WeightsError
-from indexer.files import sha256_of, sync_folder
+from indexer.files import sha256_of, sync_folder, write_atomically
 
 CACHE_VARIABLE = "FACESEARCH_CACHE"
 ATTEMPTS = 4
@@ -67,16 +67,19 @@ class DownloadedFile:
         """The pinned digest, else the one recorded at the first fetch, else None."""
         if self.sha256 is not None or not self.recorded.exists():
             return self.sha256
-        return self.recorded.read_text(encoding="ascii").split()[0]
+        words = self.recorded.read_text(encoding="ascii", errors="replace").split()
+        return words[0] if words else None
 
     def locate(self) -> Path:
         """The fetched file, its digest checked; raises WeightsError when it is not there."""
         if not self.path.exists():
-            raise WeightsError(
-                f"{self.name} has not been fetched; see: facesearch encoders, and run: "
-                "facesearch encoders fetch NAME"
-            )
+            raise WeightsError(f"{self.name} has not been fetched")
         found, expected = sha256_of(self.path), self.expected_sha256()
+        if expected is None:
+            raise WeightsError(
+                f"{self.path} was not fetched by this program, and no digest of it is known; "
+                "delete it and fetch it, or name it with --weights"
+            )
         if found != expected:
             raise WeightsError(
                 f"{self.path} is damaged: expected SHA-256 {expected}, found {found}; "
@@ -107,8 +110,7 @@ def fetch(
     Raises WeightsError: not found, refused, too large, of another digest, disk full.
     """
     address = url or file.url
-    if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
-        raise WeightsError(f"expected an http or https address, got {address!r}")
+    _check_address(address)
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(file.path):
@@ -122,6 +124,18 @@ def fetch(
             f"what was fetched is kept and the next attempt goes on; {CACHE_VARIABLE} names "
             "another folder"
         ) from error
+
+
+def _check_address(address: str) -> None:
+    try:
+        parts = urllib.parse.urlsplit(address)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname)
+        fine = fine and (parts.port is None or parts.port > 0)  # reading it checks it
+    except ValueError:
+        fine = False
+    # What an address may hold is ASCII without spaces; the rest is written as %XX.
+    if not fine or not address.isascii() or any(letter <= " " for letter in address):
+        raise WeightsError(f"expected an http or https address, got {address!r}")
 
 
 def _download(file: DownloadedFile, address: str, progress: Progress, pause: float) -> None:
@@ -148,7 +162,7 @@ def _attempt(file: DownloadedFile, address: str, progress: Progress) -> None:
     start = partial.stat().st_size if partial.exists() and tag.exists() else 0
     headers = {"User-Agent": "facesearch"}
     if start:
-        headers |= {"Range": f"bytes={start}-", "If-Range": tag.read_text(encoding="ascii")}
+        headers |= {"Range": f"bytes={start}-", "If-Range": tag.read_text(encoding="latin-1")}
     try:
         response = _opener().open(urllib.request.Request(address, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
@@ -158,9 +172,12 @@ def _attempt(file: DownloadedFile, address: str, progress: Progress) -> None:
         raise
     with response:
         start = start if response.status == 206 else 0
+        if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            partial.unlink()
+            raise ConnectionError("the server sent another range than was asked for")
         total = _total(response, start)
         _refuse_size(file, address, total)
-        tag.write_text(response.headers.get("ETag", ""), encoding="ascii", errors="replace")
+        tag.write_text(response.headers.get("ETag", ""), encoding="latin-1", errors="replace")
         if not response.headers.get("ETag", "").startswith('"'):
             tag.unlink()  # without a strong tag nothing says that it is still the same file
         _receive(file, response, start, total, progress)
@@ -210,7 +227,7 @@ def _accept(file: DownloadedFile, address: str) -> Fetched:
             "it was deleted"
         )
     if expected is None:
-        file.recorded.write_text(f"{found}  {file.name}\n", encoding="ascii")
+        write_atomically(file.recorded, f"{found}  {file.name}\n".encode())
     partial.replace(file.path)
     partial.with_suffix(".etag").unlink(missing_ok=True)
     sync_folder(file.path.parent)
@@ -247,6 +264,8 @@ def _opener() -> urllib.request.OpenerDirector:
 
 def _status_text(address: str, error: urllib.error.HTTPError) -> str:
     what = "is not there" if error.code in (404, 410) else "was refused by its server"
+    if error.code < 400:
+        what = "is said to have moved to what is not the web"
     return f"{address} {what} (HTTP {error.code}); name another place with --url"
 
 

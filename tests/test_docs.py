@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 import sys
@@ -72,3 +73,14 @@ def test_figures_are_those_of_the_results() -> None:
         text = page.read_text()
         assert "<!-- figures: " in text
         assert text == filled(text), f"{page.name} is out of date; run: make docs"
+
+
+def test_the_measured_lfw_figure_of_the_default_encoder_is_the_recorded_one() -> None:
+    from facesearch.encoders import DEFAULT_ENCODER, encoder_spec
+
+    recorded = json.loads((ROOT / "benchmarks/results/protocols.json").read_text())
+    figures = recorded["results"]["lfw"]["result"]
+    folds = figures["folds"]
+    (tar,) = (each["tar"]["value"] for each in figures["tar_at_far"] if each["far"] == 1e-3)
+    accuracy = f"{100 * folds['mean']:.2f} +- {100 * folds['standard_error']:.2f} %"
+    assert f"{accuracy}, TAR {tar:.3f} at FAR 0.001" in encoder_spec(DEFAULT_ENCODER).lfw

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.encoders import EncoderSpec
+    from facesearch.encoders.network import Network
     from facesearch.engine import FaceEngine
 
 
@@ -162,27 +163,33 @@ def run_calibrate(args: argparse.Namespace) -> int:
 
     spec = encoder_spec(args.name)
     network = read_network(spec, args.weights).network
+    path = _own_ranges(network)
     choice = EncoderChoice(args.name, args.weights, "cpu", "fp32")
     chips = _chips(create_engine(encoder=choice), args.photos, args.faces)
-    result = calibrate(network, chips, _own_ranges(spec))
+    result = calibrate(network, chips, path)
     if args.json:
-        print_json({**vars(result), "good": result.good, "file": _own_ranges(spec)})
+        print_json({**vars(result), "good": result.good, "file": path})
     else:
-        print_facts([*vars(result).items(), ("file", _own_ranges(spec) if result.good else "none")])
+        print_facts([*vars(result).items(), ("file", path if result.good else "none")])
         if not result.good:
             print(f"too far from fp32: expected a mean of {LEAST_COSINE}", file=sys.stderr)
     return 0 if result.good else 1
 
 
-def _own_ranges(spec: EncoderSpec) -> Path:
-    """Where measured ranges are kept; those that come with the package are never overwritten."""
+def _own_ranges(network: Network) -> Path:
+    """Where measured ranges are kept; raises InputError where there are some already."""
     from facesearch.encoders.load import ranges_file
     from facesearch.encoders.ranges import PACKAGED
     from facesearch.errors import InputError
 
-    path = ranges_file(spec)
+    path = ranges_file(network)
     if path.parent == PACKAGED:
-        raise InputError(f"{spec.name} comes with its ranges and needs no calibration")
+        raise InputError("these weights come with their ranges and need no calibration")
+    if path.exists():
+        raise InputError(
+            f"these weights were calibrated before; to do it again delete {path}, after which "
+            "galleries made with it take no more faces"
+        )
     return path
 
 

@@ -226,8 +226,9 @@ def _run_lfw(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Re
     images = args.photos / "images"
     root = images if images.is_dir() else args.photos
     pairs = read_pairs(_required(args.pairs or args.photos / "pairs.txt"))
+    name = "LFW View 2" if args.pairs is None else f"LFW, {args.pairs.name}"
     threshold = _threshold(args, defaults)
-    return run_pairs(setup, root, pairs, name="LFW View 2", threshold=threshold)
+    return run_pairs(setup, root, pairs, name=name, threshold=threshold)
 
 
 def _run_pairs(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
@@ -263,9 +264,12 @@ def _run_clustering(args: argparse.Namespace, setup: Setup, defaults: Thresholds
 
 
 def _run_video(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
+    from facesearch.errors import InputError
     from facesearch.evaluate.photos import read_tracks
     from facesearch.evaluate.protocols import run_video
 
+    if args.missing != "reject":
+        raise InputError("expected no --missing: frames without a face are left out of their track")
     pairs = None if args.pairs is None else _listed_pairs(args.pairs)
     threshold = _threshold(args, defaults)
     tracks = read_tracks(args.photos)
@@ -279,6 +283,8 @@ def _run_robustness(args: argparse.Namespace, setup: Setup, _: Thresholds) -> Re
     from facesearch.evaluate.protocols import run_robustness
 
     worse = paper_degradations()
+    if args.far >= 1:
+        raise InputError(f"expected a false accept rate below 1, got {args.far:g}")
     if args.pairs is not None:
         if args.people is not None:
             raise InputError("expected --pairs or --people, got both; pairs name their photos")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,19 +55,25 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
     except (
         OSError,
         EOFError,
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
         RuntimeError,
+        TypeError,
         ValueError,
-        KeyError,
-        UnicodeDecodeError,
+        struct.error,
         pickle.UnpicklingError,
         safetensors.SafetensorError,
     ) as error:
         raise WeightsError(f"cannot read {path}: {_reason(error, path)}") from error
     if not isinstance(state, Mapping):
         raise WeightsError(f"expected tensors by name in {path}, found {type(state).__name__}")
-    wrong = [str(key) for key, value in state.items() if not isinstance(value, Tensor)]
-    if wrong:
-        raise WeightsError(f"expected tensors by name in {path}, but {wrong[0]!r} is none")
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise WeightsError(f"expected tensors by name in {path}, but {key!r} is none")
+        if value.layout != torch.strided:
+            raise WeightsError(f"expected dense tensors in {path}, but {key!r} is sparse")
     return state
 
 
@@ -100,5 +107,7 @@ def _check(path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tenso
     for key, value in state.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise WeightsError(f"{path} has NaN or infinity in {key}; it is damaged")
+        if key.endswith("running_var") and bool((value < 0).any()):
+            raise WeightsError(f"{path} has a negative variance in {key}; it is damaged")
         if key not in counters and not value.is_floating_point():
             raise WeightsError(f"expected numbers with a fraction in {key} of {path}")

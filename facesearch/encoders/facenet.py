@@ -9,13 +9,22 @@ from facesearch.encoders.checkpoint import load_checkpoint
 from facesearch.encoders.inception_resnet import INPUT_SIZE
 from facesearch.encoders.network import Weighted
 from facesearch.encoders.trace import traced_network
+from facesearch.errors import WeightsError
 
 # A pixel's value reached the network in training as (value - MEAN) / DIVISOR.
 MEAN, DIVISOR = 127.5, 128.0
 
 
 def read_facenet(spec: EncoderSpec, weights: Path | None) -> Weighted:
-    """The network of the fetched checkpoint of ``spec``, or of the file ``weights``."""
-    checkpoint = load_checkpoint(weights or spec.weights.locate())
+    """The network of the fetched checkpoint of ``spec``, or of the file ``weights``.
+
+    Raises :class:`facesearch.errors.WeightsError` where there is none, or another than expected.
+    """
+    if weights is None:
+        try:
+            weights = spec.weights.locate()
+        except WeightsError as error:
+            raise WeightsError(f"{error}; run: facesearch encoders fetch {spec.name}") from error
+    checkpoint = load_checkpoint(weights)
     network = traced_network(checkpoint.module, INPUT_SIZE, MEAN, DIVISOR)
     return Weighted(network, checkpoint.sha256)

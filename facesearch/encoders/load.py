@@ -9,7 +9,7 @@ from facesearch.download import cache_folder
 from facesearch.encoders import EncoderSpec, encoder_spec
 from facesearch.encoders.backends import Placement, load_backend
 from facesearch.encoders.dlib_resnet import read_dlib_resnet
-from facesearch.encoders.network import Weighted
+from facesearch.encoders.network import Network, Weighted
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.ranges import PACKAGED
 from facesearch.errors import WeightsError
@@ -31,13 +31,13 @@ def read_network(spec: EncoderSpec, weights: Path | None = None) -> Weighted:
 
 def place_network(spec: EncoderSpec, weighted: Weighted, placement: Placement) -> NetworkEncoder:
     """The encoder of a network that was read, on the back end of ``placement``."""
-    loaded = load_backend(weighted.network, placement, ranges_file(spec))
+    loaded = load_backend(weighted.network, placement, ranges_file(weighted.network))
     return NetworkEncoder(spec.name, weighted.sha256, weighted.network, loaded)
 
 
-def ranges_file(spec: EncoderSpec) -> Path:
-    """Where the int8 ranges of an encoder are, if they were ever measured."""
-    packaged = PACKAGED / f"{spec.name}.ranges.json"
+def ranges_file(network: Network) -> Path:
+    """Where the int8 ranges of a network with these very weights are, if they were measured."""
+    packaged = PACKAGED / f"{network.digest()[:12]}.ranges.json"
     return packaged if packaged.exists() else cache_folder() / packaged.name
 
 

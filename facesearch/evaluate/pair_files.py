@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ _NAMES = {
     "fold": ("fold", "split", "split_number"),
 }
 _PLAIN = ("first", "second", "same", "fold")  # the columns of a table without a header
+_WORDS = frozenset({"same", "different"})
 _SAME = {"1": True, "true": True, "same": True, "0": False, "false": False, "different": False}
 
 
@@ -51,11 +52,17 @@ def _read_table(path: Path, lines: Sequence[str]) -> Pairs:
     ]
     if not rows:
         raise InputError(f"{path}: expected pairs of photos, found an empty file")
-    columns = _header(rows[0][1])
+    columns = _header(rows[0][1], {cells[2].lower() for _, cells in rows[1:] if len(cells) > 2})
     body = rows[1:] if columns else rows
     if not body:
         raise InputError(f"{path}: expected pairs of photos below the names, found none")
-    width = len(body[0][1])
+    width = len(rows[0][1])
+    for number, cells in body:
+        if len(cells) != width:
+            raise InputError(
+                f"{path}, line {number}: expected {width} columns as in the first line, found "
+                f"{len(cells)}: {list(cells)}"
+            )
     columns = columns or {name: at for at, name in enumerate(_PLAIN[:width])}
     pairs = [_pair(cells, columns, f"{path}, line {number}") for number, cells in body]
     first, second, same, folds = zip(*pairs, strict=True)
@@ -63,8 +70,12 @@ def _read_table(path: Path, lines: Sequence[str]) -> Pairs:
     return Pairs(first, second, np.array(same, np.bool_), numbers)
 
 
-def _header(cells: Sequence[str]) -> dict[str, int]:
-    """Where each column is, or nothing where these cells are no names."""
+def _header(cells: Sequence[str], labels: Set[str]) -> dict[str, int]:
+    """Where each column is, or nothing where these cells are no names.
+
+    ``labels`` are those of the other lines. Where they are no words, "same" in the first line names
+    the column, whatever the other columns are called.
+    """
     words = [cell.lower().replace(" ", "_") for cell in cells]
     found = {
         column: at
@@ -72,7 +83,10 @@ def _header(cells: Sequence[str]) -> dict[str, int]:
         for at, word in enumerate(words)
         if word in names
     }
-    return found if {"first", "second", "same"} <= found.keys() else {}
+    if {"first", "second", "same"} <= found.keys():
+        return found
+    named = len(words) > 2 and words[2] in _NAMES["same"] and labels and not labels & _WORDS
+    return {name: at for at, name in enumerate(_PLAIN[: len(words)])} if named else {}
 
 
 def _pair(cells: Sequence[str], columns: dict[str, int], where: str) -> tuple[str, str, bool, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facesearch.engine import FaceEngine
+from facesearch.errors import InputError
 from facesearch.evaluate import charts, tables
 from facesearch.evaluate import verification as v
 from facesearch.evaluate.all_pairs import FARS as ALL_PAIRS_FARS
@@ -16,7 +18,7 @@ from facesearch.evaluate.all_pairs import AllPairs, all_pairs
 from facesearch.evaluate.choose import DEFAULT_RULE
 from facesearch.evaluate.clustering import clustering_study
 from facesearch.evaluate.degradation import Degradation, Degraded
-from facesearch.evaluate.embedded import EmbeddedPhotos, State, distances_of
+from facesearch.evaluate.embedded import EmbeddedPhotos, PhotoFailure, State, distances_of
 from facesearch.evaluate.embedding import (
     NO_CACHE,
     EmbedOptions,
@@ -30,6 +32,10 @@ from facesearch.evaluate.photos import LabelledPhotos, Tracks
 from facesearch.evaluate.report import Conditions, Report
 from facesearch.evaluate.robustness import FAR, EveryPair, ListedPairs, PairSource, robustness
 from facesearch.evaluate.video import FRAMES, EmbeddedTracks, embed_tracks, track_distances
+
+logger = logging.getLogger(__name__)
+
+_MANY = 0.05  # of the photos that cannot be used
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Setup:
             options=self.options,
             progress=self.progress,
         )
+        _require_photos(root, embedded.failures, len(paths))
         return embedded
 
     def conditions(self, embedded: EmbeddedPhotos) -> Conditions:
@@ -253,6 +260,7 @@ def run_robustness(
         options=setup.options,
         progress=setup.progress,
     )
+    _require_photos(root, variants[0].failures, len(paths))
     result = robustness(variants, degradations, source, of, far)
     return Report(
         "robustness",
@@ -266,6 +274,18 @@ def run_robustness(
 def photos_of(pairs: v.Pairs) -> tuple[str, ...]:
     """Every photo (or track) that a list of pairs names, once, sorted."""
     return tuple(sorted({*pairs.first, *pairs.second}))
+
+
+def _require_photos(root: Path, failures: Sequence[PhotoFailure], count: int) -> None:
+    """Raise InputError where no photo at all could be read: the folder is wrong, not the photos."""
+    if failures and len(failures) == count:
+        first = failures[0]
+        raise InputError(
+            f"expected the photos in {root}, but none of {count} can be used; the first is "
+            f"{first.photo}: {first.reason}: {first.detail}"
+        )
+    if len(failures) > _MANY * count:
+        logger.warning("%d of %d photos in %s cannot be used", len(failures), count, root)
 
 
 def _pair_charts(figures: PairFigures | AllPairs) -> tuple[charts.Chart, ...]:

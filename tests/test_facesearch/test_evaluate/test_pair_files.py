@@ -32,6 +32,18 @@ def test_tables_of_all_kinds(tmp_path: Path, text: str) -> None:
     assert pairs.folds.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("label", ["1", "true"])
+def test_a_header_with_names_of_its_own_is_no_pair(label: str, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"path_a,path_b,same,part\na,b,{label},x\nc,d,0,y\n")
+    pairs = read_pairs_file(path)
+    assert (pairs.first, pairs.same.tolist(), pairs.folds.tolist()) == (
+        ("a", "c"),
+        [True, False],
+        [0, 1],
+    )
+
+
 def test_a_table_without_folds_has_one(tmp_path: Path) -> None:
     path = tmp_path / "pairs.tsv"
     path.write_text("a, b.jpg\tc\t1\nd\te\t0\n")
@@ -52,7 +64,9 @@ def test_the_format_of_lfw(tmp_path: Path) -> None:
         ("", "empty file"),
         ("\n# nothing\n", "empty file"),
         ("first,second,same\n", "below the names, found none"),
-        ("a,b,1\nc,d\n", "line 2: expected photo1, photo2, same"),
+        ("a,b,1\nc,d\n", "line 2: expected 3 columns as in the first line, found 2"),
+        ("a,b,1\nc,d,0,ten\n", "line 2: expected 3 columns as in the first line"),
+        ("path_a,path_b,same\na,b,same\nc,d,yes\n", "line 3: expected 1 for the same person"),
         ("a,b\n", "line 1: expected photo1, photo2, same"),
         ("a,b,2\n", "line 1: expected 1 for the same person or 0"),
         ("some words\n", "line 1: expected photo1"),

@@ -88,6 +88,14 @@ def test_pairs(setup: protocols.Setup, folder: Path, tmp_path: Path) -> None:
     assert [chart.name for chart in report.charts] == ["roc", "det"]
 
 
+def test_a_folder_without_the_photos_is_an_error(setup: protocols.Setup, tmp_path: Path) -> None:
+    listed = tmp_path / "pairs.csv"
+    listed.write_text("a/1.jpg,a/2.jpg,1\nb/1.jpg,c/1.jpg,0\n")
+    pairs = read_pairs_file(listed)
+    with pytest.raises(InputError, match=r"none of 4 can be used; the first is a/1\.jpg"):
+        protocols.run_pairs(setup, tmp_path / "nowhere", pairs)
+
+
 def test_all_pairs_of_a_folder(setup: protocols.Setup, folder: Path, tmp_path: Path) -> None:
     photos = read_folder(folder)
     report = protocols.run_folder(setup, photos, fars=(0.1,), thresholds=(0.5,))

@@ -1,0 +1,134 @@
+"""Figures of the protocols: the study of LFW, and what ``facesearch evaluate`` reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.markdown import result, table
+
+
+def lfw() -> str:
+    """LFW of every row of the ablation: what it was judged by on View 1, and View 2."""
+    rows = [
+        [
+            each["pipeline"],
+            f"{each['view1']['accuracy']['value']:.4f}",
+            *(f"{rate:.3f}" for rate in each["view1"]["val"]),
+            _gain(each["view1"]),
+            accuracy(each),
+            tar_at(each, "0.001"),
+            f"{each['view2_photos_without_face']}",
+        ]
+        for each in result("lfw")["results"].values()
+    ]
+    fars = next(iter(result("lfw")["results"].values()))["view1"]["all_pairs_fars"]
+    header = (
+        "",
+        "View 1: accuracy",
+        *(f"VAL at FAR {far:g}" for far in fars),
+        "VAL gain in points",
+        "View 2: accuracy",
+        "TAR at FAR 0.001",
+        "no face",
+    )
+    return table(header, rows)
+
+
+def _gain(view1: Any) -> str:
+    """VAL beyond the first row's at the middle FAR, in percentage points."""
+    gain, error = (
+        100 * view1[key][1] for key in ("val_difference", "val_difference_standard_error")
+    )
+    return f"{gain:+.2f} ± {error:.2f}"
+
+
+def accuracy(each: Any) -> str:
+    """Mean over the folds and its standard error."""
+    folds = each["accuracy"]
+    return f"{folds['mean']:.4f} ± {folds['standard_error']:.4f}"
+
+
+def tar_at(each: Any, far: str) -> str:
+    """TAR at a FAR and its standard error."""
+    tar = each["tar_at_far"][far]
+    return f"{tar['value']:.3f} ± {tar['standard_error']:.3f}"
+
+
+def quality() -> str:
+    """How well the quality score and what might stand in for it predict misses and false finds."""
+    data = result("quality")
+    curves = data["error_versus_discard"]["view2-degraded"]["false_non_match_rate"]
+    areas = data["false_finds"]["area_under_roc"]
+    rows = [
+        [
+            name,
+            *(f"{curve[share]:.3f}" for share in ("0.0", "0.1", "0.2")),
+            f"{curve['mean to 0.2']:.3f}",
+            f"{areas[name]:.3f}" if name in areas else "",
+        ]
+        for name, curve in curves.items()
+    ]
+    header = (
+        "",
+        "FNMR, all pairs",
+        "without a tenth",
+        "without a fifth",
+        "mean",
+        "AUC, false finds",
+    )
+    return table(header, rows)
+
+
+def poor_faces() -> str:
+    """What the least quality does to groups: of crowded photos, and of an album."""
+    data = result("quality")
+    rows = []
+    for least, fates in data["groups_of_wider"].items():
+        album = data["album"][least]
+        counts = (
+            f"{fates[fate]['false']} of {fates[fate]['false'] + fates[fate]['true']}"
+            for fate in ("in groups", "alone", "noise")
+        )
+        rows.append([least, *counts, f"{album['pairwise_f']:.3f}", f"{album['bcubed_f']:.3f}"])
+    header = ("", "false finds in groups", "alone", "in no group", "album: pairwise F", "BCubed F")
+    return table(header, rows)
+
+
+def view2() -> str:
+    """LFW View 2 of the default pipeline."""
+    return _tables("lfw")
+
+
+def all_pairs() -> str:
+    """VAL and FAR over every two photos of LFW."""
+    return _tables("folder")
+
+
+def identification() -> str:
+    """Open-set identification among the people of LFW."""
+    return _tables("identification")
+
+
+def clustering() -> str:
+    """Clusters of all of LFW at the default settings."""
+    return _tables("clustering", 1)
+
+
+def robustness_face() -> str:
+    """VAL by JPEG quality and size, the face found before."""
+    return _tables("robustness")
+
+
+def robustness_photo() -> str:
+    """VAL by JPEG quality and size, the face to be found in what is left."""
+    return _tables("robustness_photo")
+
+
+def _tables(protocol: str, most: int | None = None) -> str:
+    """The first ``most`` tables of a protocol with their notes, as they were recorded."""
+    shown = result("protocols")["results"][protocol]["tables"][:most]
+    parts = []
+    for each in shown:
+        parts += [f"{each['title']}:", table(each["header"], each["rows"])]
+        parts += [each["note"]] if each["note"] else []
+    return "\n\n".join(parts)
