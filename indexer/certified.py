@@ -114,7 +114,7 @@ class CertifiedSearch:
         best = Best.none(*block.nearest.shape)
         room = Pairs.room(max(_PAIRS, 2 * ROWS * len(block.vectors)))
         while first < last:
-            first, count = screen(rows, block, room, first, last)
+            first, count, _ = screen(rows, block, room, first, last)
             within = block.nearest[:, 0][room.query[:count]] + 2 * block.slack
             kept = np.flatnonzero(room.distance[:count] <= within)
             query, row = room.query[kept], room.row[kept]

@@ -125,11 +125,14 @@ class Pairs(NamedTuple):
 
 
 @compiled
-def screen(gallery: Rows, queries: Queries, found: Pairs, first: int, last: int) -> tuple[int, int]:
+def screen(
+    gallery: Rows, queries: Queries, found: Pairs, first: int, last: int
+) -> tuple[int, int, int]:
     """Put in ``found`` the pairs of the queries with tiles ``first`` to ``last`` that may be best.
 
     These are all whose quick distance is not clearly beyond the k-th least so far. Returns the
-    tile to go on with, where there might not be room for another, and how many were found.
+    tile to go on with, where there might not be room for another, how many were found, and of how
+    many the distance was taken.
     """
     tile_pairs = len(queries.vectors) * ROWS
     waits = np.empty((2, _WAITING), np.int64)
@@ -139,10 +142,10 @@ def screen(gallery: Rows, queries: Queries, found: Pairs, first: int, last: int)
     width = 1 if alone else WIDTH
     panels = len(queries.limits) // width
     steps = len(gallery.codes) // (len(gallery.terms) * BYTES)
-    count = 0
+    count = measured = 0
     for tile in range(first, last):
         if count + tile_pairs > len(found.row):
-            return tile, count
+            return tile, count, measured
         _scale_terms(gallery.terms, tile * ROWS, queries.ratio, terms)
         at = tile * ROWS * steps * BYTES
         waiting = 0
@@ -187,10 +190,11 @@ def screen(gallery: Rows, queries: Queries, found: Pairs, first: int, last: int)
                             prefetch(gallery.vectors, row)
                             waits[0, waiting], waits[1, waiting] = start + query, row
                             waiting += 1
+                            measured += 1
                         mask >>= 1
                         row += 1
         count = _measure(gallery, queries, found, count, waits, waiting)
-    return last, count
+    return last, count, measured
 
 
 @compiled
