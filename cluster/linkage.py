@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.compiled import compiled_reordering
+from indexer.compiled import compiled_reordering
 
 Linkage = NDArray[np.float64]
 

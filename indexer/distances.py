@@ -7,6 +7,8 @@ the sum of (q - x)^2 in float64, rounded once.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,7 +67,9 @@ def quick_distances(queries: Vectors, vectors: Vectors) -> NDArray[np.float32]:
     return distances
 
 
-def pair_distances(left: Vectors, right: Vectors, i: Ids, j: Ids) -> NDArray[np.float32]:
+def pair_distances(
+    left: Vectors, right: NDArray[np.floating[Any]], i: Ids, j: Ids
+) -> NDArray[np.float32]:
     """Accurate squared distances float32 (p,) between ``left[i]`` and ``right[j]``.
 
     Each is the same whatever other pairs are asked for with it.

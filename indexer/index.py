@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.certified import CertifiedSearch, is_available
 from indexer.distances import check_dimension, check_queries, pair_distances, slack
 from indexer.errors import InvalidVectorsError, MissingFaissError, StaleIndexError
 from indexer.exact import Best
@@ -19,6 +20,11 @@ from indexer.files import partial_path, sha256_of_stream, sync_file, sync_folder
 from indexer.index_description import IndexDescription
 from indexer.types import Block, Ids, Neighbours, Vectors
 
+# Codes take as long to make as FAISS takes for some hundred queries, and one that comes alone costs
+# it as much as some that come together. Where there are few vectors, FAISS is as quick.
+_WORTH_CODES = 512
+_ALONE = 16
+_MANY_VECTORS = 50_000
 _SPARE = 8  # neighbours asked for beyond k, which mostly prove that none was overlooked
 
 
@@ -34,9 +40,11 @@ def import_faiss() -> Any:
 
 
 class FlatIndex:
-    """All vectors in memory, searched exhaustively by FAISS.
+    """All vectors in memory, searched exhaustively by FAISS or, once it pays, by their codes.
 
-    Answers are those of :func:`indexer.exact.exact_search`, to the last bit and tie.
+    Answers are those of :func:`indexer.exact.exact_search`, to the last bit and tie. The codes
+    (:class:`indexer.certified.CertifiedSearch`) are made by the search that they will have paid
+    for, and take about a byte a component more.
     """
 
     def __init__(self, index: Any, faiss: Any) -> None:
@@ -47,6 +55,8 @@ class FlatIndex:
         size = len(self) * self.dimension
         flat = faiss.rev_swig_ptr(self._flat.get_xb(), size) if size else np.zeros(0, np.float32)
         self._vectors: Vectors = flat.reshape(len(self), self.dimension)
+        self._asked = 0
+        self._certified: CertifiedSearch | None = None
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -98,6 +108,20 @@ class FlatIndex:
         """
         check_queries(queries, k)
         check_dimension(queries, self.dimension)
+        certified = self._by_codes(len(queries))
+        if certified is not None:
+            return certified.search(queries, k)
+        return self._search_faiss(queries, k)
+
+    def _by_codes(self, queries: int) -> CertifiedSearch | None:
+        """What answers so many queries by codes, if these exist or would now have paid."""
+        self._asked += max(queries, _ALONE)
+        pays = len(self) >= _MANY_VECTORS and self._asked >= _WORTH_CODES
+        if self._certified is None and pays and is_available(self.dimension):
+            self._certified = CertifiedSearch(self._ids, self._vectors)
+        return self._certified
+
+    def _search_faiss(self, queries: Vectors, k: int) -> Neighbours:
         best = Best.none(len(queries), k)
         if len(self) and len(queries):
             queries = np.ascontiguousarray(queries)

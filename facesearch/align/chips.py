@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.compiled import compiled
 from facesearch.align.arrays import readonly
 from facesearch.align.similarity import similarity
+from indexer.compiled import compiled
 
 # Mean position of the five landmarks in dlib's unit square (``get_face_chip_details``).
 MEAN_FACE = np.array(

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cluster.compiled import compiled
 from facesearch.align.similarity import similarity
+from indexer.compiled import compiled
 
 
 @compiled

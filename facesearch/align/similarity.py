@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.compiled import compiled
+from indexer.compiled import compiled
 
 
 @compiled

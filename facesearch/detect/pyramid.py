@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.compiled import compiled_reordering
 from facesearch.detect.boxes import Boxes
 from facesearch.detect.mtcnn_weights import Floats
 from facesearch.detect.types import Pixels
+from indexer.compiled import compiled_reordering
 
 
 @dataclass(frozen=True)

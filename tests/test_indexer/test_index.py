@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given, settings
 
 from indexer import index as index_module
+from indexer.certified import CertifiedSearch
 from indexer.errors import InvalidVectorsError, MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.files import sha256_of
 from indexer.index import FlatIndex, import_faiss
+from indexer.int8_kernel import LANES
 from indexer.types import MAX_NEIGHBOURS, Block
 from support.search import Search, blocks, nearest_by_loops, require_equal, searches
 from support.vectors import unit_vectors
@@ -46,6 +48,43 @@ def test_many_equal_vectors_come_by_id() -> None:
     index = FlatIndex.build(blocks(ids, vectors, 1000), 8)
     require_equal(index.search(queries, 20), exact_search(blocks(ids, vectors, 1000), queries, 20))
     assert index.search(queries, 20).ids[0].tolist() == sorted([*ids[:500], ids[500]])[:20]
+
+
+@given(search=searches())
+@settings(max_examples=60, deadline=None)
+def test_codes_answer_the_same(search: Search) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index_module, "_MANY_VECTORS", 1)
+        patch.setattr(index_module, "_WORTH_CODES", 0)
+        index = FlatIndex.build(blocks(search.ids, search.vectors, 9), search.queries.shape[1])
+        require_equal(index.search(search.queries, search.k), nearest_by_loops(search))
+
+
+@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (VNNI)")
+@pytest.mark.parametrize(
+    ("batches", "made"), [([512], True), ([511], False), ([1] * 32, True), ([1] * 31, False)]
+)
+def test_codes_are_made_when_they_pay(
+    batches: list[int], made: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(index_module, "_MANY_VECTORS", 300)
+    monkeypatch.setattr(
+        index_module, "CertifiedSearch", lambda *a: asked.append(a) or CertifiedSearch(*a)
+    )
+    index = built()
+    for batch in batches:
+        queries = np.repeat(VECTORS[:1], batch, axis=0)
+        assert index.search(queries, 1).ids.tolist() == [[IDS[0]]] * batch
+    assert bool(asked) == made
+    index.search(VECTORS[:200], 1)
+    index.search(VECTORS[:200], 1)
+    index.search(VECTORS[:200], 1)
+    assert len(asked) == 1
+    monkeypatch.setattr(index_module, "is_available", lambda dimension: False)
+    without = built()
+    without.search(np.repeat(VECTORS, 2, axis=0), 1)
+    assert len(asked) == 1
 
 
 def test_saved_index_answers_the_same(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.compiled import compiled_reordering
 from facesearch.detect.tiles import LANES, Tile, fitting_tile, largest, make_convolution, pack
+from indexer.compiled import compiled_reordering
 
 TILE = Tile(3, 2)
 _CONVOLVE = make_convolution(TILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba.core.caching
 import pytest
 
-from cluster.compiled import compiled
+from indexer.compiled import compiled
 
 
 def _refuse(self: object) -> None:

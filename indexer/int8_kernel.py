@@ -1,0 +1,183 @@
+# ruff: noqa: PLR0917  (numeric kernels take many positional arguments)
+"""The inner loop of certified search: small tiles of a product of bytes held in vector registers.
+
+Processors with VNNI multiply 64 pairs of bytes and add them by fours in one instruction, which no
+loop that numba compiles becomes. So the tile is emitted as those instructions: some vectors of
+gallery rows by some queries, whose sums never leave the registers. They are compared with each
+query's limit there; what is written is one bit a pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import binding, ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic
+
+BYTES = 4  # components of a row that one instruction multiplies and adds up
+_INDEX = ir.IntType(64)
+_INTEGER = ir.IntType(32)
+_variable: Any = cgutils.alloca_once_value
+_declared: Any = cgutils.get_or_insert_function
+_settings: Any = config
+
+
+def _features() -> dict[str, bool]:
+    """Of the processor that numba compiles for."""
+    if _settings.CPU_NAME or _settings.CPU_FEATURES:
+        return {
+            name[1:]: True for name in (_settings.CPU_FEATURES or "").split(",") if name[:1] == "+"
+        }
+    return dict(binding.get_host_cpu_features())
+
+
+def _lanes() -> int:
+    """Rows in one vector: those of AVX-512 VNNI or AVX-VNNI, 0 where there is neither."""
+    features = _features()
+    if features.get("avx512vnni") and features.get("avx512bw"):
+        return 16
+    return 8 if features.get("avxvnni") else 0
+
+
+LANES = _lanes()
+
+
+@dataclass(frozen=True)
+class Tile:
+    """``vectors`` of ``lanes`` gallery rows each, by ``queries``."""
+
+    vectors: int
+    queries: int
+    lanes: int = LANES
+
+    @property
+    def rows(self) -> int:
+        return self.lanes * self.vectors
+
+
+# All sums, the rows of one step and one query's bytes fit the registers: 32 of AVX-512, 16 of AVX2.
+BATCH = Tile(4, 6) if LANES == 16 else Tile(2, 6)
+SINGLE = Tile(BATCH.vectors, 1)
+
+
+def make_screen(tile: Tile) -> Any:
+    """A function for compiled code that finds the pairs of a tile that reach their limits.
+
+    ``screen(codes, at, queries, query_at, steps, terms, limits, limit_at, found)``: returns
+    whether there is a pair of a row r < tile.rows and a query j < tile.queries with ::
+
+        terms[r] + sum(codes[at + (s * tile.rows + r) * 4 + b]
+                       * queries[query_at + (s * tile.queries + j) * 4 + b]
+                       for s < steps for b < 4) >= limits[limit_at + j]
+
+    ``codes`` is flat uint8, ``queries`` flat int8, ``terms`` and ``limits`` flat int32. Where there
+    is one, bit r % lanes of the int32 ``found[j * tile.vectors + r // lanes]`` is set for each such
+    pair and clear for others. Nothing is checked: sums must fit int32, every index its array.
+    """
+
+    def screen(
+        typing_context: Any, codes: Any, at: Any, queries: Any, query_at: Any, steps: Any,
+        terms: Any, limits: Any, limit_at: Any, found: Any,
+    ) -> Any:  # fmt: skip
+        signature = types.boolean(
+            codes, at, queries, query_at, steps, terms, limits, limit_at, found
+        )
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return _Code(context, builder, signature, arguments, tile).screen()
+
+        return signature, generate
+
+    return intrinsic(screen)
+
+
+class _Code:
+    """Emits the instructions of a tile into the function being compiled."""
+
+    def __init__(
+        self, context: Any, builder: Any, signature: Any, arguments: Any, tile: Tile
+    ) -> None:
+        self.context = context
+        self.builder = builder
+        self.types = signature.args
+        self.arguments = arguments
+        self.tile = tile
+        self.vector = ir.VectorType(_INTEGER, tile.lanes)
+
+    def screen(self) -> Any:
+        """The body of a function of :func:`make_screen`."""
+        masks = self.compare(self.products())
+        builder = self.builder
+        together = masks[0]
+        for mask in masks[1:]:
+            together = builder.or_(together, mask)
+        bits = ir.IntType(self.tile.lanes)
+        some = builder.icmp_unsigned("!=", builder.bitcast(together, bits), bits(0))
+        with builder.if_then(some, likely=False):
+            found = self.pointer(8)
+            for number, mask in enumerate(masks):
+                value = builder.zext(builder.bitcast(mask, bits), _INTEGER)
+                builder.store(value, builder.gep(found, [_INDEX(number)]))
+        return some
+
+    def products(self) -> list[list[Any]]:
+        """Variables ``[query][vector]`` that hold the terms and all products added."""
+        builder, tile = self.builder, self.tile
+        terms = self.pointer(5)
+        starts = [self.load(self.vector, terms, v * tile.lanes) for v in range(tile.vectors)]
+        sums = [[_variable(builder, start) for start in starts] for _ in range(tile.queries)]
+        codes, queries = self.pointer(0, 1), self.pointer(2, 3)
+        with cgutils.for_range(builder, self.arguments[4]) as loop:
+            step = self.strided(codes, tile.rows * BYTES, loop.index)
+            asked = self.strided(queries, tile.queries * BYTES, loop.index)
+            rows = [
+                self.load(self.vector, step, v * tile.lanes * BYTES) for v in range(tile.vectors)
+            ]
+            for j, own in enumerate(sums):
+                query = self.spread(self.load(_INTEGER, asked, j * BYTES))
+                for variable, row in zip(own, rows, strict=True):
+                    builder.store(self.multiplied(builder.load(variable), row, query), variable)
+        return sums
+
+    def multiplied(self, total: Any, rows: Any, query: Any) -> Any:
+        """``total`` with each row's four unsigned times the query's four signed bytes added."""
+        name = f"llvm.x86.avx512.vpdpbusd.{self.tile.lanes * 32}"
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        function = _declared(self.builder.module, kind, name)
+        return self.builder.call(function, [total, rows, query])
+
+    def compare(self, sums: list[list[Any]]) -> list[Any]:
+        """Masks, vector after vector of each query, of the sums that reach the query's limit."""
+        builder = self.builder
+        limits = self.pointer(6, 7)
+        masks = []
+        for j, own in enumerate(sums):
+            limit = self.spread(builder.load(builder.gep(limits, [_INDEX(j)])))
+            masks += [builder.icmp_signed(">=", builder.load(total), limit) for total in own]
+        return masks
+
+    def pointer(self, position: int, offset: int | None = None) -> Any:
+        """To the first element of an array argument, or that at another argument's value."""
+        array = self.context.make_array(self.types[position])
+        data = array(self.context, self.builder, self.arguments[position]).data
+        return data if offset is None else self.builder.gep(data, [self.arguments[offset]])
+
+    def strided(self, pointer: Any, stride: int, times: Any) -> Any:
+        """``pointer`` moved ``times`` strides on."""
+        distance = self.builder.mul(times, ir.Constant(times.type, stride))
+        return self.builder.gep(pointer, [distance])
+
+    def load(self, kind: Any, pointer: Any, offset: int) -> Any:
+        """The value of that kind ``offset`` elements on, which need not be aligned."""
+        place = self.builder.gep(pointer, [_INDEX(offset)])
+        return self.builder.load(self.builder.bitcast(place, kind.as_pointer()), align=1)
+
+    def spread(self, value: Any) -> Any:
+        """The integer ``value`` in every lane of a vector."""
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        one = self.builder.insert_element(undefined, value, _INTEGER(0))
+        lanes = ir.Constant(ir.VectorType(_INTEGER, self.tile.lanes), None)
+        return self.builder.shuffle_vector(one, undefined, lanes)
