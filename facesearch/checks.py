@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from facesearch.calibration import read_calibration
+from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import FacesearchError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.grouping import latest_run
@@ -58,6 +60,8 @@ def check_gallery(gallery: Gallery) -> list[Finding]:
         findings += _check_contents(state)
         findings += _findings("index", partial(_check_index, gallery, state), severe=False)
         findings += _findings("clusters", partial(_check_clusters, gallery, state), severe=False)
+        calibration = partial(_check_calibration, gallery, state)
+        findings += _findings("calibration.json", calibration, severe=False)
     return findings
 
 
@@ -149,3 +153,15 @@ def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:
         return []
     text = f"older than the gallery's faces; run: facesearch cluster {gallery.folder}"
     return [Finding("clusters", text, severe=False)]
+
+
+def _check_calibration(gallery: Gallery, state: GalleryState) -> list[Finding]:
+    calibration = read_calibration(gallery)
+    if calibration is None:
+        return []
+    enrolled = EnrolledPeople.load(gallery, state)
+    stale = calibration.outgrown(len(enrolled.names), len(enrolled.ids))
+    if not stale:
+        return []
+    text = f"{stale}; run: facesearch calibrate {gallery.folder}"
+    return [Finding("calibration.json", text, severe=False)]

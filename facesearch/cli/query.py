@@ -16,7 +16,7 @@ from facesearch.cli.engine_options import (
 from facesearch.cli.output import box_text, known, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
-    from facesearch.identify import FaceMatches, Match
+    from facesearch.identify import FaceMatches, Identification, Match
 
 
 def add_commands(commands: Any) -> None:
@@ -42,7 +42,9 @@ def add_commands(commands: Any) -> None:
             "--threshold",
             type=squared_distance,
             metavar="D",
-            help="largest squared distance of one person (default: the encoder's)",
+            help="largest squared distance of one person (default: the "
+            + ("gallery's calibrated one, or the " if parser is identify else "")
+            + "encoder's)",
         )
     for parser in (search, identify, verify):
         add_engine_options(parser)
@@ -78,8 +80,8 @@ def run_identify(args: argparse.Namespace) -> int:
 
     gallery = Gallery.open(args.gallery)
     engine = engine_of(args, gallery.contract)
-    threshold = _threshold(args, thresholds_of(engine.contract).identification)
-    found = identify_photo(gallery, engine, args.photo, threshold)
+    default = thresholds_of(engine.contract).identification
+    found = identify_photo(gallery, engine, args.photo, default, args.threshold)
     if args.json:
         print_json({"photo": args.photo, "faces": found})
     elif not found:
@@ -96,7 +98,7 @@ def run_identify(args: argparse.Namespace) -> int:
             for face in found
         ]
         print_table(("face", "person", "distance", "nearest", "margin"), rows)
-        print(f"threshold {threshold:.3f}")
+        print(f"threshold {_threshold_text(found[0])}")
     return 0 if any(face.person for face in found) else 1
 
 
@@ -124,6 +126,12 @@ def run_verify(args: argparse.Namespace) -> int:
 
 def _threshold(args: argparse.Namespace, default: float) -> float:
     return default if args.threshold is None else float(args.threshold)
+
+
+def _threshold_text(face: Identification) -> str:
+    """The threshold and where it comes from."""
+    rate = "" if face.fpir is None else f", takes {face.fpir:.2g} of strangers for somebody"
+    return f"{face.threshold:.3f} ({face.threshold_from}{rate})"
 
 
 def _face_json(face: FaceMatches) -> dict[str, Any]:
