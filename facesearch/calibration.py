@@ -29,6 +29,8 @@ from indexer.open_set import (
     ImpostorSample,
     OpenSetThreshold,
     open_set_threshold,
+    search_each_other,
+    search_strangers,
 )
 from indexer.types import Ids
 
@@ -98,7 +100,9 @@ def calibrate(
     ValueError for another rate, BusyGalleryError when another process is writing.
     """
     enrolled = EnrolledPeople.load(gallery, state)
-    samples = [] if len(enrolled.names) < 2 else [_among_themselves(enrolled)]
+    samples = []
+    if len(enrolled.names) > 1:
+        samples.append(search_each_other(enrolled.vectors, enrolled.people, RULE))
     beyond = 0.0
     if run_paths(gallery):
         run = latest_run(gallery)
@@ -152,13 +156,6 @@ def threshold_in_use(
     )
 
 
-def _among_themselves(enrolled: EnrolledPeople) -> ImpostorSample:
-    nearest = enrolled.groups().nearest_two(enrolled.vectors, without=enrolled.people)
-    return ImpostorSample(
-        nearest.distances[:, 0], enrolled.people, len(enrolled.names) - 1, mutual=True
-    )
-
-
 def _strangers(
     gallery: Gallery,
     state: GalleryState,
@@ -171,9 +168,7 @@ def _strangers(
     known = np.unique(labels[np.isin(ids, enrolled.ids)])
     kept = (labels >= 0) & ~np.isin(labels, known) & np.isin(ids, state.live_ids())
     ids, labels = _drawn(ids[kept], labels[kept])
-    distances = enrolled.groups().nearest_two(gallery.vectors(ids)).distances[:, 0]
-    told = distances > beyond
-    return ImpostorSample(distances[told], labels[told], len(enrolled.names), beyond)
+    return search_strangers(enrolled.groups(), gallery.vectors(ids), labels, beyond)
 
 
 def _drawn(ids: Ids, labels: Ids) -> tuple[Ids, Ids]:

@@ -98,7 +98,6 @@ class Groups:
         ``without`` int (q,): a group that each query is not compared with, -1 for none. Raises
         InvalidVectorsError as :meth:`distances` does.
         """
-        count = min(2, len(self))
         groups = np.full((len(queries), 2), -1, np.int64)
         nearest = np.full((len(queries), 2), np.inf, np.float32)
         for part in self._tiles(len(queries)):
@@ -106,9 +105,11 @@ class Groups:
             if without is not None:
                 left_out = np.flatnonzero(without[part] >= 0)
                 distances[left_out, without[part][left_out]] = np.inf
-            order = np.argsort(distances, axis=1, kind="stable")[:, :count]
-            groups[part, :count] = order
-            nearest[part, :count] = np.take_along_axis(distances, order, axis=1)
+            rows = np.arange(len(distances))
+            for place in range(min(2, len(self))):
+                found = distances.argmin(axis=1)
+                groups[part, place], nearest[part, place] = found, distances[rows, found]
+                distances[rows, found] = np.inf
         groups[np.isinf(nearest)] = -1
         return NearestGroups(groups, nearest)
 

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from indexer.errors import TooFewImpostorsError
+from indexer.groups import GroupRule, Groups
 from indexer.tail import Observed, Tail, fit_tail
+from indexer.types import Vectors
 
 MOST_FPIR = 0.1
 LEAST_IDENTITIES = 30
@@ -77,6 +79,30 @@ class ImpostorSample:
         """Of each search, float64 (s,): every identity counts as one, however many faces it has."""
         _, which, counts = np.unique(self.identities, return_inverse=True, return_counts=True)
         return np.asarray(1.0 / counts[which], np.float64)
+
+
+def search_each_other(
+    vectors: Vectors, groups: NDArray[np.int64], rule: GroupRule
+) -> ImpostorSample:
+    """Every group's members float32 (n, d) searched for among all other groups.
+
+    ``groups`` int64 (n,) are 0 to g - 1, g of 2 or more.
+    """
+    among = Groups(vectors, groups, rule)
+    nearest = among.nearest_two(vectors, without=groups)
+    return ImpostorSample(nearest.distances[:, 0], groups, len(among) - 1, mutual=True)
+
+
+def search_strangers(
+    groups: Groups, vectors: Vectors, identities: NDArray[np.int64], beyond: float = 0.0
+) -> ImpostorSample:
+    """``vectors`` float32 (n, d) of ``identities`` int64 (n,) that are none of ``groups``' own.
+
+    Only searches that end farther than ``beyond`` are kept; see :class:`ImpostorSample`.
+    """
+    distances = groups.nearest_two(vectors).distances[:, 0]
+    told = distances > beyond if beyond > 0 else np.ones(len(distances), np.bool_)
+    return ImpostorSample(distances[told], identities[told], len(groups), beyond)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,13 @@ from scipy.stats import binom
 
 from indexer.errors import TooFewImpostorsError
 from indexer.groups import GroupRule, Groups
-from indexer.open_set import ImpostorSample, clopper_pearson, open_set_threshold
+from indexer.open_set import (
+    ImpostorSample,
+    clopper_pearson,
+    open_set_threshold,
+    search_each_other,
+    search_strangers,
+)
 
 RULE = GroupRule(None)
 DIMENSION = 12
@@ -23,9 +29,7 @@ def people(count: int, each: int, rng: np.random.Generator) -> NDArray[np.float3
 
 
 def among_themselves(vectors: NDArray[np.float32], each: int) -> ImpostorSample:
-    labels = np.arange(len(vectors)) // each
-    nearest = Groups(vectors, labels, RULE).nearest_two(vectors, without=labels)
-    return ImpostorSample(nearest.distances[:, 0], labels, labels[-1], mutual=True)
+    return search_each_other(vectors, np.arange(len(vectors)) // each, RULE)
 
 
 def strangers_of(
@@ -33,7 +37,27 @@ def strangers_of(
 ) -> NDArray[np.float32]:
     """Nearest distances of new people, one search each."""
     groups = Groups(vectors, np.arange(len(vectors)) // each, RULE)
-    return groups.nearest_two(people(count, 1, rng)).distances[:, 0]
+    return search_strangers(groups, people(count, 1, rng), np.arange(count)).distances
+
+
+def test_searches_leave_their_own_group_out() -> None:
+    vectors = people(7, 3, np.random.default_rng(0))
+    found = among_themselves(vectors, 3)
+    assert found.searched == 6 and found.independent == 3.5
+    for row, distance in enumerate(found.distances.tolist()):
+        others = np.arange(21) // 3 != row // 3
+        rest = Groups(vectors[others], np.arange(18) // 3, RULE)
+        assert distance == rest.distances(vectors[[row]]).min()
+
+
+def test_strangers_that_are_too_near_are_left_out() -> None:
+    groups = Groups(people(7, 3, np.random.default_rng(0)), np.arange(21) // 3, RULE)
+    strangers = people(40, 1, np.random.default_rng(1))
+    everyone = search_strangers(groups, strangers, np.arange(40))
+    beyond = float(np.median(everyone.distances))
+    kept = search_strangers(groups, strangers, np.arange(40), beyond)
+    np.testing.assert_array_equal(kept.identities, np.flatnonzero(everyone.distances > beyond))
+    assert kept.distances.min() > beyond and (kept.searched, kept.beyond) == (7, beyond)
 
 
 @pytest.mark.parametrize("fpir", [0.1, 0.03])
