@@ -6,14 +6,13 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from facesearch.errors import BusyGalleryError
 from facesearch.gallery import Gallery, GalleryState
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex, check_index
-from indexer.types import MAX_NEIGHBOURS, Block, Neighbours, Vectors
+from indexer.types import MAX_NEIGHBOURS, Block, Neighbours, Searcher, Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -63,12 +62,6 @@ def _is_fresh(gallery: Gallery, state: GalleryState) -> bool:
 def load_index(gallery: Gallery, state: GalleryState) -> FlatIndex:
     """The saved index; raises StaleIndexError unless it holds exactly the live faces."""
     return FlatIndex.load(index_folder(gallery), gallery.shard_digests(), state=state.digest())
-
-
-class Searcher(Protocol):
-    """Answers like :func:`indexer.exact.exact_search` over some vectors."""
-
-    def search(self, queries: Vectors, k: int) -> Neighbours: ...
 
 
 @dataclass(frozen=True)

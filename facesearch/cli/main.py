@@ -15,6 +15,7 @@ from facesearch.cli import (
     encoders,
     evaluate,
     gallery,
+    graph,
     index,
     people,
     query,
@@ -42,7 +43,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"facesearch {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (index, query, people, calibrate, album, gallery, encoders, evaluate, sample):
+    for module in (
+        index,
+        graph,
+        query,
+        people,
+        calibrate,
+        album,
+        gallery,
+        encoders,
+        evaluate,
+        sample,
+    ):
         module.add_commands(commands)
     for command in commands.choices.values():
         _add_output_options(command, default=False)
