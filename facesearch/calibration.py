@@ -173,10 +173,9 @@ def _strangers(
 
 def _drawn(ids: Ids, labels: Ids) -> tuple[Ids, Ids]:
     """A few faces of each cluster, of at most so many clusters, drawn."""
-    order = np.random.default_rng(_SEED).permutation(len(ids))
-    clusters, first = np.unique(labels[order], return_index=True)
-    taken = clusters[np.argsort(first)][:_MOST_CLUSTERS]
-    order = order[np.isin(labels[order], taken)]
+    rng = np.random.default_rng(_SEED)
+    taken = rng.permutation(np.unique(labels))[:_MOST_CLUSTERS]
+    order = rng.permutation(np.flatnonzero(np.isin(labels, taken)))
     order = order[np.argsort(labels[order], kind="stable")]
     starts = np.searchsorted(labels[order], labels[order])
     order = np.sort(order[np.arange(len(order)) - starts < _MOST_FACES])

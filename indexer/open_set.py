@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from indexer.errors import TooFewImpostorsError
 from indexer.groups import GroupRule, Groups
@@ -27,8 +27,9 @@ LEAST_IDENTITIES = 30
 CONFIDENCE = 0.95
 # Expected false positives from which on they are counted: no law need be believed then.
 COUNTED_FROM = 10
-# So many of the nearest distances are the tail: fewer vary more, more follow the law less.
-_TAIL_SHARE = 0.2
+# Of n identities the nearest n^(2/3) are the tail: fewer vary more, more follow the law less, and
+# the best number grows slower than n (Hall 1982 has this power for tails of the first order).
+_TAIL_POWER = 2 / 3
 _TAIL_LEAST = 20
 _RESAMPLES = 200
 _SEED = 0
@@ -135,7 +136,7 @@ def open_set_threshold(
     they are counted: the threshold is the greatest distance at which the share of false positives,
     one more added for the stranger to come, is within the rate; its interval is Clopper and
     Pearson's with as many searches as are independent. Otherwise :func:`indexer.tail.fit_tail`
-    extends the nearest fifth of all samples; the interval is of the rates that the law gives for
+    extends the nearest n^(2/3) of n identities; the interval is of the rates that the law gives for
     the thresholds of 200 fits to identities drawn anew (bootstrap). Searches among n groups are
     made those among ``groups`` by 1 - (1 - p)^(groups / n).
 
@@ -162,8 +163,8 @@ def clopper_pearson(events: float, searches: float) -> tuple[float, float]:
     whole.
     """
     outside = (1 - CONFIDENCE) / 2
-    low = beta.ppf(outside, events, searches - events + 1) if events > 0 else 0.0
-    high = beta.ppf(1 - outside, events + 1, searches - events) if events < searches else 1.0
+    low = betaincinv(events, searches - events + 1, outside) if events > 0 else 0.0
+    high = betaincinv(events + 1, searches - events, 1 - outside) if events < searches else 1.0
     return float(low), float(high)
 
 
@@ -240,7 +241,7 @@ def _joined(samples: Sequence[ImpostorSample], groups: int) -> Observed:
 def _bound(observed: Observed, identities: int) -> float:
     """The distance up to which the tail goes, by weight."""
     order = np.argsort(observed.distances, kind="stable")
-    wanted = min(identities, max(_TAIL_SHARE * identities, _TAIL_LEAST))
+    wanted = min(identities, max(identities**_TAIL_POWER, _TAIL_LEAST))
     row = int(np.searchsorted(np.cumsum(observed.weights[order]), wanted - 1e-9))
     return float(observed.distances[order][min(row, len(order) - 1)])
 

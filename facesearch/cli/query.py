@@ -185,7 +185,7 @@ def _threshold(args: argparse.Namespace, default: float) -> float:
 
 def _threshold_text(face: Identification) -> str:
     """The threshold and where it comes from."""
-    rate = "" if face.fpir is None else f", takes {face.fpir:.2g} of strangers for somebody"
+    rate = "" if face.fpir is None else f", {100 * face.fpir:.2g}% of strangers taken for somebody"
     return f"{face.threshold:.3f} ({face.threshold_from}{rate})"
 
 
