@@ -35,7 +35,8 @@ def run_graph(args: argparse.Namespace) -> int:
     report = refresh_graph(gallery, args.k, counting_progress(args.quiet, " faces"))
     path = graph_path(gallery)
     if args.json:
-        print_json({"file": path, "faces": report.count, **vars(report)})
+        facts = {"file": path, "faces": report.count, "k": report.k}
+        print_json({**facts, "searched": report.searched, "updated": report.updated})
     elif not report.searched and not report.updated:
         print(f"{path} is up to date: {report.k} neighbours of {report.count} faces")
     else:
