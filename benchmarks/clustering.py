@@ -261,12 +261,19 @@ def memory_kib(field: str) -> int:
 
 
 def facelike(count: int, dimension: int = 128) -> NDArray[np.float32]:
-    """Unit vectors of people whose numbers of faces fall as 1 / rank.
+    """Unit vectors float32 (n, d) like the default encoder's; see :func:`facelike_people`."""
+    rng = np.random.default_rng(SEED)
+    return facelike_people(count, rng, dimension)[0]
+
+
+def facelike_people(
+    count: int, rng: np.random.Generator, dimension: int = 128
+) -> tuple[NDArray[np.float32], Labels]:
+    """Unit vectors of people whose numbers of faces fall as 1 / rank, and whose each is.
 
     Mean squared distances are 0.1 within a person and 0.32 between people, and most of the spread
     lies in few directions, as with the default encoder's vectors of faces.
     """
-    rng = np.random.default_rng(SEED)
     people = max(count // 3, 1)
     shares = 1 / np.arange(1, people + 1)
     truth = rng.choice(people, count, p=shares / shares.sum())
@@ -275,7 +282,8 @@ def facelike(count: int, dimension: int = 128) -> NDArray[np.float32]:
     vectors = rng.standard_normal((people, dimension))[truth] * spectrum
     vectors += np.sqrt(0.45) * rng.standard_normal((count, dimension)) * spectrum
     vectors += np.sqrt(7.6) * np.sign(rng.standard_normal(dimension))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32), truth
 
 
 def whole_dendrogram(vectors: NDArray[np.float32]) -> object:

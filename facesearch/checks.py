@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from facesearch.calibration import read_calibration
+from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import FacesearchError
 from facesearch.gallery import Gallery, GalleryState
+from facesearch.graph import graph_path, open_graph
 from facesearch.grouping import latest_run
 from facesearch.people import People
 from facesearch.records import schema_problems
@@ -58,6 +61,9 @@ def check_gallery(gallery: Gallery) -> list[Finding]:
         findings += _check_contents(state)
         findings += _findings("index", partial(_check_index, gallery, state), severe=False)
         findings += _findings("clusters", partial(_check_clusters, gallery, state), severe=False)
+        findings += _findings("graph.h5", partial(_check_graph, gallery, state), severe=False)
+        calibration = partial(_check_calibration, gallery, state)
+        findings += _findings("calibration.json", calibration, severe=False)
     return findings
 
 
@@ -149,3 +155,27 @@ def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:
         return []
     text = f"older than the gallery's faces; run: facesearch cluster {gallery.folder}"
     return [Finding("clusters", text, severe=False)]
+
+
+def _check_graph(gallery: Gallery, state: GalleryState) -> list[Finding]:
+    if not graph_path(gallery).exists():
+        return []
+    try:
+        with open_graph(gallery, state) as graph:
+            for _ in graph.blocks():
+                pass
+    except StaleIndexError as error:
+        return [Finding("graph.h5", f"{error} (run: facesearch graph {gallery.folder})", False)]
+    return []
+
+
+def _check_calibration(gallery: Gallery, state: GalleryState) -> list[Finding]:
+    calibration = read_calibration(gallery)
+    if calibration is None:
+        return []
+    enrolled = EnrolledPeople.load(gallery, state)
+    stale = calibration.outgrown(len(enrolled.names), len(enrolled.ids))
+    if not stale:
+        return []
+    text = f"{stale}; run: facesearch calibrate {gallery.folder}"
+    return [Finding("calibration.json", text, severe=False)]

@@ -117,7 +117,8 @@ class _Job:
         self.report.unchanged = len(found) - len(todo)
         progress(self.report, len(todo))
         try:
-            for outcome, faces in self._processed(todo):
+            tasks = self._tasks(todo)
+            for outcome, faces in processed_photos(self.engine, tasks, self.options):
                 self._store(outcome, faces)
                 progress(self.report, len(todo))
             self._mark_gone(roots, found)
@@ -141,25 +142,6 @@ class _Job:
         if record.status == "failed" and retried:
             return True
         return (record.size, record.mtime_ns) != (photo.size, photo.mtime_ns)
-
-    def _processed(
-        self, todo: Sequence[FoundPhoto]
-    ) -> Iterator[tuple[DecodeOutcome, PhotoFaces | None]]:
-        """Outcomes in order, with the faces of the decoded ones; threads work ahead of it."""
-        outcomes = decode_photos(
-            self._tasks(todo),
-            workers=self.options.decoders,
-            max_side=DECODE_SIDE,
-            timeout=self.options.decode_timeout,
-        )
-        waiting: deque[Future[list[tuple[DecodeOutcome, PhotoFaces | None]]]] = deque()
-        with ThreadPoolExecutor(self.options.threads) as threads:
-            for batch in _batches(outcomes, BATCH_PHOTOS):
-                waiting.append(threads.submit(process_batch, self.engine, batch))
-                if len(waiting) > self.options.threads:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
 
     def _tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
         by_size: dict[int, set[str]] = {}
@@ -212,6 +194,26 @@ class _Job:
 
 def _beneath(path: Path, folders: Iterable[Path]) -> bool:
     return any(path == folder or folder in path.parents for folder in folders)
+
+
+def processed_photos(
+    engine: FaceEngine, tasks: Iterable[DecodeTask], options: EmbedOptions
+) -> Iterator[tuple[DecodeOutcome, PhotoFaces | None]]:
+    """Outcomes in the order of ``tasks``, with the faces of the decoded; threads work ahead."""
+    outcomes = decode_photos(
+        tasks,
+        workers=options.decoders,
+        max_side=DECODE_SIDE,
+        timeout=options.decode_timeout,
+    )
+    waiting: deque[Future[list[tuple[DecodeOutcome, PhotoFaces | None]]]] = deque()
+    with ThreadPoolExecutor(options.threads) as threads:
+        for batch in _batches(outcomes, BATCH_PHOTOS):
+            waiting.append(threads.submit(process_batch, engine, batch))
+            if len(waiting) > options.threads:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
 
 
 def process_batch(

@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.calibration import Source, ThresholdInUse, read_calibration, threshold_in_use
 from facesearch.engine import DECODE_SIDE, FaceEngine
+from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import InputError, PhotoError
-from facesearch.gallery import Gallery, GalleryState
+from facesearch.gallery import Gallery
 from facesearch.images import decode_photo
 from facesearch.people import People
 from facesearch.records import FaceRecord
 from facesearch.search import search_gallery
-from indexer.types import Block, Neighbours, Vectors
+from indexer.groups import NearestGroups
+from indexer.types import Neighbours, Vectors
 
 Box = tuple[float, float, float, float]
 
@@ -55,9 +58,10 @@ class FaceMatches:
 class Identification:
     """Whose face this is: ``person`` is None for unknown.
 
-    ``nearest`` is the person of the nearest enrolled face, whether or not its ``distance`` is
-    within ``threshold``; ``margin`` is how much farther the next person is (None when there is
-    no other).
+    ``nearest`` is the nearest person (by :data:`facesearch.enrolled.RULE`), whether or not the
+    ``distance`` is within ``threshold``; ``margin`` is how much farther the next person is (None
+    when there is no other). ``threshold_from`` says where the threshold comes from, and ``fpir``
+    how often it takes a stranger for somebody, where a calibration says so.
     """
 
     box: Box
@@ -67,6 +71,8 @@ class Identification:
     nearest: str
     distance: float
     threshold: float
+    threshold_from: Source
+    fpir: float | None
     margin: float | None
 
 
@@ -124,19 +130,27 @@ def search_photo(
 
 
 def identify_photo(
-    gallery: Gallery, engine: FaceEngine, photo: Path, threshold: float
+    gallery: Gallery,
+    engine: FaceEngine,
+    photo: Path,
+    encoder_default: float,
+    given: float | None = None,
 ) -> list[Identification]:
-    """The name of every face of ``photo``, or None: the nearest enrolled face within ``threshold``.
+    """The name of every face of ``photo``, or None: the nearest person within the threshold.
 
-    Raises InputError when nobody is enrolled.
+    The threshold is ``given``, or the gallery's calibrated one, or ``encoder_default``. Raises
+    InputError when nobody is enrolled.
     """
     gallery.require(engine.contract)
-    enrolled, names = _enrolled(gallery, gallery.state())
+    enrolled = EnrolledPeople.load(gallery, gallery.state())
+    calibration = None if given is not None else read_calibration(gallery)
+    threshold = threshold_in_use(enrolled, calibration, encoder_default, given)
     probe = read_probe(engine, photo)
     if not probe.boxes:
         return []
+    nearest = enrolled.groups().nearest_two(probe.vectors)
     return [
-        _identification(probe, row, enrolled, names, threshold)
+        _identification(probe, row, enrolled.names, nearest, threshold)
         for row in largest_first(probe.boxes)
     ]
 
@@ -154,36 +168,26 @@ def verify_photos(engine: FaceEngine, first: Path, second: Path, threshold: floa
     return Verification(distance <= threshold, distance, threshold, boxes)
 
 
-def _enrolled(gallery: Gallery, state: GalleryState) -> tuple[Block, list[str]]:
-    memberships = People(gallery.folder).memberships()
-    live = np.isin(memberships.ids, state.live_ids())
-    if not live.any():
-        raise InputError(
-            "nobody is enrolled in this gallery, so nobody can be identified; "
-            f"first run: facesearch enroll {gallery.folder} NAME PHOTO..."
-        )
-    ids = memberships.ids[live]
-    names = [name for name, alive in zip(memberships.names, live, strict=True) if alive]
-    return Block(ids, gallery.vectors(ids)), names
-
-
 def _identification(
-    probe: Probe, row: int, enrolled: Block, names: Sequence[str], threshold: float
+    probe: Probe,
+    row: int,
+    names: Sequence[str],
+    found: NearestGroups,
+    threshold: ThresholdInUse,
 ) -> Identification:
-    distances = np.square(enrolled.vectors - probe.vectors[row]).sum(axis=1)
-    nearest_of: dict[str, float] = {}
-    for name, distance in zip(names, distances.tolist(), strict=True):
-        nearest_of[name] = min(distance, nearest_of.get(name, np.inf))
-    (nearest, distance), *others = sorted(nearest_of.items(), key=lambda each: each[::-1])
+    distance, next_distance = found.distances[row].tolist()
+    nearest = names[int(found.groups[row, 0])]
     return Identification(
         box=probe.boxes[row],
         score=probe.scores[row],
         quality=probe.qualities[row],
-        person=nearest if distance <= threshold else None,
+        person=nearest if distance <= threshold.value else None,
         nearest=nearest,
         distance=distance,
-        threshold=threshold,
-        margin=others[0][1] - distance if others else None,
+        threshold=threshold.value,
+        threshold_from=threshold.source,
+        fpir=threshold.fpir,
+        margin=next_distance - distance if len(names) > 1 else None,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from facesearch.errors import BusyGalleryError
@@ -10,7 +12,7 @@ from facesearch.gallery import Gallery, GalleryState
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex, check_index
-from indexer.types import MAX_NEIGHBOURS, Neighbours, Vectors
+from indexer.types import MAX_NEIGHBOURS, Block, Neighbours, Searcher, Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -62,11 +64,27 @@ def load_index(gallery: Gallery, state: GalleryState) -> FlatIndex:
     return FlatIndex.load(index_folder(gallery), gallery.shard_digests(), state=state.digest())
 
 
+@dataclass(frozen=True)
+class StreamSearcher:
+    """Exact search over blocks that ``blocks`` reads anew for every search."""
+
+    blocks: Callable[[], Iterable[Block]]
+
+    def search(self, queries: Vectors, k: int) -> Neighbours:
+        """As :func:`indexer.exact.exact_search` does."""
+        return exact_search(self.blocks(), queries, k)
+
+
+def open_search(gallery: Gallery, state: GalleryState) -> Searcher:
+    """The live faces to be searched any number of times: the index, or the shards without one."""
+    try:
+        return load_index(gallery, state)
+    except (StaleIndexError, MissingFaissError) as error:
+        logger.warning("searching the shards instead of the index: %s", error)
+        return StreamSearcher(lambda: gallery.blocks(state))
+
+
 def search_gallery(gallery: Gallery, state: GalleryState, queries: Vectors, k: int) -> Neighbours:
     """The ``k`` nearest live faces of ``queries`` float32 (q, d), at most MAX_NEIGHBOURS or all."""
     k = max(1, min(k, state.face_count, MAX_NEIGHBOURS))
-    try:
-        return load_index(gallery, state).search(queries, k)
-    except (StaleIndexError, MissingFaissError) as error:
-        logger.warning("searching the shards instead of the index: %s", error)
-        return exact_search(gallery.blocks(state), queries, k)
+    return open_search(gallery, state).search(queries, k)

@@ -19,3 +19,7 @@ class StaleIndexError(IndexerError, ValueError):
 
 class MissingFaissError(IndexerError, ImportError):
     """FAISS is not installed."""
+
+
+class TooFewImpostorsError(IndexerError, ValueError):
+    """Too few searches of strangers to say how often one is taken for somebody."""

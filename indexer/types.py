@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,3 +100,11 @@ class Neighbours:
                 f"expected distances float32 {self.ids.shape}, got "
                 f"{self.distances.dtype} {self.distances.shape}"
             )
+
+
+class Searcher(Protocol):
+    """Any index: answers like :func:`indexer.exact.exact_search` over its own vectors."""
+
+    def search(self, queries: Vectors, k: int) -> Neighbours:
+        """The ``k`` nearest vectors of each of ``queries`` float32 (q, d), unit length."""
+        ...

@@ -74,6 +74,7 @@ def run_check(args: argparse.Namespace) -> int:
 def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
     import numpy as np
 
+    from facesearch.calibration import read_calibration
     from facesearch.people import People
     from facesearch.quality import MIN_QUALITY
 
@@ -89,6 +90,7 @@ def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
         "faces_of_unknown_quality": int(np.isnan(qualities).sum()),
         "people_named": len(set(memberships.names)),
         "faces_named": len(memberships.names),
+        "calibration": read_calibration(gallery),
         "shards": len(shards),
         "bytes_in_shards": sum(path.stat().st_size for path in shards),
         "vectors": gallery.dtype,
@@ -102,11 +104,26 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     from facesearch.gallery import settings_text
 
     contract = facts["contract"]
-    plain = [(name.replace("_", " "), value) for name, value in facts.items()][:-3]
+    told = ("calibration", "vectors", "contract", "settings")
+    plain = [(name.replace("_", " "), value) for name, value in facts.items() if name not in told]
     return [
         *plain,
+        ("threshold", _calibration_text(facts)),
         ("vectors", f"{contract.dimension} x {facts['vectors']}"),
         ("encoder", f"{contract.name} (weights {contract.weights_sha256[:12]})"),
         ("alignment", contract.preprocessing),
         ("detector", f"{contract.detector} ({settings_text(facts['settings'])})"),
     ]
+
+
+def _calibration_text(facts: dict[str, Any]) -> str:
+    """The calibrated threshold, and whether it still holds."""
+    from facesearch.cli.calibrate import rate_text
+
+    calibration = facts["calibration"]
+    if calibration is None:
+        return "the encoder's (not calibrated)"
+    stale = calibration.outgrown(facts["people_named"], facts["faces_named"])
+    return f"{calibration.result.threshold:.4f}, calibrated for {rate_text(calibration.result)}" + (
+        f"; stale: {stale}" if stale else ""
+    )

@@ -9,7 +9,18 @@ import sys
 from collections.abc import Sequence
 
 from facesearch import __version__
-from facesearch.cli import album, encoders, evaluate, gallery, index, people, query, sample
+from facesearch.cli import (
+    album,
+    calibrate,
+    encoders,
+    evaluate,
+    gallery,
+    graph,
+    index,
+    people,
+    query,
+    sample,
+)
 from facesearch.errors import FacesearchError
 
 EXIT_CODES = """\
@@ -32,7 +43,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"facesearch {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (index, query, people, album, gallery, encoders, evaluate, sample):
+    for module in (
+        index,
+        graph,
+        query,
+        people,
+        calibrate,
+        album,
+        gallery,
+        encoders,
+        evaluate,
+        sample,
+    ):
         module.add_commands(commands)
     for command in commands.choices.values():
         _add_output_options(command, default=False)

@@ -9,22 +9,44 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
+    available_cores,
     engine_of,
     positive_int,
     squared_distance,
 )
-from facesearch.cli.output import box_text, known, print_facts, print_json, print_table
+from facesearch.cli.output import (
+    box_text,
+    counting_progress,
+    known,
+    print_facts,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
-    from facesearch.identify import FaceMatches, Match
+    from facesearch.identify import FaceMatches, Identification, Match
 
 
 def add_commands(commands: Any) -> None:
     """Add the three commands."""
     search = commands.add_parser("search", help="the gallery faces nearest to those of a photo")
     search.add_argument("gallery", type=Path, metavar="GALLERY")
-    search.add_argument("photo", type=Path, metavar="PHOTO")
+    search.add_argument("photo", nargs="?", type=Path, metavar="PHOTO")
     search.add_argument("-k", type=positive_int, default=10, help="matches a face (default: 10)")
+    search.add_argument(
+        "--probes",
+        type=Path,
+        metavar="DIR",
+        help="in place of PHOTO, all at once: a folder of photos, another gallery, or a folder of "
+        "shards; a job that was killed goes on",
+    )
+    search.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="where the matches of --probes go: a new file *.jsonl, *.csv or *.parquet",
+    )
+    search.add_argument("--quiet", action="store_true", help="no progress bar")
     search.set_defaults(run=run_search)
 
     identify = commands.add_parser("identify", help="who is in a photo, by enrolled names")
@@ -42,17 +64,24 @@ def add_commands(commands: Any) -> None:
             "--threshold",
             type=squared_distance,
             metavar="D",
-            help="largest squared distance of one person (default: the encoder's)",
+            help="largest squared distance of one person (default: the "
+            + ("gallery's calibrated one, or the " if parser is identify else "")
+            + "encoder's)",
         )
     for parser in (search, identify, verify):
         add_engine_options(parser)
 
 
 def run_search(args: argparse.Namespace) -> int:
-    """Print the matches of every face."""
+    """Print the matches of every face, or write those of many photos."""
+    from facesearch.errors import InputError
     from facesearch.gallery import Gallery
     from facesearch.identify import search_photo
 
+    if (args.photo is None) == (args.probes is None) or (args.probes is None) != (args.out is None):
+        raise InputError("expected a PHOTO, or both --probes DIR and --out FILE; give one of these")
+    if args.probes is not None:
+        return _search_batch(args)
     gallery = Gallery.open(args.gallery)
     faces = search_photo(gallery, engine_of(args, gallery.contract), args.photo, args.k)
     if args.json:
@@ -70,6 +99,34 @@ def run_search(args: argparse.Namespace) -> int:
     return 0
 
 
+def _search_batch(args: argparse.Namespace) -> int:
+    from facesearch.batch_search import search_batch
+    from facesearch.embed import EmbedOptions
+    from facesearch.gallery import Gallery
+    from facesearch.match_files import match_format
+    from facesearch.probes import open_probes
+
+    match_format(args.out)  # a mistake in it shows before the models are loaded
+    gallery = Gallery.open(args.gallery)
+    threads = available_cores()
+    probes = open_probes(
+        args.probes,
+        gallery,
+        lambda: engine_of(args, gallery.contract, callers=threads),
+        EmbedOptions(decoders=max(1, threads // 2), threads=threads),
+    )
+    progress = counting_progress(args.quiet, f" {probes.unit}")
+    report = search_batch(gallery, probes, args.out, args.k, progress)
+    if args.json:
+        print_json(report)
+        return 0
+    print(
+        f"{report.matches} matches of {report.faces} faces in {report.out}; of {report.probes} "
+        f"{report.unit}, {report.without_face} show no face and {report.failed} failed"
+    )
+    return 0
+
+
 def run_identify(args: argparse.Namespace) -> int:
     """Print a name or "unknown" for every face; 1 when no face is known."""
     from facesearch.encoders import thresholds_of
@@ -78,8 +135,8 @@ def run_identify(args: argparse.Namespace) -> int:
 
     gallery = Gallery.open(args.gallery)
     engine = engine_of(args, gallery.contract)
-    threshold = _threshold(args, thresholds_of(engine.contract).identification)
-    found = identify_photo(gallery, engine, args.photo, threshold)
+    default = thresholds_of(engine.contract).identification
+    found = identify_photo(gallery, engine, args.photo, default, args.threshold)
     if args.json:
         print_json({"photo": args.photo, "faces": found})
     elif not found:
@@ -96,7 +153,7 @@ def run_identify(args: argparse.Namespace) -> int:
             for face in found
         ]
         print_table(("face", "person", "distance", "nearest", "margin"), rows)
-        print(f"threshold {threshold:.3f}")
+        print(f"threshold {_threshold_text(found[0])}")
     return 0 if any(face.person for face in found) else 1
 
 
@@ -124,6 +181,12 @@ def run_verify(args: argparse.Namespace) -> int:
 
 def _threshold(args: argparse.Namespace, default: float) -> float:
     return default if args.threshold is None else float(args.threshold)
+
+
+def _threshold_text(face: Identification) -> str:
+    """The threshold and where it comes from."""
+    rate = "" if face.fpir is None else f", {100 * face.fpir:.2g}% of strangers taken for somebody"
+    return f"{face.threshold:.3f} ({face.threshold_from}{rate})"
 
 
 def _face_json(face: FaceMatches) -> dict[str, Any]:

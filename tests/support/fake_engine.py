@@ -48,6 +48,7 @@ class FakeEngine:
         self.contract = EncoderContract(name, "0" * 64, DIMENSION, 48, "none", "fake")
         self.encoder = self
         self.name = name
+        self.settings: dict[str, float] = {}
         self.calls = 0
 
     def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:

@@ -141,6 +141,36 @@ def test_enroll_identify_and_the_named_album(copy: Demo) -> None:
     assert "Ann" in Path(report["report"]).read_text()
 
 
+def test_calibration_needs_strangers_to_learn_from(copy: Demo) -> None:
+    assert run("enroll", copy.gallery, "Ann", copy.photo_of("a")).code == 0
+    done = run("calibrate", copy.gallery, "--fpir", "0.05")
+    assert done.code == 2 and "too few strangers" in done.err
+    assert "not calibrated" in run("info", copy.gallery).out
+    assert run("calibrate", copy.gallery, "--fpir", "0.5").code == 2
+
+
+def test_searches_for_a_folder_of_photos(demo: Demo, tmp_path: Path) -> None:
+    out = tmp_path / "matches.jsonl"
+    done = run(
+        "search", demo.gallery, "--probes", demo.photos, "-k", 1, "--out", out, "--quiet", "--json"
+    )
+    assert done.code == 0, done.err
+    report, rows = done.json(), [json.loads(line) for line in out.read_text().splitlines()]
+    assert report["matches"] == sum(map(len, demo.truth.people.values()))
+    assert report["failed"] == len(demo.truth.unreadable)
+    # Each photo is in the gallery, and its vectors there are of float16.
+    found = [row for row in rows if not row["reason"]]
+    assert all(row["match_photo"] == row["probe"] and row["distance"] < 1e-4 for row in found)
+    again = run("search", demo.gallery, "--probes", demo.photos, "--out", out)
+    assert again.code == 2 and "exists" in again.err
+
+
+def test_graph_is_made_once(copy: Demo) -> None:
+    facts = run("graph", copy.gallery, "-k", 3, "--json", "--quiet").json()
+    assert facts["searched"] == facts["faces"] == 32 and Path(facts["file"]).exists()
+    assert "up to date" in run("graph", copy.gallery, "-k", "3").out
+
+
 def test_clusters_are_the_people(copy: Demo) -> None:
     facts = run("cluster", copy.gallery, "--json").json()
     assert (facts["groups"], facts["noise"]) == (2, 0)
@@ -206,6 +236,12 @@ def test_info_and_check(copy: Demo) -> None:
         (("enroll", "{tmp}/typo", "Ann", "{photo}"), "not a gallery"),
         (("enroll", "{gallery}", "Ann", "{tmp}"), "folder"),
         (("enroll", "{gallery}", " ", "{photo}"), "name"),
+        (("search", "{gallery}"), "PHOTO, or both --probes DIR and --out FILE"),
+        (("search", "{gallery}", "{photo}", "--probes", "{photo}"), "PHOTO, or both"),
+        (("search", "{gallery}", "--probes", "{tmp}", "--out", "{tmp}/m.txt"), "*.jsonl"),
+        (("search", "{gallery}", "--probes", "{tmp}/no", "--out", "{tmp}/m.csv"), "found nothing"),
+        (("calibrate", "{gallery}"), "nobody is enrolled"),
+        (("graph", "{gallery}", "-k", "70000"), "k of 1 to 65535"),
     ],
 )
 def test_mistakes_are_one_clear_line(

@@ -1,0 +1,47 @@
+"""``graph``: the nearest neighbours of every face of a gallery, kept for clustering."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from facesearch.cli.engine_options import positive_int
+from facesearch.cli.output import counting_progress, print_json
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "graph",
+        help="find and keep the nearest neighbours of every face",
+        description="Find the nearest neighbours of every live face among all others, and keep "
+        "them in graph.h5. A graph that is there is only extended by what is new.",
+    )
+    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument(
+        "-k", type=positive_int, default=32, help="neighbours of a face (default: 32)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=run_graph)
+
+
+def run_graph(args: argparse.Namespace) -> int:
+    """Make or extend the graph and say what was done."""
+    from facesearch.gallery import Gallery
+    from facesearch.graph import graph_path, refresh_graph
+
+    gallery = Gallery.open(args.gallery)
+    report = refresh_graph(gallery, args.k, counting_progress(args.quiet, " faces"))
+    path = graph_path(gallery)
+    if args.json:
+        facts = {"file": path, "faces": report.count, "k": report.k}
+        print_json({**facts, "searched": report.searched, "updated": report.updated})
+    elif not report.searched and not report.updated:
+        print(f"{path} is up to date: {report.k} neighbours of {report.count} faces")
+    else:
+        print(
+            f"{report.k} neighbours of {report.count} faces in {path}: {report.searched} searched "
+            f"for among all, {report.updated} among the new ones"
+        )
+    return 0

@@ -1,0 +1,99 @@
+"""The k-NN graph of a gallery's live faces, kept in ``graph.h5``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from facesearch.errors import InputError
+from facesearch.gallery import Gallery, GalleryState
+from facesearch.search import StreamSearcher, open_search
+from indexer.errors import MissingFaissError, StaleIndexError
+from indexer.graph import Covered, Graph
+from indexer.graph_build import MAX_K, GraphReport, Growth, Progress, build_graph
+from indexer.index import FlatIndex
+from indexer.types import Block, Ids, Searcher
+
+logger = logging.getLogger(__name__)
+
+
+def graph_path(gallery: Gallery) -> Path:
+    """Where a gallery's graph lies."""
+    return gallery.folder / "graph.h5"
+
+
+def open_graph(gallery: Gallery, state: GalleryState) -> Graph:
+    """The graph of exactly the live faces; StaleIndexError where there is none."""
+    graph = Graph.open(graph_path(gallery))
+    try:
+        graph.require_covers(gallery.shard_digests(), state.digest())
+    except StaleIndexError:
+        graph.close()
+        raise
+    return graph
+
+
+def refresh_graph(
+    gallery: Gallery, k: int, progress: Progress = lambda done, total: None
+) -> GraphReport:
+    """Bring the graph of the ``k`` nearest neighbours up to date with the live faces.
+
+    One of the same k is extended, any other built. Raises InputError for a gallery without faces
+    or k out of range, BusyGalleryError when another process is writing.
+    """
+    if not 1 <= k <= MAX_K:
+        raise InputError(f"expected k of 1 to {MAX_K}, got {k}; ask for fewer neighbours")
+    with gallery.writing():
+        state = gallery.state()
+        covered = Covered(state.live_ids(), gallery.shard_digests(), state.digest())
+        if not len(covered.ids):
+            raise InputError(f"the gallery {gallery.folder} has no faces to make a graph of")
+        with ExitStack() as stack:
+            growth = None
+            if (known := _known(gallery, covered, k)) is not None:
+                before = stack.enter_context(known)
+                if before.covered.state == covered.state:
+                    return GraphReport(len(before), k, 0, 0)
+                new = np.setdiff1d(covered.ids, before.covered.ids)
+                growth = Growth(before, _searcher(gallery, state, new))
+            return build_graph(
+                graph_path(gallery),
+                covered,
+                gallery.blocks(state),
+                open_search(gallery, state),
+                k=k,
+                growth=growth,
+                progress=progress,
+            )
+
+
+def _known(gallery: Gallery, covered: Covered, k: int) -> Graph | None:
+    """The graph there is, where a graph of k neighbours can be made from it."""
+    try:
+        graph = Graph.open(graph_path(gallery))
+    except StaleIndexError as error:
+        logger.info("building the graph anew: %s", error)
+        return None
+    if graph.k == k and graph.same_vectors(covered.shards):
+        return graph
+    graph.close()
+    return None
+
+
+def _searcher(gallery: Gallery, state: GalleryState, ids: Ids) -> Searcher:
+    """The live faces ``ids``, to be searched."""
+
+    def blocks() -> Iterator[Block]:
+        for block in gallery.blocks(state):
+            kept = np.isin(block.ids, ids)
+            if kept.any():
+                yield Block(block.ids[kept], block.vectors[kept])
+
+    try:
+        return FlatIndex.build(blocks(), gallery.contract.dimension)
+    except MissingFaissError:
+        return StreamSearcher(blocks)

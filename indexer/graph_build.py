@@ -1,0 +1,210 @@
+"""Making a k-NN graph, and bringing one up to date without searching for everything again.
+
+Vectors are searched for block by block, so memory is bounded by a block, the ids, and what the
+index takes. The file is replaced when the new one is whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import InvalidVectorsError
+from indexer.files import partial_path, sync_file, sync_folder
+from indexer.graph import BLOCK_ROWS, FORMAT, VERSION, Covered, Graph, GraphRows
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Neighbours, Searcher, Vectors
+
+MAX_K = MAX_NEIGHBOURS - 1  # one more is searched for: a vector finds itself
+
+_CHUNK_BYTES = 1 << 18
+_HDF5_VERSIONS = ("v110", "v110")  # structures that carry checksums, as in shards
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A graph of fewer vectors, or partly others, and the ``fresh`` vectors it does not know."""
+
+    before: Graph
+    fresh: Searcher
+
+
+@dataclass(frozen=True)
+class GraphReport:
+    """``searched`` vectors were searched for among all, ``updated`` among the fresh ones only."""
+
+    count: int
+    k: int
+    searched: int
+    updated: int
+
+
+def build_graph(
+    path: Path,
+    covered: Covered,
+    blocks: Iterable[Block],
+    index: Searcher,
+    *,
+    k: int,
+    growth: Growth | None = None,
+    progress: Progress = lambda done, total: None,
+) -> GraphReport:
+    """Write the ``k`` nearest neighbours of all vectors of ``blocks``, which ``index`` holds too.
+
+    ``blocks`` bring exactly the ids ``covered``, ascending. With ``growth``, a graph of the same
+    ``k`` (and equal vectors for equal ids), new vectors and those that lost a neighbour are
+    searched for in ``index``; all others keep their neighbours and are searched for among the
+    fresh ones alone. The result is the same, ties by id. ``progress`` is called with the vectors
+    done and their number. Neighbours are as exact as ``index`` is.
+
+    Raises ValueError for k not in [1, MAX_K] or a graph of another k, InvalidVectorsError where
+    ids are not those covered. A graph that was there stays until the new one is whole.
+    """
+    if not 1 <= k <= MAX_K:
+        raise ValueError(f"expected k of 1 to {MAX_K}, got {k}")
+    if growth is not None and growth.before.k != k:
+        raise ValueError(f"expected a graph of {k} neighbours to go on from, got {growth.before.k}")
+    work = _Work(covered.ids, index, k, growth)
+    partial = partial_path(path)
+    try:
+        with h5py.File(partial, "w", libver=_HDF5_VERSIONS, locking=False) as file:
+            _write(file, covered, k, work.rows(blocks), progress)
+        sync_file(partial)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+    return GraphReport(len(covered.ids), k, work.searched, work.updated)
+
+
+class _Work:
+    """The neighbours of block after block."""
+
+    def __init__(self, ids: Ids, index: Searcher, k: int, growth: Growth | None) -> None:
+        self._ids = ids
+        self._index = index
+        self._k = k
+        self._growth = growth
+        self._known = np.zeros(0, np.int64) if growth is None else growth.before.covered.ids
+        # The row that each known vector has now, -1 where it is gone.
+        self._moved = rows_of(self._known, ids)
+        self.searched = self.updated = 0
+
+    def rows(self, blocks: Iterable[Block]) -> Iterator[GraphRows]:
+        """The lines of the graph, in order."""
+        first = 0
+        for block in blocks:
+            if not np.array_equal(block.ids, self._ids[first : first + len(block)]):
+                raise InvalidVectorsError("expected blocks of exactly the ids covered, in order")
+            for start in range(0, len(block), BLOCK_ROWS):
+                part = slice(start, start + BLOCK_ROWS)
+                yield self._lines(first + start, block.vectors[part])
+            first += len(block)
+        if first != len(self._ids):
+            raise InvalidVectorsError(f"expected vectors of {len(self._ids)} ids, got {first}")
+
+    def _lines(self, first: int, vectors: Vectors) -> GraphRows:
+        """The lines of ``vectors``, which begin at row ``first``."""
+        kept, before = self._kept(self._ids[first : first + len(vectors)])
+        neighbours = np.empty((len(vectors), self._k), np.int32)
+        distances = np.empty((len(vectors), self._k), np.float32)
+        anew = np.flatnonzero(~kept)
+        if len(anew):
+            found = self._index.search(vectors[anew], self._k + 1)
+            neighbours[anew], distances[anew] = self._others(found, first + anew)
+        if before is not None and self._growth is not None:
+            found = self._growth.fresh.search(vectors[kept], self._k)
+            fresh = GraphRows(0, self._rows(found.ids), found.distances)
+            neighbours[kept], distances[kept] = _nearest(before, fresh, self._k)
+        self.searched += len(anew)
+        self.updated += int(kept.sum())
+        return GraphRows(first, neighbours, distances)
+
+    def _kept(self, ids: Ids) -> tuple[NDArray[np.bool_], GraphRows | None]:
+        """Which of ``ids`` keep all the neighbours they had, and their lines with present rows."""
+        kept = np.zeros(len(ids), np.bool_)
+        known = rows_of(ids, self._known)
+        there = np.flatnonzero(known >= 0)
+        if not len(there) or self._growth is None:
+            return kept, None
+        first, end = int(known[there[0]]), int(known[there[-1]]) + 1
+        lines = self._growth.before.rows(first, end)
+        old = lines.neighbours[known[there] - first]
+        moved = np.where(old >= 0, self._moved[old], -1).astype(np.int32)
+        whole = ((moved >= 0) == (old >= 0)).all(axis=1)
+        kept[there[whole]] = True
+        distances = lines.distances[known[there] - first]
+        return kept, GraphRows(first, moved[whole], distances[whole]) if whole.any() else None
+
+    def _others(
+        self, found: Neighbours, own: NDArray[np.integer[Any]]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """What was found for the vectors in rows ``own``, without themselves.
+
+        Where more than k equal vectors hide the vector from itself the last found is left out.
+        """
+        rows = self._rows(found.ids)
+        left_out = rows == own[:, None]
+        left_out[~left_out.any(axis=1), -1] = True
+        shape = (len(rows), self._k)
+        return rows[~left_out].reshape(shape), found.distances[~left_out].reshape(shape)
+
+    def _rows(self, ids: Ids) -> NDArray[np.int32]:
+        rows = rows_of(ids.ravel(), self._ids).reshape(ids.shape)
+        if ((rows < 0) & (ids >= 0)).any():
+            raise InvalidVectorsError("expected an index of the ids covered, got one with others")
+        return rows.astype(np.int32)
+
+
+def rows_of(ids: Ids, among: Ids) -> Ids:
+    """The row of each of ``ids`` in ``among``, which ascends; -1 where it is not there."""
+    if not len(among):
+        return np.full(len(ids), -1, np.int64)
+    rows = np.minimum(np.searchsorted(among, ids), len(among) - 1)
+    return np.where(among[rows] == ids, rows, -1)
+
+
+def _nearest(
+    one: GraphRows, other: GraphRows, k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The k nearest of both, line by line, ties by row."""
+    neighbours = np.concatenate([one.neighbours, other.neighbours], axis=1)
+    distances = np.concatenate([one.distances, other.distances], axis=1)
+    order = np.lexsort((neighbours, distances), axis=1)[:, :k]
+    return np.take_along_axis(neighbours, order, 1), np.take_along_axis(distances, order, 1)
+
+
+def _write(
+    file: h5py.File, covered: Covered, k: int, lines: Iterator[GraphRows], progress: Progress
+) -> None:
+    count = len(covered.ids)
+    file.attrs["format"] = np.bytes_(FORMAT)
+    file.attrs["version"] = np.int64(VERSION)
+    file.attrs["state"] = np.bytes_(covered.state.encode())
+    shards = json.dumps(dict(covered.shards), sort_keys=True).encode()
+    _array(file, "ids", (count,), "<i8")[...] = covered.ids
+    _array(file, "shards", (len(shards),), "u1")[...] = np.frombuffer(shards, np.uint8)
+    neighbours = _array(file, "neighbours", (count, k), "<i4")
+    distances = _array(file, "distances", (count, k), "<f4")
+    for part in lines:
+        end = part.first + len(part.neighbours)
+        neighbours[part.first : end] = part.neighbours
+        distances[part.first : end] = part.distances
+        progress(end, count)
+
+
+def _array(file: h5py.File, name: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
+    if not shape[0]:  # has no bytes to check, and HDF5 no chunks for it
+        return file.create_dataset(name, shape, dtype)
+    row_bytes = np.dtype(dtype).itemsize * int(np.prod(shape[1:]))
+    rows = min(shape[0], max(1, _CHUNK_BYTES // row_bytes))
+    return file.create_dataset(name, shape, dtype, chunks=(rows, *shape[1:]), fletcher32=True)

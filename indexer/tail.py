@@ -1,0 +1,111 @@
+"""The lower tail of nearest-impostor distances: a Weibull law, fitted by maximum likelihood.
+
+The nearest of many impostors is a minimum, and minima of many independent draws that cannot fall
+below an end point tend to a Weibull law (Fisher and Tippett 1928; Coles, An Introduction to
+Statistical Modeling of Extreme Values, 2001, theorem 3.1 for minima). The end point is taken as 0,
+the least squared distance. Only the tail is fitted: of distances above a bound the likelihood knows
+no more than that they are above it. A law of n impostors is one of N by raising its survival
+function to the power N / n.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+Floats = NDArray[np.float64]
+
+_SHAPES = (0.05, 1000.0)
+
+
+@dataclass(frozen=True)
+class Tail:
+    """P(nearest <= t) = 1 - exp(-hazard (t / bound)^shape), for t of at most ``bound``."""
+
+    shape: float
+    hazard: float
+    bound: float
+
+    def probability(self, distance: float) -> float:
+        """The probability of a nearest impostor at or below ``distance``."""
+        return -math.expm1(-self.hazard * (distance / self.bound) ** self.shape)
+
+    def quantile(self, probability: float) -> float:
+        """The distance with this probability in (0, 1) of a nearest impostor at or below it."""
+        return float(self.bound * (-math.log1p(-probability) / self.hazard) ** (1 / self.shape))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Nearest-impostor distances, each float64 (s,).
+
+    ``weights`` count a search as so many; ``shares`` are the impostors it was among, as shares of
+    the N that the fitted law is of; ``beyond`` is the distance that a search had to exceed to be
+    observed at all (0 where every one is).
+    """
+
+    distances: Floats
+    weights: Floats
+    shares: Floats
+    beyond: Floats
+
+
+def fit_tail(observed: Observed, bound: float) -> Tail | None:
+    """The law of the distances up to ``bound``; None where they do not tell one.
+
+    With cumulative hazard H(t) = h (t / bound)^a and observation i seen only beyond c_i, the log
+    likelihood is the sum of w_i ln H'(d_i) over d_i <= bound, less the sum of
+    w_i s_i (H(min(d_i, bound)) - H(c_i)) over all. Its derivative by h gives h in terms of a, and
+    what is left is one equation in a.
+    """
+    seen = observed.beyond < bound
+    within = seen & (observed.distances <= bound)
+    events = float(observed.weights[within].sum())
+    logs = np.log(np.maximum(observed.distances[within], 1e-12) / bound)
+    if events <= 0 or not (logs < 0).any():
+        return None
+    exposure = observed.weights * observed.shares
+    censored = float(exposure[seen & ~within].sum())
+    parts = _Parts(logs, exposure[within], censored, *_entries(observed, exposure, seen, bound))
+    mean_log = float(observed.weights[within] @ logs) / events
+
+    def slope(shape: float) -> float:
+        total, derivative = parts.at(shape)
+        return 1 / shape + mean_log - derivative / total
+
+    if not (slope(_SHAPES[0]) > 0 > slope(_SHAPES[1])):
+        return None
+    shape = float(brentq(slope, *_SHAPES))
+    return Tail(shape, events / parts.at(shape)[0], bound)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the exposure, the sum of w s ((d / bound)^a - (c / bound)^a), is made of."""
+
+    logs: Floats
+    weights: Floats
+    censored: float
+    entry_logs: Floats
+    entry_weights: Floats
+
+    def at(self, shape: float) -> tuple[float, float]:
+        """The exposure and its derivative by the shape."""
+        powers = self.weights * np.exp(shape * self.logs)
+        entries = self.entry_weights * np.exp(shape * self.entry_logs)
+        total = float(powers.sum()) + self.censored - float(entries.sum())
+        return total, float(powers @ self.logs - entries @ self.entry_logs)
+
+
+def _entries(
+    observed: Observed, exposure: Floats, seen: NDArray[np.bool_], bound: float
+) -> tuple[Floats, Floats]:
+    """Logarithms of the distinct distances beyond which searches are seen, and their exposure."""
+    late = seen & (observed.beyond > 0)
+    values, which = np.unique(observed.beyond[late], return_inverse=True)
+    weights = np.bincount(which, exposure[late], len(values))
+    return np.log(values / bound), np.asarray(weights, np.float64)
