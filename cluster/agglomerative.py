@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.cells import cell_graph
 from cluster.confidence import confidence, graph_confidence
 from cluster.constraints import Constraints, Resolved
-from cluster.graph import Graph, exact_graph
+from cluster.graph import Graph
 from cluster.labels import check_ids, ordered_labels
 from cluster.linkage import average_linkage, check_vectors, cut
 from cluster.sparse_linkage import sparse_average_linkage
@@ -46,8 +47,8 @@ def agglomerative(
 
     With a ``graph`` of the vectors only pairs of clusters that it joins are looked at, which is
     close to looking at all (:mod:`cluster.sparse_linkage`); more than :data:`MOST_DENSE` vectors
-    without one get that of their :data:`NEIGHBOURS` nearest. Raises ValueError on a wrong shape,
-    dtype, threshold or size.
+    without one get that of about their :data:`NEIGHBOURS` nearest (:mod:`cluster.cells`). Raises
+    ValueError on a wrong shape, dtype, threshold or size.
     """
     check_vectors(vectors)
     check_ids(ids, vectors)
@@ -56,7 +57,7 @@ def agglomerative(
     if min_size < 1:
         raise ValueError(f"expected a min_size of at least 1, got {min_size}")
     if graph is None and len(vectors) > MOST_DENSE:
-        graph = exact_graph(vectors, NEIGHBOURS)
+        graph = cell_graph(vectors, NEIGHBOURS)
     linkage = (
         average_linkage(vectors, threshold, constraints)
         if graph is None
