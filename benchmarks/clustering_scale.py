@@ -1,6 +1,6 @@
 """Clustering as galleries grow: time, memory and quality, ours beside others'; each run on its own.
 
-    python -m benchmarks.clustering_scale [--counts N ...] [--faces LFW.npz] [--peers NAME ...]
+    python -m benchmarks.clustering_scale [--counts N ...] [--faces LFW.npz] [--peers [NAME ...]]
 
 Made vectors (``benchmarks/clustering.py``, :func:`labelled_facelike`) of several numbers go
 through graph, linkage, cut and confidence in a process each, whose peak memory is measured with
@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS))
     parser.add_argument("--faces", type=Path, help="labelled vectors of real faces")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--record", default="clustering_scale", help="name of the result")
     args = parser.parse_args()
     result: Result = {"cores": available_cores(), "neighbours": NEIGHBOURS}
     result["packages"] = versions(("scikit-learn", "hdbscan", "fast_hdbscan", "scipy"))
@@ -67,7 +68,7 @@ def main() -> None:
     if args.faces:
         result["sparse_against_dense"] = sparse_against_dense(*load(args.faces))
     print(json.dumps(result, indent=2))
-    print(f"recorded in {record('clustering_scale', result)}")
+    print(f"recorded in {record(args.record, result)}")
 
 
 def in_new_process(run: Callable[..., Result], *arguments: object) -> Result:
@@ -141,10 +142,8 @@ def by_threshold(linkage: NDArray[np.float64], truth: Labels) -> dict[str, Resul
 def edge_recall(vectors: Vectors, truth: Labels, graph: Graph) -> dict[str, float]:
     """The share of exact neighbours that the graph has: of all, and of the same person."""
     rows = np.sort(np.random.default_rng(2).permutation(len(vectors))[:CHECKED])
-    products = vectors[rows] @ vectors.T
-    products[np.arange(len(rows)), rows] = -np.inf
     width = graph.rows.shape[1]
-    nearest = np.argpartition(-products, width, axis=1)[:, :width]
+    nearest = np.concatenate([_nearest(vectors, part, width) for part in np.split(rows, 20)])
     found = np.array(
         [np.isin(exact, ours) for exact, ours in zip(nearest, graph.rows[rows], strict=True)]
     )
@@ -155,6 +154,13 @@ def edge_recall(vectors: Vectors, truth: Labels, graph: Graph) -> dict[str, floa
         "same person": round(float(found[same].mean()), 4),
         "same person, of no more faces than neighbours": round(float(found[few].mean()), 4),
     }
+
+
+def _nearest(vectors: Vectors, rows: NDArray[np.intp], width: int) -> NDArray[np.intp]:
+    """Rows of the ``width`` nearest others of each of ``rows``, in no order."""
+    products = vectors[rows] @ vectors.T
+    products[np.arange(len(rows)), rows] = -np.inf
+    return np.argpartition(products, -width, axis=1)[:, -width:]
 
 
 def exponent(runs: list[Result]) -> float | None:
