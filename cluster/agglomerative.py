@@ -2,8 +2,7 @@
 
 Up to :data:`MOST_DENSE` vectors every pair of clusters is looked at, in time that grows with their
 square (``benchmarks/clustering.py``); beyond, those that a graph of nearest neighbours joins, in
-time that hardly grows faster than their number (``benchmarks/clustering_scale.py``). Memory grows
-with their number either way.
+far less (``benchmarks/clustering_scale.py``). Memory grows with their number either way.
 """
 
 from __future__ import annotations

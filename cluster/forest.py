@@ -67,8 +67,8 @@ def join(forest: Forest, kept: int, gone: int) -> None:
 def excluded(forest: Forest, one: int, two: int) -> bool:
     """Whether the groups with roots ``one`` and ``two`` have members of one set.
 
-    The smaller group is walked through, so all the checks before merges together look at each
-    vector log2(n) times at most.
+    The smaller group is walked through, so all checks that a merge follows look at each vector
+    log2(n) times at most.
     """
     parents, following, sizes, apart = forest
     if len(apart.sets) == 0:
