@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.record import record
-from cluster.agglomerative import confidence
+from cluster.confidence import confidence
 from cluster.density import density
 from cluster.labels import ordered_labels
 from cluster.linkage import average_linkage, cut

@@ -268,6 +268,15 @@ class Gallery:
                 qualities[picked] = face_qualities(shard, rows[picked])
         return qualities
 
+    def photo_ids(self, ids: Ids) -> Ids:
+        """For each face of ``ids`` the photo that it was found in, int64 (n,)."""
+        numbers, rows = split_ids(ids)
+        photos = np.zeros(len(ids), np.int64)
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                photos[picked] = make_ids(number, shard.column("faces", "photo")[rows[picked]])
+        return photos
+
     def faces(self, ids: Ids, state: GalleryState) -> list[FaceRecord]:
         """Records of live faces ``ids``, in that order."""
         numbers, rows = split_ids(ids)

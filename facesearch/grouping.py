@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cluster.agglomerative import agglomerative
 from cluster.attach import attach
+from cluster.constraints import Constraints
 from cluster.density import density
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
@@ -34,7 +35,8 @@ class ClusterRun:
 
     ``threshold`` is the mean squared distance below which two clusters merge (None for hdbscan);
     ``state`` is the digest of the live faces that were clustered. Faces of less quality than
-    ``min_quality`` took no part in forming the clusters.
+    ``min_quality`` took no part in forming the clusters. ``same_photo`` tells whether two faces of
+    one photo could come into one cluster.
     """
 
     clustering: Clustering
@@ -43,6 +45,7 @@ class ClusterRun:
     created_at: str
     state: str
     min_quality: float
+    same_photo: bool
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class ClusterOptions:
     """How to cluster; see :func:`run_clustering`.
 
     ``threshold`` is a mean squared distance, for agglomerative only; ``attach_threshold`` the one
-    within which poor faces join, by any method.
+    within which poor faces join, by any method. ``same_photo`` lets two faces of one photo be one
+    person, as in collages; hdbscan always does.
     """
 
     method: str
@@ -58,6 +62,7 @@ class ClusterOptions:
     min_size: int = 1
     min_quality: float = 0.0
     attach_threshold: float = 0.0
+    same_photo: bool = False
 
 
 def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
@@ -66,7 +71,8 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     Faces of less quality than ``min_quality`` cannot join what does not belong together: clusters
     are formed by the other faces alone. Then each of the poor goes to the cluster whose members
     are nearest on average, if that is within ``attach_threshold``, or is noise. Faces whose quality
-    was never measured count as good.
+    was never measured count as good. Two faces of one photo are never put together, unless
+    ``same_photo`` says so.
     """
     if options.method not in METHODS:
         raise InputError(f"expected method {' or '.join(METHODS)}, got {options.method!r}")
@@ -75,10 +81,18 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     ids = np.concatenate([np.zeros(0, np.int64), *(block.ids for block in blocks)])
     vectors = np.concatenate([none, *(block.vectors for block in blocks)])
     poor = gallery.qualities(ids) < options.min_quality  # NaN is not less
-    clustering = _formed(ids[~poor], vectors[~poor], options)
+    photos = None if _same_photo(options) else gallery.photo_ids(ids)
+    clustering = _formed(
+        ids[~poor], vectors[~poor], None if photos is None else photos[~poor], options
+    )
     if poor.any():
         clustering = attach(
-            clustering, vectors[~poor], ids[poor], vectors[poor], options.attach_threshold
+            clustering,
+            vectors[~poor],
+            ids[poor],
+            vectors[poor],
+            options.attach_threshold,
+            photos=None if photos is None else (photos[~poor], photos[poor]),
         )
     return ClusterRun(
         clustering,
@@ -87,14 +101,28 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         datetime.now(UTC).isoformat(timespec="seconds"),
         state.digest(),
         options.min_quality,
+        _same_photo(options),
     )
 
 
+def _same_photo(options: ClusterOptions) -> bool:
+    return options.same_photo or options.method != "agglomerative"
+
+
 def _formed(
-    ids: NDArray[np.int64], vectors: NDArray[np.float32], options: ClusterOptions
+    ids: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    photos: NDArray[np.int64] | None,
+    options: ClusterOptions,
 ) -> Clustering:
     if options.method == "agglomerative":
-        return agglomerative(ids, vectors, options.threshold, min_size=options.min_size)
+        return agglomerative(
+            ids,
+            vectors,
+            options.threshold,
+            min_size=options.min_size,
+            constraints=Constraints(photos),
+        )
     return density(ids, vectors, min_cluster_size=max(2, options.min_size))
 
 
@@ -126,6 +154,7 @@ def _write_run(path: Path, run: ClusterRun) -> None:
             created_at=run.created_at,
             state=run.state,
             min_quality=run.min_quality,
+            same_photo=run.same_photo,
         )
         for name in ("ids", "labels", "confidence"):
             file.create_dataset(name, data=getattr(run.clustering, name), fletcher32=True)
@@ -160,6 +189,7 @@ def read_run(path: Path) -> ClusterRun:
             str(file.attrs["created_at"]),
             str(file.attrs["state"]),
             float(file.attrs.get("min_quality", 0.0)),  # runs before there was any have none
+            bool(file.attrs.get("same_photo", True)),
         )
 
 

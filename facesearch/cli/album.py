@@ -42,6 +42,12 @@ def add_commands(commands: Any) -> None:
         help="faces below this quality form no groups; each joins the group it is near, or is "
         "noise (default: 0.3; 0 lets all take part)",
     )
+    cluster.add_argument(
+        "--same-photo",
+        action="store_true",
+        help="two faces of one photo may be one person, as in collages and mirrors; agglomerative "
+        "only, hdbscan always allows it",
+    )
     cluster.set_defaults(run=run_cluster)
 
     report = commands.add_parser("report", help="write the album of the last clustering")
@@ -70,6 +76,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         MIN_QUALITY if args.min_quality is None else args.min_quality,
         # Poor faces resemble many, so they join only what is as near as a name needs a face to be.
         attach_threshold=min(threshold, defaults.identification),
+        same_photo=args.same_photo,
     )
     run = run_clustering(gallery, gallery.state(), options)
     path = save_run(gallery, run)
@@ -84,6 +91,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         "method": run.method,
         "threshold": run.threshold,
         "min_quality": run.min_quality,
+        "same_photo": run.same_photo,
         "file": path,
     }
     if args.json:

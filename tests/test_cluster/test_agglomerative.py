@@ -1,4 +1,4 @@
-"""Clusters, their order, and the confidence against a silhouette from all distances."""
+"""Clusters and their order, over all pairs and over a graph."""
 
 from __future__ import annotations
 
@@ -9,28 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cluster import agglomerative as module
-from cluster.agglomerative import UNRELATED, agglomerative, confidence
+from cluster.agglomerative import agglomerative
+from cluster.constraints import Constraints
+from cluster.graph import exact_graph
+from cluster.linkage import average_linkage
 from cluster.scores import adjusted_rand_index
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
-
-
-def slow_confidence(
-    vectors: NDArray[np.float32], labels: NDArray[np.int32], threshold: float
-) -> list[float]:
-    """The documented definition, written out over every pair."""
-    points = vectors.astype(np.float64)
-    result = []
-    for row, label in enumerate(labels):
-        if label < 0:
-            result.append(0.0)
-            continue
-        to = ((points - points[row]) ** 2).sum(axis=1)
-        others = (labels == label) & (np.arange(len(labels)) != row)
-        a = to[others].mean() if others.any() else threshold
-        rest = [to[labels == other].mean() for other in set(labels.tolist()) - {label, -1}]
-        b = min(rest, default=UNRELATED)
-        result.append(max(b - a, 0) / max(a, b) if max(a, b) else 0.0)
-    return result
 
 
 def test_people_far_apart_are_found() -> None:
@@ -55,27 +39,6 @@ def test_smaller_clusters_than_asked_for_are_noise() -> None:
 
 
 @settings(deadline=None)
-@given(vector_sets(least=1), st.integers(1, 6), st.integers(0, 2**16))
-def test_confidence_is_the_silhouette(
-    vectors: NDArray[np.float32], clusters: int, seed: int
-) -> None:
-    labels = np.random.default_rng(seed).integers(-1, clusters, len(vectors)).astype(np.int32)
-    labels = np.unique(np.append(labels, -1), return_inverse=True)[1][:-1].astype(np.int32) - 1
-    # Distances of 1e-4 between unit vectors keep three digits in float32, and so does their ratio.
-    np.testing.assert_allclose(
-        confidence(vectors, labels, 0.3), slow_confidence(vectors, labels, 0.3), atol=1e-3
-    )
-
-
-def test_confidence_does_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors, truth = grouped_vectors(9, 5, seed=4, spread=1.0)
-    labels = truth.astype(np.int32)
-    whole = confidence(vectors, labels, 0.3)
-    monkeypatch.setattr(module, "_BLOCK_CELLS", 20)
-    np.testing.assert_allclose(confidence(vectors, labels, 0.3), whole, atol=1e-6)
-
-
-@settings(deadline=None)
 @given(vector_sets(), st.floats(0, 4), st.integers(1, 3))
 def test_result_is_well_formed(
     vectors: NDArray[np.float32], threshold: float, min_size: int
@@ -96,7 +59,7 @@ def test_order_of_the_vectors_does_not_matter(vectors: NDArray[np.float32], seed
     straight = agglomerative(ids, vectors, 0.7)
     shuffled = agglomerative(ids[order], vectors[order], 0.7)
     # A merge whose height lies within rounding of the threshold may fall either way.
-    near = np.abs(module.average_linkage(vectors)[:, 2] - 0.7)
+    near = np.abs(average_linkage(vectors)[:, 2] - 0.7)
     if near.min() > 1e-5:
         np.testing.assert_array_equal(shuffled.labels, straight.labels[order])
 
@@ -119,3 +82,36 @@ def test_wrong_arguments_are_refused() -> None:
         agglomerative(np.arange(3), vectors, 4.5)
     with pytest.raises(ValueError, match="min_size"):
         agglomerative(np.arange(3), vectors, 0.3, min_size=0)
+
+
+def test_many_are_clustered_over_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, truth = grouped_vectors(30, 7, seed=1)
+    dense = agglomerative(np.arange(210), vectors, 0.5)
+    monkeypatch.setattr(module, "MOST_DENSE", 100)
+    monkeypatch.setattr(module, "average_linkage", None)
+    sparse = agglomerative(np.arange(210), vectors, 0.5)
+    assert adjusted_rand_index(truth, sparse.labels) == 1
+    np.testing.assert_array_equal(sparse.labels, dense.labels)
+    np.testing.assert_allclose(sparse.confidence, dense.confidence, atol=0.02)
+
+
+@pytest.mark.parametrize("neighbours", [None, 6])
+def test_two_of_one_photo_are_two_people(neighbours: int | None) -> None:
+    vectors, truth = grouped_vectors(10, 6, seed=2)
+    graph = exact_graph(vectors, neighbours) if neighbours else None
+    photos = np.where(truth == 3, 0, np.arange(1, 61))
+    photos[:2] = photos[2]
+    found = agglomerative(
+        np.arange(60), vectors, 0.5, constraints=Constraints(photos), graph=graph
+    ).labels
+    assert len(set(found[truth == 3].tolist())) == 6
+    assert len(set(found[:3].tolist())) == 3
+    assert len(set(found[truth == 5].tolist())) == 1
+
+
+def test_must_links_and_cannot_links_hold() -> None:
+    vectors, _ = grouped_vectors(3, 5, seed=3)
+    asked = Constraints(must=np.array([[0, 5]]), cannot=np.array([[10, 11]]))
+    found = agglomerative(np.arange(15), vectors, 0.5, constraints=asked).labels
+    assert found[0] == found[5]
+    assert found[10] != found[11]

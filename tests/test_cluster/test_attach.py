@@ -71,3 +71,37 @@ def test_ids_already_there_are_refused() -> None:
     formed = agglomerative(np.arange(2), vectors[:2], 0.1)
     with pytest.raises(ValueError, match="not clustered yet"):
         attach(formed, vectors[:2], np.arange(1), vectors[2:], 0.1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**16), st.integers(1, 12), st.integers(0, 8), st.floats(0.5, 4))
+def test_no_two_of_one_photo_meet(seed: int, n: int, m: int, threshold: float) -> None:
+    generator = np.random.default_rng(seed)
+    every, photos = unit_vectors(n + m, 6, seed=seed), generator.integers(-1, 5, n + m)
+    labels = np.unique(generator.integers(0, 4, n), return_inverse=True)[1].astype(np.int32)
+    before = Clustering(np.arange(n), labels, np.ones(n, np.float32))
+    after = attach(
+        before,
+        every[:n],
+        np.arange(n, n + m),
+        every[n:],
+        threshold,
+        photos=(photos[:n], photos[n:]),
+    )
+    assert np.array_equal(after.labels[:n], labels)
+    wanted: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    for row in range(n, n + m):
+        to = slow_attach(before, every[:n], every[row])
+        taken = {int(labels[i]) for i in range(n) if photos[i] == photos[row] >= 0}
+        open_ones = [label for label in range(before.count) if label not in taken]
+        near = min(open_ones, key=lambda label: to[label], default=None)
+        if near is None or to[near] > threshold:
+            assert after.labels[row] == NOISE
+        else:
+            key = (int(photos[row]), near) if photos[row] >= 0 else (-1 - row, near)
+            wanted.setdefault(key, []).append((to[near], row))
+    for (_, label), asking in wanted.items():
+        nearest = min(asking)[1]
+        for _, row in asking:
+            assert after.labels[row] == (label if row == nearest else NOISE)
+    assert (after.confidence[after.labels == NOISE] == 0).all()

@@ -191,6 +191,32 @@ def test_without_a_least_quality_clusters_are_what_they_were(mixed: Gallery, met
         assert np.array_equal(getattr(run.clustering, name), getattr(plain, name)), name
 
 
+@pytest.fixture
+def mirrors(tmp_path: Path) -> Gallery:
+    """Six photos of one person; two of them show the face twice."""
+    folder = tmp_path / "photos"
+    for number in range(6):
+        faces = [1, 1] if number in {1, 4} else [1]
+        write_photo(folder / f"{number:02d}.png", faces, variant=number)
+    made = Gallery.create(tmp_path / "mirrors.gallery", FakeEngine().contract)
+    embed_photos(made, FakeEngine(), [folder], OPTIONS)  # type: ignore[arg-type]
+    return made
+
+
+def test_two_faces_of_one_photo_are_two_people_unless_told(mirrors: Gallery) -> None:
+    state = mirrors.state()
+    run = run_clustering(mirrors, state, ClusterOptions("agglomerative", 0.5))
+    labels, photos = run.clustering.labels, mirrors.photo_ids(run.clustering.ids)
+    assert len(np.bincount(labels)) == 2
+    assert len(set(zip(labels.tolist(), photos.tolist(), strict=True))) == 8
+    save_run(mirrors, run)
+    assert not latest_run(mirrors).same_photo
+    told = run_clustering(mirrors, state, ClusterOptions("agglomerative", 0.5, same_photo=True))
+    assert np.bincount(told.clustering.labels).tolist() == [8]
+    save_run(mirrors, told)
+    assert latest_run(mirrors).same_photo
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.floats(0, 1), st.floats(0, 4), st.floats(0, 4))
 def test_poor_faces_change_nothing_for_the_others(
@@ -221,9 +247,12 @@ def test_faces_of_unknown_quality_are_good_ones(mixed: Gallery) -> None:
     assert {each["quality"] for each in album_json(album)["people"][0]["faces"]} == {None}
 
 
-def test_runs_of_before_have_no_least_quality(gallery: Gallery) -> None:
+def test_runs_of_before_had_neither_a_least_quality_nor_a_rule_for_one_photo(
+    gallery: Gallery,
+) -> None:
     run = run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
     path = save_run(gallery, run)
     with h5py.File(path, "r+") as file:
-        del file.attrs["min_quality"]
+        del file.attrs["min_quality"], file.attrs["same_photo"]
     assert latest_run(gallery).min_quality == 0
+    assert latest_run(gallery).same_photo

@@ -1,0 +1,172 @@
+"""What is known of pairs before any distance is looked at: never one group, or always.
+
+Two faces of one photo are two people. And people decide: these two are one, those two are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.forest import Apart, Rows
+
+Pairs = NDArray[np.int64]
+
+
+def no_pairs() -> Pairs:
+    """An empty int64 (0, 2)."""
+    return np.zeros((0, 2), np.int64)
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Must-link pairs int64 (m, 2) and cannot-link pairs int64 (c, 2), of rows of the vectors.
+
+    ``photos`` int64 (n,), or None, numbers the photo of each vector: two vectors of one photo
+    cannot link either, where no must-link says otherwise. A negative number is of no photo.
+    """
+
+    photos: NDArray[np.int64] | None = None
+    must: Pairs | None = None
+    cannot: Pairs | None = None
+
+    def check(self, count: int) -> None:
+        """Raise ValueError unless shapes, dtypes and rows fit ``count`` vectors."""
+        if self.photos is not None and (
+            self.photos.shape != (count,) or self.photos.dtype != np.int64
+        ):
+            raise ValueError(
+                f"expected photos int64 ({count},), one a vector, got {self.photos.dtype} "
+                f"{self.photos.shape}"
+            )
+        for name, pairs in (("must", self.must), ("cannot", self.cannot)):
+            if pairs is None:
+                continue
+            if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != np.int64:
+                raise ValueError(
+                    f"expected {name}-link pairs int64 (m, 2), got {pairs.dtype} {pairs.shape}"
+                )
+            if len(pairs) and not 0 <= pairs.min() <= pairs.max() < count:
+                raise ValueError(
+                    f"expected {name}-link rows in [0, {count}), got {pairs.min()} to {pairs.max()}"
+                )
+            if (pairs[:, 0] == pairs[:, 1]).any():
+                raise ValueError(f"expected {name}-link pairs of two vectors, got one with itself")
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Must-link pair ``must`` would put ``apart``, two rows that cannot link, into one group.
+
+    ``honoured`` tells what was done: over one photo the must-link wins, for who decided had the
+    photo to look at; against a cannot-link it is left out.
+    """
+
+    must: tuple[int, int]
+    apart: tuple[int, int]
+    honoured: bool
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Constraints that do not contradict one another, and what had to give way.
+
+    ``joined`` int64 (m, 2) are merged before all else. ``apart`` are the sets that merging has to
+    respect from then on.
+    """
+
+    joined: Pairs
+    apart: Apart
+    contradictions: tuple[Contradiction, ...]
+
+
+def resolve(constraints: Constraints, count: int) -> Resolved:
+    """Must-links taken in order, each unless it contradicts a cannot-link by those before it.
+
+    Raises ValueError as :meth:`Constraints.check` does.
+    """
+    constraints.check(count)
+    must = no_pairs() if constraints.must is None else constraints.must
+    cannot = no_pairs() if constraints.cannot is None else constraints.cannot
+    joined, contradictions = _honoured(must, cannot, constraints.photos)
+    return Resolved(joined, _apart(constraints.photos, cannot, count), tuple(contradictions))
+
+
+def _honoured(
+    must: Pairs, cannot: Pairs, photos: NDArray[np.int64] | None
+) -> tuple[Pairs, list[Contradiction]]:
+    partners: dict[int, set[int]] = {}
+    for one, two in cannot.tolist():
+        partners.setdefault(one, set()).add(two)
+        partners.setdefault(two, set()).add(one)
+    group_of: dict[int, list[int]] = {}
+    joined, contradictions = [], []
+    for one, two in must.tolist():
+        small, large = sorted(
+            (group_of.setdefault(one, [one]), group_of.setdefault(two, [two])), key=len
+        )
+        if small is large:
+            continue
+        refused = _forbidden(small, large, partners)
+        apart = refused or _of_one_photo(small, large, photos)
+        if apart:
+            contradictions.append(Contradiction((one, two), apart, honoured=not refused))
+        if not refused:
+            joined.append((one, two))
+            large += small
+            group_of.update(dict.fromkeys(small, large))
+    return np.array(joined, np.int64).reshape(-1, 2), contradictions
+
+
+def _forbidden(
+    small: list[int], large: list[int], partners: dict[int, set[int]]
+) -> tuple[int, int] | None:
+    """The first cannot-link pair between two groups."""
+    members = set(large)
+    for row in sorted(small):
+        found = partners.get(row, set()) & members
+        if found:
+            return row, min(found)
+    return None
+
+
+def _of_one_photo(
+    small: list[int], large: list[int], photos: NDArray[np.int64] | None
+) -> tuple[int, int] | None:
+    """The first pair of one photo between two groups."""
+    if photos is None:
+        return None
+    of_photo = {int(photos[row]): row for row in sorted(large, reverse=True)}
+    for row in sorted(small):
+        photo = int(photos[row])
+        if photo >= 0 and photo in of_photo:
+            return row, of_photo[photo]
+    return None
+
+
+def _apart(photos: NDArray[np.int64] | None, cannot: Pairs, count: int) -> Apart:
+    """Photos of two or more vectors, and pairs, as sets of vectors."""
+    numbers = np.zeros(0, np.int64)
+    several = np.zeros(0, np.int64)
+    if photos is not None:
+        _, dense, sizes = np.unique(photos, return_inverse=True, return_counts=True)
+        several = np.flatnonzero((photos >= 0) & (sizes[dense] > 1))
+        numbers = np.unique(dense[several], return_inverse=True)[1].astype(np.int64)
+    photo_sets = int(numbers.max()) + 1 if len(numbers) else 0
+    pair_sets = photo_sets + np.repeat(np.arange(len(cannot)), 2)
+    sets, members = np.concatenate([numbers, pair_sets]), np.concatenate([several, cannot.ravel()])
+    by_set, by_member = np.argsort(sets, kind="stable"), np.argsort(members, kind="stable")
+    return Apart(
+        _starts(members, count),
+        sets[by_member],
+        _starts(sets, photo_sets + len(cannot)),
+        members[by_set],
+    )
+
+
+def _starts(numbers: Rows, count: int) -> Rows:
+    """Where each of ``count`` numbers starts among ``numbers`` sorted; int64 (count + 1,)."""
+    starts: Rows = np.append(0, np.cumsum(np.bincount(numbers, minlength=count))).astype(np.int64)
+    return starts

@@ -1,0 +1,77 @@
+"""The k nearest of each vector as the sparse graph that clustering works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.labels import check_ids
+from indexer.exact import exact_search
+from indexer.types import Block, Neighbours
+
+_QUERIES = 4096
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Neighbours of n vectors: rows int32 (n, k), squared distances float32 (n, k).
+
+    Row -1 is none, anywhere in a line. An edge counts from whichever end it is seen; the distance
+    may be approximate, for it only says which edges to look at first.
+    """
+
+    rows: NDArray[np.int32]
+    distances: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.rows.ndim != 2 or self.rows.dtype != np.int32:
+            raise ValueError(f"expected rows int32 (n, k), got {self.rows.dtype} {self.rows.shape}")
+        if self.distances.dtype != np.float32 or self.distances.shape != self.rows.shape:
+            raise ValueError(
+                f"expected distances float32 {self.rows.shape}, got "
+                f"{self.distances.dtype} {self.distances.shape}"
+            )
+        if self.rows.size and not -1 <= self.rows.min() <= self.rows.max() < len(self.rows):
+            raise ValueError(
+                f"expected rows in [-1, {len(self.rows)}), got {self.rows.min()} to "
+                f"{self.rows.max()}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def graph_of(ids: NDArray[np.int64], neighbours: Neighbours) -> Graph:
+    """``neighbours`` of the vectors ``ids`` int64 (n,), in that order, with rows for ids.
+
+    Neighbours that are not among ``ids`` are left out, so the stored graph of a whole gallery
+    serves any part of it. Raises ValueError unless there is a line of neighbours for each id.
+    """
+    check_ids(ids, neighbours.ids)
+    order = np.argsort(ids, kind="stable")
+    ascending = ids[order]
+    rows = np.empty(neighbours.ids.shape, np.int32)
+    for start in range(0, len(ids), _QUERIES):
+        wanted = neighbours.ids[start : start + _QUERIES]
+        places = np.minimum(np.searchsorted(ascending, wanted), len(ids) - 1)
+        rows[start : start + _QUERIES] = np.where(ascending[places] == wanted, order[places], -1)
+    return Graph(rows, neighbours.distances)
+
+
+def exact_graph(vectors: NDArray[Any], k: int) -> Graph:
+    """The ``k`` nearest others of each of ``vectors`` (n, d), unit length; n^2 d operations."""
+    points = np.ascontiguousarray(vectors, np.float32)
+    block = [Block(np.arange(len(points)), points)]
+    rows = np.empty((len(points), k), np.int32)
+    distances = np.empty((len(points), k), np.float32)
+    for start in range(0, len(points), _QUERIES):
+        part = slice(start, start + _QUERIES)
+        found = exact_search(block, points[part], k + 1)
+        own = found.ids == np.arange(len(points))[part, None]
+        own[~own.any(axis=1), -1] = True  # equal vectors with smaller ids took its place
+        rows[part] = found.ids[~own].reshape(-1, k)
+        distances[part] = found.distances[~own].reshape(-1, k)
+    return Graph(rows, distances)

@@ -1,0 +1,66 @@
+"""The graph from near cells: exact when it looks into all, good when it looks into some."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from cluster import cells as module
+from cluster.cells import cell_graph
+from cluster.graph import exact_graph
+from support.vectors import grouped_vectors, unit_vectors, vector_sets
+
+
+@settings(deadline=None)
+@given(vector_sets(least=1), st.integers(1, 8), st.integers(1, 5))
+def test_looking_into_all_cells_is_exact(vectors: NDArray[np.float32], k: int, cell: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CELL", cell)
+        graph = cell_graph(vectors, k, probes=len(vectors))
+    expected = exact_graph(vectors, k)
+    np.testing.assert_allclose(graph.distances, expected.distances, atol=1e-5)
+    points = vectors.astype(np.float64)
+    for row, (others, distances) in enumerate(zip(graph.rows, graph.distances, strict=True)):
+        near = others[others >= 0]
+        assert len(set(near.tolist())) == len(near) == min(k, len(vectors) - 1)
+        assert row not in near
+        measured = ((points[near] - points[row]) ** 2).sum(axis=1)
+        np.testing.assert_allclose(distances[: len(near)], measured, atol=1e-5)
+
+
+def test_few_cells_find_most_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CELL", 16)
+    vectors, truth = grouped_vectors(200, 5, seed=1, spread=0.6)
+    graph = cell_graph(vectors, 4, probes=6)
+    assert (truth[graph.rows] == truth[:, None]).mean() > 0.9
+    fewer = cell_graph(vectors, 4, probes=1)
+    assert fewer.distances.mean() > graph.distances.mean()
+
+
+def test_threads_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = unit_vectors(700, 16, seed=2)
+    monkeypatch.setattr(module, "CELL", 32)
+    whole = cell_graph(vectors, 5, probes=3)
+    threaded = cell_graph(vectors, 5, probes=3, threads=3)
+    np.testing.assert_array_equal(threaded.rows, whole.rows)
+    np.testing.assert_array_equal(threaded.distances, whole.distances)
+
+
+def test_equal_vectors_are_neighbours() -> None:
+    graph = cell_graph(np.repeat(unit_vectors(3, 8, seed=3), 4, axis=0), 3)
+    assert (graph.distances < 1e-6).all()
+    assert (graph.rows // 4 == np.arange(12)[:, None] // 4).all()
+
+
+def test_no_vectors_no_rows() -> None:
+    assert cell_graph(np.zeros((0, 8), np.float32), 3).rows.shape == (0, 3)
+
+
+def test_wrong_input_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(n, d\)"):
+        cell_graph(np.ones(3), 2)
+    with pytest.raises(ValueError, match="got 0 and 64"):
+        cell_graph(unit_vectors(3, 4, seed=0), 0)

@@ -1,0 +1,94 @@
+"""Must-links, cannot-links and photos: what is asked, what contradicts it, and what is done."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from cluster.constraints import Constraints, Contradiction, resolve
+from support.plain_linkage import sets_apart
+
+
+def pairs(*each: tuple[int, int]) -> NDArray[np.int64]:
+    return np.array(each, np.int64).reshape(-1, 2)
+
+
+def test_only_photos_of_two_faces_or_more_keep_faces_apart() -> None:
+    photos = np.array([5, 7, 5, -1, 9, 7, 7, -1])
+    resolved = resolve(Constraints(photos, cannot=pairs((0, 4))), 8)
+    assert sets_apart(resolved) == [{0, 2}, {1, 5, 6}, {0, 4}]
+    sets = [
+        resolved.apart.sets[start:end].tolist()
+        for start, end in pairwise(resolved.apart.set_starts)
+    ]
+    assert sets == [[0, 2], [1], [0], [], [2], [1], [1], []]
+
+
+def test_nothing_asked_nothing_kept_apart() -> None:
+    resolved = resolve(Constraints(), 3)
+    assert sets_apart(resolved) == []
+    assert resolved.joined.shape == (0, 2)
+    assert resolved.contradictions == ()
+
+
+def test_a_must_link_against_a_cannot_link_is_left_out_and_told() -> None:
+    asked = Constraints(must=pairs((0, 1), (2, 3), (1, 2), (4, 0)), cannot=pairs((3, 0)))
+    resolved = resolve(asked, 5)
+    assert resolved.joined.tolist() == [[0, 1], [2, 3], [4, 0]]
+    assert resolved.contradictions == (Contradiction((1, 2), (0, 3), honoured=False),)
+
+
+def test_a_must_link_over_one_photo_is_honoured_and_told() -> None:
+    asked = Constraints(np.array([0, 1, 2, 0]), must=pairs((0, 1), (2, 3), (1, 2), (0, 3)))
+    resolved = resolve(asked, 4)
+    assert resolved.joined.tolist() == [[0, 1], [2, 3], [1, 2]]
+    assert resolved.contradictions == (Contradiction((1, 2), (0, 3), honoured=True),)
+
+
+def test_a_must_link_said_twice_is_no_contradiction() -> None:
+    resolved = resolve(Constraints(must=pairs((0, 1), (1, 0))), 2)
+    assert resolved.joined.tolist() == [[0, 1]]
+    assert resolved.contradictions == ()
+
+
+row_pairs = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda pair: pair[0] != pair[1]),
+    max_size=12,
+)
+
+
+@given(row_pairs, row_pairs)
+def test_every_must_link_holds_or_is_told_and_no_cannot_link_is_broken(
+    must: list[tuple[int, int]], cannot: list[tuple[int, int]]
+) -> None:
+    resolved = resolve(Constraints(must=pairs(*must), cannot=pairs(*cannot)), 10)
+    group = {row: {row} for row in range(10)}
+    for one, two in resolved.joined.tolist():
+        both = group[one] | group[two]
+        group.update(dict.fromkeys(both, both))
+    told = {each.must for each in resolved.contradictions}
+    assert all(two in group[one] or (one, two) in told for one, two in must)
+    assert not any(two in group[one] for one, two in cannot)
+    for each in resolved.contradictions:
+        assert each.apart in cannot or each.apart[::-1] in cannot
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (Constraints(np.zeros(2, np.int64)), r"photos int64 \(3,\), one a vector, got int64 \(2,"),
+        (Constraints(np.zeros(3)), "photos int64 .* got float64"),
+        (Constraints(must=np.zeros((1, 3), np.int64)), r"must-link pairs .* got int64 \(1, 3\)"),
+        (Constraints(cannot=pairs((0, 3))), r"cannot-link rows in \[0, 3\), got 0 to 3"),
+        (Constraints(must=pairs((-1, 2))), "must-link rows"),
+        (Constraints(must=pairs((0, 1), (2, 2))), "one with itself"),
+    ],
+)
+def test_wrong_constraints_are_refused(asked: Constraints, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        resolve(asked, 3)
