@@ -132,3 +132,42 @@ def _tables(protocol: str, most: int | None = None) -> str:
         parts += [f"{each['title']}:", table(each["header"], each["rows"])]
         parts += [each["note"]] if each["note"] else []
     return "\n\n".join(parts)
+
+
+def identity_rates() -> str:
+    """The promised and the observed FPIR of calibrated thresholds, on LFW."""
+    data = result("identity_rates")
+    rows = [
+        [
+            f"{each['enrolled']:,}",
+            f"{each['fpir']:.1%}",
+            f"{each['observed']:.2%}",
+            " to ".join(f"{end:.2%}" for end in each["observed_interval"]),
+        ]
+        for each in data["lfw"]
+        if each["way"] == data["lfw"][1]["way"]
+    ]
+    header = ("people enrolled", "promised FPIR", "observed", "95 % interval")
+    return table(header, rows)
+
+
+def clustering_scale() -> str:
+    """Time, memory and quality of clustering as galleries grow, beside others."""
+    data = result("clustering_scale")
+    rows = []
+    for each in data["ours"]:
+        seconds, scores = each["seconds"], each["by_threshold"]["0.14"]
+        spent = sum(seconds[step] for step in ("graph", "linkage", "cut", "confidence"))
+        rows.append(["average linkage over a graph, 0.14", *_scale_row(each, spent, scores)])
+    for name, runs in data["peers"].items():
+        rows += [[name, *_scale_row(each, each["seconds"], each["scores"])] for each in runs]
+    header = ("", "faces", "seconds", "peak MiB", "pairwise F", "BCubed F")
+    return table(header, rows) + (
+        "\n\nThe time after the graph grows with the power "
+        f"{data['growth_exponent_after_graph']:.2f} of the number of faces."
+    )
+
+
+def _scale_row(each: Any, seconds: float, scores: Any) -> list[str]:
+    f = (f"{scores[name]:.3f}" for name in ("pairwise_f", "bcubed_f"))
+    return [f"{each['faces']:,}", f"{seconds:.1f}", f"{each['peak_mib']:,}", *f]
