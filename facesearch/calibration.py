@@ -40,7 +40,7 @@ VERSION = 1
 # the false positive rate grows at most as they do.
 MOST_GROWTH = 1.5
 
-# Of strangers' clusters: enough for a law of their nearest fifth, in bounded memory.
+# Of strangers' clusters: enough for a law of the nearest of them, in bounded memory.
 _MOST_CLUSTERS = 20_000
 _MOST_FACES = 5  # of each
 _SEED = 0
