@@ -35,7 +35,7 @@ from cluster.labels import ordered_labels
 from cluster.linkage import average_linkage, cut
 from cluster.scores import adjusted_rand_index
 from cluster.sparse_linkage import sparse_average_linkage
-from facesearch.cli.engine_options import available_cores
+from indexer.cores import available_cores
 
 COUNTS = (10_000, 50_000, 200_000)
 THRESHOLDS = (0.11, 0.12, 0.13, 0.14, 0.15, 0.16)

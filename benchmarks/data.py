@@ -6,7 +6,6 @@ any block can be made without those before it, and blocks may be of any size.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import zeta
 
 from benchmarks.face_model import LARGEST, FaceModel
+from indexer.cores import available_cores
 from indexer.types import Block, Ids, Vectors
 
 CHUNK = 16_384
@@ -60,7 +60,7 @@ class MadeGallery:
             raise ValueError(f"expected blocks of 1 or more rows, got {rows}")
         waiting: list[Vectors] = []
         held = start = 0
-        for vectors in self._chunks(threads or len(os.sched_getaffinity(0))):
+        for vectors in self._chunks(threads or available_cores()):
             waiting.append(vectors)
             held += len(vectors)
             if held >= rows or start + held == self._count:

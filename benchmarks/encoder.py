@@ -160,6 +160,7 @@ def standardised(chips: Chips) -> torch.Tensor:
 
 
 def dlib_resnet(chips: Chips, threads: int, repeats: int) -> dict[str, Any]:
+    """Every way of dlib's network, with its own weights."""
     spec = encoder_spec(DEFAULT_ENCODER)
     network = read_network(spec).network
     ranges = read_ranges(ranges_file(network), network)
@@ -171,6 +172,7 @@ def dlib_resnet(chips: Chips, threads: int, repeats: int) -> dict[str, Any]:
 def inception(
     peers: Path, chips: Chips, calibration: Chips, threads: int, repeats: int
 ) -> dict[str, Any]:
+    """Every way of the Inception-ResNet, with the batch statistics of ``calibration``."""
     peer = random_facenet(peers, SEED)
     spread(peer, standardised(calibration))
     module = InceptionResnetV1()

@@ -36,11 +36,12 @@ from numpy.typing import NDArray
 from benchmarks.clustering import facelike_people
 from benchmarks.record import record
 from cluster.linkage import average_linkage, cut
-from facesearch.cli.engine_options import add_engine_options, available_cores, engine_of
+from facesearch.cli.engine_options import add_engine_options, engine_of
 from facesearch.encoders import thresholds_of
 from facesearch.enrolled import RULE
 from facesearch.evaluate.embedding import EmbedOptions, embed_photos
 from facesearch.evaluate.photos import read_folder
+from indexer.cores import available_cores
 from indexer.errors import TooFewImpostorsError
 from indexer.groups import GroupRule, Groups
 from indexer.open_set import (

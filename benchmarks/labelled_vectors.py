@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.album import read_truth
-from facesearch.cli.engine_options import add_engine_options, available_cores, engine_of
+from facesearch.cli.engine_options import add_engine_options, engine_of
 from facesearch.evaluate.embedding import EmbedOptions, embed_photos
 from facesearch.evaluate.photos import read_folder
+from indexer.cores import available_cores
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import record
-from facesearch.cli.engine_options import add_engine_options, available_cores, engine_of
+from facesearch.cli.engine_options import add_engine_options, engine_of
 from facesearch.encoders import thresholds_of
 from facesearch.evaluate import protocols
 from facesearch.evaluate.degradation import paper_degradations
@@ -27,6 +27,7 @@ from facesearch.evaluate.embedding import EmbedOptions
 from facesearch.evaluate.pair_files import read_pairs_file
 from facesearch.evaluate.photos import read_folder
 from facesearch.evaluate.report import Report, json_value, report_json, write_report
+from indexer.cores import available_cores
 
 SEED = 0
 ROBUSTNESS_PEOPLE = 200

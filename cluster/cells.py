@@ -9,7 +9,6 @@ matrices.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from cluster.graph import Graph
 from cluster.linkage import check_vectors
 from indexer.compiled import compiled_reordering
+from indexer.cores import available_cores
 
 CELL = 256  # vectors, on average
 PROBES = 64  # cells that each vector is compared with
@@ -33,7 +33,9 @@ Vectors = NDArray[np.float32]
 Rows = NDArray[np.int32]
 
 
-def cell_graph(vectors: NDArray[Any], k: int, *, probes: int = PROBES, threads: int = 1) -> Graph:
+def cell_graph(
+    vectors: NDArray[Any], k: int, *, probes: int = PROBES, threads: int = 1
+) -> Graph:
     """About the ``k`` nearest others of each of ``vectors`` (n, d), unit length.
 
     More ``probes`` find more of them and take longer: time grows with n (n / :data:`CELL` +
@@ -48,7 +50,7 @@ def cell_graph(vectors: NDArray[Any], k: int, *, probes: int = PROBES, threads: 
     points = np.ascontiguousarray(vectors, np.float32)
     rows = np.full((len(points), k), -1, np.int32)
     products = np.full((len(points), k), -np.inf, np.float32)
-    with threadpool_limits(1), ThreadPoolExecutor(threads or _usable_cores()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(threads or available_cores()) as pool:
         centres = _centres(points, pool)
         cells = _Cells(points, centres, _nearest_centres(points, centres, 1, pool)[:, 0])
 
@@ -59,10 +61,6 @@ def cell_graph(vectors: NDArray[Any], k: int, *, probes: int = PROBES, threads: 
         for _ in pool.map(search, range(0, len(points), _BLOCK)):
             pass
     return Graph(rows, np.maximum(2 - 2 * products, 0))
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Cells:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cluster.labels import check_ids
 from indexer.exact import exact_search
+from indexer.own import rows_of, without_own
 from indexer.types import Block, Neighbours
 
 _QUERIES = 4096
@@ -55,9 +56,9 @@ def graph_of(ids: NDArray[np.int64], neighbours: Neighbours) -> Graph:
     ascending = ids[order]
     rows = np.empty(neighbours.ids.shape, np.int32)
     for start in range(0, len(ids), _QUERIES):
-        wanted = neighbours.ids[start : start + _QUERIES]
-        places = np.minimum(np.searchsorted(ascending, wanted), len(ids) - 1)
-        rows[start : start + _QUERIES] = np.where(ascending[places] == wanted, order[places], -1)
+        part = slice(start, start + _QUERIES)
+        places = rows_of(neighbours.ids[part], ascending)
+        rows[part] = np.where(places >= 0, order[places], -1)
     return Graph(rows, neighbours.distances)
 
 
@@ -69,9 +70,6 @@ def exact_graph(vectors: NDArray[Any], k: int) -> Graph:
     distances = np.empty((len(points), k), np.float32)
     for start in range(0, len(points), _QUERIES):
         part = slice(start, start + _QUERIES)
-        found = exact_search(block, points[part], k + 1)
-        own = found.ids == np.arange(len(points))[part, None]
-        own[~own.any(axis=1), -1] = True  # equal vectors with smaller ids took its place
-        rows[part] = found.ids[~own].reshape(-1, k)
-        distances[part] = found.distances[~own].reshape(-1, k)
+        found = without_own(exact_search(block, points[part], k + 1), block[0].ids[part])
+        rows[part], distances[part] = found.ids, found.distances
     return Graph(rows, distances)

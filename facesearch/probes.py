@@ -97,6 +97,7 @@ class _ShardFolder(Gallery):
 
     @classmethod
     def of(cls, folder: Path) -> _ShardFolder:
+        """The shards in ``folder``; raises GalleryError where they have no encoder contract."""
         with Shard.open(list_shards(folder)[0]) as shard:
             attributes = {"numerics": "fp32", **shard.attributes}
             names = [field.name for field in fields(EncoderContract)]

@@ -7,7 +7,6 @@ answers are its, to the last bit and tie.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.cores import available_cores
 from indexer.distances import check_dimension, check_queries, pair_distances, slack
 from indexer.errors import InvalidVectorsError
 from indexer.exact import Best
@@ -56,7 +56,7 @@ class CertifiedSearch:
             )
         self._ids = ids
         self._vectors = vectors
-        self._threads = threads or usable_cores()
+        self._threads = threads or available_cores()
         self._codes: GalleryCodes | None = None
         if len(ids):
             with ThreadPoolExecutor(self._threads) as pool:
@@ -154,8 +154,3 @@ def _prepare(codes: GalleryCodes, encoded: QueryCodes, queries: Vectors, k: int)
         ratio=codes.step / encoded.step,
         slack=slack(queries.shape[1]),
     )
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 from indexer.errors import InvalidVectorsError
 from indexer.files import partial_path, sync_file, sync_folder
 from indexer.graph import BLOCK_ROWS, FORMAT, VERSION, Covered, Graph, GraphRows
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Neighbours, Searcher, Vectors
+from indexer.own import rows_of, without_own
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Searcher, Vectors
 
 MAX_K = MAX_NEIGHBOURS - 1  # one more is searched for: a vector finds itself
 
@@ -120,7 +120,8 @@ class _Work:
         anew = np.flatnonzero(~kept)
         if len(anew):
             found = self._index.search(vectors[anew], self._k + 1)
-            neighbours[anew], distances[anew] = self._others(found, first + anew)
+            others = without_own(found, self._ids[first + anew])
+            neighbours[anew], distances[anew] = self._rows(others.ids), others.distances
         if before is not None and self._growth is not None:
             found = self._growth.fresh.search(vectors[kept], self._k)
             fresh = GraphRows(0, self._rows(found.ids), found.distances)
@@ -145,32 +146,11 @@ class _Work:
         distances = lines.distances[known[there] - first]
         return kept, GraphRows(first, moved[whole], distances[whole]) if whole.any() else None
 
-    def _others(
-        self, found: Neighbours, own: NDArray[np.integer[Any]]
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """What was found for the vectors in rows ``own``, without themselves.
-
-        Where more than k equal vectors hide the vector from itself the last found is left out.
-        """
-        rows = self._rows(found.ids)
-        left_out = rows == own[:, None]
-        left_out[~left_out.any(axis=1), -1] = True
-        shape = (len(rows), self._k)
-        return rows[~left_out].reshape(shape), found.distances[~left_out].reshape(shape)
-
     def _rows(self, ids: Ids) -> NDArray[np.int32]:
-        rows = rows_of(ids.ravel(), self._ids).reshape(ids.shape)
+        rows = rows_of(ids, self._ids)
         if ((rows < 0) & (ids >= 0)).any():
             raise InvalidVectorsError("expected an index of the ids covered, got one with others")
         return rows.astype(np.int32)
-
-
-def rows_of(ids: Ids, among: Ids) -> Ids:
-    """The row of each of ``ids`` in ``among``, which ascends; -1 where it is not there."""
-    if not len(among):
-        return np.full(len(ids), -1, np.int64)
-    rows = np.minimum(np.searchsorted(among, ids), len(among) - 1)
-    return np.where(among[rows] == ids, rows, -1)
 
 
 def _nearest(

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.cli.engine_options import (
-    available_cores,
     fraction,
     positive_int,
     squared_distance,
 )
 from facesearch.cli.output import print_facts, print_json
+from indexer.cores import available_cores
 
 
 def add_commands(commands: Any) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from indexer.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.encoders.types import EncoderContract
@@ -98,11 +99,6 @@ def encoder_choice(
     base = settled(contract) if contract else {}
     placed = {"weights": args.weights, "device": args.device, "threads": threads}
     return EncoderChoice(**{**base, **chosen, **placed, "callers": callers})
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def whole_number(text: str) -> int:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
-    available_cores,
     engine_of,
     fraction,
     positive_int,
@@ -18,6 +17,7 @@ from facesearch.cli.engine_options import (
     whole_number,
 )
 from facesearch.cli.output import counting_progress, print_json, print_table, printable
+from indexer.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.encoders import Thresholds

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
-    available_cores,
     engine_of,
     positive_int,
     whole_number,
 )
 from facesearch.cli.output import embed_progress, print_facts, print_json, printable
+from indexer.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
-    available_cores,
     engine_of,
     positive_int,
     squared_distance,
@@ -22,6 +21,7 @@ from facesearch.cli.output import (
     print_json,
     print_table,
 )
+from indexer.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.identify import FaceMatches, Identification, Match

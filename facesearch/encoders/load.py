@@ -37,7 +37,7 @@ def place_network(spec: EncoderSpec, weighted: Weighted, placement: Placement) -
 
 def ranges_file(network: Network) -> Path:
     """Where the int8 ranges of a network with these very weights are, if they were measured."""
-    packaged = PACKAGED / f"{network.digest()[:12]}.ranges.json"
+    packaged = PACKAGED / f"{network.digest[:12]}.ranges.json"
     return packaged if packaged.exists() else cache_folder() / packaged.name
 
 

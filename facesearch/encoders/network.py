@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +111,7 @@ class Network:
                 return int(node.operation.weight.shape[0])
         raise ValueError("expected a network with a convolution or a dense layer, got none")
 
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the wiring and every parameter: equal digests, equal networks."""
         hasher = hashlib.sha256(repr(self.side).encode())

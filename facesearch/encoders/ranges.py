@@ -65,7 +65,7 @@ def read_ranges(path: Path, network: Network) -> Ranges:
         ) from error
     missing = _sources(network) - set(ranges.largest)
     usable = all(math.isfinite(value) and value > 0 for value in ranges.largest.values())
-    if ranges.network != network.digest() or missing or not usable:
+    if ranges.network != network.digest or missing or not usable:
         raise WeightsError(
             f"{path} has ranges of another network or not all of them; "
             "use --precision fp32, or calibrate again"
@@ -96,7 +96,7 @@ def measured_ranges(network: Network, batches: Iterable[NDArray[np.uint8]]) -> R
             largest[node] = max(largest[node], high)
     if not chips or not all(largest.values()):
         raise InputError(f"expected chips that excite every layer, got {chips} that do not")
-    return Ranges(network.digest(), chips, largest)
+    return Ranges(network.digest, chips, largest)
 
 
 def _sources(network: Network) -> set[int]:

@@ -16,8 +16,9 @@ from indexer import graph_build
 from indexer.errors import InvalidVectorsError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.graph import Covered, Graph
-from indexer.graph_build import MAX_K, GraphReport, Growth, build_graph, rows_of
+from indexer.graph_build import MAX_K, GraphReport, Growth, build_graph
 from indexer.index import FlatIndex
+from indexer.own import rows_of
 from indexer.types import Neighbours, Vectors
 from support.search import Search, blocks, nearest_by_loops, searches
 from support.vectors import unit_vectors
