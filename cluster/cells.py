@@ -34,7 +34,7 @@ Rows = NDArray[np.int32]
 
 
 def cell_graph(
-    vectors: NDArray[Any], k: int, *, probes: int = PROBES, threads: int = 1
+    vectors: NDArray[Any], k: int, *, probes: int = PROBES, threads: int | None = None
 ) -> Graph:
     """About the ``k`` nearest others of each of ``vectors`` (n, d), unit length.
 
