@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.compiled import compiled
-from indexer.int8_kernel import BYTES
+from indexer.int8_kernel import BYTES, GREATEST_QUERY
 
 # Sums of products of bytes, and what is added to them, must fit 32 bits.
 MOST_COMPONENTS = 16_384
@@ -186,7 +186,7 @@ class GalleryCodes:
 
     def encode_queries(self, components: Doubles) -> QueryCodes:
         """Codes of queries that :attr:`projection` mapped to ``components`` (q, c), q >= 1."""
-        step = max(float(np.abs(components).max()) / _GREATEST, self.step / 4, _LEAST_STEP)
+        step = max(float(np.abs(components).max()) / GREATEST_QUERY, self.step / 4, _LEAST_STEP)
         codes = np.rint(components / step)
         residuals = np.linalg.norm(components - step * codes, axis=1) + self.projection.rounding
         return QueryCodes(step, codes.astype(np.int8), residuals)

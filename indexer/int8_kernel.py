@@ -1,10 +1,10 @@
 # ruff: noqa: PLR0917  (numeric kernels take many positional arguments)
 """The inner loop of certified search: small tiles of a product of bytes held in vector registers.
 
-Processors with VNNI multiply 64 pairs of bytes and add them by fours in one instruction, which no
-loop that numba compiles becomes. So the tile is emitted as those instructions: some vectors of
-gallery rows by some queries, whose sums never leave the registers. They are compared with each
-query's limit there; what is written is one bit a pair.
+Processors with VNNI multiply 64 (or 32) pairs of bytes and add them by fours in one instruction,
+those with AVX2 alone 32 pairs in three, which no loop that numba compiles becomes. So the tile is
+emitted as those instructions: some vectors of gallery rows by some queries, whose sums never leave
+the registers. They are compared with each query's limit there; what is written is one bit a pair.
 """
 
 from __future__ import annotations
@@ -34,15 +34,19 @@ def _features() -> dict[str, bool]:
     return dict(binding.get_host_cpu_features())
 
 
-def _lanes() -> int:
-    """Rows in one vector: those of AVX-512 VNNI or AVX-VNNI, 0 where there is neither."""
+def _instructions() -> tuple[int, bool]:
+    """Rows in one vector and whether there is VNNI; no rows where bytes cannot be multiplied."""
     features = _features()
     if features.get("avx512vnni") and features.get("avx512bw"):
-        return 16
-    return 8 if features.get("avxvnni") else 0
+        return 16, True
+    if features.get("avxvnni"):
+        return 8, True
+    return (8, False) if features.get("avx2") else (0, False)
 
 
-LANES = _lanes()
+LANES, _VNNI = _instructions()
+# Codes of queries, in absolute value. AVX2 adds two products in 16 bits: 2 * 255 * 63 < 2^15.
+GREATEST_QUERY = 127 if _VNNI else 63
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class Tile:
         return self.lanes * self.vectors
 
 
-# All sums, the rows of one step and one query's bytes fit the registers: 32 of AVX-512, 16 of AVX2.
+# All sums, the rows of one step and one query's bytes fit the registers: 32 of AVX-512, 16 of AVX2,
+# where without VNNI products and ones take two more.
 BATCH = Tile(4, 6) if LANES == 16 else Tile(2, 6)
 SINGLE = Tile(BATCH.vectors, 1)
 
@@ -73,7 +78,7 @@ def make_screen(tile: Tile) -> Any:
                        * queries[query_at + (s * tile.queries + j) * 4 + b]
                        for s < steps for b < 4) >= limits[limit_at + j]
 
-    ``codes`` is flat uint8, ``queries`` flat int8, ``terms`` and ``limits`` flat int32. Where there
+    ``codes`` is flat uint8, ``queries`` flat int8 of at most GREATEST_QUERY in absolute value, ``terms`` and ``limits`` flat int32. Where there
     is one, bit r % lanes of the int32 ``found[j * tile.vectors + r // lanes]`` is set for each such
     pair and clear for others. Nothing is checked: sums must fit int32, every index its array.
     """
@@ -144,10 +149,26 @@ class _Code:
 
     def multiplied(self, total: Any, rows: Any, query: Any) -> Any:
         """``total`` with each row's four unsigned times the query's four signed bytes added."""
+        if not _VNNI:
+            return self.builder.add(total, self.multiplied_in_pairs(rows, query))
         name = f"llvm.x86.avx512.vpdpbusd.{self.tile.lanes * 32}"
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         function = _declared(self.builder.module, kind, name)
         return self.builder.call(function, [total, rows, query])
+
+    def multiplied_in_pairs(self, rows: Any, query: Any) -> Any:
+        """The same sums of four products, first of two each, by AVX2."""
+        builder, lanes = self.builder, self.tile.lanes
+        pairs = ir.VectorType(ir.IntType(16), lanes * 2)
+        quads = ir.VectorType(ir.IntType(8), lanes * BYTES)
+        products = _declared(
+            builder.module, ir.FunctionType(pairs, [quads, quads]), "llvm.x86.avx2.pmadd.ub.sw"
+        )
+        add = _declared(
+            builder.module, ir.FunctionType(self.vector, [pairs, pairs]), "llvm.x86.avx2.pmadd.wd"
+        )
+        both = builder.call(products, [builder.bitcast(rows, quads), builder.bitcast(query, quads)])
+        return builder.call(add, [both, ir.Constant(pairs, [1] * lanes * 2)])
 
     def compare(self, sums: list[list[Any]]) -> list[Any]:
         """Masks, vector after vector of each query, of the sums that reach the query's limit."""

@@ -1,0 +1,223 @@
+"""An index of vectors in few bytes, by cells of which a search looks into the nearest.
+
+An inverted file (Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search")
+with scalar codes (:mod:`indexer.cell_codes`), searched as certified search is: by products of
+bytes, which leave few rows to be measured. Answers are approximate, in two ways: a neighbour whose
+cell is not looked into is missed, and distances are those of the codes. How often that gives
+another nearest neighbour is measured on the gallery's own vectors (:mod:`indexer.tune`).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from indexer.array_file import ArrayFileError, Arrays, Shapes, read_arrays
+from indexer.cell_codes import BITS, HIDDEN, ROWS, Coding
+from indexer.cell_kernel import Rows
+from indexer.cell_scan import NO_ROW, CellScan, Found, row_shapes
+from indexer.cores import available_cores
+from indexer.distances import check_dimension, check_queries
+from indexer.id_runs import IdRuns
+from indexer.int8_kernel import BYTES, LANES
+from indexer.types import Ids, Neighbours, Vectors
+
+_QUERIES = 1024  # together: many enough to fill the panels of most cells
+_FEW = 32  # a thread; fewer share their cells among the threads instead,
+_ALONE = 300_000  # unless so few rows are looked into
+DTYPES = {
+    "codes": "u1", "terms": "i4", "members": "i4", "fine": "u1", "starts": "i8", "run_rows": "i8",
+    "run_ids": "i8", "centres": "f4", "centre": "f4", "axes": "f4",
+}  # fmt: skip
+
+
+def cells_available(dimension: int) -> bool:
+    """Whether this processor multiplies bytes (AVX2), and there are components enough to code."""
+    return LANES > 0 and dimension >= BYTES
+
+
+class CellsIndex:
+    """Searches look into ``probes`` cells; see the module. Open with :meth:`open`."""
+
+    def __init__(
+        self, scan: CellScan, members: NDArray[np.int32], ids: IdRuns, threads: int | None = None
+    ) -> None:
+        self._scan = scan
+        self._members = members  # the place among ids, which ascend, of each row
+        self._runs = ids
+        self._threads = threads or available_cores()
+        self._pool = ThreadPoolExecutor(self._threads)  # starts threads when there is work
+        self._hidden = 0
+        self.probes = len(scan.centres)
+
+    def __len__(self) -> int:
+        return self._runs.count - self._hidden
+
+    @property
+    def dimension(self) -> int:
+        """Components of each vector."""
+        return len(self._scan.coding.centre)
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are, and so the most probes."""
+        return len(self._scan.centres)
+
+    @property
+    def coding(self) -> Coding:
+        """How vectors are kept."""
+        return self._scan.coding
+
+    @property
+    def bytes_each(self) -> float:
+        """Memory for each vector: codes, term, place among ids, and its share of the rest."""
+        rows = self._scan.rows
+        held = [*rows, self._members, self._runs.rows, self._runs.ids, self._scan.centres]
+        return sum(array.nbytes for array in held) / max(1, self._runs.count)
+
+    @property
+    def ids(self) -> Ids:
+        """Of the vectors that searches can find, ascending, int64 (n,)."""
+        ids = self._runs.all()
+        if not self._hidden:
+            return ids
+        count = len(ids)
+        found = np.ones(count, bool)
+        found[self._members[:count][self._scan.rows.terms[:count] == HIDDEN]] = False
+        result: Ids = ids[found]
+        return result
+
+    def hide(self, ids: Ids) -> None:
+        """Never find the vectors ``ids`` again; those that are not in the index are ignored."""
+        places = self._runs.find(np.asarray(ids, np.int64))
+        gone = np.zeros(self._runs.count, bool)
+        gone[places[places >= 0]] = True
+        rows = np.flatnonzero(gone[self._members[: self._runs.count]])
+        self._hidden += int((self._scan.rows.terms[rows] != HIDDEN).sum())
+        self._scan.rows.terms[rows] = HIDDEN
+
+    def search(self, queries: Vectors, k: int) -> Neighbours:
+        """About the ``k`` nearest of each of ``queries`` float32 (q, d), unit length.
+
+        Distances are within the codes' accuracy of the true ones. Raises InvalidVectorsError for
+        queries that cannot be compared, ValueError for k that is not in [1, MAX_NEIGHBOURS].
+        """
+        check_queries(queries, k)
+        check_dimension(queries, self.dimension)
+        ids = np.full((len(queries), k), -1, np.int64)
+        distances = np.full((len(queries), k), np.inf, np.float32)
+        if self._runs.count and len(queries):
+            found = self._found(queries, min(k, self._runs.count))
+            there = found.rows != NO_ROW
+            members = self._members[np.where(there, found.rows, 0)].astype(np.int64)
+            width = found.rows.shape[1]
+            ids[:, :width] = np.where(there, self._runs.at(members), -1)
+            distances[:, :width] = found.distances
+        return Neighbours(ids, distances)
+
+    def _found(self, queries: Vectors, k: int) -> Found:
+        threads = self._threads
+        if len(queries) < _FEW * threads:
+            looked_into = len(queries) * self._runs.count * self.probes / self.cells
+            shares = threads if looked_into > _ALONE else 1
+            found = self._mapped([(queries, (share, shares)) for share in range(shares)], k)
+            for other in found[1:]:
+                found[0] = found[0].merged(other)
+            return found[0]
+        parts = -(-len(queries) // (_QUERIES * threads)) * threads
+        found = self._mapped([(part, (0, 1)) for part in np.array_split(queries, parts)], k)
+        return Found(
+            np.concatenate([each.rows for each in found]),
+            np.concatenate([each.distances for each in found]),
+        )
+
+    def _mapped(self, tasks: list[tuple[Vectors, tuple[int, int]]], k: int) -> list[Found]:
+        def one(task: tuple[Vectors, tuple[int, int]]) -> Found:
+            components, rest = self.coding.project(task[0])
+            return self._scan.nearest(components, rest, k, self.probes, task[1])
+
+        # Each thread multiplies matrices on its own: BLAS threads that wait for more take cores.
+        with _libraries().limit(limits=1):
+            return [one(tasks[0])] if len(tasks) == 1 else list(self._pool.map(one, tasks))
+
+    @classmethod
+    def open(cls, path: Path, threads: int | None = None) -> CellsIndex:
+        """The index in a file of :func:`indexer.cell_build.build_cells`, mapped into memory.
+
+        Raises ArrayFileError where it is not whole, or was made for other processors.
+        """
+        arrays, metadata = read_arrays(path, DTYPES)
+        try:
+            count, bits = int(metadata["count"]), int(metadata["bits"])
+            tile, step = int(metadata["tile_rows"]), float(metadata["step"])
+        except (KeyError, ValueError) as error:
+            raise ArrayFileError(f"{path}: expected count, bits, tile_rows and step") from error
+        if tile != ROWS:
+            raise ArrayFileError(
+                f"{path} was made for processors that read {tile} rows at a time, this one reads "
+                f"{ROWS}"
+            )
+        coding = Coding(arrays["centre"], arrays["axes"], step, bits)
+        ids = IdRuns(arrays["run_rows"], arrays["run_ids"], count)
+        _check(path, arrays, coding, ids)
+        rows = Rows(*(arrays[name] for name in ("codes", "fine", "terms", "starts")))
+        return cls(CellScan(coding, arrays["centres"], rows), arrays["members"], ids, threads)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()  # looking for them takes longer than a search
+
+
+def file_shapes(count: int, runs: int, cells: int, coding: Coding) -> Shapes:
+    """Shapes and dtypes of all arrays of a file, in their order."""
+    rows = row_shapes(count, coding)
+    shapes = {
+        **rows,
+        "members": rows["terms"],
+        "starts": ((cells + 1,), "i8"),
+        "run_rows": ((runs,), "i8"),
+        "run_ids": ((runs,), "i8"),
+        "centres": ((cells, coding.components), "f4"),
+        "centre": (coding.centre.shape, "f4"),
+        "axes": (coding.axes.shape, "f4"),
+    }
+    return {name: shapes[name] for name in DTYPES}
+
+
+def _check(path: Path, arrays: Arrays, coding: Coding, ids: IdRuns) -> None:
+    """Raise ArrayFileError unless no search can reach beyond an array."""
+    axes, centres, starts = coding.axes, arrays["centres"], arrays["starts"]
+    numbers: list[NDArray[Any]] = [coding.centre, axes, centres]
+    well_formed = (
+        coding.bits in BITS
+        and 0 < coding.step < 1
+        and axes.ndim == centres.ndim == 2
+        and len(centres) > 0
+        and axes.shape[1] % BYTES == 0
+        and 0 <= ids.count < 2**31
+    )
+    if not well_formed:
+        raise ArrayFileError(f"{path}: expected a coding of {BITS} bits and centres")
+    expected = file_shapes(ids.count, len(ids.ids), len(centres), coding)
+    wrong = {name for name, (shape, _) in expected.items() if arrays[name].shape != shape}
+    members = arrays["members"][: ids.count]
+    in_bounds = not wrong and (
+        starts[0] == 0
+        and starts[-1] == ids.count
+        and (np.diff(starts) >= 0).all()
+        and (not ids.count or (members.min() >= 0 and members.max() < ids.count))
+        and all(np.isfinite(each).all() for each in numbers)
+    )
+    if not in_bounds:
+        raise ArrayFileError(f"{path}: expected arrays that fit each other; wrong: {sorted(wrong)}")
+    try:
+        ids.check()
+    except ValueError as error:
+        raise ArrayFileError(f"{path}: {error}") from error
