@@ -140,12 +140,18 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
         text = f"there is none, so searches read the shards; run: {command}"
         return [Finding("index", text, severe=False)]
     try:
-        load_index(gallery, state)
+        coverage = load_index(gallery, state).coverage
     except MissingFaissError as error:
         return [Finding("index", f"not checked: {error}", severe=False)]
     except StaleIndexError as error:
         return [Finding("index", f"{error} (run: {command})", severe=False)]
-    return []
+    if not coverage.worth_rebuilding():
+        return []
+    text = (
+        f"it lacks {coverage.fresh} faces, and holds {coverage.hidden} that are no longer there; "
+        f"searches make up for it; run: {command}"
+    )
+    return [Finding("index", text, severe=False)]
 
 
 def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:

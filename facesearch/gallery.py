@@ -13,7 +13,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -71,6 +71,11 @@ class GalleryState:
         """Ids of all live faces, ascending, int64 (n,)."""
         parts = [make_ids(number, rows) for number, rows in sorted(self.live.items())]
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def only(self, ids: Ids) -> GalleryState:
+        """The same with ``ids``, all of them live, as the only live faces."""
+        numbers, rows = split_ids(np.sort(ids))
+        return replace(self, live={number: rows[picked] for number, picked in _by_shard(numbers)})
 
     def digest(self) -> str:
         """Names the set of live faces: equal digests, equal sets."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,12 +10,10 @@ import numpy as np
 
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState
-from facesearch.search import StreamSearcher, open_search
-from indexer.errors import MissingFaissError, StaleIndexError
+from facesearch.search import open_search, search_among
+from indexer.errors import StaleIndexError
 from indexer.graph import Covered, Graph
 from indexer.graph_build import MAX_K, GraphReport, Growth, Progress, build_graph
-from indexer.index import FlatIndex
-from indexer.types import Block, Ids, Searcher
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +56,7 @@ def refresh_graph(
                 if before.covered.state == covered.state:
                     return GraphReport(len(before), k, 0, 0)
                 new = np.setdiff1d(covered.ids, before.covered.ids)
-                growth = Growth(before, _searcher(gallery, state, new))
+                growth = Growth(before, search_among(gallery, state, new))
             return build_graph(
                 graph_path(gallery),
                 covered,
@@ -82,18 +79,3 @@ def _known(gallery: Gallery, covered: Covered, k: int) -> Graph | None:
         return graph
     graph.close()
     return None
-
-
-def _searcher(gallery: Gallery, state: GalleryState, ids: Ids) -> Searcher:
-    """The live faces ``ids``, to be searched."""
-
-    def blocks() -> Iterator[Block]:
-        for block in gallery.blocks(state):
-            kept = np.isin(block.ids, ids)
-            if kept.any():
-                yield Block(block.ids[kept], block.vectors[kept])
-
-    try:
-        return FlatIndex.build(blocks(), gallery.contract.dimension)
-    except MissingFaissError:
-        return StreamSearcher(blocks)

@@ -12,9 +12,13 @@ from facesearch.gallery import Gallery, GalleryState
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex, check_index
-from indexer.types import MAX_NEIGHBOURS, Block, Neighbours, Searcher, Vectors
+from indexer.index_description import IndexDescription
+from indexer.living import KEPT_FRESH, LivingIndex
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors
 
 logger = logging.getLogger(__name__)
+
+_RACES = 100  # with a writer that replaces the index again and again
 
 
 def index_folder(gallery: Gallery) -> Path:
@@ -32,14 +36,15 @@ def build_index(gallery: Gallery) -> GalleryState:
 
 
 def refresh_index(gallery: Gallery) -> GalleryState:
-    """Like :func:`build_index` unless the index is up to date and undamaged.
+    """Like :func:`build_index`, unless there is an undamaged index that still serves nearly all.
 
-    What stands in the way is only logged: searches do without.
+    :meth:`indexer.living.Coverage.worth_rebuilding` is the rule. What stands in the way is only
+    logged: searches do without.
     """
     try:
         with gallery.writing():
             state = gallery.state()
-            return state if _is_fresh(gallery, state) else _build(gallery, state)
+            return state if _serves(gallery, state) else _build(gallery, state)
     except (MissingFaissError, BusyGalleryError) as error:
         logger.warning("the search index was not renewed: %s", error)
         return gallery.state()
@@ -51,17 +56,61 @@ def _build(gallery: Gallery, state: GalleryState) -> GalleryState:
     return state
 
 
-def _is_fresh(gallery: Gallery, state: GalleryState) -> bool:
+def _serves(gallery: Gallery, state: GalleryState) -> bool:
     try:
-        check_index(index_folder(gallery), gallery.shard_digests(), state=state.digest())
+        if check_index(index_folder(gallery), gallery.shard_digests()).state == state.digest():
+            return True
+        return not load_index(gallery, state).coverage.worth_rebuilding()
     except StaleIndexError:
         return False
-    return True
 
 
-def load_index(gallery: Gallery, state: GalleryState) -> FlatIndex:
-    """The saved index; raises StaleIndexError unless it holds exactly the live faces."""
-    return FlatIndex.load(index_folder(gallery), gallery.shard_digests(), state=state.digest())
+def load_index(gallery: Gallery, state: GalleryState) -> LivingIndex:
+    """The saved index, brought up to the live faces of ``state``.
+
+    Raises StaleIndexError where there is none, where it is damaged, and where a shard that it
+    covers changed or was lost.
+    """
+    base = _load_base(gallery)
+    return LivingIndex(base, state.live_ids(), lambda ids: search_among(gallery, state, ids))
+
+
+def _load_base(gallery: Gallery) -> Index:
+    """The saved index as it is, whatever a writer does meanwhile."""
+    for _ in range(_RACES):
+        description = IndexDescription.read(index_folder(gallery))
+        try:
+            # The digests after the description, so that shards it covers are there.
+            return _of_dimension(
+                FlatIndex.load(index_folder(gallery), gallery.shard_digests()), gallery
+            )
+        except StaleIndexError as error:
+            stale = error
+            # One that was replaced while it was being opened is no damage.
+            if IndexDescription.read(index_folder(gallery)) == description:
+                break
+    raise stale
+
+
+def _of_dimension(index: FlatIndex, gallery: Gallery) -> Index:
+    if index.dimension != gallery.contract.dimension:
+        raise StaleIndexError(
+            f"the index in {index_folder(gallery)} is of vectors of {index.dimension} components, "
+            f"the gallery's have {gallery.contract.dimension}; build it anew"
+        )
+    return index
+
+
+def search_among(gallery: Gallery, state: GalleryState, ids: Ids) -> Searcher:
+    """An exact searcher of the live faces ``ids``: in memory while they are few."""
+    part = state.only(ids)
+    blocks = StreamSearcher(lambda: gallery.blocks(part))
+    if len(ids) > KEPT_FRESH:
+        return blocks
+    try:
+        return FlatIndex.build(gallery.blocks(part), gallery.contract.dimension)
+    except MissingFaissError:
+        return blocks
 
 
 @dataclass(frozen=True)

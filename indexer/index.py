@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +19,15 @@ from indexer.errors import InvalidVectorsError, MissingFaissError, StaleIndexErr
 from indexer.exact import Best
 from indexer.files import partial_path, sha256_of_stream, sync_file, sync_folder
 from indexer.index_description import IndexDescription
-from indexer.types import Block, Ids, Neighbours, Vectors
+from indexer.types import Block, Ids, Neighbours, Vectors, check_unit_vectors
 
 # Codes take as long to make as FAISS takes for some hundred queries, and one that comes alone costs
 # it as much as some that come together. Where there are few vectors, FAISS is as quick.
 _WORTH_CODES = 512
 _ALONE = 16
 _MANY_VECTORS = 50_000
+_CHECKED = 8192
+_HEADERS = 4096  # bytes of an index file beside vectors and ids, at most
 _SPARE = 8  # neighbours asked for beyond k, which mostly prove that none was overlooked
 
 
@@ -51,15 +54,26 @@ class FlatIndex:
         self._faiss = faiss
         self._index = index  # IndexIDMap; owns the memory of the views below
         self._flat = faiss.downcast_index(index.index)
-        self._ids: Ids = faiss.vector_to_array(index.id_map)
-        size = len(self) * self.dimension
-        flat = faiss.rev_swig_ptr(self._flat.get_xb(), size) if size else np.zeros(0, np.float32)
-        self._vectors: Vectors = flat.reshape(len(self), self.dimension)
+        self._ids: Ids
+        self._vectors: Vectors
         self._asked = 0
         self._certified: CertifiedSearch | None = None
+        self._view()
+
+    def _view(self) -> None:
+        self._ids = self._faiss.vector_to_array(self._index.id_map)
+        size = len(self) * self.dimension
+        pointer = self._flat.get_xb()
+        flat = self._faiss.rev_swig_ptr(pointer, size) if size else np.zeros(0, np.float32)
+        self._vectors = flat.reshape(len(self), self.dimension)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
+
+    @property
+    def ids(self) -> Ids:
+        """Of all vectors, int64 (n,), in the order that they were added in."""
+        return self._ids.copy()
 
     @property
     def dimension(self) -> int:
@@ -99,6 +113,16 @@ class FlatIndex:
                 f"expected distinct ids of 0 or more, got id {wrong} "
                 f"{'twice' if wrong >= 0 else ''}".rstrip()
             )
+
+    def hide(self, ids: Ids) -> None:
+        """Take the vectors of ``ids`` out, as if they had never been in; unknown ids are ignored.
+
+        Not to be called while another thread searches. Codes are made anew once they pay again.
+        """
+        if np.isin(self._ids, ids).any():
+            self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
+            self._certified = None
+            self._view()
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """The ``k`` nearest vectors of each of ``queries`` float32 (q, d), unit length.
@@ -183,36 +207,51 @@ class FlatIndex:
         return digest.hexdigest()
 
     @classmethod
-    def load(cls, folder: Path, shards: Mapping[str, str], state: str = "") -> FlatIndex:
-        """The index saved in ``folder``, if it covers exactly ``shards`` in this ``state``.
+    def load(cls, folder: Path, shards: Mapping[str, str]) -> FlatIndex:
+        """The index saved in ``folder``, if the shards that it covers are all among ``shards``.
 
-        Raises StaleIndexError, naming the shards, where it does not, and where there is no index
-        or a damaged one: all that is to be done in each case is to build it.
+        There may be others, and vectors of those covered may have been taken out or added: see
+        :class:`indexer.living.LivingIndex`. Raises StaleIndexError, naming the shards, where one
+        changed or was lost, and where there is no index or a damaged one: all that is to be done
+        in each case is to build it.
         """
         faiss = import_faiss()
-        with _opened(folder, shards, state) as (file, path, description):
-            return cls(_read(file, path, description, faiss), faiss)
+        with _opened(folder, shards) as (file, path, description):
+            index = _read(file, path, description, faiss)
+        loaded = cls(index, faiss)
+        try:
+            loaded._require_sound()
+        except InvalidVectorsError as error:
+            raise StaleIndexError(f"{path}: {error}; build it anew") from error
+        return loaded
+
+    def _require_sound(self) -> None:
+        self._require_distinct_ids()
+        for first in range(0, len(self), _CHECKED):
+            check_unit_vectors(self._vectors[first : first + _CHECKED])
 
 
-def check_index(folder: Path, shards: Mapping[str, str], state: str = "") -> None:
-    """Raises StaleIndexError where :meth:`FlatIndex.load` would, for a file whose digest is right.
+def check_index(folder: Path, shards: Mapping[str, str]) -> IndexDescription:
+    """What is said of the index in ``folder``, whose file has the right digest.
 
-    Loads neither the index nor FAISS.
+    Raises StaleIndexError where :meth:`FlatIndex.load` would for another. Loads neither the index
+    nor FAISS.
     """
-    with _opened(folder, shards, state):
-        pass
+    with _opened(folder, shards) as (_, _, description):
+        return description
 
 
 @contextmanager
 def _opened(
-    folder: Path, shards: Mapping[str, str], state: str
+    folder: Path, shards: Mapping[str, str]
 ) -> Iterator[tuple[BinaryIO, Path, IndexDescription]]:
     """The index file at its start, once its description and digest were found right."""
     description = IndexDescription.read(folder)
-    description.require_covers(shards, state)
+    description.require_usable(shards)
     path = folder / description.file_name
     try:
         with path.open("rb") as file:
+            _require_size(file, path, description)
             # FAISS believes what it reads, so it reads nothing that was not written by save().
             digest = sha256_of_stream(file)
             if digest != description.sha256:
@@ -226,18 +265,41 @@ def _opened(
         raise StaleIndexError(f"{path} cannot be read: {error}; build it anew") from error
 
 
+def _require_size(file: BinaryIO, path: Path, description: IndexDescription) -> None:
+    """Refuse a file that is too small or large for what it is said to hold, before it is read."""
+    size = os.fstat(file.fileno()).st_size
+    least = description.count * (4 * description.dimension + 8)
+    if not least <= size <= least + _HEADERS:
+        raise StaleIndexError(
+            f"{path}: expected {description.count} vectors of {description.dimension} components "
+            f"in {least} bytes and headers, got {size} bytes; build it anew"
+        )
+
+
 def _read(file: BinaryIO, path: Path, description: IndexDescription, faiss: Any) -> Any:
+    # A count in a file must not make FAISS allocate more than the file has bytes.
+    faiss.set_deserialization_vector_byte_limit(os.fstat(file.fileno()).st_size)
     try:
         index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         raise StaleIndexError(f"{path} is not an index: {error}; build it anew") from error
-    flat = isinstance(index, faiss.IndexIDMap) and isinstance(
-        faiss.downcast_index(index.index), faiss.IndexFlatL2
-    )
-    if not flat or (index.ntotal, index.d) != (description.count, description.dimension):
+    if not _is_flat(index, faiss, description):
         raise StaleIndexError(
             f"{path}: expected a flat index of {description.count} vectors of "
             f"{description.dimension} components, got {type(index).__name__} of {index.ntotal} of "
             f"{index.d}; build it anew"
         )
     return index
+
+
+def _is_flat(index: Any, faiss: Any, description: IndexDescription) -> bool:
+    """Whether all counts in the file, which FAISS believes, are those described."""
+    if not isinstance(index, faiss.IndexIDMap):
+        return False
+    held = faiss.downcast_index(index.index)
+    counts = {index.ntotal, held.ntotal, index.id_map.size()}
+    return (
+        isinstance(held, faiss.IndexFlatL2)
+        and counts == {description.count}
+        and {index.d, held.d} == {description.dimension}
+    )

@@ -20,13 +20,17 @@ METRIC = "squared_l2"
 _FILE_NAME = "index.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAMES_SHOWN = 5
+# A shard covered takes about 100 bytes.
+_MOST_BYTES = 1 << 27
+_MOST_VECTORS = 1 << 40
+_MOST_COMPONENTS = 1 << 16
 
 
 @dataclass(frozen=True)
 class IndexDescription:
     """``shards`` maps the names of the shards covered to their SHA-256.
 
-    ``state`` is the caller's own digest of whatever else decides which vectors are in;
+    ``state`` is the caller's own digest of the vectors that are in;
     ``sha256`` is the index file's.
     """
 
@@ -52,7 +56,11 @@ class IndexDescription:
         """Read ``index.json``; StaleIndexError where it is missing, damaged or not understood."""
         path = folder / _FILE_NAME
         try:
-            found = json.loads(path.read_bytes())
+            with path.open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+            if len(content) > _MOST_BYTES:
+                raise ValueError(f"expected at most {_MOST_BYTES} bytes")
+            found = json.loads(content)
         except FileNotFoundError:
             raise StaleIndexError(f"there is no index in {folder}; build it") from None
         except (OSError, ValueError, RecursionError) as error:
@@ -75,30 +83,23 @@ class IndexDescription:
         names = ("count", "dimension", "sha256", "shards", "state")
         return cls(**{name: found[name] for name in names})
 
-    def require_covers(self, shards: Mapping[str, str], state: str) -> None:
-        """Raise StaleIndexError, naming the shards, unless exactly these are covered."""
-        differences = {
-            "are missing from it": sorted(set(shards) - set(self.shards)),
-            "are gone from the gallery": sorted(set(self.shards) - set(shards)),
-            "changed since": sorted(
-                name for name in set(shards) & set(self.shards) if shards[name] != self.shards[name]
-            ),
-        }
+    def require_usable(self, shards: Mapping[str, str]) -> None:
+        """Raise StaleIndexError, naming them, where shards that are covered changed or are gone."""
+        gone = sorted(set(self.shards) - set(shards))
+        changed = sorted(
+            name for name in set(shards) & set(self.shards) if shards[name] != self.shards[name]
+        )
+        differences = {"are gone from the gallery": gone, "changed since": changed}
         parts = [f"{_shown(names)} {what}" for what, names in differences.items() if names]
         if parts:
             raise StaleIndexError(f"the index is stale: {'; '.join(parts)}; build it anew")
-        if self.state != state:
-            raise StaleIndexError(
-                "the index is stale: vectors of the same shards were added to the gallery or "
-                "taken out since; build it anew"
-            )
 
 
 def _well_formed(found: dict[str, Any]) -> bool:
     shards = found.get("shards")
     return (
-        _is_count(found.get("count"), least=0)
-        and _is_count(found.get("dimension"), least=1)
+        _is_count(found.get("count"), 0, _MOST_VECTORS)
+        and _is_count(found.get("dimension"), 1, _MOST_COMPONENTS)
         and isinstance(found.get("sha256"), str)
         and _SHA256.fullmatch(found["sha256"]) is not None
         and isinstance(found.get("state"), str)
@@ -107,8 +108,8 @@ def _well_formed(found: dict[str, Any]) -> bool:
     )
 
 
-def _is_count(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _is_count(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _shown(names: list[str]) -> str:

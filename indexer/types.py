@@ -108,3 +108,23 @@ class Searcher(Protocol):
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """The ``k`` nearest vectors of each of ``queries`` float32 (q, d), unit length."""
         ...
+
+
+class Index(Searcher, Protocol):
+    """A searcher that knows its vectors by id, and can be told to leave some out."""
+
+    @property
+    def dimension(self) -> int:
+        """Components of each vector."""
+        ...
+
+    @property
+    def ids(self) -> Ids:
+        """Of the vectors that searches can find, int64 (n,), each once, in any order."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def hide(self, ids: Ids) -> None:
+        """Never find the vectors of ``ids`` again; ids that are not there do not matter."""
+        ...

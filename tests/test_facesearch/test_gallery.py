@@ -20,9 +20,15 @@ from facesearch.search import (
     refresh_index,
     search_gallery,
 )
+from indexer import living
 from indexer.errors import StaleIndexError
 from indexer.exact import exact_search
+from indexer.index import FlatIndex
+from indexer.index_description import IndexDescription
+from indexer.living import Coverage
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
+from support.galleries import rewrite_shard, set_value
+from support.search import require_equal
 
 CONTRACT = FakeEngine().contract
 
@@ -154,19 +160,97 @@ def test_index_and_shards_give_the_same_answer(gallery: Gallery) -> None:
     assert np.array_equal(plain.ids, over_shards.ids)
 
 
-def test_stale_index_is_not_used(gallery: Gallery, caplog: pytest.LogCaptureFixture) -> None:
+def test_index_of_other_faces_is_still_used(
+    gallery: Gallery, caplog: pytest.LogCaptureFixture
+) -> None:
     build_index(gallery)
     delete_photo(gallery, "00.png")
+    write_photo(gallery.folder.parent / "photos" / "new.png", [3], variant=50)
+    delete_photo(gallery, "01.png")
     state = gallery.state()
-    with pytest.raises(StaleIndexError):
+    index = load_index(gallery, state)
+    assert index.coverage == Coverage(20, 4, 1)
+    queries = gallery.vectors(state.live_ids())[::5]
+    found = search_gallery(gallery, state, queries, 30)
+    assert not caplog.text
+    plain = exact_search(gallery.blocks(state), queries, found.ids.shape[1])
+    require_equal(found, plain)
+    assert set(found.ids[0]) == set(state.live_ids())
+
+
+def test_a_photo_that_comes_back_is_found_by_the_index(gallery: Gallery) -> None:
+    photo = gallery.folder.parent / "photos" / "00.png"
+    content = photo.read_bytes()
+    delete_photo(gallery, "00.png")
+    build_index(gallery)
+    photo.write_bytes(content)
+    delete_photo(gallery, "11.png")
+    index = load_index(gallery, gallery.state())
+    assert index.coverage == Coverage(20, 2, 2)
+    vector = gallery.vectors(np.zeros(1, np.int64))
+    assert index.search(vector, 1).ids.tolist() == [[0]]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_stale_index_is_not_used(
+    gallery: Gallery, caplog: pytest.LogCaptureFixture, lost: bool
+) -> None:
+    build_index(gallery)
+    path = gallery.shard_paths()[1]
+    if lost:
+        path.unlink()
+    else:
+        rewrite_shard(path, set_value("photos", "size", 0, 7))
+    state = gallery.state()
+    with pytest.raises(StaleIndexError, match=path.name):
         load_index(gallery, state)
     queries = np.eye(DIMENSION, dtype=np.float32)[:2]
     neighbours = search_gallery(gallery, state, queries, 30)
-    assert "instead of the index" in caplog.text
+    assert "instead of the index" in caplog.text and path.name in caplog.text
     assert set(neighbours.ids[neighbours.ids >= 0]) == set(state.live_ids())
 
 
-def test_refreshing_builds_only_what_is_stale_or_damaged(gallery: Gallery) -> None:
+def test_index_of_another_dimension_is_not_used(gallery: Gallery) -> None:
+    FlatIndex.build([], DIMENSION + 1).save(index_folder(gallery), {})
+    with pytest.raises(StaleIndexError, match="17 components"):
+        load_index(gallery, gallery.state())
+
+
+def test_an_index_that_is_replaced_while_it_is_opened(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_index(gallery)
+    state = gallery.state()
+    read = IndexDescription.read
+    names = ["00.png", "01.png", "02.png"]
+
+    def raced(folder: Path) -> IndexDescription:
+        description = read(folder)
+        if names:  # the file just described is removed, and the new one covers a new shard
+            delete_photo(gallery, names.pop())
+            build_index(gallery)
+        return description
+
+    monkeypatch.setattr(IndexDescription, "read", raced)
+    assert load_index(gallery, state).coverage == Coverage(18, 0, 6)
+    assert not names
+
+
+def test_a_damaged_index_is_opened_once(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_index(gallery)
+    (file,) = index_folder(gallery).glob("*.faiss")
+    file.unlink()
+    opened = []
+    load = FlatIndex.load
+    monkeypatch.setattr(FlatIndex, "load", lambda *a: opened.append(a) or load(*a))
+    with pytest.raises(StaleIndexError, match="No such file"):
+        load_index(gallery, gallery.state())
+    assert len(opened) == 1
+
+
+def test_refreshing_builds_only_what_is_damaged_or_serves_too_few(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refresh_index(gallery)
     (file,) = index_folder(gallery).glob("*.faiss")
     built = file.read_bytes(), file.stat().st_mtime_ns
@@ -175,8 +259,14 @@ def test_refreshing_builds_only_what_is_stale_or_damaged(gallery: Gallery) -> No
     file.write_bytes(built[0][:-1] + b"?")
     refresh_index(gallery)
     assert file.read_bytes() == built[0]
+    kept = file.stat().st_mtime_ns
+    monkeypatch.setattr(living, "KEPT_SHARE", 0.1)
     delete_photo(gallery, "00.png")
+    refresh_index(gallery)
+    assert file.stat().st_mtime_ns == kept
+    delete_photo(gallery, "01.png")
     state = refresh_index(gallery)
+    assert load_index(gallery, state).coverage == Coverage(20, 0, 0)
     assert load_index(gallery, state).search(np.eye(DIMENSION, dtype=np.float32)[:1], 1).ids.size
     assert not file.exists()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facesearch import graph as graph_module
+from facesearch import search as search_module
 from facesearch.checks import check_gallery
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import InputError
@@ -86,7 +86,7 @@ def test_without_faiss(gallery: Gallery, tmp_path: Path, monkeypatch: pytest.Mon
     def missing(*args: object) -> None:
         raise MissingFaissError("none")
 
-    monkeypatch.setattr(graph_module.FlatIndex, "build", missing)
+    monkeypatch.setattr(search_module.FlatIndex, "build", missing)
     assert refresh_graph(gallery, 5).searched == 4
     require_right(gallery, 5)
 

@@ -6,19 +6,22 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from indexer import index as index_module
+from indexer import index_description
 from indexer.certified import CertifiedSearch
 from indexer.errors import InvalidVectorsError, MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.files import sha256_of
-from indexer.index import FlatIndex, import_faiss
+from indexer.index import FlatIndex, check_index, import_faiss
 from indexer.int8_kernel import LANES
 from indexer.types import MAX_NEIGHBOURS, Block
 from support.search import Search, blocks, nearest_by_loops, require_equal, searches
@@ -90,7 +93,7 @@ def test_codes_are_made_when_they_pay(
 def test_saved_index_answers_the_same(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     built().save(folder, SHARDS, "state")
-    loaded = FlatIndex.load(folder, SHARDS, "state")
+    loaded = FlatIndex.load(folder, SHARDS)
     assert (len(loaded), loaded.dimension) == (300, 8)
     require_equal(loaded.search(VECTORS[:9], 7), built().search(VECTORS[:9], 7))
 
@@ -105,7 +108,7 @@ def test_new_index_replaces_the_old_one(tmp_path: Path) -> None:
     built().save(tmp_path, SHARDS)
     FlatIndex.build([Block(IDS[:5], VECTORS[:5])], 8).save(tmp_path, SHARDS, "later")
     assert len(list(tmp_path.iterdir())) == 2
-    assert len(FlatIndex.load(tmp_path, SHARDS, "later")) == 5
+    assert len(FlatIndex.load(tmp_path, SHARDS)) == 5
 
 
 def test_crash_while_saving_leaves_the_old_index(
@@ -127,21 +130,61 @@ def crash(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shards", "state", "message"),
+    ("shards", "message"),
     [
-        ({**SHARDS, "00000002.h5": "c"}, "s", r"00000002\.h5 are missing"),
-        ({"00000000.h5": "a" * 64}, "s", r"00000001\.h5 are gone"),
-        ({**SHARDS, "00000001.h5": "c"}, "s", r"00000001\.h5 changed"),
-        ({f"{n:08d}.h5": "c" for n in range(2, 40)}, "s", "and 33 more are missing"),
-        (SHARDS, "t", "added to the gallery or taken out"),
+        ({"00000000.h5": "a" * 64}, r"00000001\.h5 are gone"),
+        ({**SHARDS, "00000001.h5": "c"}, r"stale: 00000001\.h5 changed"),
+        ({}, r"00000000\.h5, 00000001\.h5 are gone"),
     ],
 )
 def test_stale_index_names_what_differs(
-    tmp_path: Path, shards: dict[str, str], state: str, message: str
+    tmp_path: Path, shards: dict[str, str], message: str
 ) -> None:
     built().save(tmp_path, SHARDS, "s")
-    with pytest.raises(StaleIndexError, match=message):
-        FlatIndex.load(tmp_path, shards, state)
+    for refused in (FlatIndex.load, check_index):
+        with pytest.raises(StaleIndexError, match=message):
+            refused(tmp_path, shards)
+
+
+def test_shards_beside_those_covered_do_not_matter(tmp_path: Path) -> None:
+    built().save(tmp_path, SHARDS, "s")
+    more = {**SHARDS, "00000002.h5": "c"}
+    assert len(FlatIndex.load(tmp_path, more)) == 300
+    assert check_index(tmp_path, more).state == "s"
+
+
+@given(search=searches(), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_hidden_vectors_were_never_there(search: Search, data: st.DataObject) -> None:
+    index = FlatIndex.build(blocks(search.ids, search.vectors, 9), search.queries.shape[1])
+    left = np.ones(len(search.ids), bool)
+    for _ in range(2):
+        hidden = data.draw(st.lists(st.sampled_from([*search.ids.tolist(), -1, 2**62]), max_size=9))
+        index.hide(np.array(hidden, np.int64))
+        left &= ~np.isin(search.ids, hidden)
+        assert sorted(index.ids.tolist()) == sorted(search.ids[left].tolist())
+        assert len(index) == left.sum()
+        rest = Search(search.ids[left], search.vectors[left], search.queries, search.k)
+        require_equal(index.search(search.queries, search.k), nearest_by_loops(rest))
+
+
+@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (VNNI)")
+def test_codes_forget_hidden_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "_MANY_VECTORS", 1)
+    monkeypatch.setattr(index_module, "_WORTH_CODES", 0)
+    index = built()
+    assert index.search(VECTORS, 1).ids[:, 0].tolist() == IDS.tolist()
+    index.hide(IDS[::2])
+    left = blocks(IDS[1::2], VECTORS[1::2], 70)
+    require_equal(index.search(VECTORS, 9), exact_search(left, VECTORS, 9))
+
+
+def test_an_index_less_hidden_vectors_is_saved_so(tmp_path: Path) -> None:
+    index = built()
+    index.hide(IDS[:250])
+    index.save(tmp_path, SHARDS)
+    loaded = FlatIndex.load(tmp_path, SHARDS)
+    assert loaded.ids.tolist() == IDS[250:].tolist()
 
 
 def described(key: str, value: object) -> Callable[[Path], None]:
@@ -180,6 +223,22 @@ def tree(path: Path) -> None:
     faiss.write_index(faiss.IndexHNSWFlat(8, 4), str(path))
 
 
+def test_a_description_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built().save(tmp_path, SHARDS)
+    monkeypatch.setattr(index_description, "_MOST_BYTES", 100)
+    with pytest.raises(StaleIndexError, match=r"index\.json cannot be read: expected at most 100"):
+        FlatIndex.load(tmp_path, SHARDS)
+
+
+def padded_tree(path: Path) -> None:
+    """As long as the index that is expected, which FAISS does not mind."""
+    length = path.stat().st_size
+    faiss.write_index(faiss.IndexHNSWFlat(8, 4), str(path))
+    path.write_bytes(path.read_bytes().ljust(length, b"\0"))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -196,10 +255,16 @@ def tree(path: Path) -> None:
         (described("shards", ["x"]), "expected count"),
         (described("state", None), "expected count"),
         (described("count", 299), "flat index of 299"),
+        (described("count", 30), "expected 30 vectors"),
+        (described("count", 2**62), "expected count"),
+        (described("dimension", 2**40), "expected count"),
+        (described("dimension", 9), "9 components"),
         (lambda folder: index_file(folder).unlink(), "No such file"),
         (flip_a_bit, "damaged"),
-        (exchange(lambda path: path.write_bytes(b"not an index")), "is not an index"),
-        (exchange(tree), "expected a flat index"),
+        (exchange(lambda path: path.write_bytes(b"not an index")), "got 12 bytes"),
+        (exchange(lambda path: path.write_bytes(b"no index" * 1500)), "is not an index"),
+        (exchange(tree), "bytes and headers, got"),
+        (exchange(padded_tree), "expected a flat index"),
     ],
 )
 def test_damaged_index_is_explained(
@@ -209,6 +274,72 @@ def test_damaged_index_is_explained(
     damage(tmp_path)
     with pytest.raises(StaleIndexError, match=message):
         FlatIndex.load(tmp_path, SHARDS)
+
+
+@given(data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_mutated_files_are_refused_or_harmless(data: st.DataObject) -> None:
+    """Whatever lies in the folder: StaleIndexError that names the place, or the very answers."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        built().save(folder, SHARDS, "s")
+        path = data.draw(st.sampled_from([folder / "index.json", index_file(folder)]), "file")
+        path.write_bytes(mutated(path.read_bytes(), data))
+        try:
+            loaded = FlatIndex.load(folder, SHARDS)
+        except StaleIndexError as error:
+            # What was mutated into another digest or set of shards is named by these.
+            named = (str(folder), "the index is stale")
+            assert any(each in str(error) for each in named)
+        else:
+            require_equal(loaded.search(VECTORS[:9], 7), built().search(VECTORS[:9], 7))
+
+
+@given(data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_mutated_files_of_the_right_digest_are_refused_or_are_indices(data: st.DataObject) -> None:
+    """As someone leaves them who means harm: other unit vectors or ids pass, nothing else."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        built().save(folder, SHARDS, "s")
+        exchange(lambda path: path.write_bytes(mutated(path.read_bytes(), data)))(folder)
+        try:
+            loaded = FlatIndex.load(folder, SHARDS)
+        except StaleIndexError as error:
+            assert str(folder) in str(error)
+        else:
+            assert len(np.unique(loaded.ids)) == 300
+            found = loaded.search(VECTORS[:9], 7)
+            assert np.isfinite(found.distances).all() and np.isin(found.ids, loaded.ids).all()
+
+
+def mutated(before: bytes, data: st.DataObject) -> bytes:
+    """Bits flipped, the end cut off, an absurd number written, or bytes put in."""
+    how = data.draw(st.sampled_from(["flip", "cut", "number", "insert", "repeat"]), "how")
+    # Headers are at the ends of the file and of its vectors, and few.
+    ends = st.integers(0, 200) | st.integers(max(0, len(before) - 2600), len(before) - 1)
+    at = data.draw((ends | st.integers(0, len(before) - 1)).map(lambda n: min(n, len(before) - 1)))
+    if how == "flip":
+        flipped = bytearray(before)
+        flipped[at] ^= 1 << data.draw(st.integers(0, 7))
+        return bytes(flipped)
+    if how == "cut":
+        return before[:at]
+    if how == "repeat":
+        return before + before[:at]
+    piece = data.draw(
+        st.sampled_from([b"\xff" * 8, b"\x7f" * 8, (2**39).to_bytes(8, "little"), b"\0" * 8])
+    )
+    return before[:at] + piece + before[at + (8 if how == "number" else 0) :]
+
+
+def test_swapped_files_are_refused(tmp_path: Path) -> None:
+    built().save(tmp_path / "one", SHARDS)
+    FlatIndex.build(blocks(IDS, VECTORS[::-1].copy(), 70), 8).save(tmp_path / "two", SHARDS)
+    one, two = index_file(tmp_path / "one"), index_file(tmp_path / "two")
+    one.write_bytes(two.read_bytes())
+    with pytest.raises(StaleIndexError, match=f"{one.name}.*damaged"):
+        FlatIndex.load(tmp_path / "one", SHARDS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""An index of vectors that come and go: what was saved, less what is gone, and what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.own import rows_of
+from indexer.types import Ids, Index, Neighbours, Searcher, Vectors
+
+# A saved index is kept while the vectors hidden from it and those it lacks are at most this share
+# of all: rebuilt at every step of so much growth, a gallery costs a constant number of builds of
+# its last size, however large it becomes.
+KEPT_SHARE = 0.05
+# Those it lacks are searched exhaustively, so there is a bound to their number too.
+KEPT_FRESH = 100_000
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many live vectors the ``base`` serves, how many it ``hidden`` holds back as no longer
+    live, and how many ``fresh`` ones it lacks."""
+
+    base: int
+    hidden: int
+    fresh: int
+
+    @property
+    def live(self) -> int:
+        """All that searches find."""
+        return self.base + self.fresh
+
+    @property
+    def share(self) -> float:
+        """Of the live vectors that the base serves, in [0, 1]."""
+        return self.base / self.live if self.live else 1.0
+
+    def worth_rebuilding(self) -> bool:
+        """Whether the base is to be built anew: by :data:`KEPT_SHARE` and :data:`KEPT_FRESH`."""
+        return self.hidden + self.fresh > KEPT_SHARE * self.live or self.fresh > KEPT_FRESH
+
+
+class LivingIndex:
+    """Exactly the ``live`` vectors, whatever those of the saved ``base`` are.
+
+    Where the base is exact, so are all answers: those of :func:`indexer.exact.exact_search` over
+    the live vectors. Where it is not, the fresh vectors are still found exactly.
+    """
+
+    def __init__(self, base: Index, live: Ids, searcher: Callable[[Ids], Searcher]) -> None:
+        """Take over ``base``, from which vectors are hidden that are not ``live`` int64 (n,).
+
+        ``searcher`` makes an exact searcher of some live vectors: those that the base lacks.
+        """
+        held = np.sort(base.ids)
+        live = np.sort(live)
+        gone = held[rows_of(held, live) < 0]
+        fresh = live[rows_of(live, held) < 0]
+        if len(gone):
+            base.hide(gone)
+        self._base = base
+        self._fresh = searcher(fresh) if len(fresh) else None
+        self.coverage = Coverage(len(live) - len(fresh), len(gone), len(fresh))
+
+    def __len__(self) -> int:
+        return self.coverage.live
+
+    def search(self, queries: Vectors, k: int) -> Neighbours:
+        """The ``k`` nearest live vectors of each of ``queries`` float32 (q, d), unit length.
+
+        Raises InvalidVectorsError for queries that cannot be compared, ValueError for k that is
+        not in [1, MAX_NEIGHBOURS].
+        """
+        found = self._base.search(queries, k)
+        if self._fresh is None:
+            return found
+        return nearest_of(found, self._fresh.search(queries, k))
+
+
+def nearest_of(one: Neighbours, other: Neighbours) -> Neighbours:
+    """The k nearest among both, each (q, k) and of other vectors; ties by id."""
+    ids = np.concatenate([one.ids, other.ids], axis=1)
+    distances = np.concatenate([one.distances, other.distances], axis=1)
+    # Padding has id -1 but distance inf, so it sorts last.
+    order = np.lexsort((ids, distances), axis=1)[:, : one.ids.shape[1]]
+    return Neighbours(np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1))
