@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from facesearch.errors import BusyGalleryError
 from facesearch.gallery import Gallery, GalleryState
+from indexer import build
+from indexer.build import Covers, Progress
+from indexer.cells import CellsIndex
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
-from indexer.index import FlatIndex, check_index
+from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
+from indexer.index_files import check_index
 from indexer.living import KEPT_FRESH, LivingIndex
+from indexer.presets import DEFAULT_RECALL, EXACT, Goal, flat_bytes
+from indexer.rerank import Reranked
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors
 
 logger = logging.getLogger(__name__)
@@ -26,13 +33,24 @@ def index_folder(gallery: Gallery) -> Path:
     return gallery.folder / "index"
 
 
-def build_index(gallery: Gallery) -> GalleryState:
+def build_index(
+    gallery: Gallery, goal: Goal | None = None, progress: Progress = lambda stage, done: None
+) -> GalleryState:
     """Build and save the index of all live faces; returns the state it is of.
 
-    Raises BusyGalleryError when another process is writing, MissingFaissError without FAISS.
+    Without a ``goal`` it is that of the index there was, or :func:`default_goal`. Raises
+    BusyGalleryError when another process is writing, MissingFaissError without FAISS,
+    IndexGoalError where the goal cannot be met.
     """
     with gallery.writing():
-        return _build(gallery, gallery.state())
+        return _build(gallery, gallery.state(), goal, progress)
+
+
+def default_goal(count: int, dimension: int) -> Goal:
+    """Exact search where it takes at most half of the machine's memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+    exact = flat_bytes(count, dimension) <= memory
+    return Goal(EXACT if exact else DEFAULT_RECALL, memory)
 
 
 def refresh_index(gallery: Gallery) -> GalleryState:
@@ -50,10 +68,38 @@ def refresh_index(gallery: Gallery) -> GalleryState:
         return gallery.state()
 
 
-def _build(gallery: Gallery, state: GalleryState) -> GalleryState:
-    index = FlatIndex.build(gallery.blocks(state), gallery.contract.dimension)
-    index.save(index_folder(gallery), gallery.shard_digests(), state=state.digest())
+def _build(
+    gallery: Gallery,
+    state: GalleryState,
+    goal: Goal | None = None,
+    progress: Progress = lambda stage, done: None,
+) -> GalleryState:
+    dimension, folder = gallery.contract.dimension, index_folder(gallery)
+    before = None
+    if goal is None:
+        goal, before = _goal_before(gallery, state), _learnt_before(gallery)
+    covers = Covers(state.face_count, dimension, gallery.shard_digests(), state.digest())
+    build.build_index(
+        folder, lambda: gallery.blocks(state), covers, goal, before=before, progress=progress
+    )
     return state
+
+
+def _goal_before(gallery: Gallery, state: GalleryState) -> Goal:
+    """The goal that the present index was built for, where there is one that says so."""
+    try:
+        return Goal(**IndexDescription.read(index_folder(gallery)).goal)
+    except (StaleIndexError, TypeError, ValueError):
+        return default_goal(state.face_count, gallery.contract.dimension)
+
+
+def _learnt_before(gallery: Gallery) -> CellsIndex | None:
+    """The present index, where what it has learnt can be used again."""
+    try:
+        index = _load_base(gallery)
+    except (StaleIndexError, MissingFaissError):
+        return None
+    return index if isinstance(index, CellsIndex) else None
 
 
 def _serves(gallery: Gallery, state: GalleryState) -> bool:
@@ -82,7 +128,7 @@ def _load_base(gallery: Gallery) -> Index:
         try:
             # The digests after the description, so that shards it covers are there.
             return _of_dimension(
-                FlatIndex.load(index_folder(gallery), gallery.shard_digests()), gallery
+                build.open_index(index_folder(gallery), gallery.shard_digests()), gallery
             )
         except StaleIndexError as error:
             stale = error
@@ -92,7 +138,7 @@ def _load_base(gallery: Gallery) -> Index:
     raise stale
 
 
-def _of_dimension(index: FlatIndex, gallery: Gallery) -> Index:
+def _of_dimension(index: Index, gallery: Gallery) -> Index:
     if index.dimension != gallery.contract.dimension:
         raise StaleIndexError(
             f"the index in {index_folder(gallery)} is of vectors of {index.dimension} components, "
@@ -125,9 +171,14 @@ class StreamSearcher:
 
 
 def open_search(gallery: Gallery, state: GalleryState) -> Searcher:
-    """The live faces to be searched any number of times: the index, or the shards without one."""
+    """The live faces to be searched any number of times: the index, or the shards without one.
+
+    Distances are accurate, whatever the index: what an approximate one finds is ranked by the
+    vectors in the shards.
+    """
     try:
-        return load_index(gallery, state)
+        index = load_index(gallery, state)
+        return index if index.exact else Reranked(index, gallery.vectors)
     except (StaleIndexError, MissingFaissError) as error:
         logger.warning("searching the shards instead of the index: %s", error)
         return StreamSearcher(lambda: gallery.blocks(state))

@@ -1,8 +1,8 @@
 """Arrays in one file that is mapped into memory, not read: the safetensors format.
 
 The file is 8 bytes that say how long the header is, the header (JSON: of each array its dtype,
-shape and place), and the arrays as they lie in memory, one after the other. ``safetensors`` reads it
-anywhere; what is here writes it piece by piece, for arrays that never are in memory whole. The
+shape and place), and the arrays as they lie in memory, one after the other. ``safetensors`` reads
+it anywhere; what is here writes it piece by piece, for arrays that never are in memory whole. The
 first array begins where a cache line does.
 """
 

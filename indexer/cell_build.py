@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0917  (numeric kernels take many positional arguments)
 """Building an index by cells from blocks that never are in memory together.
 
 The blocks are read twice: to see which cell each vector goes to, and to put it there. In memory are
@@ -21,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from indexer.array_file import Arrays, write_arrays
 from indexer.cell_codes import HIDDEN, ROWS, Coding, encode
-from indexer.cells import file_shapes
+from indexer.cells import CellRecipe, Learnt, file_shapes
 from indexer.centres import CentreFinder, learn_centres
 from indexer.compiled import compiled
 from indexer.cores import available_cores
@@ -37,40 +36,46 @@ _Given = TypeVar("_Given")
 _Done = TypeVar("_Done")
 
 
-@dataclass(frozen=True)
-class CellRecipe:
-    """``cells`` of vectors coded by ``components`` (a multiple of 4) of ``bits`` (8 or 12) each."""
+def learn(sample: Vectors, recipe: CellRecipe, seen: int, threads: int | None = None) -> Learnt:
+    """What :func:`build_cells` needs to know, from a ``sample`` (n, d) of ``seen`` vectors.
 
-    cells: int
-    components: int
-    bits: int
+    Raises InvalidVectorsError for an empty sample.
+    """
+    if not len(sample):
+        raise InvalidVectorsError("expected a sample to learn from, got no vectors")
+    with threadpool_limits(1):
+        coding = Coding.fit(sample[:: -(-len(sample) // _FITTED)], recipe.components, recipe.bits)
+        return Learnt(
+            coding, learn_centres(_components(coding, sample), recipe.cells, threads), seen
+        )
 
 
 def build_cells(
     path: Path,
     blocks: Blocks,
-    sample: Vectors,
-    recipe: CellRecipe,
+    learnt: Learnt,
     threads: int | None = None,
     progress: Callable[[str, int], None] = lambda stage, done: None,
 ) -> None:
-    """Write the index of all vectors of ``blocks`` to ``path``; learn from ``sample`` (n, d).
+    """Write the index of all vectors of ``blocks`` to ``path``.
 
     ``blocks`` gives the same blocks at each call, their ids ascending. ``progress`` is told the
     stage ("assigned" or "written") and how many vectors are done. Raises InvalidVectorsError for
-    blocks of another dimension or of ids that do not ascend, and for an empty sample. A crash
-    leaves a file that :meth:`indexer.cells.CellsIndex.open` refuses or that has no digest.
+    blocks of another dimension or of ids that do not ascend.
     """
     threads = threads or available_cores()
-    if not len(sample):
-        raise InvalidVectorsError("expected a sample to learn from, got no vectors")
+    coding, centres = learnt.coding, learnt.centres
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-        coding = Coding.fit(sample[:: -(-len(sample) // _FITTED)], recipe.components, recipe.bits)
-        centres = learn_centres(_components(coding, sample), recipe.cells, threads)
         work = _Build(coding, centres, CentreFinder(centres, threads), pool, threads)
         cells, ids = work.assign(blocks(), progress)
         shapes = file_shapes(ids.count, len(ids.ids), len(centres), coding)
-        metadata = {"count": ids.count, "bits": coding.bits, "step": coding.step, "tile_rows": ROWS}
+        metadata = {
+            "count": ids.count,
+            "bits": coding.bits,
+            "step": coding.step,
+            "tile_rows": ROWS,
+            "seen": learnt.seen,
+        }
         with write_arrays(path, shapes, {key: str(each) for key, each in metadata.items()}) as file:
             file["run_rows"][:], file["run_ids"][:] = ids.rows, ids.ids
             file["centres"][:] = centres

@@ -102,11 +102,11 @@ class Coding:
 
     def project(self, vectors: Vectors) -> tuple[Vectors, Vectors]:
         """Components float32 (n, c) and squared lengths of the rest (n,), of ``vectors`` (n, d)."""
-        centred = vectors - self.centre
-        components = centred @ self.axes
+        centred: Vectors = vectors - self.centre
+        components: Vectors = centred @ self.axes
         rest = np.einsum("ij,ij->i", centred, centred)
         rest -= np.einsum("ij,ij->i", components, components)
-        return components, np.maximum(rest, 0, out=rest)
+        return components, np.maximum(rest, np.float32(0))
 
 
 def _step(sample: NDArray[Any]) -> float:

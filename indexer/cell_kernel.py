@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0917  (numeric kernels take many positional arguments)
 """Some cells of a gallery against the queries that ask for them. Compiled, without Python's lock.
 
 Products of bytes (:mod:`indexer.int8_kernel`) say which rows may be among the k nearest so far; for
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 
 from indexer.cell_codes import ROWS
 from indexer.compiled import compiled, compiled_reordering
-from indexer.int8_codes import OFFSET
 from indexer.int8_kernel import BATCH, BYTES, LANES, SINGLE, make_screen
 from indexer.screen import LEAST_LIMIT, NO_LIMIT
 
@@ -43,8 +41,8 @@ class Asked(NamedTuple):
 
     ``squares`` (q,) are a_q, ``shifts`` what the offset of stored codes adds to sums of bytes, in
     units, ``offsets`` what it and the middle of a step add to those of components, in steps;
-    ``margins`` are how much less than its due a sum of bytes may be, in units. ``nearest`` float32 (q, k)
-    are heaps of distances, the greatest first, with their ``rows`` int64 (q, k).
+    ``margins`` are how much less than its due a sum of bytes may be, in units. ``nearest`` float32
+    (q, k) are heaps of distances, the greatest first, with their ``rows`` int64 (q, k).
     """
 
     components: NDArray[np.float32]
@@ -60,7 +58,9 @@ class Asked(NamedTuple):
 
 
 class Visits(NamedTuple):
-    """Which queries ask for which cells: group g is cell ``cells[g]`` and ``asking[starts[g]:]``."""
+    """Which queries ask for which cells: group g is cell ``cells[g]`` and
+    ``asking[starts[g] : starts[g + 1]]``.
+    """
 
     cells: NDArray[np.int32]
     starts: NDArray[np.int64]
@@ -245,7 +245,7 @@ def choose_cells(
 def group_visits(
     chosen: NDArray[np.int32], cells: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
-    """The parts of :class:`Visits` for the cells ``chosen`` (q, p), the queries of each ascending."""
+    """The parts of :class:`Visits` for the cells ``chosen`` (q, p); queries of each ascend."""
     counts = np.zeros(cells + 1, np.int64)
     for query in range(chosen.shape[0]):
         for place in range(chosen.shape[1]):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.cell_codes import HIDDEN, ROWS, Coding, encode, query_codes
-from indexer.cell_kernel import Asked, Rows, Visits, group_visits, choose_cells, scan
+from indexer.cell_kernel import Asked, Rows, Visits, choose_cells, group_visits, scan
 from indexer.int8_codes import OFFSET
 from indexer.types import Ids, Vectors
 
@@ -19,7 +19,7 @@ _MARGIN = 3.0  # standard deviations of a sum of bytes that are allowed for
 
 @dataclass(frozen=True)
 class Found:
-    """The nearest rows of each query, int64 (q, k), by squared distance float32 (q, k); ties by row.
+    """The nearest rows of each query, int64 (q, k), and squared distances float32; ties by row.
 
     Where there are none, the row is NO_ROW and the distance +inf.
     """

@@ -10,6 +10,7 @@ another nearest neighbour is measured on the gallery's own vectors (:mod:`indexe
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,19 +43,48 @@ def cells_available(dimension: int) -> bool:
     return LANES > 0 and dimension >= BYTES
 
 
+@dataclass(frozen=True)
+class CellRecipe:
+    """``cells`` of vectors coded by ``components``, a multiple of 4, of 8, 10 or 12 ``bits``."""
+
+    cells: int
+    components: int
+    bits: int
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """How vectors are coded and the ``centres`` float32 (cells, c) of their cells.
+
+    ``seen`` is how many vectors there were when this was learnt from a sample of them.
+    """
+
+    coding: Coding
+    centres: Vectors
+    seen: int
+
+
 class CellsIndex:
     """Searches look into ``probes`` cells; see the module. Open with :meth:`open`."""
 
     def __init__(
-        self, scan: CellScan, members: NDArray[np.int32], ids: IdRuns, threads: int | None = None
+        self,
+        scan: CellScan,
+        members: NDArray[np.int32],
+        ids: IdRuns,
+        seen: int,
+        threads: int | None = None,
     ) -> None:
         self._scan = scan
+        self._seen = seen
         self._members = members  # the place among ids, which ascend, of each row
         self._runs = ids
         self._threads = threads or available_cores()
         self._pool = ThreadPoolExecutor(self._threads)  # starts threads when there is work
         self._hidden = 0
         self.probes = len(scan.centres)
+
+    exact = False
 
     def __len__(self) -> int:
         return self._runs.count - self._hidden
@@ -75,10 +105,30 @@ class CellsIndex:
         return self._scan.coding
 
     @property
+    def components(self) -> int:
+        """Components that are kept of each vector."""
+        return self.coding.components
+
+    @property
+    def recipe(self) -> CellRecipe:
+        return CellRecipe(self.cells, self.components, self.coding.bits)
+
+    @property
+    def learnt(self) -> Learnt:
+        """What an index of more vectors like these need not learn again."""
+        return Learnt(self.coding, self._scan.centres, self._seen)
+
+    @property
     def bytes_each(self) -> float:
         """Memory for each vector: codes, term, place among ids, and its share of the rest."""
         rows = self._scan.rows
-        held = [*rows, self._members, self._runs.rows, self._runs.ids, self._scan.centres]
+        held: list[NDArray[Any]] = [
+            *rows,
+            self._members,
+            self._runs.rows,
+            self._runs.ids,
+            self._scan.centres,
+        ]
         return sum(array.nbytes for array in held) / max(1, self._runs.count)
 
     @property
@@ -155,9 +205,12 @@ class CellsIndex:
         arrays, metadata = read_arrays(path, DTYPES)
         try:
             count, bits = int(metadata["count"]), int(metadata["bits"])
+            seen = int(metadata["seen"])
             tile, step = int(metadata["tile_rows"]), float(metadata["step"])
         except (KeyError, ValueError) as error:
-            raise ArrayFileError(f"{path}: expected count, bits, tile_rows and step") from error
+            raise ArrayFileError(
+                f"{path}: expected count, bits, seen, tile_rows and step"
+            ) from error
         if tile != ROWS:
             raise ArrayFileError(
                 f"{path} was made for processors that read {tile} rows at a time, this one reads "
@@ -167,7 +220,7 @@ class CellsIndex:
         ids = IdRuns(arrays["run_rows"], arrays["run_ids"], count)
         _check(path, arrays, coding, ids)
         rows = Rows(*(arrays[name] for name in ("codes", "fine", "terms", "starts")))
-        return cls(CellScan(coding, arrays["centres"], rows), arrays["members"], ids, threads)
+        return cls(CellScan(coding, arrays["centres"], rows), arrays["members"], ids, seen, threads)
 
 
 @cache

@@ -47,7 +47,8 @@ class CentreFinder:
 
         with ThreadPoolExecutor(self._threads) as pool:
             parts = list(pool.map(one, range(0, len(components), _BLOCK)))
-        return self._order[np.concatenate([*parts, np.zeros(0, np.int64)])]
+        numbers: Ids = self._order[np.concatenate([*parts, np.zeros(0, np.int64)])]
+        return numbers
 
 
 def learn_centres(sample: Vectors, count: int, threads: int | None = None) -> Vectors:

@@ -51,7 +51,7 @@ class CertifiedSearch:
         _check(ids, vectors)
         if not is_available(vectors.shape[1]):
             raise RuntimeError(
-                f"expected a processor with VNNI and at most {MOST_COMPONENTS} components, got "
+                f"expected a processor with AVX2 and at most {MOST_COMPONENTS} components, got "
                 f"{vectors.shape[1]} and vectors of {LANES} lanes; use exact_search"
             )
         self._ids = ids

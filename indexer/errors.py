@@ -23,3 +23,7 @@ class MissingFaissError(IndexerError, ImportError):
 
 class TooFewImpostorsError(IndexerError, ValueError):
     """Too few searches of strangers to say how often one is taken for somebody."""
+
+
+class IndexGoalError(IndexerError, ValueError):
+    """A recall that cannot be had in the memory given."""

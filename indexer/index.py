@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,10 +12,11 @@ from numpy.typing import NDArray
 
 from indexer.certified import CertifiedSearch, is_available
 from indexer.distances import check_dimension, check_queries, pair_distances, slack
-from indexer.errors import InvalidVectorsError, MissingFaissError, StaleIndexError
+from indexer.errors import InvalidVectorsError, StaleIndexError
 from indexer.exact import Best
-from indexer.files import partial_path, sha256_of_stream, sync_file, sync_folder
+from indexer.faiss_files import import_faiss, read_faiss, write_faiss
 from indexer.index_description import IndexDescription
+from indexer.index_files import opened_index, replace_index
 from indexer.types import Block, Ids, Neighbours, Vectors, check_unit_vectors
 
 # Codes take as long to make as FAISS takes for some hundred queries, and one that comes alone costs
@@ -29,17 +27,6 @@ _MANY_VECTORS = 50_000
 _CHECKED = 8192
 _HEADERS = 4096  # bytes of an index file beside vectors and ids, at most
 _SPARE = 8  # neighbours asked for beyond k, which mostly prove that none was overlooked
-
-
-def import_faiss() -> Any:
-    """The ``faiss`` module; MissingFaissError names the command that installs it."""
-    try:
-        return importlib.import_module("faiss")
-    except ImportError as error:
-        raise MissingFaissError(
-            f"FAISS cannot be imported ({error}); install it with: pip install 'facesearch[cpu]' "
-            "(or 'facesearch[gpu]', never both)"
-        ) from error
 
 
 class FlatIndex:
@@ -66,6 +53,8 @@ class FlatIndex:
         pointer = self._flat.get_xb()
         flat = self._faiss.rev_swig_ptr(pointer, size) if size else np.zeros(0, np.float32)
         self._vectors = flat.reshape(len(self), self.dimension)
+
+    exact = True
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -180,31 +169,16 @@ class FlatIndex:
         ``shards`` maps the name of each shard covered to its SHA-256, ``state`` is any digest of
         what else decides which vectors are in. A folder must have one writer at a time.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = partial_path(folder / "flat.faiss")
-        with partial.open("wb") as file:
-            digest = self._write(file)
-        description = IndexDescription(len(self), self.dimension, digest, dict(shards), state)
-        sync_file(partial)
-        partial.replace(folder / description.file_name)
-        sync_folder(folder)
-        description.write(folder)
-        for old in folder.glob("flat-*.faiss"):
-            if old.name != description.file_name:
-                old.unlink()
 
-    def _write(self, file: BinaryIO) -> str:
-        # By callback: FAISS cannot open names that are not UTF-8.
-        digest = hashlib.sha256()
+        def write(path: Path) -> IndexDescription:
+            self.write(path)
+            return IndexDescription(len(self), self.dimension, "", dict(shards), state)
 
-        def write(piece: bytes) -> int:
-            digest.update(piece)
-            return file.write(piece)
+        replace_index(folder, write)
 
-        writer = self._faiss.BufferedIOWriter(self._faiss.PyCallbackIOWriter(write))
-        self._faiss.write_index(self._index, writer)
-        del writer  # flushes
-        return digest.hexdigest()
+    def write(self, path: Path) -> None:
+        """Write FAISS's own file."""
+        write_faiss(self._index, path, self._faiss)
 
     @classmethod
     def load(cls, folder: Path, shards: Mapping[str, str]) -> FlatIndex:
@@ -215,10 +189,15 @@ class FlatIndex:
         changed or was lost, and where there is no index or a damaged one: all that is to be done
         in each case is to build it.
         """
+        with opened_index(folder, shards) as (file, path, description):
+            return cls.read(file, path, description)
+
+    @classmethod
+    def read(cls, file: BinaryIO, path: Path, description: IndexDescription) -> FlatIndex:
+        """The index in a file whose digest is right; StaleIndexError where it is no such index."""
         faiss = import_faiss()
-        with _opened(folder, shards) as (file, path, description):
-            index = _read(file, path, description, faiss)
-        loaded = cls(index, faiss)
+        _require_size(file, path, description)
+        loaded = cls(_read(file, path, description, faiss), faiss)
         try:
             loaded._require_sound()
         except InvalidVectorsError as error:
@@ -229,40 +208,6 @@ class FlatIndex:
         self._require_distinct_ids()
         for first in range(0, len(self), _CHECKED):
             check_unit_vectors(self._vectors[first : first + _CHECKED])
-
-
-def check_index(folder: Path, shards: Mapping[str, str]) -> IndexDescription:
-    """What is said of the index in ``folder``, whose file has the right digest.
-
-    Raises StaleIndexError where :meth:`FlatIndex.load` would for another. Loads neither the index
-    nor FAISS.
-    """
-    with _opened(folder, shards) as (_, _, description):
-        return description
-
-
-@contextmanager
-def _opened(
-    folder: Path, shards: Mapping[str, str]
-) -> Iterator[tuple[BinaryIO, Path, IndexDescription]]:
-    """The index file at its start, once its description and digest were found right."""
-    description = IndexDescription.read(folder)
-    description.require_usable(shards)
-    path = folder / description.file_name
-    try:
-        with path.open("rb") as file:
-            _require_size(file, path, description)
-            # FAISS believes what it reads, so it reads nothing that was not written by save().
-            digest = sha256_of_stream(file)
-            if digest != description.sha256:
-                raise StaleIndexError(
-                    f"{path}: expected SHA-256 {description.sha256}, got {digest}; the file is "
-                    "damaged: build it anew"
-                )
-            file.seek(0)
-            yield file, path, description
-    except OSError as error:
-        raise StaleIndexError(f"{path} cannot be read: {error}; build it anew") from error
 
 
 def _require_size(file: BinaryIO, path: Path, description: IndexDescription) -> None:
@@ -277,12 +222,7 @@ def _require_size(file: BinaryIO, path: Path, description: IndexDescription) -> 
 
 
 def _read(file: BinaryIO, path: Path, description: IndexDescription, faiss: Any) -> Any:
-    # A count in a file must not make FAISS allocate more than the file has bytes.
-    faiss.set_deserialization_vector_byte_limit(os.fstat(file.fileno()).st_size)
-    try:
-        index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
-    except (RuntimeError, MemoryError) as error:
-        raise StaleIndexError(f"{path} is not an index: {error}; build it anew") from error
+    index = read_faiss(file, path, faiss)
     if not _is_flat(index, faiss, description):
         raise StaleIndexError(
             f"{path}: expected a flat index of {description.count} vectors of "

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from indexer.files import write_atomically
 
 FORMAT = "facesearch-index"
 VERSION = 1
-RECIPE = "Flat"
 METRIC = "squared_l2"
+# Of each recipe the index file's name begins and ends so.
+FILES = {"Flat": ("flat", "faiss"), "Cells": ("cells", "safetensors"), "IVF": ("ivf", "faiss")}
 
 _FILE_NAME = "index.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -30,8 +32,9 @@ _MOST_COMPONENTS = 1 << 16
 class IndexDescription:
     """``shards`` maps the names of the shards covered to their SHA-256.
 
-    ``state`` is the caller's own digest of the vectors that are in;
-    ``sha256`` is the index file's.
+    ``state`` is the caller's own digest of the vectors that are in; ``sha256`` is the index file's.
+    ``parameters`` belong to the recipe, ``goal`` is what it was chosen for, and ``measured`` is
+    what searches of the gallery's own vectors showed (:mod:`indexer.tune`).
     """
 
     count: int
@@ -39,15 +42,20 @@ class IndexDescription:
     sha256: str
     shards: Mapping[str, str]
     state: str
+    recipe: str = "Flat"
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    goal: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def file_name(self) -> str:
         """The index file, named by its contents so that a new one never overwrites an old one."""
-        return f"flat-{self.sha256[:16]}.faiss"
+        start, end = FILES[self.recipe]
+        return f"{start}-{self.sha256[:16]}.{end}"
 
     def write(self, folder: Path) -> None:
         """Replace ``index.json`` at once."""
-        text = {"format": FORMAT, "version": VERSION, "recipe": RECIPE, "metric": METRIC}
+        text = {"format": FORMAT, "version": VERSION, "metric": METRIC}
         content = json.dumps({**text, **asdict(self)}, indent=1, sort_keys=True)
         write_atomically(folder / _FILE_NAME, content.encode())
 
@@ -69,7 +77,7 @@ class IndexDescription:
 
     @classmethod
     def _parse(cls, found: Any, path: Path) -> IndexDescription:
-        expected = {"format": FORMAT, "version": VERSION, "recipe": RECIPE, "metric": METRIC}
+        expected = {"format": FORMAT, "version": VERSION, "metric": METRIC}
         if not isinstance(found, dict):
             raise StaleIndexError(f"{path}: expected an object, got {found!r:.80}; build it anew")
         got = {key: found.get(key) for key in expected}
@@ -77,11 +85,10 @@ class IndexDescription:
             raise StaleIndexError(f"{path}: expected {expected}, got {got}; build it anew")
         if not _well_formed(found):
             raise StaleIndexError(
-                f"{path}: expected count, dimension, sha256, shards and state, got "
-                f"{str(found)[:200]}; build it anew"
+                f"{path}: expected count, dimension, sha256, shards, state and a recipe of "
+                f"{', '.join(FILES)}, got {str(found)[:200]}; build it anew"
             )
-        names = ("count", "dimension", "sha256", "shards", "state")
-        return cls(**{name: found[name] for name in names})
+        return cls(**{each.name: found[each.name] for each in fields(cls) if each.name in found})
 
     def require_usable(self, shards: Mapping[str, str]) -> None:
         """Raise StaleIndexError, naming them, where shards that are covered changed or are gone."""
@@ -105,6 +112,15 @@ def _well_formed(found: dict[str, Any]) -> bool:
         and isinstance(found.get("state"), str)
         and isinstance(shards, dict)
         and all(isinstance(digest, str) for digest in shards.values())
+        and found.get("recipe") in FILES
+        and all(_are_numbers(found.get(name, {})) for name in ("parameters", "goal", "measured"))
+    )
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, dict) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        for value in values.values()
     )
 
 

@@ -44,18 +44,19 @@ def _instructions() -> tuple[int, bool]:
     return (8, False) if features.get("avx2") else (0, False)
 
 
-LANES, _VNNI = _instructions()
+LANES, VNNI = _instructions()
 # Codes of queries, in absolute value. AVX2 adds two products in 16 bits: 2 * 255 * 63 < 2^15.
-GREATEST_QUERY = 127 if _VNNI else 63
+GREATEST_QUERY = 127 if VNNI else 63
 
 
 @dataclass(frozen=True)
 class Tile:
-    """``vectors`` of ``lanes`` gallery rows each, by ``queries``."""
+    """``vectors`` of ``lanes`` gallery rows each, by ``queries``, multiplied by VNNI or by AVX2."""
 
     vectors: int
     queries: int
     lanes: int = LANES
+    vnni: bool = VNNI
 
     @property
     def rows(self) -> int:
@@ -78,9 +79,10 @@ def make_screen(tile: Tile) -> Any:
                        * queries[query_at + (s * tile.queries + j) * 4 + b]
                        for s < steps for b < 4) >= limits[limit_at + j]
 
-    ``codes`` is flat uint8, ``queries`` flat int8 of at most GREATEST_QUERY in absolute value, ``terms`` and ``limits`` flat int32. Where there
-    is one, bit r % lanes of the int32 ``found[j * tile.vectors + r // lanes]`` is set for each such
-    pair and clear for others. Nothing is checked: sums must fit int32, every index its array.
+    ``codes`` is flat uint8, ``queries`` flat int8 of at most GREATEST_QUERY in absolute value,
+    ``terms`` and ``limits`` flat int32. Where there is one, bit r % lanes of the int32
+    ``found[j * tile.vectors + r // lanes]`` is set for each such pair and clear for others. Nothing
+    is checked: sums must fit int32, every index its array.
     """
 
     def screen(
@@ -149,7 +151,7 @@ class _Code:
 
     def multiplied(self, total: Any, rows: Any, query: Any) -> Any:
         """``total`` with each row's four unsigned times the query's four signed bytes added."""
-        if not _VNNI:
+        if not self.tile.vnni:
             return self.builder.add(total, self.multiplied_in_pairs(rows, query))
         name = f"llvm.x86.avx512.vpdpbusd.{self.tile.lanes * 32}"
         kind = ir.FunctionType(self.vector, [self.vector] * 3)

@@ -67,6 +67,11 @@ class LivingIndex:
     def __len__(self) -> int:
         return self.coverage.live
 
+    @property
+    def exact(self) -> bool:
+        """Whether answers are those of exact search."""
+        return self._base.exact
+
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """The ``k`` nearest live vectors of each of ``queries`` float32 (q, d), unit length.
 

@@ -119,6 +119,11 @@ class Index(Searcher, Protocol):
         ...
 
     @property
+    def exact(self) -> bool:
+        """Whether answers are those of :func:`indexer.exact.exact_search`."""
+        ...
+
+    @property
     def ids(self) -> Ids:
         """Of the vectors that searches can find, int64 (n,), each once, in any order."""
         ...

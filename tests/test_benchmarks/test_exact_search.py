@@ -30,7 +30,7 @@ def test_peers_agree_with_exact_search(monkeypatch: pytest.MonkeyPatch) -> None:
     assert benchmark.agreement(wrong, QUERIES, truth.ids)["wrong"] < 0.1
 
 
-@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (VNNI)")
+@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
 def test_measured_vectors_are_few_and_at_least_the_neighbours() -> None:
     index = CertifiedSearch(IDS, VECTORS, 1)
     assert 10 <= benchmark.measured_vectors(index, QUERIES) < 1500

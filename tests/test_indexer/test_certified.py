@@ -20,7 +20,7 @@ from indexer.types import MAX_NEIGHBOURS, Block
 from support.search import Search, nearest_by_loops, require_equal, searches
 from support.vectors import unit_vectors
 
-pytestmark = pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (VNNI)")
+pytestmark = pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
 
 GALLERY = unit_vectors(500, 24, seed=0)
 IDS = np.random.default_rng(0).permutation(500).astype(np.int64)

@@ -16,12 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer import index as index_module
-from indexer import index_description
+from indexer import index_description, index_files
 from indexer.certified import CertifiedSearch
 from indexer.errors import InvalidVectorsError, MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
+from indexer.faiss_files import import_faiss
 from indexer.files import sha256_of
-from indexer.index import FlatIndex, check_index, import_faiss
+from indexer.index import FlatIndex
+from indexer.index_files import check_index
 from indexer.int8_kernel import LANES
 from indexer.types import MAX_NEIGHBOURS, Block
 from support.search import Search, blocks, nearest_by_loops, require_equal, searches
@@ -63,7 +65,7 @@ def test_codes_answer_the_same(search: Search) -> None:
         require_equal(index.search(search.queries, search.k), nearest_by_loops(search))
 
 
-@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (VNNI)")
+@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
 @pytest.mark.parametrize(
     ("batches", "made"), [([512], True), ([511], False), ([1] * 32, True), ([1] * 31, False)]
 )
@@ -117,7 +119,7 @@ def test_crash_while_saving_leaves_the_old_index(
     built().save(tmp_path, SHARDS)
     for name in ("sync_file", "sync_folder"):
         with monkeypatch.context() as patch:
-            patch.setattr(index_module, name, crash)
+            patch.setattr(index_files, name, crash)
             with pytest.raises(InterruptedError):
                 FlatIndex.build([Block(IDS[:5], VECTORS[:5])], 8).save(tmp_path, SHARDS, "later")
         assert len(FlatIndex.load(tmp_path, SHARDS)) == 300
@@ -168,7 +170,7 @@ def test_hidden_vectors_were_never_there(search: Search, data: st.DataObject) ->
         require_equal(index.search(search.queries, search.k), nearest_by_loops(rest))
 
 
-@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (VNNI)")
+@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
 def test_codes_forget_hidden_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "_MANY_VECTORS", 1)
     monkeypatch.setattr(index_module, "_WORTH_CODES", 0)

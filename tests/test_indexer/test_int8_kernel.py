@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from indexer.compiled import compiled
 from indexer.int8_kernel import BATCH, BYTES, LANES, SINGLE, Tile, make_screen
 
-pytestmark = pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (VNNI)")
+pytestmark = pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
 
-# AVX-512 has both widths; the narrow one is what AVX-VNNI runs.
+# AVX-512 has both widths; the narrow ones are what AVX-VNNI and AVX2 alone run.
 NARROW = Tile(2, 6, lanes=8)
-_screens = {tile: make_screen(tile) for tile in (BATCH, SINGLE, NARROW)}
-_batch, _single, _narrow = _screens.values()
+PAIRS = Tile(2, 6, lanes=8, vnni=False)
+_batch, _single, _narrow, _pairs = (make_screen(tile) for tile in (BATCH, SINGLE, NARROW, PAIRS))
 
 
 @compiled
@@ -34,8 +34,14 @@ def run_narrow(codes, at, queries, query_at, steps, terms, limits, limit_at, fou
     return _narrow(codes, at, queries, query_at, steps, terms, limits, limit_at, found)
 
 
+@compiled
+def run_pairs(codes, at, queries, query_at, steps, terms, limits, limit_at, found):
+    return _pairs(codes, at, queries, query_at, steps, terms, limits, limit_at, found)
+
+
 @pytest.mark.parametrize(
-    ("tile", "run"), [(BATCH, run_batch), (SINGLE, run_single), (NARROW, run_narrow)]
+    ("tile", "run"),
+    [(BATCH, run_batch), (SINGLE, run_single), (NARROW, run_narrow), (PAIRS, run_pairs)],
 )
 @given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 40), share=st.floats(0, 1))
 @settings(deadline=None, max_examples=40)
@@ -43,7 +49,8 @@ def test_finds_what_reaches_its_limit(tile, run, seed, steps, share):
     random = np.random.default_rng(seed)
     at, query_at, limit_at = random.integers(0, 99, 3)
     codes = random.integers(0, 256, (steps, tile.rows, BYTES)).astype(np.uint8)
-    queries = random.integers(-128, 128, (steps, tile.queries, BYTES)).astype(np.int8)
+    least, end = (-128, 128) if tile.vnni else (-63, 64)  # beyond, pairs of products saturate
+    queries = random.integers(least, end, (steps, tile.queries, BYTES)).astype(np.int8)
     terms = random.integers(-(2**29), 2**29, tile.rows).astype(np.int32)
     products = np.einsum("srb,sqb->qr", codes.astype(np.int64), queries.astype(np.int64)) + terms
     limits = np.quantile(products, share, axis=1, method="nearest").astype(np.int32)

@@ -1,0 +1,213 @@
+"""Build, save and open the index of a goal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from indexer import ivf
+from indexer.array_file import ArrayFileError
+from indexer.cell_build import Blocks, build_cells, learn
+from indexer.cells import CellRecipe, CellsIndex, Learnt, cells_available
+from indexer.centres import SAMPLE_EACH
+from indexer.errors import IndexGoalError, StaleIndexError
+from indexer.index import FlatIndex
+from indexer.index_description import IndexDescription
+from indexer.index_files import opened_index, replace_index
+from indexer.presets import EXACT, Goal, cell_bytes, cell_count, cell_recipes, flat_bytes
+from indexer.tune import (
+    ProbedIndex,
+    Truth,
+    choose_coding,
+    choose_probes,
+    find_truth,
+    measure,
+    pick,
+)
+from indexer.types import Index, Vectors
+
+logger = logging.getLogger(__name__)
+
+QUERIES = 2000  # vectors of the gallery that are searched for, to tune and to measure
+GROWN = 4  # times the vectors that were learnt from, before all is learnt anew
+_MOST_SAMPLED = 1_048_576
+_SEED = 0
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class Covers:
+    """What an index is of: ``count`` vectors of ``dimension``, in ``shards`` and ``state``.
+
+    ``shards`` maps each shard's name to its SHA-256, ``state`` is any digest of the vectors in.
+    """
+
+    count: int
+    dimension: int
+    shards: Mapping[str, str]
+    state: str
+
+
+def build_index(
+    folder: Path,
+    blocks: Blocks,
+    covers: Covers,
+    goal: Goal,
+    *,
+    before: CellsIndex | None = None,
+    progress: Progress = lambda stage, done: None,
+) -> IndexDescription:
+    """Replace the index in ``folder`` by one of all vectors of ``blocks`` that meets ``goal``.
+
+    ``blocks`` gives the same blocks at each call, ids ascending. The index is exact where the
+    goal's recall is 1 or there are few vectors; else codes and probes are chosen by what searches
+    for the gallery's own vectors show. What ``before``, an index of fewer vectors like these, has
+    learnt is used again while there are at most :data:`GROWN` times as many. Raises IndexGoalError
+    where the memory does not allow what was asked for. ``progress`` is told the stage and how many
+    vectors are done.
+    """
+    about = IndexDescription(
+        covers.count, covers.dimension, "", dict(covers.shards), covers.state, goal=asdict(goal)
+    )
+    exact = flat_bytes(covers.count, covers.dimension)
+    if exact <= goal.memory and (goal.recall == EXACT or covers.count <= QUERIES):
+        index = FlatIndex.build(blocks(), covers.dimension)
+
+        def write(path: Path) -> IndexDescription:
+            index.write(path)
+            return about
+
+        return replace_index(folder, write)
+    if goal.recall == EXACT:
+        raise IndexGoalError(
+            f"exact search of {covers.count} vectors takes {_gib(exact)}, more than the "
+            f"{_gib(goal.memory)} given; allow more, or name a recall below 1"
+        )
+    work = _Approximate(blocks, about, goal, progress)
+    return replace_index(folder, lambda path: work.write(path, before))
+
+
+@dataclass(frozen=True)
+class _Approximate:
+    blocks: Blocks
+    about: IndexDescription
+    goal: Goal
+    progress: Progress
+
+    def write(self, path: Path, before: CellsIndex | None) -> IndexDescription:
+        """Build, tune, and tell what came of it."""
+        count, dimension = self.about.count, self.about.dimension
+        random = np.random.default_rng(_SEED)
+        asked = pick(self.blocks(), np.sort(random.permutation(count)[:QUERIES]))
+        truth = find_truth(self.blocks, asked)
+        self.progress("searched exactly", count)
+        learnt = self._again(before) if before is not None else None
+        if learnt is None:
+            sampled = min(count, _MOST_SAMPLED, SAMPLE_EACH * cell_count(count))
+            sample = pick(self.blocks(), np.sort(random.permutation(count)[:sampled])).vectors
+            recipe = self._recipe(sample, truth)
+            self.progress("chosen", count)
+            if not cells_available(dimension):
+                return self._ivf(path, sample, recipe, truth)
+            learnt = learn(sample, recipe, count)
+        self.progress("learnt", count)
+        build_cells(path, self.blocks, learnt, progress=self.progress)
+        return self._described(
+            CellsIndex.open(path), truth, "Cells", learnt.coding.bits, learnt.seen
+        )
+
+    def _again(self, before: CellsIndex) -> Learnt | None:
+        fits = cell_bytes(self.about.count, before.recipe) <= self.goal.memory
+        known = before.dimension == self.about.dimension
+        grown = self.about.count > GROWN * before.learnt.seen
+        return before.learnt if fits and known and not grown else None
+
+    def _recipe(self, sample: Vectors, truth: Truth) -> CellRecipe:
+        recipes = cell_recipes(sample, self.about.count, self.goal.memory)
+        if not cells_available(self.about.dimension):
+            recipes = [recipe for recipe in recipes if recipe.bits == ivf.BITS]
+        if not recipes:
+            raise IndexGoalError(
+                f"no index of {self.about.count} vectors fits {_gib(self.goal.memory)}; allow more "
+                "memory"
+            )
+        return choose_coding(sample, recipes, truth.half(0), self.goal.recall)
+
+    def _ivf(
+        self, path: Path, sample: Vectors, recipe: CellRecipe, truth: Truth
+    ) -> IndexDescription:
+        index = ivf.IvfIndex.build(self.blocks(), sample, recipe.cells, recipe.components)
+        index.write(path)
+        return self._described(index, truth, "IVF", ivf.BITS, self.about.count)
+
+    def _described(
+        self, index: ProbedIndex, truth: Truth, recipe: str, bits: int, seen: int
+    ) -> IndexDescription:
+        choose_probes(index, truth.half(0), self.goal.recall)
+        found = measure(index, truth.half(1))
+        if found.interval[1] < self.goal.recall:
+            logger.warning(
+                "the recall is %.4f, less than the %.4f asked for; allow more memory",
+                found.recall,
+                self.goal.recall,
+            )
+        low, high = found.interval
+        return replace(
+            self.about,
+            recipe=recipe,
+            parameters={
+                "cells": index.cells,
+                "probes": index.probes,
+                "components": index.components,
+                "bits": bits,
+                "learnt_from": seen,
+            },
+            measured={
+                "recall_at_1": found.recall,
+                "recall_at_1_low": low,
+                "recall_at_1_high": high,
+                "queries": found.queries,
+                "single_seconds": found.single_seconds,
+                "queries_per_second": found.queries_per_second,
+                "batch": found.batch,
+                "bytes_each": index.bytes_each,
+            },
+        )
+
+
+def open_index(folder: Path, shards: Mapping[str, str]) -> Index:
+    """The index saved in ``folder``, if the shards that it covers are all among ``shards``.
+
+    There may be others, and vectors of those covered may have been taken out or added: see
+    :class:`indexer.living.LivingIndex`. Raises StaleIndexError, naming the shards, where one
+    changed or was lost, and where there is no index or a damaged one: all that is to be done in
+    each case is to build it.
+    """
+    with opened_index(folder, shards) as (file, path, description):
+        if description.recipe == "Flat":
+            return FlatIndex.read(file, path, description)
+        index: ProbedIndex
+        if description.recipe == "IVF":
+            index = ivf.IvfIndex.read(file, path, description)
+        else:
+            try:
+                index = CellsIndex.open(path)
+            except ArrayFileError as error:
+                raise StaleIndexError(f"{error}; build it anew") from error
+            if (len(index), index.dimension) != (description.count, description.dimension):
+                raise StaleIndexError(
+                    f"{path}: expected {description.count} vectors of {description.dimension} "
+                    f"components, got {len(index)} of {index.dimension}; build it anew"
+                )
+        probes = int(description.parameters.get("probes", index.cells))
+        index.probes = min(max(1, probes), index.cells)
+        return index
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.3g} GiB"

@@ -1,0 +1,131 @@
+"""An approximate index by FAISS alone, for processors that :mod:`indexer.cells` cannot use.
+
+Principal components, an inverted file and one byte a component (``PCAc,IVFn,SQ8``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from indexer.distances import check_dimension, check_queries
+from indexer.errors import InvalidVectorsError, StaleIndexError
+from indexer.faiss_files import import_faiss, read_faiss, write_faiss
+from indexer.index_description import IndexDescription
+from indexer.types import Block, Ids, Neighbours, Vectors
+
+BITS = 8
+
+
+class IvfIndex:
+    """Searches look into ``probes`` lists. Distances are those of the codes."""
+
+    def __init__(self, index: Any, faiss: Any) -> None:
+        self._faiss = faiss
+        self._index = index  # IndexPreTransform
+        self._lists = faiss.downcast_index(index.index)
+        self.probes = self.cells
+
+    exact = False
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Components of each vector."""
+        return int(self._index.d)
+
+    @property
+    def cells(self) -> int:
+        """How many lists there are, and so the most probes."""
+        return int(self._lists.nlist)
+
+    @property
+    def components(self) -> int:
+        """Components that are kept of each vector."""
+        return int(self._lists.d)
+
+    @property
+    def bytes_each(self) -> float:
+        """Memory for each vector: codes, id, and its share of the lists' centres."""
+        centres = self.cells * self.components * 4
+        return float(self._lists.code_size + 8 + centres / max(1, len(self)))
+
+    @classmethod
+    def build(
+        cls, blocks: Iterable[Block], sample: Vectors, cells: int, components: int
+    ) -> IvfIndex:
+        """Index all vectors of ``blocks``; learn ``cells`` and components from ``sample`` (n, d).
+
+        Raises InvalidVectorsError for vectors of another dimension than the sample's.
+        """
+        faiss = import_faiss()
+        dimension = sample.shape[1]
+        recipe = f"PCA{components},IVF{cells},SQ{BITS}"
+        index = faiss.index_factory(dimension, recipe, faiss.METRIC_L2)
+        index.train(np.ascontiguousarray(sample))
+        for block in blocks:
+            if block.vectors.shape[1] != dimension:
+                raise InvalidVectorsError(
+                    f"expected vectors of {dimension} components, got {block.vectors.shape[1]}; "
+                    "an index holds the vectors of one encoder"
+                )
+            index.add_with_ids(np.ascontiguousarray(block.vectors), block.ids)
+        return cls(index, faiss)
+
+    @property
+    def ids(self) -> Ids:
+        """Of the vectors that searches can find, int64 (n,)."""
+        lists = self._lists.invlists
+        parts = [
+            self._faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)).copy()
+            for cell in range(self.cells)
+            if lists.list_size(cell)
+        ]
+        return np.concatenate([*parts, np.zeros(0, np.int64)])
+
+    def hide(self, ids: Ids) -> None:
+        """Take the vectors of ``ids`` out; unknown ids are ignored."""
+        self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
+
+    def search(self, queries: Vectors, k: int) -> Neighbours:
+        """About the ``k`` nearest of each of ``queries`` float32 (q, d), unit length.
+
+        Raises InvalidVectorsError for queries that cannot be compared, ValueError for k that is
+        not in [1, MAX_NEIGHBOURS].
+        """
+        check_queries(queries, k)
+        check_dimension(queries, self.dimension)
+        self._lists.nprobe = self.probes
+        distances, ids = self._index.search(np.ascontiguousarray(queries), k)
+        distances = np.where(ids < 0, np.float32(np.inf), np.maximum(distances, 0))
+        order = np.lexsort((ids, distances), axis=1)
+        return Neighbours(
+            np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1)
+        )
+
+    def write(self, path: Path) -> None:
+        """Write FAISS's own file."""
+        write_faiss(self._index, path, self._faiss)
+
+    @classmethod
+    def read(cls, file: BinaryIO, path: Path, description: IndexDescription) -> IvfIndex:
+        """The index in a file whose digest is right; StaleIndexError where it is no such index."""
+        faiss = import_faiss()
+        index = read_faiss(file, path, faiss)
+        inner = faiss.downcast_index(index.index) if hasattr(index, "index") else None
+        if not (
+            isinstance(index, faiss.IndexPreTransform)
+            and isinstance(inner, faiss.IndexIVFScalarQuantizer)
+            and (index.ntotal, inner.ntotal, index.d)
+            == (*[description.count] * 2, description.dimension)
+        ):
+            raise StaleIndexError(
+                f"{path}: expected an IVF index of {description.count} vectors of "
+                f"{description.dimension} components, got {type(index).__name__}; build it anew"
+            )
+        return cls(index, faiss)
