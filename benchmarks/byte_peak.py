@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from indexer.compiled import compiled
-from indexer.int8_kernel import BYTES, LANES
+from indexer.int8_kernel import BATCH, BYTES, LANES, multiply_add
 
 SUMS = 12  # apart from each other, so that no instruction waits for the one before
 TIMES = 20_000_000
@@ -24,9 +24,6 @@ def _multiply(typing_context: Any, times: Any, bits: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vector = ir.VectorType(ir.IntType(32), LANES)
-        kind = ir.FunctionType(vector, [vector] * 3)
-        name = f"llvm.x86.avx512.vpdpbusd.{LANES * 32}"
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
         factor = ir.Constant(vector, None)
         four = builder.trunc(arguments[1], ir.IntType(32))
         for lane in range(LANES):
@@ -34,7 +31,7 @@ def _multiply(typing_context: Any, times: Any, bits: Any) -> Any:
         sums = [cgutils.alloca_once_value(builder, factor) for _ in range(SUMS)]
         with cgutils.for_range(builder, arguments[0]):
             for variable in sums:
-                product = builder.call(function, [builder.load(variable), factor, factor])
+                product = multiply_add(builder, builder.load(variable), factor, factor, BATCH)
                 builder.store(product, variable)
         total = builder.load(sums[0])
         for variable in sums[1:]:

@@ -14,7 +14,7 @@ from indexer.types import Ids, Vectors
 ROUNDS = 8  # of moving the centres
 SAMPLE_EACH = 64  # vectors a centre, to learn from
 _FEW = 512  # centres that are compared with every vector
-_GROUP = 64  # centres of a group, otherwise
+_GROUP = 128  # centres of a group, otherwise
 _SEARCHED = 0.125  # of the groups, and at least
 _LEAST_SEARCHED = 8
 _BLOCK = 4096

@@ -7,7 +7,7 @@ answers are its, to the last bit and tie.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 from indexer.cores import available_cores
 from indexer.distances import check_dimension, check_queries, pair_distances, slack
 from indexer.errors import InvalidVectorsError
-from indexer.exact import Best
+from indexer.exact import Best, exact_search
 from indexer.int8_codes import MOST_COMPONENTS, OFFSET, GalleryCodes, QueryCodes
 from indexer.int8_kernel import LANES
 from indexer.screen import LEAST_LIMIT, NO_LIMIT, ROWS, WIDTH, Pairs, Queries, Rows, screen
-from indexer.types import Ids, Neighbours, Vectors, check_unit_vectors
+from indexer.types import Block, Ids, Neighbours, Vectors, check_unit_vectors
 
 _QUERIES = 252  # together: their codes stay in the first cache
 _PAIRS = 2**17
 _CHECKED = 8192
+_WORTH_CODES = 512  # queries for which making codes pays
 
 
 def is_available(dimension: int) -> bool:
@@ -120,6 +121,25 @@ class CertifiedSearch:
             query, row = room.query[kept], room.row[kept]
             best.add(query, self._ids[row], pair_distances(block.vectors, stored, query, row))
         return best.neighbours()
+
+
+def search_blocks(
+    blocks: Iterable[Block], queries: Vectors, k: int, threads: int | None = None
+) -> Neighbours:
+    """As :func:`indexer.exact.exact_search` over ``blocks``, whose codes are made for this search.
+
+    Faster where there are many queries; with few, or on a processor that cannot, that is what does
+    it. Memory is bounded by a block. Raises as it does.
+    """
+    check_queries(queries, k)
+    if len(queries) < _WORTH_CODES or not is_available(queries.shape[1]):
+        return exact_search(blocks, queries, k)
+    best = Best.none(len(queries), k)
+    for block in blocks:
+        found = CertifiedSearch(block.ids, block.vectors, threads).search(queries, k)
+        query = np.repeat(np.arange(len(queries)), k)
+        best.add(query, found.ids.ravel(), found.distances.ravel())
+    return best.neighbours()
 
 
 def _check(ids: Ids, vectors: NDArray[np.floating[Any]]) -> None:

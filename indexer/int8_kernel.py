@@ -101,6 +101,28 @@ def make_screen(tile: Tile) -> Any:
     return intrinsic(screen)
 
 
+def multiply_add(builder: Any, total: Any, rows: Any, query: Any, tile: Tile) -> Any:
+    """``total`` with each lane's four unsigned bytes of ``rows`` times four signed ones added.
+
+    All are vectors of ``tile.lanes`` int32; where there is no VNNI, in two steps by AVX2.
+    """
+    vector = total.type
+    if tile.vnni:
+        kind = ir.FunctionType(vector, [vector] * 3)
+        name = f"llvm.x86.avx512.vpdpbusd.{tile.lanes * 32}"
+        return builder.call(_declared(builder.module, kind, name), [total, rows, query])
+    pairs = ir.VectorType(ir.IntType(16), tile.lanes * 2)
+    quads = ir.VectorType(ir.IntType(8), tile.lanes * BYTES)
+    kinds = {
+        "llvm.x86.avx2.pmadd.ub.sw": ir.FunctionType(pairs, [quads, quads]),
+        "llvm.x86.avx2.pmadd.wd": ir.FunctionType(vector, [pairs, pairs]),
+    }
+    products, added = (_declared(builder.module, kind, name) for name, kind in kinds.items())
+    both = builder.call(products, [builder.bitcast(each, quads) for each in (rows, query)])
+    ones = ir.Constant(pairs, [1] * tile.lanes * 2)
+    return builder.add(total, builder.call(added, [both, ones]))
+
+
 class _Code:
     """Emits the instructions of a tile into the function being compiled."""
 
@@ -146,31 +168,9 @@ class _Code:
             for j, own in enumerate(sums):
                 query = self.spread(self.load(_INTEGER, asked, j * BYTES))
                 for variable, row in zip(own, rows, strict=True):
-                    builder.store(self.multiplied(builder.load(variable), row, query), variable)
+                    total = multiply_add(builder, builder.load(variable), row, query, tile)
+                    builder.store(total, variable)
         return sums
-
-    def multiplied(self, total: Any, rows: Any, query: Any) -> Any:
-        """``total`` with each row's four unsigned times the query's four signed bytes added."""
-        if not self.tile.vnni:
-            return self.builder.add(total, self.multiplied_in_pairs(rows, query))
-        name = f"llvm.x86.avx512.vpdpbusd.{self.tile.lanes * 32}"
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        function = _declared(self.builder.module, kind, name)
-        return self.builder.call(function, [total, rows, query])
-
-    def multiplied_in_pairs(self, rows: Any, query: Any) -> Any:
-        """The same sums of four products, first of two each, by AVX2."""
-        builder, lanes = self.builder, self.tile.lanes
-        pairs = ir.VectorType(ir.IntType(16), lanes * 2)
-        quads = ir.VectorType(ir.IntType(8), lanes * BYTES)
-        products = _declared(
-            builder.module, ir.FunctionType(pairs, [quads, quads]), "llvm.x86.avx2.pmadd.ub.sw"
-        )
-        add = _declared(
-            builder.module, ir.FunctionType(self.vector, [pairs, pairs]), "llvm.x86.avx2.pmadd.wd"
-        )
-        both = builder.call(products, [builder.bitcast(rows, quads), builder.bitcast(query, quads)])
-        return builder.call(add, [both, ir.Constant(pairs, [1] * lanes * 2)])
 
     def compare(self, sums: list[list[Any]]) -> list[Any]:
         """Masks, vector after vector of each query, of the sums that reach the query's limit."""

@@ -16,7 +16,7 @@ EXACT = 1.0
 DEFAULT_RECALL = 0.99  # where exact search does not fit the memory
 _VARIANCES = (0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)  # shares that components may hold
 _LEAST_CELLS, _MOST_CELLS = 16, 65_536
-_CELLS = 4  # times the root of the number of vectors
+_CELLS = 2  # times the root of the number of vectors
 _ROW_BYTES = 8  # of a row beside its codes: term and place
 _FLAT_BYTES = 8  # of a vector beside its components: its id
 
@@ -50,7 +50,7 @@ def cell_bytes(count: int, recipe: CellRecipe) -> float:
 
 
 def cell_count(count: int) -> int:
-    """Cells for so many vectors: the power of two next to four times the root of their number."""
+    """Cells for so many vectors: the power of two next to twice the root of their number."""
     power = round(math.log2(max(1.0, _CELLS * math.sqrt(count))))
     return max(_LEAST_CELLS, min(1 << power, _MOST_CELLS))
 

@@ -19,7 +19,7 @@ from indexer.cell_build import Blocks
 from indexer.cell_codes import Coding, decode, encode
 from indexer.cell_scan import empty_rows
 from indexer.cells import CellRecipe
-from indexer.exact import exact_search
+from indexer.certified import search_blocks
 from indexer.own import without_own
 from indexer.types import Block, Ids, Index, Neighbours, Vectors
 
@@ -97,7 +97,7 @@ def pick(blocks: Iterable[Block], chosen: NDArray[np.int64]) -> Block:
 
 def find_truth(blocks: Blocks, queries: Block) -> Truth:
     """The exact neighbours of ``queries``, which are vectors of the gallery; reads it twice."""
-    found = without_own(exact_search(blocks(), queries.vectors, NEAR + 1), queries.ids)
+    found = without_own(search_blocks(blocks(), queries.vectors, NEAR + 1), queries.ids)
     wanted = np.unique(found.ids[found.ids >= 0])
     ids, vectors = [np.zeros(0, np.int64)], [np.zeros((0, queries.vectors.shape[1]), np.float32)]
     for block in blocks():

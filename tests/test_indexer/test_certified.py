@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from indexer import certified, screen
-from indexer.certified import CertifiedSearch, is_available
+from indexer.certified import CertifiedSearch, is_available, search_blocks
 from indexer.errors import InvalidVectorsError
 from indexer.exact import exact_search
 from indexer.int8_kernel import LANES
 from indexer.types import MAX_NEIGHBOURS, Block
-from support.search import Search, nearest_by_loops, require_equal, searches
+from support.search import Search, blocks, nearest_by_loops, require_equal, searches
 from support.vectors import unit_vectors
 
 pytestmark = pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
@@ -46,6 +46,17 @@ def test_equals_plain_loops(search: Search, threads: int) -> None:
     index = CertifiedSearch(search.ids, search.vectors, threads)
     assert len(index) == len(search.ids)
     require_equal(index.search(search.queries, search.k), nearest_by_loops(search))
+
+
+@given(search=searches(), rows=st.integers(1, 30))
+@settings(max_examples=60, deadline=None)
+def test_blocks_are_searched_as_one_gallery(search: Search, rows: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certified, "_WORTH_CODES", 0)
+        found = search_blocks(
+            blocks(search.ids, search.vectors, rows), search.queries, search.k, threads=1
+        )
+    require_equal(found, nearest_by_loops(search))
 
 
 @given(

@@ -1,0 +1,268 @@
+"""Approximate search as galleries grow: from generated shards to answers, each step by itself.
+
+    python -m benchmarks.scale --folder DIR --counts 100000 1000000 10000000
+        [--recall 0.99] [--bytes-each B] [--queries 1000] [--keep]
+
+Made faces (``benchmarks/data.py``) are written to shards (float16) in DIR. Then, in processes of
+their own whose peak memory is measured, the nearest face of 1,000 probes is searched for exactly
+over the shards, the index is built as ``facesearch build`` builds it (goal: ``--recall`` within
+``--bytes-each`` times the number of faces), and probes are searched for one by one and 1,000 at a
+time. ``recall_at_1`` is the share of probes whose nearest vector is found first; ``rank_1`` the share
+whose first is of the right person, beside that of exact search; ``reranked`` are the same after the
+first ten were ranked by their vectors, read from the shards. The memory of a process counts pages
+of the index file that it maps, though the system may drop these. A run replaces its own count in
+the result. Shards and index are deleted afterwards unless ``--keep`` is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.clustering import memory_kib
+from benchmarks.data import MadeGallery
+from benchmarks.face_model import FaceModel
+from benchmarks.record import RESULTS, record
+from indexer import build
+from indexer.build import Covers, build_index, open_index
+from indexer.certified import search_blocks
+from indexer.distances import pair_distances
+from indexer.presets import Goal
+from indexer.shards import Shard, ShardContent, digest_path, list_shards, shard_path, write_shard
+from indexer.tune import pick
+from indexer.types import Block, Ids, Neighbours, Vectors, split_ids
+
+SHARD_ROWS = 1_000_000
+PROBES = 1000
+NEIGHBOURS = 10
+SINGLES = 1000
+BATCHES = 3
+
+Result = dict[str, Any]
+
+
+def main() -> None:
+    """Run every count and record."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--counts", type=int, nargs="+", required=True)
+    parser.add_argument("--recall", type=float, default=0.99)
+    parser.add_argument("--bytes-each", type=float, default=128)
+    parser.add_argument("--queries", type=int, default=build.QUERIES, help="to tune by")
+    parser.add_argument("--keep", action="store_true")
+    args = parser.parse_args()
+    for count in args.counts:
+        folder = args.folder / str(count)
+        run: Result = {"faces": count, "goal_recall": args.recall}
+        run["goal_bytes_each"] = args.bytes_each
+        run |= apart(write_shards, folder, count)
+        run["exact"] = apart(search_exactly, folder, count)
+        run["build"] = apart(
+            build_shards, folder, count, args.recall, args.bytes_each, args.queries
+        )
+        run["search"] = apart(search_index, folder, count)
+        print(json.dumps(run, indent=2))
+        path = RESULTS / "scale.json"
+        runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else {}
+        runs[str(count)] = run
+        ordered = dict(sorted(runs.items(), key=lambda item: int(item[0])))
+        record("scale", {"seed": 0, "runs": ordered, "exponents": exponents(ordered)})
+        if not args.keep:
+            shutil.rmtree(folder)
+
+
+def apart(work: Callable[..., Result], *given: Any) -> Result:
+    """What ``work`` returns, run in a process of its own, with that one's peak memory."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measured, (work, given))
+
+
+def _measured(work: Callable[..., Result], given: tuple[Any, ...]) -> Result:
+    started = time.perf_counter()
+    result = work(*given)
+    return {
+        **result,
+        "process_seconds": round(time.perf_counter() - started, 2),
+        "peak_mib": round(memory_kib("VmHWM") / 1024),
+    }
+
+
+def gallery(count: int) -> MadeGallery:
+    return MadeGallery(count, FaceModel.load())
+
+
+def write_shards(folder: Path, count: int) -> Result:
+    """Shards that are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+
+    def write(task: tuple[int, Vectors]) -> None:
+        path = shard_path(folder, task[0])
+        if not path.exists():
+            digest_path(path).unlink(missing_ok=True)
+            write_shard(path, ShardContent(task[0], task[1], {}, {}))
+
+    with ThreadPoolExecutor(1) as pool:  # one is written while the next is made
+        waiting = None
+        for number, block in enumerate(gallery(count).blocks(SHARD_ROWS)):
+            if waiting is not None:
+                waiting.result()
+            waiting = pool.submit(write, (number, block.vectors))
+    size = sum(path.stat().st_size for path in list_shards(folder))
+    return {
+        "shards_seconds": round(time.perf_counter() - started, 2),
+        "shards_gib": round(size / 2**30, 3),
+    }
+
+
+def shard_blocks(folder: Path) -> Iterator[Block]:
+    for path in list_shards(folder):
+        with Shard.open(path) as shard:
+            yield from shard.blocks()
+
+
+def number_of(ids: Ids) -> Ids:
+    """The number in the made gallery of each face id; -1 stays."""
+    shard, row = split_ids(np.maximum(ids, 0))
+    return np.where(ids < 0, -1, shard * SHARD_ROWS + row)
+
+
+def search_exactly(folder: Path, count: int) -> Result:
+    """The nearest of every probe, kept in a file for the other processes."""
+    made = gallery(count)
+    probes = made.probes(PROBES)
+    started = time.perf_counter()
+    found = search_blocks(_large(shard_blocks(folder)), probes.vectors, 1)
+    seconds = time.perf_counter() - started
+    nearest = number_of(found.ids[:, 0])
+    np.save(folder / "nearest.npy", nearest)
+    right = made.people(nearest) == probes.people
+    return {"seconds": round(seconds, 2), "rank_1": float(right.mean()), "probes": PROBES}
+
+
+def _large(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Blocks joined to shards, for codes are made of each."""
+    held: list[Block] = []
+    for block in blocks:
+        held.append(block)
+        if sum(map(len, held)) >= SHARD_ROWS // 2:
+            yield _joined(held)
+            held = []
+    if held:
+        yield _joined(held)
+
+
+def _joined(blocks: list[Block]) -> Block:
+    return Block(
+        np.concatenate([block.ids for block in blocks]),
+        np.concatenate([block.vectors for block in blocks]),
+    )
+
+
+def build_shards(
+    folder: Path, count: int, recall: float, bytes_each: float, queries: int
+) -> Result:
+    """Build the index, with the seconds of each stage."""
+    build.QUERIES = queries
+    stages: dict[str, float] = {}
+    started = time.perf_counter()
+
+    def progress(stage: str, done: int) -> None:
+        if stage not in stages:
+            print(f"{stage}: {time.perf_counter() - started:.0f} s", flush=True)
+        stages[stage] = round(time.perf_counter() - started, 2)
+
+    covers = Covers(count, gallery(count).dimension, {}, "")
+    description = build_index(
+        folder / "index",
+        lambda: shard_blocks(folder),
+        covers,
+        Goal(recall, bytes_each * count),
+        progress=progress,
+    )
+    return {
+        "seconds": round(time.perf_counter() - started, 2),
+        "done_after_seconds": stages,
+        "recipe": description.recipe,
+        "parameters": dict(description.parameters),
+        "measured": dict(description.measured),
+        "index_gib": round((folder / "index" / description.file_name).stat().st_size / 2**30, 3),
+    }
+
+
+def search_index(folder: Path, count: int) -> Result:
+    """Recall, rank-1 and speed of the saved index."""
+    started = time.perf_counter()
+    index = open_index(folder / "index", {})
+    opened = time.perf_counter() - started
+    made = gallery(count)
+    probes, nearest = made.probes(PROBES), np.load(folder / "nearest.npy")
+    index.search(probes.vectors, NEIGHBOURS)  # pages in
+    batches, singles = [], []
+    for _ in range(BATCHES):
+        started = time.perf_counter()
+        found = index.search(probes.vectors, NEIGHBOURS)
+        batches.append(time.perf_counter() - started)
+    for query in range(SINGLES):
+        started = time.perf_counter()
+        index.search(probes.vectors[query % PROBES][None], NEIGHBOURS)
+        singles.append(time.perf_counter() - started)
+    peak = round(memory_kib("VmHWM") / 1024)
+    first = number_of(found.ids[:, 0])
+    again = number_of(reranked(folder, probes.vectors, found).ids[:, 0])
+    return {
+        "open_seconds": round(opened, 2),
+        "peak_mib_searching": peak,
+        "queries_per_second": PROBES / float(np.median(batches)),
+        "batch_seconds": batches,
+        "single_p50_ms": 1e3 * float(np.percentile(singles, 50)),
+        "single_p99_ms": 1e3 * float(np.percentile(singles, 99)),
+        "recall_at_1": float((first == nearest).mean()),
+        "rank_1": float((made.people(first) == probes.people).mean()),
+        "reranked_recall_at_1": float((again == nearest).mean()),
+        "reranked_rank_1": float((made.people(again) == probes.people).mean()),
+    }
+
+
+def reranked(folder: Path, queries: Vectors, found: Neighbours) -> Neighbours:
+    """``found`` by true distances."""
+    wanted = np.unique(number_of(found.ids[found.ids >= 0]))
+    block = pick(shard_blocks(folder), wanted)
+    query, place = np.nonzero(found.ids >= 0)
+    rows = np.searchsorted(block.ids, found.ids[query, place])
+    distances = np.full(found.ids.shape, np.inf, np.float32)
+    distances[query, place] = pair_distances(queries, block.vectors, query, rows)
+    order = np.lexsort((found.ids, distances), axis=1)
+    return Neighbours(
+        np.take_along_axis(found.ids, order, 1), np.take_along_axis(distances, order, 1)
+    )
+
+
+def exponents(runs: dict[str, Result]) -> dict[str, float]:
+    """Slopes of log seconds over log faces, by least squares, where there are two runs or more."""
+    if len(runs) < 2:
+        return {}
+    sizes = np.log([run["faces"] for run in runs.values()])
+    seconds = {
+        "build": [run["build"]["seconds"] for run in runs.values()],
+        "one query": [run["search"]["single_p50_ms"] for run in runs.values()],
+        "a query of 1,000": [1 / run["search"]["queries_per_second"] for run in runs.values()],
+        "exact search": [run["exact"]["seconds"] for run in runs.values()],
+    }
+    return {
+        name: round(float(np.polyfit(sizes, np.log(each), 1)[0]), 3)
+        for name, each in seconds.items()
+    }
+
+
+if __name__ == "__main__":
+    main()
