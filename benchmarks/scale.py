@@ -7,11 +7,11 @@ Made faces (``benchmarks/data.py``) are written to shards (float16) in DIR. Then
 their own whose peak memory is measured, the nearest face of 1,000 probes is searched for exactly
 over the shards, the index is built as ``facesearch build`` builds it (goal: ``--recall`` within
 ``--bytes-each`` times the number of faces), and probes are searched for one by one and 1,000 at a
-time. ``recall_at_1`` is the share of probes whose nearest vector is found first; ``rank_1`` the share
-whose first is of the right person, beside that of exact search; ``reranked`` are the same after the
-first ten were ranked by their vectors, read from the shards. The memory of a process counts pages
-of the index file that it maps, though the system may drop these. A run replaces its own count in
-the result. Shards and index are deleted afterwards unless ``--keep`` is given.
+time. ``recall_at_1`` is the share of probes whose nearest vector is found first; ``rank_1`` the
+share whose first is of the right person, beside that of exact search; ``reranked`` are the same
+after the first ten were ranked by their vectors, read from the shards. The memory of a process
+counts pages of the index file that it maps, though the system may drop these. A run replaces its
+own count in the result. Shards and index are deleted afterwards unless ``--keep`` is given.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
         folder = args.folder / str(count)
         run: Result = {"faces": count, "goal_recall": args.recall}
         run["goal_bytes_each"] = args.bytes_each
-        run |= apart(write_shards, folder, count)
+        run["shards"] = apart(write_shards, folder, count)
         run["exact"] = apart(search_exactly, folder, count)
         run["build"] = apart(
             build_shards, folder, count, args.recall, args.bytes_each, args.queries
@@ -103,7 +103,6 @@ def gallery(count: int) -> MadeGallery:
 def write_shards(folder: Path, count: int) -> Result:
     """Shards that are not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
 
     def write(task: tuple[int, Vectors]) -> None:
         path = shard_path(folder, task[0])
@@ -118,10 +117,7 @@ def write_shards(folder: Path, count: int) -> Result:
                 waiting.result()
             waiting = pool.submit(write, (number, block.vectors))
     size = sum(path.stat().st_size for path in list_shards(folder))
-    return {
-        "shards_seconds": round(time.perf_counter() - started, 2),
-        "shards_gib": round(size / 2**30, 3),
-    }
+    return {"gib": round(size / 2**30, 3)}
 
 
 def shard_blocks(folder: Path) -> Iterator[Block]:
