@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesearch.errors import BusyGalleryError
+from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
 from indexer import build
 from indexer.build import Covers, Progress
@@ -35,10 +35,10 @@ def index_folder(gallery: Gallery) -> Path:
 
 def build_index(
     gallery: Gallery, goal: Goal | None = None, progress: Progress = lambda stage, done: None
-) -> GalleryState:
-    """Build and save the index of all live faces; returns the state it is of.
+) -> IndexDescription:
+    """Build and save the index of all live faces; returns what it came to be.
 
-    Without a ``goal`` it is that of the index there was, or :func:`default_goal`. Raises
+    Without a ``goal`` it is that of the index there was, or :func:`choose_goal`'s. Raises
     BusyGalleryError when another process is writing, MissingFaissError without FAISS,
     IndexGoalError where the goal cannot be met.
     """
@@ -46,11 +46,26 @@ def build_index(
         return _build(gallery, gallery.state(), goal, progress)
 
 
-def default_goal(count: int, dimension: int) -> Goal:
-    """Exact search where it takes at most half of the machine's memory."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
-    exact = flat_bytes(count, dimension) <= memory
-    return Goal(EXACT if exact else DEFAULT_RECALL, memory)
+def choose_goal(gallery: Gallery, recall: float | None, memory: float | None) -> Goal:
+    """The goal of so much of either as is given; raises InputError for values out of range.
+
+    By default half of the machine's memory, and exact search where that suffices for it.
+    """
+    return _goal(gallery, gallery.state().face_count, recall, memory)
+
+
+def _goal(
+    gallery: Gallery, count: int, recall: float | None = None, memory: float | None = None
+) -> Goal:
+    if memory is None:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+    if recall is None:
+        fits = flat_bytes(count, gallery.contract.dimension) <= memory
+        recall = EXACT if fits else DEFAULT_RECALL
+    try:
+        return Goal(recall, memory)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def refresh_index(gallery: Gallery) -> GalleryState:
@@ -62,7 +77,9 @@ def refresh_index(gallery: Gallery) -> GalleryState:
     try:
         with gallery.writing():
             state = gallery.state()
-            return state if _serves(gallery, state) else _build(gallery, state)
+            if not _serves(gallery, state):
+                _build(gallery, state)
+            return state
     except (MissingFaissError, BusyGalleryError) as error:
         logger.warning("the search index was not renewed: %s", error)
         return gallery.state()
@@ -73,16 +90,15 @@ def _build(
     state: GalleryState,
     goal: Goal | None = None,
     progress: Progress = lambda stage, done: None,
-) -> GalleryState:
+) -> IndexDescription:
     dimension, folder = gallery.contract.dimension, index_folder(gallery)
     before = None
     if goal is None:
         goal, before = _goal_before(gallery, state), _learnt_before(gallery)
     covers = Covers(state.face_count, dimension, gallery.shard_digests(), state.digest())
-    build.build_index(
+    return build.build_index(
         folder, lambda: gallery.blocks(state), covers, goal, before=before, progress=progress
     )
-    return state
 
 
 def _goal_before(gallery: Gallery, state: GalleryState) -> Goal:
@@ -90,7 +106,7 @@ def _goal_before(gallery: Gallery, state: GalleryState) -> Goal:
     try:
         return Goal(**IndexDescription.read(index_folder(gallery)).goal)
     except (StaleIndexError, TypeError, ValueError):
-        return default_goal(state.face_count, gallery.contract.dimension)
+        return _goal(gallery, state.face_count)
 
 
 def _learnt_before(gallery: Gallery) -> CellsIndex | None:

@@ -72,7 +72,7 @@ def read_arrays(path: Path, expected: Mapping[str, str]) -> tuple[Arrays, dict[s
     try:
         header = json.loads(text)
         metadata = header.pop("__metadata__", {})
-    except (ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ArrayFileError(f"{path}: the header is not a JSON object: {error}") from error
     if set(header) != set(expected):
         raise ArrayFileError(f"{path}: expected arrays {sorted(expected)}, got {sorted(header)}")

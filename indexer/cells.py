@@ -251,7 +251,9 @@ def _check(path: Path, arrays: Arrays, coding: Coding, ids: IdRuns) -> None:
     well_formed = (
         coding.bits in BITS
         and 0 < coding.step < 1
-        and axes.ndim == centres.ndim == 2
+        and (coding.centre.ndim, axes.ndim, centres.ndim) == (1, 2, 2)
+        and len(axes) == len(coding.centre)
+        and axes.shape[1] > 0
         and len(centres) > 0
         and axes.shape[1] % BYTES == 0
         and 0 <= ids.count < 2**31

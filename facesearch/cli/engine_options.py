@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -104,6 +105,16 @@ def encoder_choice(
 def whole_number(text: str) -> int:
     """An argument that is a whole number, 0 or more."""
     return _number(text, int, 0, None, "a whole number of 0 or more")
+
+
+def byte_size(text: str) -> int:
+    """Bytes, such as 500MB, 8GiB or 1000000."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?", text.strip(), re.IGNORECASE)
+    if not found or float(found[1]) <= 0:
+        raise argparse.ArgumentTypeError(f"expected a size such as 8GiB or 500MB, got {text!r}")
+    base = 1024 if found[3] else 1000
+    power = "KMGT".index(found[2].upper()) + 1 if found[2] else 0
+    return int(float(found[1]) * base**power)
 
 
 def positive_int(text: str) -> int:

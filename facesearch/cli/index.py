@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
+    byte_size,
     engine_of,
+    fraction,
     positive_int,
     whole_number,
 )
-from facesearch.cli.output import embed_progress, print_facts, print_json, printable
+from facesearch.cli.output import (
+    embed_progress,
+    print_facts,
+    print_json,
+    printable,
+    stage_progress,
+)
 from indexer.cores import available_cores
 
 if TYPE_CHECKING:
@@ -27,9 +35,34 @@ FAILURES_SHOWN = 20
 def add_commands(commands: Any) -> None:
     """Add both commands."""
     _add_index(commands)
-    build = commands.add_parser("build", help="build the search index of a gallery anew")
-    build.add_argument("gallery", type=Path, metavar="GALLERY")
-    build.set_defaults(run=run_build)
+    _add_build(commands)
+
+
+def _add_build(commands: Any) -> None:
+    parser = commands.add_parser(
+        "build",
+        help="build the search index of a gallery anew",
+        description="Build the search index of a gallery anew: exact where there is memory for it, "
+        "else the smallest that finds the nearest face as often as asked for, measured on the "
+        "gallery's own faces. Searches go on meanwhile with the index there was, and later indices "
+        "are built for the same recall and memory.",
+    )
+    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument(
+        "--recall",
+        type=fraction,
+        metavar="R",
+        help="share of searches that must find the nearest face, 0.5 to 1; 1 is exact search "
+        "(default: 1 where it fits the memory, else 0.99)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=byte_size,
+        metavar="SIZE",
+        help="what the index may take, such as 8GiB or 500MB (default: half the machine's)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.set_defaults(run=run_build)
 
 
 def _add_index(commands: Any) -> None:
@@ -109,16 +142,20 @@ def run_index(args: argparse.Namespace) -> int:
 
 
 def run_build(args: argparse.Namespace) -> int:
-    """Build the index whether or not it is fresh."""
+    """Build the index whether or not it is fresh, and tell what it is."""
+    from facesearch.cli.output import index_facts
     from facesearch.gallery import Gallery
-    from facesearch.search import build_index
+    from facesearch.search import build_index, choose_goal
 
     gallery = Gallery.open(args.gallery)
-    faces = build_index(gallery).face_count
+    goal = None
+    if args.recall is not None or args.memory is not None:
+        goal = choose_goal(gallery, args.recall, args.memory)
+    description = build_index(gallery, goal, stage_progress(args.quiet))
     if args.json:
-        print_json({"gallery": gallery.folder, "faces": faces})
+        print_json({"gallery": gallery.folder, "faces": description.count, "index": description})
     else:
-        print(f"{faces} faces in the index of {gallery.folder}")
+        print_facts([("faces", description.count), *index_facts(description)])
     return 0
 
 

@@ -6,12 +6,14 @@ import dataclasses
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
+    from indexer.index_description import IndexDescription
 
 CELL_LIMIT = 60
 
@@ -112,6 +114,36 @@ def counting_progress(quiet: bool, unit: str) -> Callable[[int, int], None]:
             bars.clear()
 
     return show
+
+
+def stage_progress(quiet: bool) -> Callable[[str, int], None]:
+    """Tells of each stage of a long job, and when it was done, on standard error."""
+    started = time.monotonic()
+    seen: set[str] = set()
+
+    def show(stage: str, done: int) -> None:
+        if stage not in seen and not quiet and sys.stderr.isatty():
+            print(f"{time.monotonic() - started:7.1f} s: {stage} ...", file=sys.stderr)
+        seen.add(stage)
+
+    return show
+
+
+def index_facts(description: IndexDescription) -> list[tuple[str, object]]:
+    """What a saved index is, for people."""
+    measured, settings = description.measured, description.parameters
+    if not measured:
+        return [("index", "exact")]
+    kept = f"{settings['components']} components of {settings['bits']} bits"
+    recall = f"{measured['recall_at_1']:.3f} of {measured['queries']} searches"
+    interval = f"{measured['recall_at_1_low']:.3f} to {measured['recall_at_1_high']:.3f}"
+    single = f"{1e3 * measured['single_seconds']:.2f} ms for one"
+    return [
+        ("index", f"approximate: {kept}, {measured['bytes_each']:.0f} bytes a face"),
+        ("looks into", f"{settings['probes']} of {settings['cells']} cells"),
+        ("finds the nearest in", f"{recall} (95%: {interval})"),
+        ("searches", f"{measured['queries_per_second']:.0f}/s together, {single}"),
+    ]
 
 
 def _plain(value: Any) -> Any:

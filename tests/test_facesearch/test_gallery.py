@@ -153,7 +153,7 @@ def test_index_and_shards_give_the_same_answer(gallery: Gallery) -> None:
     state = gallery.state()
     queries = gallery.vectors(state.live_ids())[::5]
     over_shards = search_gallery(gallery, state, queries, 7)
-    assert build_index(gallery).face_count == 22
+    assert build_index(gallery).count == 22
     through_index = load_index(gallery, state).search(queries, 7)
     assert np.array_equal(over_shards.ids, through_index.ids)
     assert np.allclose(over_shards.distances, through_index.distances, atol=1e-6)
