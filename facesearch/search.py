@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facesearch.errors import BusyGalleryError
 from facesearch.gallery import Gallery, GalleryState
+from indexer.devices import torch_device
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex, check_index
@@ -66,25 +67,45 @@ def load_index(gallery: Gallery, state: GalleryState) -> FlatIndex:
 
 @dataclass(frozen=True)
 class StreamSearcher:
-    """Exact search over blocks that ``blocks`` reads anew for every search."""
+    """Exact search over blocks that ``blocks`` reads anew for every search.
+
+    Blocks are moved to a ``device`` that is a GPU; with "auto" they stay, for reading them takes
+    longer than what a GPU would save.
+    """
 
     blocks: Callable[[], Iterable[Block]]
+    device: str = "auto"
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """As :func:`indexer.exact.exact_search` does."""
-        return exact_search(self.blocks(), queries, k)
+        where = "cpu" if self.device == "auto" else torch_device(self.device)
+        if where == "cpu":
+            return exact_search(self.blocks(), queries, k)
+        from indexer.torch_search import search_blocks  # noqa: PLC0415 - torch takes seconds
+
+        return search_blocks(self.blocks(), queries, k, where)
 
 
-def open_search(gallery: Gallery, state: GalleryState) -> Searcher:
-    """The live faces to be searched any number of times: the index, or the shards without one."""
+def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> Searcher:
+    """The live faces to be searched any number of times: the index, or the shards without one.
+
+    ``device`` as :mod:`indexer.devices` names it; DeviceError is raised for a GPU that is not
+    there. Answers do not depend on it.
+    """
+    if device != "auto":
+        torch_device(device)
     try:
-        return load_index(gallery, state)
+        index = load_index(gallery, state)
     except (StaleIndexError, MissingFaissError) as error:
         logger.warning("searching the shards instead of the index: %s", error)
-        return StreamSearcher(lambda: gallery.blocks(state))
+        return StreamSearcher(lambda: gallery.blocks(state), device)
+    index.place(device)
+    return index
 
 
-def search_gallery(gallery: Gallery, state: GalleryState, queries: Vectors, k: int) -> Neighbours:
+def search_gallery(
+    gallery: Gallery, state: GalleryState, queries: Vectors, k: int, device: str = "auto"
+) -> Neighbours:
     """The ``k`` nearest live faces of ``queries`` float32 (q, d), at most MAX_NEIGHBOURS or all."""
     k = max(1, min(k, state.face_count, MAX_NEIGHBOURS))
-    return open_search(gallery, state).search(queries, k)
+    return open_search(gallery, state, device).search(queries, k)

@@ -23,3 +23,7 @@ class MissingFaissError(IndexerError, ImportError):
 
 class TooFewImpostorsError(IndexerError, ValueError):
     """Too few searches of strangers to say how often one is taken for somebody."""
+
+
+class DeviceError(IndexerError, ValueError):
+    """A device that is not there, or that cannot do what was asked of it."""

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from indexer import devices, torch_search
 from indexer import index as index_module
 from indexer.certified import CertifiedSearch
-from indexer.errors import InvalidVectorsError, MissingFaissError, StaleIndexError
+from indexer.errors import DeviceError, InvalidVectorsError, MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.files import sha256_of
 from indexer.index import FlatIndex, import_faiss
 from indexer.int8_kernel import LANES
+from indexer.torch_search import TorchSearch
 from indexer.types import MAX_NEIGHBOURS, Block
 from support.search import Search, blocks, nearest_by_loops, require_equal, searches
 from support.vectors import unit_vectors
@@ -249,3 +251,36 @@ def test_missing_faiss_names_the_command(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MissingFaissError, match=r"pip install 'facesearch\[cpu\]'"):
         import_faiss()
+
+
+@pytest.mark.parametrize(("device", "expected"), [("auto", "cuda:0"), ("cuda:1", "cuda:1")])
+def test_a_gpu_answers_once_it_pays_or_is_named(
+    device: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def on_the_cpu(ids: Any, vectors: Any, where: str) -> TorchSearch:
+        made.append(where)
+        return TorchSearch(ids, vectors, "cpu")
+
+    monkeypatch.setattr(devices, "torch_gpus", lambda: 2)
+    monkeypatch.setattr(torch_search, "TorchSearch", on_the_cpu)
+    monkeypatch.setattr(index_module, "_MANY_VECTORS", 300)
+    index = built()
+    index.place(device)
+    expected_answers = exact_search(blocks(IDS, VECTORS, 300), VECTORS, 3)
+    assert index.search(VECTORS[:1], 3).ids.tolist() == expected_answers.ids[:1].tolist()
+    assert made == ([] if device == "auto" else [expected])
+    for _ in range(2):
+        require_equal(index.search(VECTORS, 3), expected_answers)
+    assert made == [expected]
+    index.place("cpu")
+    require_equal(index.search(VECTORS, 3), expected_answers)
+    assert made == [expected]
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "torch_gpus", lambda: 0)
+    for device in ("cuda", "cuda:1", "gpu"):
+        with pytest.raises(DeviceError, match="expected a device"):
+            built().place(device)
