@@ -102,6 +102,7 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
     proof = exact_search([Block(np.arange(len(vectors)), vectors)], queries[:PROVED], NEIGHBOURS)
     chosen = (options["batches"], options["repeats"])
     bench = Bench(vectors, queries, found.ids, speeds, device, *chosen)
+    forget(device)
     ways = {}
     for name, way in all_ways(options["device"], len(vectors)):
         print(name, file=sys.stderr)
@@ -213,8 +214,7 @@ def measured(way: Way, bench: Bench) -> dict[str, Any]:
             batches[str(batch)] = each
         settings[name] = {**recall(found, bench.truth), "batches": batches}
     del index
-    if bench.device.type == "cuda":
-        torch.cuda.empty_cache()
+    forget(bench.device)
     return {
         "build_seconds": build_seconds,
         "device_bytes_each": taken / len(bench.vectors),
@@ -283,6 +283,12 @@ def best(run: Callable[[], object], device: torch.device, options: dict[str, Any
 def wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def forget(device: torch.device) -> None:
+    """Give back what torch keeps of memory that was freed, so that it is not counted."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def used(device: torch.device) -> int:

@@ -89,8 +89,9 @@ def to_device(
     are to be set on what is returned.
 
     Raises DeviceError for a name that is none, and unless "auto" is asked for also where no such
-    GPU answers or FAISS has no GPU version of the index: flat, IVF flat, IVF with scalar or product
-    quantiser (without fast scan), behind id maps, transforms and refinement.
+    GPU answers or FAISS has no GPU version of the index. It has one of flat and SQfp16, IVF flat,
+    and IVF with scalar or product quantiser (without fast scan), behind id maps and transforms. Of
+    an index with refinement, what is refined goes to the GPU; the refining stays.
     """
     faiss = importlib.import_module("faiss")
     missing = (
@@ -159,6 +160,13 @@ def _gpus(device: str, count: int, missing: str) -> list[int]:
 
 
 def _copied(faiss: Any, index: Any, numbers: list[int], *, half: bool, shards: bool) -> Any:
+    whole = faiss.downcast_index(index)
+    if isinstance(whole, faiss.IndexRefine):  # which FAISS itself does not copy
+        base = _copied(faiss, whole.base_index, numbers, half=half, shards=shards)
+        refined = faiss.IndexRefine(base, whole.refine_index)
+        refined.k_factor = whole.k_factor
+        refined.referenced_objects = [base, index]
+        return refined
     resources = [faiss.StandardGpuResources() for _ in numbers]
     several = len(numbers) > 1
     options = faiss.GpuMultipleClonerOptions() if several else faiss.GpuClonerOptions()
@@ -184,4 +192,4 @@ def _lies_on_gpu(faiss: Any, index: Any) -> bool:
         return _lies_on_gpu(faiss, found.at(0))
     if isinstance(found, (faiss.IndexIDMap, faiss.IndexPreTransform)):
         return _lies_on_gpu(faiss, found.index)
-    return isinstance(found, faiss.IndexRefine) and _lies_on_gpu(faiss, found.base_index)
+    return False

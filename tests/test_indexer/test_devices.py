@@ -80,6 +80,9 @@ class Copy:
     """What :class:`Machine` makes of an index on a GPU."""
 
 
+whole = faiss.downcast_index
+
+
 class Machine(SimpleNamespace):
     """A FAISS of so many GPUs, which notes what is copied there and how."""
 
@@ -91,7 +94,7 @@ class Machine(SimpleNamespace):
             GpuClonerOptions=SimpleNamespace,
             GpuMultipleClonerOptions=SimpleNamespace,
             GpuIndex=Copy,
-            downcast_index=lambda index: index,
+            downcast_index=lambda index: index if isinstance(index, Copy) else whole(index),
             get_num_gpus=lambda: gpus,
         )
         self.copied: list[tuple[list[int], bool, bool | None]] = []
@@ -141,6 +144,23 @@ def test_what_faiss_leaves_on_the_cpu_is_noticed(monkeypatch: pytest.MonkeyPatch
         to_device(index, "cuda")
 
 
+def test_what_is_refined_goes_and_the_refining_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(1, supported=False)
+    machine.GpuIndex = faiss.IndexIVFScalarQuantizer  # as if copies of it were on a GPU
+    use(machine, monkeypatch)
+    index = faiss.index_factory(16, "IVF16,SQ4,RFlat")
+    index.train(VECTORS)
+    index.add(VECTORS)
+    index.k_factor = 7
+    faiss.downcast_index(index.base_index).nprobe = 16
+    expected = index.search(VECTORS[:50], 5)
+    copied = to_device(index, "cuda")
+    del index
+    assert len(machine.copied) == 1
+    for found, wanted in zip(copied.search(VECTORS[:50], 5), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_a_driver_that_fails_is_no_gpu(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> int:
         raise RuntimeError("CUDA driver version is insufficient")
@@ -151,7 +171,9 @@ def test_a_driver_that_fails_is_no_gpu(caplog: pytest.LogCaptureFixture) -> None
     assert "insufficient" in caplog.text
 
 
-@pytest.mark.parametrize("recipe", ["Flat", "IVF16,Flat", "IVF16,SQ8", "IDMap,Flat", "PCA8,Flat"])
+@pytest.mark.parametrize(
+    "recipe", ["Flat", "IVF16,Flat", "IVF16,SQ8", "IDMap,Flat", "PCA8,Flat", "IVF16,SQ4,RFlat"]
+)
 @pytest.mark.parametrize("device", [pytest.param("cuda", marks=on_gpu), "cpu"])
 def test_equal_answers_on_every_device(recipe: str, device: str) -> None:
     index = faiss.index_factory(16, recipe)
@@ -159,7 +181,7 @@ def test_equal_answers_on_every_device(recipe: str, device: str) -> None:
     index.add_with_ids(VECTORS, np.arange(2000)) if "IDMap" in recipe else index.add(VECTORS)
     placed = to_device(index, device)
     for each in (index, placed):
-        inner = faiss.downcast_index(each)
+        inner = faiss.downcast_index(getattr(each, "base_index", each))
         if hasattr(inner, "nprobe"):
             inner.nprobe = 16
     expected, found = index.search(VECTORS[:50], 5), placed.search(VECTORS[:50], 5)

@@ -284,3 +284,11 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
     for device in ("cuda", "cuda:1", "gpu"):
         with pytest.raises(DeviceError, match="expected a device"):
             built().place(device)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not devices.torch_gpus(), reason="torch finds no GPU")
+def test_a_gpu_that_is_there_gives_the_same() -> None:
+    index = built()
+    index.place("cuda")
+    require_equal(index.search(VECTORS, 7), exact_search(blocks(IDS, VECTORS, 300), VECTORS, 7))
