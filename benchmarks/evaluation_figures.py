@@ -135,19 +135,25 @@ def _tables(protocol: str, most: int | None = None) -> str:
 
 
 def identity_rates() -> str:
-    """The promised and the observed FPIR of calibrated thresholds, on LFW."""
-    data = result("identity_rates")
+    """The promised and the observed FPIR of calibrated thresholds, on LFW and made galleries."""
+    galleries = {
+        "LFW": result("identity_rates")["lfw"],
+        "made": result("identity_rates_made")["made"],
+    }
     rows = [
         [
+            name,
             f"{each['enrolled']:,}",
             f"{each['fpir']:.1%}",
             f"{each['observed']:.2%}",
             " to ".join(f"{end:.2%}" for end in each["observed_interval"]),
+            {"count": "counted", "tail": "tail"}[each["method"]],
         ]
-        for each in data["lfw"]
-        if each["way"] == data["lfw"][1]["way"]
+        for name, rates in galleries.items()
+        for each in rates
+        if each["way"] == "people, clusters"
     ]
-    header = ("people enrolled", "promised FPIR", "observed", "95 % interval")
+    header = ("gallery", "people enrolled", "promised FPIR", "observed", "95 % interval", "by")
     return table(header, rows)
 
 

@@ -13,10 +13,10 @@ Rates: LFW's people are split in halves at random. Of the first, some are enroll
 photos, and all its other photos are what the gallery holds besides, clustered at the encoder's
 threshold. A threshold is learnt from that alone, and one photo of each person of the second half is
 searched for: none is enrolled, so the share that is taken for somebody should be the rate that was
-promised. LFW has people under two names, so the same is done without those (``doubles``). Made
-vectors (benchmarks/clustering.py) do it for larger galleries; there, people stand for clusters.
-``ways`` are what is learnt from: "people" enrolled alone, "people, clusters" as facesearch
-calibrate does, and "clusters as they come", without regard to what merged.
+promised. LFW has people under two names, so the same is done without those (``doubles``).
+``benchmarks.identity_made`` does it on made galleries, which may be larger. ``ways`` are what is
+learnt from: "people" enrolled alone, "people, clusters" as facesearch calibrate does, and "clusters
+as they come", without regard to what merged.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clustering import facelike_people
 from benchmarks.record import record
 from cluster.linkage import average_linkage, cut
 from facesearch.cli.engine_options import add_engine_options, engine_of
@@ -56,12 +55,8 @@ RULES = ("nearest-1", "nearest-2", "nearest-3", "nearest-5", "template")
 ENROLLED = (2, 3, 5, 10)
 RATES = (0.01, 0.001)
 SIZES = (10, 100, 1000, 2500)
-MADE_SIZES = (1000, 10_000)
-MADE_FACES = 200_000
-MADE_STRANGERS = 10_000
 MOST_FACES = 3
 REPEATS = 5
-MADE_REPEATS = 2
 SEED = 0
 
 Labels = NDArray[np.int64]
@@ -128,15 +123,14 @@ def choose_rule(faces: Faces, training: Labels, default: float) -> dict[str, Any
 
 
 def measure_rates(faces: Faces, merged: float) -> dict[str, Any]:
-    """Promised and observed rates on LFW, with and without doubles, and on made vectors."""
+    """Promised and observed rates on LFW, with and without doubles."""
     doubled = doubles(faces)
     single = faces.of(np.setdiff1d(faces.people, doubled))
     return {
-        "data": "LFW, deep-funneled; made: benchmarks/clustering.py",
+        "data": "LFW, deep-funneled",
         "doubles": len(doubled),
         "lfw": pooled(lfw_rates(faces, merged)),
         "lfw_without_doubles": pooled(lfw_rates(single, merged)),
-        "made": pooled(made_rates(merged)),
     }
 
 
@@ -263,22 +257,6 @@ def lfw_rates(faces: Faces, merged: float) -> Iterator[Rate]:
             taken = drawn_rows(holds, people[:size], MOST_FACES, rng)
             yield from rates_at(holds, labels, taken, asked, merged)
         print("rates on LFW", repeat, file=sys.stderr)
-
-
-def made_rates(merged: float) -> Iterator[Rate]:
-    """The same for made people, who are never clustered: each is a cluster of their own."""
-    for repeat in range(MADE_REPEATS):
-        rng = np.random.default_rng([SEED, 1, repeat])
-        vectors, people = facelike_people(MADE_FACES, rng)
-        faces = Faces(vectors, people.astype(np.int64))
-        order = rng.permutation(np.unique(faces.people))
-        asked = faces.at(drawn_rows(faces, order[:MADE_STRANGERS], 1, rng))
-        for size in MADE_SIZES:
-            chosen = order[MADE_STRANGERS : 2 * MADE_STRANGERS + size]
-            holds = faces.of(chosen)
-            taken = drawn_rows(holds, chosen[:size], MOST_FACES, rng)
-            yield from rates_at(holds, holds.people, taken, asked, merged)
-            print("rates on made vectors", repeat, size, file=sys.stderr)
 
 
 def rates_at(

@@ -50,12 +50,15 @@ def search_batch(
     out: Path,
     k: int = 10,
     progress: Progress = lambda done, total: None,
+    *,
+    device: str = "auto",
 ) -> BatchReport:
     """Write the ``k`` nearest gallery faces of every face of ``probes`` to the new file ``out``.
 
     The name of ``out`` says its format (:func:`facesearch.match_files.match_format`). A job that
     was killed goes on after the last part it finished, if nothing changed: gallery, names, probes
-    and k. ``progress`` is called with the probes done and their total.
+    and k. ``progress`` is called with the probes done and their total. ``device`` is that of the
+    search, as :mod:`indexer.devices` names it; answers do not depend on it.
 
     Raises InputError where ``out`` exists, for an unknown format, a gallery without faces or k out
     of range; BusyGalleryError while another process writes the same output.
@@ -70,7 +73,7 @@ def search_batch(
     state = gallery.state()
     if not state.face_count:
         raise InputError(f"the gallery {gallery.folder} has no faces to search")
-    search = _Search(gallery, state, k)
+    search = _Search(gallery, state, k, device)
     size = _part_probes(probes.unit, k)
     job = {"gallery": search.digest(), "probes": probes.digest(size), "k": k}
     with Parts.open(out, {**job, "format": out.suffix.lower()}) as parts:
@@ -93,11 +96,11 @@ def search_batch(
 class _Search:
     """One gallery, searched part after part by an index that is loaded once."""
 
-    def __init__(self, gallery: Gallery, state: GalleryState, k: int) -> None:
+    def __init__(self, gallery: Gallery, state: GalleryState, k: int, device: str) -> None:
         self._gallery = gallery
         self._state = state
         self._k = min(k, state.face_count)
-        self._searcher = open_search(gallery, state)
+        self._searcher = open_search(gallery, state, device)
         self._names = People(gallery.folder).memberships().by_id()
 
     def digest(self) -> str:

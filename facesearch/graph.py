@@ -35,11 +35,15 @@ def open_graph(gallery: Gallery, state: GalleryState) -> Graph:
 
 
 def refresh_graph(
-    gallery: Gallery, k: int, progress: Progress = lambda done, total: None
+    gallery: Gallery,
+    k: int,
+    progress: Progress = lambda done, total: None,
+    device: str = "auto",
 ) -> GraphReport:
     """Bring the graph of the ``k`` nearest neighbours up to date with the live faces.
 
-    One of the same k is extended, any other built. Raises InputError for a gallery without faces
+    One of the same k is extended, any other built. ``device`` is that of the searches, as
+    :mod:`indexer.devices` names it. Raises InputError for a gallery without faces
     or k out of range, BusyGalleryError when another process is writing.
     """
     if not 1 <= k <= MAX_K:
@@ -56,12 +60,12 @@ def refresh_graph(
                 if before.covered.state == covered.state:
                     return GraphReport(len(before), k, 0, 0)
                 new = np.setdiff1d(covered.ids, before.covered.ids)
-                growth = Growth(before, search_among(gallery, state, new))
+                growth = Growth(before, search_among(gallery, state, new, device))
             return build_graph(
                 graph_path(gallery),
                 covered,
                 gallery.blocks(state),
-                open_search(gallery, state),
+                open_search(gallery, state, device),
                 k=k,
                 growth=growth,
                 progress=progress,

@@ -104,9 +104,12 @@ def read_probe(engine: FaceEngine, photo: Path) -> Probe:
 
 
 def search_photo(
-    gallery: Gallery, engine: FaceEngine, photo: Path, k: int = 10
+    gallery: Gallery, engine: FaceEngine, photo: Path, k: int = 10, device: str = "auto"
 ) -> list[FaceMatches]:
-    """The ``k`` nearest gallery faces of every face of ``photo``, largest face first."""
+    """The ``k`` nearest gallery faces of every face of ``photo``, largest face first.
+
+    ``device`` is that of the search, as :mod:`indexer.devices` names it.
+    """
     gallery.require(engine.contract)
     probe = read_probe(engine, photo)
     if not probe.boxes:
@@ -114,7 +117,7 @@ def search_photo(
     state = gallery.state()
     if not state.face_count:
         raise InputError(f"the gallery {gallery.folder} has no faces to search")
-    neighbours = search_gallery(gallery, state, probe.vectors, k)
+    neighbours = search_gallery(gallery, state, probe.vectors, k, device)
     names = People(gallery.folder).memberships().by_id()
     found = np.unique(neighbours.ids[neighbours.ids >= 0])
     records = dict(zip(found.tolist(), gallery.faces(found, state), strict=True))

@@ -13,6 +13,7 @@ from facesearch.gallery import Gallery, GalleryState
 from indexer import build
 from indexer.build import Covers, Progress
 from indexer.cells import CellsIndex
+from indexer.devices import torch_device
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex
@@ -163,44 +164,62 @@ def _of_dimension(index: Index, gallery: Gallery) -> Index:
     return index
 
 
-def search_among(gallery: Gallery, state: GalleryState, ids: Ids) -> Searcher:
+def search_among(gallery: Gallery, state: GalleryState, ids: Ids, device: str = "auto") -> Searcher:
     """An exact searcher of the live faces ``ids``: in memory while they are few."""
     part = state.only(ids)
-    blocks = StreamSearcher(lambda: gallery.blocks(part))
+    blocks = StreamSearcher(lambda: gallery.blocks(part), device)
     if len(ids) > KEPT_FRESH:
         return blocks
     try:
-        return FlatIndex.build(gallery.blocks(part), gallery.contract.dimension)
+        index = FlatIndex.build(gallery.blocks(part), gallery.contract.dimension)
     except MissingFaissError:
         return blocks
+    index.place(device)
+    return index
 
 
 @dataclass(frozen=True)
 class StreamSearcher:
-    """Exact search over blocks that ``blocks`` reads anew for every search."""
+    """Exact search over blocks that ``blocks`` reads anew for every search.
+
+    Blocks are moved to a ``device`` that is a GPU; with "auto" they stay, for reading them takes
+    longer than what a GPU would save.
+    """
 
     blocks: Callable[[], Iterable[Block]]
+    device: str = "auto"
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """As :func:`indexer.exact.exact_search` does."""
-        return exact_search(self.blocks(), queries, k)
+        where = "cpu" if self.device == "auto" else torch_device(self.device)
+        if where == "cpu":
+            return exact_search(self.blocks(), queries, k)
+        from indexer.torch_search import search_blocks  # noqa: PLC0415 - torch takes seconds
+
+        return search_blocks(self.blocks(), queries, k, where)
 
 
-def open_search(gallery: Gallery, state: GalleryState) -> Searcher:
+def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> Searcher:
     """The live faces to be searched any number of times: the index, or the shards without one.
 
     Distances are accurate, whatever the index: what an approximate one finds is ranked by the
-    vectors in the shards.
+    vectors in the shards. ``device`` as :mod:`indexer.devices` names it; DeviceError is raised for
+    a GPU that is not there, or that the index cannot be searched on.
     """
+    if device != "auto":
+        torch_device(device)
     try:
         index = load_index(gallery, state)
-        return index if index.exact else Reranked(index, gallery.vectors)
     except (StaleIndexError, MissingFaissError) as error:
         logger.warning("searching the shards instead of the index: %s", error)
-        return StreamSearcher(lambda: gallery.blocks(state))
+        return StreamSearcher(lambda: gallery.blocks(state), device)
+    index.place(device)
+    return index if index.exact else Reranked(index, gallery.vectors)
 
 
-def search_gallery(gallery: Gallery, state: GalleryState, queries: Vectors, k: int) -> Neighbours:
+def search_gallery(
+    gallery: Gallery, state: GalleryState, queries: Vectors, k: int, device: str = "auto"
+) -> Neighbours:
     """The ``k`` nearest live faces of ``queries`` float32 (q, d), at most MAX_NEIGHBOURS or all."""
     k = max(1, min(k, state.face_count, MAX_NEIGHBOURS))
-    return open_search(gallery, state).search(queries, k)
+    return open_search(gallery, state, device).search(queries, k)

@@ -24,7 +24,9 @@ from indexer.cell_codes import BITS, HIDDEN, ROWS, Coding
 from indexer.cell_kernel import Rows
 from indexer.cell_scan import NO_ROW, CellScan, Found, row_shapes
 from indexer.cores import available_cores
+from indexer.devices import check_device
 from indexer.distances import check_dimension, check_queries
+from indexer.errors import DeviceError
 from indexer.id_runs import IdRuns
 from indexer.int8_kernel import BYTES, LANES
 from indexer.types import Ids, Neighbours, Vectors
@@ -142,6 +144,14 @@ class CellsIndex:
         found[self._members[:count][self._scan.rows.terms[:count] == HIDDEN]] = False
         result: Ids = ids[found]
         return result
+
+    def place(self, device: str) -> None:
+        """Searches run on the CPU; raises DeviceError for a GPU."""
+        if check_device(device) not in ("auto", "cpu"):
+            raise DeviceError(
+                f"an index in few bytes is searched on the CPU, got {device!r}; for a GPU build "
+                "the exact one (facesearch build --recall 1)"
+            )
 
     def hide(self, ids: Ids) -> None:
         """Never find the vectors ``ids`` again; those that are not in the index are ignored."""

@@ -49,7 +49,7 @@ class CertifiedSearch:
         Searches take ``threads``, by default as many as there are cores to use. Raises
         InvalidVectorsError for other vectors, RuntimeError where :func:`is_available` is not true.
         """
-        _check(ids, vectors)
+        check_gallery(ids, vectors)
         if not is_available(vectors.shape[1]):
             raise RuntimeError(
                 f"expected a processor with AVX2 and at most {MOST_COMPONENTS} components, got "
@@ -142,7 +142,8 @@ def search_blocks(
     return best.neighbours()
 
 
-def _check(ids: Ids, vectors: NDArray[np.floating[Any]]) -> None:
+def check_gallery(ids: Ids, vectors: NDArray[np.floating[Any]]) -> None:
+    """Raise InvalidVectorsError unless these are ids int64 (n,) of float32 or float16 (n, d)."""
     if vectors.dtype not in {np.dtype(np.float32), np.dtype(np.float16)} or vectors.ndim != 2:
         raise InvalidVectorsError(
             f"expected vectors float32 or float16 (n, d), got {vectors.dtype} {vectors.shape}"

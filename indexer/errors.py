@@ -27,3 +27,7 @@ class TooFewImpostorsError(IndexerError, ValueError):
 
 class IndexGoalError(IndexerError, ValueError):
     """A recall that cannot be had in the memory given."""
+
+
+class DeviceError(IndexerError, ValueError):
+    """A device that is not there, or that cannot do what was asked of it."""

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.certified import CertifiedSearch, is_available
+from indexer.devices import check_device, torch_device
 from indexer.distances import check_dimension, check_queries, pair_distances, slack
 from indexer.errors import InvalidVectorsError, StaleIndexError
 from indexer.exact import Best
 from indexer.faiss_files import import_faiss, read_faiss, write_faiss
 from indexer.index_description import IndexDescription
 from indexer.index_files import opened_index, replace_index
-from indexer.types import Block, Ids, Neighbours, Vectors, check_unit_vectors
+from indexer.types import Block, Ids, Neighbours, Searcher, Vectors, check_unit_vectors
 
 # Codes take as long to make as FAISS takes for some hundred queries, and one that comes alone costs
 # it as much as some that come together. Where there are few vectors, FAISS is as quick.
@@ -30,12 +31,15 @@ _SPARE = 8  # neighbours asked for beyond k, which mostly prove that none was ov
 
 
 class FlatIndex:
-    """All vectors in memory, searched exhaustively by FAISS or, once it pays, by their codes.
+    """All vectors in memory, searched exhaustively by FAISS or, once it pays, by something faster.
 
-    Answers are those of :func:`indexer.exact.exact_search`, to the last bit and tie. The codes
-    (:class:`indexer.certified.CertifiedSearch`) are made by the search that they will have paid
-    for, and take about a byte a component more.
+    Answers are those of :func:`indexer.exact.exact_search`, to the last bit and tie. What is faster
+    is a GPU (:class:`indexer.torch_search.TorchSearch`) or, without one, codes of the vectors
+    (:class:`indexer.certified.CertifiedSearch`), which take about a byte a component more. Either
+    is made by the search that it will have paid for.
     """
+
+    exact = True
 
     def __init__(self, index: Any, faiss: Any) -> None:
         self._faiss = faiss
@@ -44,7 +48,8 @@ class FlatIndex:
         self._ids: Ids
         self._vectors: Vectors
         self._asked = 0
-        self._certified: CertifiedSearch | None = None
+        self._device = "auto"
+        self._faster: Searcher | None = None
         self._view()
 
     def _view(self) -> None:
@@ -53,8 +58,6 @@ class FlatIndex:
         pointer = self._flat.get_xb()
         flat = self._faiss.rev_swig_ptr(pointer, size) if size else np.zeros(0, np.float32)
         self._vectors = flat.reshape(len(self), self.dimension)
-
-    exact = True
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -110,7 +113,7 @@ class FlatIndex:
         """
         if np.isin(self._ids, ids).any():
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
-            self._certified = None
+            self._faster = None
             self._view()
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
@@ -121,18 +124,38 @@ class FlatIndex:
         """
         check_queries(queries, k)
         check_dimension(queries, self.dimension)
-        certified = self._by_codes(len(queries))
-        if certified is not None:
-            return certified.search(queries, k)
+        self._asked += max(queries.shape[0], _ALONE)
+        if self._faster is None:
+            self._faster = self._made_faster()
+        if self._faster is not None:
+            return self._faster.search(queries, k)
         return self._search_faiss(queries, k)
 
-    def _by_codes(self, queries: int) -> CertifiedSearch | None:
-        """What answers so many queries by codes, if these exist or would now have paid."""
-        self._asked += max(queries, _ALONE)
+    def place(self, device: str) -> None:
+        """Search on ``device`` from now on, as :mod:`indexer.devices` names it.
+
+        On a GPU that is named all searches run; "auto", which is how an index begins, goes there
+        once it pays. Of several GPUs the first is used. Raises DeviceError for one that is not
+        there.
+        """
+        if device != "auto":
+            torch_device(device)
+        self._device = check_device(device)
+        self._faster = None
+
+    def _made_faster(self) -> Searcher | None:
+        """What answers faster than FAISS, if it would now have paid."""
         pays = len(self) >= _MANY_VECTORS and self._asked >= _WORTH_CODES
-        if self._certified is None and pays and is_available(self.dimension):
-            self._certified = CertifiedSearch(self._ids, self._vectors)
-        return self._certified
+        if pays or self._device.startswith("cuda"):
+            where = torch_device(self._device)
+            if where != "cpu":
+                # Takes seconds, and nobody without a GPU needs it.
+                from indexer.torch_search import TorchSearch  # noqa: PLC0415
+
+                return TorchSearch(self._ids, self._vectors, where)
+        if pays and is_available(self.dimension):
+            return CertifiedSearch(self._ids, self._vectors)
+        return None
 
     def _search_faiss(self, queries: Vectors, k: int) -> Neighbours:
         best = Best.none(len(queries), k)
@@ -240,6 +263,7 @@ def _is_flat(index: Any, faiss: Any, description: IndexDescription) -> bool:
     counts = {index.ntotal, held.ntotal, index.id_map.size()}
     return (
         isinstance(held, faiss.IndexFlatL2)
+        and {index.metric_type, held.metric_type} == {faiss.METRIC_L2}
         and counts == {description.count}
         and {index.d, held.d} == {description.dimension}
     )

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from indexer.devices import to_device
 from indexer.distances import check_dimension, check_queries
 from indexer.errors import InvalidVectorsError, StaleIndexError
 from indexer.faiss_files import import_faiss, read_faiss, write_faiss
@@ -87,6 +88,14 @@ class IvfIndex:
             if lists.list_size(cell)
         ]
         return np.concatenate([*parts, np.zeros(0, np.int64)])
+
+    def place(self, device: str) -> None:
+        """Search on ``device``; DeviceError for one that is not there. Nothing can be hidden then.
+
+        Not to be called twice with a GPU.
+        """
+        self._index = to_device(self._index, device)
+        self._lists = self._faiss.extract_index_ivf(self._index)
 
     def hide(self, ids: Ids) -> None:
         """Take the vectors of ``ids`` out; unknown ids are ignored."""

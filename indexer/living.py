@@ -72,6 +72,10 @@ class LivingIndex:
         """Whether answers are those of exact search."""
         return self._base.exact
 
+    def place(self, device: str) -> None:
+        """Search the saved vectors on ``device``; see :meth:`indexer.types.Index.place`."""
+        self._base.place(device)
+
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """The ``k`` nearest live vectors of each of ``queries`` float32 (q, d), unit length.
 

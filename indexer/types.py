@@ -130,6 +130,10 @@ class Index(Searcher, Protocol):
 
     def __len__(self) -> int: ...
 
+    def place(self, device: str) -> None:
+        """Search on ``device``, as :mod:`indexer.devices` names it; DeviceError where it cannot."""
+        ...
+
     def hide(self, ids: Ids) -> None:
         """Never find the vectors of ``ids`` again; ids that are not there do not matter."""
         ...

@@ -68,6 +68,18 @@ def add_encoder_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_search_device(parser: argparse.ArgumentParser) -> None:
+    """Add the device of the search, which is not that of the encoder."""
+    parser.add_argument(
+        "--search-device",
+        type=search_device,
+        default="auto",
+        metavar="DEVICE",
+        help="where vectors are compared: cpu, cuda, cuda:N, or auto, which takes a GPU once that "
+        "pays; answers are the same (default: auto)",
+    )
+
+
 def engine_of(
     args: argparse.Namespace, contract: EncoderContract | None = None, *, callers: int = 1
 ) -> FaceEngine:
@@ -130,6 +142,17 @@ def fraction(text: str) -> float:
 def squared_distance(text: str) -> float:
     """An argument that is a squared distance between unit vectors."""
     return _number(text, float, 0, 4, "a squared distance from 0 to 4")
+
+
+def search_device(text: str) -> str:
+    """An argument that names a device, whether or not it is there."""
+    from indexer.devices import check_device
+    from indexer.errors import DeviceError
+
+    try:
+        return check_device(text)
+    except DeviceError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _number(

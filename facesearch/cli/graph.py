@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from facesearch.cli.engine_options import positive_int
+from facesearch.cli.engine_options import add_search_device, positive_int
 from facesearch.cli.output import counting_progress, print_json
 
 
@@ -22,6 +22,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "-k", type=positive_int, default=32, help="neighbours of a face (default: 32)"
     )
+    add_search_device(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=run_graph)
 
@@ -32,7 +33,8 @@ def run_graph(args: argparse.Namespace) -> int:
     from facesearch.graph import graph_path, refresh_graph
 
     gallery = Gallery.open(args.gallery)
-    report = refresh_graph(gallery, args.k, counting_progress(args.quiet, " faces"))
+    progress = counting_progress(args.quiet, " faces")
+    report = refresh_graph(gallery, args.k, progress, args.search_device)
     path = graph_path(gallery)
     if args.json:
         facts = {"file": path, "faces": report.count, "k": report.k}

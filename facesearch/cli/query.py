@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
+    add_search_device,
     engine_of,
     positive_int,
     squared_distance,
@@ -46,6 +47,7 @@ def add_commands(commands: Any) -> None:
         metavar="FILE",
         help="where the matches of --probes go: a new file *.jsonl, *.csv or *.parquet",
     )
+    add_search_device(search)
     search.add_argument("--quiet", action="store_true", help="no progress bar")
     search.set_defaults(run=run_search)
 
@@ -83,7 +85,8 @@ def run_search(args: argparse.Namespace) -> int:
     if args.probes is not None:
         return _search_batch(args)
     gallery = Gallery.open(args.gallery)
-    faces = search_photo(gallery, engine_of(args, gallery.contract), args.photo, args.k)
+    engine = engine_of(args, gallery.contract)
+    faces = search_photo(gallery, engine, args.photo, args.k, args.search_device)
     if args.json:
         print_json({"photo": args.photo, "faces": [_face_json(face) for face in faces]})
         return 0
@@ -116,7 +119,7 @@ def _search_batch(args: argparse.Namespace) -> int:
         EmbedOptions(decoders=max(1, threads // 2), threads=threads),
     )
     progress = counting_progress(args.quiet, f" {probes.unit}")
-    report = search_batch(gallery, probes, args.out, args.k, progress)
+    report = search_batch(gallery, probes, args.out, args.k, progress, device=args.search_device)
     if args.json:
         print_json(report)
         return 0

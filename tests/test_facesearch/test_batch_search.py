@@ -23,7 +23,9 @@ from facesearch.parts import Parts
 from facesearch.people import People
 from facesearch.probes import Probes, open_probes
 from facesearch.search import build_index, search_gallery
+from indexer import devices, torch_search
 from indexer.shards import shard_path, write_shard
+from indexer.torch_search import search_blocks
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import small_gallery
 from support.shards import example
@@ -115,6 +117,23 @@ def test_an_index_gives_the_same(gallery: Gallery, photos: Path, tmp_path: Path)
     build_index(gallery)
     run(gallery, photos, tmp_path / "with.csv")
     assert (tmp_path / "with.csv").read_bytes() == (tmp_path / "without.csv").read_bytes()
+
+
+def test_a_gpu_gives_the_same(
+    gallery: Gallery, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(gallery, photos, tmp_path / "cpu.csv")
+    asked = []
+
+    def on_the_cpu(blocks: Any, queries: Any, k: int, device: str) -> Any:
+        asked.append(device)
+        return search_blocks(blocks, queries, k)
+
+    monkeypatch.setattr(devices, "torch_gpus", lambda: 1)
+    monkeypatch.setattr(torch_search, "search_blocks", on_the_cpu)
+    search_batch(gallery, probes_at(photos, gallery), tmp_path / "gpu.csv", 3, device="cuda")
+    assert set(asked) == {"cuda:0"}
+    assert (tmp_path / "gpu.csv").read_bytes() == (tmp_path / "cpu.csv").read_bytes()
 
 
 def test_a_killed_job_goes_on_where_it_was(

@@ -242,6 +242,7 @@ def test_info_and_check(copy: Demo) -> None:
         (("search", "{gallery}", "--probes", "{tmp}/no", "--out", "{tmp}/m.csv"), "found nothing"),
         (("calibrate", "{gallery}"), "nobody is enrolled"),
         (("graph", "{gallery}", "-k", "70000"), "k of 1 to 65535"),
+        (("graph", "{gallery}", "--search-device", "cuda:99"), "'cuda:99'"),
     ],
 )
 def test_mistakes_are_one_clear_line(
@@ -258,6 +259,8 @@ def test_mistakes_are_one_clear_line(
 def test_arguments_are_explained() -> None:
     done = run("search", "g", "p", "-k", "0")
     assert done.code == 2 and "expected a whole number above 0, got '0'" in done.err
+    done = run("search", "g", "p", "--search-device", "gpu")
+    assert done.code == 2 and "cuda:all, got 'gpu'" in done.err
 
 
 def test_absurd_k_is_all_there_is(demo: Demo) -> None:

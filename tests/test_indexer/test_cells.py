@@ -25,13 +25,15 @@ pytestmark = pytest.mark.skipif(not LANES, reason="the processor multiplies no b
 
 VECTORS, PEOPLE = grouped_vectors(60, 20, seed=0)
 IDS = np.arange(len(VECTORS)) + 2**33
+RECIPE = CellRecipe(16, 64, 12)
 
 
 def built(
     folder: Path,
     vectors: NDArray[np.float32] = VECTORS,
     ids: NDArray[np.int64] = IDS,
-    recipe: CellRecipe = CellRecipe(16, 64, 12),
+    *,
+    recipe: CellRecipe = RECIPE,
     rows: int = 300,
     threads: int = 2,
 ) -> CellsIndex:
@@ -138,7 +140,7 @@ def test_any_gallery(
     ids = np.sort(random.choice(5 * count, count, replace=False)).astype(np.int64)
     folder = tmp_path_factory.mktemp("cells")
     recipe = CellRecipe(cells, components, bits)
-    index = built(folder, vectors, ids, recipe, rows)
+    index = built(folder, vectors, ids, recipe=recipe, rows=rows)
     assert len(index) == count
     np.testing.assert_array_equal(index.ids, ids)
     everything = index.search(vectors[:1], count)
@@ -147,7 +149,7 @@ def test_any_gallery(
     found = index.search(asked, k)
     assert found.ids.shape == (queries, k)
     assert ((found.ids >= 0).sum(axis=1) == min(k, count)).all()
-    other = built(folder, vectors, ids, recipe, 500, threads=3)
+    other = built(folder, vectors, ids, recipe=recipe, rows=500, threads=3)
     one_by_one = [other.search(query[None], k) for query in asked]
     for line, single in enumerate(one_by_one):
         np.testing.assert_allclose(found.distances[line], single.distances[0], atol=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,16 +16,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexer import devices, index_description, index_files, torch_search
 from indexer import index as index_module
-from indexer import index_description, index_files
 from indexer.certified import CertifiedSearch
-from indexer.errors import InvalidVectorsError, MissingFaissError, StaleIndexError
+from indexer.errors import DeviceError, InvalidVectorsError, MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.faiss_files import import_faiss
 from indexer.files import sha256_of
 from indexer.index import FlatIndex
 from indexer.index_files import check_index
 from indexer.int8_kernel import LANES
+from indexer.torch_search import TorchSearch
 from indexer.types import MAX_NEIGHBOURS, Block
 from support.search import Search, blocks, nearest_by_loops, require_equal, searches
 from support.vectors import unit_vectors
@@ -297,6 +299,17 @@ def test_mutated_files_are_refused_or_harmless(data: st.DataObject) -> None:
             require_equal(loaded.search(VECTORS[:9], 7), built().search(VECTORS[:9], 7))
 
 
+def test_an_index_of_another_metric_is_refused(tmp_path: Path) -> None:
+    built().save(tmp_path, SHARDS, "s")
+    metric = index_file(tmp_path).read_bytes()[70:74]
+    assert metric == struct.pack("<i", 1)
+    exchange(
+        lambda path: path.write_bytes(path.read_bytes()[:70] + bytes(4) + path.read_bytes()[74:])
+    )(tmp_path)
+    with pytest.raises(StaleIndexError, match="expected a flat index"):
+        FlatIndex.load(tmp_path, SHARDS)
+
+
 @given(data=st.data())
 @settings(max_examples=80, deadline=None)
 def test_mutated_files_of_the_right_digest_are_refused_or_are_indices(data: st.DataObject) -> None:
@@ -382,3 +395,44 @@ def test_missing_faiss_names_the_command(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MissingFaissError, match=r"pip install 'facesearch\[cpu\]'"):
         import_faiss()
+
+
+@pytest.mark.parametrize(("device", "expected"), [("auto", "cuda:0"), ("cuda:1", "cuda:1")])
+def test_a_gpu_answers_once_it_pays_or_is_named(
+    device: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def on_the_cpu(ids: Any, vectors: Any, where: str) -> TorchSearch:
+        made.append(where)
+        return TorchSearch(ids, vectors, "cpu")
+
+    monkeypatch.setattr(devices, "torch_gpus", lambda: 2)
+    monkeypatch.setattr(torch_search, "TorchSearch", on_the_cpu)
+    monkeypatch.setattr(index_module, "_MANY_VECTORS", 300)
+    index = built()
+    index.place(device)
+    expected_answers = exact_search(blocks(IDS, VECTORS, 300), VECTORS, 3)
+    assert index.search(VECTORS[:1], 3).ids.tolist() == expected_answers.ids[:1].tolist()
+    assert made == ([] if device == "auto" else [expected])
+    for _ in range(2):
+        require_equal(index.search(VECTORS, 3), expected_answers)
+    assert made == [expected]
+    index.place("cpu")
+    require_equal(index.search(VECTORS, 3), expected_answers)
+    assert made == [expected]
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "torch_gpus", lambda: 0)
+    for device in ("cuda", "cuda:1", "gpu"):
+        with pytest.raises(DeviceError, match="expected a device"):
+            built().place(device)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not devices.torch_gpus(), reason="torch finds no GPU")
+def test_a_gpu_that_is_there_gives_the_same() -> None:
+    index = built()
+    index.place("cuda")
+    require_equal(index.search(VECTORS, 7), exact_search(blocks(IDS, VECTORS, 300), VECTORS, 7))

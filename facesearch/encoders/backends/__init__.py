@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,13 +13,13 @@ from numpy.typing import NDArray
 from facesearch.encoders.network import Floats, Network
 from facesearch.encoders.ranges import read_ranges
 from facesearch.errors import InputError
+from indexer.devices import gpu_driver
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DEVICES = ("auto", "cpu", "cuda")
 CPU_BATCH = 32  # larger batches are no faster and take 6 MB more memory a chip
 GPU_BATCH = 128  # a photo album's batches are seldom larger
 _BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni"}  # vector instructions that multiply and add
-_GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))  # CUDA, ROCm, WSL
 
 
 class Backend(Protocol):
@@ -111,7 +110,7 @@ def _check(placement: Placement) -> None:
 def _device(wanted: str) -> str:
     if wanted == "cpu":
         return wanted
-    if wanted == "auto" and sys.platform == "linux" and not any(map(Path.exists, _GPU_DRIVERS)):
+    if wanted == "auto" and not gpu_driver():
         return "cpu"
     import torch  # noqa: PLC0415 - takes seconds, so it is only asked where there may be a GPU
 
