@@ -13,7 +13,7 @@ from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex, check_index
 from indexer.index_description import IndexDescription
-from indexer.living import KEPT_FRESH, LivingIndex
+from indexer.living import KEPT_FRESH, Coverage, LivingIndex
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def build_index(gallery: Gallery) -> GalleryState:
     Raises BusyGalleryError when another process is writing, MissingFaissError without FAISS.
     """
     with gallery.writing():
-        return _build(gallery, gallery.state())
+        return rebuild(gallery, gallery.state())
 
 
 def refresh_index(gallery: Gallery) -> GalleryState:
@@ -44,13 +44,17 @@ def refresh_index(gallery: Gallery) -> GalleryState:
     try:
         with gallery.writing():
             state = gallery.state()
-            return state if _serves(gallery, state) else _build(gallery, state)
+            return state if _serves(gallery, state) else rebuild(gallery, state)
     except (MissingFaissError, BusyGalleryError) as error:
         logger.warning("the search index was not renewed: %s", error)
         return gallery.state()
 
 
-def _build(gallery: Gallery, state: GalleryState) -> GalleryState:
+def rebuild(gallery: Gallery, state: GalleryState) -> GalleryState:
+    """As :func:`build_index` does, for a caller that is the gallery's writer already.
+
+    Searches go on meanwhile with what they opened, and find the new index once it is whole.
+    """
     index = FlatIndex.build(gallery.blocks(state), gallery.contract.dimension)
     index.save(index_folder(gallery), gallery.shard_digests(), state=state.digest())
     return state
@@ -73,6 +77,22 @@ def load_index(gallery: Gallery, state: GalleryState) -> LivingIndex:
     """
     base = _load_base(gallery)
     return LivingIndex(base, state.live_ids(), lambda ids: search_among(gallery, state, ids))
+
+
+@dataclass(frozen=True)
+class IndexFacts:
+    """How much of a search the index does: ``coverage``, or None and the ``problem``."""
+
+    coverage: Coverage | None
+    problem: str = ""
+
+
+def index_facts(gallery: Gallery, state: GalleryState) -> IndexFacts:
+    """What can be said of the saved index."""
+    try:
+        return IndexFacts(load_index(gallery, state).coverage)
+    except (StaleIndexError, MissingFaissError) as error:
+        return IndexFacts(None, str(error))
 
 
 def _load_base(gallery: Gallery) -> Index:
