@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from facesearch import forget as forget_module
 from facesearch.checks import check_gallery
+from facesearch.cli.main import main
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
 from facesearch.forget import ForgetReport, Selection, forget, lift
@@ -333,3 +335,43 @@ def test_nothing_of_a_name_is_left_in_free_pages(tmp_path: Path) -> None:
     )  # and the index of names
     assert people.memberships().by_id() == {0: "Somebody 0000"}
     assert [each.name for each in tmp_path.iterdir()] == ["people.sqlite"]
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gallery = full_gallery(tmp_path)
+    words = ["forget", str(gallery.folder)]
+    shown = str(photo(gallery, "01.png"))
+    assert main([*words, "--photo", shown, "--face", "0", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["faces"], told["named"], told["shards"]) == (3, 2, 1)
+    assert main(["info", str(gallery.folder), "--json"]) == 0
+    coverage = json.loads(capsys.readouterr().out)["index"]["coverage"]
+    assert coverage == {"base": 11, "hidden": 0, "fresh": 0}
+    assert main([*words, "--person", "Bob"]) == 0
+    assert capsys.readouterr().out.startswith("1 faces forgotten, 1 of them named\n")
+    assert main([*words, "--lift", shown]) == 0
+    assert "new to the next: facesearch index" in capsys.readouterr().out
+    assert main([*words, "--lift", shown, "--face", "2"]) == 2
+    assert "either --lift or faces" in capsys.readouterr().err
+
+
+def test_info_tells_of_hidden_and_fresh_faces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gallery = full_gallery(tmp_path)
+    photo(gallery, "01.png").unlink()
+    write_photo(photo(gallery, "new.png"), [9], variant=77)
+    index_photos(gallery)
+    main(["info", str(gallery.folder)])
+    assert "serves 92.3% of the faces; 1 fresh ones" in capsys.readouterr().out
+    (problem,) = (each.problem for each in check_gallery(gallery) if each.subject == "index")
+    assert problem.startswith("it lacks 1 faces, and holds 2 that are no longer there")
+
+
+def test_unfinished_work_is_found_by_check(tmp_path: Path) -> None:
+    gallery = full_gallery(tmp_path)
+    Forgotten([ForgottenFace(GONE, "a" * 64, (0, 0, 1, 1))]).write(gallery.folder)
+    (problem,) = (each.problem for each in check_gallery(gallery) if each.severe)
+    assert f"finish with: facesearch forget {gallery.folder}" in problem
+    forget(gallery)
+    assert not [each for each in check_gallery(gallery) if each.severe]
