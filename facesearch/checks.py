@@ -13,6 +13,8 @@ import numpy as np
 from facesearch.calibration import read_calibration
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import FacesearchError
+from facesearch.forget import unfinished
+from facesearch.forgotten import Forgotten
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.graph import graph_path, open_graph
 from facesearch.grouping import latest_run
@@ -57,6 +59,8 @@ def check_gallery(gallery: Gallery) -> list[Finding]:
     findings += _findings("next-shard", partial(_check_numbers, gallery), severe=True)
     people = partial(_check_people, gallery, paths, state)
     findings += _findings("people.sqlite", people, severe=True)
+    forgotten = partial(_check_forgotten, gallery)
+    findings += _findings("forgotten.json", forgotten, severe=True)
     if state is not None:
         findings += _check_contents(state)
         findings += _findings("index", partial(_check_index, gallery, state), severe=False)
@@ -108,6 +112,18 @@ def _check_contents(state: GalleryState) -> list[Finding]:
         "index these photos again"
     )
     return [Finding("shards", text, severe=True)]
+
+
+def _check_forgotten(gallery: Gallery) -> list[Finding]:
+    """Faces that were forgotten and are still in their shards."""
+    left = len(unfinished(gallery, Forgotten.read(gallery.folder).ids))
+    if not left:
+        return []
+    text = (
+        f"{left} faces that were forgotten are still in shards, where nothing finds them; finish "
+        f"with: facesearch forget {gallery.folder}"
+    )
+    return [Finding("forgotten.json", text, severe=True)]
 
 
 def _check_people(

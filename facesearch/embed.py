@@ -15,7 +15,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
+from facesearch.detect.boxes import iou
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
+from facesearch.forgotten import Forgotten
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
 from facesearch.images.files import absolute
@@ -27,6 +31,9 @@ logger = logging.getLogger(__name__)
 RETRIED_REASONS = ("unreadable", "timeout", "internal")
 # Photos a thread takes at once: enough that the encoder gets full batches at a face a photo.
 BATCH_PHOTOS = 16
+# Intersection over union above which a face is the one that was forgotten: it is found again in the
+# very same file, if perhaps with other settings.
+SAME_PLACE = 0.4
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,7 @@ class _Job:
         self.state = state
         self.report = EmbedReport()
         self.contents = set(state.contents)
+        self.forgotten = Forgotten.read(gallery.folder)
         self.shard = OpenShard(gallery, options.shard_photos, self.report.shards.append)
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
@@ -158,9 +166,17 @@ class _Job:
             self.shard.add(PhotoRow.of(outcome, "known"))
         else:
             self.contents.add(outcome.sha256)
+            faces = faces and self._remembered(outcome, faces)
             self.report.embedded += 1
             self.report.faces += len(faces) if faces else 0
             self.shard.add(PhotoRow.of(outcome, "ok"), faces)
+
+    def _remembered(self, outcome: DecodeOutcome, faces: PhotoFaces) -> PhotoFaces:
+        """``faces`` without those that were to be forgotten, which indexing must not bring back."""
+        scale = outcome.photo.scale if outcome.photo else 1.0
+        boxes = faces.detections.scaled(1 / scale).boxes
+        again = iou(boxes, self.forgotten.boxes_of(outcome.sha256)) > SAME_PLACE
+        return faces.only(np.logical_not(again.any(axis=1)))
 
     def _store_failure(self, outcome: DecodeOutcome) -> None:
         self.report.failed += 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facesearch.detect import create_detector
 from facesearch.detect.types import Detections, Detector, Pixels
@@ -35,6 +36,15 @@ class PhotoFaces:
 
     def __len__(self) -> int:
         return len(self.detections)
+
+    def only(self, kept: NDArray[np.bool_]) -> PhotoFaces:
+        """The faces that ``kept`` (n,) marks."""
+        found, made, rated = self.detections, self.embeddings, self.qualities
+        return PhotoFaces(
+            Detections(found.boxes[kept], found.landmarks[kept], found.scores[kept]),
+            Embeddings(made.vectors[kept], made.norms[kept]),
+            Qualities(rated.quality[kept], rated.sharpness[kept], rated.noise[kept]),
+        )
 
 
 class FaceEngine:

@@ -30,5 +30,9 @@ class BusyGalleryError(GalleryError):
     """Another process is writing to the gallery."""
 
 
+class ChangedGalleryError(GalleryError):
+    """Faces that were asked about have been forgotten meanwhile."""
+
+
 class ContractError(GalleryError):
     """Vectors of one encoder contract offered to a gallery of another."""

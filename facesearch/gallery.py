@@ -22,7 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.types import EncoderContract
-from facesearch.errors import BusyGalleryError, ContractError, GalleryError, InputError
+from facesearch.errors import (
+    BusyGalleryError,
+    ChangedGalleryError,
+    ContractError,
+    GalleryError,
+    InputError,
+)
+from facesearch.forgotten import Forgotten
 from facesearch.records import FaceRecord, PhotoRecord, face_qualities, face_records, photo_records
 from indexer.files import partial_path, write_atomically
 from indexer.shards import Shard, digest_path, list_shards, remove_partials, shard_path
@@ -35,6 +42,8 @@ SETTINGS = "settings.json"
 FORMAT = "facesearch-gallery"
 VERSION = 1
 DType = Literal["float16", "float32"]
+
+_NO_PHOTO = -1  # of a face that was forgotten
 
 
 @dataclass
@@ -74,8 +83,7 @@ class GalleryState:
 
     def only(self, ids: Ids) -> GalleryState:
         """The same with ``ids``, all of them live, as the only live faces."""
-        numbers, rows = split_ids(np.sort(ids))
-        return replace(self, live={number: rows[picked] for number, picked in _by_shard(numbers)})
+        return replace(self, live=dict(_rows_by_shard(np.sort(ids))))
 
     def digest(self) -> str:
         """Names the set of live faces: equal digests, equal sets."""
@@ -228,11 +236,16 @@ class Gallery:
                     if record.status == "ok":
                         state.contents.setdefault(record.sha256, record.photo_id)
                         state.sizes.setdefault(record.sha256, record.size)
-                owners[shard.number] = make_ids(shard.number, shard.column("faces", "photo"))
+                owners[shard.number] = _owners(shard)
+        # Read last: shards that lack forgotten faces already were rewritten after this was.
+        forgotten = Forgotten.read(self.folder)
         for record in sorted(state.photos.values(), key=lambda each: each.photo_id):
             if state.holds(record):
                 state.shown[state.contents[record.sha256]] = record
         shown = np.fromiter(state.shown, np.int64, len(state.shown))
+        for number, rows in _rows_by_shard(forgotten.ids):
+            if number in owners:
+                owners[number][rows[rows < len(owners[number])]] = _NO_PHOTO
         state.live = {
             number: np.flatnonzero(np.isin(photos, shown)) for number, photos in owners.items()
         }
@@ -241,7 +254,11 @@ class Gallery:
         return state
 
     def blocks(self, state: GalleryState) -> Iterator[Block]:
-        """Live faces, one or more blocks a shard, ids ascending."""
+        """Live faces, one or more blocks a shard, ids ascending.
+
+        Raises ChangedGalleryError where some of them were forgotten since ``state`` was read, as
+        all that reads faces does.
+        """
         for path in self.shard_paths():
             rows = state.live.get(int(path.stem))
             if rows is None or not len(rows):
@@ -249,6 +266,7 @@ class Gallery:
             keep = np.zeros(int(rows[-1]) + 1, bool)
             keep[rows] = True
             with Shard.open(path) as shard:
+                _photo_rows(shard, rows)
                 for block in shard.blocks():
                     _, block_rows = split_ids(block.ids)
                     kept = keep[block_rows[block_rows < len(keep)]].nonzero()[0]
@@ -261,6 +279,7 @@ class Gallery:
         vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
         for number, picked in _by_shard(numbers):
             with self._shard(number) as shard:
+                _photo_rows(shard, rows[picked])
                 vectors[picked] = shard.vectors(rows[picked])
         return vectors
 
@@ -279,7 +298,7 @@ class Gallery:
         photos = np.zeros(len(ids), np.int64)
         for number, picked in _by_shard(numbers):
             with self._shard(number) as shard:
-                photos[picked] = make_ids(number, shard.column("faces", "photo")[rows[picked]])
+                photos[picked] = make_ids(number, _photo_rows(shard, rows[picked]))
         return photos
 
     def faces(self, ids: Ids, state: GalleryState) -> list[FaceRecord]:
@@ -288,6 +307,7 @@ class Gallery:
         found: dict[int, FaceRecord] = {}
         for number, picked in _by_shard(numbers):
             with self._shard(number) as shard:
+                _photo_rows(shard, rows[picked])
                 for record in face_records(shard, rows[picked], state.shown):
                     found[record.face_id] = record
         return [found[int(face_id)] for face_id in ids]
@@ -330,6 +350,28 @@ def _is_vacant(folder: Path) -> bool:
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     for number in np.unique(numbers):
         yield int(number), np.flatnonzero(numbers == number)
+
+
+def _rows_by_shard(ids: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    numbers, rows = split_ids(ids)
+    for number, picked in _by_shard(numbers):
+        yield number, rows[picked]
+
+
+def _owners(shard: Shard) -> NDArray[np.int64]:
+    """The photo id of each face of a shard; of none for those that were forgotten."""
+    photos = shard.column("faces", "photo").astype(np.int64)
+    return np.where(photos < 0, _NO_PHOTO, make_ids(shard.number, np.maximum(photos, 0)))
+
+
+def _photo_rows(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The row of the photo of some faces; ChangedGalleryError where one was forgotten."""
+    photos: NDArray[np.int64] = shard.column("faces", "photo")[rows].astype(np.int64)
+    if (photos < 0).any():
+        raise ChangedGalleryError(
+            f"{int((photos < 0).sum())} faces of {shard.path} were forgotten meanwhile; ask again"
+        )
+    return photos
 
 
 def _recorded_digest(path: Path) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facesearch.calibration import Source, ThresholdInUse, read_calibration, threshold_in_use
 from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.enrolled import EnrolledPeople
-from facesearch.errors import InputError, PhotoError
+from facesearch.errors import ChangedGalleryError, InputError, PhotoError
 from facesearch.gallery import Gallery
 from facesearch.images import decode_photo
 from facesearch.people import People
@@ -114,6 +114,13 @@ def search_photo(
     probe = read_probe(engine, photo)
     if not probe.boxes:
         return []
+    try:
+        return _face_matches(gallery, probe, k)
+    except ChangedGalleryError:
+        return _face_matches(gallery, probe, k)  # of what is left
+
+
+def _face_matches(gallery: Gallery, probe: Probe, k: int) -> list[FaceMatches]:
     state = gallery.state()
     if not state.face_count:
         raise InputError(f"the gallery {gallery.folder} has no faces to search")

@@ -129,6 +129,28 @@ class People:
             np.array([face_id for face_id, _ in rows], np.int64), tuple(name for _, name in rows)
         )
 
+    def forget(self, face_ids: Ids) -> int:
+        """Delete all that is known of faces, and the names that nobody has then; how many had one.
+
+        What was deleted cannot be read from the file any more.
+        """
+        if not self._path.exists() or not len(face_ids):
+            return 0
+        ids = [(int(face_id),) for face_id in face_ids]
+        with self._connection() as connection:
+            connection.execute("CREATE TEMP TABLE forgotten (face_id INTEGER PRIMARY KEY) STRICT")
+            connection.executemany("INSERT OR IGNORE INTO forgotten VALUES (?)", ids)
+            these = "face_id IN (SELECT face_id FROM forgotten)"
+            named = connection.execute(f"DELETE FROM membership WHERE {these}").rowcount
+            connection.execute(f"DELETE FROM ledger WHERE {these}")
+            connection.execute(
+                "DELETE FROM person WHERE id NOT IN (SELECT person_id FROM membership) "
+                "AND name NOT IN (SELECT person FROM ledger)"
+            )
+        with closing(sqlite3.connect(self._path, timeout=30)) as connection:
+            connection.execute("VACUUM")  # pages that became free still hold what they held
+        return named
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:

@@ -304,9 +304,10 @@ def _text_problems(shard: Shard, name: str, values: NDArray[Any]) -> list[str]:
 
 def _face_problems(shard: Shard, status: NDArray[Any]) -> list[str]:
     photo = shard.column("faces", "photo")
-    outside = (photo < 0) | (photo >= len(status))
+    forgotten = photo < 0  # the complement of the row then
+    outside = np.where(forgotten, ~photo, photo) >= len(status)
     decoded = np.flatnonzero([each == b"ok" for each in status])
-    wrong = ~outside & ~np.isin(photo, decoded)
+    wrong = ~outside & ~forgotten & ~np.isin(photo, decoded)
     return [
         *_row_problems(shard, "faces/photo", f"one of {len(status)} rows", photo, outside.tolist()),
         *_row_problems(shard, "faces/photo", "a photo of status ok", photo, wrong.tolist()),

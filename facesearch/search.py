@@ -19,7 +19,7 @@ from indexer.exact import exact_search
 from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
 from indexer.index_files import check_index
-from indexer.living import KEPT_FRESH, LivingIndex
+from indexer.living import KEPT_FRESH, Coverage, LivingIndex
 from indexer.presets import DEFAULT_RECALL, EXACT, Goal, flat_bytes
 from indexer.rerank import Reranked
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors
@@ -44,7 +44,7 @@ def build_index(
     IndexGoalError where the goal cannot be met.
     """
     with gallery.writing():
-        return _build(gallery, gallery.state(), goal, progress)
+        return rebuild(gallery, gallery.state(), goal, progress)
 
 
 def choose_goal(gallery: Gallery, recall: float | None, memory: float | None) -> Goal:
@@ -79,19 +79,23 @@ def refresh_index(gallery: Gallery) -> GalleryState:
         with gallery.writing():
             state = gallery.state()
             if not _serves(gallery, state):
-                _build(gallery, state)
+                rebuild(gallery, state)
             return state
     except (MissingFaissError, BusyGalleryError) as error:
         logger.warning("the search index was not renewed: %s", error)
         return gallery.state()
 
 
-def _build(
+def rebuild(
     gallery: Gallery,
     state: GalleryState,
     goal: Goal | None = None,
     progress: Progress = lambda stage, done: None,
 ) -> IndexDescription:
+    """As :func:`build_index` does, for a caller that is the gallery's writer already.
+
+    Searches go on meanwhile with what they opened, and find the new index once it is whole.
+    """
     dimension, folder = gallery.contract.dimension, index_folder(gallery)
     before = None
     if goal is None:
@@ -136,6 +140,24 @@ def load_index(gallery: Gallery, state: GalleryState) -> LivingIndex:
     """
     base = _load_base(gallery)
     return LivingIndex(base, state.live_ids(), lambda ids: search_among(gallery, state, ids))
+
+
+@dataclass(frozen=True)
+class IndexFacts:
+    """What the saved index is and how much of a search it does, or None and the ``problem``."""
+
+    coverage: Coverage | None
+    description: IndexDescription | None = None
+    problem: str = ""
+
+
+def index_facts(gallery: Gallery, state: GalleryState) -> IndexFacts:
+    """What can be said of the saved index."""
+    try:
+        coverage = load_index(gallery, state).coverage
+        return IndexFacts(coverage, IndexDescription.read(index_folder(gallery)))
+    except (StaleIndexError, MissingFaissError) as error:
+        return IndexFacts(None, problem=str(error))
 
 
 def _load_base(gallery: Gallery) -> Index:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError, ShardError
-from indexer.files import sha256_of
+from indexer.files import partial_path, sha256_of
 from indexer.shard_checks import BytesColumn, Checker, open_hdf5, reading
 from indexer.shard_format import (
     COLUMN_TYPES,
@@ -179,12 +179,15 @@ class Shard:
 
     def _digest_problems(self) -> list[str]:
         beside = digest_path(self.path)
+        # The digest of a shard that is just being replaced, or whose writer was killed doing so.
+        pending = partial_path(beside)
         try:
             recorded = beside.read_text(encoding="ascii").split()
+            replaced = pending.read_text(encoding="ascii").split() if pending.exists() else recorded
             actual = sha256_of(self.path)
         except (OSError, ValueError) as error:
             return [f"{beside}: the shard's digest cannot be read: {error}"]
-        if recorded != [actual, self.path.name]:
+        if [actual, self.path.name] not in (recorded, replaced):
             return [
                 f"{self.path}: expected SHA-256 {' '.join(recorded)[:200]!r}, got {actual}; the "
                 "file was changed after it was sealed"

@@ -48,6 +48,39 @@ def write_shard(path: Path, content: ShardContent, dtype: VectorType = "float16"
     that are not unit length (before or after rounding to ``dtype``), ValueError for other content
     that a shard cannot hold, and ShardError where the shard exists already.
     """
+    _require_new(path)
+    with _removed_on_failure(partial_path(path)) as partial:
+        digest = _write_partial(partial, path, content, dtype)
+        # First the digest, so that no sealed shard is ever without one.
+        write_atomically(digest_path(path), _digest_line(digest, path))
+        _publish(partial, path)
+    sync_folder(path.parent)
+    return digest
+
+
+def replace_shard(path: Path, content: ShardContent, dtype: VectorType) -> str:
+    """Put ``content`` in the place of the sealed shard ``path``; returns the new file's SHA-256.
+
+    For one purpose: to take out what must not be kept. All else must stay as it was, row by row. A
+    crash leaves the old shard or the new one, whole; where it leaves the new one with the old
+    digest, the new digest is beside it, and :func:`indexer.shards.remove_partials` puts it in
+    place. Raises as :func:`write_shard` does for content that a shard cannot hold.
+    """
+    with _removed_on_failure(partial_path(path)) as partial:
+        digest = _write_partial(partial, path, content, dtype)
+        pending = partial_path(digest_path(path))
+        pending.write_bytes(_digest_line(digest, path))
+        sync_file(pending)
+        sync_folder(path.parent)
+        partial.replace(path)
+        sync_folder(path.parent)
+        pending.replace(digest_path(path))
+    sync_folder(path.parent)
+    return digest
+
+
+def _write_partial(partial: Path, path: Path, content: ShardContent, dtype: VectorType) -> str:
+    """Write the file that is to become ``path`` and return its SHA-256."""
     if path.name != shard_path(path.parent, content.number).name:
         raise ValueError(
             f"expected shard {content.number} to be written as "
@@ -56,16 +89,13 @@ def write_shard(path: Path, content: ShardContent, dtype: VectorType = "float16"
     vectors = _stored_vectors(content.vectors, dtype)
     tables = _checked_tables(content.tables)
     attributes = _checked_attributes(content.attributes)
-    _require_new(path)
-    with _removed_on_failure(partial_path(path)) as partial:
-        _write_file(partial, content.number, vectors, tables, attributes)
-        sync_file(partial)
-        digest = sha256_of(partial)
-        # First the digest, so that no sealed shard is ever without one.
-        write_atomically(digest_path(path), f"{digest}  {path.name}\n".encode())
-        _publish(partial, path)
-    sync_folder(path.parent)
-    return digest
+    _write_file(partial, content.number, vectors, tables, attributes)
+    sync_file(partial)
+    return sha256_of(partial)
+
+
+def _digest_line(digest: str, path: Path) -> bytes:
+    return f"{digest}  {path.name}\n".encode()
 
 
 def _stored_vectors(vectors: NDArray[Any], dtype: VectorType) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from indexer.errors import ShardError
+from indexer.files import sha256_of, sync_folder
 from indexer.shard_format import (
     ColumnKind,
     Scalar,
@@ -18,7 +19,7 @@ from indexer.shard_format import (
     shard_path,
 )
 from indexer.shard_reader import Shard
-from indexer.shard_writer import write_shard
+from indexer.shard_writer import replace_shard, write_shard
 
 __all__ = [
     "ColumnKind",
@@ -29,6 +30,7 @@ __all__ = [
     "digest_path",
     "list_shards",
     "remove_partials",
+    "replace_shard",
     "shard_path",
     "write_shard",
 ]
@@ -45,10 +47,25 @@ def list_shards(folder: Path) -> list[Path]:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what killed writers left in a folder. No writer may be at work in it."""
+    """Remove what killed writers left in a folder. No writer may be at work in it.
+
+    A shard that was replaced gets its digest, if the writer was killed before it could do that.
+    """
+    for pending in folder.glob(".*.h5.sha256.partial"):
+        _finish_replacement(pending)
     for partial in folder.glob(".*.partial"):
         partial.unlink()
     for digest in folder.glob("*.h5.sha256"):
         shard = digest.with_suffix("")
         if is_shard_name(shard.name) and not shard.exists():
             digest.unlink()
+
+
+def _finish_replacement(pending: Path) -> None:
+    digest = pending.with_name(pending.name.removeprefix(".").removesuffix(".partial"))
+    shard = digest.with_suffix("")
+    if not is_shard_name(shard.name) or not shard.exists():
+        return
+    if pending.read_bytes() == f"{sha256_of(shard)}  {shard.name}\n".encode():
+        pending.replace(digest)
+        sync_folder(shard.parent)

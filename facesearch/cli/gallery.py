@@ -7,10 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli.output import print_facts, print_json, print_table
+from facesearch.cli.output import description_facts, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
     from facesearch.gallery import Gallery, GalleryState
+    from facesearch.search import IndexFacts
 
 
 def add_commands(commands: Any) -> None:
@@ -77,6 +78,7 @@ def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
     from facesearch.calibration import read_calibration
     from facesearch.people import People
     from facesearch.quality import MIN_QUALITY
+    from facesearch.search import index_facts
 
     memberships = People(gallery.folder).memberships()
     shards = gallery.shard_paths()
@@ -91,6 +93,7 @@ def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
         "people_named": len(set(memberships.names)),
         "faces_named": len(memberships.names),
         "calibration": read_calibration(gallery),
+        "index": index_facts(gallery, state),
         "shards": len(shards),
         "bytes_in_shards": sum(path.stat().st_size for path in shards),
         "vectors": gallery.dtype,
@@ -104,16 +107,29 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     from facesearch.gallery import settings_text
 
     contract = facts["contract"]
-    told = ("calibration", "vectors", "contract", "settings")
+    told = ("calibration", "index", "vectors", "contract", "settings")
     plain = [(name.replace("_", " "), value) for name, value in facts.items() if name not in told]
     return [
         *plain,
+        *_index_lines(facts["index"]),
         ("threshold", _calibration_text(facts)),
         ("vectors", f"{contract.dimension} x {facts['vectors']}"),
         ("encoder", f"{contract.name} (weights {contract.weights_sha256[:12]})"),
         ("alignment", contract.preprocessing),
         ("detector", f"{contract.detector} ({settings_text(facts['settings'])})"),
     ]
+
+
+def _index_lines(index: IndexFacts) -> list[tuple[str, object]]:
+    """What the index is and how much of each search it does."""
+    if index.coverage is None or index.description is None:
+        return [("index", f"not used: {index.problem}")]
+    coverage = index.coverage
+    serves = (
+        f"{coverage.share:.1%} of the faces; {coverage.fresh} fresh ones are searched beside it, "
+        f"{coverage.hidden} hidden ones are no longer there"
+    )
+    return [*description_facts(index.description), ("index serves", serves)]
 
 
 def _calibration_text(facts: dict[str, Any]) -> str:

@@ -143,7 +143,7 @@ def run_index(args: argparse.Namespace) -> int:
 
 def run_build(args: argparse.Namespace) -> int:
     """Build the index whether or not it is fresh, and tell what it is."""
-    from facesearch.cli.output import index_facts
+    from facesearch.cli.output import description_facts
     from facesearch.gallery import Gallery
     from facesearch.search import build_index, choose_goal
 
@@ -155,7 +155,7 @@ def run_build(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"gallery": gallery.folder, "faces": description.count, "index": description})
     else:
-        print_facts([("faces", description.count), *index_facts(description)])
+        print_facts([("faces", description.count), *description_facts(description)])
     return 0
 
 

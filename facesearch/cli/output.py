@@ -129,7 +129,7 @@ def stage_progress(quiet: bool) -> Callable[[str, int], None]:
     return show
 
 
-def index_facts(description: IndexDescription) -> list[tuple[str, object]]:
+def description_facts(description: IndexDescription) -> list[tuple[str, object]]:
     """What a saved index is, for people."""
     measured, settings = description.measured, description.parameters
     if not measured:

@@ -49,7 +49,7 @@ BROKEN = {
     "no faces at all": (keep_rows("faces", 0), "faces of 10 rows"),
     "empty log": (keep_rows("photos", 0), "faces/photo"),
     "another shape": (_wide, r"faces/box of float32 \(rows, 4\), got float32 \(10, 5\)"),
-    "row below 0": (set_value("faces", "photo", 2, -1), "got -1 in row 2"),
+    "row below 0": (set_value("faces", "photo", 2, ~5), "got -6 in row 2"),
     "row beyond": (set_value("faces", "photo", 2, 5), "one of 5 rows"),
     "unknown status": (set_value("photos", "status", 1, b"fine"), "ok or known"),
     "status in binary": (set_value("photos", "status", 1, b"\xff"), "ok or known"),

@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from indexer.shards import Shard, digest_path, list_shards, remove_partials, shard_path, write_shard
+from indexer.shards import (
+    Shard,
+    digest_path,
+    list_shards,
+    remove_partials,
+    replace_shard,
+    shard_path,
+    write_shard,
+)
 from support.shards import example, write_and_die, write_until_killed
 
 # The calls that order a sealing on the disk: fsync of the shard; fsync and rename of its digest,
@@ -72,3 +80,34 @@ def test_killed_at_each_step(tmp_path: Path, step: int) -> None:
         assert step <= LINK
         write_shard(path, example())
         require_whole(tmp_path)
+
+
+@pytest.mark.parametrize("crash", [None, "shard", "digest"])
+def test_a_shard_is_replaced_whole(
+    tmp_path: Path, crash: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shard_path(tmp_path, 0)
+    before = write_shard(path, example(), "float32")
+    replace = Path.replace
+
+    def failing(source: Path, target: Path) -> Path:
+        if target == {"shard": path, "digest": digest_path(path)}.get(crash or ""):
+            raise InterruptedError(target)
+        return replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", failing)
+        new = example(0, count=200)
+        if crash is None:
+            after = replace_shard(path, new, "float32")
+        else:
+            with pytest.raises(InterruptedError):
+                replace_shard(path, new, "float32")
+    with Shard.open(path) as shard:
+        assert shard.count == (300 if crash == "shard" else 200)
+        assert shard.verify() == []
+    require_whole(tmp_path)
+    recorded = digest_path(path).read_text().split()[0]
+    assert (recorded == before) == (crash == "shard")
+    if crash is None:
+        assert recorded == after
