@@ -262,7 +262,7 @@ def _merge_round(
         farther = np.int64(-1)
         edges.bounds[edge] = np.inf
         if one != two:
-            apart_now = np.float32(group_distance(means, one, two))
+            apart_now = float(np.float32(group_distance(means, one, two)))
             if _bits(apart_now) > key >> 32:
                 if apart_now <= end:
                     farther = (_bits(apart_now) << 32) | edge
