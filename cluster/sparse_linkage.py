@@ -43,6 +43,7 @@ from indexer.cores import available_cores
 _LARGEST_KEYS = 2**32
 _FEW = 2**16  # edges, that are one round
 _SHARE = 1 / 32  # of more of them, that a round takes
+_LINES = 2**14  # of the graph, that a thread reads at a time
 _PART = 2**14  # edges, that a thread measures at a time
 
 
@@ -74,10 +75,10 @@ def sparse_average_linkage(
         raise ValueError(f"expected n k below 2^32 in the graph, got {graph.rows.size}")
     if not isinstance(constraints, Resolved):
         constraints = resolve(constraints or Constraints(), len(vectors))
-    edges = _edges(graph.rows, graph.distances, float(stop))
     forest = forest_of(len(vectors), constraints.apart)
     first = join_first(means, constraints.joined, forest)
     with ThreadPoolExecutor(threads or available_cores()) as pool:
+        edges = _edges(graph, float(stop), pool)
         groups = Groups(means, graph.rows, forest)
         members, heights = _merge_in_rounds(groups, edges, float(stop), pool)
     rows: Linkage = as_scipy_rows(
@@ -107,28 +108,34 @@ class Groups(NamedTuple):
     forest: Forest
 
 
-@compiled
-def _edges(rows: NDArray[np.int32], distances: NDArray[np.float32], stop: float) -> Edges:
+def _edges(graph: Graph, stop: float, pool: ThreadPoolExecutor) -> Edges:
     """Each pair of the graph at most ``stop`` apart, once."""
-    count, width = rows.shape
-    found = 0
-    places, bounds = np.empty(0, np.uint32), np.empty(0, np.float32)
-    for filling in (False, True):
-        if filling:
-            places, bounds = np.empty(found, np.uint32), np.empty(found, np.float32)
-            found = 0
-        for one in range(count):
-            for column in range(width):
-                two = rows[one, column]
-                if two < 0 or two == one or not distances[one, column] <= stop:
-                    continue
-                if two < one and one in rows[two]:
-                    continue  # counted there
-                if filling:
-                    places[found] = one * width + column
-                    bounds[found] = max(distances[one, column], np.float32(0))
-                found += 1
-    return Edges(places, bounds)
+    find = partial(_edges_of, graph.rows, graph.distances, stop)
+    found = list(pool.map(find, range(0, len(graph), _LINES)))
+    none = (np.empty(0, np.uint32), np.empty(0, np.float32))
+    places, bounds = zip(none, *found, strict=True)
+    return Edges(np.concatenate(places), np.concatenate(bounds))
+
+
+@compiled
+def _edges_of(
+    rows: NDArray[np.int32], distances: NDArray[np.float32], stop: float, start: int
+) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    """Those of the ``_LINES`` lines from ``start`` on."""
+    end, width = min(start + _LINES, len(rows)), rows.shape[1]
+    room = (end - start) * width
+    places, bounds, found = np.empty(room, np.uint32), np.empty(room, np.float32), 0
+    for one in range(start, end):
+        for column in range(width):
+            two = rows[one, column]
+            if two < 0 or two == one or not distances[one, column] <= stop:
+                continue
+            if two < one and one in rows[two]:
+                continue  # counted there
+            places[found] = one * width + column
+            bounds[found] = max(distances[one, column], np.float32(0))
+            found += 1
+    return places[:found].copy(), bounds[:found].copy()
 
 
 def _merge_in_rounds(
