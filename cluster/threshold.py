@@ -69,7 +69,7 @@ def gallery_threshold(vectors: NDArray[Any], loosest: float) -> float | None:
 
 def allowed_share(count: int) -> float:
     """The share p(n) of impostor pairs that may lie within the threshold of ``count`` vectors."""
-    return SHARE * (AT / count) ** POWER
+    return float(SHARE * (AT / count) ** POWER)
 
 
 def impostor_law(vectors: NDArray[Any], beyond: float) -> ImpostorLaw | None:
