@@ -88,7 +88,7 @@ def edge_recall(vectors: NDArray[Any], graph: Graph) -> float:
         near = np.take_along_axis(products, np.maximum(known, 0), axis=1)
         hits = (known >= 0) & (near >= least[:, None] - _ROUNDING)
         found += int(np.minimum(hits.sum(axis=1), width).sum())
-    return found / (len(rows) * width)
+    return float(found / (len(rows) * width))
 
 
 def exact_graph(vectors: NDArray[Any], k: int) -> Graph:
