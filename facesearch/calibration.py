@@ -21,7 +21,7 @@ import numpy as np
 from facesearch.enrolled import RULE, EnrolledPeople
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
-from facesearch.grouping import ClusterRun, latest_run, run_paths
+from facesearch.runs import ClusterRun, latest_run, run_paths
 from indexer.errors import TooFewImpostorsError
 from indexer.files import write_atomically
 from indexer.open_set import (

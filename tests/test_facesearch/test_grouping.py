@@ -12,20 +12,22 @@ from hypothesis import strategies as st
 
 from cluster.agglomerative import agglomerative
 from cluster.density import density
+from cluster.labels import ordered_labels
 from cluster.types import Clustering
 from facesearch.album import album_json
+from facesearch.decided import fold
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery
 from facesearch.grouping import (
     ClusterOptions,
-    apply_names,
     gallery_album,
-    latest_run,
     run_clustering,
-    save_run,
 )
-from facesearch.people import Memberships, People
+from facesearch.ledger import Decision, FaceDecision
+from facesearch.people import People
+from facesearch.persons import people_now, undecided_numbers
+from facesearch.runs import latest_run, save_run
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import drop_column, rewrite_shard
 
@@ -114,18 +116,30 @@ def clustering(labels: list[int]) -> Clustering:
     )
 
 
+def told(faces: dict[int, str]) -> list[Decision]:
+    """Decisions that faces show people with names."""
+    numbers = {name: number for number, name in enumerate(sorted(set(faces.values())), 1)}
+    return [
+        Decision(
+            n, n, "", "enroll", numbers[name], name=name, faces=(FaceDecision(face, numbers[name]),)
+        )
+        for n, (face, name) in enumerate(faces.items(), 1)
+    ]
+
+
+def names_of(labels: list[int], faces: dict[int, str]) -> list[str | None]:
+    raw = clustering(labels)
+    now = people_now(raw, undecided_numbers(raw.count), fold(told(faces)))
+    return [now.names.get(int(label)) for label in now.clustering.labels]
+
+
 def test_two_people_in_one_cluster_are_told_apart_by_the_majority() -> None:
-    members = Memberships(np.array([0, 1, 2, 5]), ("Ann", "Ann", "Bob", "Cid"))
-    named, names = apply_names(clustering([0, 0, 0, 0, 1, -1]), members)
-    people = [names.get(int(label)) for label in named.labels]
+    people = names_of([0, 0, 0, 0, 1, -1], {0: "Ann", 1: "Ann", 2: "Bob", 5: "Cid"})
     assert people == ["Ann", "Ann", "Bob", "Ann", None, "Cid"]
 
 
 def test_a_tie_leaves_the_rest_unnamed() -> None:
-    members = Memberships(np.array([0, 1]), ("Ann", "Bob"))
-    named, names = apply_names(clustering([0, 0, 0, 0]), members)
-    assert [names.get(int(label)) for label in named.labels] == ["Ann", "Bob", None, None]
-    assert named.labels[2] == named.labels[3]
+    assert names_of([0, 0, 0, 0], {0: "Ann", 1: "Bob"}) == ["Ann", "Bob", None, None]
 
 
 @given(st.data())
@@ -135,18 +149,17 @@ def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> Non
     dense = {label: i for i, label in enumerate(sorted(set(raw) - {-1}))}
     labels = [dense.get(label, -1) for label in raw]
     chosen = data.draw(st.dictionaries(st.integers(0, n - 1), st.sampled_from(["Ann", "Bob"])))
-    ids = np.array(sorted(chosen), np.int64)
-    named, names = apply_names(
-        clustering(labels), Memberships(ids, tuple(chosen[int(i)] for i in ids))
-    )
+    before = clustering(labels)
+    now = people_now(before, undecided_numbers(before.count), fold(told(chosen)))
+    found = now.clustering.labels
     for face, name in chosen.items():
-        assert names[int(named.labels[face])] == name
-    present = sorted(set(named.labels.tolist()) - {-1})
+        assert now.names[int(found[face])] == name
+    present = sorted(set(found.tolist()) - {-1})
     assert present == list(range(len(present)))
-    for row, label in enumerate(named.labels):
-        if int(label) not in names and label >= 0:
-            together = {i for i in range(n) if named.labels[i] == label}
-            assert {labels[i] for i in together} == {labels[row]}
+    for label in set(present) - set(now.names):
+        assert len({labels[row] for row in range(n) if found[row] == label}) == 1
+    again = people_now(now.clustering, now.numbers, fold(told(chosen)))
+    assert again.of_faces().tolist() == now.of_faces().tolist()
 
 
 @pytest.fixture
@@ -230,7 +243,8 @@ def test_poor_faces_change_nothing_for_the_others(
     alone = agglomerative(good, mixed.vectors(good), threshold)
     of_good = np.isin(run.ids, good)
     assert np.array_equal(run.ids[of_good], alone.ids)
-    assert np.array_equal(run.labels[of_good], alone.labels)
+    labels = ordered_labels(run.ids[of_good], run.labels[of_good])
+    assert np.array_equal(labels, alone.labels)
     assert np.array_equal(run.confidence[of_good], alone.confidence)
     assert sorted(run.ids.tolist()) == ids.tolist()
 
