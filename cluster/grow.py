@@ -22,7 +22,10 @@ from cluster.linkage import check_vectors, cut
 from cluster.sparse_linkage import sparse_average_linkage
 from cluster.types import NOISE, Clustering
 
-NEIGHBOURS = 32
+# Of each new vector: so many edges to groups, and so many to new vectors. Those to groups are
+# kept apart, for where many vectors of one person are new each of them is nearer to others of
+# these than to the mean of what was there before, and nothing would lead there.
+GROUPS, NEW = 8, 24
 _BLOCK_CELLS = 2**24
 
 Rows = NDArray[np.int64]
@@ -80,16 +83,21 @@ def _new_edges(points: NDArray[np.float32], labels: NDArray[np.int32], threshold
     lengths = np.einsum("ij,ij->i", points[new], points[new])
     centres, squares = np.concatenate([means, points[new]]), np.concatenate([squares, lengths])
     ends = np.concatenate([members, new]).astype(np.int32)
-    width = min(NEIGHBOURS, max(len(centres) - 1, 1))
-    rows = np.full((len(points), width), -1, np.int32)
-    distances = np.full((len(points), width), np.inf, np.float32)
+    rows = np.full((len(points), GROUPS + NEW), -1, np.int32)
+    distances = np.full((len(points), GROUPS + NEW), np.inf, np.float32)
     step = max(1, _BLOCK_CELLS // max(len(centres), 1))
     for start in range(0, len(new), step):
         block = new[start : start + step]
         far = lengths[start : start + step, None] + squares - 2 * (points[block] @ centres.T)
         far[np.arange(len(block)), len(means) + start + np.arange(len(block))] = np.inf
-        line, place, found = _nearest(np.maximum(far, 0), threshold, width)
-        rows[block[line], place], distances[block[line], place] = ends[found[0]], found[1]
+        np.maximum(far, 0, out=far)
+        for part, first, width in (
+            (slice(0, len(means)), 0, GROUPS),
+            (slice(len(means), None), GROUPS, NEW),
+        ):
+            line, place, (column, near) = _nearest(far[:, part], threshold, width)
+            rows[block[line], first + place] = ends[part][column]
+            distances[block[line], first + place] = near
     return Graph(rows, distances)
 
 

@@ -14,7 +14,7 @@ from facesearch.decided import Decided, Person
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.grouping import gallery_people
-from facesearch.ledger import Decision, Draft, FaceDecision
+from facesearch.ledger import Action, Decision, Draft, FaceDecision
 from facesearch.people import People, clean_name
 from facesearch.persons import PeopleNow
 from facesearch.records import FaceRecord
@@ -72,8 +72,8 @@ class Deciding:
                 f"{text!r} is the beginning of {', '.join(begin[:_SHOWN])}{more}; write out one"
             )
         raise InputError(
-            f"expected a person's name or number such as p12, got {text!r}, which is nobody's; see: "
-            f"facesearch people list {self._gallery.folder}"
+            f"expected a person's name or number such as p12, got {text!r}, which is nobody's; "
+            f"see: facesearch people list {self._gallery.folder}"
         )
 
     def records(self, person: Person) -> list[FaceRecord]:
@@ -158,7 +158,7 @@ class Deciding:
         """Leave a person out of albums and lists, or show him again."""
         if person.hidden == hidden:
             raise InputError(f"{person.label} is {'' if hidden else 'not '}hidden already")
-        action = "hide" if hidden else "unhide"
+        action: Action = "hide" if hidden else "unhide"
         return self._enter(person, [Draft(action, person.id, faces=self._all(person))])
 
     def _enter(
@@ -205,6 +205,6 @@ def _pick(person: Person, records: Sequence[FaceRecord], text: str) -> int:
             f"{text!r} may be several faces of {person.label}: {photos}; give a number"
         )
     raise InputError(
-        f"expected a face of {person.label} by its number, or the photo it is in, got {text!r}; see "
-        f"their faces with: facesearch people show"
+        f"expected a face of {person.label} by its number, or the photo it is in, got {text!r}; "
+        "see their faces with: facesearch people show"
     )

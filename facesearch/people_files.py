@@ -68,7 +68,7 @@ class Imported:
 def export_people(gallery: Gallery) -> list[PersonEntry]:
     """All that is decided in a gallery now, also of faces whose photos are not there."""
     decided = People(gallery.folder).decided()
-    keys = {face: key for face, key in _keys(gallery)} if decided.people else {}
+    keys = dict(_keys(gallery)) if decided.people else {}
     faces: dict[int, list[FaceKey]] = {}
     rejected: dict[int, list[FaceKey]] = {}
     for face, number in decided.faces.items():
@@ -132,7 +132,7 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
             drafts.append(Draft("hide" if each.hidden else "unhide", number))
     if not drafts:
         raise InputError(
-            f"none of the {missing} faces is in {gallery.folder}; index the photos they are of first"
+            f"none of the {missing} faces is in {gallery.folder}; index their photos first"
         )
     people.decide(drafts)
     told = [face for draft in drafts for face in draft.faces]

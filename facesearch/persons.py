@@ -37,6 +37,15 @@ class PeopleNow:
         """The number of each face's person, int64 (n,); :data:`NOBODY` where there is none."""
         return person_of_labels(self.clustering.labels, self.numbers)
 
+    def names_by_id(self) -> dict[int, str]:
+        """The name of every face that is of somebody with one."""
+        names, ids = self.names, self.clustering.ids.tolist()
+        return {
+            face: names[label]
+            for face, label in zip(ids, self.clustering.labels.tolist(), strict=True)
+            if label in names
+        }
+
     def faces(self, number: int) -> Ids:
         """The ids of a person's faces, the surest first."""
         rows = np.flatnonzero(self.of_faces() == number)
