@@ -100,6 +100,7 @@ class _Fold:
         for face, person in [pair for pair in self.rejected if pair[1] == gone]:
             self.rejected.remove((face, person))
             self.rejected.add((face, kept))
+        self.merged.pop(kept, None)
         for number in [number for number, now in self.merged.items() if now == gone]:
             self.merged[number] = kept
         self.merged[gone] = kept

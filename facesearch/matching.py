@@ -169,7 +169,7 @@ def changes_between(
     still, new = np.isin(pairs[:, 0], is_now), ~np.isin(pairs[:, 1], was)
     moves = tuple(
         Move(
-            "split" if is_new else "move" if stays else "merge",
+            "merge" if not stays else "split" if is_new else "move",
             source,
             target,
             faces,
