@@ -106,6 +106,9 @@ def test_somebody_with_the_name_is_that_person(gallery: Gallery, other: Gallery)
     assert named is not None and named.id == 1
 
 
+HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -113,21 +116,21 @@ def test_somebody_with_the_name_is_that_person(gallery: Gallery, other: Gallery)
         ("a.json", "[]", "cannot read"),
         ("a.json", '{"format": "other"}', "facesearch-people"),
         ("a.csv", "person,name\n1,Ann\n", "columns"),
-        ("a.csv", "person,name,hidden,is,sha256,x0,y0,x1,y1\n1,Ann,no,maybe,a,0,0,1,1\n", "maybe"),
-        ("a.csv", "person,name,hidden,is,sha256,x0,y0,x1,y1\n1,Ann,no,yes,a,0,0,nan,1\n", "box"),
+        ("a.csv", HEAD + "1,Ann,no,maybe,a,0,0,1,1\n", "maybe"),
+        ("a.csv", HEAD + "1,Ann,no,yes,a,0,0,nan,1\n", "box"),
         (
             "a.csv",
-            "person,name,hidden,is,sha256,x0,y0,x1,y1\n1,A\x07,no,yes,a,0,0,1,1\n",
+            HEAD + "1,A\x07,no,yes,a,0,0,1,1\n",
             "control",
         ),
         (
             "a.csv",
-            "person,name,hidden,is,sha256,x0,y0,x1,y1\n1,A,no,yes,a,0,0,1,1\n1,B,no,yes,a,0,0,1,1\n",
+            HEAD + "1,A,no,yes,a,0,0,1,1\n1,B,no,yes,a,0,0,1,1\n",
             "several names",
         ),
         (
             "a.csv",
-            "person,name,hidden,is,sha256,x0,y0,x1,y1\n1,A,no,yes,a,0,0,1,1\n2,A,no,yes,a,0,0,1,1\n",
+            HEAD + "1,A,no,yes,a,0,0,1,1\n2,A,no,yes,a,0,0,1,1\n",
             "two people named",
         ),
         ("a.txt", "", "json"),
