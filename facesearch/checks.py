@@ -15,9 +15,9 @@ from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import FacesearchError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.graph import graph_path, open_graph
-from facesearch.grouping import latest_run
 from facesearch.people import People
 from facesearch.records import schema_problems
+from facesearch.runs import latest_run
 from facesearch.search import index_folder, load_index
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
 from indexer.shards import Shard

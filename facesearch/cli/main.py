@@ -12,6 +12,7 @@ from facesearch import __version__
 from facesearch.cli import (
     album,
     calibrate,
+    decide,
     encoders,
     evaluate,
     gallery,
@@ -48,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         graph,
         query,
         people,
+        decide,
         calibrate,
         album,
         gallery,
