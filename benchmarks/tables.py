@@ -319,6 +319,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         evaluated.robustness_face,
         evaluated.robustness_photo,
         evaluated.identity_rates,
+        evaluated.clustering_peers,
         evaluated.clustering_scale,
         people.incremental,
         people.decisions,
