@@ -118,7 +118,9 @@ def _send_peer(sender: Connection, count: int, name: str) -> None:
     try:
         sender.send(peer(count, name))
     except Exception as error:  # whatever a peer dies of is its result
-        sender.send({"faces": count, "died": f"{type(error).__name__}: {str(error)[:120]}"})
+        sender.send(
+            {"faces": count, "died": f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"}
+        )
 
 
 def made_faces(count: int) -> tuple[Vectors, Labels]:
@@ -283,7 +285,7 @@ def hdbscan(vectors: Vectors) -> list[Labels]:
 def fast_hdbscan(vectors: Vectors) -> list[Labels]:
     from fast_hdbscan import HDBSCAN
 
-    return [HDBSCAN(min_cluster_size=2, min_samples=1).fit_predict(vectors)]
+    return [HDBSCAN(min_cluster_size=2, min_samples=1, metric="euclidean").fit_predict(vectors)]
 
 
 PEER_METHODS: dict[str, Callable[[Vectors], list[Labels]]] = {
