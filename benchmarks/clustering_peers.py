@@ -5,8 +5,8 @@
 Both files hold ``vectors`` and ``names`` (``benchmarks/labelled_vectors.py``). The people of LFW
 are split in two halves; every method's setting is that of the greatest sum of pairwise and BCubed F
 on the first, and the second and the album report. All methods get the same vectors, so what differs
-is the grouping. ``face_recognition`` users run Chinese whispers at 0.5 or 0.6 on descriptors that are
-not of unit length, so these are other distances; ``benchmarks/album.py`` runs it as they do.
+is the grouping. ``face_recognition`` users run Chinese whispers at 0.5 or 0.6 on descriptors
+that are not of unit length, so these are other distances; ``benchmarks/album.py`` runs it so.
 "Photos kept apart" draws faces of strangers into made photos of three, for LFW has one a photo.
 """
 

@@ -6,7 +6,7 @@ Made faces (``benchmarks/data.py``, fitted to LFW), in an order that tells nothi
 threshold, graph, linkage, cut and confidence in a process each, whose peak memory is measured with
 the vectors in it but without the making of them; then through HDBSCAN over the same graph. The
 dendrogram is one; every threshold is a cut. Peers that fail, or take more than ``--limit`` seconds,
-are said to. ``--faces`` (``vectors``, ``names``) compares, on real faces, the linkage over graphs
+are said to; fast_hdbscan needs pynndescent beside it for more than 30 components. ``--faces`` (``vectors``, ``names``) compares, on real faces, the linkage over graphs
 of several k with that over all pairs.
 """
 
@@ -285,7 +285,7 @@ def hdbscan(vectors: Vectors) -> list[Labels]:
 def fast_hdbscan(vectors: Vectors) -> list[Labels]:
     from fast_hdbscan import HDBSCAN
 
-    return [HDBSCAN(min_cluster_size=2, min_samples=1, metric="euclidean").fit_predict(vectors)]
+    return [HDBSCAN(min_cluster_size=2, min_samples=1).fit_predict(vectors)]
 
 
 PEER_METHODS: dict[str, Callable[[Vectors], list[Labels]]] = {
