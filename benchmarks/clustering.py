@@ -30,6 +30,7 @@ from cluster.density import density
 from cluster.labels import ordered_labels
 from cluster.linkage import average_linkage, cut
 from cluster.scores import (
+    adjusted_mutual_information,
     adjusted_rand_index,
     bcubed_scores,
     normalized_mutual_information,
@@ -212,6 +213,7 @@ def scores(truth: Labels, labels: Labels) -> dict[str, float]:
         "bcubed_recall": bcubed.recall,
         "bcubed_f": bcubed.f,
         "nmi": normalized_mutual_information(truth, labels),
+        "ami": adjusted_mutual_information(truth, labels),
         "ari": adjusted_rand_index(truth, labels),
     }
 

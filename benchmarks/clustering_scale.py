@@ -1,13 +1,13 @@
 """Clustering as galleries grow: time, memory and quality, ours beside others'; each run on its own.
 
-    python -m benchmarks.clustering_scale [--counts N ...] [--faces LFW.npz] [--peers [NAME ...]]
+    python -m benchmarks.clustering_scale [--counts N ...] [--peers [NAME ...]] [--faces LFW.npz]
 
-Made vectors (``benchmarks/clustering.py``, :func:`facelike_people`) of several numbers go
-through graph, linkage, cut and confidence in a process each, whose peak memory is measured with
-the vectors in it but without the making of them. The dendrogram is one; every threshold is a cut.
-The share of the graph's edges that exact search finds is measured on some rows, over all edges and
-over those of two faces of one person. ``--faces`` (``vectors``, ``names``) compares, on real
-faces, the linkage over graphs of several k with that over all pairs.
+Made faces (``benchmarks/data.py``, fitted to LFW), in an order that tells nothing, go through
+threshold, graph, linkage, cut and confidence in a process each, whose peak memory is measured with
+the vectors in it but without the making of them; then through HDBSCAN over the same graph. The
+dendrogram is one; every threshold is a cut. Peers that fail, or take more than ``--limit`` seconds,
+are said to; fast_hdbscan needs pynndescent beside it for more than 30 components. ``--faces`` (``vectors``, ``names``) compares, on real faces, the linkage over graphs
+of several k with that over all pairs.
 """
 
 from __future__ import annotations
@@ -16,31 +16,38 @@ import argparse
 import ctypes
 import json
 import multiprocessing
+import resource
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clustering import SEED, Labels, facelike_people, load, memory_kib, scores
+from benchmarks.clustering import SEED, Labels, load, memory_kib, scores
+from benchmarks.data import MadeGallery
+from benchmarks.face_model import FaceModel
 from benchmarks.record import record, versions
 from cluster.agglomerative import NEIGHBOURS
 from cluster.cells import cell_graph
 from cluster.confidence import graph_confidence
 from cluster.constraints import Constraints
+from cluster.density import density
 from cluster.graph import Graph, exact_graph
 from cluster.labels import ordered_labels
 from cluster.linkage import average_linkage, cut
 from cluster.scores import adjusted_rand_index
 from cluster.sparse_linkage import sparse_average_linkage
+from cluster.threshold import gallery_threshold
+from facesearch.grouping import REFINE
 from indexer.cores import available_cores
 
-COUNTS = (10_000, 50_000, 200_000)
-THRESHOLDS = (0.11, 0.12, 0.13, 0.14, 0.15, 0.16)
-STOP = 0.16
-PEERS = {"scipy average": 10_000, "hdbscan": 10_000, "fast_hdbscan": 200_000}
+COUNTS = (10_000, 50_000, 200_000, 1_000_000)
+THRESHOLDS = (0.10, 0.11, 0.12, 0.13, 0.14)
+STOP = 0.14  # the encoder's; no default is looser
+PEERS = ("scikit-learn average", "hdbscan", "fast_hdbscan")
 NEIGHBOUR_COUNTS = (8, 16, 32, 64)
 CHECKED = 1000  # rows whose neighbours are searched for exactly
 PHOTO_FACES = 3  # of strangers, in each made photo
@@ -55,16 +62,14 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS))
     parser.add_argument("--faces", type=Path, help="labelled vectors of real faces")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--limit", type=float, default=300, help="seconds a peer may take")
     parser.add_argument("--record", default="clustering_scale", help="name of the result")
     args = parser.parse_args()
     result: Result = {"cores": available_cores(), "neighbours": NEIGHBOURS}
     result["packages"] = versions(("scikit-learn", "hdbscan", "fast_hdbscan", "scipy"))
     result["ours"] = [in_new_process(ours, count) for count in args.counts]
     result["growth_exponent_after_graph"] = exponent(result["ours"])
-    result["peers"] = {
-        name: [in_new_process(peer, count, name) for count in args.counts if count <= PEERS[name]]
-        for name in args.peers
-    }
+    result["peers"] = {name: until_it_dies(name, args.counts, args.limit) for name in args.peers}
     if args.faces:
         result["sparse_against_dense"] = sparse_against_dense(*load(args.faces))
     print(json.dumps(result, indent=2))
@@ -76,19 +81,83 @@ def in_new_process(run: Callable[..., Result], *arguments: object) -> Result:
         return pool.apply(run, arguments)
 
 
+def until_it_dies(name: str, counts: list[int], limit: float) -> list[Result]:
+    """Runs of a peer up to the first that fails or takes too long, which says so."""
+    runs: list[Result] = []
+    for count in sorted(counts):
+        found = _limited(name, count, limit)
+        runs.append(found)
+        if "died" in found:
+            break
+    return runs
+
+
+def _limited(name: str, count: int, limit: float) -> Result:
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(False)
+    process = context.Process(target=_send_peer, args=(sender, count, name))
+    process.start()
+    sender.close()  # so that the end of the process ends the waiting
+    try:
+        if receiver.poll(limit):
+            found: Result = receiver.recv()
+            return found
+        return {"faces": count, "died": f"still running after {limit:.0f} s"}
+    except EOFError:
+        process.join()
+        return {"faces": count, "died": f"killed or crashed, exit {process.exitcode}"}
+    finally:
+        process.kill()
+        process.join()
+
+
+def _send_peer(sender: Connection, count: int, name: str) -> None:
+    # Not the whole machine may be brought down by a matrix of all distances.
+    memory = 20 << 30
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    try:
+        sender.send(peer(count, name))
+    except Exception as error:  # whatever a peer dies of is its result
+        sender.send(
+            {"faces": count, "died": f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"}
+        )
+
+
+def made_faces(count: int) -> tuple[Vectors, Labels]:
+    """Faces float32 (n, d) and whose each is, neighbours in neither people nor time."""
+    gallery = MadeGallery(count, FaceModel.load(), seed=SEED)
+    order = np.random.default_rng(SEED).permutation(count)
+    vectors = np.empty((count, gallery.dimension), np.float32)
+    places = np.argsort(order)
+    for block in gallery.blocks():
+        vectors[places[block.ids]] = block.vectors
+    return vectors, gallery.people(order)
+
+
 def ours(count: int) -> Result:
     """Seconds of each stage, peak memory, and scores at each threshold."""
-    warm, _ = facelike_people(600, np.random.default_rng(SEED))
+    warm, _ = made_faces(600)
     _stages(warm, Constraints(np.arange(600) // 2), {})
-    vectors, truth = facelike_people(count, np.random.default_rng(SEED))
-    photos = _photos(truth)
+    vectors, truth = made_faces(count)
+    photos = made_photos(truth)
     forget_peak()
     seconds: dict[str, float] = {}
     graph, linkage, constrained = _stages(vectors, Constraints(photos), seconds)
+    peak = memory_kib("VmHWM")
+    threshold = gallery_threshold(vectors, STOP) or STOP
+    started = time.perf_counter()
+    dense = density(
+        np.arange(count), vectors, min_samples=1, graph=graph, refine=REFINE * threshold
+    )
+    seconds["hdbscan over the graph"] = time.perf_counter() - started
     return {
         "faces": count,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
-        "peak_mib": round(memory_kib("VmHWM") / 1024),
+        "peak_mib": round(peak / 1024),
+        "peak_mib_with_hdbscan": round(memory_kib("VmHWM") / 1024),
+        "threshold": threshold,
+        "at_threshold": _rounded(truth, cut(linkage, count, threshold)),
+        "hdbscan": _rounded(truth, dense.labels),
         "edge_recall": edge_recall(vectors, truth, graph),
         "by_threshold": by_threshold(linkage, truth),
         "photos_kept_apart": by_threshold(constrained, truth),
@@ -111,6 +180,7 @@ def _stages(
     groups = timed("cut", lambda: cut(linkage, len(vectors), 0.13))
     labels = ordered_labels(np.arange(len(vectors)), groups)
     timed("confidence", lambda: graph_confidence(vectors, labels, 0.13, graph))
+    timed("threshold", lambda: gallery_threshold(vectors, STOP))
     constrained = timed(
         "linkage with photos kept apart",
         lambda: sparse_average_linkage(vectors, graph, STOP, constraints),
@@ -118,7 +188,7 @@ def _stages(
     return graph, linkage, constrained
 
 
-def _photos(truth: Labels) -> NDArray[np.int64]:
+def made_photos(truth: Labels) -> NDArray[np.int64]:
     """Faces drawn into photos of :data:`PHOTO_FACES`, none of one person twice."""
     order = np.random.default_rng(1).permutation(len(truth))
     photos = np.empty(len(truth), np.int64)
@@ -129,12 +199,13 @@ def _photos(truth: Labels) -> NDArray[np.int64]:
     return photos
 
 
+def _rounded(truth: Labels, labels: Labels) -> Result:
+    return {name: round(value, 4) for name, value in scores(truth, labels).items()}
+
+
 def by_threshold(linkage: NDArray[np.float64], truth: Labels) -> dict[str, Result]:
     return {
-        str(threshold): {
-            name: round(value, 4)
-            for name, value in scores(truth, cut(linkage, len(truth), threshold)).items()
-        }
+        str(threshold): _rounded(truth, cut(linkage, len(truth), threshold))
         for threshold in THRESHOLDS
     }
 
@@ -167,7 +238,10 @@ def exponent(runs: list[Result]) -> float | None:
     """The slope of log seconds after the graph over log faces, by least squares."""
     if len(runs) < 2:
         return None
-    after = [run["seconds"]["linkage"] + run["seconds"]["cut"] for run in runs]
+    after = [
+        run["seconds"]["linkage"] + run["seconds"]["cut"] + run["seconds"]["confidence"]
+        for run in runs
+    ]
     slope = np.polyfit(np.log([run["faces"] for run in runs]), np.log(after), 1)[0]
     return round(float(slope), 3)
 
@@ -175,8 +249,8 @@ def exponent(runs: list[Result]) -> float | None:
 def peer(count: int, name: str) -> Result:
     """One of :data:`PEERS`; its threshold is the best of ours, on the truth itself."""
     fit = PEER_METHODS[name]
-    fit(facelike_people(600, np.random.default_rng(SEED))[0])
-    vectors, truth = facelike_people(count, np.random.default_rng(SEED))
+    fit(made_faces(600)[0])
+    vectors, truth = made_faces(count)
     forget_peak()
     started = time.perf_counter()
     found = fit(vectors)
@@ -191,12 +265,14 @@ def peer(count: int, name: str) -> Result:
     }
 
 
-def scipy_average(vectors: Vectors) -> list[Labels]:
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import pdist
+def sklearn_average(vectors: Vectors) -> list[Labels]:
+    from sklearn.cluster import AgglomerativeClustering
+    from sklearn.metrics.pairwise import euclidean_distances
 
-    rows = linkage(pdist(vectors.astype(np.float64), "sqeuclidean"), "average")
-    return [fcluster(rows, threshold, "distance") for threshold in THRESHOLDS]
+    model = AgglomerativeClustering(
+        n_clusters=None, metric="precomputed", linkage="average", distance_threshold=0.13
+    )
+    return [model.fit_predict(euclidean_distances(vectors, squared=True))]
 
 
 def hdbscan(vectors: Vectors) -> list[Labels]:
@@ -213,7 +289,7 @@ def fast_hdbscan(vectors: Vectors) -> list[Labels]:
 
 
 PEER_METHODS: dict[str, Callable[[Vectors], list[Labels]]] = {
-    "scipy average": scipy_average,
+    "scikit-learn average": sklearn_average,
     "hdbscan": hdbscan,
     "fast_hdbscan": fast_hdbscan,
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import evaluation_figures as evaluated
+from benchmarks import people_figures as people
 from benchmarks import speed_figures as speed
 from benchmarks.markdown import result, table
 from facesearch.encoders.calibrate import LEAST_COSINE
@@ -318,7 +319,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         evaluated.robustness_face,
         evaluated.robustness_photo,
         evaluated.identity_rates,
+        evaluated.clustering_peers,
         evaluated.clustering_scale,
+        people.incremental,
+        people.decisions,
         speed.end_to_end,
         speed.pipeline,
         speed.peaks,

@@ -26,11 +26,14 @@ class Constraints:
 
     ``photos`` int64 (n,), or None, numbers the photo of each vector: two vectors of one photo
     cannot link either, where no must-link says otherwise. A negative number is of no photo.
+    ``people`` int64 (n,), or None, numbers whom a vector is decided to be, negative for nobody:
+    those of one number must link, those of two cannot.
     """
 
     photos: NDArray[np.int64] | None = None
     must: Pairs | None = None
     cannot: Pairs | None = None
+    people: NDArray[np.int64] | None = None
 
     def check(self, count: int) -> None:
         """Raise ValueError unless shapes, dtypes and rows fit ``count`` vectors."""
@@ -40,6 +43,13 @@ class Constraints:
             raise ValueError(
                 f"expected photos int64 ({count},), one a vector, got {self.photos.dtype} "
                 f"{self.photos.shape}"
+            )
+        if self.people is not None and (
+            self.people.shape != (count,) or self.people.dtype != np.int64
+        ):
+            raise ValueError(
+                f"expected people int64 ({count},), one a vector, got {self.people.dtype} "
+                f"{self.people.shape}"
             )
         for name, pairs in (("must", self.must), ("cannot", self.cannot)):
             if pairs is None:
@@ -85,18 +95,33 @@ class Resolved:
 def resolve(constraints: Constraints, count: int) -> Resolved:
     """Must-links taken in order, each unless it contradicts a cannot-link by those before it.
 
-    Raises ValueError as :meth:`Constraints.check` does.
+    Those of one of the ``people`` come first. Raises ValueError as :meth:`Constraints.check` does.
     """
     constraints.check(count)
     must = no_pairs() if constraints.must is None else constraints.must
     cannot = no_pairs() if constraints.cannot is None else constraints.cannot
-    joined, contradictions = _honoured(must, cannot, constraints.photos)
-    return Resolved(joined, _apart(constraints.photos, cannot, count), tuple(contradictions))
+    people, first = _of_people(constraints.people)
+    must = np.concatenate([people, must])
+    joined, contradictions = _honoured(must, cannot, constraints)
+    apart = _apart(constraints.photos, cannot, first, count)
+    return Resolved(joined, apart, tuple(contradictions))
+
+
+def _of_people(people: NDArray[np.int64] | None) -> tuple[Pairs, Rows]:
+    """Must-link pairs that make each of ``people`` one group, and the first vector of each."""
+    if people is None:
+        return no_pairs(), np.zeros(0, np.int64)
+    order = np.argsort(people, kind="stable").astype(np.int64)
+    order = order[people[order] >= 0]
+    same = people[order[1:]] == people[order[:-1]]
+    pairs = np.stack([order[:-1][same], order[1:][same]], axis=1)
+    return pairs, order[np.append(True, ~same)[: len(order)]]
 
 
 def _honoured(
-    must: Pairs, cannot: Pairs, photos: NDArray[np.int64] | None
+    must: Pairs, cannot: Pairs, constraints: Constraints
 ) -> tuple[Pairs, list[Contradiction]]:
+    photos, people = constraints.photos, constraints.people
     partners: dict[int, set[int]] = {}
     for one, two in cannot.tolist():
         partners.setdefault(one, set()).add(two)
@@ -109,7 +134,7 @@ def _honoured(
         )
         if small is large:
             continue
-        refused = _forbidden(small, large, partners)
+        refused = _forbidden(small, large, partners) or _two_people(small, large, people)
         apart = refused or _of_one_photo(small, large, photos)
         if apart:
             contradictions.append(Contradiction((one, two), apart, honoured=not refused))
@@ -132,6 +157,19 @@ def _forbidden(
     return None
 
 
+def _two_people(
+    small: list[int], large: list[int], people: NDArray[np.int64] | None
+) -> tuple[int, int] | None:
+    """A pair of two people between two groups, each of which is of one at most."""
+    if people is None:
+        return None
+    one = next((row for row in small if people[row] >= 0), None)
+    two = next((row for row in large if people[row] >= 0), None)
+    if one is None or two is None or people[one] == people[two]:
+        return None
+    return one, two
+
+
 def _of_one_photo(
     small: list[int], large: list[int], photos: NDArray[np.int64] | None
 ) -> tuple[int, int] | None:
@@ -146,8 +184,8 @@ def _of_one_photo(
     return None
 
 
-def _apart(photos: NDArray[np.int64] | None, cannot: Pairs, count: int) -> Apart:
-    """Photos of two or more vectors, and pairs, as sets of vectors."""
+def _apart(photos: NDArray[np.int64] | None, cannot: Pairs, people: Rows, count: int) -> Apart:
+    """Photos of two or more vectors, pairs, and a vector of each person, as sets of vectors."""
     numbers = np.zeros(0, np.int64)
     several = np.zeros(0, np.int64)
     if photos is not None:
@@ -156,12 +194,14 @@ def _apart(photos: NDArray[np.int64] | None, cannot: Pairs, count: int) -> Apart
         numbers = np.unique(dense[several], return_inverse=True)[1].astype(np.int64)
     photo_sets = int(numbers.max()) + 1 if len(numbers) else 0
     pair_sets = photo_sets + np.repeat(np.arange(len(cannot)), 2)
-    sets, members = np.concatenate([numbers, pair_sets]), np.concatenate([several, cannot.ravel()])
+    people_set = np.full(len(people), photo_sets + len(cannot))
+    sets = np.concatenate([numbers, pair_sets, people_set])
+    members = np.concatenate([several, cannot.ravel(), people])
     by_set, by_member = np.argsort(sets, kind="stable"), np.argsort(members, kind="stable")
     return Apart(
         _starts(members, count),
         sets[by_member],
-        _starts(sets, photo_sets + len(cannot)),
+        _starts(sets, photo_sets + len(cannot) + bool(len(people))),
         members[by_set],
     )
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.chance import expected_mutual_information
+
 Labels = NDArray[np.integer[Any]]
 
 
@@ -66,6 +68,19 @@ def normalized_mutual_information(truth: Labels, found: Labels) -> float:
         return 1.0
     shared = entropies - _entropy(counts.cells)
     return float(min(max(2 * shared / entropies, 0.0), 1.0))
+
+
+def adjusted_mutual_information(truth: Labels, found: Labels) -> float:
+    """Mutual information adjusted for chance, over the arithmetic mean of both entropies (Vinh,
+    Epps and Bailey 2010, table 2): 1 for equal partitions, about 0 for random ones. Small clusters
+    share much by chance, which this takes out and NMI does not."""
+    counts = _Counts(truth, found)
+    one, two = _entropy(counts.truth), _entropy(counts.found)
+    if len(counts.cells) == len(counts.truth) == len(counts.found):
+        return 1.0  # equal partitions, of which some share no less by chance
+    chance = expected_mutual_information(counts.truth, counts.found)
+    largest, shared = (one + two) / 2, one + two - _entropy(counts.cells)
+    return float((shared - chance) / max(largest - chance, np.finfo(np.float64).eps))
 
 
 def adjusted_rand_index(truth: Labels, found: Labels) -> float:

@@ -12,9 +12,9 @@ import numpy as np
 
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState
+from facesearch.grouping import gallery_people
 from facesearch.match_files import MatchRow, join_parts, match_format
 from facesearch.parts import Parts
-from facesearch.people import People
 from facesearch.probes import NO_FACE, ProbeFace, ProbeFailure, ProbePart, Probes
 from facesearch.records import FaceRecord
 from facesearch.search import open_search
@@ -101,7 +101,7 @@ class _Search:
         self._state = state
         self._k = min(k, state.face_count)
         self._searcher = open_search(gallery, state, device)
-        self._names = People(gallery.folder).memberships().by_id()
+        self._names = gallery_people(gallery, state).names_by_id()
 
     def digest(self) -> str:
         """Names everything of the gallery that the answers depend on."""

@@ -21,7 +21,9 @@ import numpy as np
 from facesearch.enrolled import RULE, EnrolledPeople
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
-from facesearch.grouping import ClusterRun, latest_run, run_paths
+from facesearch.grouping import album_people
+from facesearch.people import People
+from facesearch.runs import ClusterRun, latest_run, run_paths
 from indexer.errors import TooFewImpostorsError
 from indexer.files import write_atomically
 from indexer.open_set import (
@@ -163,8 +165,9 @@ def _strangers(
     run: ClusterRun,
     beyond: float,
 ) -> ImpostorSample:
-    """Faces of clusters without an enrolled face, searched among the enrolled."""
-    ids, labels = run.clustering.ids, run.clustering.labels.astype(np.int64)
+    """Faces of people without an enrolled face, searched among the enrolled."""
+    clustering = album_people(run, People(gallery.folder).decided()).clustering
+    ids, labels = clustering.ids, clustering.labels.astype(np.int64)
     known = np.unique(labels[np.isin(ids, enrolled.ids)])
     kept = (labels >= 0) & ~np.isin(labels, known) & np.isin(ids, state.live_ids())
     ids, labels = _drawn(ids[kept], labels[kept])

@@ -17,9 +17,9 @@ from facesearch.forget import unfinished
 from facesearch.forgotten import Forgotten
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.graph import graph_path, open_graph
-from facesearch.grouping import latest_run
 from facesearch.people import People
 from facesearch.records import schema_problems
+from facesearch.runs import latest_run
 from facesearch.search import index_folder, load_index
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
 from indexer.shards import Shard

@@ -1,60 +1,52 @@
-"""Clusterings of a gallery: run, kept one file a run, named, and turned into an album."""
+"""Clusterings of a gallery: run onto what people decided, and turned into an album."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.agglomerative import agglomerative
+from cluster.agglomerative import MOST_DENSE, agglomerative
 from cluster.attach import attach
-from cluster.constraints import Constraints
-from cluster.density import density
+from cluster.constraints import Constraints, Contradiction, Resolved, resolve
+from cluster.density import MOST_WHOLE, density
+from cluster.grow import grown
+from cluster.threshold import gallery_threshold
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
+from facesearch.cluster_graph import ClusteringGraph, clustering_graph
+from facesearch.decided import Decided
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
-from facesearch.people import Memberships, People
+from facesearch.matching import Changes, Circumstances, Gone, changes_between, matched
+from facesearch.people import People
+from facesearch.persons import NOBODY, PeopleNow, decided_rows, people_now
 from facesearch.records import FaceRecord
-from indexer.files import partial_path, sync_file, sync_folder
+from facesearch.runs import ClusterRun, How, latest_run, run_paths
+from indexer.types import Ids, Vectors
+
+logger = logging.getLogger(__name__)
 
 METHODS = ("agglomerative", "hdbscan")
-FORMAT = "facesearch-clustering"
-VERSION = 1
-
-
-@dataclass(frozen=True)
-class ClusterRun:
-    """A clustering and how it came about.
-
-    ``threshold`` is the mean squared distance below which two clusters merge (None for hdbscan);
-    ``state`` is the digest of the live faces that were clustered. Faces of less quality than
-    ``min_quality`` took no part in forming the clusters. ``same_photo`` tells whether two faces of
-    one photo could come into one cluster.
-    """
-
-    clustering: Clustering
-    method: str
-    threshold: float | None
-    created_at: str
-    state: str
-    min_quality: float
-    same_photo: bool
+# Clusters of density are sure of more than average linkage is: they are taken apart only beyond so
+# many times its threshold (chosen on half of LFW's people).
+REFINE = 1.15
+# By how much a gallery may grow, from run to run, before all its faces are clustered anew: further
+# than that nobody has measured how much the people would differ (benchmarks/incremental.py).
+MOST_GROWTH = 1.5
 
 
 @dataclass(frozen=True)
 class ClusterOptions:
     """How to cluster; see :func:`run_clustering`.
 
-    ``threshold`` is a mean squared distance, for agglomerative only; ``attach_threshold`` the one
-    within which poor faces join, by any method. ``same_photo`` lets two faces of one photo be one
-    person, as in collages; hdbscan always does.
+    ``threshold`` is a mean squared distance, and with ``from_gallery`` the loosest one: if the
+    gallery's impostors are near enough for a stricter one, that is taken. ``attach_threshold`` is
+    the one within which poor faces join. ``same_photo`` lets two faces of one photo be one person,
+    as in collages. ``full`` clusters all faces anew, even where the run before could be built on.
     """
 
     method: str
@@ -63,199 +55,372 @@ class ClusterOptions:
     min_quality: float = 0.0
     attach_threshold: float = 0.0
     same_photo: bool = False
+    full: bool = False
+    from_gallery: bool = False
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """What is clustered: ids (n,), vectors (n, d), and of each face whether it is too ``poor`` to
+    take part, its photo (None: photos do not count), and its person before and by decision."""
+
+    ids: Ids
+    vectors: Vectors
+    poor: NDArray[np.bool_]
+    photos: NDArray[np.int64] | None
+    before: NDArray[np.int64]
+    decided: NDArray[np.int64]
 
 
 def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
-    """Cluster all live faces; raises InputError for an unknown method.
+    """Cluster all live faces, as people decided; raises InputError for an unknown method.
 
     Faces of less quality than ``min_quality`` cannot join what does not belong together: clusters
     are formed by the other faces alone. Then each of the poor goes to the cluster whose members
     are nearest on average, if that is within ``attach_threshold``, or is noise. Faces whose quality
-    was never measured count as good. Two faces of one photo are never put together, unless
-    ``same_photo`` says so.
+    was never measured count as good, and so do those that something was decided of. Two faces of
+    one photo are never put together, unless ``same_photo`` or a decision says so.
+
+    Faces that are decided to be one person's form one cluster, those of two people never do, and
+    no face comes to whom it was decided not to be. Where the options are those of the run before
+    and not too many faces are new, they join its clusters, or each other; otherwise all are
+    clustered anew. Either way each cluster keeps the number of the person it was
+    (:func:`facesearch.matching.matched`), and the run tells what changed.
     """
     if options.method not in METHODS:
         raise InputError(f"expected method {' or '.join(METHODS)}, got {options.method!r}")
+    people = People(gallery.folder)
+    decisions = people.decisions()
+    decided = people.decided()
+    previous = _previous(gallery)
+    then = None if previous is None else album_people(previous, decided)
+    faces = _faces(gallery, state, options, decided, then)
+    options, source = _with_threshold(options, previous, faces)
+    how = replace(_how(options, previous, faces, decided), threshold_from=source)
+    graph = _graph(gallery, state, faces, options, how)
+    if graph is not None:
+        how = replace(how, graph=graph.source, edge_recall=graph.recall)
+    constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
+    clustering = _with_poor(_formed(faces, constraints, options, how, graph), faces, options)
+    before = _in_order(faces.before, faces.ids, clustering.ids)
+    above = int(previous.numbers.max(initial=0)) if previous is not None else 0
+    numbers = matched(
+        clustering.ids,
+        clustering.labels,
+        before,
+        decided,
+        lambda count: people.new_people(count, above),
+    )
+    now = people_now(clustering, numbers, decided)
+    since = () if previous is None else decisions[previous.how.decisions :]
+    changes = _changes(
+        before,
+        now,
+        previous,
+        then,
+        Circumstances(
+            "" if previous is None else _other_options(options, previous),
+            frozenset(n for each in since for n in (each.person, each.other) if n is not None),
+            frozenset(now.of_faces()[before == NOBODY].tolist()),
+        ),
+    )
+    return ClusterRun(
+        now.clustering,
+        options.method,
+        _threshold(options),
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        state.digest(),
+        options.min_quality,
+        options.same_photo,
+        now.numbers,
+        how,
+        changes,
+        tuple(
+            _contradiction_text(each, faces.ids[~faces.poor], decided)
+            for each in constraints.contradictions
+        ),
+    )
+
+
+def _previous(gallery: Gallery) -> ClusterRun | None:
+    if not run_paths(gallery):
+        return None
+    try:
+        return latest_run(gallery)
+    except GalleryError as error:
+        logger.warning("clustering without the run before: %s", error)
+        return None
+
+
+def _faces(
+    gallery: Gallery,
+    state: GalleryState,
+    options: ClusterOptions,
+    decided: Decided,
+    then: PeopleNow | None,
+) -> _Faces:
     blocks = list(gallery.blocks(state))
     none = np.zeros((0, gallery.contract.dimension), np.float32)
     ids = np.concatenate([np.zeros(0, np.int64), *(block.ids for block in blocks)])
     vectors = np.concatenate([none, *(block.vectors for block in blocks)])
+    of_people = decided_rows(ids, decided)
+    before = np.full(len(ids), NOBODY, np.int64)
+    if then is not None:
+        before = _in_order(then.of_faces(), then.clustering.ids, ids)
     poor = gallery.qualities(ids) < options.min_quality  # NaN is not less
-    photos = None if _same_photo(options) else gallery.photo_ids(ids)
-    clustering = _formed(
-        ids[~poor], vectors[~poor], None if photos is None else photos[~poor], options
-    )
-    if poor.any():
-        clustering = attach(
-            clustering,
-            vectors[~poor],
-            ids[poor],
-            vectors[poor],
-            options.attach_threshold,
-            photos=None if photos is None else (photos[~poor], photos[poor]),
-        )
-    return ClusterRun(
-        clustering,
-        options.method,
-        options.threshold if options.method == "agglomerative" else None,
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        state.digest(),
-        options.min_quality,
-        _same_photo(options),
+    return _Faces(
+        ids,
+        vectors,
+        poor & (of_people == NOBODY),
+        None if options.same_photo else gallery.photo_ids(ids),
+        before,
+        of_people,
     )
 
 
-def _same_photo(options: ClusterOptions) -> bool:
-    return options.same_photo or options.method != "agglomerative"
+def _in_order(numbers: NDArray[np.int64], of_ids: Ids, ids: Ids) -> NDArray[np.int64]:
+    """``numbers`` of the faces ``of_ids`` for the faces ``ids``; NOBODY for others."""
+    order = np.argsort(of_ids, kind="stable")
+    if not len(order):
+        return np.full(len(ids), NOBODY, np.int64)
+    rows = order[np.minimum(np.searchsorted(of_ids[order], ids), len(order) - 1)]
+    result: NDArray[np.int64] = np.where(of_ids[rows] == ids, numbers[rows], NOBODY)
+    return result
+
+
+def _how(
+    options: ClusterOptions, previous: ClusterRun | None, faces: _Faces, decided: Decided
+) -> How:
+    """Whether all faces are clustered anew, and why."""
+    why = _why_full(options, previous, faces)
+    new = int((faces.before == NOBODY).sum())
+    formed = len(faces.ids) if why or previous is None else previous.how.formed
+    return How(
+        bool(why),
+        why or f"the options are those of the run before, and {new} faces have to be placed",
+        formed,
+        options.min_size,
+        options.attach_threshold,
+        decided.last,
+    )
+
+
+def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: _Faces) -> str:
+    if previous is None:
+        return "there is no run to build on"
+    other = _other_options(options, previous)
+    formed = previous.how.formed
+    reasons = (
+        (options.full, "asked for"),
+        (options.method != "agglomerative", f"{options.method} has no other way"),
+        (previous.people is None, "the run before is from before people had numbers"),
+        (other, other),
+        (
+            len(faces.ids) > MOST_GROWTH * formed,
+            f"there are {len(faces.ids)} faces, and the last full run had {formed}",
+        ),
+    )
+    return next((text for holds, text in reasons if holds), "")
+
+
+def _other_options(options: ClusterOptions, previous: ClusterRun) -> str:
+    """Which option is another than in the run before; "" if none is."""
+    pairs = {
+        "method": (previous.method, options.method),
+        "threshold": (previous.threshold, _threshold(options)),
+        "min size": (previous.how.min_size, options.min_size),
+        "min quality": (previous.min_quality, options.min_quality),
+        "attach threshold": (previous.how.attach_threshold, options.attach_threshold),
+        "same photo": (previous.same_photo, options.same_photo),
+    }
+    for name, (was, wanted) in pairs.items():
+        if was != wanted:
+            return f"{name} {was} became {wanted}"
+    return ""
+
+
+def _constraints(faces: _Faces, decided: Decided) -> Constraints:
+    """What the good faces have to respect."""
+    good = np.flatnonzero(~faces.poor)
+    people = faces.decided[good]
+    row_of = {int(face): row for row, face in enumerate(faces.ids[good])} if decided.people else {}
+    first_of: dict[int, int] = {}
+    for row in np.flatnonzero(people != NOBODY).tolist():
+        first_of.setdefault(int(people[row]), row)
+    cannot = [
+        (row_of[face], first_of[number])
+        for face, number in sorted(decided.rejected)
+        if face in row_of and number in first_of
+    ]
+    return Constraints(
+        None if faces.photos is None else faces.photos[good],
+        cannot=np.array(cannot, np.int64).reshape(-1, 2),
+        people=people,
+    )
+
+
+def _threshold(options: ClusterOptions) -> float:
+    """The one that clusters are cut at."""
+    return options.threshold * (1 if options.method == "agglomerative" else REFINE)
+
+
+def _with_threshold(
+    options: ClusterOptions, previous: ClusterRun | None, faces: _Faces
+) -> tuple[ClusterOptions, str]:
+    """``options`` with the threshold to use, and who set it.
+
+    A run that can be built on keeps its threshold: the gallery's own is another for every face.
+    """
+    if not options.from_gallery:
+        return options, "given"
+    if previous is not None and previous.threshold and previous.how.threshold_from != "given":
+        same = replace(options, threshold=previous.threshold)
+        if not _why_full(same, previous, faces):
+            return same, previous.how.threshold_from
+    found = gallery_threshold(faces.vectors[~faces.poor], options.threshold)
+    if found is None:
+        return options, "encoder"
+    return replace(options, threshold=found), "gallery"
+
+
+def _graph(
+    gallery: Gallery, state: GalleryState, faces: _Faces, options: ClusterOptions, how: How
+) -> ClusteringGraph | None:
+    """The graph to cluster, where there are too many faces to look at all pairs."""
+    good = ~faces.poor
+    most = MOST_DENSE if options.method == "agglomerative" else MOST_WHOLE
+    if not how.full or good.sum() <= most:
+        return None
+    return clustering_graph(gallery, state, faces.ids[good], faces.vectors[good])
 
 
 def _formed(
-    ids: NDArray[np.int64],
-    vectors: NDArray[np.float32],
-    photos: NDArray[np.int64] | None,
+    faces: _Faces,
+    constraints: Resolved,
     options: ClusterOptions,
+    how: How,
+    graph: ClusteringGraph | None,
 ) -> Clustering:
-    if options.method == "agglomerative":
+    """The clusters of the good faces."""
+    good = ~faces.poor
+    ids, vectors = faces.ids[good], faces.vectors[good]
+    edges = None if graph is None else graph.graph
+    if options.method != "agglomerative":
+        return density(
+            ids,
+            vectors,
+            min_cluster_size=max(2, options.min_size),
+            graph=edges,
+            refine=_threshold(options),
+            constraints=constraints,
+        )
+    if how.full:
         return agglomerative(
             ids,
             vectors,
             options.threshold,
             min_size=options.min_size,
-            constraints=Constraints(photos),
+            constraints=constraints,
+            graph=edges,
         )
-    return density(ids, vectors, min_cluster_size=max(2, options.min_size))
-
-
-def save_run(gallery: Gallery, run: ClusterRun) -> Path:
-    """Keep a run as ``clusters/NUMBER.h5``; returns the path.
-
-    Raises BusyGalleryError when another process is writing.
-    """
-    folder = gallery.folder / "clusters"
-    with gallery.writing():
-        folder.mkdir(exist_ok=True)
-        runs = run_paths(gallery)
-        path = folder / f"{int(runs[-1].stem) + 1 if runs else 0:06d}.h5"
-        partial = partial_path(path)
-        _write_run(partial, run)
-        sync_file(partial)
-        partial.replace(path)
-        sync_folder(folder)
-    return path
-
-
-def _write_run(path: Path, run: ClusterRun) -> None:
-    with h5py.File(path, "w") as file:
-        file.attrs.update(
-            format=FORMAT,
-            version=VERSION,
-            method=run.method,
-            threshold=np.nan if run.threshold is None else run.threshold,
-            created_at=run.created_at,
-            state=run.state,
-            min_quality=run.min_quality,
-            same_photo=run.same_photo,
-        )
-        for name in ("ids", "labels", "confidence"):
-            file.create_dataset(name, data=getattr(run.clustering, name), fletcher32=True)
-
-
-def latest_run(gallery: Gallery) -> ClusterRun:
-    """The newest run; raises GalleryError when there is none or it cannot be read."""
-    runs = run_paths(gallery)
-    if not runs:
-        raise GalleryError(
-            f"the gallery {gallery.folder} has not been clustered; "
-            f"run: facesearch cluster {gallery.folder}"
-        )
-    try:
-        return read_run(runs[-1])
-    except (OSError, KeyError, ValueError) as error:
-        raise GalleryError(
-            f"cannot read {runs[-1]}: {error}; delete it and cluster again"
-        ) from error
-
-
-def read_run(path: Path) -> ClusterRun:
-    """One kept run; raises OSError, KeyError or ValueError when the file is damaged."""
-    with h5py.File(path, "r") as file:
-        if file.attrs["format"] != FORMAT or file.attrs["version"] != VERSION:
-            raise ValueError(f"not a clustering of version {VERSION}")
-        threshold = float(file.attrs["threshold"])
-        return ClusterRun(
-            Clustering(file["ids"][:], file["labels"][:], file["confidence"][:]),
-            str(file.attrs["method"]),
-            None if np.isnan(threshold) else threshold,
-            str(file.attrs["created_at"]),
-            str(file.attrs["state"]),
-            float(file.attrs.get("min_quality", 0.0)),  # runs before there was any have none
-            bool(file.attrs.get("same_photo", True)),
-        )
-
-
-def run_paths(gallery: Gallery) -> list[Path]:
-    """The kept runs, oldest first."""
-    folder = gallery.folder / "clusters"
-    return sorted(path for path in folder.glob("*.h5") if re.fullmatch(r"\d{6}", path.stem))
-
-
-def apply_names(
-    clustering: Clustering, memberships: Memberships
-) -> tuple[Clustering, dict[int, str]]:
-    """Clusters under people's names: the clustering, and a name for each label that has one.
-
-    An enrolled face always goes to its person. The other faces of a cluster go to the person
-    most of its enrolled faces show; where two are equal, they stay unnamed.
-    """
-    position = {int(face_id): row for row, face_id in enumerate(clustering.ids)}
-    enrolled = [
-        (position[int(face_id)], name)
-        for face_id, name in zip(memberships.ids, memberships.names, strict=True)
-        if int(face_id) in position
-    ]
-    labels: NDArray[np.int32] = clustering.labels.copy()
-    confidence = clustering.confidence.copy()
-    label_of = {
-        name: clustering.count + number
-        for number, name in enumerate(sorted({name for _, name in enrolled}))
-    }
-    for label, name in _cluster_names(clustering, enrolled).items():
-        labels[clustering.labels == label] = label_of[name]
-    for row, name in enrolled:
-        labels[row] = label_of[name]
-        confidence[row] = 1.0
-    dense = {int(old): new for new, old in enumerate(np.unique(labels[labels != NOISE]))}
-    labels = np.array([dense.get(int(label), NOISE) for label in labels], np.int32)
-    return (
-        Clustering(clustering.ids, labels, confidence),
-        {dense[label]: name for name, label in label_of.items()},
+    before = faces.before[good]
+    _, dense = np.unique(before, return_inverse=True)
+    nobody = int((before == NOBODY).any())
+    groups = np.where(before == NOBODY, NOISE, dense - nobody).astype(np.int32)
+    return grown(
+        Clustering(ids, groups, np.zeros(len(ids), np.float32)),
+        vectors,
+        options.threshold,
+        min_size=options.min_size,
+        constraints=constraints,
     )
 
 
-def _cluster_names(clustering: Clustering, enrolled: list[tuple[int, str]]) -> dict[int, str]:
-    votes: dict[int, Counter[str]] = {}
-    for row, name in enrolled:
-        label = int(clustering.labels[row])
-        if label != NOISE:
-            votes.setdefault(label, Counter())[name] += 1
-    names = {}
-    for label, counter in votes.items():
-        (name, count), *others = counter.most_common(2)
-        if not others or others[0][1] < count:
-            names[label] = name
-    return names
+def _with_poor(clustering: Clustering, faces: _Faces, options: ClusterOptions) -> Clustering:
+    """``clustering`` of the good faces, and after it the poor ones."""
+    poor = faces.poor
+    if not poor.any():
+        return clustering
+    photos = faces.photos
+    return attach(
+        clustering,
+        faces.vectors[~poor],
+        faces.ids[poor],
+        faces.vectors[poor],
+        options.attach_threshold,
+        photos=None if photos is None else (photos[~poor], photos[poor]),
+    )
+
+
+def _changes(
+    before: NDArray[np.int64],
+    now: PeopleNow,
+    previous: ClusterRun | None,
+    then: PeopleNow | None,
+    why: Circumstances,
+) -> Changes:
+    gone: tuple[Gone, ...] = ()
+    if previous is not None and then is not None:
+        were, counts = np.unique(then.of_faces(), return_counts=True)
+        still = np.isin(were, before) | (were == NOBODY)
+        gone = tuple(
+            Gone(number, faces, "their photos are gone")
+            for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
+        )
+    return changes_between(before, now.of_faces(), gone, why)
+
+
+def _contradiction_text(each: Contradiction, ids: Ids, decided: Decided) -> str:
+    """In words what could not be followed."""
+    one, two = (int(ids[row]) for row in each.apart)
+    number = decided.faces.get(int(ids[each.must[0]]))
+    whom = "one person" if number is None else decided.person(number).label
+    if each.honoured:
+        return f"faces {one} and {two} are in one photo, and both were decided to be {whom}"
+    return f"face {one} cannot be {whom}, whom face {two} was decided to be"
+
+
+def album_people(run: ClusterRun, decided: Decided) -> PeopleNow:
+    """The people of a run as was decided up to now."""
+    return people_now(run.clustering, run.numbers, decided)
+
+
+def gallery_people(gallery: Gallery, state: GalleryState) -> PeopleNow:
+    """Who is in a gallery now: the people of its last run, of faces that are live.
+
+    Faces that came after it belong to those they were decided to be.
+    """
+    live = state.live_ids()
+    decided = People(gallery.folder).decided()
+    run = _previous(gallery)
+    if run is None:
+        none = np.zeros(0, np.int64)
+        known, numbers = Clustering(none, none.astype(np.int32), none.astype(np.float32)), none
+    else:
+        known, numbers = _of(run.clustering, live), run.numbers
+    late = live[~np.isin(live, known.ids)]
+    everyone = Clustering(
+        np.concatenate([known.ids, late]),
+        np.concatenate([known.labels, np.full(len(late), NOISE, np.int32)]),
+        np.concatenate([known.confidence, np.zeros(len(late), np.float32)]),
+    )
+    return people_now(everyone, numbers, decided)
+
+
+def _of(clustering: Clustering, ids: Ids) -> Clustering:
+    kept = np.isin(clustering.ids, ids)
+    return Clustering(clustering.ids[kept], clustering.labels[kept], clustering.confidence[kept])
 
 
 def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> Album:
     """The album of a run: its live faces grouped and named, and the photos that failed.
 
-    Faces that came after the run are left out; faces that have gone since are dropped.
+    Faces that came after the run are left out; faces that have gone since are dropped, and so are
+    those of hidden people.
     """
-    alive = np.isin(run.clustering.ids, state.live_ids())
-    clustering = Clustering(
-        run.clustering.ids[alive], run.clustering.labels[alive], run.clustering.confidence[alive]
-    )
-    clustering, names = apply_names(clustering, People(gallery.folder).memberships())
+    decided = People(gallery.folder).decided()
+    now = people_now(_of(run.clustering, state.live_ids()), run.numbers, decided)
+    clustering, names = _shown(now)
     records = gallery.faces(clustering.ids, state)
     present = [record for record in state.photos.values() if record.status != "gone"]
     return build_album(
@@ -280,6 +445,20 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         ],
         outdated=outdated(gallery, state, run),
     )
+
+
+def _shown(now: PeopleNow) -> tuple[Clustering, dict[int, str]]:
+    """The faces of all but hidden people, without gaps in the labels, and the names of these."""
+    hidden = np.array([each.hidden for each in now.people], bool)
+    dense = np.where(hidden, NOISE, np.cumsum(~hidden) - 1).astype(np.int32)
+    labels = now.clustering.labels
+    kept = (labels == NOISE) | ~np.append(hidden, False)[labels]
+    clustering = Clustering(
+        now.clustering.ids[kept],
+        np.append(dense, np.int32(NOISE))[labels[kept]],
+        now.clustering.confidence[kept],
+    )
+    return clustering, {int(dense[row]): name for row, name in now.names.items() if not hidden[row]}
 
 
 def outdated(gallery: Gallery, state: GalleryState, run: ClusterRun) -> str:

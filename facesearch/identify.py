@@ -14,8 +14,8 @@ from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import ChangedGalleryError, InputError, PhotoError
 from facesearch.gallery import Gallery
+from facesearch.grouping import gallery_people
 from facesearch.images import decode_photo
-from facesearch.people import People
 from facesearch.records import FaceRecord
 from facesearch.search import search_gallery
 from indexer.groups import NearestGroups
@@ -115,17 +115,17 @@ def search_photo(
     if not probe.boxes:
         return []
     try:
-        return _face_matches(gallery, probe, k)
+        return _face_matches(gallery, probe, k, device)
     except ChangedGalleryError:
-        return _face_matches(gallery, probe, k)  # of what is left
+        return _face_matches(gallery, probe, k, device)  # of what is left
 
 
-def _face_matches(gallery: Gallery, probe: Probe, k: int) -> list[FaceMatches]:
+def _face_matches(gallery: Gallery, probe: Probe, k: int, device: str) -> list[FaceMatches]:
     state = gallery.state()
     if not state.face_count:
         raise InputError(f"the gallery {gallery.folder} has no faces to search")
     neighbours = search_gallery(gallery, state, probe.vectors, k, device)
-    names = People(gallery.folder).memberships().by_id()
+    names = gallery_people(gallery, state).names_by_id()
     found = np.unique(neighbours.ids[neighbours.ids >= 0])
     records = dict(zip(found.tolist(), gallery.faces(found, state), strict=True))
     return [

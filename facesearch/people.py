@@ -1,41 +1,18 @@
-"""Names and whose faces they are: the part of a gallery that people decided (SQLite)."""
+"""Names and whose faces they are: the part of a gallery that people decided."""
 
 from __future__ import annotations
 
-import sqlite3
 import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from facesearch.errors import GalleryError, InputError
+from facesearch.decided import Decided, fold, undone_batches
+from facesearch.errors import InputError
+from facesearch.ledger import Decision, Draft, FaceDecision, Ledger
 from indexer.types import Ids
-
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE person (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    created_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE membership (
-    face_id INTEGER PRIMARY KEY,
-    person_id INTEGER NOT NULL REFERENCES person (id),
-    source TEXT NOT NULL,
-    created_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE ledger (
-    id INTEGER PRIMARY KEY,
-    created_at TEXT NOT NULL,
-    action TEXT NOT NULL,
-    person TEXT NOT NULL,
-    face_id INTEGER NOT NULL
-) STRICT;
-"""
 
 
 @dataclass(frozen=True)
@@ -71,10 +48,30 @@ def clean_name(name: str) -> str:
 
 
 class People:
-    """The people database of a gallery; opened anew for every use, so it holds no lock."""
+    """The people that a gallery's ledger of decisions tells of."""
 
     def __init__(self, gallery_folder: Path) -> None:
-        self._path = gallery_folder / "people.sqlite"
+        self._ledger = Ledger(gallery_folder)
+
+    def decisions(self) -> list[Decision]:
+        """The ledger, oldest first; raises GalleryError where it cannot be used."""
+        return self._ledger.all()
+
+    def decided(self) -> Decided:
+        """What holds now; raises GalleryError where the database cannot be used."""
+        return fold(self.decisions())
+
+    def decide(self, drafts: Iterable[Draft]) -> list[Decision]:
+        """Enter decisions, to be undone together."""
+        with self._ledger.open() as entries:
+            return entries.add(drafts)
+
+    def new_people(self, count: int, above: int = 0) -> range:
+        """Numbers, greater than ``above``, for people whom nobody had a number for."""
+        if not count:
+            return range(0)
+        with self._ledger.open() as entries:
+            return entries.new_people(count, above)
 
     def enroll(self, name: str, face_ids: Sequence[int]) -> list[int]:
         """Say that ``face_ids`` show ``name``; returns those that were not known as such before.
@@ -86,88 +83,49 @@ class People:
         name = clean_name(name)
         if not face_ids:
             return []
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._connection() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO person (name, created_at) VALUES (?, ?)", (name, now)
-            )
-            (person,) = connection.execute(
-                "SELECT id FROM person WHERE name = ?", (name,)
-            ).fetchone()
-            known = dict(connection.execute("SELECT face_id, person_id FROM membership"))
-            new = [int(face_id) for face_id in face_ids if known.get(int(face_id)) != person]
-            connection.executemany(
-                "INSERT OR REPLACE INTO membership VALUES (?, ?, 'enrolled', ?)",
-                [(face_id, person, now) for face_id in new],
-            )
-            connection.executemany(
-                "INSERT INTO ledger (created_at, action, person, face_id) VALUES (?, ?, ?, ?)",
-                [(now, "enroll", name, face_id) for face_id in new],
-            )
+        with self._ledger.open() as entries:
+            decided = fold(entries.all())
+            person = decided.named(name)
+            number = person.id if person else entries.new_people(1)[0]
+            distinct = dict.fromkeys(map(int, face_ids))
+            new = [face for face in distinct if decided.faces.get(face) != number]
+            if new:
+                faces = tuple(FaceDecision(face, number) for face in new)
+                entries.add([Draft("enroll", number, name=name, faces=faces)])
         return new
 
+    def undo(self) -> list[Decision]:
+        """Undo what was decided last and is not undone yet; returns it.
+
+        What one command entered is undone together. Raises InputError where there is nothing.
+        """
+        with self._ledger.open() as entries:
+            decisions = entries.all()
+            undone = undone_batches(decisions)
+            standing = [
+                each for each in decisions if each.action != "undo" and each.batch not in undone
+            ]
+            if not standing:
+                raise InputError("nothing was decided that is not undone already")
+            batch = standing[-1].batch
+            entries.add([Draft("undo", 0, other=batch)])
+        return [each for each in standing if each.batch == batch]
+
+    def forget(self, face_ids: Iterable[int]) -> None:
+        """Take all that was ever decided of some faces out of the ledger, for good."""
+        if self._ledger.path.exists():
+            with self._ledger.open() as entries:
+                entries.forget(face_ids)
+
     def memberships(self) -> Memberships:
-        """All faces with a name, of photos still there or not.
+        """All faces that were decided to be of somebody with a name, of photos there or not.
 
         Raises GalleryError where the database cannot be used.
         """
-        if not self._path.exists():
-            return Memberships(np.zeros(0, np.int64), ())
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT face_id, name FROM membership JOIN person ON person.id = person_id "
-                "ORDER BY face_id"
-            ).fetchall()
-        for face_id, name in rows:
-            # Damage that SQLite does not notice may turn a value into one of another type.
-            if not (isinstance(face_id, int) and isinstance(name, str)):
-                raise GalleryError(
-                    f"{self._path}: expected a name for face {face_id!r}, got {name!r}; the "
-                    "database is damaged: restore it from a backup"
-                )
-        return Memberships(
-            np.array([face_id for face_id, _ in rows], np.int64), tuple(name for _, name in rows)
-        )
-
-    def forget(self, face_ids: Ids) -> int:
-        """Delete all that is known of faces, and the names that nobody has then; how many had one.
-
-        What was deleted cannot be read from the file any more.
-        """
-        if not self._path.exists() or not len(face_ids):
-            return 0
-        ids = [(int(face_id),) for face_id in face_ids]
-        with self._connection() as connection:
-            connection.execute("CREATE TEMP TABLE forgotten (face_id INTEGER PRIMARY KEY) STRICT")
-            connection.executemany("INSERT OR IGNORE INTO forgotten VALUES (?)", ids)
-            these = "face_id IN (SELECT face_id FROM forgotten)"
-            named = connection.execute(f"DELETE FROM membership WHERE {these}").rowcount
-            connection.execute(f"DELETE FROM ledger WHERE {these}")
-            connection.execute(
-                "DELETE FROM person WHERE id NOT IN (SELECT person_id FROM membership) "
-                "AND name NOT IN (SELECT person FROM ledger)"
-            )
-        with closing(sqlite3.connect(self._path, timeout=30)) as connection:
-            connection.execute("VACUUM")  # pages that became free still hold what they held
-        return named
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self._path, timeout=30)) as connection, connection:
-                connection.execute("BEGIN IMMEDIATE")
-                self._prepare(connection)
-                yield connection
-        except sqlite3.DatabaseError as error:
-            raise GalleryError(f"cannot use {self._path}: {error}") from error
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-        elif version != _VERSION:
-            raise GalleryError(
-                f"{self._path} is of version {version}; this program reads version {_VERSION}"
-            )
+        decided = self.decided()
+        named = {
+            face: name
+            for face, person in decided.faces.items()
+            if (name := decided.person(person).name) is not None
+        }
+        return Memberships(np.array(list(named), np.int64), tuple(named.values()))

@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     fraction,
     positive_int,
     squared_distance,
 )
-from facesearch.cli.output import print_facts, print_json
+from facesearch.cli.output import print_facts, print_json, print_table
 from indexer.cores import available_cores
+
+if TYPE_CHECKING:
+    from facesearch.matching import Changes
+
+_MOVES_SHOWN = 10
 
 
 def add_commands(commands: Any) -> None:
@@ -25,8 +30,9 @@ def add_commands(commands: Any) -> None:
         "--threshold",
         type=squared_distance,
         metavar="D",
-        help="largest mean squared distance of one person, agglomerative only "
-        "(default: the encoder's)",
+        help="largest mean squared distance of one person; hdbscan takes groups apart beyond 1.15 "
+        "times as much (default: what the gallery's own impostors give at its size, at most the "
+        "encoder's)",
     )
     cluster.add_argument(
         "--min-size",
@@ -45,8 +51,13 @@ def add_commands(commands: Any) -> None:
     cluster.add_argument(
         "--same-photo",
         action="store_true",
-        help="two faces of one photo may be one person, as in collages and mirrors; agglomerative "
-        "only, hdbscan always allows it",
+        help="two faces of one photo may be one person, as in collages and mirrors",
+    )
+    cluster.add_argument(
+        "--full",
+        action="store_true",
+        help="cluster all faces anew; else, where the options are those of the run before and not "
+        "too many faces are new, these join its people or form new ones",
     )
     cluster.set_defaults(run=run_cluster)
 
@@ -63,8 +74,9 @@ def run_cluster(args: argparse.Namespace) -> int:
 
     from facesearch.encoders import thresholds_of
     from facesearch.gallery import Gallery
-    from facesearch.grouping import ClusterOptions, run_clustering, save_run
+    from facesearch.grouping import ClusterOptions, run_clustering
     from facesearch.quality import MIN_QUALITY
+    from facesearch.runs import save_run
 
     gallery = Gallery.open(args.gallery)
     defaults = thresholds_of(gallery.contract)
@@ -77,6 +89,8 @@ def run_cluster(args: argparse.Namespace) -> int:
         # Poor faces resemble many, so they join only what is as near as a name needs a face to be.
         attach_threshold=min(threshold, defaults.identification),
         same_photo=args.same_photo,
+        full=args.full,
+        from_gallery=args.threshold is None,
     )
     run = run_clustering(gallery, gallery.state(), options)
     path = save_run(gallery, run)
@@ -90,22 +104,54 @@ def run_cluster(args: argparse.Namespace) -> int:
         "noise": int((labels < 0).sum()),
         "method": run.method,
         "threshold": run.threshold,
+        "threshold_from": run.how.threshold_from,
+        "graph": run.how.graph or "all pairs",
+        "edge_recall": run.how.edge_recall,
         "min_quality": run.min_quality,
         "same_photo": run.same_photo,
         "file": path,
+        "full": run.how.full,
+        "why": run.how.why,
     }
+    for text in run.contradictions:
+        print(f"facesearch: contradiction: {text}", file=sys.stderr)
     if args.json:
-        print_json(facts)
+        print_json({**facts, "changes": run.changes, "contradictions": run.contradictions})
     else:
         print_facts([(name.replace("_", " "), value) for name, value in facts.items()])
+        _print_changes(run.changes)
     return 0
+
+
+def _print_changes(changes: Changes) -> None:
+    """What became of the people of before, the largest moves first."""
+    if changes == type(changes)(born=changes.born):
+        return  # there was nobody before
+    print(
+        f"of the people before {changes.kept} are still there, {changes.count('merge')} were "
+        f"merged into others and {len(changes.gone)} are gone; {changes.count('split')} were split "
+        f"off and {changes.born} are new"
+    )
+    print(
+        f"{changes.joined} faces joined people of before, {changes.moved} moved between people, "
+        f"{changes.left} are nobody's now"
+    )
+    moves = sorted(changes.moves, key=lambda each: -each.faces)[:_MOVES_SHOWN]
+    if moves:
+        print_table(
+            ("change", "from", "to", "faces", "reason"),
+            [(m.kind, f"p{m.source}", f"p{m.target}", m.faces, m.reason) for m in moves],
+        )
+    if len(changes.moves) > len(moves):
+        print(f"and {len(changes.moves) - len(moves)} more; --json lists all")
 
 
 def run_report(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
     from facesearch.gallery import Gallery
-    from facesearch.grouping import gallery_album, latest_run
+    from facesearch.grouping import gallery_album
     from facesearch.report import write_report
+    from facesearch.runs import latest_run
 
     gallery = Gallery.open(args.gallery)
     title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")

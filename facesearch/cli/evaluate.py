@@ -96,7 +96,10 @@ def _identification(below: Any) -> argparse.ArgumentParser:
 
 def _clustering(below: Any) -> argparse.ArgumentParser:
     parser = _protocol(
-        below, "clustering", _run_clustering, "clusters against people: pairwise, BCubed, NMI, ARI"
+        below,
+        "clustering",
+        _run_clustering,
+        "clusters against people: pairwise, BCubed, NMI, AMI, ARI",
     )
     parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
     _add_threshold(parser, "mean squared distance of one person (default: the encoder's)")

@@ -12,6 +12,7 @@ from facesearch import __version__
 from facesearch.cli import (
     album,
     calibrate,
+    decide,
     encoders,
     evaluate,
     forget,
@@ -49,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         graph,
         query,
         people,
+        decide,
         calibrate,
         album,
         gallery,

@@ -12,6 +12,7 @@ from cluster.density import density
 from cluster.linkage import average_linkage, cut
 from cluster.scores import (
     Score,
+    adjusted_mutual_information,
     adjusted_rand_index,
     bcubed_scores,
     normalized_mutual_information,
@@ -40,6 +41,7 @@ class ClusteringScores:
     pairwise: Score
     bcubed: Score
     nmi: float
+    ami: float
     ari: float
 
 
@@ -117,5 +119,6 @@ def _scores(
         pairwise=pairwise_scores(people, labels),
         bcubed=bcubed_scores(people, labels),
         nmi=normalized_mutual_information(people, labels),
+        ami=adjusted_mutual_information(people, labels),
         ari=adjusted_rand_index(people, labels),
     )

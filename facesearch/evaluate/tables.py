@@ -168,7 +168,7 @@ def _unresolved(trials: int, rate: float, what: str) -> str:
 
 def _cluster_table(title: str, scores: Sequence[ClusteringScores], note: str = "") -> Table:
     header = ("method", "threshold", "clusters", "in none", "pairwise P", "R", "F", "BCubed P", "R",
-              "F", "NMI", "ARI")  # fmt: skip
+              "F", "NMI", "AMI", "ARI")  # fmt: skip
     rows = tuple(
         (
             each.method,
@@ -177,7 +177,10 @@ def _cluster_table(title: str, scores: Sequence[ClusteringScores], note: str = "
             str(each.unclustered),
             *(f"{part:.4f}" for part in (each.pairwise.precision, each.pairwise.recall)),
             *(f"{part:.4f}" for part in (each.pairwise.f, each.bcubed.precision)),
-            *(f"{part:.4f}" for part in (each.bcubed.recall, each.bcubed.f, each.nmi, each.ari)),
+            *(
+                f"{part:.4f}"
+                for part in (each.bcubed.recall, each.bcubed.f, each.nmi, each.ami, each.ari)
+            ),
         )
         for each in scores
     )

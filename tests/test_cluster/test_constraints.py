@@ -6,12 +6,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, resolve
+from cluster.linkage import average_linkage, cut
 from support.plain_linkage import sets_apart
+from support.vectors import vector_sets
 
 
 def pairs(*each: tuple[int, int]) -> NDArray[np.int64]:
@@ -92,3 +94,29 @@ def test_every_must_link_holds_or_is_told_and_no_cannot_link_is_broken(
 def test_wrong_constraints_are_refused(asked: Constraints, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         resolve(asked, 3)
+
+
+@settings(deadline=None)
+@given(vector_sets(least=1, most=24), st.data())
+def test_faces_decided_to_be_people_are_those_people(
+    vectors: NDArray[np.float32], data: st.DataObject
+) -> None:
+    count = len(vectors)
+    people = np.array(data.draw(st.lists(st.integers(-1, 3), min_size=count, max_size=count)))
+    constraints = Constraints(people=people)
+    resolved = resolve(constraints, count)
+    assert resolved.contradictions == ()
+    groups = cut(average_linkage(vectors, 4.0, constraints), count, 4.0)
+    told = people >= 0
+    same_group = groups[told][:, None] == groups[told]
+    assert (same_group == (people[told][:, None] == people[told])).all()
+
+
+def test_two_people_are_not_linked_by_a_must() -> None:
+    constraints = Constraints(people=np.array([5, -1, 7]), must=np.array([[0, 1], [1, 2]]))
+    resolved = resolve(constraints, 3)
+    assert resolved.joined.tolist() == [[0, 1]]
+    (refused,) = resolved.contradictions
+    assert refused.must == (1, 2) and set(refused.apart) == {0, 2} and not refused.honoured
+    with pytest.raises(ValueError, match="people int64"):
+        resolve(Constraints(people=np.zeros(2, np.int64)), 3)

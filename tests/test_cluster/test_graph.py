@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from cluster import graph as module
-from cluster.graph import Graph, exact_graph, graph_of
+from cluster.graph import Graph, edge_recall, exact_graph, graph_of
 from indexer.types import Neighbours
 from support.vectors import unit_vectors, vector_sets
 
@@ -65,3 +65,26 @@ def test_wrong_graphs_are_refused() -> None:
         Graph(np.array([[0], [2]], np.int32), np.zeros((2, 1), np.float32))
     with pytest.raises(ValueError, match="ids int64"):
         graph_of(np.arange(3), neighbours([[1], [0]]))
+
+
+def test_edge_recall_is_the_share_of_exact_neighbours() -> None:
+    vectors = unit_vectors(300, 16, seed=4)
+    exact = exact_graph(vectors, 8)
+    assert edge_recall(vectors, exact) == 1
+    half = exact.rows.copy()
+    half[:, ::2] = -1
+    assert edge_recall(vectors, Graph(half, exact.distances)) == 0.5
+    turned = Graph(exact.rows[:, ::-1].copy(), exact.distances)
+    assert edge_recall(vectors, turned) == 1
+    rng = np.random.default_rng(0)
+    wrong = rng.integers(0, 300, (300, 8)).astype(np.int32)
+    assert edge_recall(vectors, Graph(wrong, exact.distances)) < 0.1
+
+
+def test_edge_recall_of_few_and_of_equal_vectors() -> None:
+    one = unit_vectors(1, 4, seed=0)
+    assert edge_recall(one, exact_graph(one, 3)) == 1
+    equal = np.repeat(one, 40, axis=0)
+    assert edge_recall(equal, exact_graph(equal, 5)) == 1
+    with pytest.raises(ValueError, match="graph of 1 vectors"):
+        edge_recall(one, exact_graph(equal, 5))

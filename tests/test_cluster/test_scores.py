@@ -6,11 +6,16 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics import (
+    adjusted_mutual_info_score,
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+)
 
 from cluster.scores import (
+    adjusted_mutual_information,
     adjusted_rand_index,
     bcubed_scores,
     normalized_mutual_information,
@@ -41,6 +46,30 @@ def test_pairwise_counts_pairs(labels: tuple[list[int], list[int]]) -> None:
     score = pairwise_scores(truth, found)
     assert score.precision == pytest.approx(right / put if put else 1)
     assert score.recall == pytest.approx(right / belong if belong else 1)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(labellings)
+def test_adjusted_information_is_that_of_scikit_learn(labels: tuple[list[int], list[int]]) -> None:
+    truth, found = (noise_apart(each) for each in as_arrays(labels))
+    same = len(set(zip(truth.tolist(), found.tolist(), strict=True)))
+    equal = same == len(set(truth.tolist())) == len(set(found.tolist()))
+    expected = 1.0 if equal else adjusted_mutual_info_score(truth, found)
+    assert adjusted_mutual_information(*as_arrays(labels)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_many_labels_of_many_sizes_as_in_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.minimum((1500 * rng.random(20_000) ** 3).astype(int), 1400)
+    found = np.where(rng.random(20_000) < 0.6, truth, rng.integers(0, 900, 20_000))
+    assert adjusted_mutual_information(truth, found) == pytest.approx(
+        adjusted_mutual_info_score(truth, found), abs=1e-9
+    )
+
+
+def noise_apart(labels: np.ndarray) -> np.ndarray:
+    """Each negative label a number of its own."""
+    return np.where(labels < 0, -1 - np.arange(len(labels)), labels)
 
 
 @given(labellings)

@@ -11,6 +11,7 @@ from scipy.cluster.hierarchy import fcluster, is_valid_linkage, linkage
 from scipy.spatial.distance import pdist
 from sklearn.metrics import adjusted_rand_score
 
+from cluster import sparse_linkage as module
 from cluster.constraints import Constraints, Resolved, resolve
 from cluster.graph import Graph, exact_graph
 from cluster.linkage import average_linkage, cut
@@ -78,6 +79,23 @@ def test_many_vectors_give_the_rows_of_scipy() -> None:
     theirs = linkage(pdist(vectors.astype(np.float64), "sqeuclidean"), "average")
     np.testing.assert_array_equal(ours[:, [0, 1, 3]], theirs[:, [0, 1, 3]])
     np.testing.assert_allclose(ours[:, 2], theirs[:, 2], atol=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(constrained(), st.integers(1, 8), st.integers(1, 3))
+def test_rounds_of_few_edges_give_what_one_round_gives(
+    case: tuple[Vectors, Resolved], few: int, threads: int
+) -> None:
+    vectors, resolved = case
+    graph = whole_graph(vectors)
+    whole = sparse_average_linkage(vectors, graph, constraints=resolved)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_FEW", few)
+        patch.setattr(module, "_PART", 2)
+        rounds = sparse_average_linkage(vectors, graph, constraints=resolved, threads=threads)
+    np.testing.assert_allclose(rounds[:, 2], whole[:, 2], atol=2e-6)
+    if no_near_ties(whole[:, 2].tolist(), len(resolved.joined)):
+        np.testing.assert_array_equal(rounds[:, [0, 1, 3]], whole[:, [0, 1, 3]])
 
 
 @settings(deadline=None)

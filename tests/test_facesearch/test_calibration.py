@@ -21,9 +21,10 @@ from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery
-from facesearch.grouping import ClusterOptions, run_clustering, save_run
+from facesearch.grouping import ClusterOptions, run_clustering
 from facesearch.identify import identify_photo
 from facesearch.people import People
+from facesearch.runs import save_run
 from support.fake_engine import FakeEngine, write_photo
 
 PEOPLE = 60

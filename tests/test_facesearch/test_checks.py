@@ -15,9 +15,10 @@ from facesearch.checks import Finding, check_gallery
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError
 from facesearch.gallery import Gallery
-from facesearch.grouping import ClusterOptions, run_clustering, save_run
+from facesearch.grouping import ClusterOptions, run_clustering
 from facesearch.people import People
 from facesearch.records import SCHEMA
+from facesearch.runs import save_run
 from facesearch.search import build_index
 from indexer.shards import digest_path
 from support.fake_engine import FakeEngine

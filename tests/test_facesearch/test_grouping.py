@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,21 +12,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cluster.agglomerative import agglomerative
+from cluster.constraints import Constraints
 from cluster.density import density
+from cluster.labels import ordered_labels
 from cluster.types import Clustering
+from facesearch import grouping
 from facesearch.album import album_json
+from facesearch.cluster_graph import clustering_graph
+from facesearch.decided import fold
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery
+from facesearch.graph import refresh_graph
 from facesearch.grouping import (
     ClusterOptions,
-    apply_names,
     gallery_album,
-    latest_run,
     run_clustering,
-    save_run,
 )
-from facesearch.people import Memberships, People
+from facesearch.ledger import Decision, FaceDecision
+from facesearch.people import People
+from facesearch.persons import people_now, undecided_numbers
+from facesearch.runs import latest_run, save_run
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import drop_column, rewrite_shard
 
@@ -66,7 +73,7 @@ def test_run_is_read_back_as_it_was_saved(gallery: Gallery) -> None:
     assert np.array_equal(loaded.clustering.labels, run.clustering.labels)
     second = run_clustering(gallery, gallery.state(), ClusterOptions("hdbscan", 0.5))
     assert save_run(gallery, second).name == "000001.h5"
-    assert latest_run(gallery).threshold is None
+    assert latest_run(gallery).threshold == pytest.approx(0.5 * grouping.REFINE)
 
 
 def test_album_without_clustering_says_what_to_do(gallery: Gallery) -> None:
@@ -114,18 +121,30 @@ def clustering(labels: list[int]) -> Clustering:
     )
 
 
+def told(faces: dict[int, str]) -> list[Decision]:
+    """Decisions that faces show people with names."""
+    numbers = {name: number for number, name in enumerate(sorted(set(faces.values())), 1)}
+    return [
+        Decision(
+            n, n, "", "enroll", numbers[name], name=name, faces=(FaceDecision(face, numbers[name]),)
+        )
+        for n, (face, name) in enumerate(faces.items(), 1)
+    ]
+
+
+def names_of(labels: list[int], faces: dict[int, str]) -> list[str | None]:
+    raw = clustering(labels)
+    now = people_now(raw, undecided_numbers(raw.count), fold(told(faces)))
+    return [now.names.get(int(label)) for label in now.clustering.labels]
+
+
 def test_two_people_in_one_cluster_are_told_apart_by_the_majority() -> None:
-    members = Memberships(np.array([0, 1, 2, 5]), ("Ann", "Ann", "Bob", "Cid"))
-    named, names = apply_names(clustering([0, 0, 0, 0, 1, -1]), members)
-    people = [names.get(int(label)) for label in named.labels]
+    people = names_of([0, 0, 0, 0, 1, -1], {0: "Ann", 1: "Ann", 2: "Bob", 5: "Cid"})
     assert people == ["Ann", "Ann", "Bob", "Ann", None, "Cid"]
 
 
 def test_a_tie_leaves_the_rest_unnamed() -> None:
-    members = Memberships(np.array([0, 1]), ("Ann", "Bob"))
-    named, names = apply_names(clustering([0, 0, 0, 0]), members)
-    assert [names.get(int(label)) for label in named.labels] == ["Ann", "Bob", None, None]
-    assert named.labels[2] == named.labels[3]
+    assert names_of([0, 0, 0, 0], {0: "Ann", 1: "Bob"}) == ["Ann", "Bob", None, None]
 
 
 @given(st.data())
@@ -135,18 +154,17 @@ def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> Non
     dense = {label: i for i, label in enumerate(sorted(set(raw) - {-1}))}
     labels = [dense.get(label, -1) for label in raw]
     chosen = data.draw(st.dictionaries(st.integers(0, n - 1), st.sampled_from(["Ann", "Bob"])))
-    ids = np.array(sorted(chosen), np.int64)
-    named, names = apply_names(
-        clustering(labels), Memberships(ids, tuple(chosen[int(i)] for i in ids))
-    )
+    before = clustering(labels)
+    now = people_now(before, undecided_numbers(before.count), fold(told(chosen)))
+    found = now.clustering.labels
     for face, name in chosen.items():
-        assert names[int(named.labels[face])] == name
-    present = sorted(set(named.labels.tolist()) - {-1})
+        assert now.names[int(found[face])] == name
+    present = sorted(set(found.tolist()) - {-1})
     assert present == list(range(len(present)))
-    for row, label in enumerate(named.labels):
-        if int(label) not in names and label >= 0:
-            together = {i for i in range(n) if named.labels[i] == label}
-            assert {labels[i] for i in together} == {labels[row]}
+    for label in set(present) - set(now.names):
+        assert len({labels[row] for row in range(n) if found[row] == label}) == 1
+    again = people_now(now.clustering, now.numbers, fold(told(chosen)))
+    assert again.of_faces().tolist() == now.of_faces().tolist()
 
 
 @pytest.fixture
@@ -185,7 +203,13 @@ def test_without_a_least_quality_clusters_are_what_they_were(mixed: Gallery, met
     plain = (
         agglomerative(ids, vectors, 0.5)
         if method == "agglomerative"
-        else density(ids, vectors, min_cluster_size=2)
+        else density(
+            ids,
+            vectors,
+            min_cluster_size=2,
+            refine=0.5 * grouping.REFINE,
+            constraints=Constraints(mixed.photo_ids(ids)),
+        )
     )
     for name in ("ids", "labels", "confidence"):
         assert np.array_equal(getattr(run.clustering, name), getattr(plain, name)), name
@@ -230,7 +254,8 @@ def test_poor_faces_change_nothing_for_the_others(
     alone = agglomerative(good, mixed.vectors(good), threshold)
     of_good = np.isin(run.ids, good)
     assert np.array_equal(run.ids[of_good], alone.ids)
-    assert np.array_equal(run.labels[of_good], alone.labels)
+    labels = ordered_labels(run.ids[of_good], run.labels[of_good])
+    assert np.array_equal(labels, alone.labels)
     assert np.array_equal(run.confidence[of_good], alone.confidence)
     assert sorted(run.ids.tolist()) == ids.tolist()
 
@@ -256,3 +281,64 @@ def test_runs_of_before_had_neither_a_least_quality_nor_a_rule_for_one_photo(
         del file.attrs["min_quality"], file.attrs["same_photo"]
     assert latest_run(gallery).min_quality == 0
     assert latest_run(gallery).same_photo
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_a_threshold_of_the_gallery_is_stricter_and_kept(
+    gallery: Gallery, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def found(vectors: np.ndarray, loosest: float) -> float | None:
+        asked.append(loosest)
+        return 0.4 if len(asked) == 1 else None
+
+    monkeypatch.setattr(grouping, "gallery_threshold", found)
+    options = ClusterOptions(method, 0.5, from_gallery=True)
+    factor = 1 if method == "agglomerative" else grouping.REFINE
+    run = run_clustering(gallery, gallery.state(), options)
+    assert (run.threshold, run.how.threshold_from) == (pytest.approx(0.4 * factor), "gallery")
+    save_run(gallery, run)
+    again = run_clustering(gallery, gallery.state(), options)
+    if method == "agglomerative":  # built on the run before
+        assert (again.threshold, again.how.threshold_from, len(asked)) == (0.4, "gallery", 1)
+        anew = run_clustering(gallery, gallery.state(), replace(options, full=True))
+        assert (anew.threshold, anew.how.threshold_from) == (0.5, "encoder")
+    given = run_clustering(gallery, gallery.state(), ClusterOptions(method, 0.5))
+    assert given.how.threshold_from == "given"
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_many_faces_are_clustered_by_the_graph_that_is_kept(
+    gallery: Gallery, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ClusterOptions(method, 0.5)
+    plain = run_clustering(gallery, gallery.state(), options)
+    assert (plain.how.graph, plain.how.edge_recall) == ("", 1.0)
+    monkeypatch.setattr(grouping, "MOST_DENSE", 4)
+    monkeypatch.setattr(grouping, "MOST_WHOLE", 4)
+    made = run_clustering(gallery, gallery.state(), options)
+    assert made.how.graph == "made"
+    refresh_graph(gallery, 6)
+    kept = run_clustering(gallery, gallery.state(), options)
+    assert (kept.how.graph, kept.how.edge_recall) == ("kept", 1.0)
+    for run in (made, kept):
+        assert np.array_equal(run.clustering.labels, plain.clustering.labels)
+    save_run(gallery, kept)
+    assert latest_run(gallery).how == kept.how
+
+
+def test_the_graph_that_is_kept_grows_with_the_gallery(gallery: Gallery, tmp_path: Path) -> None:
+    refresh_graph(gallery, 6)
+    write_photo(tmp_path / "photos" / "new.png", [1, 2], variant=77)
+    embed_photos(gallery, FakeEngine(), [tmp_path / "photos"], OPTIONS)  # type: ignore[arg-type]
+    state = gallery.state()
+    ids = state.live_ids()[1:]  # one face takes no part
+    vectors = gallery.vectors(ids)
+    found = clustering_graph(gallery, state, ids, vectors)
+    assert found.source == "kept"
+    rows = np.where(found.graph.rows >= 0, found.graph.rows, 0)
+    distances = ((vectors[rows] - vectors[:, None]) ** 2).sum(axis=2)
+    told = found.graph.rows >= 0
+    np.testing.assert_allclose(found.graph.distances[told], distances[told], atol=1e-5)
+    assert told.sum(axis=1).min() >= 5

@@ -41,7 +41,7 @@ def test_a_name_without_faces_changes_nothing(tmp_path: Path) -> None:
     people.enroll("Bob", [1])
     people.enroll("Ann", [])
     with closing(sqlite3.connect(tmp_path / "people.sqlite")) as database:
-        assert database.execute("SELECT name FROM person").fetchall() == [("Bob",)]
+        assert database.execute("SELECT name FROM decision").fetchall() == [("Bob",)]
     with pytest.raises(InputError):
         people.enroll(" ", [])
 
@@ -109,8 +109,10 @@ def test_a_folder_in_place_of_the_database_is_named(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
     People(tmp_path).enroll("Ann", [1])
     with closing(sqlite3.connect(tmp_path / "people.sqlite")) as database, database:
-        database.execute("ALTER TABLE person RENAME TO old")
-        database.execute("CREATE TABLE person (id INTEGER PRIMARY KEY, name, created_at)")
-        database.execute("INSERT INTO person VALUES (1, x'00ff', '')")
+        database.execute("ALTER TABLE decision RENAME TO old")
+        database.execute(
+            "CREATE TABLE decision (id, batch, created_at, action, person, other, name)"
+        )
+        database.execute("INSERT INTO decision VALUES (1, 1, '', 'enroll', 1, NULL, x'00ff')")
     with pytest.raises(GalleryError, match="damaged"):
         People(tmp_path).memberships()

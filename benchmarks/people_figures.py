@@ -1,0 +1,74 @@
+"""Figures of clusters that grow and of decisions that last."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from benchmarks.markdown import result, table
+
+
+def incremental() -> str:
+    """New faces that join, beside all faces clustered anew: agreement and time."""
+    groups: dict[tuple[float, float, int], list[Any]] = {}
+    for run in result("incremental")["runs"]:
+        groups.setdefault((run["threshold"], run["growth"], run["parts"]), []).append(run)
+    rows = [
+        [
+            f"{threshold}",
+            f"{100 * growth:.0f}%" + (f" in {parts} parts" if parts > 1 else ""),
+            f"{runs[0]['new']:,}",
+            f"{_mean(runs, 'ari'):.4f}",
+            f"{_mean(runs, 'faces_elsewhere'):,.0f}",
+            f"{_mean(runs, 'people_changed'):,.0f} of {_mean(runs, 'clusters_full'):,.0f}",
+            f"{_mean(runs, 'bcubed_f'):.4f}, {_mean(runs, 'bcubed_f_full'):.4f}",
+            f"{_mean(runs, 'seconds'):.1f}, {_mean(runs, 'full_seconds'):.1f}",
+        ]
+        for (threshold, growth, parts), runs in groups.items()
+    ]
+    header = (
+        "threshold",
+        "growth",
+        "new faces",
+        "ARI to a full run",
+        "faces elsewhere",
+        "people not the same",
+        "BCubed F: grown, full",
+        "seconds: grown, full",
+    )
+    return table(header, rows)
+
+
+def decisions() -> str:
+    """Re-clusterings with decisions between them: what was lost, what was left unexplained."""
+    rows = []
+    for run in result("decisions")["runs"]:
+        rounds, made = run["rounds"], run["decisions"]
+        rows.append(
+            [
+                f"{run['seed']}",
+                f"{len(rounds) - 1}",
+                ", ".join(f"{count} {kind}" for kind, count in sorted(made.items())),
+                f"{rounds[0]['faces']:,} to {rounds[-1]['faces']:,}",
+                f"{sum(len(each['lost']) for each in rounds)}",
+                *(f"{sum(each[what] for each in rounds[1:]):,}" for what in ("merges", "splits")),
+                f"{sum(each['moved'] for each in rounds[1:]):,}",
+                f"{sum(len(each['unexplained']) for each in rounds)}",
+            ]
+        )
+    header = (
+        "seed",
+        "clusterings again",
+        "decisions",
+        "faces",
+        "decisions lost",
+        "merges",
+        "splits",
+        "faces moved",
+        "changes not explained",
+    )
+    return table(header, rows)
+
+
+def _mean(runs: list[Any], what: str) -> float:
+    return statistics.mean(run[what] for run in runs)

@@ -1,0 +1,311 @@
+"""``people``: who is in the gallery, and what its owner decides about them."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.cli.output import box_text, known, print_facts, print_json, print_table, printable
+
+if TYPE_CHECKING:
+    from facesearch.decided import Person
+    from facesearch.deciding import Deciding, Outcome
+    from facesearch.ledger import Decision
+
+_PERSON = 'a name, the beginning of one name only, or a number such as "p12"'
+_FACE = "a face's number, or the photo it is in"
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command with all that is below it."""
+    parser = commands.add_parser(
+        "people",
+        help="who is in the gallery: list, name, merge, split, reject, hide, undo, export",
+        description="List people, and decide about them. A decision holds at once and for every "
+        "clustering to come; a decision about a person says of each face that person has at that "
+        "moment that it is theirs. PERSON is " + _PERSON + ".",
+    )
+    below = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listed = _command(below, "list", run_list, "the people of the gallery, most faces first")
+    listed.add_argument("--all", action="store_true", help="hidden people too")
+    show = _command(below, "show", run_show, "a person's faces, the surest first")
+    _person(show)
+    name = _command(below, "name", run_name, "give a person a name, or another one")
+    _person(name)
+    name.add_argument("name", metavar="NAME")
+    merge = _command(below, "merge", run_merge, "several people are one: the first stays")
+    _person(merge)
+    merge.add_argument("others", nargs="+", metavar="PERSON")
+    add = _command(below, "add", run_add, "faces are a person, whosoever they are now")
+    _person(add)
+    add.add_argument("faces", nargs="+", type=int, metavar="FACE", help="a face's number")
+    split = _command(below, "split", run_split, "some of a person's faces are somebody else")
+    _person(split)
+    split.add_argument("faces", nargs="+", metavar="FACE", help=_FACE)
+    split.add_argument("--name", metavar="NAME", help="of the new person")
+    reject = _command(below, "reject", run_reject, "some faces are not this person, whoever else")
+    _person(reject)
+    reject.add_argument("faces", nargs="+", metavar="FACE", help=_FACE)
+    hide = _command(below, "hide", run_hide, "leave a person out of lists and albums")
+    _person(hide)
+    unhide = _command(below, "unhide", run_unhide, "show a hidden person again")
+    _person(unhide)
+    _command(below, "undo", run_undo, "undo the last decision that is not undone yet")
+    _command(below, "history", run_history, "every decision, the newest last")
+    export = _command(below, "export", run_export, "write all that is decided to a file")
+    export.add_argument("file", type=Path, metavar="FILE", help="a new file *.json or *.csv")
+    read = _command(below, "import", run_import, "decide what a file says that export wrote")
+    read.add_argument("file", type=Path, metavar="FILE", help="a file *.json or *.csv")
+
+
+def _command(below: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = below.add_parser(name, help=text)
+    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _person(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("person", metavar="PERSON", help=_PERSON)
+
+
+def _open(args: argparse.Namespace) -> Deciding:
+    from facesearch.deciding import Deciding
+    from facesearch.gallery import Gallery
+
+    return Deciding(Gallery.open(args.gallery))
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """A line a person."""
+    deciding = _open(args)
+    counts = Counter(deciding.now.of_faces().tolist())
+    told = Counter(deciding.decided.faces.values())
+    people = sorted(deciding.everyone().values(), key=lambda each: (-counts[each.id], each.id))
+    people = [each for each in people if args.all or not each.hidden]
+    if args.json:
+        print_json(
+            {
+                "people": [
+                    {**_about(each), "faces": counts[each.id], "decided": told[each.id]}
+                    for each in people
+                ],
+                "faces_of_nobody": counts[-1],
+            }
+        )
+        return 0
+    rows = [
+        (each.key, each.name or "", counts[each.id], told[each.id], "yes" if each.hidden else "")
+        for each in people
+    ]
+    print_table(("person", "name", "faces", "decided", "hidden"), rows)
+    return 0
+
+
+def run_show(args: argparse.Namespace) -> int:
+    """A line a face."""
+    deciding = _open(args)
+    person = deciding.find(args.person)
+    records = deciding.records(person)
+    ids, sure = deciding.now.clustering.ids, deciding.now.clustering.confidence
+    confidence = dict(zip(ids.tolist(), sure.tolist(), strict=True))
+    told = deciding.decided.faces
+    if args.json:
+        faces = [
+            {
+                "face_id": each.face_id,
+                "photo": each.photo.location,
+                "box": each.box,
+                "confidence": confidence[each.face_id],
+                "quality": known(each.quality),
+                "decided": told.get(each.face_id) == person.id,
+            }
+            for each in records
+        ]
+        print_json({**_about(person), "faces": faces})
+        return 0
+    print(printable(f"{person.key} {person.name or ''}").rstrip())
+    rows = [
+        (
+            each.face_id,
+            box_text(each.box),
+            confidence[each.face_id],
+            "yes" if told.get(each.face_id) == person.id else "",
+            each.photo.name,
+        )
+        for each in records
+    ]
+    print_table(("face", "box", "confidence", "decided", "photo"), rows)
+    return 0
+
+
+def run_name(args: argparse.Namespace) -> int:
+    """Name and say so."""
+    deciding = _open(args)
+    return _done(args, deciding.name(deciding.find(args.person), args.name))
+
+
+def run_merge(args: argparse.Namespace) -> int:
+    """Merge and say so."""
+    deciding = _open(args)
+    others = [deciding.find(each) for each in args.others]
+    return _done(args, deciding.merge(deciding.find(args.person), others))
+
+
+def run_add(args: argparse.Namespace) -> int:
+    """Give faces to a person and say so."""
+    deciding = _open(args)
+    return _done(args, deciding.add(deciding.find(args.person), args.faces))
+
+
+def run_split(args: argparse.Namespace) -> int:
+    """Split and say so."""
+    deciding = _open(args)
+    person = deciding.find(args.person)
+    return _done(args, deciding.split(person, deciding.pick(person, args.faces), args.name))
+
+
+def run_reject(args: argparse.Namespace) -> int:
+    """Reject and say so."""
+    deciding = _open(args)
+    person = deciding.find(args.person)
+    return _done(args, deciding.reject(person, deciding.pick(person, args.faces)))
+
+
+def run_hide(args: argparse.Namespace) -> int:
+    """Hide and say so."""
+    deciding = _open(args)
+    return _done(args, deciding.hide(deciding.find(args.person)))
+
+
+def run_unhide(args: argparse.Namespace) -> int:
+    """Show again and say so."""
+    deciding = _open(args)
+    return _done(args, deciding.hide(deciding.find(args.person), hidden=False))
+
+
+def run_undo(args: argparse.Namespace) -> int:
+    """Undo and say what."""
+    from facesearch.gallery import Gallery
+    from facesearch.people import People
+
+    undone = People(Gallery.open(args.gallery).folder).undo()
+    if args.json:
+        print_json({"undone": [_entry(each, frozenset()) for each in undone]})
+    for each in () if args.json else undone:
+        print(printable(f"undone: {_told(each)}"))
+    return 0
+
+
+def run_history(args: argparse.Namespace) -> int:
+    """A line a decision."""
+    from facesearch.decided import undone_batches
+    from facesearch.gallery import Gallery
+    from facesearch.people import People
+
+    decisions = People(Gallery.open(args.gallery).folder).decisions()
+    undone = undone_batches(decisions)
+    if args.json:
+        print_json({"decisions": [_entry(each, undone) for each in decisions]})
+        return 0
+    rows = [
+        (each.id, each.created_at, _told(each), "undone" if each.batch in undone else "")
+        for each in decisions
+    ]
+    print_table(("", "at", "decision", ""), rows)
+    return 0
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Write and count."""
+    from facesearch.gallery import Gallery
+    from facesearch.people_files import export_people, write_people
+
+    people = export_people(Gallery.open(args.gallery))
+    write_people(args.file, people)
+    faces = sum(len(each.faces) for each in people)
+    rejected = sum(len(each.rejected) for each in people)
+    if args.json:
+        facts = {"file": args.file, "people": len(people), "faces": faces}
+        print_json({**facts, "rejected": rejected})
+    else:
+        print(f"{len(people)} people, {faces} faces and {rejected} rejections in {args.file}")
+    return 0
+
+
+def run_import(args: argparse.Namespace) -> int:
+    """Decide and count."""
+    from facesearch.gallery import Gallery
+    from facesearch.people_files import import_people, read_people
+
+    imported = import_people(Gallery.open(args.gallery), read_people(args.file))
+    if args.json:
+        print_json(imported)
+        return 0
+    print_facts(
+        [
+            ("people", imported.people),
+            ("faces", imported.faces),
+            ("rejections", imported.rejected),
+            ("not here", imported.missing),
+        ]
+    )
+    return 0
+
+
+def _done(args: argparse.Namespace, outcome: Outcome) -> int:
+    if args.json:
+        entries = [_entry(each, frozenset()) for each in outcome.decisions]
+        print_json({**_about(outcome.person), "decisions": entries, "notes": outcome.notes})
+        return 0
+    for each in outcome.decisions:
+        print(printable(_told(each)))
+    for note in outcome.notes:
+        print(printable(f"note: {note}"))
+    return 0
+
+
+def _about(person: Person) -> dict[str, Any]:
+    return {"person": person.key, "name": person.name, "hidden": person.hidden}
+
+
+def _entry(decision: Decision, undone: frozenset[int]) -> dict[str, Any]:
+    return {
+        "id": decision.id,
+        "at": decision.created_at,
+        "action": decision.action,
+        "person": f"p{decision.person}" if decision.person else None,
+        "other": None
+        if decision.other is None or decision.action == "undo"
+        else f"p{decision.other}",
+        "name": decision.name,
+        "undoes": decision.other if decision.action == "undo" else None,
+        "undone": decision.batch in undone,
+        "faces": [
+            {"face_id": each.face_id, "person": f"p{each.person}", "belongs": each.belongs}
+            for each in decision.faces
+        ],
+    }
+
+
+def _told(decision: Decision) -> str:
+    """A decision in words."""
+    person, other = f"p{decision.person}", f"p{decision.other}"
+    belong = sum(each.belongs for each in decision.faces)
+    rejected = len(decision.faces) - belong
+    split = sum(each.person == decision.other for each in decision.faces)
+    name = decision.name or "without a name"
+    texts = {
+        "enroll": f"{belong} faces are {person}" + (f", {name}" if decision.name else ""),
+        "name": f"{person} with {belong} faces is {name}",
+        "merge": f"{other} is {person}, with {belong} faces",
+        "split": f"{split} faces of {person} are {other}, {name}",
+        "reject": f"{rejected} faces are not {person}",
+        "hide": f"{person} is hidden",
+        "unhide": f"{person} is shown again",
+        "import": f"{belong} faces are {person}, {name}, and {rejected} are not, by a file",
+        "undo": f"decision {decision.other} is undone",
+    }
+    return texts[decision.action]

@@ -1,0 +1,196 @@
+"""Which cluster is whom: new clusters under the numbers of the people of before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+from cluster.types import NOISE
+from facesearch.decided import Decided
+from facesearch.persons import NOBODY, decided_rows, leaders
+from indexer.types import Ids
+
+Numbers = NDArray[np.int64]
+NewPeople = Callable[[int], range]
+
+
+@dataclass(frozen=True)
+class Move:
+    """Faces that were of person ``source`` and now are of ``target``.
+
+    A "merge" took all that was left of somebody, who is no more; a "split" made somebody new; any
+    other is a "move". ``reason`` says why the clusters are others than before.
+    """
+
+    kind: Literal["merge", "split", "move"]
+    source: int
+    target: int
+    faces: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Somebody who has no face any more, and of how many faces."""
+
+    person: int
+    faces: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a clustering changed of the people of before.
+
+    ``kept`` people are still there, ``born`` ones have no face of anybody before. ``joined`` faces
+    had nobody and now have somebody who was there; ``left`` ones had somebody and now have nobody.
+    """
+
+    kept: int = 0
+    born: int = 0
+    joined: int = 0
+    left: int = 0
+    moves: tuple[Move, ...] = ()
+    gone: tuple[Gone, ...] = ()
+
+    @property
+    def moved(self) -> int:
+        """How many faces are of somebody else than before."""
+        return sum(each.faces for each in self.moves)
+
+    def count(self, kind: str) -> int:
+        """How many people merged into others, or were split from them."""
+        if kind == "merge":
+            return len({each.source for each in self.moves if each.kind == kind})
+        return len({each.target for each in self.moves if each.kind == kind})
+
+
+def matched(
+    ids: Ids, labels: NDArray[np.int32], before: Numbers, decided: Decided, new_people: NewPeople
+) -> Numbers:
+    """The person of each cluster, int64 (k,), from those that its faces were of ``before`` (n,).
+
+    A cluster is of the person whom most of its decided faces are of; several clusters may be of
+    one. The others are matched to the people that are left so that as many faces as possible keep
+    their person (maximum overlap), and what then has nobody gets numbers of ``new_people``.
+    """
+    count = int(labels.max(initial=NOISE)) + 1
+    numbers = np.full(count, NOBODY, np.int64)
+    told = decided_rows(ids, decided)
+    rows = np.flatnonzero((told != NOBODY) & (labels != NOISE))
+    for label, person in leaders(
+        list(zip(labels[rows].tolist(), told[rows].tolist(), strict=True))
+    ).items():
+        numbers[label] = person
+    taken = np.unique(told[told != NOBODY])
+    open_rows = (labels != NOISE) & (before != NOBODY) & ~np.isin(before, taken)
+    open_rows &= np.append(numbers, 0)[labels] == NOBODY
+    clusters, people = most_overlap(labels[open_rows].astype(np.int64), before[open_rows])
+    numbers[clusters] = people
+    unknown = np.flatnonzero(numbers == NOBODY)
+    numbers[unknown] = np.array(new_people(len(unknown)), np.int64)
+    return numbers
+
+
+def most_overlap(ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
+    """Pairs, each of ``ones`` and of ``others`` in one pair at most, that most rows agree with.
+
+    Both are numbers int64 (n,), row by row. This is the assignment problem that Kuhn's Hungarian
+    method (1955) solves; pairs that nothing competes with are settled at once, and the rest by
+    the sparse solver of Jonker and Volgenant.
+    """
+    pairs, counts = np.unique(np.stack([ones, others], axis=1), axis=0, return_counts=True)
+    _, one, ones_had = np.unique(pairs[:, 0], return_inverse=True, return_counts=True)
+    _, other, others_had = np.unique(pairs[:, 1], return_inverse=True, return_counts=True)
+    alone = (ones_had[one] == 1) & (others_had[other] == 1)
+    rest = np.flatnonzero(~alone)
+    chosen = rest[_assigned(one[rest], other[rest], counts[rest])]
+    kept = np.sort(np.concatenate([np.flatnonzero(alone), chosen]))
+    return pairs[kept, 0], pairs[kept, 1]
+
+
+def _assigned(ones: Numbers, others: Numbers, counts: Numbers) -> NDArray[np.intp]:
+    """Which pairs make the greatest sum of counts, no number being in two of them."""
+    if not len(ones):
+        return np.zeros(0, np.intp)
+    _, rows = np.unique(ones, return_inverse=True)
+    _, columns = np.unique(others, return_inverse=True)
+    height, width = int(rows.max()) + 1, int(columns.max()) + 1
+    # Each row may also have a column of its own, worth next to nothing: it stays alone.
+    spare = np.arange(height)
+    weights = coo_array(
+        (
+            np.concatenate([counts.astype(np.float64), np.full(height, 1e-3)]),
+            (np.concatenate([rows, spare]), np.concatenate([columns, width + spare])),
+        ),
+        shape=(height, width + height),
+    ).tocsr()
+    found_rows, found_columns = min_weight_full_bipartite_matching(weights, maximize=True)
+    wanted = np.full(height, -1, np.int64)
+    wanted[found_rows] = found_columns
+    chosen: NDArray[np.intp] = np.flatnonzero(wanted[rows] == columns)
+    return chosen
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What may have changed the clusters: other options, people decided of, faces come or gone."""
+
+    options: str
+    decided_since: frozenset[int]
+    people_with_new_faces: frozenset[int]
+
+    def reason(self, *people: int) -> str:
+        """Why something happened to ``people``."""
+        if self.options:
+            return self.options
+        if self.decided_since & set(people):
+            return "something was decided of them"
+        if self.people_with_new_faces & set(people):
+            return "faces came that are near to both"
+        return "all faces were clustered anew"
+
+
+def changes_between(
+    before: Numbers, after: Numbers, gone: tuple[Gone, ...], why: Circumstances
+) -> Changes:
+    """What became of people from the person of each face ``before`` and ``after``, int64 (n,)."""
+    was, is_now = np.unique(before[before != NOBODY]), np.unique(after[after != NOBODY])
+    rows = (before != NOBODY) & (after != NOBODY) & (before != after)
+    pairs, counts = np.unique(
+        np.stack([before[rows], after[rows]], axis=1), axis=0, return_counts=True
+    )
+    still, new = np.isin(pairs[:, 0], is_now), ~np.isin(pairs[:, 1], was)
+    moves = tuple(
+        Move(
+            "merge" if not stays else "split" if is_new else "move",
+            source,
+            target,
+            faces,
+            why.reason(source, target),
+        )
+        for (source, target), faces, stays, is_new in zip(
+            pairs.tolist(), counts.tolist(), still.tolist(), new.tolist(), strict=True
+        )
+    )
+    old_faced = np.unique(after[(before != NOBODY) & (after != NOBODY)])
+    lost = was[~np.isin(was, is_now) & ~np.isin(was, pairs[:, 0])]
+    left = (before != NOBODY) & (after == NOBODY)
+    lost_faces = tuple(
+        Gone(number, int((left & (before == number)).sum()), why.reason(number))
+        for number in lost.tolist()
+    )
+    return Changes(
+        kept=int(np.isin(was, is_now).sum()),
+        born=int((~np.isin(is_now, was) & ~np.isin(is_now, old_faced)).sum()),
+        joined=int(((before == NOBODY) & np.isin(after, was)).sum()),
+        left=int(left.sum()),
+        moves=moves,
+        gone=gone + lost_faces,
+    )

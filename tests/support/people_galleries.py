@@ -1,0 +1,38 @@
+"""A gallery with clear people, for tests of decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.gallery import Gallery
+from facesearch.grouping import ClusterOptions, run_clustering
+from facesearch.runs import ClusterRun, save_run
+from support.fake_engine import FakeEngine, write_photo
+
+CLEAR = ClusterOptions("agglomerative", 0.5)
+
+
+def index(gallery: Gallery, folder: Path) -> None:
+    """Add the photos of ``folder``."""
+    options = EmbedOptions(decoders=0, threads=1)
+    embed_photos(gallery, FakeEngine(), [folder], options)  # type: ignore[arg-type]
+
+
+def people_gallery(folder: Path, people: int = 4, each: int = 3, name: str = "my") -> Gallery:
+    """``people`` with ``each`` photos: "PERSON-NUMBER.png", person 1 to ``people``."""
+    for person in range(1, people + 1):
+        for number in range(each):
+            write_photo(
+                folder / "photos" / f"{person}-{number}.png", [person], 10 * person + number
+            )
+    gallery = Gallery.create(folder / f"{name}.gallery", FakeEngine().contract)
+    index(gallery, folder / "photos")
+    return gallery
+
+
+def cluster(gallery: Gallery, options: ClusterOptions = CLEAR) -> ClusterRun:
+    """Cluster and keep the run."""
+    run = run_clustering(gallery, gallery.state(), options)
+    save_run(gallery, run)
+    return run

@@ -1,0 +1,211 @@
+"""Decisions about people, and clusterings that keep to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facesearch.deciding import Deciding
+from facesearch.enrolled import EnrolledPeople
+from facesearch.errors import InputError
+from facesearch.gallery import Gallery
+from facesearch.grouping import gallery_album, gallery_people
+from facesearch.people import People
+from facesearch.runs import latest_run
+from support.fake_engine import write_photo
+from support.people_galleries import CLEAR, cluster, index, people_gallery
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    made = people_gallery(tmp_path)
+    cluster(made)
+    return made
+
+
+def photos(gallery: Gallery) -> dict[str, set[str]]:
+    """The photos of every person there is, by name or number."""
+    deciding = Deciding(gallery)
+    people = deciding.now.people
+    return {p.label: {each.photo.name for each in deciding.records(p)} for p in people}
+
+
+def of(person: int, *numbers: int) -> set[str]:
+    return {f"{person}-{number}.png" for number in numbers or range(3)}
+
+
+def test_people_have_numbers_and_get_names(gallery: Gallery) -> None:
+    assert photos(gallery) == {f"p{n}": of(n) for n in range(1, 5)}
+    deciding = Deciding(gallery)
+    deciding.name(deciding.find("p2"), " Bea  ")
+    assert photos(gallery)["Bea"] == of(2)
+    enrolled = EnrolledPeople.load(gallery, gallery.state())
+    assert enrolled.names == ("Bea",) and len(enrolled.ids) == 3
+    again = Deciding(gallery)
+    assert again.find("b").id == again.find("Bea").id == again.find("p2").id == 2
+    with pytest.raises(InputError, match="already"):
+        again.name(again.find("p2"), "Bea")
+    with pytest.raises(InputError, match="people merge"):
+        again.name(again.find("p1"), "Bea")
+
+
+def test_who_is_nobody_or_could_be_two_is_an_error(gallery: Gallery) -> None:
+    deciding = Deciding(gallery)
+    deciding.name(deciding.find("p1"), "Ann Lee")
+    deciding.name(deciding.find("p2"), "Ann Moe")
+    deciding = Deciding(gallery)
+    assert deciding.find("ann m").id == 2
+    with pytest.raises(InputError, match="Ann Lee, Ann Moe; write out one"):
+        deciding.find("Ann")
+    for nobody in ("p9", "Zoe", "", "p"):
+        with pytest.raises(InputError, match="nobody's"):
+            deciding.find(nobody)
+
+
+def test_merged_people_stay_one_and_undo_takes_them_apart(gallery: Gallery) -> None:
+    deciding = Deciding(gallery)
+    deciding.name(deciding.find("p3"), "Cid")
+    deciding = Deciding(gallery)
+    outcome = deciding.merge(deciding.find("p1"), [deciding.find("p3"), deciding.find("p4")])
+    assert outcome.person.name == "Cid" and outcome.notes == ()
+    merged = photos(gallery)
+    assert merged["Cid"] == of(1) | of(3) | of(4) and set(merged) == {"Cid", "p2"}
+    run = cluster(gallery, replace(CLEAR, full=True))
+    assert run.how.full and run.how.why == "asked for"
+    assert photos(gallery) == merged and Deciding(gallery).find("p4").id == 1
+    People(gallery.folder).undo()
+    run = cluster(gallery, replace(CLEAR, full=True))
+    assert sorted(photos(gallery).values(), key=min) == [of(n) for n in range(1, 5)]
+    assert photos(gallery)["Cid"] == of(3)  # named before, and that stands
+    with pytest.raises(InputError, match="got the same"):
+        deciding.merge(deciding.find("p2"), [deciding.find("p2")])
+
+
+def test_split_people_stay_two_at_any_threshold(gallery: Gallery) -> None:
+    deciding = Deciding(gallery)
+    person = deciding.find("p1")
+    outcome = deciding.split(person, deciding.pick(person, ["1-2.png"]), "Dot")
+    assert outcome.person.id == 5
+    for options in (CLEAR, replace(CLEAR, threshold=4.0), replace(CLEAR, method="hdbscan")):
+        run = cluster(gallery, options)
+        assert run.contradictions == ()
+        found = photos(gallery)
+        assert "1-2.png" in found["Dot"] and of(1, 0, 1) <= found["p1"], options
+        assert not of(1, 0, 1) & found["Dot"]
+
+
+def test_a_rejected_face_does_not_come_back_by_itself(gallery: Gallery) -> None:
+    deciding = Deciding(gallery)
+    person = deciding.find("p1")
+    (face,) = deciding.pick(person, ["1-2.png"])
+    deciding.reject(person, [face])
+    assert photos(gallery)["p1"] == of(1, 0, 1)
+    for options in (CLEAR, replace(CLEAR, full=True), replace(CLEAR, method="hdbscan")):
+        cluster(gallery, options)
+        assert photos(gallery)["p1"] >= of(1, 0, 1), options
+        assert "1-2.png" not in photos(gallery)["p1"], options
+    # Until somebody says so.
+    deciding = Deciding(gallery)
+    deciding.add(deciding.find("p1"), [face])
+    assert photos(gallery)["p1"] >= of(1)
+
+
+def test_merging_keeps_out_who_was_rejected_and_says_so(gallery: Gallery) -> None:
+    deciding = Deciding(gallery)
+    person = deciding.find("p1")
+    (face,) = deciding.pick(person, ["1-2.png"])
+    deciding.reject(person, [face])
+    cluster(gallery)
+    deciding = Deciding(gallery)
+    (alone,) = [each for each in deciding.now.people if face in deciding.now.faces(each.id)]
+    outcome = deciding.merge(deciding.find("p1"), [alone])
+    assert len(outcome.notes) == 1 and str(face) in outcome.notes[0]
+    cluster(gallery)
+    assert "1-2.png" not in photos(gallery)["p1"]
+
+
+def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
+    deciding = Deciding(gallery)
+    deciding.hide(deciding.find("p2"))
+    run = cluster(gallery)
+    album = gallery_album(gallery, gallery.state(), run, "Trip")
+    assert len(album.people) == 3 and album.face_count == 9
+    deciding = Deciding(gallery)
+    assert deciding.find("p2").hidden
+    with pytest.raises(InputError, match="hidden already"):
+        deciding.hide(deciding.find("p2"))
+    deciding.hide(deciding.find("p2"), hidden=False)
+    assert gallery_album(gallery, gallery.state(), run, "Trip").face_count == 12
+
+
+def test_all_faces_of_a_person_or_none_are_no_part_of_them(gallery: Gallery) -> None:
+    deciding = Deciding(gallery)
+    person = deciding.find("p1")
+    for decide in (deciding.split, deciding.reject):
+        with pytest.raises(InputError, match="all faces"):
+            decide(person, deciding.now.faces(1).tolist())
+        with pytest.raises(InputError, match="got none"):
+            decide(person, [])
+    for wanted in ("2-0.png", "99", "x"):
+        with pytest.raises(InputError, match="expected a face of p1"):
+            deciding.pick(person, [wanted])
+    with pytest.raises(InputError, match="numbers of faces"):
+        deciding.add(person, [12345])
+
+
+def test_new_photos_join_without_a_full_run(gallery: Gallery, tmp_path: Path) -> None:
+    before = photos(gallery)
+    write_photo(tmp_path / "photos" / "1-9.png", [1], 77)
+    write_photo(tmp_path / "photos" / "7-0.png", [7], 78)
+    index(gallery, tmp_path / "photos")
+    run = cluster(gallery)
+    assert not run.how.full and "2 faces have to be placed" in run.how.why
+    assert photos(gallery) == before | {"p1": of(1, 0, 1, 2, 9), "p5": of(7, 0)}
+    assert (run.changes.kept, run.changes.born, run.changes.joined) == (4, 1, 1)
+    assert run.changes.moves == () and run.changes.gone == ()
+    assert latest_run(gallery).changes == run.changes and latest_run(gallery).how == run.how
+
+
+def test_other_options_or_too_many_new_faces_make_a_full_run(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    assert "threshold 0.5 became 0.6" in cluster(gallery, replace(CLEAR, threshold=0.6)).how.why
+    assert not cluster(gallery, replace(CLEAR, threshold=0.6)).how.full
+    assert "min size" in cluster(gallery, replace(CLEAR, threshold=0.6, min_size=2)).how.why
+    assert cluster(gallery, CLEAR).how.full
+    for number in range(7):
+        write_photo(tmp_path / "photos" / f"9-{number}.png", [9], 90 + number)
+    index(gallery, tmp_path / "photos")
+    run = cluster(gallery)
+    assert run.how.full and run.how.why == "there are 19 faces, and the last full run had 12"
+    assert photos(gallery)["p5"] == {f"9-{n}.png" for n in range(7)}
+
+
+def test_photos_that_go_are_told(gallery: Gallery, tmp_path: Path) -> None:
+    for name in of(4):
+        (tmp_path / "photos" / name).unlink()
+    index(gallery, tmp_path / "photos")
+    (gone,) = cluster(gallery).changes.gone
+    assert (gone.person, gone.faces, gone.reason) == (4, 3, "their photos are gone")
+    # Nobody gets the number of somebody who is gone.
+    write_photo(tmp_path / "photos" / "8-0.png", [8], 1)
+    index(gallery, tmp_path / "photos")
+    cluster(gallery)
+    assert "p4" not in photos(gallery) and photos(gallery)["p5"] == of(8, 0)
+
+
+def test_what_cannot_both_be_followed_is_reported(tmp_path: Path) -> None:
+    write_photo(tmp_path / "photos" / "both.png", [1, 2], 1)
+    write_photo(tmp_path / "photos" / "one.png", [1], 2)
+    gallery = people_gallery(tmp_path, people=0)
+    cluster(gallery)
+    deciding = Deciding(gallery)
+    one, two = (each for each in deciding.now.people)
+    deciding.merge(one, [two])
+    run = cluster(gallery, replace(CLEAR, full=True))
+    (text,) = run.contradictions
+    assert "one photo" in text and "p1" in text
+    assert np.unique(gallery_people(gallery, gallery.state()).of_faces()).tolist() == [1]

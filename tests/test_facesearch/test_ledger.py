@@ -1,0 +1,155 @@
+"""The ledger of decisions, what it adds up to, and ledgers of version 1."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facesearch.decided import Decided, fold
+from facesearch.errors import GalleryError, InputError
+from facesearch.ledger import Decision, Draft, FaceDecision, Ledger
+from facesearch.people import People
+
+VERSION_1 = """
+CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT) STRICT;
+CREATE TABLE membership (face_id INTEGER PRIMARY KEY, person_id INTEGER NOT NULL REFERENCES person
+    (id), source TEXT NOT NULL, created_at TEXT NOT NULL) STRICT;
+CREATE TABLE ledger (id INTEGER PRIMARY KEY, created_at TEXT NOT NULL, action TEXT NOT NULL,
+    person TEXT NOT NULL, face_id INTEGER NOT NULL) STRICT;
+INSERT INTO person VALUES (1, 'Ann', 't1'), (2, 'Bob', 't2');
+INSERT INTO membership VALUES (3, 2, 'enrolled', 't2'), (5, 1, 'enrolled', 't1'),
+    (6, 1, 'enrolled', 't1');
+INSERT INTO ledger VALUES (1, 't1', 'enroll', 'Ann', 3), (2, 't1', 'enroll', 'Ann', 5),
+    (3, 't2', 'enroll', 'Bob', 3);
+PRAGMA user_version = 1;
+"""
+
+
+def plain_fold(decisions: list[Decision]) -> tuple[dict[int, int], set[tuple[int, int]]]:
+    """Faces and rejections, each looked for from the end of the ledger back."""
+    undone = {each.other for each in decisions if each.action == "undo"}
+    standing = [e for e in decisions if e.action != "undo" and e.batch not in undone]
+    faces: dict[int, int] = {}
+    rejected: set[tuple[int, int]] = set()
+    for decision in standing:
+        if decision.action == "merge":
+            kept, gone = decision.person, decision.other
+            faces = {f: kept if p == gone else p for f, p in faces.items()}
+            rejected = {(f, kept if p == gone else p) for f, p in rejected}
+        for each in decision.faces:
+            pair = (each.face_id, each.person)
+            if each.belongs:
+                faces[each.face_id] = each.person
+                rejected -= {pair}
+            else:
+                rejected |= {pair}
+                faces = {f: p for f, p in faces.items() if (f, p) != pair}
+    return faces, rejected
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[Decision]:
+    """Ledgers whose undos each undo a batch before."""
+    decisions: list[Decision] = []
+    for number in range(1, draw(st.integers(0, 12)) + 1):
+        action = draw(st.sampled_from(["enroll", "name", "merge", "split", "reject", "undo"]))
+        if action == "undo":
+            if number > 1:
+                other = draw(st.integers(1, number - 1))
+                decisions.append(Decision(number, number, "", "undo", 0, other))
+            else:
+                decisions.append(Decision(1, 1, "", "hide", 1))
+            continue
+        person, other = draw(st.permutations([1, 2, 3]))[:2]
+        chosen = draw(st.dictionaries(st.integers(0, 5), st.booleans(), max_size=4))
+        told = tuple(FaceDecision(face, person, belongs) for face, belongs in chosen.items())
+        beside = other if action in {"merge", "split"} else None
+        decisions.append(Decision(number, number, "", action, person, beside, None, told))  # type: ignore[arg-type]
+    return decisions
+
+
+@given(ledgers())
+def test_the_fold_is_that_of_a_plain_reading(decisions: list[Decision]) -> None:
+    decided = fold(decisions)
+    assert (dict(decided.faces), set(decided.rejected)) == plain_fold(decisions)
+    assert all(number not in decided.merged for number in decided.merged.values())
+
+
+@settings(deadline=None, max_examples=15)
+@given(ledgers())
+def test_the_ledger_gives_back_what_was_entered(decisions: list[Decision]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        people = People(Path(folder))
+        for each in decisions:
+            people.decide([Draft(each.action, each.person, each.other, each.name, each.faces)])
+        kept = people.decisions()
+    assert [(e.id, e.batch, e.action, e.person, e.other) for e in kept] == [
+        (e.id, e.batch, e.action, e.person, e.other) for e in decisions
+    ]
+    assert [set(e.faces) for e in kept] == [set(e.faces) for e in decisions]
+
+
+def test_undoing_everything_leaves_nothing(tmp_path: Path) -> None:
+    people = People(tmp_path)
+    people.enroll("Ann", [1, 2])
+    people.decide([Draft("merge", 1, 7), Draft("merge", 1, 8)])
+    people.decide([Draft("reject", 1, faces=(FaceDecision(2, 1, belongs=False),))])
+    assert people.decided().merged == {7: 1, 8: 1}
+    assert [each.action for each in people.undo()] == ["reject"]
+    assert people.decided().faces == {1: 1, 2: 1}
+    assert [each.action for each in people.undo()] == ["merge", "merge"]
+    people.enroll("Bob", [2])
+    assert [people.undo()[0].name, people.undo()[0].name] == ["Bob", "Ann"]
+    assert people.decided() == Decided({}, {}, frozenset(), {}, 9)
+    with pytest.raises(InputError, match="nothing"):
+        people.undo()
+
+
+def test_numbers_are_never_given_twice(tmp_path: Path) -> None:
+    people = People(tmp_path)
+    assert list(people.new_people(3)) == [1, 2, 3]
+    people.enroll("Ann", [1])
+    assert people.decided().named("Ann").id == 4  # type: ignore[union-attr]
+    people.undo()
+    assert list(people.new_people(1, above=90)) == [91]
+    assert list(people.new_people(0)) == []
+    assert list(people.new_people(2)) == [92, 93]
+
+
+def test_version_1_becomes_decisions(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "people.sqlite")) as database:
+        database.executescript(VERSION_1)
+    people = People(tmp_path)
+    # Face 6 was in nobody's ledger: the membership counts.
+    assert people.memberships().by_id() == {3: "Bob", 5: "Ann", 6: "Ann"}
+    assert [(e.action, e.name, e.created_at) for e in people.decisions()][:2] == [
+        ("enroll", "Ann", "t1"),
+        ("enroll", "Bob", "t2"),
+    ]
+    assert people.enroll("Cid", [9]) == [9]
+    assert people.decided().named("Cid").id == 3  # type: ignore[union-attr]
+    for _ in range(3):
+        people.undo()
+    assert people.memberships().by_id() == {3: "Ann", 5: "Ann"}
+
+
+def test_forgotten_faces_are_in_no_decision(tmp_path: Path) -> None:
+    people = People(tmp_path)
+    people.forget([1])
+    people.enroll("Ann", [1, 2])
+    people.forget([1])
+    assert people.memberships().by_id() == {2: "Ann"}
+    assert [face.face_id for each in people.decisions() for face in each.faces] == [2]
+
+
+def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "people.sqlite")) as database:
+        database.execute("PRAGMA user_version = 9")
+    with pytest.raises(GalleryError, match="version 9"):
+        Ledger(tmp_path).all()
