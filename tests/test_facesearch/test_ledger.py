@@ -75,6 +75,7 @@ def ledgers(draw: st.DrawFn) -> list[Decision]:
     return decisions
 
 
+@settings(deadline=None)
 @given(ledgers())
 def test_the_fold_is_that_of_a_plain_reading(decisions: list[Decision]) -> None:
     decided = fold(decisions)
