@@ -18,6 +18,7 @@ from cluster.constraints import Constraints
 from cluster.density import density
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
+from facesearch.encoders import ENCODERS, thresholds_of
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.people import Memberships, People
@@ -279,7 +280,15 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
             if record.status == "failed"
         ],
         outdated=outdated(gallery, state, run),
+        scale=_scale(gallery, run),
     )
+
+
+def _scale(gallery: Gallery, run: ClusterRun) -> float | None:
+    """The distance at which this encoder's faces are grouped; another's: that of the run."""
+    if gallery.contract.name in ENCODERS:
+        return thresholds_of(gallery.contract).cluster
+    return run.threshold
 
 
 def outdated(gallery: Gallery, state: GalleryState, run: ClusterRun) -> str:
