@@ -5,7 +5,8 @@ Each probability is a logistic function of a few distances and sizes, fitted on 
 whose people are known and measured on galleries of other people (``benchmarks/suggestions.py``,
 which prints the constants). Distances are divided by ``scale``, the mean squared distance at which
 the encoder's clusters are cut by default, so that other encoders are served as well as may be.
-What is gained is the number of faces that change places: the smaller side of a merge or a split.
+What is gained is what the faces that change places are worth: the smaller side of a merge or a
+split.
 """
 
 from __future__ import annotations
@@ -98,11 +99,13 @@ def suggest(
     scale: float,
     constraints: Constraints | None = None,
     *,
+    worth: Floats | None = None,
     least: float = LEAST_PROBABILITY,
 ) -> Suggestions:
     """Suggestions for unit ``vectors`` (n, d) clustered as ``labels`` int32 (n,), -1 noise.
 
     Clusters with vectors of one photo, or of a cannot-link pair, are not suggested for merging.
+    ``worth`` (n,) is what it is worth to put each vector right, by default 1: gains add it up.
     Time grows near-linearly with vectors and clusters. Raises ValueError for a ``scale`` that is
     not positive, for labels and constraints of other vectors. At most :data:`MOST` of each kind.
     """
@@ -111,11 +114,12 @@ def suggest(
     clusters = clusters_of(vectors, labels)
     constraints = constraints or Constraints()
     constraints.check(len(vectors))
+    worth = np.ones(len(vectors)) if worth is None else worth
     belonging = belonging_of(vectors, labels, clusters)
     doubt = WRONG.probabilities(wrong_features(belonging, labels, clusters, scale))
     return Suggestions(
-        _merges(labels, clusters, scale, constraints, least),
-        _mixtures(vectors, labels, clusters, scale, least),
+        _merges(labels, clusters, scale, constraints, worth, least),
+        _mixtures(vectors, labels, scale, worth, least),
         belonging,
         doubt.astype(np.float32),
         _mean_of_members(1 - doubt, labels, len(clusters.sizes)),
@@ -210,15 +214,20 @@ def wrong_features(
     return np.column_stack(features).astype(np.float64)
 
 
-def _merges(
-    labels: Labels, clusters: Clusters, scale: float, constraints: Constraints, least: float
+def _merges(  # noqa: PLR0917 - what suggest was given
+    labels: Labels,
+    clusters: Clusters,
+    scale: float,
+    constraints: Constraints,
+    worth: Floats,
+    least: float,
 ) -> tuple[Merge, ...]:
     pairs = candidates(labels, clusters, constraints)
     if not len(pairs):
         return ()
     probabilities = SAME.probabilities(same_features(clusters, pairs, scale))
     distances = clusters.distances(pairs[:, 0], pairs[:, 1])
-    gains = probabilities * clusters.sizes[pairs].min(axis=1)
+    gains = probabilities * _totals(worth, labels, len(clusters.sizes))[pairs].min(axis=1)
     return tuple(
         Merge(
             int(pairs[row, 0]),
@@ -246,14 +255,14 @@ def parted(vectors: NDArray[Any], labels: Labels) -> tuple[Labels, NDArray[np.in
 
 
 def _mixtures(
-    vectors: NDArray[Any], labels: Labels, clusters: Clusters, scale: float, least: float
+    vectors: NDArray[Any], labels: Labels, scale: float, worth: Floats, least: float
 ) -> tuple[Mixture, ...]:
     half_labels, split = parted(vectors, labels)
     if not len(split):
         return ()
     halves = clusters_of(vectors, half_labels, near=0)
     probabilities = MIXED.probabilities(mixed_features(halves, scale))
-    gains = probabilities * halves.sizes[1::2]
+    gains = probabilities * _totals(worth, half_labels, len(halves.sizes))[1::2]
     order = np.argsort(half_labels, kind="stable")
     starts = np.searchsorted(half_labels[order], np.arange(len(halves.sizes) + 1))
     distances = halves.distances(
@@ -271,9 +280,16 @@ def _mixtures(
     )
 
 
+def _totals(worth: Floats, labels: Labels, count: int) -> Floats:
+    """What the members of each cluster are worth together, float64 (count,)."""
+    kept = labels != NOISE
+    totals: Floats = np.bincount(labels[kept], worth[kept], minlength=count)
+    return totals
+
+
 def _best_first(gains: Floats, probabilities: Floats, least: float) -> list[int]:
-    """Rows that are likely enough, by falling gain, at most :data:`MOST`."""
-    kept = np.flatnonzero(probabilities >= least)
+    """Rows that are likely enough and worth anything, by falling gain, at most :data:`MOST`."""
+    kept = np.flatnonzero((probabilities >= least) & (gains > 0))
     rows: list[int] = kept[np.argsort(-gains[kept], kind="stable")][:MOST].tolist()
     return rows
 

@@ -193,7 +193,8 @@ def build_album(
     if scale is not None:
         own = _faces_of(numbered, faces)
         ids = np.array([face.face_id for face in faces], np.int64)
-        known_faces = Faces(ids, _photo_numbers(faces), vectors)
+        qualities = np.array([face.quality for face in faces], np.float64)
+        known_faces = Faces(ids, _photo_numbers(faces), vectors, qualities)
         advised = advise(own, known_faces, scale, apart)
         advice, figures = advised.advice, figures_of(own, vectors)
         numbered = tuple(

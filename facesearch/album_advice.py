@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cluster.constraints import Constraints
 from cluster.suggestions import Suggestions, suggest
 from cluster.types import NOISE
+from facesearch.quality import MIN_QUALITY
 
 # Fewer are more likely right than not worth a look.
 LEAST_DOUBT = 0.25
@@ -24,7 +25,7 @@ class MergeAdvice:
     """``keys`` of two people who may be one, the one in more photos first.
 
     ``distance`` is the mean squared distance between their faces, ``probability`` in [0, 1], and
-    ``gain`` the expected number of faces put right.
+    ``gain`` the expected number of faces put right, each counted by its quality.
     """
 
     keys: tuple[str, str]
@@ -81,11 +82,19 @@ class PersonFaces:
 
 @dataclass(frozen=True)
 class Faces:
-    """Of n faces: ids int64 (n,), numbers of their photos int64 (n,), unit vectors (n, d)."""
+    """Of n faces: ids int64 (n,), numbers of their photos int64 (n,), unit vectors (n, d), and
+    qualities float64 (n,), NaN where unknown."""
 
     ids: NDArray[np.int64]
     photos: NDArray[np.int64]
     vectors: NDArray[np.float32]
+    qualities: NDArray[np.float64]
+
+    @property
+    def worth(self) -> NDArray[np.float64]:
+        """What it is worth to look at each: nothing where it hardly is a face."""
+        known = np.nan_to_num(self.qualities, nan=1.0)
+        return np.where(known < MIN_QUALITY, 0.0, known)
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,8 @@ def advise(
     for label, person in enumerate(people):
         labels[person.rows] = label
     cannot = _rows_of_pairs(apart, faces.ids)
-    found = suggest(faces.vectors, labels, scale, Constraints(faces.photos, cannot=cannot))
+    constraints = Constraints(faces.photos, cannot=cannot)
+    found = suggest(faces.vectors, labels, scale, constraints, worth=faces.worth)
     return Advised(
         Advice(
             _merges(found, people),
@@ -126,7 +136,7 @@ def advise(
                 )
                 for each in found.mixtures
             ),
-            _doubts(found, people, labels, faces.ids),
+            _doubts(found, people, labels, faces),
         ),
         tuple(found.quality.tolist()),
     )
@@ -149,14 +159,15 @@ def _doubts(
     found: Suggestions,
     people: Sequence[PersonFaces],
     labels: NDArray[np.int32],
-    face_ids: NDArray[np.int64],
+    faces: Faces,
 ) -> tuple[DoubtAdvice, ...]:
-    doubted = np.flatnonzero(found.doubt >= LEAST_DOUBT)  # NaN is not
-    order = doubted[np.argsort(-found.doubt[doubted], kind="stable")][:MOST_DOUBTED]
+    doubted = np.flatnonzero((found.doubt >= LEAST_DOUBT) & (faces.worth > 0))  # NaN is not
+    gains = found.doubt[doubted] * faces.worth[doubted]
+    order = doubted[np.argsort(-gains, kind="stable")][:MOST_DOUBTED]
     return tuple(
         DoubtAdvice(
             people[labels[row]].key,
-            int(face_ids[row]),
+            int(faces.ids[row]),
             people[found.belonging.next_label[row]].key
             if found.belonging.next_label[row] != NOISE
             else "",

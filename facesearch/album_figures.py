@@ -84,7 +84,8 @@ def _histogram(people: Sequence[PersonFaces], vectors: NDArray[np.float32]) -> H
         places = rng.integers(0, len(rows), (PAIRS, 2))
         between = rows[places[whose[places[:, 0]] != whose[places[:, 1]]]]
     apart = [_distances(vectors, pairs) for pairs in (within, between)]
-    edges = np.linspace(0, max(1.0, float(max(each.max(initial=0) for each in apart))), BINS + 1)
+    farthest = max(float(each.max(initial=0)) for each in apart)
+    edges = np.linspace(0, farthest or 1.0, BINS + 1)
     shares = [np.histogram(each, edges)[0] / max(len(each), 1) for each in apart]
     return Histogram(edges, shares[0], shares[1])
 

@@ -21,6 +21,7 @@ from facesearch.report.links import photo_href
 from facesearch.report.periods import Appearance, Period, periods_of
 from facesearch.report.plots import Plot, plots_of
 from facesearch.report.views import FaceView, PersonView, count, moment, number, period
+from facesearch.report.volumes import Volume, volumes_of
 
 # Beyond this many crops (about 40 MB of page) they are linked from the folder beside the page.
 INLINE_CROPS = 6000
@@ -68,19 +69,41 @@ class Page:
         self.pictures = pictures
         self.folder = folder
         self.inline = len(pictures.crops) <= INLINE_CROPS
-        people = [self._person(person) for person in album.people]
-        self.front = people[:FRONT_ROW] if len(people) > 3 else []
-        self.named = [view for view in people if view.person.name is not None]
-        unnamed = [view for view in people if view.person.name is None]
-        self.unnamed = [view for view in unnamed if view.person.photo_count > 1]
-        self.once = [view for view in unnamed if view.person.photo_count == 1]
-        self.noise = [self._face(face, "nobody in particular") for face in album.noise]
-        self.advice = advice_view(album.advice, {view.person.key: view for view in people})
+        self.volumes = volumes_of(album)
+        people = {person.key: self._person(person) for person in album.people}
+        self._people = people
+        self._file_of = {
+            person.key: volume.file for volume in self.volumes for person in volume.people
+        }
+        self.front = list(people.values())[:FRONT_ROW] if len(people) > 3 else []
+        self.advice = advice_view(album.advice, people)
+        often = [each for each in album.people if each.name is not None or each.photo_count > 1]
         self.periods = [
             PeriodView(each, [self._appearance(one) for one in each.people])
-            for each in periods_of([view.person for view in (*self.named, *self.unnamed)])
+            for each in periods_of(often)
         ]
         self.problems = sorted(pictures.problems.values(), key=lambda photo: photo.name)
+        self.turn_to(self.volumes[0])
+
+    def turn_to(self, volume: Volume) -> None:
+        """Show the people of ``volume``."""
+        self.volume = volume
+        views = [self._people[person.key] for person in volume.people]
+        self.named = [view for view in views if view.person.name is not None]
+        unnamed = [view for view in views if view.person.name is None]
+        self.unnamed = [view for view in unnamed if view.person.photo_count > 1]
+        self.once = [view for view in unnamed if view.person.photo_count == 1]
+        self.noise = [self._face(face, "nobody in particular") for face in volume.noise]
+
+    def link(self, key: str) -> str:
+        """Where the person ``key`` is, from the page of this volume."""
+        file = self._file_of[key]
+        return f"#{key}" if file == self.volume.file else f"{file}#{key}"
+
+    @property
+    def first(self) -> bool:
+        """Whether this page is the one that tells of the whole album."""
+        return self.volume.number == 1
 
     @property
     def plots(self) -> Sequence[Plot]:

@@ -13,6 +13,7 @@ from facesearch.images.find import REPORT_MARKER
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.page import Page, render
 from facesearch.report.tables import album_csv
+from facesearch.report.volumes import volume_file
 from indexer.files import partial_path, sync_folder, write_atomically
 
 
@@ -40,10 +41,19 @@ def write_report(
     text = json.dumps(album_json(album), indent=1, ensure_ascii=False)
     write_atomically(folder / "album.json", text.encode("utf-8"))
     write_atomically(folder / "album.csv", album_csv(album).encode("utf-8"))
-    index = folder / "index.html"
-    _write_page(page, index, "album")
+    for volume in reversed(page.volumes):
+        page.turn_to(volume)
+        _write_page(page, folder / volume.file, "album")
+    _remove_others(folder, {volume.file for volume in page.volumes})
     sync_folder(folder)
-    return index
+    return folder / volume_file(1)
+
+
+def _remove_others(folder: Path, keep: set[str]) -> None:
+    """Remove pages of an earlier report that had more."""
+    for path in folder.glob("people-*.html"):
+        if path.name not in keep:
+            path.unlink()
 
 
 def _write_page(page: Page, path: Path, name: str) -> None:
