@@ -41,6 +41,8 @@ from facesearch.encoders import encoder_spec
 
 ENCODER = "dlib-resnet-v1"
 RELATIVE_THRESHOLDS = (0.7, 0.85, 1.0, 1.15, 1.3)  # of the encoder's, for fitting
+# For measuring: the encoder's threshold, and a tighter one as large galleries want.
+CUTS = {"encoder's threshold": 1.0, "0.7 of it": 0.7}
 TOPS = (10, 25, 50, 100)
 SEED = 0
 MADE_CLUSTERS = (10_000, 100_000)
@@ -138,7 +140,7 @@ def examples(
         features = suggestions.same_features(clusters, pairs, scale)
         found["SAME"] = Examples(features, people[pairs[:, 0]] == people[pairs[:, 1]])
     if len(split):
-        features = suggestions.mixed_features(halves, scale)
+        features = suggestions.mixed_features(halves, len(people), scale)
         found["MIXED"] = Examples(features, half_people[::2] != half_people[1::2])
     return found
 
@@ -167,13 +169,18 @@ def fitted_to(parts: Iterable[Examples]) -> Logistic:
 
 
 def measure(galleries: list[tuple[NDArray[np.float32], Labels]], scale: float) -> dict[str, Any]:
-    """How many of the first suggestions are right, in the mean over ``galleries``."""
-    return mean_of([measured(vectors, truth, scale) for vectors, truth in galleries])
+    """How many of the first suggestions are right, in the mean over ``galleries``, for each cut."""
+    return {
+        name: mean_of([measured(*gallery, relative * scale, scale) for gallery in galleries])
+        for name, relative in CUTS.items()
+    }
 
 
-def measured(vectors: NDArray[np.float32], truth: Labels, scale: float) -> dict[str, Any]:
-    """The figures of one gallery."""
-    labels = clustered(vectors, scale)
+def measured(
+    vectors: NDArray[np.float32], truth: Labels, threshold: float, scale: float
+) -> dict[str, Any]:
+    """The figures of one gallery, clustered at ``threshold``."""
+    labels = clustered(vectors, threshold)
     people = person_of(truth, labels)
     found = suggest(vectors, labels, scale)
     merges = np.array([people[each.one] == people[each.two] for each in found.merges], bool)

@@ -46,9 +46,9 @@ class Logistic:
 
 
 # Printed by: python -m benchmarks.suggestions --vectors LFW.npz
-SAME = Logistic(20.751, (-8.326, -7.856, -1.200, -0.061, -1.237))
-MIXED = Logistic(-16.104, (10.398, 9.553, 0.814, 1.142, -0.479))
-WRONG = Logistic(-9.213, (-1.644, 11.171, -1.507, -0.345))
+SAME = Logistic(17.887, (-8.706, -5.950, -1.047, 0.360, -1.032))
+MIXED = Logistic(-19.071, (10.451, 8.116, 0.621, 1.068, -0.382, 0.735))
+WRONG = Logistic(-10.940, (-1.638, 11.166, -2.696, -0.351, 0.397))
 
 
 @dataclass(frozen=True)
@@ -176,11 +176,12 @@ def same_features(clusters: Clusters, pairs: NDArray[np.int64], scale: float) ->
     )
 
 
-def mixed_features(halves: Clusters, scale: float) -> Floats:
-    """What tells whether halves 2i and 2i + 1 are two people, float64 (p, 5).
+def mixed_features(halves: Clusters, count: int, scale: float) -> Floats:
+    """What tells whether halves 2i and 2i + 1 of ``count`` clusters are two people, (p, 6).
 
     The mean squared distance between them, that between the directions of their means, that
-    within the larger, all by ``scale``; the logarithms of both sizes, the smaller first.
+    within the larger, all by ``scale``; the logarithms of both sizes, the smaller first, and of
+    the number of clusters.
     """
     one, two = np.arange(0, len(halves.sizes), 2), np.arange(1, len(halves.sizes), 2)
     distances = halves.distances(one, two).astype(np.float64)
@@ -195,6 +196,7 @@ def mixed_features(halves: Clusters, scale: float) -> Floats:
             within / scale,
             np.log(halves.sizes[two]),
             np.log(size),
+            np.full(len(size), np.log(count)),
         ]
     )
 
@@ -202,16 +204,17 @@ def mixed_features(halves: Clusters, scale: float) -> Floats:
 def wrong_features(
     belonging: Belonging, labels: Labels, clusters: Clusters, scale: float
 ) -> Floats:
-    """What tells whether vectors are in a wrong cluster, float64 (n, 4); NaN where unknown.
+    """What tells whether vectors are in a wrong cluster, float64 (n, 5); NaN where unknown.
 
     The squared distance to the direction of the others' mean, the mean squared distance to the
     others, the margin to the next cluster (without one, the scale), all by ``scale``; the
-    logarithm of the cluster's size.
+    logarithms of the cluster's size and of the number of clusters.
     """
     margin = np.where(belonging.next_label == NOISE, scale, belonging.margin)
     sizes = np.append(clusters.sizes, 1)[labels]  # label -1 takes the last
-    features = [belonging.towards / scale, belonging.own / scale, margin / scale, np.log(sizes)]
-    return np.column_stack(features).astype(np.float64)
+    count = np.full(len(labels), np.log(max(len(clusters.sizes), 1)))
+    distances = [belonging.towards / scale, belonging.own / scale, margin / scale]
+    return np.column_stack([*distances, np.log(sizes), count]).astype(np.float64)
 
 
 def _merges(  # noqa: PLR0917 - what suggest was given
@@ -261,7 +264,7 @@ def _mixtures(
     if not len(split):
         return ()
     halves = clusters_of(vectors, half_labels, near=0)
-    probabilities = MIXED.probabilities(mixed_features(halves, scale))
+    probabilities = MIXED.probabilities(mixed_features(halves, int(labels.max()) + 1, scale))
     gains = probabilities * _totals(worth, half_labels, len(halves.sizes))[1::2]
     order = np.argsort(half_labels, kind="stable")
     starts = np.searchsorted(half_labels[order], np.arange(len(halves.sizes) + 1))

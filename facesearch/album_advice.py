@@ -13,7 +13,8 @@ from cluster.suggestions import Suggestions, suggest
 from cluster.types import NOISE
 from facesearch.quality import MIN_QUALITY
 
-# Fewer are more likely right than not worth a look.
+# What is less likely is not worth the owner's time.
+LEAST_PROBABILITY = 0.2
 LEAST_DOUBT = 0.25
 MOST_DOUBTED = 200
 
@@ -122,7 +123,9 @@ def advise(
         labels[person.rows] = label
     cannot = _rows_of_pairs(apart, faces.ids)
     constraints = Constraints(faces.photos, cannot=cannot)
-    found = suggest(faces.vectors, labels, scale, constraints, worth=faces.worth)
+    found = suggest(
+        faces.vectors, labels, scale, constraints, worth=faces.worth, least=LEAST_PROBABILITY
+    )
     return Advised(
         Advice(
             _merges(found, people),

@@ -21,10 +21,10 @@ from facesearch.report.links import photo_href
 from facesearch.report.periods import Appearance, Period, periods_of
 from facesearch.report.plots import Plot, plots_of
 from facesearch.report.views import FaceView, PersonView, count, moment, number, period
-from facesearch.report.volumes import Volume, volumes_of
+from facesearch.report.volumes import PAGE_FACES, Volume, volumes_of
 
-# Beyond this many crops (about 40 MB of page) they are linked from the folder beside the page.
-INLINE_CROPS = 6000
+# Beyond this many crops (about 20 MB of page) they are linked from the folder beside the page.
+INLINE_CROPS = 3000
 STRIP_FACES = 18  # shown before "more": two full rows on a laptop, three on a phone
 FEWEST_FOLDED = 6  # fewer than this are shown at once instead
 FRONT_ROW = 12  # people whose covers open the page
@@ -69,7 +69,7 @@ class Page:
         self.pictures = pictures
         self.folder = folder
         self.inline = len(pictures.crops) <= INLINE_CROPS
-        self.volumes = volumes_of(album)
+        self.volumes = volumes_of(album, PAGE_FACES)
         people = {person.key: self._person(person) for person in album.people}
         self._people = people
         self._file_of = {
@@ -99,6 +99,12 @@ class Page:
         """Where the person ``key`` is, from the page of this volume."""
         file = self._file_of[key]
         return f"#{key}" if file == self.volume.file else f"{file}#{key}"
+
+    @property
+    def search_label(self) -> str:
+        """What the search box promises: it looks at what is on the page."""
+        where = " on this page" if len(self.volumes) > 1 else ""
+        return f"Find a person or a photo{where}"
 
     @property
     def first(self) -> bool:

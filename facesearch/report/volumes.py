@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from facesearch.album import Album, AlbumFace, AlbumPerson
 
-# Of one page. More open too slowly on a phone (``benchmarks/report_speed.py``).
-PAGE_FACES = 16_000
+# Of one page: what opens at once (``benchmarks/report_speed.py``).
+PAGE_FACES = 5000
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def volume_file(number: int) -> str:
     return "index.html" if number == 1 else f"people-{number}.html"
 
 
-def volumes_of(album: Album, most: int = PAGE_FACES) -> list[Volume]:
+def volumes_of(album: Album, most: int) -> list[Volume]:
     """The pages of ``album``, of ``most`` faces each; a person is never parted."""
     ordered = sorted(album.people, key=_section)
     pages: list[list[AlbumPerson]] = [[]]

@@ -23,6 +23,7 @@ from facesearch.report.periods import MOST_MONTHS, MOST_PEOPLE, periods_of
 from facesearch.report.plots import plots_of
 from facesearch.report.tables import COLUMNS, album_csv
 from facesearch.report.views import period
+from facesearch.report.volumes import volumes_of
 from support.albums import album_of, draw_photo, face
 
 
@@ -151,3 +152,48 @@ def test_odds_are_words() -> None:
         "about 5 in 10",
         "almost surely",
     ]
+
+
+@given(
+    st.lists(st.integers(-1, 12), min_size=1, max_size=60),
+    st.integers(1, 20),
+)
+def test_every_person_and_face_is_on_one_page(raw: list[int], most: int) -> None:
+    labels = np.unique(np.append(raw, -1), return_inverse=True)[1][:-1] - 1
+    album = album_of([face(n, Path(f"/p/{n}.jpg")) for n in range(len(raw))], labels.tolist())
+    volumes = volumes_of(album, most)
+    assert [volume.number for volume in volumes] == list(range(1, len(volumes) + 1))
+    keys = [person.key for volume in volumes for person in volume.people]
+    assert sorted(keys) == sorted(person.key for person in album.people)
+    assert [each for volume in volumes for each in volume.noise] == list(album.noise)
+    for volume in volumes:
+        count = sum(len(person.faces) for person in volume.people) + len(volume.noise)
+        assert count <= most or (len(volume.people) == 1 and not volume.noise)
+        assert count or len(volumes) == 1
+
+
+def test_a_large_album_has_pages_that_lead_to_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [tmp_path / "photos" / f"{n}.jpg" for n in range(8)]
+    for photo in photos:
+        draw_photo(photo, [(100, 80, 180, 180)])
+    faces = [face(n, photo) for n, photo in enumerate(photos)]
+    album = album_of(faces, [0, 0, 1, 1, 2, 3, 3, -1], {2: "Ada"})
+    monkeypatch.setattr("facesearch.report.page.PAGE_FACES", 2)
+    report = tmp_path / "report"
+    (tmp_path / "report").mkdir()
+    (report / ".facesearch-report").touch()
+    (report / "people-9.html").write_text("of an earlier report")
+    index = write_report(album, report, workers=0)
+    pages = ["index.html", *(f"people-{number}.html" for number in range(2, 6))]
+    assert sorted(path.name for path in report.glob("*.html")) == [*pages, "plots.html"]
+    first = index.read_text("utf-8")
+    # Named people come first, whoever is on more photos.
+    assert 'id="person-4"' in first and 'id="person-1"' not in first
+    assert 'href="people-2.html#person-1"' in first
+    assert 'placeholder="Find a person or a photo on this page"' in first
+    for name in pages:
+        text = (report / name).read_text("utf-8")
+        assert text.count('aria-current="page"') == 2
+        assert text.count('href="people-5.html"') == 2
