@@ -286,7 +286,7 @@ def _mixtures(
 def _totals(worth: Floats, labels: Labels, count: int) -> Floats:
     """What the members of each cluster are worth together, float64 (count,)."""
     kept = labels != NOISE
-    totals: Floats = np.bincount(labels[kept], worth[kept], minlength=count)
+    totals: Floats = np.bincount(labels[kept], worth[kept], minlength=count).astype(np.float64)
     return totals
 
 

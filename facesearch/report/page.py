@@ -103,8 +103,7 @@ class Page:
     @property
     def search_label(self) -> str:
         """What the search box promises: it looks at what is on the page."""
-        where = " on this page" if len(self.volumes) > 1 else ""
-        return f"Find a person or a photo{where}"
+        return "Find on this page" if len(self.volumes) > 1 else "Find a person or a photo"
 
     @property
     def first(self) -> bool:
