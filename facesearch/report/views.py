@@ -79,8 +79,10 @@ class PersonView:
 
     @property
     def quality(self) -> str:
-        """``97%``, "" where nothing tells."""
-        return "" if math.isnan(self.person.quality) else f"{100 * self.person.quality:.0f}%"
+        """``97%``, never 100%, "" where nothing tells."""
+        if math.isnan(self.person.quality):
+            return ""
+        return f"{min(int(100 * self.person.quality), 99)}%"
 
 
 def number(value: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesearch.album import Album, album_json
@@ -50,6 +50,7 @@ def test_a_long_album_is_told_by_years_and_a_crowd_is_counted() -> None:
     assert (len(one.people), one.others) == (MOST_PEOPLE, 3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=5))
 def test_any_time_is_borne(times: list[str]) -> None:
     assert all(each.photo_count for each in periods_of(dated(times, [0] * len(times)).people))
@@ -154,6 +155,7 @@ def test_odds_are_words() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-1, 12), min_size=1, max_size=60),
     st.integers(1, 20),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -96,6 +96,7 @@ def test_the_region_covers_the_face_on_the_stored_pixels(
     assert name == "Ada"
 
 
+@settings(deadline=None)
 @given(
     st.tuples(*[st.floats(-200, 900) for _ in range(4)]),
     st.integers(1, 8),
@@ -107,6 +108,7 @@ def test_areas_lie_inside_the_photo(edges: tuple[float, ...], orientation: int) 
     assert 0 <= box[0] <= box[2] <= 1 and 0 <= box[1] <= box[3] <= 1
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_name_makes_well_formed_xml(name: str) -> None:
     packet = regions_xml([NamedFace(name, face(0, Path("/a.jpg")))], SIZE, 1)
