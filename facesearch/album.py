@@ -6,7 +6,7 @@ import math
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE, Clustering
+from facesearch.album_advice import (
+    NO_ADVICE,
+    Advice,
+    FacePair,
+    Faces,
+    MergeAdvice,
+    MixtureAdvice,
+    PersonFaces,
+    advise,
+)
+from facesearch.album_figures import AlbumFigures, figures_of
 
 ALBUM_FORMAT = "facesearch-album"
 ALBUM_VERSION = 1
@@ -76,7 +87,8 @@ class AlbumPerson:
     """A person: faces with the surest first, so that doubtful ones gather at the end.
 
     ``key`` identifies the person within one album only; ``label`` is what to call them: their
-    name, or "Unnamed 7" counted in album order. ``cover`` is the medoid of ``faces``.
+    name, or "Unnamed 7" counted in album order. ``cover`` is the medoid of ``faces``. ``quality``
+    is the share of them that is expected to be right, in [0, 1], NaN where nothing tells.
     """
 
     key: str
@@ -84,6 +96,7 @@ class AlbumPerson:
     label: str
     faces: tuple[AlbumFace, ...]
     cover: AlbumFace
+    quality: float = math.nan
 
     @property
     def photo_count(self) -> int:
@@ -110,6 +123,7 @@ class Album:
 
     ``threshold`` is the squared distance at which groups were cut, None where the method has none.
     ``outdated`` is a sentence for the reader where the gallery has changed since the clustering.
+    ``advice`` is what is worth a look, ``figures`` what plots show, None where it is unknown.
     """
 
     title: str
@@ -124,6 +138,8 @@ class Album:
     photos_without_faces: int = 0
     failed: tuple[FailedPhoto, ...] = ()
     outdated: str = ""
+    advice: Advice = NO_ADVICE
+    figures: AlbumFigures | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for key in ("title", "outdated"):
@@ -152,12 +168,16 @@ def build_album(
     photos_without_faces: int = 0,
     failed: Sequence[FailedPhoto] = (),
     outdated: str = "",
+    scale: float | None = None,
+    apart: Iterable[FacePair] = (),
 ) -> Album:
     """The album of ``faces`` with vectors float32 (n, d), row i for ``faces[i]``.
 
     ``clustering`` must know every face; ids it has beyond them (deleted photos) are left out.
     ``names`` maps labels to people: clusters that carry the same name are one person. People with
-    the most photos come first. The confidence of each face is the one the clustering gives.
+    the most photos come first. The confidence of each face is the one the clustering gives. With
+    ``scale``, the mean squared distance at which the encoder's clusters are cut by default, there
+    are advice, which respects ``apart``, pairs of face ids of two people, and figures.
 
     Raises ValueError when rows and faces differ in number or a face was never clustered.
     """
@@ -169,6 +189,18 @@ def build_album(
         for name, rows in _groups(labels, names).values()
     ]
     noise = [_with_confidence(faces[row], 0.0) for row in np.flatnonzero(labels == NOISE).tolist()]
+    numbered, advice, figures = _numbered(people), NO_ADVICE, None
+    if scale is not None:
+        own = _faces_of(numbered, faces)
+        ids = np.array([face.face_id for face in faces], np.int64)
+        qualities = np.array([face.quality for face in faces], np.float64)
+        known_faces = Faces(ids, _photo_numbers(faces), vectors, qualities)
+        advised = advise(own, known_faces, scale, apart)
+        advice, figures = advised.advice, figures_of(own, vectors)
+        numbered = tuple(
+            replace(person, quality=quality)
+            for person, quality in zip(numbered, advised.quality, strict=True)
+        )
     return Album(
         title=title,
         created_at=created_at,
@@ -177,12 +209,33 @@ def build_album(
         encoder=encoder,
         photo_count=photo_count,
         face_count=len(faces),
-        people=_numbered(people),
+        people=numbered,
         noise=tuple(sorted(noise, key=lambda face: (-_worth(face), -face.score, *_order(face)))),
         photos_without_faces=photos_without_faces,
         failed=tuple(failed),
         outdated=outdated,
+        advice=advice,
+        figures=figures,
     )
+
+
+def _faces_of(people: Sequence[AlbumPerson], faces: Sequence[AlbumFace]) -> list[PersonFaces]:
+    """The rows of each person's faces among ``faces``."""
+    row_of = {face.face_id: row for row, face in enumerate(faces)}
+    return [
+        PersonFaces(
+            person.key,
+            person.name is not None,
+            np.array([row_of[face.face_id] for face in person.faces], np.int64),
+        )
+        for person in people
+    ]
+
+
+def _photo_numbers(faces: Sequence[AlbumFace]) -> NDArray[np.int64]:
+    """A number for the photo of each face, int64 (n,)."""
+    numbers: dict[Path, int] = {}
+    return np.array([numbers.setdefault(face.photo, len(numbers)) for face in faces], np.int64)
 
 
 def medoid(vectors: NDArray[np.floating[Any]]) -> int:
@@ -309,6 +362,32 @@ def album_json(album: Album) -> dict[str, Any]:
             {"photo": photo.name, "reason": photo.reason, "detail": photo.detail}
             for photo in album.failed
         ],
+        "advice": {
+            "merges": [
+                {"people": list(each.keys), **_odds_json(each)} for each in album.advice.merges
+            ],
+            "mixtures": [
+                {"person": each.key, "faces": list(each.faces), **_odds_json(each)}
+                for each in album.advice.mixtures
+            ],
+            "doubts": [
+                {
+                    "person": each.key,
+                    "face": each.face_id,
+                    "next_person": each.next_key or None,
+                    "probability": round(each.probability, 4),
+                }
+                for each in album.advice.doubts
+            ],
+        },
+    }
+
+
+def _odds_json(advice: MergeAdvice | MixtureAdvice) -> dict[str, float]:
+    return {
+        "distance": round(advice.distance, 4),
+        "probability": round(advice.probability, 4),
+        "gain": round(advice.gain, 3),
     }
 
 
@@ -318,6 +397,7 @@ def _person_json(person: AlbumPerson) -> dict[str, Any]:
         "name": person.name,
         "label": person.label,
         "photo_count": person.photo_count,
+        "quality": known(person.quality),
         "first_taken": person.first_taken or None,
         "last_taken": person.last_taken or None,
         "cover": person.cover.face_id,
@@ -334,9 +414,14 @@ def _face_json(face: AlbumFace) -> dict[str, Any]:
         "box": [round(float(edge), 2) for edge in face.box],
         "score": round(float(face.score), 4),
         "confidence": round(float(face.confidence), 4),
-        "quality": None if math.isnan(face.quality) else round(float(face.quality), 4),
+        "quality": known(face.quality),
         "taken_at": face.taken_at or None,
     }
+
+
+def known(value: float) -> float | None:
+    """A number rounded for files, None for NaN."""
+    return None if math.isnan(value) else round(float(value), 4)
 
 
 def file_url(path: Path) -> str:

@@ -23,12 +23,12 @@ from facesearch.errors import InputError
 from facesearch.forgotten import Forgotten, ForgottenFace
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.graph import graph_path
-from facesearch.grouping import run_paths
 from facesearch.images import sha256_of
 from facesearch.images.files import absolute
 from facesearch.images.find import REPORT_MARKER
 from facesearch.people import People, clean_name
 from facesearch.records import photo_records
+from facesearch.runs import run_paths
 from facesearch.search import index_folder, rebuild
 from indexer.errors import MissingFaissError
 from indexer.files import partial_path, sync_file, sync_folder

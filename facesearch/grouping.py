@@ -19,6 +19,7 @@ from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
 from facesearch.cluster_graph import ClusteringGraph, clustering_graph
 from facesearch.decided import Decided
+from facesearch.encoders import ENCODERS, thresholds_of
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.matching import Changes, Circumstances, Gone, changes_between, matched
@@ -444,6 +445,7 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
             if record.status == "failed"
         ],
         outdated=outdated(gallery, state, run),
+        scale=_scale(gallery, run),
     )
 
 
@@ -459,6 +461,13 @@ def _shown(now: PeopleNow) -> tuple[Clustering, dict[int, str]]:
         now.clustering.confidence[kept],
     )
     return clustering, {int(dense[row]): name for row, name in now.names.items() if not hidden[row]}
+
+
+def _scale(gallery: Gallery, run: ClusterRun) -> float | None:
+    """The distance at which this encoder's faces are grouped; another's: that of the run."""
+    if gallery.contract.name in ENCODERS:
+        return thresholds_of(gallery.contract).cluster
+    return run.threshold
 
 
 def outdated(gallery: Gallery, state: GalleryState, run: ClusterRun) -> str:

@@ -12,7 +12,7 @@ from facesearch.cli.engine_options import (
     positive_int,
     squared_distance,
 )
-from facesearch.cli.output import print_facts, print_json, print_table
+from facesearch.cli.output import print_facts, print_json, print_table, printable
 from indexer.cores import available_cores
 
 if TYPE_CHECKING:
@@ -65,6 +65,18 @@ def add_commands(commands: Any) -> None:
     report.add_argument("gallery", type=Path, metavar="GALLERY")
     report.add_argument("--out", type=Path, metavar="DIR", help="default: GALLERY/report")
     report.add_argument("--title", help="default: the gallery's name")
+    report.add_argument(
+        "--xmp",
+        action="store_true",
+        help="also write who is on each photo as XMP sidecar files (face regions of the Metadata "
+        "Working Group), to DIR/xmp; photos are never changed",
+    )
+    report.add_argument(
+        "--xmp-beside",
+        action="store_true",
+        help="write the sidecar files beside the photos, as PHOTO.xmp; those of other programs "
+        "are left alone",
+    )
     report.set_defaults(run=run_report)
 
 
@@ -150,7 +162,7 @@ def run_report(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
     from facesearch.gallery import Gallery
     from facesearch.grouping import gallery_album
-    from facesearch.report import write_report
+    from facesearch.report import write_report, write_sidecars
     from facesearch.runs import latest_run
 
     gallery = Gallery.open(args.gallery)
@@ -159,8 +171,28 @@ def run_report(args: argparse.Namespace) -> int:
     if album.outdated:
         print(f"facesearch: {album.outdated}", file=sys.stderr)
     path = write_report(album, args.out or gallery.folder / "report", workers=available_cores())
+    sidecars = []
+    if args.xmp:
+        sidecars.append(write_sidecars(album, path.parent / "xmp"))
+    if args.xmp_beside:
+        sidecars.append(write_sidecars(album, None))
+    skipped = [photo for each in sidecars for photo in each.skipped]
     if args.json:
-        print_json({"report": path, "people": len(album.people), "faces": album.face_count})
+        facts = {"report": path, "people": len(album.people), "faces": album.face_count}
+        if sidecars:
+            facts["sidecars"] = sum(each.written for each in sidecars)
+            facts["sidecars_skipped"] = skipped
+        print_json(facts)
     else:
         print(f"{len(album.people)} people in {album.photo_count} photos: {path}")
+        for each, where in zip(sidecars, _sidecar_places(args, path), strict=True):
+            print(f"{each.written} sidecar files {where}")
+    for photo in skipped:
+        text = f"no sidecar for {photo.name}: {photo.reason}: {photo.detail}"
+        print(printable(text), file=sys.stderr)
     return 0
+
+
+def _sidecar_places(args: argparse.Namespace, index: Path) -> list[str]:
+    places = [f"in {index.parent / 'xmp'}"] if args.xmp else []
+    return [*places, "beside the photos"] if args.xmp_beside else places

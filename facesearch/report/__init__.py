@@ -1,5 +1,6 @@
-"""The album as a web page that needs nothing but itself: ``write_report``."""
+"""The album as web pages that need nothing but themselves, and its names as sidecar files."""
 
 from facesearch.report.write import write_report
+from facesearch.report.xmp import Sidecars, write_sidecars
 
-__all__ = ["write_report"]
+__all__ = ["Sidecars", "write_report", "write_sidecars"]

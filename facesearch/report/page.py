@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -17,30 +15,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from facesearch.album import Album, AlbumFace, AlbumPerson
+from facesearch.report.advice import advice_view, odds
 from facesearch.report.crops import Pictures
 from facesearch.report.links import photo_href
+from facesearch.report.periods import Appearance, Period, periods_of
+from facesearch.report.plots import Plot, plots_of
+from facesearch.report.views import FaceView, PersonView, count, moment, number, period
+from facesearch.report.volumes import PAGE_FACES, Volume, volumes_of
 
-# Beyond this many crops (about 40 MB of page) they are linked from the folder beside the page.
-INLINE_CROPS = 6000
+# Beyond this many crops (about 20 MB of page) they are linked from the folder beside the page.
+INLINE_CROPS = 3000
 STRIP_FACES = 18  # shown before "more": two full rows on a laptop, three on a phone
 FEWEST_FOLDED = 6  # fewer than this are shown at once instead
 FRONT_ROW = 12  # people whose covers open the page
-
-# Not the calendar module's, which follow the process's locale; the page is in English.
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 REASONS = {
     "empty": "The file is empty",
@@ -54,56 +41,24 @@ REASONS = {
     "internal": "Facesearch itself failed on it",
     "missing": "No longer there",
     "changed": "Changed since it was indexed",
+    "foreign-sidecar": "Has a sidecar file of another program",
 }
 
 
 @dataclass(frozen=True)
-class FaceView:
-    """One face as the template shows it."""
+class AppearanceView:
+    """A person in a period, with a crop."""
 
-    face: AlbumFace
-    label: str
-    href: str
-    crop: Path | None
-    inline: bool
-    problem: str | None
-
-    @property
-    def alt(self) -> str:
-        return f"Face of {self.label} in {self.face.name}"
-
-    @property
-    def src(self) -> str | None:
-        """The crop as a data URI (or a relative link in a huge album), None where there is none."""
-        if self.crop is None:
-            return None
-        if not self.inline:
-            return f"crops/{self.crop.name}"
-        return "data:image/jpeg;base64," + base64.b64encode(self.crop.read_bytes()).decode("ascii")
-
-    @property
-    def box(self) -> str:
-        """Left, top, width and height in percent of the upright photo."""
-        (x0, y0, x1, y1), (width, height) = self.face.box, self.face.photo_size
-        left, top = 100 * x0 / width, 100 * y0 / height
-        return f"{left:.3f} {top:.3f} {100 * x1 / width - left:.3f} {100 * y1 / height - top:.3f}"
-
-    @property
-    def taken(self) -> str:
-        return day(self.face.taken_at)
+    appearance: Appearance
+    face: FaceView
 
 
 @dataclass(frozen=True)
-class PersonView:
-    """One person: the cover and the other faces, the surest first."""
+class PeriodView:
+    """A month or a year with the people seen in it."""
 
-    person: AlbumPerson
-    cover: FaceView
-    others: Sequence[FaceView]
-
-    @property
-    def dates(self) -> str:
-        return day_range(self.person.first_taken, self.person.last_taken)
+    period: Period
+    people: Sequence[AppearanceView]
 
 
 class Page:
@@ -114,14 +69,50 @@ class Page:
         self.pictures = pictures
         self.folder = folder
         self.inline = len(pictures.crops) <= INLINE_CROPS
-        people = [self._person(person) for person in album.people]
-        self.front = people[:FRONT_ROW] if len(people) > 3 else []
-        self.named = [view for view in people if view.person.name is not None]
-        unnamed = [view for view in people if view.person.name is None]
+        self.volumes = volumes_of(album, PAGE_FACES)
+        people = {person.key: self._person(person) for person in album.people}
+        self._people = people
+        self._file_of = {
+            person.key: volume.file for volume in self.volumes for person in volume.people
+        }
+        self.front = list(people.values())[:FRONT_ROW] if len(people) > 3 else []
+        self.advice = advice_view(album.advice, people)
+        often = [each for each in album.people if each.name is not None or each.photo_count > 1]
+        self.periods = [
+            PeriodView(each, [self._appearance(one) for one in each.people])
+            for each in periods_of(often)
+        ]
+        self.problems = sorted(pictures.problems.values(), key=lambda photo: photo.name)
+        self.turn_to(self.volumes[0])
+
+    def turn_to(self, volume: Volume) -> None:
+        """Show the people of ``volume``."""
+        self.volume = volume
+        views = [self._people[person.key] for person in volume.people]
+        self.named = [view for view in views if view.person.name is not None]
+        unnamed = [view for view in views if view.person.name is None]
         self.unnamed = [view for view in unnamed if view.person.photo_count > 1]
         self.once = [view for view in unnamed if view.person.photo_count == 1]
-        self.noise = [self._face(face, "nobody in particular") for face in album.noise]
-        self.problems = sorted(pictures.problems.values(), key=lambda photo: photo.name)
+        self.noise = [self._face(face, "nobody in particular") for face in volume.noise]
+
+    def link(self, key: str) -> str:
+        """Where the person ``key`` is, from the page of this volume."""
+        file = self._file_of[key]
+        return f"#{key}" if file == self.volume.file else f"{file}#{key}"
+
+    @property
+    def search_label(self) -> str:
+        """What the search box promises: it looks at what is on the page."""
+        return "Find on this page" if len(self.volumes) > 1 else "Find a person or a photo"
+
+    @property
+    def first(self) -> bool:
+        """Whether this page is the one that tells of the whole album."""
+        return self.volume.number == 1
+
+    @property
+    def plots(self) -> Sequence[Plot]:
+        return plots_of(self.album)
 
     @cached_property
     def style(self) -> Markup:
@@ -149,6 +140,10 @@ class Page:
         ]
         return PersonView(person, self._face(person.cover, person.label), others)
 
+    def _appearance(self, appearance: Appearance) -> AppearanceView:
+        person = appearance.person
+        return AppearanceView(appearance, self._face(appearance.face, person.label))
+
     def _face(self, face: AlbumFace, label: str) -> FaceView:
         preview = self.pictures.previews.get(face.photo)
         problem = self.pictures.problems.get(face.photo)
@@ -169,8 +164,11 @@ def fold(faces: Sequence[FaceView]) -> tuple[Sequence[FaceView], Sequence[FaceVi
     return faces[:shown], faces[shown:]
 
 
-def render(page: Page, file: IO[bytes]) -> None:
-    """Write the page to ``file`` piece by piece, so that the crops are never in memory at once."""
+def render(page: Page, file: IO[bytes], name: str = "album") -> None:
+    """Write the page ``name``, album or plots, to ``file``.
+
+    It is written piece by piece, so that the crops are never in memory at once.
+    """
     environment = Environment(
         loader=PackageLoader("facesearch.report"),
         autoescape=True,
@@ -179,48 +177,21 @@ def render(page: Page, file: IO[bytes]) -> None:
         undefined=StrictUndefined,
     )
     environment.filters.update(
-        fold=fold, number=number, count=count, moment=moment, reason=reason_text
+        fold=fold,
+        number=number,
+        count=count,
+        moment=moment,
+        reason=reason_text,
+        odds=odds,
+        period=period,
     )
-    template = environment.get_template("album.html.jinja")
+    template = environment.get_template(f"{name}.html.jinja")
     template.stream(page=page, album=page.album).dump(file, encoding="utf-8")
 
 
 def reason_text(reason: str) -> str:
     """What a reader is told for one of ``facesearch.images.REASONS`` (others as they are)."""
     return REASONS.get(reason, reason)
-
-
-def number(value: int) -> str:
-    """``1204`` as ``1,204``."""
-    return f"{value:,}"
-
-
-def count(value: int, singular: str, plural: str = "") -> str:
-    """``1 photo``, ``1,204 photos``, ``3 people``."""
-    return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
-
-
-def day(taken_at: str) -> str:
-    """``12 May 2019`` for an ISO 8601 time, "" where it states no valid day."""
-    if not (match := re.match(r"(\d{4})-(\d\d)-(\d\d)", taken_at)):
-        return ""
-    year, month, date = map(int, match.groups())
-    return f"{date} {MONTHS[month - 1]} {year}" if 1 <= month <= 12 else ""
-
-
-def day_range(first: str, last: str) -> str:
-    """``12 May 2019 to 3 June 2021``; one day where both fall on it, "" where none is known."""
-    start, end = day(first), day(last)
-    return start if start == end else f"{start} to {end}"
-
-
-def moment(created_at: str) -> str:
-    """``23 November 2026, 20:47`` for an ISO 8601 time; other text as it is."""
-    try:
-        when = datetime.fromisoformat(created_at)
-    except ValueError:
-        return created_at
-    return f"{day(created_at)}, {when:%H:%M}"
 
 
 def _asset(name: str) -> Markup:

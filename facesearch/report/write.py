@@ -1,4 +1,4 @@
-"""Writing the report: the page, ``album.json``, crops and previews."""
+"""Writing the report: the pages, ``album.json``, ``album.csv``, crops and previews."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from facesearch.images.files import absolute
 from facesearch.images.find import REPORT_MARKER
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.page import Page, render
-from indexer.files import sync_folder, write_atomically
+from facesearch.report.tables import album_csv
+from facesearch.report.volumes import volume_file
+from indexer.files import partial_path, sync_folder, write_atomically
 
 
 def write_report(
@@ -33,17 +35,34 @@ def write_report(
     folder = absolute(folder)
     _claim(folder)
     pictures = prepare_pictures(album.faces, folder, workers=workers, progress=progress)
-    index = folder / "index.html"
-    partial = folder / ".index.html.partial"
-    with partial.open("wb") as file:
-        render(Page(album, pictures, folder), file)
-        file.flush()
-        os.fsync(file.fileno())
+    page = Page(album, pictures, folder)
+    # The album last: what it links to is there when it is.
+    _write_page(page, folder / "plots.html", "plots")
     text = json.dumps(album_json(album), indent=1, ensure_ascii=False)
     write_atomically(folder / "album.json", text.encode("utf-8"))
-    partial.replace(index)
+    write_atomically(folder / "album.csv", album_csv(album).encode("utf-8"))
+    for volume in reversed(page.volumes):
+        page.turn_to(volume)
+        _write_page(page, folder / volume.file, "album")
+    _remove_others(folder, {volume.file for volume in page.volumes})
     sync_folder(folder)
-    return index
+    return folder / volume_file(1)
+
+
+def _remove_others(folder: Path, keep: set[str]) -> None:
+    """Remove pages of an earlier report that had more."""
+    for path in folder.glob("people-*.html"):
+        if path.name not in keep:
+            path.unlink()
+
+
+def _write_page(page: Page, path: Path, name: str) -> None:
+    partial = partial_path(path)
+    with partial.open("wb") as file:
+        render(page, file, name)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
 
 
 def _claim(folder: Path) -> None:

@@ -140,6 +140,14 @@ def test_enroll_identify_and_the_named_album(copy: Demo) -> None:
     assert {face["photo"] for face in ann["faces"]} == with_a
     assert "Ann" in Path(report["report"]).read_text()
 
+    photos = {path: path.read_bytes() for path in copy.photos.iterdir()}
+    done = run("report", copy.gallery, "--xmp", "--xmp-beside", "--json")
+    assert done.json()["sidecars"] == 2 * len(with_a) and not done.json()["sidecars_skipped"]
+    apart = {path.name for path in (copy.gallery / "report" / "xmp").iterdir()}
+    beside = {path.name for path in copy.photos.glob("*.xmp")}
+    assert apart == beside == {f"{name}.xmp" for name in with_a}
+    assert all(path.read_bytes() == data for path, data in photos.items())
+
 
 def test_calibration_needs_strangers_to_learn_from(copy: Demo) -> None:
     assert run("enroll", copy.gallery, "Ann", copy.photo_of("a")).code == 0

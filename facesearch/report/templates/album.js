@@ -158,7 +158,7 @@
   const jump = () => {
     const target = document.getElementById(location.hash.slice(1));
     if (!target) return;
-    const details = target.closest("details") || find(":scope > details", target);
+    const details = target.closest("details") || find(":scope > details.fold", target);
     if (details) details.open = true;
     arrive(target, 4);
   };

@@ -1,0 +1,56 @@
+"""The album as CSV: a row a face, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from facesearch.album import Album, AlbumFace, AlbumPerson, known
+
+COLUMNS = (
+    "face_id",
+    "photo",
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "photo_width",
+    "photo_height",
+    "person",
+    "label",
+    "name",
+    "confidence",
+    "person_quality",
+    "face_quality",
+    "score",
+    "taken_at",
+)
+
+
+def album_csv(album: Album) -> str:
+    """The faces of ``album``, person by person as ``album.json`` has them, then those of nobody.
+
+    Boxes are pixels of the upright photo. What is unknown is left empty. RFC 4180 with a header.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for person in album.people:
+        writer.writerows(_row(face, person) for face in person.faces)
+    writer.writerows(_row(face, None) for face in album.noise)
+    return text.getvalue()
+
+
+def _row(face: AlbumFace, person: AlbumPerson | None) -> tuple[object, ...]:
+    return (
+        face.face_id,
+        face.name,
+        *(round(float(edge), 2) for edge in face.box),
+        *face.photo_size,
+        *((person.key, person.label, person.name) if person else ("", "", "")),
+        round(float(face.confidence), 4),
+        known(person.quality) if person else None,
+        known(face.quality),
+        round(float(face.score), 4),
+        face.taken_at,
+    )

@@ -1,0 +1,234 @@
+"""Names as XMP sidecar files: the face regions of the Metadata Working Group, which photo managers
+read (Guidelines for Handling Image Metadata, version 2.0, section 5.9).
+
+Areas are centres, widths and heights as shares of the photo as it is *stored*: a reader turns them
+with the photo by its EXIF orientation. Originals are never touched, and of sidecars only those
+that carry this program's mark are replaced or removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from PIL import Image
+
+from facesearch.album import Album, AlbumFace, FailedPhoto
+from facesearch.images.exif import read_exif
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".xmp"  # after the photo's own, so that a.jpg and a.png have one each
+MARK = 'x:xmptk="facesearch"'
+_HEAD_BYTES = 4096
+
+Box = tuple[float, float, float, float]
+
+_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/" {mark}>
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""
+    xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
+    xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#"
+    xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#">
+   <mwg-rs:Regions rdf:parseType="Resource">
+    <mwg-rs:AppliedToDimensions stDim:w="{width}" stDim:h="{height}" stDim:unit="pixel"/>
+    <mwg-rs:RegionList>
+     <rdf:Bag>
+{regions}
+     </rdf:Bag>
+    </mwg-rs:RegionList>
+   </mwg-rs:Regions>
+  </rdf:Description>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>
+"""
+_REGION = """      <rdf:li rdf:parseType="Resource">
+       <mwg-rs:Area stArea:x="{x:.6f}" stArea:y="{y:.6f}" stArea:w="{w:.6f}" stArea:h="{h:.6f}" \
+stArea:unit="normalized"/>
+       <mwg-rs:Type>Face</mwg-rs:Type>
+       <mwg-rs:Name>{name}</mwg-rs:Name>
+      </rdf:li>"""
+
+
+@dataclass(frozen=True)
+class NamedFace:
+    """A face with the name of its person."""
+
+    name: str
+    face: AlbumFace
+
+
+@dataclass(frozen=True)
+class Sidecars:
+    """What was done: files ``written``, own ones ``removed`` as nobody on the photo has a name any
+    more, and photos ``skipped``, with the reason."""
+
+    written: int
+    removed: int
+    skipped: tuple[FailedPhoto, ...]
+
+
+def write_sidecars(album: Album, folder: Path | None) -> Sidecars:
+    """A sidecar for each photo of ``album`` that shows someone with a name.
+
+    They go to ``folder``, in which each photo's relative path is kept, or beside the photos where
+    it is None. A sidecar of another program is left alone, and told.
+    """
+    named = _named_by_photo(album)
+    places = _places(sorted({face.photo for face in album.faces}), album, folder)
+    written, removed, skipped, ours = 0, 0, [], set()
+    for photo, place in places.items():
+        faces = named.get(photo, [])
+        try:
+            if faces:
+                _write(photo, faces, place)
+                ours.add(place)
+                written += 1
+            elif is_ours(place):
+                place.unlink()
+                removed += 1
+        except _SkippedError as problem:
+            skipped.append(FailedPhoto(faces[0].face.name, problem.reason, str(problem)))
+        except OSError as error:
+            name = faces[0].face.name if faces else str(photo)
+            skipped.append(FailedPhoto(name, "unreadable", error.strerror or str(error)))
+    if folder is not None and folder.is_dir():
+        removed += _prune(folder, ours)
+    return Sidecars(written, removed, tuple(skipped))
+
+
+def regions_xml(faces: Sequence[NamedFace], size: tuple[int, int], orientation: int) -> str:
+    """The XMP packet for the faces of one photo of ``size`` (width, height), upright.
+
+    ``orientation`` (1 to 8) is what EXIF asks for the photo as it is stored.
+    """
+    width, height = size if orientation < 5 else size[::-1]
+    regions = []
+    for each in faces:
+        x0, y0, x1, y1 = stored_box(each.face.box, size, orientation)
+        regions.append(
+            _REGION.format(
+                x=(x0 + x1) / 2, y=(y0 + y1) / 2, w=x1 - x0, h=y1 - y0, name=_text(each.name)
+            )
+        )
+    return _PACKET.format(mark=MARK, width=width, height=height, regions="\n".join(regions))
+
+
+def stored_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """x0, y0, x1, y1 as shares of the stored photo, of ``box`` in pixels of the upright one.
+
+    Cut at the photo's edges. Orientations are those of CIPA DC-008, section 4.6.4.
+    """
+    shares = (box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1])
+    x0, y0, x1, y1 = (min(max(share, 0.0), 1.0) for share in shares)
+    if orientation in (5, 6, 7, 8):
+        x0, y0, x1, y1 = y0, x0, y1, x1
+    if orientation in (2, 3, 7, 8):
+        x0, x1 = 1 - x1, 1 - x0
+    if orientation in (3, 4, 6, 7):
+        y0, y1 = 1 - y1, 1 - y0
+    return x0, y0, x1, y1
+
+
+def is_ours(path: Path) -> bool:
+    """Whether ``path`` is a sidecar that this program wrote and no other has since."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return MARK.encode() in file.read(_HEAD_BYTES)
+
+
+class _SkippedError(Exception):
+    """Why a photo gets no sidecar: a reason of the report's, and the detail."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def _write(photo: Path, faces: Sequence[NamedFace], place: Path) -> None:
+    if os.path.lexists(place) and not is_ours(place):
+        raise _SkippedError("foreign-sidecar", f"{place} is of another program and was left alone")
+    size = faces[0].face.photo_size
+    orientation = _orientation(photo, size)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    partial = place.with_name(f".{place.name}.partial")
+    partial.write_bytes(regions_xml(faces, size, orientation).encode("utf-8"))
+    partial.replace(place)
+
+
+def _orientation(photo: Path, size: tuple[int, int]) -> int:
+    """The photo's EXIF orientation, once it is seen to be the photo that was indexed.
+
+    Containers that turn a photo themselves (HEIC) have none, and are stored upright.
+    """
+    if not photo.exists():
+        raise _SkippedError("missing", "if it was moved or deleted, run facesearch index again")
+    try:
+        with Image.open(photo) as image:
+            orientation, stored = read_exif(image)[0], image.size
+            # Pillow reports the sizes of TIFFs turned already.
+            turned = orientation >= 5 and image.format != "TIFF"
+    except Exception:  # not a format of Pillow's, or damaged since
+        return 1
+    if (stored[::-1] if turned else stored) != size:
+        detail = f"{size[0]} x {size[1]} pixels when indexed; run facesearch index again"
+        raise _SkippedError("changed", detail)
+    return orientation
+
+
+def _named_by_photo(album: Album) -> dict[Path, list[NamedFace]]:
+    named: dict[Path, list[NamedFace]] = {}
+    for person in album.people:
+        for face in person.faces if person.name is not None else ():
+            named.setdefault(face.photo, []).append(NamedFace(person.name or "", face))
+    for faces in named.values():
+        faces.sort(key=lambda each: (each.face.box, each.name))
+    return named
+
+
+def _places(photos: Sequence[Path], album: Album, folder: Path | None) -> dict[Path, Path]:
+    """Where the sidecar of each photo belongs."""
+    if folder is None:
+        return {photo: photo.with_name(photo.name + SUFFIX) for photo in photos}
+    depth = {face.photo: max(1, len(Path(face.name).parts)) for face in album.faces}
+    below = {photo: Path(*photo.parts[-depth[photo] :]) for photo in photos}
+    roots = {photo: photo.parents[depth[photo] - 1] for photo in photos}
+    # One folder for each of several indexed folders, as their photos may have equal names.
+    several = len(set(roots.values())) > 1
+    places = {}
+    for photo in photos:
+        start = folder / _folder_name(roots[photo]) if several else folder
+        place = start / below[photo]
+        places[photo] = place.with_name(place.name + SUFFIX)
+    return places
+
+
+def _folder_name(root: Path) -> str:
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+    return f"{root.name}-{digest}" if root.name else digest
+
+
+def _prune(folder: Path, keep: set[Path]) -> int:
+    """Remove own sidecars of faces that went or lost their names, and folders left empty."""
+    removed = 0
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path not in keep and path.suffix == SUFFIX and is_ours(path):
+            path.unlink()
+            removed += 1
+        elif path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            path.rmdir()
+    return removed
+
+
+def _text(name: str) -> str:
+    """``name`` as XML text, without the characters that XML 1.0 cannot hold."""
+    return escape(re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "\ufffd", name))
