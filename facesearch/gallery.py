@@ -24,13 +24,19 @@ from numpy.typing import NDArray
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import (
     BusyGalleryError,
-    ChangedGalleryError,
     ContractError,
     GalleryError,
     InputError,
 )
 from facesearch.forgotten import Forgotten
-from facesearch.records import FaceRecord, PhotoRecord, face_qualities, face_records, photo_records
+from facesearch.records import (
+    FaceRecord,
+    PhotoRecord,
+    face_qualities,
+    face_records,
+    photo_records,
+    require_remembered,
+)
 from indexer.files import partial_path, write_atomically
 from indexer.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
@@ -307,7 +313,6 @@ class Gallery:
         found: dict[int, FaceRecord] = {}
         for number, picked in _by_shard(numbers):
             with self._shard(number) as shard:
-                _photo_rows(shard, rows[picked])
                 for record in face_records(shard, rows[picked], state.shown):
                     found[record.face_id] = record
         return [found[int(face_id)] for face_id in ids]
@@ -367,10 +372,7 @@ def _owners(shard: Shard) -> NDArray[np.int64]:
 def _photo_rows(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The row of the photo of some faces; ChangedGalleryError where one was forgotten."""
     photos: NDArray[np.int64] = shard.column("faces", "photo")[rows].astype(np.int64)
-    if (photos < 0).any():
-        raise ChangedGalleryError(
-            f"{int((photos < 0).sum())} faces of {shard.path} were forgotten meanwhile; ask again"
-        )
+    require_remembered(shard, photos)
     return photos
 
 

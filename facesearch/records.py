@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.errors import GalleryError
+from facesearch.errors import ChangedGalleryError, GalleryError
 from facesearch.quality import Qualities
 from indexer.shards import ColumnKind, Shard
 from indexer.types import make_ids
@@ -229,6 +229,7 @@ def face_records(
     width, height, taken_at, status = (shard.column("photos", name) for name in names)
     _require_none(_face_problems(shard, status) + _text_problems(shard, "taken_at", taken_at))
     photo_rows = shard.column("faces", "photo")[rows].astype(np.int64)
+    require_remembered(shard, photo_rows)
     photo_ids = make_ids(shard.number, photo_rows).tolist()
     face_ids = make_ids(shard.number, rows).tolist()
     boxes = list(map(tuple, shard.column("faces", "box")[rows].tolist()))
@@ -243,6 +244,15 @@ def face_records(
             score=scores[i],
             taken_at=taken_at[photo].decode(),
             quality=qualities[i],
+        )
+
+
+def require_remembered(shard: Shard, photo_rows: NDArray[np.int64]) -> None:
+    """Raise ChangedGalleryError where faces in these rows of photos were forgotten meanwhile."""
+    forgotten = int((photo_rows < 0).sum())
+    if forgotten:
+        raise ChangedGalleryError(
+            f"{forgotten} faces of {shard.path} were forgotten meanwhile; ask again"
         )
 
 
