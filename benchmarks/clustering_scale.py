@@ -6,8 +6,9 @@ Made faces (``benchmarks/data.py``, fitted to LFW), in an order that tells nothi
 threshold, graph, linkage, cut and confidence in a process each, whose peak memory is measured with
 the vectors in it but without the making of them; then through HDBSCAN over the same graph. The
 dendrogram is one; every threshold is a cut. Peers that fail, or take more than ``--limit`` seconds,
-are said to; fast_hdbscan needs pynndescent beside it for more than 30 components. ``--faces`` (``vectors``, ``names``) compares, on real faces, the linkage over graphs
-of several k with that over all pairs.
+are said to; fast_hdbscan needs pynndescent beside it for more than 30 components.
+``--faces`` (``vectors``, ``names``) compares, on real faces, the linkage over graphs of several k
+with that over all pairs.
 """
 
 from __future__ import annotations
