@@ -374,7 +374,7 @@ def _contradiction_text(each: Contradiction, ids: Ids, decided: Decided) -> str:
     """In words what could not be followed."""
     one, two = (int(ids[row]) for row in each.apart)
     number = decided.faces.get(int(ids[each.must[0]]))
-    whom = "one person" if number is None else decided.person(number).label
+    whom = "one person" if number is None else decided.person(number).key
     if each.honoured:
         return f"faces {one} and {two} are in one photo, and both were decided to be {whom}"
     return f"face {one} cannot be {whom}, whom face {two} was decided to be"

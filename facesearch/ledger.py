@@ -141,6 +141,12 @@ class Entries:
             "DELETE FROM decided_face WHERE face_id = ?", [(int(each),) for each in face_ids]
         )
 
+    def forget_names(self, decisions: Iterable[Decision]) -> None:
+        """Take the names out of some entries."""
+        self._connection.executemany(
+            "UPDATE decision SET name = NULL WHERE id = ?", [(each.id,) for each in decisions]
+        )
+
     def _checked(self, row: Sequence[object], faces: tuple[FaceDecision, ...]) -> Decision:
         number, batch, at, action, person, other, name = row
         numbers = (number, batch, person, 0 if other is None else other)
@@ -174,6 +180,11 @@ class Ledger:
             return []
         with self.open() as entries:
             return entries.all()
+
+    def overwrite_what_was_deleted(self) -> None:
+        """Leave nothing in the file of what is in no table any more."""
+        with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+            connection.execute("VACUUM")  # pages that became free still hold what they held
 
     @contextmanager
     def open(self) -> Iterator[Entries]:

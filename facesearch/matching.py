@@ -102,17 +102,40 @@ def most_overlap(ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
     """Pairs, each of ``ones`` and of ``others`` in one pair at most, that most rows agree with.
 
     Both are numbers int64 (n,), row by row. This is the assignment problem that Kuhn's Hungarian
-    method (1955) solves; pairs that nothing competes with are settled at once, and the rest by
-    the sparse solver of Jonker and Volgenant.
+    method (1955) solves. A pair of more rows than the largest others of both its ends together is
+    in every best assignment, for they are all that could be had in its place; such pairs are
+    settled first, which is nearly all, and the sparse solver of scipy (Jonker and Volgenant) has
+    the rest.
     """
     pairs, counts = np.unique(np.stack([ones, others], axis=1), axis=0, return_counts=True)
-    _, one, ones_had = np.unique(pairs[:, 0], return_inverse=True, return_counts=True)
-    _, other, others_had = np.unique(pairs[:, 1], return_inverse=True, return_counts=True)
-    alone = (ones_had[one] == 1) & (others_had[other] == 1)
-    rest = np.flatnonzero(~alone)
-    chosen = rest[_assigned(one[rest], other[rest], counts[rest])]
-    kept = np.sort(np.concatenate([np.flatnonzero(alone), chosen]))
+    ends = [np.unique(pairs[:, side], return_inverse=True)[1] for side in (0, 1)]
+    left, chosen = np.arange(len(pairs)), [np.zeros(0, np.intp)]
+    while len(left):
+        beside = sum(_most_beside(end[left], counts[left]) for end in ends)
+        sure = left[counts[left] > beside]
+        if not len(sure):
+            break
+        chosen.append(sure)
+        left = left[
+            ~(np.isin(ends[0][left], ends[0][sure]) | np.isin(ends[1][left], ends[1][sure]))
+        ]
+    chosen.append(left[_assigned(ends[0][left], ends[1][left], counts[left])])
+    kept = np.sort(np.concatenate(chosen))
     return pairs[kept, 0], pairs[kept, 1]
+
+
+def _most_beside(ends: Numbers, counts: Numbers) -> Numbers:
+    """For each pair the greatest count of another pair at the same end; 0 where there is none."""
+    order = np.lexsort((-counts, ends))
+    first = np.append(True, np.diff(ends[order]) != 0)
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    ordered = counts[order]
+    second = np.append(ordered[1:], 0)
+    second[np.append(first[1:], True)] = 0  # at the last pair of an end no other follows
+    most = np.where(first, second, ordered[starts])
+    result = np.empty_like(counts)
+    result[order] = most
+    return result
 
 
 def _assigned(ones: Numbers, others: Numbers, counts: Numbers) -> NDArray[np.intp]:

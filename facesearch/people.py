@@ -111,11 +111,29 @@ class People:
             entries.add([Draft("undo", 0, other=batch)])
         return [each for each in standing if each.batch == batch]
 
-    def forget(self, face_ids: Iterable[int]) -> None:
-        """Take all that was ever decided of some faces out of the ledger, for good."""
-        if self._ledger.path.exists():
-            with self._ledger.open() as entries:
-                entries.forget(face_ids)
+    def forget(self, face_ids: Ids) -> int:
+        """Delete all that is known of faces, and the names that nobody has then; how many had one.
+
+        What was deleted cannot be read from the file any more.
+        """
+        if not self._ledger.path.exists() or not len(face_ids):
+            return 0
+        named = int(np.isin(self.memberships().ids, face_ids).sum())
+        with self._ledger.open() as entries:
+            entries.forget(face_ids.tolist())
+            decisions = entries.all()
+            # Those undone too: who is named in one alone is somebody while he has faces there.
+            told = {face.person for each in decisions for face in each.faces if face.belongs}
+            merged = {each.other: each.person for each in decisions if each.action == "merge"}
+            told |= {merged[number] for number in told if number in merged}
+            entries.forget_names(
+                each
+                for each in decisions
+                if each.name is not None
+                and (each.other if each.action == "split" else each.person) not in told
+            )
+        self._ledger.overwrite_what_was_deleted()
+        return named
 
     def memberships(self) -> Memberships:
         """All faces that were decided to be of somebody with a name, of photos there or not.

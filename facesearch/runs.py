@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.types import Clustering
+from cluster.types import NOISE, Clustering
 from facesearch.errors import GalleryError
 from facesearch.gallery import Gallery
 from facesearch.matching import Changes, Gone, Move
-from facesearch.persons import undecided_numbers
+from facesearch.persons import NOBODY, person_of_labels, undecided_numbers
 from indexer.files import partial_path, sync_file, sync_folder
 
 FORMAT = "facesearch-clustering"
@@ -109,14 +109,15 @@ def _write_run(path: Path, run: ClusterRun) -> None:
         for name in ("ids", "labels", "confidence"):
             file.create_dataset(name, data=getattr(run.clustering, name), fletcher32=True)
         if run.people is not None:
-            file.create_dataset("people", data=run.people, fletcher32=True)
+            of_faces = person_of_labels(run.clustering.labels, run.people)
+            file.create_dataset("people", data=of_faces, fletcher32=True)
         story = {
             "how": asdict(run.how),
             "changes": asdict(run.changes),
             "contradictions": run.contradictions,
         }
         text = np.frombuffer(json.dumps(story).encode(), np.uint8)
-        file.create_dataset("story", data=text, fletcher32=True)
+        file.create_dataset("story", data=text[None], fletcher32=True)
 
 
 def latest_run(gallery: Gallery) -> ClusterRun:
@@ -142,8 +143,8 @@ def read_run(path: Path) -> ClusterRun:
             raise ValueError(f"not a clustering of version {VERSION}")
         threshold = float(file.attrs["threshold"])
         clustering = Clustering(file["ids"][:], file["labels"][:], file["confidence"][:])
-        people = _people(file, clustering.count)
-        story = json.loads(file["story"][:].tobytes()) if "story" in file else {}
+        people = _people(file, clustering)
+        story = json.loads(file["story"][:].tobytes() or "{}") if "story" in file else {}
         return ClusterRun(
             clustering,
             str(file.attrs["method"]),
@@ -159,13 +160,18 @@ def read_run(path: Path) -> ClusterRun:
         )
 
 
-def _people(file: Any, count: int) -> NDArray[np.int64] | None:
+def _people(file: Any, clustering: Clustering) -> NDArray[np.int64] | None:
     if "people" not in file:
         return None
     people: NDArray[np.int64] = file["people"][:]
-    if people.shape != (count,) or people.dtype != np.int64:
-        raise ValueError(f"expected people int64 ({count},), got {people.dtype} {people.shape}")
-    return people
+    labels = clustering.labels
+    if people.shape != labels.shape or people.dtype != np.int64:
+        raise ValueError(
+            f"expected people int64 ({len(labels)},), got {people.dtype} {people.shape}"
+        )
+    numbers = np.full(clustering.count, NOBODY, np.int64)
+    numbers[labels[labels != NOISE]] = people[labels != NOISE]
+    return numbers
 
 
 def _changes(found: dict[str, Any]) -> Changes:

@@ -147,6 +147,7 @@ def test_a_tie_leaves_the_rest_unnamed() -> None:
     assert names_of([0, 0, 0, 0], {0: "Ann", 1: "Bob"}) == ["Ann", "Bob", None, None]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> None:
     n = data.draw(st.integers(1, 12))

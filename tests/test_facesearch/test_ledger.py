@@ -7,6 +7,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,6 +75,7 @@ def ledgers(draw: st.DrawFn) -> list[Decision]:
     return decisions
 
 
+@settings(deadline=None)
 @given(ledgers())
 def test_the_fold_is_that_of_a_plain_reading(decisions: list[Decision]) -> None:
     decided = fold(decisions)
@@ -141,11 +143,15 @@ def test_version_1_becomes_decisions(tmp_path: Path) -> None:
 
 def test_forgotten_faces_are_in_no_decision(tmp_path: Path) -> None:
     people = People(tmp_path)
-    people.forget([1])
+    assert people.forget(np.array([1])) == 0
     people.enroll("Ann", [1, 2])
-    people.forget([1])
+    people.enroll("Somebody-else", [3])
+    assert people.forget(np.array([1, 3, 9])) == 2
     assert people.memberships().by_id() == {2: "Ann"}
     assert [face.face_id for each in people.decisions() for face in each.faces] == [2]
+    assert [each.name for each in people.decisions()] == ["Ann", None]
+    kept = (tmp_path / "people.sqlite").read_bytes()
+    assert b"Ann" in kept and b"Somebody-else" not in kept
 
 
 def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:

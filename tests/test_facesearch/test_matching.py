@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -15,6 +15,7 @@ from facesearch.matching import Circumstances, Move, changes_between, matched, m
 NUMBERS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=60)
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_overlap_is_that_of_the_hungarian_method(rows: list[tuple[int, int]]) -> None:
     pairs = np.array(rows, np.int64).reshape(-1, 2)
