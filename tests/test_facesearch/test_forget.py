@@ -22,9 +22,10 @@ from facesearch.forget import ForgetReport, Selection, forget, lift
 from facesearch.forgotten import Forgotten, ForgottenFace
 from facesearch.gallery import Gallery
 from facesearch.graph import refresh_graph
-from facesearch.grouping import ClusterOptions, latest_run, run_clustering, save_run
+from facesearch.grouping import ClusterOptions, run_clustering
 from facesearch.images.find import REPORT_MARKER
 from facesearch.people import People
+from facesearch.runs import latest_run, save_run
 from facesearch.search import build_index, load_index, refresh_index, search_gallery
 from indexer.exact import exact_search
 from indexer.shards import Shard
