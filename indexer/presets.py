@@ -14,7 +14,7 @@ from indexer.types import Vectors
 
 EXACT = 1.0
 DEFAULT_RECALL = 0.99  # where exact search does not fit the memory
-_VARIANCES = (0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)  # shares that components may hold
+_VARIANCES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)  # that components may hold
 _LEAST_CELLS, _MOST_CELLS = 16, 65_536
 _CELLS = 2  # times the root of the number of vectors
 _ROW_BYTES = 8  # of a row beside its codes: term and place
