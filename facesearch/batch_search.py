@@ -131,6 +131,8 @@ class _Search:
         x0, y0, x1, y1 = face.box
         pairs = zip(found.ids[row].tolist(), found.distances[row].tolist(), strict=True)
         for rank, (face_id, distance) in enumerate(pairs, 1):
+            if face_id < 0:  # an approximate index may find fewer
+                break
             yield MatchRow(
                 probe=face.photo,
                 face=face.face,

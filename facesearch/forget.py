@@ -29,8 +29,8 @@ from facesearch.images.find import REPORT_MARKER
 from facesearch.people import People, clean_name
 from facesearch.records import photo_records
 from facesearch.runs import run_paths
-from facesearch.search import index_folder, rebuild
-from indexer.errors import MissingFaissError
+from facesearch.search import Wish, index_folder, rebuild
+from indexer.errors import IndexGoalError, MissingFaissError
 from indexer.files import partial_path, sync_file, sync_folder
 from indexer.own import rows_of
 from indexer.shards import Shard, ShardContent, replace_shard, shard_path
@@ -196,6 +196,7 @@ def _delete(
         return
     report.named += People(gallery.folder).forget(ids)
     report.clusterings = sum(_take_out_of_run(path, ids) for path in run_paths(gallery))
+    wish = Wish.of(gallery)
     _remove_derived(gallery, report)
     photo_rows = dict(_by_shard(photo_ids))
     face_rows = dict(_by_shard(ids))
@@ -205,8 +206,8 @@ def _delete(
         _replace(shard_path(gallery.shards_folder, number), rows, photos)
         report.shards += 1
     try:
-        rebuild(gallery, gallery.state())
-    except MissingFaissError as error:
+        rebuild(gallery, gallery.state(), wish)
+    except (MissingFaissError, IndexGoalError) as error:
         logger.warning("the search index was not renewed: %s", error)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from facesearch.errors import BusyGalleryError, InputError
@@ -14,14 +14,13 @@ from indexer import build
 from indexer.build import Covers, Progress
 from indexer.cells import CellsIndex
 from indexer.devices import torch_device
-from indexer.errors import MissingFaissError, StaleIndexError
+from indexer.errors import IndexGoalError, MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
 from indexer.index_files import check_index
 from indexer.living import KEPT_FRESH, Coverage, LivingIndex
 from indexer.presets import DEFAULT_RECALL, EXACT, Goal, flat_bytes
-from indexer.rerank import Reranked
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors
 
 logger = logging.getLogger(__name__)
@@ -34,39 +33,51 @@ def index_folder(gallery: Gallery) -> Path:
     return gallery.folder / "index"
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asked of an index: a recall, bytes of memory, either or neither.
+
+    What was not asked for is decided anew whenever an index is built.
+    """
+
+    recall: float | None = None
+    memory: float | None = None
+
+    def goal(self, count: int, dimension: int) -> Goal:
+        """For ``count`` vectors; by default half of the machine's memory, and exact search where
+        that suffices for it. Raises InputError for values out of range.
+        """
+        memory, recall = self.memory, self.recall
+        if memory is None:
+            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+        if recall is None:
+            recall = EXACT if flat_bytes(count, dimension) <= memory else DEFAULT_RECALL
+        try:
+            return Goal(recall, memory)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+
+    @classmethod
+    def of(cls, gallery: Gallery) -> Wish:
+        """What the present index was asked to be."""
+        try:
+            goal = IndexDescription.read(index_folder(gallery)).goal
+        except StaleIndexError:
+            return cls()
+        return cls(goal.get("recall"), goal.get("memory"))
+
+
 def build_index(
-    gallery: Gallery, goal: Goal | None = None, progress: Progress = lambda stage, done: None
+    gallery: Gallery, wish: Wish | None = None, progress: Progress = lambda stage, done: None
 ) -> IndexDescription:
     """Build and save the index of all live faces; returns what it came to be.
 
-    Without a ``goal`` it is that of the index there was, or :func:`choose_goal`'s. Raises
+    Without a ``wish`` it is that which the index there was followed. Raises
     BusyGalleryError when another process is writing, MissingFaissError without FAISS,
     IndexGoalError where the goal cannot be met.
     """
     with gallery.writing():
-        return rebuild(gallery, gallery.state(), goal, progress)
-
-
-def choose_goal(gallery: Gallery, recall: float | None, memory: float | None) -> Goal:
-    """The goal of so much of either as is given; raises InputError for values out of range.
-
-    By default half of the machine's memory, and exact search where that suffices for it.
-    """
-    return _goal(gallery, gallery.state().face_count, recall, memory)
-
-
-def _goal(
-    gallery: Gallery, count: int, recall: float | None = None, memory: float | None = None
-) -> Goal:
-    if memory is None:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
-    if recall is None:
-        fits = flat_bytes(count, gallery.contract.dimension) <= memory
-        recall = EXACT if fits else DEFAULT_RECALL
-    try:
-        return Goal(recall, memory)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+        return rebuild(gallery, gallery.state(), wish, progress, anew=True)
 
 
 def refresh_index(gallery: Gallery) -> GalleryState:
@@ -81,7 +92,7 @@ def refresh_index(gallery: Gallery) -> GalleryState:
             if not _serves(gallery, state):
                 rebuild(gallery, state)
             return state
-    except (MissingFaissError, BusyGalleryError) as error:
+    except (MissingFaissError, BusyGalleryError, IndexGoalError) as error:
         logger.warning("the search index was not renewed: %s", error)
         return gallery.state()
 
@@ -89,29 +100,28 @@ def refresh_index(gallery: Gallery) -> GalleryState:
 def rebuild(
     gallery: Gallery,
     state: GalleryState,
-    goal: Goal | None = None,
+    wish: Wish | None = None,
     progress: Progress = lambda stage, done: None,
+    *,
+    anew: bool = False,
 ) -> IndexDescription:
     """As :func:`build_index` does, for a caller that is the gallery's writer already.
 
-    Searches go on meanwhile with what they opened, and find the new index once it is whole.
+    What the present index has learnt may be used again, unless ``anew``. Searches go on meanwhile
+    with what they opened, and find the new index once it is whole.
     """
     dimension, folder = gallery.contract.dimension, index_folder(gallery)
-    before = None
-    if goal is None:
-        goal, before = _goal_before(gallery, state), _learnt_before(gallery)
+    wish = Wish.of(gallery) if wish is None else wish
     covers = Covers(state.face_count, dimension, gallery.shard_digests(), state.digest())
     return build.build_index(
-        folder, lambda: gallery.blocks(state), covers, goal, before=before, progress=progress
+        folder,
+        lambda: gallery.blocks(state),
+        covers,
+        wish.goal(state.face_count, dimension),
+        asked={name: value for name, value in asdict(wish).items() if value is not None},
+        before=None if anew else _learnt_before(gallery),
+        progress=progress,
     )
-
-
-def _goal_before(gallery: Gallery, state: GalleryState) -> Goal:
-    """The goal that the present index was built for, where there is one that says so."""
-    try:
-        return Goal(**IndexDescription.read(index_folder(gallery)).goal)
-    except (StaleIndexError, TypeError, ValueError):
-        return _goal(gallery, state.face_count)
 
 
 def _learnt_before(gallery: Gallery) -> CellsIndex | None:
@@ -224,8 +234,7 @@ class StreamSearcher:
 def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> Searcher:
     """The live faces to be searched any number of times: the index, or the shards without one.
 
-    Distances are accurate, whatever the index: what an approximate one finds is ranked by the
-    vectors in the shards. ``device`` as :mod:`indexer.devices` names it; DeviceError is raised for
+    ``device`` as :mod:`indexer.devices` names it; DeviceError is raised for
     a GPU that is not there, or that the index cannot be searched on.
     """
     if device != "auto":
@@ -236,7 +245,7 @@ def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> 
         logger.warning("searching the shards instead of the index: %s", error)
         return StreamSearcher(lambda: gallery.blocks(state), device)
     index.place(device)
-    return index if index.exact else Reranked(index, gallery.vectors)
+    return index
 
 
 def search_gallery(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from indexer.files import sync_file
 Shapes = Mapping[str, tuple[tuple[int, ...], str]]
 Arrays = dict[str, NDArray[Any]]
 
-_NAMES = {"u1": "U8", "i4": "I32", "i8": "I64", "f4": "F32", "f8": "F64"}
+_NAMES = {"u1": "U8", "f2": "F16", "i4": "I32", "i8": "I64", "f4": "F32", "f8": "F64"}
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
 _LINE = 64
 _MOST_HEADER = 1 << 20
@@ -36,15 +37,18 @@ class ArrayFileError(ValueError):
 
 @contextmanager
 def write_arrays(path: Path, shapes: Shapes, metadata: Mapping[str, str]) -> Iterator[Arrays]:
-    """Arrays of zeros to be filled: shape and dtype (u1, i4, i8, f4, f8) by name.
+    """Arrays of zeros to be filled: shape and dtype (u1, f2, i4, i8, f4, f8) by name.
 
-    They are in the file ``path`` when the context ends, and the file on the disk.
+    They are in the file ``path`` when the context ends, and the file on the disk. Raises OSError
+    where there is no room for them, before anything is written.
     """
     header, places = _header(shapes, metadata)
     size = len(header) + max((end for _, end in places.values()), default=0)
     with path.open("wb") as file:
         file.write(header)
-        file.truncate(size)
+        file.flush()
+        # Room that is missing must be missed here: a page that cannot be written ends the process.
+        os.posix_fallocate(file.fileno(), 0, size)
     arrays = {
         name: _mapped(path, len(header) + places[name][0], shape, dtype, "r+")
         for name, (shape, dtype) in shapes.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from indexer import ivf
 from indexer.array_file import ArrayFileError
 from indexer.cell_build import Blocks, build_cells, learn
-from indexer.cells import CellRecipe, CellsIndex, Learnt, cells_available
+from indexer.cells import SPARE, CellRecipe, CellsIndex, Learnt, cells_available
 from indexer.centres import SAMPLE_EACH
 from indexer.errors import IndexGoalError, StaleIndexError
 from indexer.index import FlatIndex
@@ -28,11 +29,12 @@ from indexer.tune import (
     measure,
     pick,
 )
-from indexer.types import Index, Vectors
+from indexer.types import Ids, Index, Vectors
 
 logger = logging.getLogger(__name__)
 
 QUERIES = 2000  # vectors of the gallery that are searched for, to tune and to measure
+FEW = 2000  # vectors that are searched exactly whatever the goal
 GROWN = 4  # times the vectors that were learnt from, before all is learnt anew
 _MOST_SAMPLED = 1_048_576
 _SEED = 0
@@ -59,6 +61,7 @@ def build_index(
     covers: Covers,
     goal: Goal,
     *,
+    asked: Mapping[str, float] | None = None,
     before: CellsIndex | None = None,
     progress: Progress = lambda stage, done: None,
 ) -> IndexDescription:
@@ -68,14 +71,16 @@ def build_index(
     goal's recall is 1 or there are few vectors; else codes and probes are chosen by what searches
     for the gallery's own vectors show. What ``before``, an index of fewer vectors like these, has
     learnt is used again while there are at most :data:`GROWN` times as many. Raises IndexGoalError
-    where the memory does not allow what was asked for. ``progress`` is told the stage and how many
-    vectors are done.
+    where the memory does not allow what was asked for. ``asked`` is what of the goal is remembered
+    (by default, all). ``progress`` is told the stage and how many vectors are done.
     """
+    shards, remembered = dict(covers.shards), dict(asdict(goal) if asked is None else asked)
     about = IndexDescription(
-        covers.count, covers.dimension, "", dict(covers.shards), covers.state, goal=asdict(goal)
+        covers.count, covers.dimension, "", shards, covers.state, goal=remembered
     )
     exact = flat_bytes(covers.count, covers.dimension)
-    if exact <= goal.memory and (goal.recall == EXACT or covers.count <= QUERIES):
+    few = covers.count <= FEW
+    if exact <= goal.memory and (goal.recall == EXACT or few):
         index = FlatIndex.build(blocks(), covers.dimension)
 
         def write(path: Path) -> IndexDescription:
@@ -83,10 +88,10 @@ def build_index(
             return about
 
         return replace_index(folder, write)
-    if goal.recall == EXACT:
+    if goal.recall == EXACT or few:
         raise IndexGoalError(
-            f"exact search of {covers.count} vectors takes {_gib(exact)}, more than the "
-            f"{_gib(goal.memory)} given; allow more, or name a recall below 1"
+            f"exact search of {covers.count} vectors takes {_size(exact)}, more than the "
+            f"{_size(goal.memory)} given; allow more{'' if few else ', or name a recall below 1'}"
         )
     work = _Approximate(blocks, about, goal, progress)
     return replace_index(folder, lambda path: work.write(path, before))
@@ -101,25 +106,41 @@ class _Approximate:
 
     def write(self, path: Path, before: CellsIndex | None) -> IndexDescription:
         """Build, tune, and tell what came of it."""
-        count, dimension = self.about.count, self.about.dimension
+        count = self.about.count
         random = np.random.default_rng(_SEED)
-        asked = pick(self.blocks(), np.sort(random.permutation(count)[:QUERIES]))
+        asked = pick(self.blocks(), _places(random, count, QUERIES))
         truth = find_truth(self.blocks, asked)
         self.progress("searched exactly", count)
-        learnt = self._again(before) if before is not None else None
-        if learnt is None:
-            sampled = min(count, _MOST_SAMPLED, SAMPLE_EACH * cell_count(count))
-            sample = pick(self.blocks(), np.sort(random.permutation(count)[:sampled])).vectors
-            recipe = self._recipe(sample, truth)
-            self.progress("chosen", count)
-            if not cells_available(dimension):
-                return self._ivf(path, sample, recipe, truth)
-            learnt = learn(sample, recipe, count)
+        known = self._again(before) if before is not None else None
+        if known is not None:
+            described = self._cells(path, known, truth)
+            if described.measured["recall_at_1_high"] >= self.goal.recall:
+                return described
+        sampled = min(_MOST_SAMPLED, SAMPLE_EACH * cell_count(count))
+        sample = pick(self.blocks(), _places(random, count, sampled))
+        learnt_from = sample.vectors[~np.isin(sample.ids, asked.ids)]  # these are to measure by
+        recipe = self._recipe(learnt_from, truth)
+        self.progress("chosen", count)
+        if not cells_available(self.about.dimension):
+            return self._warned(self._ivf(path, learnt_from, recipe, truth))
+        learnt = learn(learnt_from, recipe, count)
         self.progress("learnt", count)
+        return self._warned(self._cells(path, learnt, truth))
+
+    def _cells(self, path: Path, learnt: Learnt, truth: Truth) -> IndexDescription:
         build_cells(path, self.blocks, learnt, progress=self.progress)
-        return self._described(
-            CellsIndex.open(path), truth, "Cells", learnt.coding.bits, learnt.seen
-        )
+        bits, seen = learnt.coding.bits, learnt.seen
+        return self._described(CellsIndex.open(path), truth, "Cells", bits, seen)
+
+    def _warned(self, described: IndexDescription) -> IndexDescription:
+        found = described.measured
+        if found["recall_at_1_high"] < self.goal.recall:
+            logger.warning(
+                "the recall is %.4f, less than the %.4f asked for; allow more memory",
+                found["recall_at_1"],
+                self.goal.recall,
+            )
+        return described
 
     def _again(self, before: CellsIndex) -> Learnt | None:
         fits = cell_bytes(self.about.count, before.recipe) <= self.goal.memory
@@ -128,15 +149,22 @@ class _Approximate:
         return before.learnt if fits and known and not grown else None
 
     def _recipe(self, sample: Vectors, truth: Truth) -> CellRecipe:
-        recipes = cell_recipes(sample, self.about.count, self.goal.memory)
-        if not cells_available(self.about.dimension):
-            recipes = [recipe for recipe in recipes if recipe.bits == ivf.BITS]
-        if not recipes:
+        count, dimension = self.about.count, self.about.dimension
+        cells = cells_available(dimension)
+        recipes = [
+            recipe
+            for recipe in cell_recipes(sample, count, math.inf)
+            if cells or (recipe.bits == ivf.BITS and recipe.components <= dimension)
+        ]
+        fitting = [each for each in recipes if cell_bytes(count, each) <= self.goal.memory]
+        if not fitting:
+            least = min(cell_bytes(count, each) for each in recipes)
             raise IndexGoalError(
-                f"no index of {self.about.count} vectors fits {_gib(self.goal.memory)}; allow more "
-                "memory"
+                f"no index of {count} vectors fits {_size(self.goal.memory)}; allow at least "
+                f"{_size(least)}"
             )
-        return choose_coding(sample, recipes, truth.half(0), self.goal.recall)
+        spare = SPARE if cells else 0
+        return choose_coding(sample, fitting, truth.half(0), self.goal.recall, spare)
 
     def _ivf(
         self, path: Path, sample: Vectors, recipe: CellRecipe, truth: Truth
@@ -150,12 +178,6 @@ class _Approximate:
     ) -> IndexDescription:
         choose_probes(index, truth.half(0), self.goal.recall)
         found = measure(index, truth.half(1))
-        if found.interval[1] < self.goal.recall:
-            logger.warning(
-                "the recall is %.4f, less than the %.4f asked for; allow more memory",
-                found.recall,
-                self.goal.recall,
-            )
         low, high = found.interval
         return replace(
             self.about,
@@ -209,5 +231,14 @@ def open_index(folder: Path, shards: Mapping[str, str]) -> Index:
         return index
 
 
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.3g} GiB"
+def _places(random: np.random.Generator, count: int, most: int) -> Ids:
+    """So many places among ``count``, ascending, or all of them."""
+    chosen = random.choice(count, min(count, most), replace=False, shuffle=False)
+    return np.sort(chosen)
+
+
+def _size(size: float) -> str:
+    for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size >= 1024**power:
+            return f"{size / 1024**power:.3g} {unit}"
+    return f"{size:.0f} bytes"

@@ -16,9 +16,9 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from indexer.array_file import Arrays, write_arrays
+from indexer.blas import one_thread_each
 from indexer.cell_codes import HIDDEN, ROWS, Coding, encode
 from indexer.cells import CellRecipe, Learnt, file_shapes
 from indexer.centres import CentreFinder, learn_centres
@@ -26,6 +26,7 @@ from indexer.compiled import compiled
 from indexer.cores import available_cores
 from indexer.errors import InvalidVectorsError
 from indexer.id_runs import IdRuns
+from indexer.int8_kernel import GREATEST_QUERY
 from indexer.types import Block, Ids, Vectors
 
 _FITTED = 65_536  # vectors of the sample that the axes are fitted to
@@ -43,7 +44,7 @@ def learn(sample: Vectors, recipe: CellRecipe, seen: int, threads: int | None = 
     """
     if not len(sample):
         raise InvalidVectorsError("expected a sample to learn from, got no vectors")
-    with threadpool_limits(1):
+    with one_thread_each():
         coding = Coding.fit(sample[:: -(-len(sample) // _FITTED)], recipe.components, recipe.bits)
         return Learnt(
             coding, learn_centres(_components(coding, sample), recipe.cells, threads), seen
@@ -65,7 +66,7 @@ def build_cells(
     """
     threads = threads or available_cores()
     coding, centres = learnt.coding, learnt.centres
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+    with one_thread_each(), ThreadPoolExecutor(threads) as pool:
         work = _Build(coding, centres, CentreFinder(centres, threads), pool, threads)
         cells, ids = work.assign(blocks(), progress)
         shapes = file_shapes(ids.count, len(ids.ids), len(centres), coding)
@@ -74,6 +75,7 @@ def build_cells(
             "bits": coding.bits,
             "step": coding.step,
             "tile_rows": ROWS,
+            "greatest_query": GREATEST_QUERY,
             "seen": learnt.seen,
         }
         with write_arrays(path, shapes, {key: str(each) for key, each in metadata.items()}) as file:
@@ -140,6 +142,11 @@ class _Build:
         def tasks() -> Iterator[tuple[Vectors, Ids, int]]:
             first = 0
             for block, cell in zip(self._checked(blocks), cells, strict=True):
+                if len(block) != len(cell):
+                    raise InvalidVectorsError(
+                        f"expected the blocks of the first time, {len(cell)} vectors, got "
+                        f"{len(block)}; they must not change while an index is built"
+                    )
                 for start in range(0, len(block), _ENCODED):
                     part = slice(start, start + _ENCODED)
                     yield block.vectors[part], take_places(cell[part], free), first + start
@@ -149,6 +156,7 @@ class _Build:
             vectors, places, first = task
             components, rest = self.coding.project(vectors)
             file["members"][places] = np.arange(first, first + len(places), dtype=np.int32)
+            file["vectors"][first : first + len(places)] = vectors
             encode(
                 components, rest, places, self.coding.step, self.coding.unit,
                 file["codes"], file["fine"], file["terms"],

@@ -11,38 +11,39 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from indexer.array_file import ArrayFileError, Arrays, Shapes, read_arrays
+from indexer.blas import one_thread_each
 from indexer.cell_codes import BITS, HIDDEN, ROWS, Coding
 from indexer.cell_kernel import Rows
 from indexer.cell_scan import NO_ROW, CellScan, Found, row_shapes
 from indexer.cores import available_cores
 from indexer.devices import check_device
-from indexer.distances import check_dimension, check_queries
+from indexer.distances import check_dimension, check_queries, pair_distances
 from indexer.errors import DeviceError
 from indexer.id_runs import IdRuns
-from indexer.int8_kernel import BYTES, LANES
+from indexer.int8_kernel import BYTES, GREATEST_QUERY, LANES
 from indexer.types import Ids, Neighbours, Vectors
 
+SPARE = 8  # neighbours beyond k whose true distances are looked at
+_MULTIPLE = 4  # of k: rows to look into at least
 _QUERIES = 1024  # together: many enough to fill the panels of most cells
 _FEW = 32  # a thread; fewer share their cells among the threads instead,
 _ALONE = 300_000  # unless so few rows are looked into
 DTYPES = {
     "codes": "u1", "terms": "i4", "members": "i4", "fine": "u1", "starts": "i8", "run_rows": "i8",
-    "run_ids": "i8", "centres": "f4", "centre": "f4", "axes": "f4",
+    "run_ids": "i8", "centres": "f4", "centre": "f4", "axes": "f4", "vectors": "f2",
 }  # fmt: skip
 
 
 def cells_available(dimension: int) -> bool:
-    """Whether this processor multiplies bytes (AVX2), and there are components enough to code."""
-    return LANES > 0 and dimension >= BYTES
+    """Whether this processor multiplies bytes (AVX2), and there is something to code."""
+    return LANES > 0 and dimension >= 1
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,26 @@ class Learnt:
 
 
 class CellsIndex:
-    """Searches look into ``probes`` cells; see the module. Open with :meth:`open`."""
+    """Searches look into ``probes`` cells; see the module. Open with :meth:`open`.
+
+    What codes say is nearest is ranked by the vectors, which stay in the file until they are looked
+    at; with ``rerank`` False it is told as the codes have it.
+    """
 
     def __init__(
         self,
         scan: CellScan,
         members: NDArray[np.int32],
         ids: IdRuns,
+        vectors: NDArray[np.float16],
+        *,
         seen: int,
         threads: int | None = None,
     ) -> None:
         self._scan = scan
+        self._vectors = vectors
         self._seen = seen
+        self.rerank = True
         self._members = members  # the place among ids, which ascend, of each row
         self._runs = ids
         self._threads = threads or available_cores()
@@ -122,7 +131,10 @@ class CellsIndex:
 
     @property
     def bytes_each(self) -> float:
-        """Memory for each vector: codes, term, place among ids, and its share of the rest."""
+        """Memory for each vector: codes, term, place among ids, and its share of the rest.
+
+        The vectors themselves, two bytes a component, are in the file alone.
+        """
         rows = self._scan.rows
         held: list[NDArray[Any]] = [
             *rows,
@@ -165,45 +177,76 @@ class CellsIndex:
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """About the ``k`` nearest of each of ``queries`` float32 (q, d), unit length.
 
-        Distances are within the codes' accuracy of the true ones. Raises InvalidVectorsError for
-        queries that cannot be compared, ValueError for k that is not in [1, MAX_NEIGHBOURS].
+        There are always k, if the index holds as many. Distances are those of the vectors as
+        float16 (with :attr:`rerank`; ties by id), else within the codes' accuracy. Raises
+        InvalidVectorsError for queries that cannot be compared, ValueError for k that is not in
+        [1, MAX_NEIGHBOURS].
         """
         check_queries(queries, k)
         check_dimension(queries, self.dimension)
         ids = np.full((len(queries), k), -1, np.int64)
         distances = np.full((len(queries), k), np.inf, np.float32)
         if self._runs.count and len(queries):
-            found = self._found(queries, min(k, self._runs.count))
-            there = found.rows != NO_ROW
-            members = self._members[np.where(there, found.rows, 0)].astype(np.int64)
-            width = found.rows.shape[1]
-            ids[:, :width] = np.where(there, self._runs.at(members), -1)
-            distances[:, :width] = found.distances
+            wanted = min(k + (SPARE if self.rerank else 0), self._runs.count)
+            found = self._found(queries, wanted, self._probes_for(wanted))
+            short = np.flatnonzero(found.rows[:, min(k, len(self)) - 1] == NO_ROW)
+            if len(short) and len(self):  # their cells hold too few: look everywhere
+                rest = self._found(np.ascontiguousarray(queries[short]), wanted, self.cells)
+                found.rows[short], found.distances[short] = rest.rows, rest.distances
+            width = min(k, wanted)
+            told = self._told(queries, found)
+            ids[:, :width], distances[:, :width] = told.ids[:, :width], told.distances[:, :width]
         return Neighbours(ids, distances)
 
-    def _found(self, queries: Vectors, k: int) -> Found:
+    def _told(self, queries: Vectors, found: Found) -> Neighbours:
+        """Ids for rows and, unless codes are to be trusted, true distances and their order."""
+        there = found.rows != NO_ROW
+        members = self._members[np.where(there, found.rows, 0)].astype(np.int64)
+        ids = np.where(there, self._runs.at(members), -1)
+        if not self.rerank:
+            return Neighbours(ids, found.distances)
+        query, place = np.nonzero(there)
+        distances = found.distances.copy()
+        distances[query, place] = pair_distances(
+            queries, self._vectors, query, members[query, place]
+        )
+        order = np.lexsort((ids, distances), axis=1)
+        return Neighbours(
+            np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1)
+        )
+
+    def _probes_for(self, k: int) -> int:
+        """Cells to look into for ``k``: they must hold a multiple of that on average."""
+        enough = -(-_MULTIPLE * k * self.cells // self._runs.count)
+        return min(max(self.probes, enough), self.cells)
+
+    def _found(self, queries: Vectors, k: int, probes: int) -> Found:
         threads = self._threads
         if len(queries) < _FEW * threads:
-            looked_into = len(queries) * self._runs.count * self.probes / self.cells
+            looked_into = len(queries) * self._runs.count * probes / self.cells
             shares = threads if looked_into > _ALONE else 1
-            found = self._mapped([(queries, (share, shares)) for share in range(shares)], k)
+            tasks = [(queries, (share, shares)) for share in range(shares)]
+            found = self._mapped(tasks, k, probes)
             for other in found[1:]:
                 found[0] = found[0].merged(other)
             return found[0]
         parts = -(-len(queries) // (_QUERIES * threads)) * threads
-        found = self._mapped([(part, (0, 1)) for part in np.array_split(queries, parts)], k)
+        tasks = [(part, (0, 1)) for part in np.array_split(queries, parts)]
+        found = self._mapped(tasks, k, probes)
         return Found(
             np.concatenate([each.rows for each in found]),
             np.concatenate([each.distances for each in found]),
         )
 
-    def _mapped(self, tasks: list[tuple[Vectors, tuple[int, int]]], k: int) -> list[Found]:
+    def _mapped(
+        self, tasks: list[tuple[Vectors, tuple[int, int]]], k: int, probes: int
+    ) -> list[Found]:
         def one(task: tuple[Vectors, tuple[int, int]]) -> Found:
             components, rest = self.coding.project(task[0])
-            return self._scan.nearest(components, rest, k, self.probes, task[1])
+            return self._scan.nearest(components, rest, k, probes, task[1])
 
         # Each thread multiplies matrices on its own: BLAS threads that wait for more take cores.
-        with _libraries().limit(limits=1):
+        with one_thread_each():
             return [one(tasks[0])] if len(tasks) == 1 else list(self._pool.map(one, tasks))
 
     @classmethod
@@ -216,26 +259,22 @@ class CellsIndex:
         try:
             count, bits = int(metadata["count"]), int(metadata["bits"])
             seen = int(metadata["seen"])
-            tile, step = int(metadata["tile_rows"]), float(metadata["step"])
+            made_for = (int(metadata["tile_rows"]), int(metadata["greatest_query"]))
+            step = float(metadata["step"])
         except (KeyError, ValueError) as error:
+            raise ArrayFileError(f"{path}: expected numbers of what it holds") from error
+        if made_for != (ROWS, GREATEST_QUERY):
             raise ArrayFileError(
-                f"{path}: expected count, bits, seen, tile_rows and step"
-            ) from error
-        if tile != ROWS:
-            raise ArrayFileError(
-                f"{path} was made for processors that read {tile} rows at a time, this one reads "
-                f"{ROWS}"
+                f"{path} was made for processors that read {made_for[0]} rows at a time and "
+                f"multiply by bytes up to {made_for[1]}; this one: {ROWS} and {GREATEST_QUERY}"
             )
         coding = Coding(arrays["centre"], arrays["axes"], step, bits)
         ids = IdRuns(arrays["run_rows"], arrays["run_ids"], count)
         _check(path, arrays, coding, ids)
         rows = Rows(*(arrays[name] for name in ("codes", "fine", "terms", "starts")))
-        return cls(CellScan(coding, arrays["centres"], rows), arrays["members"], ids, seen, threads)
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()  # looking for them takes longer than a search
+        scan = CellScan(coding, arrays["centres"], rows)
+        members, vectors = arrays["members"], arrays["vectors"]
+        return cls(scan, members, ids, vectors, seen=seen, threads=threads)
 
 
 def file_shapes(count: int, runs: int, cells: int, coding: Coding) -> Shapes:
@@ -250,6 +289,7 @@ def file_shapes(count: int, runs: int, cells: int, coding: Coding) -> Shapes:
         "centres": ((cells, coding.components), "f4"),
         "centre": (coding.centre.shape, "f4"),
         "axes": (coding.axes.shape, "f4"),
+        "vectors": ((count, len(coding.centre)), "f2"),
     }
     return {name: shapes[name] for name in DTYPES}
 

@@ -112,7 +112,8 @@ def _well_formed(found: dict[str, Any]) -> bool:
         and isinstance(found.get("state"), str)
         and isinstance(shards, dict)
         and all(isinstance(digest, str) for digest in shards.values())
-        and found.get("recipe") in FILES
+        and isinstance(found.get("recipe"), str)
+        and found["recipe"] in FILES
         and all(_are_numbers(found.get(name, {})) for name in ("parameters", "goal", "measured"))
     )
 

@@ -62,9 +62,9 @@ def cell_recipes(sample: Vectors, count: int, memory: float) -> list[CellRecipe]
     """
     centred = sample - sample.mean(axis=0, dtype=np.float64)
     variances = np.linalg.eigvalsh(centred.T @ centred)[::-1]
-    shares = np.cumsum(variances) / variances.sum()
+    shares = np.cumsum(np.maximum(variances, 0)) / max(variances.sum(), np.finfo(float).tiny)
     kept = {int(np.searchsorted(shares, share)) + 1 for share in _VARIANCES}
-    components = {-(-each // BYTES) * BYTES for each in kept}
+    components = {-(-min(each, len(shares)) // BYTES) * BYTES for each in kept}
     recipes = [CellRecipe(cell_count(count), c, bits) for c in components for bits in BITS]
     fitting = [recipe for recipe in recipes if cell_bytes(count, recipe) <= memory]
     return sorted(fitting, key=lambda recipe: (cell_bytes(count, recipe), recipe.components))

@@ -107,10 +107,10 @@ def find_truth(blocks: Blocks, queries: Block) -> Truth:
     return Truth(queries.ids, queries.vectors, found, np.concatenate(ids), np.concatenate(vectors))
 
 
-def coded_recall(coding: Coding, truth: Truth) -> float:
-    """How often the nearest is still the nearest by distances from codes, among the true ones.
+def coded_recall(coding: Coding, truth: Truth, spare: int) -> float:
+    """How often the nearest is among the ``spare`` + 1 nearest by distances from codes.
 
-    No search with these codes can find it more often.
+    Only the true neighbours are compared, so no search with these codes can find it more often.
     """
     components, rest = coding.project(truth.vectors)
     rows = empty_rows(len(components), coding)
@@ -122,18 +122,19 @@ def coded_recall(coding: Coding, truth: Truth) -> float:
     differences = asked[:, None] - kept[near]
     distances = np.square(differences).sum(axis=2) + asked_rest[:, None] + rest[near]
     distances[truth.found.ids < 0] = np.inf
-    best = np.take_along_axis(truth.found.distances, distances.argmin(axis=1)[:, None], 1)[:, 0]
-    return float((best == truth.found.distances[:, 0]).mean())
+    nearest = truth.found.distances == truth.found.distances[:, :1]
+    own = np.where(nearest, distances, np.inf).min(axis=1)
+    return float(((distances < own[:, None]).sum(axis=1) <= spare).mean())
 
 
 def choose_coding(
-    sample: Vectors, recipes: list[CellRecipe], truth: Truth, recall: float
+    sample: Vectors, recipes: list[CellRecipe], truth: Truth, recall: float, spare: int
 ) -> CellRecipe:
     """The first of ``recipes`` whose codes leave room for ``recall``, or the best of all."""
     best, best_recall = recipes[0], -1.0
     enough = recall + (1 - recall) / 3  # what is not looked into costs the rest
     for recipe in recipes:
-        reached = coded_recall(Coding.fit(sample, recipe.components, recipe.bits), truth)
+        reached = coded_recall(Coding.fit(sample, recipe.components, recipe.bits), truth, spare)
         if reached >= enough:
             return recipe
         if reached > best_recall:
@@ -154,14 +155,19 @@ def _agrees(nearest: Ids, truth: Truth) -> NDArray[np.bool_]:
 
 
 def choose_probes(index: ProbedIndex, truth: Truth, recall: float) -> None:
-    """Set the fewest probes with which ``recall`` is reached, or nearly what all of them reach."""
+    """Set the fewest probes with which ``recall`` is reached, or nearly what all of them reach.
+
+    It must be reached with a standard error to spare, for the least of many settings that seem to
+    reach it would else be one that does not.
+    """
+    spare = np.sqrt(recall * (1 - recall) / max(1, len(truth.queries)))
 
     def enough(probes: int) -> bool:
         index.probes = probes
-        return recall_of(index, truth) >= wanted
+        return bool(recall_of(index, truth) >= wanted)
 
     index.probes = index.cells
-    wanted = min(recall, NEARLY * recall_of(index, truth))
+    wanted = min(recall + spare, NEARLY * recall_of(index, truth))
     low, high = 0, 1  # low is too few
     while high < index.cells and not enough(high):
         low, high = high, min(2 * high, index.cells)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from facesearch.engine import EncoderChoice, FaceEngine
 
 
+_MOST_BYTES = 2.0**60
 _Number = TypeVar("_Number", int, float)
 
 
@@ -122,11 +123,18 @@ def whole_number(text: str) -> int:
 def byte_size(text: str) -> int:
     """Bytes, such as 500MB, 8GiB or 1000000."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?", text.strip(), re.IGNORECASE)
-    if not found or float(found[1]) <= 0:
-        raise argparse.ArgumentTypeError(f"expected a size such as 8GiB or 500MB, got {text!r}")
-    base = 1024 if found[3] else 1000
-    power = "KMGT".index(found[2].upper()) + 1 if found[2] else 0
-    return int(float(found[1]) * base**power)
+    if found:
+        base = 1024 if found[3] else 1000
+        power = "KMGT".index(found[2].upper()) + 1 if found[2] else 0
+        size = float(found[1]) * base**power
+        if 1 <= size <= _MOST_BYTES:
+            return int(size)
+    raise argparse.ArgumentTypeError(f"expected a size such as 8GiB or 500MB, got {text!r}")
+
+
+def recall(text: str) -> float:
+    """A share of searches."""
+    return _number(text, float, 0.5, 1, "a recall from 0.5 to 1")
 
 
 def positive_int(text: str) -> int:
@@ -156,7 +164,7 @@ def search_device(text: str) -> str:
 
 
 def _number(
-    text: str, parse: Callable[[str], _Number], least: int, most: int | None, expected: str
+    text: str, parse: Callable[[str], _Number], least: float, most: int | None, expected: str
 ) -> _Number:
     with suppress(ValueError):
         value = parse(text)

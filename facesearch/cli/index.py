@@ -12,8 +12,8 @@ from facesearch.cli.engine_options import (
     add_engine_options,
     byte_size,
     engine_of,
-    fraction,
     positive_int,
+    recall,
     whole_number,
 )
 from facesearch.cli.output import (
@@ -42,15 +42,15 @@ def _add_build(commands: Any) -> None:
     parser = commands.add_parser(
         "build",
         help="build the search index of a gallery anew",
-        description="Build the search index of a gallery anew: exact where there is memory for it, "
-        "else the smallest that finds the nearest face as often as asked for, measured on the "
-        "gallery's own faces. Searches go on meanwhile with the index there was, and later indices "
-        "are built for the same recall and memory.",
+        description="Build the search index of a gallery anew: exact, unless a lower recall is "
+        "asked for or there is no memory for that; then the smallest that finds the nearest face "
+        "often enough, measured on the gallery's own faces. Searches go on meanwhile with the "
+        "index there was, and later indices are built for the same recall and memory.",
     )
     parser.add_argument("gallery", type=Path, metavar="GALLERY")
     parser.add_argument(
         "--recall",
-        type=fraction,
+        type=recall,
         metavar="R",
         help="share of searches that must find the nearest face, 0.5 to 1; 1 is exact search "
         "(default: 1 where it fits the memory, else 0.99)",
@@ -145,13 +145,12 @@ def run_build(args: argparse.Namespace) -> int:
     """Build the index whether or not it is fresh, and tell what it is."""
     from facesearch.cli.output import description_facts
     from facesearch.gallery import Gallery
-    from facesearch.search import build_index, choose_goal
+    from facesearch.search import Wish, build_index
 
     gallery = Gallery.open(args.gallery)
-    goal = None
-    if args.recall is not None or args.memory is not None:
-        goal = choose_goal(gallery, args.recall, args.memory)
-    description = build_index(gallery, goal, stage_progress(args.quiet))
+    given = args.recall is not None or args.memory is not None
+    wish = Wish(args.recall, args.memory) if given else None
+    description = build_index(gallery, wish, stage_progress(args.quiet))
     if args.json:
         print_json({"gallery": gallery.folder, "faces": description.count, "index": description})
     else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info
 
 from indexer.array_file import ArrayFileError, read_arrays, write_arrays
 from indexer.cell_build import build_cells, learn
@@ -18,7 +22,7 @@ from indexer.errors import InvalidVectorsError
 from indexer.exact import exact_search
 from indexer.int8_kernel import LANES
 from indexer.types import MAX_NEIGHBOURS, Block
-from support.search import blocks
+from support.search import blocks, require_equal
 from support.vectors import grouped_vectors, unit_vectors
 
 pytestmark = pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
@@ -47,6 +51,7 @@ def built(
 @pytest.mark.parametrize("components", [8, 32, 64])
 def test_searching_all_cells_ranks_by_the_codes(tmp_path: Path, bits: int, components: int) -> None:
     index = built(tmp_path, recipe=CellRecipe(16, components, bits))
+    index.rerank = False
     queries = unit_vectors(40, 64, seed=5)
     queries[::2] = VECTORS[:400:20]
     found = index.search(queries, 7)
@@ -97,9 +102,24 @@ def test_all_cells_and_all_components_find_the_nearest(tmp_path: Path) -> None:
     index = built(tmp_path)
     queries, _ = grouped_vectors(60, 3, seed=0, spread=0.35)
     truth = exact_search([Block(IDS, VECTORS)], queries, 1)
+    index.rerank = False
     found = index.search(queries, 1)
     assert (found.ids == truth.ids).mean() > 0.98
     assert np.abs(found.distances - truth.distances).max() < 2e-3
+    index.rerank = True
+    stored = VECTORS.astype(np.float16).astype(np.float32)
+    require_equal(index.search(queries, 3), exact_search([Block(IDS, stored)], queries, 3))
+
+
+def test_as_many_as_asked_for_are_found_in_few_cells(tmp_path: Path) -> None:
+    index = built(tmp_path)
+    index.probes = 1
+    everything = index.search(VECTORS[:3], len(IDS))
+    np.testing.assert_array_equal(np.sort(everything.ids, axis=1), np.tile(IDS, (3, 1)))
+    index.hide(IDS[:-40])  # whole cells are empty now
+    found = index.search(VECTORS[:50], 30).ids
+    assert (found >= 0).all() and np.isin(found, IDS[-40:]).all()
+    assert ((index.search(VECTORS[:5], 60).ids >= 0).sum(axis=1) == 40).all()
 
 
 def test_few_cells_find_nearly_all_of_a_person(tmp_path: Path) -> None:
@@ -111,7 +131,7 @@ def test_few_cells_find_nearly_all_of_a_person(tmp_path: Path) -> None:
 
 @given(
     count=st.integers(1, 400),
-    dimension=st.integers(4, 40),
+    dimension=st.integers(1, 40),
     cells=st.integers(1, 24),
     components=st.sampled_from([4, 8, 36]),
     bits=st.sampled_from([8, 10, 12]),
@@ -209,7 +229,7 @@ def test_questions_that_cannot_be_answered(tmp_path: Path) -> None:
     for k in (0, MAX_NEIGHBOURS + 1):
         with pytest.raises(ValueError, match="expected k"):
             index.search(VECTORS[:2], k)
-    assert not cells_available(3)
+    assert not cells_available(0)
 
 
 @given(data=st.data())
@@ -230,6 +250,7 @@ def test_arrays_that_do_not_fit_each_other_are_refused_or_harmless(
         "i4": st.integers(-(2**31), 2**31 - 1),
         "i8": st.integers(-(2**63), 2**63 - 1),
         "f4": st.floats(width=32),
+        "f2": st.floats(width=16),
     }
     array[at] = data.draw(values[DTYPES[name]])
     how = data.draw(st.sampled_from(["value", "short", "count"]))
@@ -258,8 +279,67 @@ def test_an_index_of_other_processors_is_refused(tmp_path: Path) -> None:
     built(tmp_path)
     arrays, metadata = read_arrays(tmp_path / "index", DTYPES)
     shapes = {name: (array.shape, DTYPES[name]) for name, array in arrays.items()}
-    with write_arrays(tmp_path / "other", shapes, metadata | {"tile_rows": "48"}) as room:
-        for name, array in arrays.items():
-            room[name][...] = array
-    with pytest.raises(ArrayFileError, match="48 rows at a time"):
-        CellsIndex.open(tmp_path / "other")
+    for made_for in ({"tile_rows": "48"}, {"greatest_query": "31"}):
+        with write_arrays(tmp_path / "other", shapes, metadata | made_for) as room:
+            for name, array in arrays.items():
+                room[name][...] = array
+        with pytest.raises(ArrayFileError, match="made for processors that"):
+            CellsIndex.open(tmp_path / "other")
+
+
+def test_searches_of_several_threads_leave_matrix_products_as_they_were(tmp_path: Path) -> None:
+    index = built(tmp_path)
+
+    def threads() -> list[int]:
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    before = threads()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda at: index.search(VECTORS[at : at + 40], 3), range(0, 1000, 20)))
+    assert threads() == before
+
+
+def test_blocks_that_change_between_the_passes_are_refused(tmp_path: Path) -> None:
+    passes = iter([blocks(IDS, VECTORS, 300), blocks(IDS[:900], VECTORS[:900], 290)])
+    with pytest.raises(InvalidVectorsError, match="must not change"):
+        build_cells(tmp_path / "index", lambda: next(passes), learn(VECTORS, RECIPE, 1200))
+
+
+BOUNDED = """
+import sys
+from pathlib import Path
+import numpy as np
+from indexer.cell_build import build_cells, learn
+from indexer.cells import CellRecipe
+from indexer.types import Block
+
+def gallery(count):
+    for first in range(0, count, 8192):
+        random = np.random.default_rng(first)
+        vectors = random.standard_normal((min(8192, count - first), 256), np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        yield Block(np.arange(first, first + len(vectors)), vectors)
+
+def memory(what):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+
+learnt = learn(next(gallery(8192)).vectors, CellRecipe(64, 16, 8), 8192)
+path = Path(sys.argv[1])
+build_cells(path, lambda: gallery(9000), learnt)
+Path("/proc/self/clear_refs").write_text("5")
+before = memory("VmRSS")
+build_cells(path, lambda: gallery(200_000), learnt)
+print(memory("VmHWM") - before, path.stat().st_size / 2**20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_bounded_by_blocks(tmp_path: Path) -> None:
+    """195 MiB of vectors; what is mapped of the file may stay in memory, but need not."""
+    done = subprocess.run(
+        [sys.executable, "-c", BOUNDED, str(tmp_path / "index")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    grown, size = map(float, done.stdout.split())
+    assert grown < size + 50 < 195
