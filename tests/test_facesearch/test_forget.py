@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -323,17 +322,7 @@ def test_nothing_of_a_name_is_left_in_free_pages(tmp_path: Path) -> None:
         people.enroll(f"Somebody {number:04d}", [number])
     assert people.forget(np.arange(1, 200)) == 199
     content = (tmp_path / "people.sqlite").read_bytes()
-    assert (
-        content.count(b"Somebody")
-        == sum(
-            row[0].startswith("Somebody")
-            for table, column in (("person", "name"), ("ledger", "person"))
-            for row in sqlite3.connect(tmp_path / "people.sqlite").execute(
-                f"SELECT {column} FROM {table}"
-            )
-        )
-        + 1
-    )  # and the index of names
+    assert content.count(b"Somebody") == 1
     assert people.memberships().by_id() == {0: "Somebody 0000"}
     assert [each.name for each in tmp_path.iterdir()] == ["people.sqlite"]
 
@@ -364,7 +353,7 @@ def test_info_tells_of_hidden_and_fresh_faces(
     write_photo(photo(gallery, "new.png"), [9], variant=77)
     index_photos(gallery)
     main(["info", str(gallery.folder)])
-    assert "serves 92.3% of the faces; 1 fresh ones" in capsys.readouterr().out
+    assert "92.3% of the faces; 1 fresh ones" in capsys.readouterr().out
     (problem,) = (each.problem for each in check_gallery(gallery) if each.subject == "index")
     assert problem.startswith("it lacks 1 faces, and holds 2 that are no longer there")
 

@@ -80,6 +80,13 @@ def load_backend(network: Network, placement: Placement, ranges: Path | None) ->
                 "int8 needs ranges measured on real faces, and this encoder has none here; "
                 "use --precision fp32 or bf16"
             )
+        flags = _processor_flags()
+        if flags and _BYTE_PRODUCTS.isdisjoint(flags):
+            raise InputError(
+                "int8 needs a processor with VNNI: without it OpenVINO's sums saturate and "
+                "vectors come out wrong; use --precision fp32, and for a gallery that was made in "
+                "int8 make a new one"
+            )
         known = read_ranges(ranges, network)
     backend = OpenVinoBackend(network, precision, known, placement.threads, placement.callers)
     return Loaded(backend, f"int8-{known.digest}" if known else precision)

@@ -128,6 +128,8 @@ def openvino_backend(network: Network, precision: str) -> Backend:
     [("torch", "fp32"), ("torch", "bf16"), *(("openvino", p) for p in ("fp32", "bf16", "int8"))],
 )
 def test_random_networks_are_computed_rightly(library: str, precision: str, seed: int) -> None:
+    if precision == "int8" and module._BYTE_PRODUCTS.isdisjoint(module._processor_flags()):
+        pytest.skip("sums of bytes saturate on this processor, so int8 is refused")
     network, pixels = random_network(seed), smooth_pixels(9, seed)
     expected = plain(network, pixels)
     if library == "torch":
@@ -150,9 +152,20 @@ def test_the_default_network_is_close_to_fp32(precision: str) -> None:
         [portrait[y : y + 150, x : x + 150] for y in (0, 40, 60) for x in (130, 150, 170)]
     )
     exact = load_encoder(device="cpu", precision="fp32").embed(chips).vectors
+    needed = {"bf16": {"avx512_bf16", "amx_bf16"}, "int8": {"avx512_vnni", "avx_vnni"}}[precision]
+    if needed.isdisjoint(module._processor_flags()):
+        pytest.skip(f"the processor has no instructions for {precision}")
     reduced = load_encoder(device="cpu", precision=precision).embed(chips).vectors
     assert cosines(reduced, exact).min() > 0.999
     assert not np.array_equal(reduced, exact)
+
+
+def test_int8_is_refused_where_sums_of_bytes_saturate(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(module, "_processor_flags", lambda: frozenset({"avx2"}))
+    with pytest.raises(InputError, match="VNNI"):
+        load_encoder(device="cpu", precision="int8")
+    load_encoder(device="cpu", precision="auto")
 
 
 @pytest.mark.parametrize(
