@@ -151,7 +151,7 @@ class _FaissCells:
     @classmethod
     def of(cls, points: Vectors, recipe: CellRecipe, sample: Vectors) -> _FaissCells:
         order = np.arange(len(points))
-        components = min(recipe.components, points.shape[1])
+        components = min(recipe.components, points.shape[1], len(sample))
         block = Block(order, points)
         return cls(order, points, IvfIndex.build([block], sample, recipe.cells, components))
 
