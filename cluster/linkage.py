@@ -99,11 +99,16 @@ def float32_means(vectors: NDArray[Any]) -> Means:
     """
     check_vectors(vectors)
     points = np.array(vectors, dtype=np.float32, order="C")
-    squares = np.einsum("ij,ij->i", points, points, dtype=np.float64)
+    return Means(points, squared_lengths(points))
+
+
+def squared_lengths(points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of each of ``points`` (n, d), float64 (n,); raises ValueError unless they are finite."""
+    squares: NDArray[np.float64] = np.einsum("ij,ij->i", points, points, dtype=np.float64)
     if not np.isfinite(squares).all():
         row = int(np.argmin(np.isfinite(squares)))
         raise ValueError(f"expected finite vectors, got row {row} with nan or infinity")
-    return Means(points, squares)
+    return squares
 
 
 @compiled_reordering
