@@ -92,11 +92,20 @@ def clusters_of(vectors: NDArray[Any], labels: Labels, near: int = NEAREST) -> C
     return Clusters(np.bincount(labels[kept]), means, _nearest(means, near))
 
 
-def belonging_of(vectors: NDArray[Any], labels: Labels, clusters: Clusters) -> Belonging:
-    """How near each of ``vectors`` is to the cluster it is in, and to the next."""
+def belonging_of(
+    vectors: NDArray[Any],
+    labels: Labels,
+    clusters: Clusters,
+    cannot: NDArray[np.int64] | None = None,
+) -> Belonging:
+    """How near each of ``vectors`` is to the cluster it is in, and to the next.
+
+    The next is never the cluster of a vector that it cannot link with, by pairs ``cannot`` (c, 2).
+    """
     own, following, towards = (np.full(len(labels), np.nan, np.float32) for _ in range(3))
     next_label = np.full(len(labels), NOISE, np.int32)
     kept = np.flatnonzero(labels != NOISE)
+    barred = _barred(labels, len(clusters.sizes), cannot)
     for start in range(0, len(kept), _ROWS):
         rows = kept[start : start + _ROWS]
         points, label = np.asarray(vectors[rows], np.float32), labels[rows]
@@ -105,7 +114,11 @@ def belonging_of(vectors: NDArray[Any], labels: Labels, clusters: Clusters) -> B
             points[several], clusters.means[label[several]], clusters.sizes[label[several]]
         )
         if clusters.nearest.shape[1]:
-            following[rows], next_label[rows] = _to_next(points, label, clusters)
+            near = clusters.nearest[label]
+            if len(barred):
+                keys = rows[:, None] * len(clusters.sizes) + near
+                near = np.where(np.isin(keys, barred), NOISE, near)
+            following[rows], next_label[rows] = _to_next(points, near, clusters)
     return Belonging(own, following, next_label, towards)
 
 
@@ -118,16 +131,25 @@ def _to_own(points: Floats, means: Floats, sizes: NDArray[np.int64]) -> tuple[Fl
     return np.maximum(2 - 2 * products, 0), np.maximum(2 - 2 * products / lengths, 0)
 
 
-def _to_next(points: Floats, label: Labels, clusters: Clusters) -> tuple[Floats, Labels]:
-    """Mean squared distance to the nearest cluster of those near the own, and which it is."""
-    near = clusters.nearest[label]
+def _barred(labels: Labels, count: int, cannot: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """Row times ``count`` plus label, of each vector and each cluster that it cannot be of."""
+    if cannot is None:
+        return np.zeros(0, np.int64)
+    both = np.concatenate([cannot, cannot[:, ::-1]])
+    label = labels[both[:, 1]].astype(np.int64)
+    keys: NDArray[np.int64] = (both[:, 0] * count + label)[label != NOISE]
+    return keys
+
+
+def _to_next(points: Floats, near: Labels, clusters: Clusters) -> tuple[Floats, Labels]:
+    """Mean squared distance to the nearest of the clusters ``near`` (m, p), and which it is."""
     products = np.full(near.shape, -np.inf, np.float32)
     for column in range(near.shape[1]):
         there = near[:, column] >= 0
         means = clusters.means[near[there, column]]
         products[there, column] = np.einsum("ij,ij->i", points[there], means)
     best = products.argmax(axis=1)
-    each = np.arange(len(label))
+    each = np.arange(len(near))
     found = np.isfinite(products[each, best])
     distances = np.where(found, np.maximum(2 - 2 * products[each, best], 0), np.nan)
     return distances.astype(np.float32), np.where(found, near[each, best], NOISE).astype(np.int32)

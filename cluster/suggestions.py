@@ -104,7 +104,8 @@ def suggest(
 ) -> Suggestions:
     """Suggestions for unit ``vectors`` (n, d) clustered as ``labels`` int32 (n,), -1 noise.
 
-    Clusters with vectors of one photo, or of a cannot-link pair, are not suggested for merging.
+    Clusters with vectors of one photo, or of a cannot-link pair, are not suggested for merging, and
+    no vector is doubted for being nearer to a cluster that it cannot link with.
     ``worth`` (n,) is what it is worth to put each vector right, by default 1: gains add it up.
     Time grows near-linearly with vectors and clusters. Raises ValueError for a ``scale`` that is
     not positive, for labels and constraints of other vectors. At most :data:`MOST` of each kind.
@@ -115,7 +116,7 @@ def suggest(
     constraints = constraints or Constraints()
     constraints.check(len(vectors))
     worth = np.ones(len(vectors)) if worth is None else worth
-    belonging = belonging_of(vectors, labels, clusters)
+    belonging = belonging_of(vectors, labels, clusters, constraints.cannot)
     doubt = WRONG.probabilities(wrong_features(belonging, labels, clusters, scale))
     return Suggestions(
         _merges(labels, clusters, scale, constraints, worth, least),

@@ -124,6 +124,7 @@ class Album:
     ``threshold`` is the squared distance at which groups were cut, None where the method has none.
     ``outdated`` is a sentence for the reader where the gallery has changed since the clustering.
     ``advice`` is what is worth a look, ``figures`` what plots show, None where it is unknown.
+    ``gallery`` is the folder of the gallery, for commands that act on it; None if there is none.
     """
 
     title: str
@@ -140,6 +141,7 @@ class Album:
     outdated: str = ""
     advice: Advice = NO_ADVICE
     figures: AlbumFigures | None = field(default=None, compare=False)
+    gallery: Path | None = None
 
     def __post_init__(self) -> None:
         for key in ("title", "outdated"):
@@ -170,6 +172,7 @@ def build_album(
     outdated: str = "",
     scale: float | None = None,
     apart: Iterable[FacePair] = (),
+    gallery: Path | None = None,
 ) -> Album:
     """The album of ``faces`` with vectors float32 (n, d), row i for ``faces[i]``.
 
@@ -216,6 +219,7 @@ def build_album(
         outdated=outdated,
         advice=advice,
         figures=figures,
+        gallery=gallery,
     )
 
 

@@ -36,7 +36,8 @@ class Decided:
 
     ``faces`` maps a face to whose it was decided to be, ``rejected`` are pairs of a face and whose
     it is not. ``merged`` maps the numbers of people who turned out to be others to those. ``last``
-    is the number of the newest decision.
+    is the number of the newest decision. ``parted`` are pairs of people of whom one was split from
+    the other, the lesser number first.
     """
 
     people: Mapping[int, Person]
@@ -44,6 +45,7 @@ class Decided:
     rejected: frozenset[tuple[int, int]]
     merged: Mapping[int, int]
     last: int
+    parted: frozenset[tuple[int, int]] = frozenset()
 
     def person(self, number: int) -> Person:
         """Whom a number stands for today; an undecided one is somebody without a name."""
@@ -70,6 +72,7 @@ class _Fold:
     faces: dict[int, int] = field(default_factory=dict)
     rejected: set[tuple[int, int]] = field(default_factory=set)
     merged: dict[int, int] = field(default_factory=dict)
+    parted: set[tuple[int, int]] = field(default_factory=set)
 
     def enter(self, decision: Decision) -> None:
         person = self.people.get(decision.person, Person(decision.person))
@@ -80,6 +83,7 @@ class _Fold:
             self._merge(decision.other, decision.person)
         elif decision.action == "split" and decision.other is not None:
             self.people[decision.other] = Person(decision.other, decision.name)
+            self.parted.add(_pair(decision.person, decision.other))
         elif decision.name is not None:
             name = decision.name
         if decision.action in ("hide", "unhide"):
@@ -100,10 +104,19 @@ class _Fold:
         for face, person in [pair for pair in self.rejected if pair[1] == gone]:
             self.rejected.remove((face, person))
             self.rejected.add((face, kept))
+        self.parted = {
+            _pair(*(kept if person == gone else person for person in pair))
+            for pair in self.parted
+            if {*pair} != {gone, kept}
+        }
         self.merged.pop(kept, None)
         for number in [number for number, now in self.merged.items() if now == gone]:
             self.merged[number] = kept
         self.merged[gone] = kept
+
+
+def _pair(one: int, two: int) -> tuple[int, int]:
+    return min(one, two), max(one, two)
 
 
 def undone_batches(decisions: Iterable[Decision]) -> frozenset[int]:
@@ -131,4 +144,5 @@ def fold(decisions: Iterable[Decision]) -> Decided:
         frozenset(state.rejected),
         state.merged,
         decisions[-1].id if decisions else 0,
+        frozenset(state.parted),
     )

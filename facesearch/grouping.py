@@ -24,7 +24,7 @@ from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.matching import Changes, Circumstances, Gone, changes_between, matched
 from facesearch.people import People
-from facesearch.persons import NOBODY, PeopleNow, decided_rows, people_now
+from facesearch.persons import NOBODY, PeopleNow, decided_rows, people_now, told_apart
 from facesearch.records import FaceRecord
 from facesearch.runs import ClusterRun, How, latest_run, run_paths
 from indexer.types import Ids, Vectors
@@ -446,6 +446,8 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         ],
         outdated=outdated(gallery, state, run),
         scale=_scale(gallery, run),
+        apart=told_apart(now, decided),
+        gallery=gallery.folder,
     )
 
 

@@ -93,6 +93,26 @@ def decided_rows(ids: Ids, decided: Decided) -> NDArray[np.int64]:
     return people
 
 
+def told_apart(now: PeopleNow, decided: Decided) -> list[tuple[int, int]]:
+    """Pairs of faces of which people said that they show two persons.
+
+    A rejected face, and one face of whom it is not; of two people one of whom was split from the
+    other, every face decided to be the one's, and one face of the other.
+    """
+    people, rows = np.unique(now.of_faces(), return_index=True)
+    face_of = dict(zip(people.tolist(), now.clustering.ids[rows].tolist(), strict=True))
+    pairs = [(face, face_of[each]) for face, each in sorted(decided.rejected) if each in face_of]
+    faces_of: dict[int, list[int]] = {}
+    for face, person in decided.faces.items():
+        faces_of.setdefault(person, []).append(face)
+    for pair in sorted(decided.parted):
+        if face_of.keys() >= {*pair}:
+            for one, other in (pair, pair[::-1]):
+                own = [face_of[one], *faces_of.get(one, ())]
+                pairs += [(face, face_of[other]) for face in own]
+    return pairs
+
+
 def leaders(votes: list[tuple[int, int]]) -> dict[int, int]:
     """For each cluster, of (cluster, person) pairs, whom most are of, where one is ahead."""
     counters: dict[int, Counter[int]] = {}

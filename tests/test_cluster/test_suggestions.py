@@ -162,3 +162,25 @@ def test_a_scale_that_is_no_distance_is_refused(scale: float) -> None:
 def test_labels_of_other_vectors_are_refused() -> None:
     with pytest.raises(ValueError, match=r"expected labels \(3,\)"):
         suggest(unit_vectors(3, 8, seed=0), np.zeros(4, np.int32), SCALE)
+
+
+@settings(deadline=None)
+@given(vector_sets(least=2), st.integers(2, 6), st.integers(0, 2**16), st.data())
+def test_what_cannot_link_is_not_next(
+    vectors: NDArray[np.float32], clusters: int, seed: int, data: st.DataObject
+) -> None:
+    labels = some_labels(len(vectors), clusters, seed)
+    rows = st.integers(0, len(vectors) - 1)
+    pairs = st.tuples(rows, rows).filter(lambda pair: pair[0] != pair[1])
+    cannot = np.array(data.draw(st.lists(pairs, max_size=4)), np.int64).reshape(-1, 2)
+    found = belonging_of(vectors, labels, clusters_of(vectors, labels, near=clusters), cannot)
+    for row, label in enumerate(labels.tolist()):
+        both = [*cannot[cannot[:, 0] == row, 1], *cannot[cannot[:, 1] == row, 0]]
+        allowed = set(labels.tolist()) - {label, -1} - {int(labels[other]) for other in both}
+        if label < 0 or not allowed:
+            assert found.next_label[row] == -1
+        else:
+            assert found.next_label[row] in allowed
+            here = vectors[row : row + 1]
+            least = min(mean_squared(here, vectors[labels == each]) for each in allowed)
+            assert found.next[row] == pytest.approx(least, abs=1e-4)

@@ -113,6 +113,52 @@ def test_a_rejected_face_does_not_come_back_by_itself(gallery: Gallery) -> None:
     assert photos(gallery)["p1"] >= of(1)
 
 
+def advised(gallery: Gallery) -> tuple[set[frozenset[str]], set[tuple[str, str]]]:
+    """Photos of each two people who may be one, in one set; doubted photos and the next person's
+    first photo."""
+    album = gallery_album(gallery, gallery.state(), latest_run(gallery), "Trip")
+    names = {each.key: sorted(face.name for face in each.faces) for each in album.people}
+    photo_of = {face.face_id: face.name for face in album.faces}
+    pairs = [each.keys for each in album.advice.merges]
+    merges = {frozenset(names[one] + names[two]) for one, two in pairs}
+    doubts = {(photo_of[d.face_id], names.get(d.next_key, [""])[0]) for d in album.advice.doubts}
+    return merges, doubts
+
+
+@pytest.mark.parametrize("how", ["reject", "split"])
+def test_advice_does_not_contradict_what_was_decided(gallery: Gallery, how: str) -> None:
+    deciding = Deciding(gallery)
+    person = deciding.find("p1")
+    getattr(deciding, how)(person, deciding.pick(person, ["1-2.png"]))
+    cluster(gallery)
+    assert photos(gallery)["p1"] == of(1, 0, 1) and photos(gallery)["p5"] == of(1, 2)
+    assert advised(gallery)[0] == set()
+    People(gallery.folder).undo()
+    assert advised(gallery)[0] == {frozenset(of(1))}
+
+
+@pytest.mark.parametrize("how", ["reject", "split"])
+def test_no_face_is_doubted_for_whom_it_is_not(gallery: Gallery, how: str) -> None:
+    cluster(gallery, replace(CLEAR, threshold=0.1))
+    deciding = Deciding(gallery)
+    deciding.name(deciding.find("p1"), "Ann")
+    deciding = Deciding(gallery)
+    (face,) = deciding.pick(deciding.find("p1"), ["1-2.png"])
+    deciding.add(deciding.find("p2"), [face])
+    assert ("1-2.png", "1-0.png") in advised(gallery)[1]
+    People(gallery.folder).undo()
+    deciding = Deciding(gallery)
+    outcome = getattr(deciding, how)(deciding.find("p1"), [face])
+    deciding = Deciding(gallery)
+    if how == "split":  # and is p2, it turns out
+        deciding.merge(deciding.find("p2"), [outcome.person])
+    else:
+        deciding.add(deciding.find("p2"), [face])
+    assert photos(gallery)["p2"] == of(2) | of(1, 2)
+    doubts = dict(advised(gallery)[1])
+    assert "1-2.png" in doubts and doubts["1-2.png"] != "1-0.png"
+
+
 def test_merging_keeps_out_who_was_rejected_and_says_so(gallery: Gallery) -> None:
     deciding = Deciding(gallery)
     person = deciding.find("p1")
