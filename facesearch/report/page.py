@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,8 @@ from typing import IO
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from facesearch.album import Album, AlbumFace, AlbumPerson
+from facesearch.album import Album, AlbumFace, AlbumPerson, printable
+from facesearch.images.files import absolute
 from facesearch.report.advice import advice_view, odds
 from facesearch.report.crops import Pictures
 from facesearch.report.links import photo_href
@@ -99,6 +101,12 @@ class Page:
         """Where the person ``key`` is, from the page of this volume."""
         file = self._file_of[key]
         return f"#{key}" if file == self.volume.file else f"{file}#{key}"
+
+    @property
+    def gallery(self) -> str:
+        """The gallery's path as a shell reads it, wherever it is typed."""
+        gallery = self.album.gallery
+        return "GALLERY" if gallery is None else shlex.quote(printable(absolute(gallery)))
 
     @property
     def search_label(self) -> str:

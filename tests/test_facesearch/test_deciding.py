@@ -133,6 +133,11 @@ def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
     run = cluster(gallery)
     album = gallery_album(gallery, gallery.state(), run, "Trip")
     assert len(album.people) == 3 and album.face_count == 9
+    numbers = {each.id for each in Deciding(gallery).now.people} - {2}
+    assert {each.person_id for each in album.people} == {f"p{number}" for number in numbers}
+    for each in album.people:
+        found = Deciding(gallery).find(each.person_id)
+        assert {*Deciding(gallery).now.faces(found.id).tolist()} == {f.face_id for f in each.faces}
     deciding = Deciding(gallery)
     assert deciding.find("p2").hidden
     with pytest.raises(InputError, match="hidden already"):
