@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,7 @@ def build_album(
     scale: float | None = None,
     apart: Iterable[FacePair] = (),
     gallery: Path | None = None,
+    confirmed: Collection[int] = (),
 ) -> Album:
     """The album of ``faces`` with vectors float32 (n, d), row i for ``faces[i]``.
 
@@ -186,7 +187,7 @@ def build_album(
     several that carry one name the first is kept. The confidence of each face is the one the
     clustering gives. With ``scale``, the mean squared distance at which the encoder's clusters are
     cut by default, there are figures, and advice that respects ``apart``, pairs of face ids of two
-    people.
+    people, and ``confirmed``, ids of faces that were said to be the person they are with.
 
     Raises ValueError when rows and faces differ in number or a face was never clustered.
     """
@@ -207,7 +208,7 @@ def build_album(
         ids = np.array([face.face_id for face in faces], np.int64)
         qualities = np.array([face.quality for face in faces], np.float64)
         known_faces = Faces(ids, _photo_numbers(faces), vectors, qualities)
-        advised = advise(own, known_faces, scale, apart)
+        advised = advise(own, known_faces, scale, apart, confirmed)
         advice, figures = advised.advice, figures_of(own, vectors)
         numbered = tuple(
             replace(person, quality=quality)

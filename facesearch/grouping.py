@@ -448,6 +448,7 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         outdated=outdated(gallery, state, run),
         scale=_scale(gallery, run),
         gallery=gallery.folder,
+        confirmed=decided.faces.keys(),
     )
 
 

@@ -146,6 +146,16 @@ def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
     assert gallery_album(gallery, gallery.state(), run, "Trip").face_count == 12
 
 
+def test_an_album_does_not_doubt_what_was_decided(gallery: Gallery) -> None:
+    run = cluster(gallery)
+    deciding = Deciding(gallery)
+    deciding.merge(deciding.find("p1"), [deciding.find("p2")])
+    album = gallery_album(gallery, gallery.state(), run, "Trip")
+    one = album.people[0]
+    assert (one.person_id, len(one.faces), one.quality) == ("p1", 6, 1)
+    assert "p1" not in {each.key for each in (*album.advice.mixtures, *album.advice.doubts)}
+
+
 def test_all_faces_of_a_person_or_none_are_no_part_of_them(gallery: Gallery) -> None:
     deciding = Deciding(gallery)
     person = deciding.find("p1")
