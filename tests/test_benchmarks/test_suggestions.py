@@ -19,4 +19,4 @@ def test_the_scale_is_that_of_a_report_on_such_vectors(tmp_path: Path) -> None:
     )
     gallery = Gallery.create(tmp_path / "my.gallery", contract)
     run = run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
-    assert suggestions.SCALE == _scale(gallery, run)
+    assert _scale(gallery, run) == suggestions.SCALE
