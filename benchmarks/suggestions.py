@@ -39,7 +39,10 @@ from cluster.linkage import average_linkage, cut
 from cluster.suggestions import Logistic, suggest
 from facesearch.encoders import encoder_spec
 
+# What benchmarks/labelled_vectors.py embeds with: a gallery of such vectors is clustered at SCALE.
 ENCODER = "dlib-resnet-v1"
+FLIP = True
+SCALE = encoder_spec(ENCODER).thresholds(FLIP).cluster
 RELATIVE_THRESHOLDS = (0.7, 0.85, 1.0, 1.15, 1.3)  # of the encoder's, for fitting
 # For measuring: the encoder's threshold, and a tighter one as large galleries want.
 CUTS = {"encoder's threshold": 1.0, "0.7 of it": 0.7}
@@ -67,8 +70,7 @@ def main() -> None:
     vectors, truth = load(args.choose)
     rng = np.random.default_rng(SEED)
     first = rng.random(truth.max() + 1) < 0.5
-    scale = encoder_spec(ENCODER).plain.cluster
-    fitted = fit(vectors, truth, np.flatnonzero(first), scale, rng)
+    fitted = fit(vectors, truth, np.flatnonzero(first), SCALE, rng)
     for name, model in fitted.items():
         weights = ", ".join(f"{weight:.3f}" for weight in model.weights)
         print(f"{name} = Logistic({model.intercept:.3f}, ({weights}))")
@@ -82,15 +84,15 @@ def main() -> None:
         "seed": SEED,
         "faces": len(truth),
         "people": int(truth.max()) + 1,
-        "threshold": scale,
+        "threshold": SCALE,
         "fitted": {name: [each.intercept, *each.weights] for name, each in fitted.items()},
         "galleries": {
-            name: measure([(vectors[each], truth[each]) for each in rows], scale)
+            name: measure([(vectors[each], truth[each]) for each in rows], SCALE)
             for name, rows in galleries.items()
         },
     }
     if args.report:
-        result["galleries"]["report"] = measure([load(args.report)], scale)
+        result["galleries"]["report"] = measure([load(args.report)], SCALE)
     if args.times:
         result["seconds_of_made_clusters"] = {str(count): seconds(count) for count in MADE_CLUSTERS}
     print(json.dumps(result, indent=2))
@@ -246,7 +248,7 @@ def seconds(count: int) -> float:
     vectors = centres[labels] + 0.4 * rng.normal(size=(len(labels), 128)).astype(np.float32)
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     started = time.perf_counter()
-    suggest(vectors.astype(np.float32), labels, encoder_spec(ENCODER).plain.cluster)
+    suggest(vectors.astype(np.float32), labels, SCALE)
     return round(time.perf_counter() - started, 2)
 
 

@@ -64,8 +64,9 @@ class Merge:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Cluster ``label`` may be two people: ``rows`` int64 of its vectors are the smaller part,
-    ``distance`` the mean squared one from them to the others."""
+    """Cluster ``label`` may be two people: ``rows`` int64 of its vectors are the smaller part, or
+    the one without confirmed vectors where one part has some; ``distance`` the mean squared one
+    from them to the others."""
 
     label: int
     rows: NDArray[np.int64]
@@ -79,9 +80,10 @@ class Suggestions:
     """What to look at, the greatest expected gain first, and how good n vectors and k clusters are.
 
     ``doubt`` float32 (n,) is the probability that a vector is in the wrong cluster; NaN where there
-    is nothing to tell it by: noise and clusters of one. ``quality`` float32 (k,) is the expected
-    share of a cluster's vectors that are right, NaN for clusters of one; ``cohesion`` and
-    ``margin`` (k,) are |sum|^2 / n^2 and the mean of what the next cluster is farther.
+    is nothing to tell it by: noise and clusters of one; 0 for confirmed vectors. ``quality``
+    float32 (k,) is the expected share of a cluster's vectors that are right, NaN for clusters of
+    one; ``cohesion`` and ``margin`` (k,) are |sum|^2 / n^2 and the mean of what the next cluster is
+    farther.
     """
 
     merges: tuple[Merge, ...]
@@ -100,6 +102,7 @@ def suggest(
     constraints: Constraints | None = None,
     *,
     worth: Floats | None = None,
+    confirmed: NDArray[np.bool_] | None = None,
     least: float = LEAST_PROBABILITY,
 ) -> Suggestions:
     """Suggestions for unit ``vectors`` (n, d) clustered as ``labels`` int32 (n,), -1 noise.
@@ -107,6 +110,8 @@ def suggest(
     Clusters with vectors of one photo, or of a cannot-link pair, are not suggested for merging, and
     no vector is doubted for being nearer to a cluster that it cannot link with.
     ``worth`` (n,) is what it is worth to put each vector right, by default 1: gains add it up.
+    Vectors that are ``confirmed``, bool (n,), are known to be in the right cluster, so those of one
+    cluster are of one person: they are not doubted, and no mixture has some in both parts.
     Time grows near-linearly with vectors and clusters. Raises ValueError for a ``scale`` that is
     not positive, for labels and constraints of other vectors. At most :data:`MOST` of each kind.
     """
@@ -118,12 +123,16 @@ def suggest(
     worth = np.ones(len(vectors)) if worth is None else worth
     belonging = belonging_of(vectors, labels, clusters, constraints.cannot)
     doubt = WRONG.probabilities(wrong_features(belonging, labels, clusters, scale))
+    confirmed = np.zeros(len(vectors), bool) if confirmed is None else confirmed & (labels != NOISE)
+    doubt = np.where(confirmed, 0, doubt)
+    half_labels, split = parted(vectors, labels, confirmed)
+    larger = np.bincount(half_labels[half_labels != NOISE])[::2]
     return Suggestions(
         _merges(labels, clusters, scale, constraints, worth, least),
-        _mixtures(vectors, labels, scale, worth, least),
+        _mixtures(vectors, half_labels, split, len(clusters.sizes), scale, worth, confirmed, least),
         belonging,
         doubt.astype(np.float32),
-        _mean_of_members(1 - doubt, labels, len(clusters.sizes)),
+        _quality(doubt, labels, clusters.sizes, larger, split),
         clusters.cohesion,
         _mean_of_members(belonging.margin, labels, len(clusters.sizes)),
     )
@@ -244,13 +253,17 @@ def _merges(  # noqa: PLR0917 - what suggest was given
     )
 
 
-def parted(vectors: NDArray[Any], labels: Labels) -> tuple[Labels, NDArray[np.int64]]:
+def parted(
+    vectors: NDArray[Any], labels: Labels, confirmed: NDArray[np.bool_] | None = None
+) -> tuple[Labels, NDArray[np.int64]]:
     """Halves as clusters of their own, and the clusters (p,) that have two.
 
     Half labels int32 (n,): 2i and 2i + 1 are the larger and the smaller of the i-th of those
-    clusters, -1 all other vectors.
+    clusters, -1 all other vectors. The ``confirmed`` of a cluster are all in one half.
     """
     second = halves_of(vectors, labels)
+    if confirmed is not None and confirmed.any():
+        second = _together(second, labels, confirmed)
     split = np.unique(labels[second]).astype(np.int64)
     place = np.full(int(labels.max(initial=NOISE)) + 2, -1, np.int64)
     place[split] = np.arange(len(split))
@@ -258,14 +271,40 @@ def parted(vectors: NDArray[Any], labels: Labels) -> tuple[Labels, NDArray[np.in
     return np.where(own < 0, NOISE, 2 * own + second).astype(np.int32), split
 
 
-def _mixtures(
-    vectors: NDArray[Any], labels: Labels, scale: float, worth: Floats, least: float
+def _together(
+    second: NDArray[np.bool_], labels: Labels, confirmed: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Halves in which all confirmed vectors are where most of them were, the smaller ``True``."""
+    count = int(labels.max(initial=NOISE)) + 1
+    own = labels[confirmed]
+    most = 2 * np.bincount(own, second[confirmed], count) > np.bincount(own, minlength=count)
+    second = second.copy()
+    second[confirmed] = most[own]
+    kept = labels != NOISE
+    sizes = np.bincount(labels[kept], minlength=count)
+    larger = 2 * np.bincount(labels[kept], second[kept], count) > sizes
+    second[kept] ^= larger[labels[kept]]
+    return second
+
+
+def _mixtures(  # noqa: PLR0917 - what suggest was given
+    vectors: NDArray[Any],
+    half_labels: Labels,
+    split: NDArray[np.int64],
+    count: int,
+    scale: float,
+    worth: Floats,
+    confirmed: NDArray[np.bool_],
+    least: float,
 ) -> tuple[Mixture, ...]:
-    half_labels, split = parted(vectors, labels)
+    """Of ``count`` clusters those ``split``, with ``half_labels`` as :func:`parted` gives them."""
     if not len(split):
         return ()
     halves = clusters_of(vectors, half_labels, near=0)
-    probabilities = MIXED.probabilities(mixed_features(halves, int(labels.max()) + 1, scale))
+    probabilities = MIXED.probabilities(mixed_features(halves, count, scale))
+    # Who was confirmed stays: then the other half, even a larger one, would leave.
+    leaving = 1 - np.isin(2 * np.arange(len(split)) + 1, half_labels[confirmed])
+    leaving += 2 * np.arange(len(split))
     gains = probabilities * _totals(worth, half_labels, len(halves.sizes))[1::2]
     order = np.argsort(half_labels, kind="stable")
     starts = np.searchsorted(half_labels[order], np.arange(len(halves.sizes) + 1))
@@ -275,7 +314,7 @@ def _mixtures(
     return tuple(
         Mixture(
             int(split[row]),
-            np.sort(order[starts[2 * row + 1] : starts[2 * row + 2]]).astype(np.int64),
+            np.sort(order[starts[leaving[row]] : starts[leaving[row] + 1]]).astype(np.int64),
             float(distances[row]),
             float(probabilities[row]),
             float(gains[row]),
@@ -296,6 +335,23 @@ def _best_first(gains: Floats, probabilities: Floats, least: float) -> list[int]
     kept = np.flatnonzero((probabilities >= least) & (gains > 0))
     rows: list[int] = kept[np.argsort(-gains[kept], kind="stable")][:MOST].tolist()
     return rows
+
+
+def _quality(
+    doubt: Floats,
+    labels: Labels,
+    sizes: NDArray[np.int64],
+    halves: NDArray[np.int64],
+    split: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """The expected share of right members of each cluster, float32 (count,), NaN for none.
+
+    A cluster's person is the one most members show, so as many are right as its larger half has
+    (``halves`` (p,) of the clusters ``split``), however much its members doubt one another.
+    """
+    quality = _mean_of_members(1 - doubt, labels, len(sizes))
+    quality[split] = np.maximum(quality[split], halves / sizes[split])
+    return quality
 
 
 def _mean_of_members(values: Floats, labels: Labels, count: int) -> NDArray[np.float32]:

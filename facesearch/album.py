@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -86,9 +86,11 @@ class FailedPhoto:
 class AlbumPerson:
     """A person: faces with the surest first, so that doubtful ones gather at the end.
 
-    ``key`` identifies the person within one album only; ``label`` is what to call them: their
-    name, or "Unnamed 7" counted in album order. ``cover`` is the medoid of ``faces``. ``quality``
-    is the share of them that is expected to be right, in [0, 1], NaN where nothing tells.
+    ``person_id`` is what commands call the person, in every report: "p31"; "" in albums of
+    clusterings that gave people no numbers. ``key`` is the same, or "person-7" by the place in this
+    album. ``label`` is what to call them: their name, else ``person_id``, else "Unnamed 7" counted
+    in album order. ``cover`` is the medoid of ``faces``. ``quality`` is the share of them that is
+    expected to be right, in [0, 1], NaN where nothing tells.
     """
 
     key: str
@@ -97,6 +99,7 @@ class AlbumPerson:
     faces: tuple[AlbumFace, ...]
     cover: AlbumFace
     quality: float = math.nan
+    person_id: str = ""
 
     @property
     def photo_count(self) -> int:
@@ -160,6 +163,7 @@ def build_album(
     vectors: NDArray[np.float32],
     clustering: Clustering,
     names: Mapping[int, str],
+    person_ids: Mapping[int, str] | None = None,
     *,
     title: str,
     created_at: str,
@@ -173,14 +177,17 @@ def build_album(
     scale: float | None = None,
     apart: Iterable[FacePair] = (),
     gallery: Path | None = None,
+    confirmed: Collection[int] = (),
 ) -> Album:
     """The album of ``faces`` with vectors float32 (n, d), row i for ``faces[i]``.
 
     ``clustering`` must know every face; ids it has beyond them (deleted photos) are left out.
     ``names`` maps labels to people: clusters that carry the same name are one person. People with
-    the most photos come first. The confidence of each face is the one the clustering gives. With
-    ``scale``, the mean squared distance at which the encoder's clusters are cut by default, there
-    are advice, which respects ``apart``, pairs of face ids of two people, and figures.
+    the most photos come first. ``person_ids`` maps labels to what commands call the people; of
+    several that carry one name the first is kept. The confidence of each face is the one the
+    clustering gives. With ``scale``, the mean squared distance at which the encoder's clusters are
+    cut by default, there are figures, and advice that respects ``apart``, pairs of face ids of two
+    people, and ``confirmed``, ids of faces that were said to be the person they are with.
 
     Raises ValueError when rows and faces differ in number or a face was never clustered.
     """
@@ -188,7 +195,10 @@ def build_album(
         raise ValueError(f"expected vectors of shape ({len(faces)}, d), got {vectors.shape}")
     labels, confidence = _look_up(clustering, faces)
     people = [
-        _person(name, rows, faces, vectors, confidence)
+        replace(
+            _person(name, rows, faces, vectors, confidence),
+            person_id=(person_ids or {}).get(int(labels[rows].min()), ""),
+        )
         for name, rows in _groups(labels, names).values()
     ]
     noise = [_with_confidence(faces[row], 0.0) for row in np.flatnonzero(labels == NOISE).tolist()]
@@ -198,7 +208,7 @@ def build_album(
         ids = np.array([face.face_id for face in faces], np.int64)
         qualities = np.array([face.quality for face in faces], np.float64)
         known_faces = Faces(ids, _photo_numbers(faces), vectors, qualities)
-        advised = advise(own, known_faces, scale, apart)
+        advised = advise(own, known_faces, scale, apart, confirmed)
         advice, figures = advised.advice, figures_of(own, vectors)
         numbered = tuple(
             replace(person, quality=quality)
@@ -313,8 +323,9 @@ def _numbered(people: list[AlbumPerson]) -> tuple[AlbumPerson, ...]:
     numbered, unnamed = [], 0
     for place, person in enumerate(people, start=1):
         unnamed += person.name is None
-        label = person.name if person.name is not None else f"Unnamed {unnamed}"
-        numbered.append(replace(person, key=f"person-{place}", label=label))
+        label = person.name or person.person_id or f"Unnamed {unnamed}"
+        key = person.person_id or f"person-{place}"
+        numbered.append(replace(person, key=key, label=label))
     return tuple(numbered)
 
 
@@ -398,6 +409,7 @@ def _odds_json(advice: MergeAdvice | MixtureAdvice) -> dict[str, float]:
 def _person_json(person: AlbumPerson) -> dict[str, Any]:
     return {
         "key": person.key,
+        "person_id": person.person_id or None,
         "name": person.name,
         "label": person.label,
         "photo_count": person.photo_count,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,12 +111,14 @@ def advise(
     faces: Faces,
     scale: float,
     apart: Iterable[FacePair] = (),
+    confirmed: Collection[int] = (),
 ) -> Advised:
     """Advice on ``people``, whose rows are those of ``faces``; the other faces are nobody's.
 
     ``scale`` is the encoder's distance (see :mod:`cluster.suggestions`), ``apart`` are pairs of
     face ids of which people said that they show two persons. People with two names are never
-    advised to be one.
+    advised to be one. ``confirmed`` are ids of faces of which people said that they are the person
+    they are with: these are not doubted, and those of one person never advised to be two.
     """
     labels = np.full(len(faces.ids), NOISE, np.int32)
     for label, person in enumerate(people):
@@ -124,7 +126,13 @@ def advise(
     cannot = _rows_of_pairs(apart, faces.ids)
     constraints = Constraints(faces.photos, cannot=cannot)
     found = suggest(
-        faces.vectors, labels, scale, constraints, worth=faces.worth, least=LEAST_PROBABILITY
+        faces.vectors,
+        labels,
+        scale,
+        constraints,
+        worth=faces.worth,
+        confirmed=np.isin(faces.ids, np.array(list(confirmed), np.int64)),
+        least=LEAST_PROBABILITY,
     )
     return Advised(
         Advice(

@@ -421,7 +421,7 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
     """
     decided = People(gallery.folder).decided()
     now = people_now(_of(run.clustering, state.live_ids()), run.numbers, decided)
-    clustering, names = _shown(now)
+    clustering, names, person_ids = _shown(now)
     records = gallery.faces(clustering.ids, state)
     present = [record for record in state.photos.values() if record.status != "gone"]
     return build_album(
@@ -429,6 +429,7 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         gallery.vectors(clustering.ids),
         clustering,
         names,
+        person_ids,
         title=title,
         created_at=run.created_at,
         method=run.method,
@@ -448,11 +449,13 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         scale=_scale(gallery, run),
         apart=told_apart(now, decided),
         gallery=gallery.folder,
+        confirmed=decided.faces.keys(),
     )
 
 
-def _shown(now: PeopleNow) -> tuple[Clustering, dict[int, str]]:
-    """The faces of all but hidden people, without gaps in the labels, and the names of these."""
+def _shown(now: PeopleNow) -> tuple[Clustering, dict[int, str], dict[int, str]]:
+    """The faces of all but hidden people, without gaps in the labels, and by label the names of
+    these and what commands call them; those of runs from before people had numbers: nothing."""
     hidden = np.array([each.hidden for each in now.people], bool)
     dense = np.where(hidden, NOISE, np.cumsum(~hidden) - 1).astype(np.int32)
     labels = now.clustering.labels
@@ -462,7 +465,9 @@ def _shown(now: PeopleNow) -> tuple[Clustering, dict[int, str]]:
         np.append(dense, np.int32(NOISE))[labels[kept]],
         now.clustering.confidence[kept],
     )
-    return clustering, {int(dense[row]): name for row, name in now.names.items() if not hidden[row]}
+    shown = [(int(dense[row]), each) for row, each in enumerate(now.people) if not each.hidden]
+    names = {label: each.name for label, each in shown if each.name is not None}
+    return clustering, names, {label: each.key for label, each in shown if each.id > 0}
 
 
 def _scale(gallery: Gallery, run: ClusterRun) -> float | None:

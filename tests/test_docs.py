@@ -55,6 +55,35 @@ def test_every_command_shown_is_a_command(page: Path) -> None:
             build_parser().parse_args(words[1:])
 
 
+def test_readme_shows_what_cluster_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from facesearch.cli.main import main
+    from facesearch.embed import EmbedOptions, embed_photos
+    from facesearch.gallery import Gallery
+    from support.fake_engine import FakeEngine, write_photo
+
+    engine = FakeEngine("dlib-resnet-v1")
+    for number in range(4):
+        write_photo(tmp_path / "photos" / f"{number}.png", [1 + number % 2], number)
+    gallery = Gallery.create(tmp_path / "my.gallery", engine.contract)
+    options = EmbedOptions(decoders=0, threads=1)
+    embed_photos(gallery, engine, [tmp_path / "photos"], options)  # type: ignore[arg-type]
+    capsys.readouterr()
+    assert main(["cluster", str(gallery.folder)]) == 0
+    shown = re.search(
+        r"^\$ facesearch cluster demo/.*\n([^$]*)", (ROOT / "README.md").read_text(), re.M
+    )
+    assert shown is not None
+    assert _labels(shown[1]) == _labels(capsys.readouterr().out)
+
+
+def _labels(facts: str) -> list[tuple[str, int]]:
+    """The labels of facts, a line each, and where their values begin."""
+    lines = re.findall(r"^(\S+(?: \S+)*)(\s{2,})", facts, re.MULTILINE)
+    return [(label, len(label) + len(space)) for label, space in lines]
+
+
 def test_every_pinned_file_is_in_third_party() -> None:
     pins = set()
     for package in ("facesearch",):

@@ -23,6 +23,11 @@ class MergeView:
     two: PersonView
     advice: MergeAdvice
 
+    def command(self, gallery: str) -> str:
+        """What follows the advice; the first person stays, so one with a name if there is one."""
+        one, two = sorted((self.one.person, self.two.person), key=lambda each: each.name is None)
+        return _command("merge", gallery, one.person_id, two.person_id)
+
 
 @dataclass(frozen=True)
 class MixtureView:
@@ -31,6 +36,11 @@ class MixtureView:
     person: PersonView
     faces: Sequence[FaceView]
     advice: MixtureAdvice
+
+    def command(self, gallery: str) -> str:
+        """What follows the advice."""
+        faces = map(str, self.advice.faces)
+        return _command("split", gallery, self.person.person.person_id, *faces)
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,10 @@ class DoubtView:
     face: FaceView
     other: PersonView | None
     advice: DoubtAdvice
+
+    def command(self, gallery: str) -> str:
+        """What follows the advice."""
+        return _command("reject", gallery, self.person.person.person_id, str(self.advice.face_id))
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,11 @@ def advice_view(advice: Advice, people: Mapping[str, PersonView]) -> AdviceView:
             for each in advice.doubts[:MOST_DOUBTS]
         ],
     )
+
+
+def _command(name: str, *words: str) -> str:
+    """The command line, or "" where commands have no word for a person."""
+    return " ".join(("facesearch people", name, *words)) if all(words) else ""
 
 
 def odds(probability: float) -> str:

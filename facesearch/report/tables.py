@@ -17,6 +17,7 @@ COLUMNS = (
     "photo_width",
     "photo_height",
     "person",
+    "person_id",
     "label",
     "name",
     "confidence",
@@ -47,10 +48,14 @@ def _row(face: AlbumFace, person: AlbumPerson | None) -> tuple[object, ...]:
         face.name,
         *(round(float(edge), 2) for edge in face.box),
         *face.photo_size,
-        *((person.key, person.label, person.name) if person else ("", "", "")),
+        *(_who(person) if person else ("", "", "", "")),
         round(float(face.confidence), 4),
         known(person.quality) if person else None,
         known(face.quality),
         round(float(face.score), 4),
         face.taken_at,
     )
+
+
+def _who(person: AlbumPerson) -> tuple[str, str, str, str | None]:
+    return person.key, person.person_id, person.label, person.name

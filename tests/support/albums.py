@@ -48,6 +48,8 @@ def album_of(
     names: dict[int, str] | None = None,
     failed: tuple[FailedPhoto, ...] = (),
     title: str = "An album",
+    *,
+    person_ids: dict[int, str] | None = None,
 ) -> Album:
     """The album of ``faces`` clustered by ``labels``, with vectors that say no more than those."""
     rng = np.random.default_rng(5)
@@ -63,6 +65,7 @@ def album_of(
         vectors,
         clustering,
         names or {},
+        person_ids,
         title=title,
         created_at="2026-05-04T09:30:00",
         method="agglomerative",

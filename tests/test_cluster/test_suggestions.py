@@ -123,6 +123,55 @@ def test_a_face_in_the_wrong_cluster_is_doubted_most() -> None:
     assert found.belonging.next_label[0] == 0
 
 
+def test_of_two_people_in_one_cluster_the_larger_one_is_right() -> None:
+    vectors, truth = grouped_vectors(4, 9, seed=7, spread=0.12)
+    labels = np.where(truth == 1, 0, truth)
+    labels = (labels - (labels > 1)).astype(np.int32)
+    labels[9] = -1  # 9 and 8 faces
+    found = suggest(vectors, labels, SCALE)
+    assert 9 / 17 - 1e-6 <= found.quality[0] < 0.7
+    assert (found.quality[1:] > 0.9).all()
+
+
+@settings(deadline=None)
+@given(vector_sets(least=2), st.integers(1, 4), st.integers(0, 2**16))
+def test_no_cluster_is_worse_than_its_larger_half(
+    vectors: NDArray[np.float32], clusters: int, seed: int
+) -> None:
+    labels = some_labels(len(vectors), clusters, seed)
+    second = halves_of(vectors, labels)
+    quality = suggest(vectors, labels, SCALE).quality
+    for label, found in enumerate(quality.tolist()):
+        rows = np.flatnonzero(labels == label)
+        if len(rows) == 1:
+            assert np.isnan(found)
+        elif second[rows].any():
+            assert 0.5 <= 1 - second[rows].mean() <= found + 1e-6 <= 1 + 2e-6
+
+
+def test_what_was_confirmed_is_not_doubted_and_parts_of_one_person_not_parted() -> None:
+    vectors, truth = grouped_vectors(3, 10, seed=3, spread=0.12)
+    labels = (truth == 2).astype(np.int32)  # two people in the first cluster
+    every = np.ones(len(labels), bool)
+    assert suggest(vectors, labels, SCALE).doubt[labels == 0].max() > 0.5
+    sure = suggest(vectors, labels, SCALE, confirmed=every)
+    assert not sure.mixtures and not sure.doubt.any() and (sure.quality == 1).all()
+    # Of both people some: those stay together, and nobody of them is told to leave.
+    some = np.isin(np.arange(len(labels)), [0, 1, 2, 10])
+    for each in suggest(vectors, labels, SCALE, confirmed=some, least=0.0).mixtures:
+        assert not some[each.rows].any()
+    # Of the smaller part some: the larger one would leave.
+    few = truth == 0
+    few[4:10] = False
+    labels[4:10] = -1
+    (mixture,) = [
+        each
+        for each in suggest(vectors, labels, SCALE, confirmed=few).mixtures
+        if each.probability > 0.5
+    ]
+    assert np.array_equal(mixture.rows, np.flatnonzero(truth == 1))
+
+
 def test_what_cannot_be_told_is_not_a_number() -> None:
     vectors = unit_vectors(4, 16, seed=1)
     found = suggest(vectors, np.array([0, 1, -1, 2], np.int32), SCALE)

@@ -71,6 +71,22 @@ def test_people_with_more_photos_come_first_and_unnamed_ones_are_counted() -> No
     assert sorted(f.face_id for f in album.faces) == list(range(8))
 
 
+def test_people_are_called_what_commands_call_them() -> None:
+    faces = [face(number, PHOTOS[number]) for number in range(6)]
+    ids = {0: "p7", 1: "p31", 2: "p44"}
+    album = album_of(faces, [0, 0, 0, 1, 1, 2], {1: "Ada"}, person_ids=ids)
+    assert [(p.key, p.person_id, p.label) for p in album.people] == [
+        ("p7", "p7", "p7"),
+        ("p31", "p31", "Ada"),
+        ("p44", "p44", "p44"),
+    ]
+    assert [p["person_id"] for p in album_json(album)["people"]] == ["p7", "p31", "p44"]
+    older = album_json(album_of(faces, [0, 0, 0, 1, 1, 2]))["people"]
+    assert [p["person_id"] for p in older] == [None, None, None]
+    one = album_of(faces, [0, 0, 0, 1, 1, 2], {1: "Ada", 2: "Ada"}, person_ids=ids).people[0]
+    assert (one.person_id, len(one.faces)) == ("p31", 3)
+
+
 def test_two_clusters_with_one_name_are_one_person() -> None:
     faces = [face(number, PHOTOS[number]) for number in range(5)]
     album = album_of(faces, [0, 0, 1, 2, 2], {0: "Ada", 1: " Ada ", 2: "  "})

@@ -70,6 +70,19 @@ def test_a_mixture_and_a_doubt_name_person_and_faces() -> None:
     assert quality[1] < quality[0] <= 1
 
 
+def test_what_was_confirmed_is_neither_doubted_nor_parted() -> None:
+    _, faces = case()
+    people = [
+        PersonFaces("p0", False, np.arange(1, 10)),
+        PersonFaces("p1", True, np.append(np.arange(10, 30), 0)),
+    ]
+    before = advise(people, faces, SCALE)
+    assert before.advice.mixtures and before.advice.doubts
+    after = advise(people, faces, SCALE, confirmed=faces.ids[people[1].rows].tolist())
+    assert not after.advice.mixtures and not after.advice.doubts
+    assert before.quality[1] < 0.9 and after.quality[1] == 1
+
+
 def test_an_album_of_nobody_has_no_advice() -> None:
     _, faces = case()
     assert not advise([], faces, SCALE).advice

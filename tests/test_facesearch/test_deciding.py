@@ -179,12 +179,27 @@ def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
     run = cluster(gallery)
     album = gallery_album(gallery, gallery.state(), run, "Trip")
     assert len(album.people) == 3 and album.face_count == 9
+    numbers = {each.id for each in Deciding(gallery).now.people} - {2}
+    assert {each.person_id for each in album.people} == {f"p{number}" for number in numbers}
+    for each in album.people:
+        found = Deciding(gallery).find(each.person_id)
+        assert {*Deciding(gallery).now.faces(found.id).tolist()} == {f.face_id for f in each.faces}
     deciding = Deciding(gallery)
     assert deciding.find("p2").hidden
     with pytest.raises(InputError, match="hidden already"):
         deciding.hide(deciding.find("p2"))
     deciding.hide(deciding.find("p2"), hidden=False)
     assert gallery_album(gallery, gallery.state(), run, "Trip").face_count == 12
+
+
+def test_an_album_does_not_doubt_what_was_decided(gallery: Gallery) -> None:
+    run = cluster(gallery)
+    deciding = Deciding(gallery)
+    deciding.merge(deciding.find("p1"), [deciding.find("p2")])
+    album = gallery_album(gallery, gallery.state(), run, "Trip")
+    one = album.people[0]
+    assert (one.person_id, len(one.faces), one.quality) == ("p1", 6, 1)
+    assert "p1" not in {each.key for each in (*album.advice.mixtures, *album.advice.doubts)}
 
 
 def test_all_faces_of_a_person_or_none_are_no_part_of_them(gallery: Gallery) -> None:

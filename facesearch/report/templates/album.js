@@ -175,7 +175,7 @@
   const found = find("#found");
   const people = all("[data-person]").map((element) => ({
     element,
-    label: element.dataset.person.toLocaleLowerCase(),
+    label: `${element.dataset.person} ${element.dataset.number ?? ""}`.toLocaleLowerCase(),
     faces: all("a.face", element).map((face) => ({
       item: face.closest("li, .cover"),
       file: face.dataset.file.toLocaleLowerCase(),

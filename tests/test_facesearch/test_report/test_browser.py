@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from facesearch.album import FailedPhoto
+from facesearch.album_advice import Advice, DoubtAdvice
 from facesearch.report import write_report
 from support.albums import album_of, draw_photo, face
 
@@ -257,6 +259,28 @@ def test_nothing_is_wider_than_a_phone(open_page: Any, scheme: str) -> None:
         "all => all.map(a => a.getBoundingClientRect()).filter(r => r.width < 36 || r.height < 36)"
     )
     assert not small  # targets a thumb can hit
+
+
+def test_every_part_is_in_sight_on_a_phone(browser: Any, tmp_path: Path) -> None:
+    photos = [tmp_path / "photos" / f"{number}.jpg" for number in range(6)]
+    for photo in photos:
+        draw_photo(photo, [BOX])
+    faces = [face(n, photo, BOX, taken_at="2024-06-01T10:00") for n, photo in enumerate(photos)]
+    failed = (FailedPhoto("a.jpg", "empty", "0 bytes"),)
+    album = album_of(faces, [0, 0, 1, 1, 2, -1], {0: "Ada"}, failed)
+    album = replace(album, advice=Advice(doubts=(DoubtAdvice("person-1", 1, "person-2", 0.5),)))
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(write_report(album, tmp_path / "report", workers=0).as_uri())
+    parts = page.locator(".bar nav a")
+    assert parts.count() == 7
+    for place in (part.bounding_box() for part in parts.all()):
+        assert place["x"] >= 0 and place["x"] + place["width"] <= 390
+    page.locator('.bar a[href="#check"]').click()
+    page.wait_for_timeout(200)
+    bar = page.locator(".bar").bounding_box()
+    heading = page.locator("#check-title").bounding_box()
+    assert bar["y"] + bar["height"] - 1 <= heading["y"] <= 844
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

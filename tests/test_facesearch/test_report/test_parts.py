@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_any_time_is_borne(times: list[str]) -> None:
 
 def test_the_csv_has_a_row_a_face_that_says_what_the_json_says() -> None:
     faces = [face(n, Path(f"/p/{n}.jpg"), name=f'a, "{n}".jpg') for n in range(4)]
-    album = album_of(faces, [0, 0, 1, -1], {0: "Ada,\nB"})
+    album = album_of(faces, [0, 0, 1, -1], {0: "Ada,\nB"}, person_ids={0: "p5", 1: "p9"})
     rows = list(csv.DictReader(io.StringIO(album_csv(album))))
     assert tuple(rows[0]) == COLUMNS
     told = album_json(album)
@@ -69,6 +70,7 @@ def test_the_csv_has_a_row_a_face_that_says_what_the_json_says() -> None:
     ] + [(str(each["face_id"]), "", "", "", each["photo"]) for each in told["noise"]]
     found = [(r["face_id"], r["person"], r["name"], r["label"], r["photo"]) for r in rows]
     assert found == expected
+    assert [row["person_id"] for row in rows] == ["p5", "p5", "p9", ""]
     assert [float(rows[0][key]) for key in ("left", "top", "right", "bottom")] == [
         100,
         80,
@@ -144,6 +146,38 @@ def test_what_to_check_is_on_the_page_and_in_the_json(tmp_path: Path) -> None:
     assert told["doubts"][0]["next_person"] == "person-2"
     assert "Distances between faces" in (tmp_path / "report" / "plots.html").read_text("utf-8")
     assert (tmp_path / "report" / "album.csv").read_text("utf-8").count("\n") == 7
+
+
+def test_advice_comes_with_the_command_that_follows_it(tmp_path: Path) -> None:
+    faces = [face(n, tmp_path / f"{n}.jpg") for n in range(6)]
+    ids = {0: "p31", 1: "p44", 2: "p5"}
+    album = album_of(faces, [0, 0, 0, 1, 1, 2], {1: "Ada"}, person_ids=ids)
+    advice = Advice(
+        (
+            MergeAdvice(("p31", "p44"), 0.15, 0.87, 0.87),
+            MergeAdvice(("p31", "p5"), 0.15, 0.87, 0.87),
+        ),
+        (MixtureAdvice("p31", (1, 2), 0.13, 0.31, 0.31),),
+        (DoubtAdvice("p44", 4, "p31", 0.52),),
+    )
+    album = replace(album, advice=advice, gallery=tmp_path / "my family.gallery")
+    text = write_report(album, tmp_path / "report", workers=0).read_text("utf-8")
+    gallery = f"&#39;{tmp_path}/my family.gallery&#39;"
+    commands = re.findall(r'<code class="command"[^>]*>([^<]*)</code>', text)
+    assert commands == [
+        f"facesearch people merge {gallery} p44 p31",  # who has a name stays
+        f"facesearch people merge {gallery} p31 p5",
+        f"facesearch people split {gallery} p31 1 2",
+        f"facesearch people reject {gallery} p44 4",
+    ]
+    assert '<bdi>Ada</bdi> <small class="number">p44</small></h3>' in text
+    assert '<h3 id="p31-label" class="unnamed"><bdi>p31</bdi></h3>' in text
+    unknown = album_of(faces, [0, 0, 0, 1, 1, 2])
+    doubt = DoubtAdvice("person-2", 4, "person-1", 0.52)
+    unknown = replace(unknown, advice=Advice(doubts=(doubt,)))
+    assert 'class="command"' not in write_report(unknown, tmp_path / "report", workers=0).read_text(
+        "utf-8"
+    )
 
 
 def test_odds_are_words() -> None:
