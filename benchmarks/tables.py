@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import evaluation_figures as evaluated
+from benchmarks import index_figures as indices
 from benchmarks import people_figures as people
 from benchmarks import speed_figures as speed
 from benchmarks.markdown import result, table
@@ -331,6 +332,8 @@ FIGURES: dict[str, Callable[[], str]] = {
         parity,
         alignment,
         exact_search,
+        indices.presets,
+        indices.scale,
         networks,
         networks_disagreements,
     )
