@@ -58,6 +58,7 @@ def earlier_people(
     before: Numbers,
     decisions: list[Decision],
     known: int,
+    *,
     decided: Decided,
     runs: Iterable[ClusterRun],
 ) -> Earlier:

@@ -101,7 +101,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     known = 0 if previous is None else previous.how.decisions
     faces = _faces(gallery, state, options, decided, then)
     earlier = earlier_people(
-        faces.ids, faces.before, decisions, known, decided, older_runs(gallery)
+        faces.ids, faces.before, decisions, known, decided=decided, runs=older_runs(gallery)
     )
     faces = replace(faces, undone=earlier.undone)
     options, source = _with_threshold(options, previous, faces)
@@ -119,7 +119,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         _in_order(earlier.last, faces.ids, clustering.ids),
         decided,
         lambda count: people.new_people(count, above),
-        _in_order(earlier.older, faces.ids, clustering.ids),
+        older=_in_order(earlier.older, faces.ids, clustering.ids),
     )
     now = people_now(clustering, numbers, decided)
     changes = _changes(

@@ -77,6 +77,7 @@ def matched(
     before: Numbers,
     decided: Decided,
     new_people: NewPeople,
+    *,
     older: Numbers | None = None,
 ) -> Numbers:
     """The person of each cluster, int64 (k,), from those that its faces were of ``before`` (n,).

@@ -197,7 +197,8 @@ def test_what_cannot_both_be_followed_is_reported(tmp_path: Path) -> None:
     cluster(gallery)
     deciding = Deciding(gallery)
     one, two = (each for each in deciding.now.people)
-    deciding.merge(one, [two])
+    (note,) = deciding.merge(one, [two]).notes
+    assert "in one photo" in note and "both.png" in note
     run = cluster(gallery, replace(CLEAR, full=True))
     (text,) = run.contradictions
     assert "one photo" in text and "p1" in text

@@ -76,7 +76,7 @@ def test_people_who_were_gone_come_back(
     _, new_people = numbers_from(100)
     labels = np.array([0, 0, 1, 1, 2], np.int32)
     was, earlier = np.array(before, np.int64), np.array(older, np.int64)
-    found = matched(np.arange(5), labels, was, fold([]), new_people, earlier)  # type: ignore[arg-type]
+    found = matched(np.arange(5), labels, was, fold([]), new_people, older=earlier)  # type: ignore[arg-type]
     assert found.tolist() == expected
 
 
@@ -90,7 +90,7 @@ def test_older_people_never_cost_a_face_its_person(rows: list[tuple[int, int, in
     most = table[linear_sum_assignment(table, maximize=True)].sum()
     _, new_people = numbers_from(100)
     ids = np.arange(len(rows))
-    found = matched(ids, labels, values[:, 1], fold([]), new_people, values[:, 2])  # type: ignore[arg-type]
+    found = matched(ids, labels, values[:, 1], fold([]), new_people, older=values[:, 2])  # type: ignore[arg-type]
     assert len(set(found.tolist())) == len(found)
     assert (found[labels] == values[:, 1]).sum() == most
 
