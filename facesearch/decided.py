@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,11 +68,19 @@ class Decided:
 
 @dataclass
 class _Fold:
+    """Faces and rejections are kept by nodes of a forest, so that a merge moves none of them.
+
+    A number has a node of its own until it is merged into another; said again, it has a new one.
+    """
+
     people: dict[int, Person] = field(default_factory=dict)
-    faces: dict[int, int] = field(default_factory=dict)
-    rejected: set[tuple[int, int]] = field(default_factory=set)
-    merged: dict[int, int] = field(default_factory=dict)
-    parted: set[tuple[int, int]] = field(default_factory=set)
+    _faces: dict[int, int] = field(default_factory=dict)
+    _rejected: dict[int, set[int]] = field(default_factory=dict)
+    _parted: list[tuple[int, int]] = field(default_factory=list)
+    _merged: dict[int, int] = field(default_factory=dict)
+    _node_of: dict[int, int] = field(default_factory=dict)
+    _number_of: list[int] = field(default_factory=list)
+    _parents: list[int] = field(default_factory=list)
 
     def enter(self, decision: Decision) -> None:
         person = self.people.get(decision.person, Person(decision.person))
@@ -83,36 +91,66 @@ class _Fold:
             self._merge(decision.other, decision.person)
         elif decision.action == "split" and decision.other is not None:
             self.people[decision.other] = Person(decision.other, decision.name)
-            self.parted.add(_pair(decision.person, decision.other))
+            self._parted.append((self._node(decision.person), self._node(decision.other)))
         elif decision.name is not None:
             name = decision.name
         if decision.action in ("hide", "unhide"):
             hidden = decision.action == "hide"
         self.people[decision.person] = Person(decision.person, name, hidden)
         for face in decision.faces:
+            node = self._node(face.person)
+            kept = {
+                each for each in self._rejected.get(face.face_id, ()) if self._root(each) != node
+            }
             if face.belongs:
-                self.faces[face.face_id] = face.person
-                self.rejected.discard((face.face_id, face.person))
+                self._faces[face.face_id] = node
             else:
-                self.rejected.add((face.face_id, face.person))
-                if self.faces.get(face.face_id) == face.person:
-                    del self.faces[face.face_id]
+                kept.add(node)
+                if face.face_id in self._faces and self._root(self._faces[face.face_id]) == node:
+                    del self._faces[face.face_id]
+            self._rejected[face.face_id] = kept
+
+    def result(self, last: int) -> Decided:
+        return Decided(
+            self.people,
+            {face: self._number(node) for face, node in sorted(self._faces.items())},
+            frozenset(
+                (face, self._number(node))
+                for face, nodes in self._rejected.items()
+                for node in nodes
+            ),
+            {number: self._number(node) for number, node in self._merged.items()},
+            last,
+            frozenset(
+                _pair(self._number(one), self._number(two))
+                for one, two in self._parted
+                if self._root(one) != self._root(two)
+            ),
+        )
 
     def _merge(self, gone: int, kept: int) -> None:
-        for face in [face for face, person in self.faces.items() if person == gone]:
-            self.faces[face] = kept
-        for face, person in [pair for pair in self.rejected if pair[1] == gone]:
-            self.rejected.remove((face, person))
-            self.rejected.add((face, kept))
-        self.parted = {
-            _pair(*(kept if person == gone else person for person in pair))
-            for pair in self.parted
-            if {*pair} != {gone, kept}
-        }
-        self.merged.pop(kept, None)
-        for number in [number for number, now in self.merged.items() if now == gone]:
-            self.merged[number] = kept
-        self.merged[gone] = kept
+        target = self._node(kept)
+        self._parents[self._node(gone)] = target
+        del self._node_of[gone]
+        self._merged.pop(kept, None)
+        self._merged[gone] = target
+
+    def _node(self, number: int) -> int:
+        """The root that ``number`` has now."""
+        if number not in self._node_of:
+            self._node_of[number] = len(self._parents)
+            self._parents.append(len(self._parents))
+            self._number_of.append(number)
+        return self._node_of[number]
+
+    def _root(self, node: int) -> int:
+        while self._parents[node] != node:
+            self._parents[node] = self._parents[self._parents[node]]
+            node = self._parents[node]
+        return node
+
+    def _number(self, node: int) -> int:
+        return self._number_of[self._root(node)]
 
 
 def _pair(one: int, two: int) -> tuple[int, int]:
@@ -123,6 +161,27 @@ def undone_batches(decisions: Iterable[Decision]) -> frozenset[int]:
     """The batches that were undone."""
     return frozenset(
         each.other for each in decisions if each.action == "undo" and each.other is not None
+    )
+
+
+def undone_since(decisions: Sequence[Decision], known: int) -> list[Decision]:
+    """Those of the first ``known`` of all decisions that a later one undid."""
+    undone = undone_batches(decisions[known:])
+    return [each for each in decisions[:known] if each.batch in undone]
+
+
+def people_concerned(decisions: Sequence[Decision], known: int) -> frozenset[int]:
+    """Of whom something is decided otherwise than by the first ``known`` of all decisions.
+
+    An undo is about the people of what it undoes.
+    """
+    undone = undone_batches(decisions)
+    new = [e for e in decisions[known:] if e.action != "undo" and e.batch not in undone]
+    return frozenset(
+        number
+        for each in (*new, *undone_since(decisions, known))
+        for number in (each.person, each.other, *(face.person for face in each.faces))
+        if number is not None
     )
 
 
@@ -138,11 +197,4 @@ def fold(decisions: Iterable[Decision]) -> Decided:
     for decision in decisions:
         if decision.action != "undo" and decision.batch not in undone:
             state.enter(decision)
-    return Decided(
-        state.people,
-        dict(sorted(state.faces.items())),
-        frozenset(state.rejected),
-        state.merged,
-        decisions[-1].id if decisions else 0,
-        frozenset(state.parted),
-    )
+    return state.result(decisions[-1].id if decisions else 0)

@@ -118,7 +118,23 @@ class Deciding:
             drafts.append(Draft("merge", person.id, other.id, faces=tuple(faces)))
             if other.name and person.name:
                 notes.append(f"{other.name} is now {person.name}")
+        notes += self._shared_photos([person, *others])
         return self._enter(person, drafts, tuple(dict.fromkeys(notes)))
+
+    def _shared_photos(self, people: Sequence[Person]) -> list[str]:
+        """A note where several of ``people`` are in one photo: seldom are they one."""
+        seen: dict[str, set[str]] = {}
+        for each in people:
+            for record in self.records(each):
+                seen.setdefault(str(record.photo.location), set()).add(each.label)
+        shared = sorted(photo for photo, labels in seen.items() if len(labels) > 1)
+        if not shared:
+            return []
+        more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
+        return [
+            f"several of them are in one photo, and so may be different people: "
+            f"{', '.join(shared[:_SHOWN])}{more}"
+        ]
 
     def add(self, person: Person, faces: Sequence[int]) -> Outcome:
         """Say that faces, by their numbers, are ``person``, whosoever they were until now."""

@@ -18,7 +18,8 @@ from cluster.threshold import gallery_threshold
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
 from facesearch.cluster_graph import ClusteringGraph, clustering_graph
-from facesearch.decided import Decided
+from facesearch.decided import Decided, people_concerned
+from facesearch.earlier import earlier_people, older_runs
 from facesearch.encoders import ENCODERS, thresholds_of
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
@@ -63,7 +64,8 @@ class ClusterOptions:
 @dataclass(frozen=True)
 class _Faces:
     """What is clustered: ids (n,), vectors (n, d), and of each face whether it is too ``poor`` to
-    take part, its photo (None: photos do not count), and its person before and by decision."""
+    take part, its photo (None: photos do not count), its person before and by decision, and
+    whether that one is of before a decision was ``undone``: then it does not bind."""
 
     ids: Ids
     vectors: Vectors
@@ -71,6 +73,7 @@ class _Faces:
     photos: NDArray[np.int64] | None
     before: NDArray[np.int64]
     decided: NDArray[np.int64]
+    undone: NDArray[np.bool_]
 
 
 def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
@@ -95,7 +98,12 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     decided = people.decided()
     previous = _previous(gallery)
     then = None if previous is None else album_people(previous, decided)
+    known = 0 if previous is None else previous.how.decisions
     faces = _faces(gallery, state, options, decided, then)
+    earlier = earlier_people(
+        faces.ids, faces.before, decisions, known, decided=decided, runs=older_runs(gallery)
+    )
+    faces = replace(faces, undone=earlier.undone)
     options, source = _with_threshold(options, previous, faces)
     how = replace(_how(options, previous, faces, decided), threshold_from=source)
     graph = _graph(gallery, state, faces, options, how)
@@ -108,12 +116,12 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     numbers = matched(
         clustering.ids,
         clustering.labels,
-        before,
+        _in_order(earlier.last, faces.ids, clustering.ids),
         decided,
         lambda count: people.new_people(count, above),
+        older=_in_order(earlier.older, faces.ids, clustering.ids),
     )
     now = people_now(clustering, numbers, decided)
-    since = () if previous is None else decisions[previous.how.decisions :]
     changes = _changes(
         before,
         now,
@@ -121,7 +129,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         then,
         Circumstances(
             "" if previous is None else _other_options(options, previous),
-            frozenset(n for each in since for n in (each.person, each.other) if n is not None),
+            frozenset() if previous is None else people_concerned(decisions, known),
             frozenset(now.of_faces()[before == NOBODY].tolist()),
         ),
     )
@@ -176,6 +184,7 @@ def _faces(
         None if options.same_photo else gallery.photo_ids(ids),
         before,
         of_people,
+        np.zeros(len(ids), bool),
     )
 
 
@@ -194,16 +203,30 @@ def _how(
 ) -> How:
     """Whether all faces are clustered anew, and why."""
     why = _why_full(options, previous, faces)
-    new = int((faces.before == NOBODY).sum())
     formed = len(faces.ids) if why or previous is None else previous.how.formed
     return How(
         bool(why),
-        why or f"the options are those of the run before, and {new} faces have to be placed",
+        why
+        or f"the options are those of the run before; faces to place: {_to_place(faces, previous)}",
         formed,
         options.min_size,
         options.attach_threshold,
         decided.last,
     )
+
+
+def _to_place(faces: _Faces, previous: ClusterRun | None) -> str:
+    """Which faces an incremental run has to find somebody for."""
+    known = np.zeros(0, np.int64) if previous is None else previous.clustering.ids
+    new = ~np.isin(faces.ids, known)
+    nobodys = ~new & (faces.before == NOBODY)
+    undone = faces.undone & ~new & ~nobodys
+    kinds = (
+        (new, "new"),
+        (nobodys, "of nobody"),
+        (undone, "of people of whom a decision was undone"),
+    )
+    return ", ".join(f"{mask.sum()} {text}" for mask, text in kinds if mask.any()) or "none"
 
 
 def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: _Faces) -> str:
@@ -324,7 +347,7 @@ def _formed(
             constraints=constraints,
             graph=edges,
         )
-    before = faces.before[good]
+    before = np.where(faces.undone, NOBODY, faces.before)[good]
     _, dense = np.unique(before, return_inverse=True)
     nobody = int((before == NOBODY).any())
     groups = np.where(before == NOBODY, NOISE, dense - nobody).astype(np.int32)

@@ -72,13 +72,21 @@ class Changes:
 
 
 def matched(
-    ids: Ids, labels: NDArray[np.int32], before: Numbers, decided: Decided, new_people: NewPeople
+    ids: Ids,
+    labels: NDArray[np.int32],
+    before: Numbers,
+    decided: Decided,
+    new_people: NewPeople,
+    *,
+    older: Numbers | None = None,
 ) -> Numbers:
     """The person of each cluster, int64 (k,), from those that its faces were of ``before`` (n,).
 
     A cluster is of the person whom most of its decided faces are of; several clusters may be of
     one. The others are matched to the people that are left so that as many faces as possible keep
-    their person (maximum overlap), and what then has nobody gets numbers of ``new_people``.
+    their person (maximum overlap); and among all such ways, so that as many as possible get back
+    the person that they had still earlier, ``older`` (n,). What then has nobody gets numbers of
+    ``new_people``.
     """
     count = int(labels.max(initial=NOISE)) + 1
     numbers = np.full(count, NOBODY, np.int64)
@@ -89,25 +97,39 @@ def matched(
     ).items():
         numbers[label] = person
     taken = np.unique(told[told != NOBODY])
-    open_rows = (labels != NOISE) & (before != NOBODY) & ~np.isin(before, taken)
-    open_rows &= np.append(numbers, 0)[labels] == NOBODY
-    clusters, people = most_overlap(labels[open_rows].astype(np.int64), before[open_rows])
-    numbers[clusters] = people
+    open_rows = (labels != NOISE) & (np.append(numbers, 0)[labels] == NOBODY)
+    # All that could be had of ``older`` together is less than one face of ``before``.
+    votes = [(before, len(ids) + 1)] if older is None else [(before, len(ids) + 1), (older, 1)]
+    ends, weights = [], []
+    for people, weight in votes:
+        rows = np.flatnonzero(open_rows & (people != NOBODY) & ~np.isin(people, taken))
+        ends.append(np.stack([labels[rows].astype(np.int64), people[rows]]))
+        weights.append(np.full(len(rows), weight, np.int64))
+    clusters, chosen = most_overlap(*np.concatenate(ends, axis=1), np.concatenate(weights))
+    numbers[clusters] = chosen
     unknown = np.flatnonzero(numbers == NOBODY)
     numbers[unknown] = np.array(new_people(len(unknown)), np.int64)
     return numbers
 
 
-def most_overlap(ones: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
+def most_overlap(
+    ones: Numbers, others: Numbers, weights: Numbers | None = None
+) -> tuple[Numbers, Numbers]:
     """Pairs, each of ``ones`` and of ``others`` in one pair at most, that most rows agree with.
 
-    Both are numbers int64 (n,), row by row. This is the assignment problem that Kuhn's Hungarian
+    Both are numbers int64 (n,), row by row; a row counts once, or as often as ``weights`` int64
+    (n,) say, which are positive. This is the assignment problem that Kuhn's Hungarian
     method (1955) solves. A pair of more rows than the largest others of both its ends together is
     in every best assignment, for they are all that could be had in its place; such pairs are
     settled first, which is nearly all, and the sparse solver of scipy (Jonker and Volgenant) has
     the rest.
     """
-    pairs, counts = np.unique(np.stack([ones, others], axis=1), axis=0, return_counts=True)
+    pairs, pair_of, counts = np.unique(
+        np.stack([ones, others], axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    if weights is not None:
+        counts = np.zeros(len(pairs), np.int64)
+        np.add.at(counts, pair_of.reshape(-1), weights)
     ends = [np.unique(pairs[:, side], return_inverse=True)[1] for side in (0, 1)]
     left, chosen = np.arange(len(pairs)), [np.zeros(0, np.intp)]
     while len(left):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,12 +30,18 @@ class Memberships:
 def clean_name(name: str) -> str:
     """A person's name as it is kept: white space trimmed and collapsed to single spaces.
 
-    Raises InputError for an empty name and for one with control characters or that is not Unicode
-    text, as arguments are that a terminal sends in another encoding than UTF-8.
+    Raises InputError for an empty name, for one that commands would read as a person's number, and
+    for one with control characters or that is not Unicode text, as arguments are that a terminal
+    sends in another encoding than UTF-8.
     """
     cleaned = " ".join(name.split())
     if not cleaned:
         raise InputError("expected a person's name, got an empty one; give one")
+    if re.fullmatch(r"p\d+", cleaned, re.IGNORECASE):
+        raise InputError(
+            f"expected a person's name, got {cleaned!r}, which looks like the number of one; "
+            "give another name"
+        )
     categories = {unicodedata.category(character) for character in cleaned}
     if "Cs" in categories:
         raise InputError(

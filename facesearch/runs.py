@@ -128,12 +128,15 @@ def latest_run(gallery: Gallery) -> ClusterRun:
             f"the gallery {gallery.folder} has not been clustered; "
             f"run: facesearch cluster {gallery.folder}"
         )
+    return run_at(runs[-1])
+
+
+def run_at(path: Path) -> ClusterRun:
+    """One kept run; raises GalleryError when it cannot be read."""
     try:
-        return read_run(runs[-1])
+        return read_run(path)
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise GalleryError(
-            f"cannot read {runs[-1]}: {error}; delete it and cluster again"
-        ) from error
+        raise GalleryError(f"cannot read {path}: {error}; delete it and cluster again") from error
 
 
 def read_run(path: Path) -> ClusterRun:

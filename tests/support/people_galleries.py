@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from facesearch.deciding import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.gallery import Gallery
 from facesearch.grouping import ClusterOptions, run_clustering
@@ -36,3 +37,10 @@ def cluster(gallery: Gallery, options: ClusterOptions = CLEAR) -> ClusterRun:
     run = run_clustering(gallery, gallery.state(), options)
     save_run(gallery, run)
     return run
+
+
+def photos_of_people(gallery: Gallery) -> dict[str, set[str]]:
+    """The photos of every person there is, by name or number."""
+    deciding = Deciding(gallery)
+    people = deciding.now.people
+    return {p.label: {each.photo.name for each in deciding.records(p)} for p in people}

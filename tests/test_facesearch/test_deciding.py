@@ -16,7 +16,7 @@ from facesearch.grouping import gallery_album, gallery_people
 from facesearch.people import People
 from facesearch.runs import latest_run
 from support.fake_engine import write_photo
-from support.people_galleries import CLEAR, cluster, index, people_gallery
+from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 
 
 @pytest.fixture
@@ -26,22 +26,15 @@ def gallery(tmp_path: Path) -> Gallery:
     return made
 
 
-def photos(gallery: Gallery) -> dict[str, set[str]]:
-    """The photos of every person there is, by name or number."""
-    deciding = Deciding(gallery)
-    people = deciding.now.people
-    return {p.label: {each.photo.name for each in deciding.records(p)} for p in people}
-
-
 def of(person: int, *numbers: int) -> set[str]:
     return {f"{person}-{number}.png" for number in numbers or range(3)}
 
 
 def test_people_have_numbers_and_get_names(gallery: Gallery) -> None:
-    assert photos(gallery) == {f"p{n}": of(n) for n in range(1, 5)}
+    assert photos_of_people(gallery) == {f"p{n}": of(n) for n in range(1, 5)}
     deciding = Deciding(gallery)
     deciding.name(deciding.find("p2"), " Bea  ")
-    assert photos(gallery)["Bea"] == of(2)
+    assert photos_of_people(gallery)["Bea"] == of(2)
     enrolled = EnrolledPeople.load(gallery, gallery.state())
     assert enrolled.names == ("Bea",) and len(enrolled.ids) == 3
     again = Deciding(gallery)
@@ -71,15 +64,15 @@ def test_merged_people_stay_one_and_undo_takes_them_apart(gallery: Gallery) -> N
     deciding = Deciding(gallery)
     outcome = deciding.merge(deciding.find("p1"), [deciding.find("p3"), deciding.find("p4")])
     assert outcome.person.name == "Cid" and outcome.notes == ()
-    merged = photos(gallery)
+    merged = photos_of_people(gallery)
     assert merged["Cid"] == of(1) | of(3) | of(4) and set(merged) == {"Cid", "p2"}
     run = cluster(gallery, replace(CLEAR, full=True))
     assert run.how.full and run.how.why == "asked for"
-    assert photos(gallery) == merged and Deciding(gallery).find("p4").id == 1
+    assert photos_of_people(gallery) == merged and Deciding(gallery).find("p4").id == 1
     People(gallery.folder).undo()
     run = cluster(gallery, replace(CLEAR, full=True))
-    assert sorted(photos(gallery).values(), key=min) == [of(n) for n in range(1, 5)]
-    assert photos(gallery)["Cid"] == of(3)  # named before, and that stands
+    assert sorted(photos_of_people(gallery).values(), key=min) == [of(n) for n in range(1, 5)]
+    assert photos_of_people(gallery)["Cid"] == of(3)  # named before, and that stands
     with pytest.raises(InputError, match="got the same"):
         deciding.merge(deciding.find("p2"), [deciding.find("p2")])
 
@@ -92,7 +85,7 @@ def test_split_people_stay_two_at_any_threshold(gallery: Gallery) -> None:
     for options in (CLEAR, replace(CLEAR, threshold=4.0), replace(CLEAR, method="hdbscan")):
         run = cluster(gallery, options)
         assert run.contradictions == ()
-        found = photos(gallery)
+        found = photos_of_people(gallery)
         assert "1-2.png" in found["Dot"] and of(1, 0, 1) <= found["p1"], options
         assert not of(1, 0, 1) & found["Dot"]
 
@@ -102,15 +95,15 @@ def test_a_rejected_face_does_not_come_back_by_itself(gallery: Gallery) -> None:
     person = deciding.find("p1")
     (face,) = deciding.pick(person, ["1-2.png"])
     deciding.reject(person, [face])
-    assert photos(gallery)["p1"] == of(1, 0, 1)
+    assert photos_of_people(gallery)["p1"] == of(1, 0, 1)
     for options in (CLEAR, replace(CLEAR, full=True), replace(CLEAR, method="hdbscan")):
         cluster(gallery, options)
-        assert photos(gallery)["p1"] >= of(1, 0, 1), options
-        assert "1-2.png" not in photos(gallery)["p1"], options
+        assert photos_of_people(gallery)["p1"] >= of(1, 0, 1), options
+        assert "1-2.png" not in photos_of_people(gallery)["p1"], options
     # Until somebody says so.
     deciding = Deciding(gallery)
     deciding.add(deciding.find("p1"), [face])
-    assert photos(gallery)["p1"] >= of(1)
+    assert photos_of_people(gallery)["p1"] >= of(1)
 
 
 def advised(gallery: Gallery) -> tuple[set[frozenset[str]], set[tuple[str, str]]]:
@@ -131,7 +124,9 @@ def test_advice_does_not_contradict_what_was_decided(gallery: Gallery, how: str)
     person = deciding.find("p1")
     getattr(deciding, how)(person, deciding.pick(person, ["1-2.png"]))
     cluster(gallery)
-    assert photos(gallery)["p1"] == of(1, 0, 1) and photos(gallery)["p5"] == of(1, 2)
+    assert photos_of_people(gallery)["p1"] == of(1, 0, 1) and photos_of_people(gallery)["p5"] == of(
+        1, 2
+    )
     assert advised(gallery)[0] == set()
     People(gallery.folder).undo()
     assert advised(gallery)[0] == {frozenset(of(1))}
@@ -154,7 +149,7 @@ def test_no_face_is_doubted_for_whom_it_is_not(gallery: Gallery, how: str) -> No
         deciding.merge(deciding.find("p2"), [outcome.person])
     else:
         deciding.add(deciding.find("p2"), [face])
-    assert photos(gallery)["p2"] == of(2) | of(1, 2)
+    assert photos_of_people(gallery)["p2"] == of(2) | of(1, 2)
     doubts = dict(advised(gallery)[1])
     assert "1-2.png" in doubts and doubts["1-2.png"] != "1-0.png"
 
@@ -170,7 +165,7 @@ def test_merging_keeps_out_who_was_rejected_and_says_so(gallery: Gallery) -> Non
     outcome = deciding.merge(deciding.find("p1"), [alone])
     assert len(outcome.notes) == 1 and str(face) in outcome.notes[0]
     cluster(gallery)
-    assert "1-2.png" not in photos(gallery)["p1"]
+    assert "1-2.png" not in photos_of_people(gallery)["p1"]
 
 
 def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
@@ -218,13 +213,13 @@ def test_all_faces_of_a_person_or_none_are_no_part_of_them(gallery: Gallery) -> 
 
 
 def test_new_photos_join_without_a_full_run(gallery: Gallery, tmp_path: Path) -> None:
-    before = photos(gallery)
+    before = photos_of_people(gallery)
     write_photo(tmp_path / "photos" / "1-9.png", [1], 77)
     write_photo(tmp_path / "photos" / "7-0.png", [7], 78)
     index(gallery, tmp_path / "photos")
     run = cluster(gallery)
-    assert not run.how.full and "2 faces have to be placed" in run.how.why
-    assert photos(gallery) == before | {"p1": of(1, 0, 1, 2, 9), "p5": of(7, 0)}
+    assert not run.how.full and "faces to place: 2 new" in run.how.why
+    assert photos_of_people(gallery) == before | {"p1": of(1, 0, 1, 2, 9), "p5": of(7, 0)}
     assert (run.changes.kept, run.changes.born, run.changes.joined) == (4, 1, 1)
     assert run.changes.moves == () and run.changes.gone == ()
     assert latest_run(gallery).changes == run.changes and latest_run(gallery).how == run.how
@@ -242,7 +237,7 @@ def test_other_options_or_too_many_new_faces_make_a_full_run(
     index(gallery, tmp_path / "photos")
     run = cluster(gallery)
     assert run.how.full and run.how.why == "there are 19 faces, and the last full run had 12"
-    assert photos(gallery)["p5"] == {f"9-{n}.png" for n in range(7)}
+    assert photos_of_people(gallery)["p5"] == {f"9-{n}.png" for n in range(7)}
 
 
 def test_photos_that_go_are_told(gallery: Gallery, tmp_path: Path) -> None:
@@ -255,7 +250,7 @@ def test_photos_that_go_are_told(gallery: Gallery, tmp_path: Path) -> None:
     write_photo(tmp_path / "photos" / "8-0.png", [8], 1)
     index(gallery, tmp_path / "photos")
     cluster(gallery)
-    assert "p4" not in photos(gallery) and photos(gallery)["p5"] == of(8, 0)
+    assert "p4" not in photos_of_people(gallery) and photos_of_people(gallery)["p5"] == of(8, 0)
 
 
 def test_what_cannot_both_be_followed_is_reported(tmp_path: Path) -> None:
@@ -265,7 +260,8 @@ def test_what_cannot_both_be_followed_is_reported(tmp_path: Path) -> None:
     cluster(gallery)
     deciding = Deciding(gallery)
     one, two = (each for each in deciding.now.people)
-    deciding.merge(one, [two])
+    (note,) = deciding.merge(one, [two]).notes
+    assert "in one photo" in note and "both.png" in note
     run = cluster(gallery, replace(CLEAR, full=True))
     (text,) = run.contradictions
     assert "one photo" in text and "p1" in text

@@ -32,17 +32,22 @@ PRAGMA user_version = 1;
 """
 
 
-def plain_fold(decisions: list[Decision]) -> tuple[dict[int, int], set[tuple[int, int]]]:
-    """Faces and rejections, each looked for from the end of the ledger back."""
+def plain_fold(
+    decisions: list[Decision],
+) -> tuple[dict[int, int], set[tuple[int, int]], dict[int, int]]:
+    """Faces, rejections and merges, all gone through for every decision."""
     undone = {each.other for each in decisions if each.action == "undo"}
     standing = [e for e in decisions if e.action != "undo" and e.batch not in undone]
     faces: dict[int, int] = {}
+    merged: dict[int, int] = {}
     rejected: set[tuple[int, int]] = set()
     for decision in standing:
         if decision.action == "merge":
             kept, gone = decision.person, decision.other
             faces = {f: kept if p == gone else p for f, p in faces.items()}
             rejected = {(f, kept if p == gone else p) for f, p in rejected}
+            merged.pop(kept, None)
+            merged = {n: kept if p == gone else p for n, p in merged.items()} | {gone: kept}
         for each in decision.faces:
             pair = (each.face_id, each.person)
             if each.belongs:
@@ -51,7 +56,7 @@ def plain_fold(decisions: list[Decision]) -> tuple[dict[int, int], set[tuple[int
             else:
                 rejected |= {pair}
                 faces = {f: p for f, p in faces.items() if (f, p) != pair}
-    return faces, rejected
+    return faces, rejected, merged
 
 
 @st.composite
@@ -67,7 +72,7 @@ def ledgers(draw: st.DrawFn) -> list[Decision]:
             else:
                 decisions.append(Decision(1, 1, "", "hide", 1))
             continue
-        person, other = draw(st.permutations([1, 2, 3]))[:2]
+        person, other = draw(st.permutations([1, 2, 3, 4]))[:2]
         chosen = draw(st.dictionaries(st.integers(0, 5), st.booleans(), max_size=4))
         told = tuple(FaceDecision(face, person, belongs) for face, belongs in chosen.items())
         beside = other if action in {"merge", "split"} else None
@@ -79,7 +84,9 @@ def ledgers(draw: st.DrawFn) -> list[Decision]:
 @given(ledgers())
 def test_the_fold_is_that_of_a_plain_reading(decisions: list[Decision]) -> None:
     decided = fold(decisions)
-    assert (dict(decided.faces), set(decided.rejected)) == plain_fold(decisions)
+    assert (dict(decided.faces), set(decided.rejected), dict(decided.merged)) == plain_fold(
+        decisions
+    )
     assert all(number not in decided.merged for number in decided.merged.values())
 
 

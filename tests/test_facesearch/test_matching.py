@@ -62,6 +62,39 @@ def test_people_keep_their_numbers(
     assert found.tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("before", "older", "expected"),
+    [
+        ([7, 7, 7, 7, -1], [-1, -1, 8, 8, 9], [7, 8, 9]),  # a tie: who was 7 earlier is 7
+        ([7, 7, 7, 7, -1], [8, 8, -1, -1, 9], [8, 7, 9]),
+        ([7, 7, 7, 8, -1], [9, 9, 9, 9, 9], [7, 8, 9]),  # what a face was last goes before
+    ],
+)
+def test_people_who_were_gone_come_back(
+    before: list[int], older: list[int], expected: list[int]
+) -> None:
+    _, new_people = numbers_from(100)
+    labels = np.array([0, 0, 1, 1, 2], np.int32)
+    was, earlier = np.array(before, np.int64), np.array(older, np.int64)
+    found = matched(np.arange(5), labels, was, fold([]), new_people, older=earlier)  # type: ignore[arg-type]
+    assert found.tolist() == expected
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 4)] * 3), max_size=30))
+def test_older_people_never_cost_a_face_its_person(rows: list[tuple[int, int, int]]) -> None:
+    values = np.array(rows, np.int64).reshape(-1, 3)
+    labels = np.unique(values[:, 0], return_inverse=True)[1].astype(np.int32)
+    table = np.zeros((5, 5), np.int64)
+    np.add.at(table, (labels, values[:, 1]), 1)
+    most = table[linear_sum_assignment(table, maximize=True)].sum()
+    _, new_people = numbers_from(100)
+    ids = np.arange(len(rows))
+    found = matched(ids, labels, values[:, 1], fold([]), new_people, older=values[:, 2])  # type: ignore[arg-type]
+    assert len(set(found.tolist())) == len(found)
+    assert (found[labels] == values[:, 1]).sum() == most
+
+
 def test_what_was_decided_goes_before_overlap() -> None:
     decisions = [
         Decision(1, 1, "", "name", 7, None, "Ann", (FaceDecision(0, 7), FaceDecision(4, 7)))

@@ -116,3 +116,9 @@ def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
         database.execute("INSERT INTO decision VALUES (1, 1, '', 'enroll', 1, NULL, x'00ff')")
     with pytest.raises(GalleryError, match="damaged"):
         People(tmp_path).memberships()
+
+
+@pytest.mark.parametrize("name", ["p2", "P17", " p3 "])
+def test_a_name_that_looks_like_a_number_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="looks like the number"):
+        People(tmp_path).enroll(name, [1])
