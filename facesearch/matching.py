@@ -105,7 +105,8 @@ def matched(
         rows = np.flatnonzero(open_rows & (people != NOBODY) & ~np.isin(people, taken))
         ends.append(np.stack([labels[rows].astype(np.int64), people[rows]]))
         weights.append(np.full(len(rows), weight, np.int64))
-    clusters, chosen = most_overlap(*np.concatenate(ends, axis=1), np.concatenate(weights))
+    labels_of, people_of = np.concatenate(ends, axis=1)
+    clusters, chosen = most_overlap(labels_of, people_of, np.concatenate(weights))
     numbers[clusters] = chosen
     unknown = np.flatnonzero(numbers == NOBODY)
     numbers[unknown] = np.array(new_people(len(unknown)), np.int64)
