@@ -32,13 +32,11 @@ from cluster.linkage import (
     Linkage,
     Means,
     as_scipy_rows,
-    check_vectors,
+    float32_means,
     group_distance,
     join_first,
     merge_means,
-    squared_lengths,
 )
-from cluster.ordering import constraints_in, lines_in, near_order, places_in
 from indexer.compiled import compiled
 from indexer.cores import available_cores
 
@@ -64,34 +62,27 @@ def sparse_average_linkage(
     near two groups were, the merge is entered at the distance reached by then; so distances
     ascend, and the cut of a dendrogram at a threshold is the run that stops there.
 
-    The nearest edges are measured anew round by round, by all ``threads`` (by default, as many as
-    there are cores to use) and in an order of the vectors in which neighbours lie near in memory
-    (:mod:`cluster.ordering`), so that few are left to be looked at in order of distance. Memory is
-    a float32 copy of ``vectors``, 4 bytes for each neighbour in the graph, and 8 for each edge of
-    at most ``stop``. Raises
+    The nearest edges are measured anew round by round, in the order of the vectors and by all
+    ``threads`` (by default, as many as there are cores to use), so that few are left to be looked
+    at in order of distance; where vectors that are near lie near in memory the first is quicker.
+    Memory is a float32 copy of ``vectors`` and 8 bytes for each edge of at most ``stop``. Raises
     ValueError for vectors that are not floating and finite, or a graph or constraints of others.
     """
-    check_vectors(vectors)
-    points = np.asarray(vectors, np.float32)
-    lengths = squared_lengths(points)
+    means = float32_means(vectors)
     if len(graph) != len(vectors):
         raise ValueError(f"expected a graph of {len(vectors)} vectors, got one of {len(graph)}")
     if graph.rows.size >= _LARGEST_KEYS:
         raise ValueError(f"expected n k below 2^32 in the graph, got {graph.rows.size}")
     if not isinstance(constraints, Resolved):
         constraints = resolve(constraints or Constraints(), len(vectors))
-    order = near_order(graph.rows)
-    places = places_in(order)
-    constraints = constraints_in(order, places, constraints)
-    means = Means(points[order], lengths[order])
     forest = forest_of(len(vectors), constraints.apart)
     first = join_first(means, constraints.joined, forest)
-    groups = Groups(means, lines_in(order, places, graph.rows), forest)
     with ThreadPoolExecutor(threads or available_cores()) as pool:
-        edges = _edges(groups.rows, order, graph.distances, float(stop), pool)
+        edges = _edges(graph, float(stop), pool)
+        groups = Groups(means, graph.rows, forest)
         members, heights = _merge_in_rounds(groups, edges, float(stop), pool)
     rows: Linkage = as_scipy_rows(
-        order[np.concatenate([first, members])],
+        np.concatenate([first, members]),
         np.concatenate([np.zeros(len(first)), heights]),
         len(vectors),
     )
@@ -117,16 +108,10 @@ class Groups(NamedTuple):
     forest: Forest
 
 
-def _edges(
-    rows: NDArray[np.int32],
-    order: Rows,
-    distances: NDArray[np.float32],
-    stop: float,
-    pool: ThreadPoolExecutor,
-) -> Edges:
-    """Each pair of ``rows`` at most ``stop`` apart, once; line i has the distances ``order[i]``."""
-    find = partial(_edges_of, rows, order, distances, stop)
-    found = list(pool.map(find, range(0, len(rows), _LINES)))
+def _edges(graph: Graph, stop: float, pool: ThreadPoolExecutor) -> Edges:
+    """Each pair of the graph at most ``stop`` apart, once."""
+    find = partial(_edges_of, graph.rows, graph.distances, stop)
+    found = list(pool.map(find, range(0, len(graph), _LINES)))
     none = (np.empty(0, np.uint32), np.empty(0, np.float32))
     places, bounds = zip(none, *found, strict=True)
     return Edges(np.concatenate(places), np.concatenate(bounds))
@@ -134,11 +119,7 @@ def _edges(
 
 @compiled
 def _edges_of(
-    rows: NDArray[np.int32],
-    order: Rows,
-    distances: NDArray[np.float32],
-    stop: float,
-    start: int,
+    rows: NDArray[np.int32], distances: NDArray[np.float32], stop: float, start: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     """Those of the ``_LINES`` lines from ``start`` on."""
     end, width = min(start + _LINES, len(rows)), rows.shape[1]
@@ -146,13 +127,13 @@ def _edges_of(
     places, bounds, found = np.empty(room, np.uint32), np.empty(room, np.float32), 0
     for one in range(start, end):
         for column in range(width):
-            two, distance = rows[one, column], distances[order[one], column]
-            if two < 0 or two == one or not distance <= stop:
+            two = rows[one, column]
+            if two < 0 or two == one or not distances[one, column] <= stop:
                 continue
             if two < one and one in rows[two]:
                 continue  # counted there
             places[found] = one * width + column
-            bounds[found] = max(distance, np.float32(0))
+            bounds[found] = max(distances[one, column], np.float32(0))
             found += 1
     return places[:found].copy(), bounds[:found].copy()
 
