@@ -99,10 +99,10 @@ def _plot(
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(
-        handles.values(), handles, loc="outside lower center", ncols=min(4, len(handles) or 1),
+        handles.values(), handles, loc="outside lower center", ncols=min(3, len(handles) or 1),
         frameon=False,
     )  # fmt: skip
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
     plt.close(figure)
     return path
 
