@@ -60,7 +60,8 @@ def sparse_average_linkage(
     Rows are those of :func:`cluster.linkage.average_linkage`, which it equals where the graph has
     every pair, ties aside. Must-linked vectors are merged first, at 0. Where missing edges hid how
     near two groups were, the merge is entered at the distance reached by then; so distances
-    ascend, and the cut of a dendrogram at a threshold is the run that stops there.
+    ascend. Only edges of at most ``stop`` are looked at: where the graph has every pair, the cut of
+    a dendrogram at a threshold is the run that stops there, else nearly so.
 
     The nearest edges are measured anew round by round, in the order of the vectors and by all
     ``threads`` (by default, as many as there are cores to use), so that few are left to be looked
