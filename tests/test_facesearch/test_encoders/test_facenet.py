@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.peers.facenet import random_facenet
-from facesearch.encoders import encoder_spec, load_encoder
+from facesearch.encoders import backends, encoder_spec, load_encoder
 from facesearch.encoders.calibrate import calibrate
 from facesearch.encoders.checkpoint import load_checkpoint
 from facesearch.encoders.inception_resnet import PARAMETERS, InceptionResnetV1
@@ -209,6 +209,10 @@ def test_calibration_keeps_ranges_only_where_int8_is_close(state: State, tmp_pat
     path = tmp_path / "cache" / "ranges.json"
     with pytest.raises(InputError, match="expected 64 faces or more"):
         calibrate(network, smooth_chips(10), path)
+    if backends._BYTE_PRODUCTS.isdisjoint(backends._processor_flags()):
+        with pytest.raises(InputError, match="VNNI"):
+            calibrate(network, smooth_chips(64), path)
+        return
     result = calibrate(network, smooth_chips(64), path)
     assert (result.measured, result.compared) == (48, 16)
     assert -1 <= result.least_cosine <= result.mean_cosine <= 1 + 1e-6
