@@ -35,7 +35,7 @@ from benchmarks.record import RESULTS, record
 from indexer import build
 from indexer.build import Covers, build_index, open_index
 from indexer.certified import search_blocks
-from indexer.distances import pair_distances
+from indexer.distances import nearest_first, pair_distances
 from indexer.presets import Goal
 from indexer.shards import Shard, ShardContent, digest_path, list_shards, shard_path, write_shard
 from indexer.tune import pick
@@ -237,10 +237,7 @@ def reranked(folder: Path, queries: Vectors, found: Neighbours) -> Neighbours:
     rows = np.searchsorted(block.ids, found.ids[query, place])
     distances = np.full(found.ids.shape, np.inf, np.float32)
     distances[query, place] = pair_distances(queries, block.vectors, query, rows)
-    order = np.lexsort((found.ids, distances), axis=1)
-    return Neighbours(
-        np.take_along_axis(found.ids, order, 1), np.take_along_axis(distances, order, 1)
-    )
+    return Neighbours(*nearest_first(found.ids, distances, found.ids.shape[1]))
 
 
 def exponents(runs: dict[str, Result]) -> dict[str, float]:

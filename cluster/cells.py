@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from cluster.graph import Graph
 from cluster.linkage import check_vectors, squared_lengths
+from indexer.blas import one_thread_each
 from indexer.cell_build import learn
 from indexer.cell_codes import encode
 from indexer.cell_scan import CellScan, empty_rows
@@ -68,7 +68,7 @@ def cell_graph(
     if len(points) < 2:
         return Graph(rows, distances)
     threads = threads or available_cores()
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+    with one_thread_each(), ThreadPoolExecutor(threads) as pool:
         recipe, sample = _recipe(points)
         cells: _Cells = (
             _ByteCells.of(points, recipe, sample, pool, threads)

@@ -127,6 +127,8 @@ def rebuild(
 def _learnt_before(gallery: Gallery) -> CellsIndex | None:
     """The present index, where what it has learnt can be used again."""
     try:
+        if IndexDescription.read(index_folder(gallery)).recipe != "Cells":
+            return None  # without reading all of it
         index = _load_base(gallery)
     except (StaleIndexError, MissingFaissError):
         return None
@@ -135,7 +137,9 @@ def _learnt_before(gallery: Gallery) -> CellsIndex | None:
 
 def _serves(gallery: Gallery, state: GalleryState) -> bool:
     try:
-        if check_index(index_folder(gallery), gallery.shard_digests()).state == state.digest():
+        # Either way the file is read once; nobody replaces it meanwhile.
+        if IndexDescription.read(index_folder(gallery)).state == state.digest():
+            check_index(index_folder(gallery), gallery.shard_digests())
             return True
         return not load_index(gallery, state).coverage.worth_rebuilding()
     except StaleIndexError:

@@ -151,14 +151,17 @@ class _Approximate:
     def _recipe(self, sample: Vectors, truth: Truth) -> CellRecipe:
         count, dimension = self.about.count, self.about.dimension
         cells = cells_available(dimension)
-        recipes = [
-            recipe
-            for recipe in cell_recipes(sample, count, math.inf)
-            if cells or (recipe.bits == ivf.BITS and recipe.components <= dimension)
-        ]
-        fitting = [each for each in recipes if cell_bytes(count, each) <= self.goal.memory]
+
+        def recipes(memory: float) -> list[CellRecipe]:
+            return [
+                each
+                for each in cell_recipes(sample, count, memory)
+                if cells or (each.bits == ivf.BITS and each.components <= dimension)
+            ]
+
+        fitting = recipes(self.goal.memory)
         if not fitting:
-            least = min(cell_bytes(count, each) for each in recipes)
+            least = cell_bytes(count, recipes(math.inf)[0])
             raise IndexGoalError(
                 f"no index of {count} vectors fits {_size(self.goal.memory)}; allow at least "
                 f"{_size(least)}"

@@ -24,6 +24,7 @@ from indexer.cells import CellRecipe, Learnt, file_shapes
 from indexer.centres import CentreFinder, learn_centres
 from indexer.compiled import compiled
 from indexer.cores import available_cores
+from indexer.distances import check_block
 from indexer.errors import InvalidVectorsError
 from indexer.id_runs import IdRuns
 from indexer.int8_kernel import GREATEST_QUERY
@@ -115,11 +116,7 @@ class _Build:
     def _checked(self, blocks: Iterable[Block]) -> Iterator[Block]:
         dimension = len(self.coding.centre)
         for block in _ahead(blocks):
-            if block.vectors.shape[1] != dimension:
-                raise InvalidVectorsError(
-                    f"expected vectors of {dimension} components, got {block.vectors.shape[1]}; "
-                    "an index holds the vectors of one encoder"
-                )
+            check_block(block, dimension)
             if len(block):
                 yield block
 

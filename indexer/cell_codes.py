@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.compiled import compiled
-from indexer.int8_codes import OFFSET
+from indexer.int8_codes import GREATEST, LEAST_STEP, OFFSET, random_turn
 from indexer.int8_kernel import BATCH, BYTES, GREATEST_QUERY
 from indexer.types import Vectors
 
@@ -29,10 +29,8 @@ ROWS = BATCH.rows  # of a tile
 BITS = (8, 10, 12)
 HIDDEN = np.int32(-(2**31) + 2**26)  # a term with which no sum reaches any limit
 
-_GREATEST = 127
 _FITTING = 0.9995  # of the sample have no component beyond the greatest code
 _ROOM = 1.25  # queries may reach so much farther
-_LEAST_STEP = 2.0**-14
 
 Bytes = NDArray[np.uint8]
 
@@ -66,7 +64,7 @@ class Coding:
         axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :components]
         kept = axes.shape[1]
         turned = np.zeros((len(centre), components), np.float32)
-        turned[:, :kept] = axes @ _random_turn(kept)
+        turned[:, :kept] = axes @ random_turn(kept)
         step = _step(centred @ turned)
         return cls(centre.astype(np.float32), turned, step, bits)
 
@@ -83,17 +81,12 @@ class Coding:
 
     @property
     def query_step(self) -> float:
-        return self.step * _ROOM * _GREATEST / GREATEST_QUERY
+        return self.step * _ROOM * GREATEST / GREATEST_QUERY
 
     @property
     def fine_bits(self) -> int:
         """Bits of the finer code of a component."""
         return self.bits - 8
-
-    @property
-    def bytes_each(self) -> int:
-        """Of codes and term, for each vector."""
-        return self.components * self.bits // 8 + 4
 
     @property
     def unit(self) -> float:
@@ -112,13 +105,7 @@ class Coding:
 def _step(sample: NDArray[Any]) -> float:
     """The step in which nearly all of ``sample`` (n, c) has codes."""
     reach = np.quantile(np.abs(sample).max(axis=1), _FITTING)
-    return max(float(reach) / _GREATEST, _LEAST_STEP)
-
-
-def _random_turn(dimension: int) -> NDArray[np.float64]:
-    random = np.random.default_rng(0)
-    turn: NDArray[np.float64] = np.linalg.qr(random.standard_normal((dimension, dimension)))[0]
-    return turn
+    return max(float(reach) / GREATEST, LEAST_STEP)
 
 
 @compiled
@@ -148,7 +135,7 @@ def encode(
         square = 0.0
         for c in range(dimension):
             value = components[i, c] / step
-            code = min(max(np.rint(value), -_GREATEST), _GREATEST)
+            code = min(max(np.rint(value), -GREATEST), GREATEST)
             at = ((tile * steps + c // BYTES) * ROWS + row) * BYTES + c % BYTES
             codes[at] = np.uint8(code + OFFSET)
             part = min(max(int(np.floor((value - code + 0.5) * parts)), 0), parts - 1)

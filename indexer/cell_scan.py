@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.cell_codes import HIDDEN, ROWS, Coding, encode, query_codes
 from indexer.cell_kernel import Asked, Rows, Visits, choose_cells, group_visits, scan
+from indexer.distances import nearest_first
 from indexer.int8_codes import OFFSET
 from indexer.types import Ids, Vectors
 
@@ -31,7 +32,7 @@ class Found:
         """The nearest of both, which have no row in common."""
         rows = np.concatenate([self.rows, other.rows], axis=1)
         distances = np.concatenate([self.distances, other.distances], axis=1)
-        return _sorted(rows, distances, self.rows.shape[1])
+        return Found(*nearest_first(rows, distances, self.rows.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class CellScan:
             groups = len(visits.cells)
             first, last = (groups * (share[0] + i) // share[1] for i in (0, 1))
             scan(self.rows, asked, visits, first, last)
-        return _sorted(asked.rows, asked.nearest, k)
+        return Found(*nearest_first(asked.rows, asked.nearest, k))
 
     @cached_property
     def _halves(self) -> Vectors:
@@ -129,8 +130,3 @@ def empty_rows(count: int, coding: Coding) -> Rows:
     shapes = row_shapes(count, coding)
     codes, fine = (np.zeros(*shapes[name]) for name in ("codes", "fine"))
     return Rows(codes, fine, np.full(*shapes["terms"][:1], HIDDEN), np.zeros(1, np.int64))
-
-
-def _sorted(rows: Ids, distances: Vectors, k: int) -> Found:
-    order = np.lexsort((rows, distances), axis=1)[:, :k]
-    return Found(np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1))

@@ -24,7 +24,7 @@ from indexer.cell_kernel import Rows
 from indexer.cell_scan import NO_ROW, CellScan, Found, row_shapes
 from indexer.cores import available_cores
 from indexer.devices import check_device
-from indexer.distances import check_dimension, check_queries, pair_distances
+from indexer.distances import check_dimension, check_queries, nearest_first, pair_distances
 from indexer.errors import DeviceError
 from indexer.id_runs import IdRuns
 from indexer.int8_kernel import BYTES, GREATEST_QUERY, LANES
@@ -210,10 +210,7 @@ class CellsIndex:
         distances[query, place] = pair_distances(
             queries, self._vectors, query, members[query, place]
         )
-        order = np.lexsort((ids, distances), axis=1)
-        return Neighbours(
-            np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1)
-        )
+        return Neighbours(*nearest_first(ids, distances, ids.shape[1]))
 
     def _probes_for(self, k: int) -> int:
         """Cells to look into for ``k``: they must hold a multiple of that on average."""

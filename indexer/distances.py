@@ -7,13 +7,15 @@ the sum of (q - x)^2 in float64, rounded once.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError
-from indexer.types import MAX_NEIGHBOURS, Ids, Vectors, check_unit_vectors
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Vectors, check_unit_vectors
+
+_Id = TypeVar("_Id", bound=np.integer[Any])
 
 _PAIRS = 4096
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
@@ -56,6 +58,23 @@ def check_dimension(queries: Vectors, dimension: int) -> None:
             f"expected queries of {dimension} components like the gallery's vectors, got "
             f"{queries.shape[1]}; encode the queries with the gallery's encoder"
         )
+
+
+def check_block(block: Block, dimension: int) -> None:
+    """Raise InvalidVectorsError unless a block has vectors of ``dimension`` components."""
+    if block.vectors.shape[1] != dimension:
+        raise InvalidVectorsError(
+            f"expected vectors of {dimension} components, got {block.vectors.shape[1]}; an index "
+            "holds the vectors of one encoder"
+        )
+
+
+def nearest_first(
+    ids: NDArray[_Id], distances: NDArray[np.float32], k: int
+) -> tuple[NDArray[_Id], NDArray[np.float32]]:
+    """The ``k`` nearest of each line of ids and distances, both (q, m), ties by id."""
+    order = np.lexsort((ids, distances), axis=1)[:, :k]
+    return np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1)
 
 
 def quick_distances(queries: Vectors, vectors: Vectors) -> NDArray[np.float32]:

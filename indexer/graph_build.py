@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.distances import nearest_first
 from indexer.errors import InvalidVectorsError
 from indexer.files import partial_path, sync_file, sync_folder
 from indexer.graph import BLOCK_ROWS, FORMAT, VERSION, Covered, Graph, GraphRows
@@ -159,8 +160,7 @@ def _nearest(
     """The k nearest of both, line by line, ties by row."""
     neighbours = np.concatenate([one.neighbours, other.neighbours], axis=1)
     distances = np.concatenate([one.distances, other.distances], axis=1)
-    order = np.lexsort((neighbours, distances), axis=1)[:, :k]
-    return np.take_along_axis(neighbours, order, 1), np.take_along_axis(distances, order, 1)
+    return nearest_first(neighbours, distances, k)
 
 
 def _write(

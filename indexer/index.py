@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from indexer.certified import CertifiedSearch, is_available
 from indexer.devices import check_device, torch_device
-from indexer.distances import check_dimension, check_queries, pair_distances, slack
+from indexer.distances import check_block, check_dimension, check_queries, pair_distances, slack
 from indexer.errors import InvalidVectorsError, StaleIndexError
 from indexer.exact import Best
 from indexer.faiss_files import import_faiss, read_faiss, write_faiss
@@ -84,11 +84,7 @@ class FlatIndex:
             raise ValueError(f"expected a dimension of 1 or more, got {dimension}")
         index = faiss.IndexIDMap(faiss.IndexFlatL2(dimension))
         for block in blocks:
-            if block.vectors.shape[1] != dimension:
-                raise InvalidVectorsError(
-                    f"expected vectors of {dimension} components, got {block.vectors.shape[1]}; "
-                    "an index holds the vectors of one encoder"
-                )
+            check_block(block, dimension)
             index.add_with_ids(np.ascontiguousarray(block.vectors), block.ids)
         built = cls(index, faiss)
         built._require_distinct_ids()

@@ -30,12 +30,12 @@ from indexer.int8_kernel import BYTES, GREATEST_QUERY
 # Sums of products of bytes, and what is added to them, must fit 32 bits.
 MOST_COMPONENTS = 16_384
 OFFSET = 128  # codes of rows are stored unsigned, as the instruction wants one side
-_GREATEST = 127  # of codes, in absolute value
+GREATEST = 127  # of codes, in absolute value
 
 _SAMPLE = 16_384
 _LEFT_OUT = 0.05  # of the variance at most: more leaves more candidates, less takes more work
 _FITTING = 0.999  # of the rows have no component beyond the greatest code, and the usual residual
-_LEAST_STEP = 2.0**-14
+LEAST_STEP = 2.0**-14
 _ROWS = 8192
 _FARTHEST = 2.1  # two unit vectors, to within their tolerance and the slack of a k-th distance
 
@@ -63,7 +63,7 @@ class Projection:
         centred = sample - centre
         variances, axes = np.linalg.eigh(centred.T @ centred / len(sample))
         kept = _kept(variances[::-1])
-        turned = axes[:, ::-1][:, :kept] @ _random_turn(kept)
+        turned = axes[:, ::-1][:, :kept] @ random_turn(kept)
         bare = cls(centre, turned, 0.0)
         lengths = bare(sample)[:, kept:]
         return cls(centre, turned, float(lengths.mean()) if lengths.size else 0.0)
@@ -97,7 +97,8 @@ def _kept(variances: Doubles) -> int:
     return min(components - 1, dimension) if components <= dimension else dimension
 
 
-def _random_turn(dimension: int) -> Doubles:
+def random_turn(dimension: int) -> Doubles:
+    """The same rotation for each ``dimension``, float64 (d, d): it spreads axes evenly."""
     random = np.random.default_rng(0)
     turn: Doubles = np.linalg.qr(random.standard_normal((dimension, dimension)))[0]
     return turn
@@ -150,7 +151,7 @@ class GalleryCodes:
         projection = Projection.fit(sample)
         projected = projection(sample)
         farthest = np.quantile(np.abs(projected).max(axis=1), _FITTING)
-        step = max(float(farthest) / _GREATEST, _LEAST_STEP)
+        step = max(float(farthest) / GREATEST, LEAST_STEP)
         steps = -(-projected.shape[1] // BYTES)
         padded = -(-count // tile_rows) * tile_rows
         packed = _aligned_zeros(padded * steps * BYTES)
@@ -164,7 +165,7 @@ class GalleryCodes:
         list(pool.map(encode, range(0, count, _ROWS)))
         residuals += projection.rounding
         usual = float(np.quantile(residuals[:count], _FITTING))
-        reach = _FARTHEST + np.sqrt(steps * BYTES) * _FARTHEST / _GREATEST
+        reach = _FARTHEST + np.sqrt(steps * BYTES) * _FARTHEST / GREATEST
         excess = 2 * reach * (residuals - usual) + residuals**2 - usual**2
         terms = (np.maximum(excess, 0.0) / step**2 - squares) / 2
         above = np.nextafter(terms.astype(np.float32), np.float32(np.inf))
@@ -186,7 +187,7 @@ class GalleryCodes:
 
     def encode_queries(self, components: Doubles) -> QueryCodes:
         """Codes of queries that :attr:`projection` mapped to ``components`` (q, c), q >= 1."""
-        step = max(float(np.abs(components).max()) / GREATEST_QUERY, self.step / 4, _LEAST_STEP)
+        step = max(float(np.abs(components).max()) / GREATEST_QUERY, self.step / 4, LEAST_STEP)
         codes = np.rint(components / step)
         residuals = np.linalg.norm(components - step * codes, axis=1) + self.projection.rounding
         return QueryCodes(step, codes.astype(np.int8), residuals)
@@ -217,7 +218,7 @@ def _encode(
         tile, row = divmod(first + i, tile_rows)
         square, lack = 0.0, 0.0
         for c in range(dimension):
-            code = min(max(np.rint(components[i, c] / step), -_GREATEST), _GREATEST)
+            code = min(max(np.rint(components[i, c] / step), -GREATEST), GREATEST)
             at = ((tile * steps + c // BYTES) * tile_rows + row) * BYTES + c % BYTES
             packed[at] = np.uint8(code + OFFSET)
             square += code * code

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from indexer.devices import to_device
-from indexer.distances import check_dimension, check_queries
-from indexer.errors import InvalidVectorsError, StaleIndexError
+from indexer.distances import check_block, check_dimension, check_queries, nearest_first
+from indexer.errors import StaleIndexError
 from indexer.faiss_files import import_faiss, read_faiss, write_faiss
 from indexer.index_description import IndexDescription
 from indexer.types import Block, Ids, Neighbours, Vectors
@@ -70,11 +70,7 @@ class IvfIndex:
         index = faiss.index_factory(dimension, recipe, faiss.METRIC_L2)
         index.train(np.ascontiguousarray(sample))
         for block in blocks:
-            if block.vectors.shape[1] != dimension:
-                raise InvalidVectorsError(
-                    f"expected vectors of {dimension} components, got {block.vectors.shape[1]}; "
-                    "an index holds the vectors of one encoder"
-                )
+            check_block(block, dimension)
             index.add_with_ids(np.ascontiguousarray(block.vectors), block.ids)
         return cls(index, faiss)
 
@@ -112,10 +108,7 @@ class IvfIndex:
         self._lists.nprobe = self.probes
         distances, ids = self._index.search(np.ascontiguousarray(queries), k)
         distances = np.where(ids < 0, np.float32(np.inf), np.maximum(distances, 0))
-        order = np.lexsort((ids, distances), axis=1)
-        return Neighbours(
-            np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1)
-        )
+        return Neighbours(*nearest_first(ids, distances, k))
 
     def write(self, path: Path) -> None:
         """Write FAISS's own file."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexer.distances import nearest_first
 from indexer.own import rows_of
 from indexer.types import Ids, Index, Neighbours, Searcher, Vectors
 
@@ -93,5 +94,4 @@ def nearest_of(one: Neighbours, other: Neighbours) -> Neighbours:
     ids = np.concatenate([one.ids, other.ids], axis=1)
     distances = np.concatenate([one.distances, other.distances], axis=1)
     # Padding has id -1 but distance inf, so it sorts last.
-    order = np.lexsort((ids, distances), axis=1)[:, : one.ids.shape[1]]
-    return Neighbours(np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1))
+    return Neighbours(*nearest_first(ids, distances, one.ids.shape[1]))
