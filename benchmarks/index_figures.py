@@ -78,11 +78,11 @@ def scale() -> str:
             f"{run['build']['seconds']:.0f}",
             f"{run['build']['peak_mib']:,}",
             f"{run['build']['measured']['bytes_each']:.0f}",
-            f"{run['search']['peak_mib_searching']:,}",
+            f"{run['search']['peak_mib']:,}",
             f"{run['search']['single_p50_ms']:.1f}, {run['search']['single_p99_ms']:.1f}",
             f"{run['search']['queries_per_second']:,.0f}",
-            f"{run['search']['recall_at_1']:.3f}, {run['search']['reranked_recall_at_1']:.3f}",
-            f"{run['search']['rank_1']:.3f}, {run['search']['reranked_rank_1']:.3f}",
+            f"{run['codes']['recall_at_1']:.3f}, {run['search']['recall_at_1']:.3f}",
+            f"{run['codes']['rank_1']:.3f}, {run['search']['rank_1']:.3f}",
             f"{run['exact']['rank_1']:.3f}",
         ]
         for run in data["runs"].values()
