@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.markdown import result, table
+from benchmarks.markdown import measured_on, result, table
 
 
 def lfw() -> str:
@@ -213,7 +213,7 @@ def clustering_scale() -> str:
     return table(header, rows) + (
         "\n\nThe time after the graph grows with the power "
         f"{data['growth_exponent_after_graph']:.2f} of the number of faces. The graph has these "
-        f"shares of the exact neighbours: {recall}."
+        f"shares of the exact neighbours: {recall}.\n\n{measured_on(data)}"
     )
 
 
@@ -221,3 +221,25 @@ def _scale_row(each: Any, seconds: float, scores: Any) -> list[str]:
     names = ("pairwise_precision", "pairwise_recall", "bcubed_f")
     f = (f"{scores[name]:.3f}" for name in names)
     return [f"{each['faces']:,}", f"{seconds:.1f}", f"{each['peak_mib']:,}", *f]
+
+
+def cluster_threshold() -> str:
+    """The law of impostors beside the truth, and the gallery's threshold beside the best."""
+    rows = []
+    for name, each in result("cluster_threshold")["galleries"].items():
+        own, best = each["at_own"], each["at_best"]
+        rows.append(
+            [
+                f"{name}: {each['faces']:,} faces of {each['people']:,}",
+                ", ".join(f"{point['observed']:.1e}" for point in each.get("law", [])),
+                "none" if each["own_threshold"] is None else f"{each['own_threshold']:.3f}",
+                f"{each['best_threshold']:.3f}",
+                *(f"{of['pairwise_f']:.3f} / {of['bcubed_f']:.3f}" for of in (own, best)),
+                f"{own['pairwise_precision']:.3f}",
+            ]
+        )
+    header = (
+        "", "pairs where the law has 1e-3, 1e-4, 1e-5", "threshold", "best",
+        "pairwise / BCubed F", "at the best", "pairwise P",
+    )  # fmt: skip
+    return table(header, rows)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.markdown import result, table
+from benchmarks.markdown import measured_on, result, table
 
 WANTED = 0.99  # recall@1 at which ways are compared
 
 
 def presets() -> str:
     """For each way the fastest setting that reaches WANTED, or the one with the most recall."""
-    return "\n\n".join(_preset(int(count), run) for count, run in result("presets")["runs"].items())
+    data = result("presets")
+    tables = [_preset(int(count), run) for count, run in data["runs"].items()]
+    return "\n\n".join([*tables, measured_on(data)])
 
 
 def _preset(count: int, run: dict[str, Any]) -> str:
@@ -93,4 +95,7 @@ def scale() -> str:
         "rank-1: codes, vectors", "rank-1, exact",
     )  # fmt: skip
     grows = ", ".join(f"{name} {power:.2f}" for name, power in data["exponents"].items())
-    return table(header, rows) + f"\n\nSeconds grow with these powers of the number: {grows}."
+    return (
+        table(header, rows)
+        + f"\n\nSeconds grow with these powers of the number: {grows}.\n\n{measured_on(data)}"
+    )

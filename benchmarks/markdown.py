@@ -14,6 +14,15 @@ def result(name: str) -> Any:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
+def measured_on(document: Any) -> str:
+    """The processor of a result, in a sentence."""
+    about = document["machine"]
+    return (
+        f"{about['cpu']} ({', '.join(about['vector_instructions'])}), {about['cores']} cores, "
+        f"{about['memory_gib']} GiB."
+    )
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lines of equal length under a header."""
     lines = [header, ["---"] * len(header), *rows]

@@ -135,9 +135,7 @@ def measure(search: Search, faces: Faces, repeats: int) -> dict[str, Any]:
 
 
 @contextmanager
-def cells(
-    vectors: Vectors, components: int, bits: int, *, rerank: bool = False
-) -> Iterator[Way]:
+def cells(vectors: Vectors, components: int, bits: int, *, rerank: bool = False) -> Iterator[Way]:
     """Ours: by codes alone, or with the nearest ranked by their vectors, which stay in the file."""
     count = len(vectors)
     random = np.random.default_rng(0)
@@ -245,9 +243,9 @@ def usearch(vectors: Vectors, dtype: str) -> Iterator[Way]:
 
 
 @contextmanager
-def faiss_flat(vectors: Vectors) -> Iterator[Way]:
+def faiss_flat(vectors: Vectors, kind: type[faiss.Index]) -> Iterator[Way]:
     """Exact, for scale."""
-    index = faiss.IndexFlatL2(vectors.shape[1])
+    index = kind(vectors.shape[1])
     index.add(vectors)
     yield Way(
         vectors.shape[1] * 4, iter([("exact", lambda asked: index.search(asked, NEIGHBOURS)[1])])
@@ -270,7 +268,8 @@ WAYS: dict[str, Callable[[Vectors], Any]] = {
     "cells 80 x 8 bits": lambda vectors: cells(vectors, 80, 8),
     "cells 48 x 8 bits": lambda vectors: cells(vectors, 48, 8),
     "certified exact": certified,
-    "faiss IndexFlatL2": faiss_flat,
+    "faiss IndexFlatL2": lambda vectors: faiss_flat(vectors, faiss.IndexFlatL2),
+    "faiss IndexFlatIP": lambda vectors: faiss_flat(vectors, faiss.IndexFlatIP),
     "faiss IVF,Flat": lambda vectors: faiss_ivf(vectors, "IVF{count},Flat"),
     "faiss IVF,PQ64x4fs + SQ8": lambda vectors: faiss_ivf(
         vectors, "IVF{count},PQ64x4fs,Refine(SQ8)"

@@ -18,7 +18,7 @@ from benchmarks import evaluation_figures as evaluated
 from benchmarks import index_figures as indices
 from benchmarks import people_figures as people
 from benchmarks import speed_figures as speed
-from benchmarks.markdown import result, table
+from benchmarks.markdown import measured_on, result, table
 from facesearch.encoders.calibrate import LEAST_COSINE
 
 ROOT = Path(__file__).parents[1]
@@ -289,13 +289,8 @@ def networks_disagreements() -> str:
 def machine() -> str:
     """Where the figures hold."""
     data = result("album")
-    about, packages = data["machine"], data["versions"]
-    return (
-        f"{about['cpu']} ({', '.join(about['vector_instructions'])}), {about['cores']} cores, "
-        f"{about['memory_gib']} GiB; "
-        + ", ".join(f"{name} {version}" for name, version in packages.items())
-        + "."
-    )
+    packages = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
+    return f"{measured_on(data)[:-1]}; {packages}."
 
 
 def _median(values: Sequence[float]) -> float:
@@ -322,6 +317,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         evaluated.identity_rates,
         evaluated.clustering_peers,
         evaluated.clustering_scale,
+        evaluated.cluster_threshold,
         people.incremental,
         people.decisions,
         speed.end_to_end,
