@@ -156,7 +156,7 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
         text = f"there is none, so searches read the shards; run: {command}"
         return [Finding("index", text, severe=False)]
     try:
-        coverage = load_index(gallery, state).coverage
+        coverage = load_index(gallery, state, anew=True).coverage
     except MissingFaissError as error:
         return [Finding("index", f"not checked: {error}", severe=False)]
     except StaleIndexError as error:

@@ -18,7 +18,7 @@ from indexer.errors import IndexGoalError, MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
-from indexer.index_files import check_index
+from indexer.index_files import opened_index
 from indexer.living import KEPT_FRESH, Coverage, LivingIndex
 from indexer.presets import DEFAULT_RECALL, EXACT, Goal, flat_bytes
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors
@@ -137,22 +137,23 @@ def _learnt_before(gallery: Gallery) -> CellsIndex | None:
 
 def _serves(gallery: Gallery, state: GalleryState) -> bool:
     try:
-        # Either way the file is read once; nobody replaces it meanwhile.
-        if IndexDescription.read(index_folder(gallery)).state == state.digest():
-            check_index(index_folder(gallery), gallery.shard_digests())
-            return True
+        folder = index_folder(gallery)
+        description = IndexDescription.read(folder)  # which nobody replaces meanwhile
+        if description.state == state.digest():
+            with opened_index(folder, description, gallery.shard_digests()):
+                return True
         return not load_index(gallery, state).coverage.worth_rebuilding()
     except StaleIndexError:
         return False
 
 
-def load_index(gallery: Gallery, state: GalleryState) -> LivingIndex:
+def load_index(gallery: Gallery, state: GalleryState, *, anew: bool = False) -> LivingIndex:
     """The saved index, brought up to the live faces of ``state``.
 
-    Raises StaleIndexError where there is none, where it is damaged, and where a shard that it
-    covers changed or was lost.
+    All of its file is read ``anew`` where that is asked for. Raises StaleIndexError where there is
+    none, where it is damaged, and where a shard that it covers changed or was lost.
     """
-    base = _load_base(gallery)
+    base = _load_base(gallery, anew=anew)
     return LivingIndex(base, state.live_ids(), lambda ids: search_among(gallery, state, ids))
 
 
@@ -174,19 +175,19 @@ def index_facts(gallery: Gallery, state: GalleryState) -> IndexFacts:
         return IndexFacts(None, problem=str(error))
 
 
-def _load_base(gallery: Gallery) -> Index:
+def _load_base(gallery: Gallery, *, anew: bool = False) -> Index:
     """The saved index as it is, whatever a writer does meanwhile."""
+    folder = index_folder(gallery)
     for _ in range(_RACES):
-        description = IndexDescription.read(index_folder(gallery))
+        description = IndexDescription.read(folder)
         try:
             # The digests after the description, so that shards it covers are there.
-            return _of_dimension(
-                build.open_index(index_folder(gallery), gallery.shard_digests()), gallery
-            )
+            index = build.open_index(folder, gallery.shard_digests(), anew=anew)
+            return _of_dimension(index, gallery)
         except StaleIndexError as error:
             stale = error
             # One that was replaced while it was being opened is no damage.
-            if IndexDescription.read(index_folder(gallery)) == description:
+            if IndexDescription.read(folder) == description:
                 break
     raise stale
 

@@ -205,15 +205,18 @@ class _Approximate:
         )
 
 
-def open_index(folder: Path, shards: Mapping[str, str]) -> Index:
+def open_index(folder: Path, shards: Mapping[str, str], *, anew: bool = False) -> Index:
     """The index saved in ``folder``, if the shards that it covers are all among ``shards``.
 
     There may be others, and vectors of those covered may have been taken out or added: see
     :class:`indexer.living.LivingIndex`. Raises StaleIndexError, naming the shards, where one
     changed or was lost, and where there is no index or a damaged one: all that is to be done in
-    each case is to build it.
+    each case is to build it. A file that was found whole and has not changed since is only read
+    ``anew`` where that is asked for, or where FAISS, which believes what it reads, reads it.
     """
-    with opened_index(folder, shards) as (file, path, description):
+    description = IndexDescription.read(folder)
+    anew = anew or description.recipe != "Cells"
+    with opened_index(folder, description, shards, anew=anew) as (file, path):
         if description.recipe == "Flat":
             return FlatIndex.read(file, path, description)
         index: ProbedIndex

@@ -208,7 +208,8 @@ class FlatIndex:
         changed or was lost, and where there is no index or a damaged one: all that is to be done
         in each case is to build it.
         """
-        with opened_index(folder, shards) as (file, path, description):
+        description = IndexDescription.read(folder)
+        with opened_index(folder, description, shards, anew=True) as (file, path):
             return cls.read(file, path, description)
 
     @classmethod

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from indexer.errors import StaleIndexError
 from indexer.files import partial_path, sha256_of, sha256_of_stream, sync_file, sync_folder
 from indexer.index_description import FILES, IndexDescription
+from indexer.verified import identity, is_verified, note_verified, verified_path
 
 
 def replace_index(folder: Path, write: Callable[[Path], IndexDescription]) -> IndexDescription:
@@ -31,41 +32,44 @@ def replace_index(folder: Path, write: Callable[[Path], IndexDescription]) -> In
         raise
     sync_folder(folder)
     description.write(folder)
+    path = folder / description.file_name
+    with path.open("rb") as file:
+        note_verified(path, identity(file), description.sha256)
+    kept = {path, verified_path(path)}
     for start, end in FILES.values():
-        for old in folder.glob(f"{start}-*.{end}"):
-            if old.name != description.file_name:
-                old.unlink()
+        for old in folder.glob(f"{start}-*.{end}*"):
+            if old not in kept:
+                old.unlink(missing_ok=True)
     return description
-
-
-def check_index(folder: Path, shards: Mapping[str, str]) -> IndexDescription:
-    """What is said of the index in ``folder``, whose file has the right digest.
-
-    Raises StaleIndexError where :func:`indexer.build.open_index` would for another. Loads neither
-    the index nor FAISS.
-    """
-    with opened_index(folder, shards) as (_, _, description):
-        return description
 
 
 @contextmanager
 def opened_index(
-    folder: Path, shards: Mapping[str, str]
-) -> Iterator[tuple[BinaryIO, Path, IndexDescription]]:
-    """The index file at its start, once its description and digest were found right."""
-    description = IndexDescription.read(folder)
+    folder: Path, description: IndexDescription, shards: Mapping[str, str], *, anew: bool = False
+) -> Iterator[tuple[BinaryIO, Path]]:
+    """The index file that ``description`` names, at its start, once its digest was found right.
+
+    A file that had it and has not changed since (:mod:`indexer.verified`) is only read ``anew``
+    where that is asked for. Raises StaleIndexError where :func:`indexer.build.open_index` would.
+    """
     description.require_usable(shards)
     path = folder / description.file_name
     try:
         with path.open("rb") as file:
-            # FAISS believes what it reads, so it reads nothing that was not written by save().
-            digest = sha256_of_stream(file)
-            if digest != description.sha256:
-                raise StaleIndexError(
-                    f"{path}: expected SHA-256 {description.sha256}, got {digest}; the file is "
-                    "damaged: build it anew"
-                )
-            file.seek(0)
-            yield file, path, description
+            if anew or not is_verified(path, file, description.sha256):
+                _verify(path, file, description.sha256)
+            yield file, path
     except OSError as error:
         raise StaleIndexError(f"{path} cannot be read: {error}; build it anew") from error
+
+
+def _verify(path: Path, file: BinaryIO, expected: str) -> None:
+    """Read all of a file; StaleIndexError where it is damaged."""
+    found = identity(file)
+    digest = sha256_of_stream(file)
+    if digest != expected:
+        raise StaleIndexError(
+            f"{path}: expected SHA-256 {expected}, got {digest}; the file is damaged: build it anew"
+        )
+    file.seek(0)
+    note_verified(path, found, digest)

@@ -246,7 +246,9 @@ def test_a_damaged_index_is_opened_once(gallery: Gallery, monkeypatch: pytest.Mo
     (file,) = index_folder(gallery).glob("*.faiss")
     file.unlink()
     opened = []
-    monkeypatch.setattr(build, "open_index", lambda *a: opened.append(a) or open_index(*a))
+    monkeypatch.setattr(
+        build, "open_index", lambda *a, **named: opened.append(a) or open_index(*a, **named)
+    )
     with pytest.raises(StaleIndexError, match="No such file"):
         load_index(gallery, gallery.state())
     assert len(opened) == 1

@@ -178,9 +178,9 @@ def test_crash_leaves_the_index_there_was(tmp_path: Path, monkeypatch: pytest.Mo
 def test_another_kind_of_index_replaces_the_file(tmp_path: Path, by_cells: bool) -> None:
     build_index(tmp_path, gallery, COVERS, Goal(1.0, 1e9))
     build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000))
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
     build_index(tmp_path, gallery, COVERS, Goal(1.0, 1e9))
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_files_of_another_kind_or_number_are_refused(tmp_path: Path, by_cells: bool) -> None:

@@ -24,7 +24,6 @@ from indexer.exact import exact_search
 from indexer.faiss_files import import_faiss
 from indexer.files import sha256_of
 from indexer.index import FlatIndex
-from indexer.index_files import check_index
 from indexer.int8_kernel import LANES
 from indexer.torch_search import TorchSearch
 from indexer.types import MAX_NEIGHBOURS, Block
@@ -111,7 +110,7 @@ def test_empty_index(tmp_path: Path) -> None:
 def test_new_index_replaces_the_old_one(tmp_path: Path) -> None:
     built().save(tmp_path, SHARDS)
     FlatIndex.build([Block(IDS[:5], VECTORS[:5])], 8).save(tmp_path, SHARDS, "later")
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
     assert len(FlatIndex.load(tmp_path, SHARDS)) == 5
 
 
@@ -126,7 +125,7 @@ def test_crash_while_saving_leaves_the_old_index(
                 FlatIndex.build([Block(IDS[:5], VECTORS[:5])], 8).save(tmp_path, SHARDS, "later")
         assert len(FlatIndex.load(tmp_path, SHARDS)) == 300
     built().save(tmp_path, SHARDS)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def crash(path: Path) -> None:
@@ -145,16 +144,14 @@ def test_stale_index_names_what_differs(
     tmp_path: Path, shards: dict[str, str], message: str
 ) -> None:
     built().save(tmp_path, SHARDS, "s")
-    for refused in (FlatIndex.load, check_index):
-        with pytest.raises(StaleIndexError, match=message):
-            refused(tmp_path, shards)
+    with pytest.raises(StaleIndexError, match=message):
+        FlatIndex.load(tmp_path, shards)
 
 
 def test_shards_beside_those_covered_do_not_matter(tmp_path: Path) -> None:
     built().save(tmp_path, SHARDS, "s")
     more = {**SHARDS, "00000002.h5": "c"}
     assert len(FlatIndex.load(tmp_path, more)) == 300
-    assert check_index(tmp_path, more).state == "s"
 
 
 @given(search=searches(), data=st.data())

@@ -1,0 +1,56 @@
+"""Which file was found to have its digest, so that one that did not change since is not read again.
+
+Beside the file lies ``NAME.verified``: the digest found, and what the file system said of the file
+then. It is derived; without it the file is read. What changes bytes behind the file system's back,
+as a decaying disk does, is not noticed by it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from indexer.files import write_atomically
+
+_MOST_BYTES = 4096
+
+
+def verified_path(path: Path) -> Path:
+    """Where it is said that ``path`` was found right."""
+    return path.with_name(f"{path.name}.verified")
+
+
+def identity(file: BinaryIO) -> dict[str, int]:
+    """What the file system says of an open file: another after every change to it."""
+    found = os.fstat(file.fileno())
+    return {
+        "size": found.st_size,
+        "mtime_ns": found.st_mtime_ns,
+        "ctime_ns": found.st_ctime_ns,
+        "inode": found.st_ino,
+    }
+
+
+def note_verified(path: Path, found: dict[str, int], sha256: str) -> None:
+    """Remember that ``path`` had this digest when it was ``found`` so.
+
+    Where that cannot be written nothing is remembered, and the file is read again next time.
+    """
+    with suppress(OSError):
+        write_atomically(verified_path(path), json.dumps({"sha256": sha256, **found}).encode())
+
+
+def is_verified(path: Path, file: BinaryIO, sha256: str) -> bool:
+    """Whether the open ``file`` at ``path`` had this digest and has not changed since."""
+    found = identity(file)
+    try:
+        with verified_path(path).open("rb") as note:
+            # Times come in ticks: of two changes within one, the second would not be seen.
+            later = os.fstat(note.fileno()).st_mtime_ns > found["ctime_ns"]
+            known = json.loads(note.read(_MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return later and known == {"sha256": sha256, **found}

@@ -1,0 +1,172 @@
+"""A file that was found whole is known again until anything of it changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer import index_files, verified
+from indexer.build import open_index
+from indexer.cell_build import build_cells, learn
+from indexer.cells import CellRecipe
+from indexer.errors import StaleIndexError
+from indexer.index import FlatIndex
+from indexer.index_description import IndexDescription
+from indexer.index_files import replace_index
+from indexer.int8_kernel import LANES
+from indexer.verified import identity, is_verified, note_verified, verified_path
+from support.search import blocks
+from support.vectors import unit_vectors
+
+DIGEST = "a" * 64
+VECTORS = unit_vectors(200, 16, seed=0)
+IDS = np.arange(200)
+SHARDS = {"00000000.h5": "a" * 64}
+TICK = 0.02  # seconds that file systems tell apart, at least
+
+
+def noted(path: Path) -> Path:
+    path.write_bytes(b"content")
+    time.sleep(TICK)
+    with path.open("rb") as file:
+        note_verified(path, identity(file), DIGEST)
+    return path
+
+
+def known(path: Path, sha256: str = DIGEST) -> bool:
+    with path.open("rb") as file:
+        return is_verified(path, file, sha256)
+
+
+def rewritten(path: Path) -> None:
+    path.write_bytes(b"Content")
+
+
+def exchanged(path: Path) -> None:
+    """Another file of the same size and times."""
+    times = path.stat()
+    path.unlink()
+    path.write_bytes(b"Content")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def backdated(path: Path) -> None:
+    """The same file, changed and given its old times."""
+    times = path.stat()
+    path.write_bytes(b"Content")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def in_one_tick(path: Path) -> None:
+    """Noted no later than the file changed."""
+    changed = path.stat().st_ctime_ns
+    os.utime(verified_path(path), ns=(changed, changed))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rewritten,
+        exchanged,
+        backdated,
+        in_one_tick,
+        lambda path: path.write_bytes(b"conten"),
+        lambda path: path.chmod(0o600),
+        lambda path: verified_path(path).unlink(),
+        lambda path: verified_path(path).write_text("{"),
+        lambda path: verified_path(path).write_text("[" * 4000),
+        lambda path: verified_path(path).write_text(json.dumps({"sha256": DIGEST})),
+    ],
+)
+def test_any_change_is_seen(tmp_path: Path, change: Callable[[Path], object]) -> None:
+    path = noted(tmp_path / "file")
+    assert known(path) and not known(path, "b" * 64)
+    change(path)
+    assert not known(path)
+
+
+def test_a_copy_is_read(tmp_path: Path) -> None:
+    noted(tmp_path / "file")
+    for name in ("file", "file.verified"):
+        shutil.copy2(tmp_path / name, tmp_path / f"other-{name}")
+    assert not known(tmp_path / "other-file")
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The index files that were read whole."""
+    files: list[str] = []
+    whole = index_files.sha256_of_stream
+
+    def reading(file: object) -> str:
+        files.append(Path(file.name).name)  # type: ignore[attr-defined]
+        return whole(file)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(index_files, "sha256_of_stream", reading)
+    return files
+
+
+def saved(folder: Path) -> Path:
+    """An index by cells; its file."""
+
+    def write(path: Path) -> IndexDescription:
+        learnt = learn(VECTORS, CellRecipe(4, 8, 8), 200)
+        build_cells(path, lambda: blocks(IDS, VECTORS, 70), learnt)
+        return IndexDescription(200, 16, "", SHARDS, "", recipe="Cells")
+
+    return folder / replace_index(folder, write).file_name
+
+
+@pytest.mark.skipif(not LANES, reason="needs AVX2")
+def test_an_index_by_cells_is_read_once(tmp_path: Path, read: list[str]) -> None:
+    path = saved(tmp_path)
+    time.sleep(TICK)
+    open_index(tmp_path, SHARDS)
+    if read:  # built and noted within one tick
+        read.clear()
+    open_index(tmp_path, SHARDS)
+    assert read == []
+    open_index(tmp_path, SHARDS, anew=True)
+    assert read == [path.name]
+    os.utime(path)
+    time.sleep(TICK)
+    open_index(tmp_path, SHARDS)
+    open_index(tmp_path, SHARDS)
+    assert read == [path.name] * 2
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(StaleIndexError, match="damaged: build it anew"):
+            open_index(tmp_path, SHARDS)
+
+
+@pytest.mark.skipif(not LANES, reason="needs AVX2")
+def test_where_nothing_can_be_noted_it_is_read(
+    tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, data: bytes) -> None:
+        raise PermissionError(path)
+
+    path = saved(tmp_path)
+    verified_path(path).unlink()
+    monkeypatch.setattr(verified, "write_atomically", refuse)
+    for _ in range(2):
+        assert len(open_index(tmp_path, SHARDS)) == 200
+    assert read == [path.name] * 2
+
+
+def test_what_faiss_reads_is_always_read_first(tmp_path: Path, read: list[str]) -> None:
+    FlatIndex.build(blocks(IDS, VECTORS, 70), 16).save(tmp_path, SHARDS)
+    time.sleep(TICK)
+    open_index(tmp_path, SHARDS)
+    open_index(tmp_path, SHARDS)
+    FlatIndex.load(tmp_path, SHARDS)
+    assert len(read) == 3
