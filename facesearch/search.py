@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
@@ -16,14 +17,16 @@ from indexer.cells import CellsIndex
 from indexer.devices import torch_device
 from indexer.errors import IndexGoalError, MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
+from indexer.id_runs import IdRuns
 from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
-from indexer.index_files import opened_index
-from indexer.living import KEPT_FRESH, Coverage, LivingIndex
+from indexer.living import KEPT_FRESH, Changes, Coverage, LivingIndex
 from indexer.presets import DEFAULT_RECALL, EXACT, Goal, flat_bytes
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors, make_ids
 
 logger = logging.getLogger(__name__)
+
+_Read = TypeVar("_Read")
 
 _RACES = 100  # with a writer that replaces the index again and again
 
@@ -126,25 +129,20 @@ def rebuild(
 
 def _learnt_before(gallery: Gallery) -> CellsIndex | None:
     """The present index, where what it has learnt can be used again."""
+    folder, shards = index_folder(gallery), gallery.shard_digests()
     try:
-        if IndexDescription.read(index_folder(gallery)).recipe != "Cells":
+        description = IndexDescription.read(folder)
+        if description.recipe != "Cells":
             return None  # without reading all of it
-        index = _load_base(gallery)
-    except (StaleIndexError, MissingFaissError):
+        index = build.open_index(folder, shards, description)
+    except StaleIndexError:
         return None
     return index if isinstance(index, CellsIndex) else None
 
 
 def _serves(gallery: Gallery, state: GalleryState) -> bool:
-    try:
-        folder = index_folder(gallery)
-        description = IndexDescription.read(folder)  # which nobody replaces meanwhile
-        if description.state == state.digest():
-            with opened_index(folder, description, gallery.shard_digests()):
-                return True
-        return not load_index(gallery, state).coverage.worth_rebuilding()
-    except StaleIndexError:
-        return False
+    coverage = index_facts(gallery, state).coverage
+    return coverage is not None and not coverage.worth_rebuilding()
 
 
 def load_index(gallery: Gallery, state: GalleryState, *, anew: bool = False) -> LivingIndex:
@@ -153,8 +151,20 @@ def load_index(gallery: Gallery, state: GalleryState, *, anew: bool = False) -> 
     All of its file is read ``anew`` where that is asked for. Raises StaleIndexError where there is
     none, where it is damaged, and where a shard that it covers changed or was lost.
     """
-    base = _load_base(gallery, anew=anew)
-    return LivingIndex(base, state.live_ids(), lambda ids: search_among(gallery, state, ids))
+    folder = index_folder(gallery)
+
+    def load(description: IndexDescription) -> Index:
+        return build.open_index(folder, gallery.shard_digests(), description, anew=anew)
+
+    base = _saved(gallery, load)
+    return LivingIndex(base, _live(state), lambda ids: search_among(gallery, state, ids))
+
+
+def _live(state: GalleryState) -> IdRuns:
+    """Ids of all live faces, made shard by shard."""
+    return IdRuns.joined(
+        [IdRuns.of(make_ids(number, rows)) for number, rows in sorted(state.live.items())]
+    )
 
 
 @dataclass(frozen=True)
@@ -167,23 +177,29 @@ class IndexFacts:
 
 
 def index_facts(gallery: Gallery, state: GalleryState) -> IndexFacts:
-    """What can be said of the saved index."""
+    """What can be said of the saved index by what it holds, without loading an exact one."""
+
+    def facts(description: IndexDescription) -> IndexFacts:
+        held = build.held_ids(index_folder(gallery), gallery.shard_digests(), description)
+        return IndexFacts(Changes.between(held, _live(state)).coverage, description)
+
     try:
-        coverage = load_index(gallery, state).coverage
-        return IndexFacts(coverage, IndexDescription.read(index_folder(gallery)))
+        return _saved(gallery, facts)
     except (StaleIndexError, MissingFaissError) as error:
         return IndexFacts(None, problem=str(error))
 
 
-def _load_base(gallery: Gallery, *, anew: bool = False) -> Index:
-    """The saved index as it is, whatever a writer does meanwhile."""
+def _saved(gallery: Gallery, read: Callable[[IndexDescription], _Read]) -> _Read:
+    """What ``read`` makes of the saved index, whatever a writer does meanwhile.
+
+    It is to look at the shards itself, so that those are there which the index covers.
+    """
     folder = index_folder(gallery)
     for _ in range(_RACES):
         description = IndexDescription.read(folder)
         try:
-            # The digests after the description, so that shards it covers are there.
-            index = build.open_index(folder, gallery.shard_digests(), anew=anew)
-            return _of_dimension(index, gallery)
+            _require_dimension(description, gallery)
+            return read(description)
         except StaleIndexError as error:
             stale = error
             # One that was replaced while it was being opened is no damage.
@@ -192,13 +208,12 @@ def _load_base(gallery: Gallery, *, anew: bool = False) -> Index:
     raise stale
 
 
-def _of_dimension(index: Index, gallery: Gallery) -> Index:
-    if index.dimension != gallery.contract.dimension:
+def _require_dimension(description: IndexDescription, gallery: Gallery) -> None:
+    if description.dimension != gallery.contract.dimension:
         raise StaleIndexError(
-            f"the index in {index_folder(gallery)} is of vectors of {index.dimension} components, "
-            f"the gallery's have {gallery.contract.dimension}; build it anew"
+            f"the index in {index_folder(gallery)} is of vectors of {description.dimension} "
+            f"components, the gallery's have {gallery.contract.dimension}; build it anew"
         )
-    return index
 
 
 def search_among(gallery: Gallery, state: GalleryState, ids: Ids, device: str = "auto") -> Searcher:

@@ -16,7 +16,9 @@ from indexer.cell_build import Blocks, build_cells, learn
 from indexer.cells import SPARE, CellRecipe, CellsIndex, Learnt, cells_available
 from indexer.centres import SAMPLE_EACH
 from indexer.errors import IndexGoalError, StaleIndexError
-from indexer.index import FlatIndex
+from indexer.faiss_files import import_faiss
+from indexer.id_runs import IdRuns
+from indexer.index import FlatIndex, read_ids
 from indexer.index_description import IndexDescription
 from indexer.index_files import opened_index, replace_index
 from indexer.presets import EXACT, Goal, cell_bytes, cell_count, cell_recipes, flat_bytes
@@ -205,8 +207,16 @@ class _Approximate:
         )
 
 
-def open_index(folder: Path, shards: Mapping[str, str], *, anew: bool = False) -> Index:
+def open_index(
+    folder: Path,
+    shards: Mapping[str, str],
+    description: IndexDescription | None = None,
+    *,
+    anew: bool = False,
+) -> Index:
     """The index saved in ``folder``, if the shards that it covers are all among ``shards``.
+
+    ``description`` is that of the folder, where it was read already.
 
     There may be others, and vectors of those covered may have been taken out or added: see
     :class:`indexer.living.LivingIndex`. Raises StaleIndexError, naming the shards, where one
@@ -214,7 +224,7 @@ def open_index(folder: Path, shards: Mapping[str, str], *, anew: bool = False) -
     each case is to build it. A file that was found whole and has not changed since is only read
     ``anew`` where that is asked for, or where FAISS, which believes what it reads, reads it.
     """
-    description = IndexDescription.read(folder)
+    description = description or IndexDescription.read(folder)
     anew = anew or description.recipe != "Cells"
     with opened_index(folder, description, shards, anew=anew) as (file, path):
         if description.recipe == "Flat":
@@ -235,6 +245,18 @@ def open_index(folder: Path, shards: Mapping[str, str], *, anew: bool = False) -
         probes = int(description.parameters.get("probes", index.cells))
         index.probes = min(max(1, probes), index.cells)
         return index
+
+
+def held_ids(folder: Path, shards: Mapping[str, str], description: IndexDescription) -> IdRuns:
+    """Those of the vectors in the index in ``folder`` that ``description`` is of.
+
+    An exact index is not loaded for that. Raises what :func:`open_index` does.
+    """
+    if description.recipe != "Flat":
+        return open_index(folder, shards, description).ids
+    import_faiss()  # without which nothing is found by it
+    with opened_index(folder, description, shards) as (file, path):
+        return read_ids(file, path, description)
 
 
 def _places(random: np.random.Generator, count: int, most: int) -> Ids:

@@ -146,16 +146,13 @@ class CellsIndex:
         return sum(array.nbytes for array in held) / max(1, self._runs.count)
 
     @property
-    def ids(self) -> Ids:
-        """Of the vectors that searches can find, ascending, int64 (n,)."""
-        ids = self._runs.all()
+    def ids(self) -> IdRuns:
+        """Of the vectors that searches can find."""
         if not self._hidden:
-            return ids
-        count = len(ids)
-        found = np.ones(count, bool)
-        found[self._members[:count][self._scan.rows.terms[:count] == HIDDEN]] = False
-        result: Ids = ids[found]
-        return result
+            return self._runs
+        count = self._runs.count
+        hidden = self._members[:count][self._scan.rows.terms[:count] == HIDDEN]
+        return self._runs.without(IdRuns.of(self._runs.at(np.sort(hidden))))
 
     def place(self, device: str) -> None:
         """Searches run on the CPU; raises DeviceError for a GPU."""

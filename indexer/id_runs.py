@@ -23,10 +23,13 @@ class IdRuns:
     @classmethod
     def of(cls, ids: Ids) -> IdRuns:
         """The runs of ``ids`` int64 (n,); ValueError unless they ascend, each once, from 0 on."""
-        if len(ids) and (ids[0] < 0 or (np.diff(ids) <= 0).any()):
+        steps = np.diff(ids)
+        if len(ids) and (ids[0] < 0 or (steps <= 0).any()):
             raise ValueError("expected ids of 0 or more that ascend, each once; sort them")
-        starts = np.flatnonzero(np.diff(ids, prepend=-2) != 1)
-        return cls(starts.astype(np.int64), ids[starts], len(ids))
+        begins = np.ones(len(ids), bool)
+        begins[1:] = steps != 1
+        starts = np.flatnonzero(begins)
+        return cls(starts, ids[starts], len(ids))
 
     @classmethod
     def joined(cls, parts: list[IdRuns]) -> IdRuns:
@@ -47,12 +50,20 @@ class IdRuns:
             raise ValueError("expected runs of rows and ids, as many of one as of the other")
         if not self.count:
             return
-        lengths = np.diff(self.rows, append=self.count)
-        ends = self.ids + lengths  # of runs: the id after the last
-        if self.rows[0] != 0 or (lengths < 1).any():
+        ends = self._ends
+        if self.rows[0] != 0 or (self._lengths < 1).any():
             raise ValueError("expected runs that ascend from row 0")
         if self.ids[0] < 0 or (ends < self.ids).any() or (self.ids[1:] < ends[:-1]).any():
             raise ValueError("expected ids of 0 or more that ascend, each once")
+
+    @property
+    def _lengths(self) -> Ids:
+        return np.diff(self.rows, append=self.count)
+
+    @property
+    def _ends(self) -> Ids:
+        """The id after the last of each run."""
+        return self.ids + self._lengths
 
     def at(self, rows: Ids) -> Ids:
         """The ids of ``rows``, of any shape, in [0, count)."""
@@ -66,9 +77,23 @@ class IdRuns:
             return np.full(ids.shape, -1, np.int64)
         run = np.maximum(np.searchsorted(self.ids, ids, side="right") - 1, 0)
         beyond = ids - self.ids[run]
-        lengths = np.diff(self.rows, append=self.count)
-        there = (beyond >= 0) & (beyond < lengths[run])
+        there = (beyond >= 0) & (beyond < self._lengths[run])
         return np.where(there, self.rows[run] + beyond, -1)
+
+    def without(self, other: IdRuns) -> IdRuns:
+        """Those of the ids that ``other`` has not."""
+        after = np.concatenate([np.zeros(1, np.int64), other._ends])
+        before = np.append(other.ids, np.iinfo(np.int64).max)
+        # Gap i between the runs of other goes from after[i] up to before[i]. A run of these meets
+        # the gaps that end after it begins and begin before it ends.
+        first = np.searchsorted(before, self.ids, side="right")
+        meets = np.searchsorted(after, self._ends, side="left") - first
+        run = np.repeat(np.arange(len(meets)), meets)
+        gap = np.arange(len(run)) + np.repeat(first - (np.cumsum(meets) - meets), meets)
+        starts = np.maximum(self.ids[run], after[gap])
+        lengths = np.minimum(self._ends[run], before[gap]) - starts
+        starts, lengths = starts[lengths > 0], lengths[lengths > 0]
+        return IdRuns(np.cumsum(lengths) - lengths, starts, int(lengths.sum()))
 
     def all(self) -> Ids:
         """Every id, ascending, int64 (count,)."""

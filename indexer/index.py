@@ -16,6 +16,7 @@ from indexer.distances import check_block, check_dimension, check_queries, pair_
 from indexer.errors import InvalidVectorsError, StaleIndexError
 from indexer.exact import Best
 from indexer.faiss_files import import_faiss, read_faiss, write_faiss
+from indexer.id_runs import IdRuns
 from indexer.index_description import IndexDescription
 from indexer.index_files import opened_index, replace_index
 from indexer.types import Block, Ids, Neighbours, Searcher, Vectors, check_unit_vectors
@@ -63,9 +64,9 @@ class FlatIndex:
         return int(self._index.ntotal)
 
     @property
-    def ids(self) -> Ids:
-        """Of all vectors, int64 (n,), in the order that they were added in."""
-        return self._ids.copy()
+    def ids(self) -> IdRuns:
+        """Of all vectors."""
+        return IdRuns.of(np.sort(self._ids))
 
     @property
     def dimension(self) -> int:
@@ -228,6 +229,23 @@ class FlatIndex:
         self._require_distinct_ids()
         for first in range(0, len(self), _CHECKED):
             check_unit_vectors(self._vectors[first : first + _CHECKED])
+
+
+def read_ids(file: BinaryIO, path: Path, description: IndexDescription) -> IdRuns:
+    """Those in a file of :meth:`FlatIndex.write` whose digest is right, without its vectors.
+
+    FAISS writes them last, and before them how many they are. Raises StaleIndexError where that is
+    not so.
+    """
+    _require_size(file, path, description)
+    file.seek(-8 * (description.count + 1), os.SEEK_END)
+    numbers = np.frombuffer(file.read(), "<i8").astype(np.int64)
+    try:
+        if numbers[0] != description.count:
+            raise ValueError(f"expected {description.count} ids, got {numbers[0]}")
+        return IdRuns.of(np.sort(numbers[1:]))
+    except ValueError as error:
+        raise StaleIndexError(f"{path}: {error}; build it anew") from error
 
 
 def _require_size(file: BinaryIO, path: Path, description: IndexDescription) -> None:

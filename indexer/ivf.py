@@ -15,6 +15,7 @@ from indexer.devices import to_device
 from indexer.distances import check_block, check_dimension, check_queries, nearest_first
 from indexer.errors import StaleIndexError
 from indexer.faiss_files import import_faiss, read_faiss, write_faiss
+from indexer.id_runs import IdRuns
 from indexer.index_description import IndexDescription
 from indexer.types import Block, Ids, Neighbours, Vectors
 
@@ -75,15 +76,15 @@ class IvfIndex:
         return cls(index, faiss)
 
     @property
-    def ids(self) -> Ids:
-        """Of the vectors that searches can find, int64 (n,)."""
+    def ids(self) -> IdRuns:
+        """Of the vectors that searches can find."""
         lists = self._lists.invlists
         parts = [
             self._faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)).copy()
             for cell in range(self.cells)
             if lists.list_size(cell)
         ]
-        return np.concatenate([*parts, np.zeros(0, np.int64)])
+        return IdRuns.of(np.sort(np.concatenate([*parts, np.zeros(0, np.int64)])))
 
     def place(self, device: str) -> None:
         """Search on ``device``; DeviceError for one that is not there. Nothing can be hidden then.
@@ -130,4 +131,9 @@ class IvfIndex:
                 f"{path}: expected an IVF index of {description.count} vectors of "
                 f"{description.dimension} components, got {type(index).__name__}; build it anew"
             )
-        return cls(index, faiss)
+        loaded = cls(index, faiss)
+        try:
+            loaded.ids.check()
+        except ValueError as error:
+            raise StaleIndexError(f"{path}: {error}; build it anew") from error
+        return loaded

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.distances import nearest_first
-from indexer.own import rows_of
+from indexer.id_runs import IdRuns
 from indexer.types import Ids, Index, Neighbours, Searcher, Vectors
 
 # A saved index is kept while the vectors hidden from it and those it lacks are at most this share
@@ -43,6 +43,28 @@ class Coverage:
         return self.hidden + self.fresh > KEPT_SHARE * self.live or self.fresh > KEPT_FRESH
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What live ids differ in from those that an index holds: some are ``gone``, some ``fresh``.
+
+    ``live`` is how many are live.
+    """
+
+    gone: IdRuns
+    fresh: IdRuns
+    live: int
+
+    @classmethod
+    def between(cls, held: IdRuns, live: IdRuns) -> Changes:
+        """From the ids ``held`` to those ``live``."""
+        return cls(held.without(live), live.without(held), live.count)
+
+    @property
+    def coverage(self) -> Coverage:
+        """What an index of the ids held serves."""
+        return Coverage(self.live - self.fresh.count, self.gone.count, self.fresh.count)
+
+
 class LivingIndex:
     """Exactly the ``live`` vectors, whatever those of the saved ``base`` are.
 
@@ -50,20 +72,17 @@ class LivingIndex:
     the live vectors. Where it is not, the fresh vectors are still found exactly.
     """
 
-    def __init__(self, base: Index, live: Ids, searcher: Callable[[Ids], Searcher]) -> None:
-        """Take over ``base``, from which vectors are hidden that are not ``live`` int64 (n,).
+    def __init__(self, base: Index, live: IdRuns, searcher: Callable[[Ids], Searcher]) -> None:
+        """Take over ``base``, from which vectors are hidden that are not ``live``.
 
         ``searcher`` makes an exact searcher of some live vectors: those that the base lacks.
         """
-        held = np.sort(base.ids)
-        live = np.sort(live)
-        gone = held[rows_of(held, live) < 0]
-        fresh = live[rows_of(live, held) < 0]
-        if len(gone):
-            base.hide(gone)
+        changes = Changes.between(base.ids, live)
+        if changes.gone.count:
+            base.hide(changes.gone.all())
         self._base = base
-        self._fresh = searcher(fresh) if len(fresh) else None
-        self.coverage = Coverage(len(live) - len(fresh), len(gone), len(fresh))
+        self._fresh = searcher(changes.fresh.all()) if changes.fresh.count else None
+        self.coverage = changes.coverage
 
     def __len__(self) -> int:
         return self.coverage.live

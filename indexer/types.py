@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError
+
+if TYPE_CHECKING:
+    from indexer.id_runs import IdRuns
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -124,8 +127,8 @@ class Index(Searcher, Protocol):
         ...
 
     @property
-    def ids(self) -> Ids:
-        """Of the vectors that searches can find, int64 (n,), each once, in any order."""
+    def ids(self) -> IdRuns:
+        """Of the vectors that searches can find."""
         ...
 
     def __len__(self) -> int: ...

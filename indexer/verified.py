@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,10 +36,9 @@ def identity(file: BinaryIO) -> dict[str, int]:
 def note_verified(path: Path, found: dict[str, int], sha256: str) -> None:
     """Remember that ``path`` had this digest when it was ``found`` so.
 
-    Where that cannot be written nothing is remembered, and the file is read again next time.
+    Raises OSError where that cannot be written.
     """
-    with suppress(OSError):
-        write_atomically(verified_path(path), json.dumps({"sha256": sha256, **found}).encode())
+    write_atomically(verified_path(path), json.dumps({"sha256": sha256, **found}).encode())
 
 
 def is_verified(path: Path, file: BinaryIO, sha256: str) -> bool:

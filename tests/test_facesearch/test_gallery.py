@@ -15,6 +15,7 @@ from facesearch.errors import ContractError, GalleryError, InputError
 from facesearch.gallery import Gallery
 from facesearch.search import (
     build_index,
+    index_facts,
     index_folder,
     load_index,
     refresh_index,
@@ -252,6 +253,24 @@ def test_a_damaged_index_is_opened_once(gallery: Gallery, monkeypatch: pytest.Mo
     with pytest.raises(StaleIndexError, match="No such file"):
         load_index(gallery, gallery.state())
     assert len(opened) == 1
+
+
+def test_what_an_index_serves_is_told_without_loading_it(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_index(gallery)
+    delete_photo(gallery, "00.png")
+
+    def load(*given: object) -> None:
+        raise AssertionError(given)
+
+    monkeypatch.setattr(FlatIndex, "read", load)
+    facts = index_facts(gallery, gallery.state())
+    assert facts.coverage == Coverage(22, 2, 0)
+    (file,) = index_folder(gallery).glob("*.faiss")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    facts = index_facts(gallery, gallery.state())
+    assert facts.coverage is None and "damaged" in facts.problem
 
 
 def test_refreshing_builds_only_what_is_damaged_or_serves_too_few(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.id_runs import IdRuns
@@ -15,14 +15,21 @@ ID_SETS = st.lists(st.integers(0, 60) | st.integers(2**33, 2**33 + 9), unique=Tr
 
 
 @given(ids=ID_SETS, others=ID_SETS, cut=st.integers(0, 40))
+@settings(deadline=None)
 def test_runs_are_the_ids(ids: np.ndarray, others: np.ndarray, cut: int) -> None:
     runs = IdRuns.of(ids)
     np.testing.assert_array_equal(runs.all(), ids)
     expected = [int(np.flatnonzero(ids == each)[0]) if each in ids else -1 for each in others]
     np.testing.assert_array_equal(runs.find(others), expected)
     np.testing.assert_array_equal(runs.at(np.arange(len(ids))), ids)
+    left = runs.without(IdRuns.of(others))
+    np.testing.assert_array_equal(left.all(), np.setdiff1d(ids, others))
+    left.check()
     joined = IdRuns.joined([IdRuns.of(ids[:cut]), IdRuns.of(ids[cut:])])
     np.testing.assert_array_equal(joined.all(), ids)
+    np.testing.assert_array_equal(
+        IdRuns.of(others).without(joined).all(), np.setdiff1d(others, ids)
+    )
     joined.check()
 
 

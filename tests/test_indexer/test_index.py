@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 
 from indexer import devices, index_description, index_files, torch_search
 from indexer import index as index_module
+from indexer.build import held_ids
 from indexer.certified import CertifiedSearch
 from indexer.errors import DeviceError, InvalidVectorsError, MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.faiss_files import import_faiss
 from indexer.files import sha256_of
 from indexer.index import FlatIndex
+from indexer.index_description import IndexDescription
 from indexer.int8_kernel import LANES
 from indexer.torch_search import TorchSearch
 from indexer.types import MAX_NEIGHBOURS, Block
@@ -163,7 +165,7 @@ def test_hidden_vectors_were_never_there(search: Search, data: st.DataObject) ->
         hidden = data.draw(st.lists(st.sampled_from([*search.ids.tolist(), -1, 2**62]), max_size=9))
         index.hide(np.array(hidden, np.int64))
         left &= ~np.isin(search.ids, hidden)
-        assert sorted(index.ids.tolist()) == sorted(search.ids[left].tolist())
+        assert index.ids.all().tolist() == sorted(search.ids[left].tolist())
         assert len(index) == left.sum()
         rest = Search(search.ids[left], search.vectors[left], search.queries, search.k)
         require_equal(index.search(search.queries, search.k), nearest_by_loops(rest))
@@ -185,7 +187,33 @@ def test_an_index_less_hidden_vectors_is_saved_so(tmp_path: Path) -> None:
     index.hide(IDS[:250])
     index.save(tmp_path, SHARDS)
     loaded = FlatIndex.load(tmp_path, SHARDS)
-    assert loaded.ids.tolist() == IDS[250:].tolist()
+    assert loaded.ids.all().tolist() == sorted(IDS[250:].tolist())
+
+
+def test_ids_are_read_without_the_vectors(tmp_path: Path) -> None:
+    index = built()
+    index.hide(IDS[::3])
+    index.save(tmp_path, SHARDS)
+    description = IndexDescription.read(tmp_path)
+    found = held_ids(tmp_path, SHARDS, description)
+    np.testing.assert_array_equal(found.all(), index.ids.all())
+    with pytest.raises(StaleIndexError, match=r"00000001\.h5 are gone"):
+        held_ids(tmp_path, {"00000000.h5": "a" * 64}, description)
+    FlatIndex.build([], 8).save(tmp_path, SHARDS)
+    assert not held_ids(tmp_path, SHARDS, IndexDescription.read(tmp_path)).count
+
+
+@pytest.mark.parametrize("ids", [[1, 1, 2], [-1, 1, 2]])
+def test_ids_that_are_none_are_refused(tmp_path: Path, ids: list[int]) -> None:
+    FlatIndex.build([Block(np.arange(3), VECTORS[:3])], 8).save(tmp_path, SHARDS)
+    exchange(
+        lambda path: path.write_bytes(path.read_bytes()[:-24] + np.array(ids, "<i8").tobytes())
+    )(tmp_path)
+    with pytest.raises(StaleIndexError, match=r"ascend, each once.*build it anew"):
+        held_ids(tmp_path, SHARDS, IndexDescription.read(tmp_path))
+    exchange(lambda path: path.write_bytes(path.read_bytes()[:-32] + bytes(32)))(tmp_path)
+    with pytest.raises(StaleIndexError, match="expected 3 ids, got 0"):
+        held_ids(tmp_path, SHARDS, IndexDescription.read(tmp_path))
 
 
 def described(key: str, value: object) -> Callable[[Path], None]:
@@ -320,9 +348,9 @@ def test_mutated_files_of_the_right_digest_are_refused_or_are_indices(data: st.D
         except StaleIndexError as error:
             assert str(folder) in str(error)
         else:
-            assert len(np.unique(loaded.ids)) == 300
+            assert len(np.unique(loaded.ids.all())) == 300
             found = loaded.search(VECTORS[:9], 7)
-            assert np.isfinite(found.distances).all() and np.isin(found.ids, loaded.ids).all()
+            assert np.isfinite(found.distances).all() and np.isin(found.ids, loaded.ids.all()).all()
 
 
 def mutated(before: bytes, data: st.DataObject) -> bytes:

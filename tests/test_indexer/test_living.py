@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from indexer import index as index_module
 from indexer.exact import exact_search
+from indexer.id_runs import IdRuns
 from indexer.index import FlatIndex
 from indexer.living import KEPT_FRESH, Coverage, LivingIndex
 from indexer.types import Ids, Neighbours, Searcher, Vectors
@@ -29,6 +30,10 @@ def searcher_of(search: Search) -> Callable[[Ids], Searcher]:
     return searcher
 
 
+def runs(ids: Ids) -> IdRuns:
+    return IdRuns.of(np.sort(ids))
+
+
 @given(search=searches(), data=st.data(), codes=st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_equals_exact_search_of_what_is_live(
@@ -43,7 +48,7 @@ def test_equals_exact_search_of_what_is_live(
             patch.setattr(index_module, "_WORTH_CODES", 0)
         base = searcher_of(search)(search.ids[held])
         base.search(search.queries, search.k)  # with its codes made before vectors are hidden
-        index = LivingIndex(base, search.ids[live], searcher_of(search))  # type: ignore[arg-type]
+        index = LivingIndex(base, runs(search.ids[live]), searcher_of(search))
         found = index.search(search.queries, search.k)
     expected = exact_search(
         blocks(search.ids[live], search.vectors[live], 11), search.queries, search.k
@@ -58,7 +63,7 @@ def test_equals_exact_search_of_what_is_live(
 def test_a_base_without_changes_is_asked_alone() -> None:
     class Base:
         dimension = 3
-        ids = np.array([5, 3], np.int64)
+        ids = IdRuns.of(np.array([3, 5]))
 
         def __len__(self) -> int:
             return 2
@@ -72,7 +77,7 @@ def test_a_base_without_changes_is_asked_alone() -> None:
     def searcher(ids: Ids) -> Searcher:
         raise AssertionError(ids)
 
-    index = LivingIndex(Base(), np.array([3, 5]), searcher)
+    index = LivingIndex(Base(), IdRuns.of(np.array([3, 5])), searcher)
     assert index.search(np.eye(3, dtype=np.float32)[:1], 1).ids.tolist() == [[3]]
 
 
