@@ -26,6 +26,7 @@ from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_phot
 from facesearch.images.files import absolute
 from facesearch.open_shard import OpenShard, PhotoRow
 from facesearch.records import PhotoRecord
+from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ BATCH_PHOTOS = 16
 # Intersection over union above which a face is the one that was forgotten: it is found again in the
 # very same file, if perhaps with other settings.
 SAME_PLACE = 0.4
+
+_NONE = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,8 @@ class _Job:
         """The whole job, for absolute ``roots``."""
         found = list(find_photos([root for root in roots if not self._vanished(root)]))
         self.report.found = len(found)
-        todo = [found[each] for each in np.flatnonzero(self._need_work(found)).tolist()]
+        rows = self.state.photos.rows(photo.location_bytes for photo in found)
+        todo = [found[each] for each in np.flatnonzero(self._need_work(found, rows)).tolist()]
         self.report.unchanged = len(found) - len(todo)
         progress(self.report, len(todo))
         try:
@@ -131,7 +135,7 @@ class _Job:
             for outcome, faces in processed_photos(self.engine, tasks, self.options):
                 self._store(outcome, faces)
                 progress(self.report, len(todo))
-            self._mark_gone(roots, found)
+            self._mark_gone(roots, found, rows)
         finally:
             # Also on an interruption or an error: what is done is kept.
             self.shard.seal()
@@ -139,34 +143,32 @@ class _Job:
 
     def _vanished(self, root: Path) -> bool:
         """Whether a root that the gallery has photos of is no longer there."""
-        return not os.path.lexists(root) and bool(self._missing([root], ()))
+        return not os.path.lexists(root) and bool(self._missing([root]))
 
-    def _missing(self, folders: Sequence[Path], seen: Sequence[FoundPhoto]) -> list[PhotoRecord]:
-        """The records, by location, of all in ``folders`` that were not gone and are not ``seen``.
+    def _missing(
+        self, folders: Sequence[Path], refused: Sequence[Path] = (), seen: Ids = _NONE
+    ) -> list[PhotoRecord]:
+        """The records, by location, of all in ``folders`` that were not gone.
 
-        Beneath a folder that could not be read nothing is known, so nothing is missing.
+        But for those in ``refused``, and those in rows ``seen`` of the log.
         """
         log = self.state.log
         there = log.newest & ~log.photos.having("gone")
-        rows = self.state.photos.rows(_names(seen))
-        there[rows[rows >= 0]] = False
+        there[seen] = False
         if not there.any():
             return []
-        within, refused = (
-            _prefixes(folders),
-            _prefixes(each.location for each in seen if each.error),
-        )
+        within, beyond = _prefixes(folders), _prefixes(refused)
         found = [
             (location, row)
             for row, location in enumerate(log.photos.locations())
             if there[row]
             and (location + b"/").startswith(within)
-            and not (location + b"/").startswith(refused)
+            and not (location + b"/").startswith(beyond)
         ]
         return [log.photos.record(row) for _, row in sorted(found)]
 
-    def _need_work(self, found: Sequence[FoundPhoto]) -> NDArray[np.bool_]:
-        """Which of ``found`` are to be read, (n,)."""
+    def _need_work(self, found: Sequence[FoundPhoto], rows: Ids) -> NDArray[np.bool_]:
+        """Which of ``found`` are to be read, (n,); ``rows`` of the log are theirs, or -1."""
         log, photos = self.state.log, self.state.log.photos
         failed = photos.having("failed")
         again = log.holder < 0  # of which nothing is known
@@ -176,7 +178,6 @@ class _Job:
                 again |= failed & photos.reason.equal(reason.encode())
         sizes = np.array([photo.size for photo in found], np.int64)
         times = np.array([photo.mtime_ns for photo in found], np.int64)
-        rows = self.state.photos.rows(_names(found))
         need = rows < 0
         known = np.flatnonzero(~need)
         rows = rows[known]
@@ -220,8 +221,10 @@ class _Job:
         if before is None or replace(before, photo_id=-1) != row.record:
             self.shard.add(row)
 
-    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto]) -> None:
-        for record in self._missing(roots, found):
+    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto], rows: Ids) -> None:
+        # Beneath a folder that could not be read nothing is known, so nothing is gone.
+        refused = [photo.location for photo in found if photo.error]
+        for record in self._missing(roots, refused, rows[rows >= 0]):
             self.report.gone += 1
             self.shard.add(PhotoRow.gone(record))
         if self.report.gone and not found:
@@ -230,10 +233,6 @@ class _Job:
                 "not mounted, mount it and index again: their faces and names come back",
                 self.report.gone,
             )
-
-
-def _names(photos: Iterable[FoundPhoto]) -> Iterator[bytes]:
-    return (os.fsencode(photo.location) for photo in photos)
 
 
 def _prefixes(folders: Iterable[Path]) -> tuple[bytes, ...]:

@@ -121,7 +121,8 @@ class PhotoTable:
         """As :attr:`facesearch.records.PhotoRecord.location_bytes`, of each row in order."""
         roots = list(self.root)
         folders = {root: os.path.join(root, b"") for root in set(roots)}  # noqa: PTH118
-        return (folders[root] + path for root, path in zip(roots, self.path, strict=True))
+        for root, path in zip(roots, self.path, strict=True):
+            yield root if path == b"." else folders[root] + path
 
     def hex_digest(self, row: int) -> str:
         """The SHA-256 of a row, or ""."""

@@ -49,11 +49,11 @@ class PhotoRecord:
 
     @property
     def location(self) -> Path:
-        return Path(os.fsdecode(self.location_bytes))
+        return Path(os.fsdecode(self.root), os.fsdecode(self.path))
 
     @property
     def location_bytes(self) -> bytes:
-        return os.path.join(self.root, b"") + self.path  # noqa: PTH118 - paths are no bytes
+        return os.fsencode(self.location)
 
     @property
     def has_content(self) -> bool:
@@ -155,6 +155,7 @@ def face_records(
     photo_rows = shard.column("faces", "photo")[rows].astype(np.int64)
     require_remembered(shard, photo_rows)
     photo_ids = make_ids(shard.number, photo_rows).tolist()
+    photos = {photo_id: shown[photo_id] for photo_id in set(photo_ids)}
     face_ids = make_ids(shard.number, rows).tolist()
     boxes = list(map(tuple, shard.column("faces", "box")[rows].tolist()))
     scores = shard.column("faces", "score")[rows].tolist()
@@ -162,7 +163,7 @@ def face_records(
     for i, photo in enumerate(photo_rows.tolist()):
         yield FaceRecord(
             face_id=face_ids[i],
-            photo=shown[photo_ids[i]],
+            photo=photos[photo_ids[i]],
             size=(int(width[photo]), int(height[photo])),
             box=boxes[i],
             score=scores[i],
