@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.markdown import result, table
 
 _OURS = "facesearch"
+_NOW = "by columns"
 _NAMES = {
     _OURS: "`facesearch index`, whole process",
     "facesearch --min-face 40": "the same, `--min-face 40`",
@@ -69,6 +70,24 @@ def peaks() -> str:
     ]
     header = ("billion operations/s, best", "1 thread", "2 threads")
     return table(header, rows) + "\n\n" + _nearness(data["threads_1"])
+
+
+def gallery_state() -> str:
+    """What a gallery's state costs, before anything else is done."""
+    rows = [
+        [
+            f"{photos:,}",
+            f"{each['faces']:,}",
+            stage if label == _NOW else f"{stage} ({label})",
+            f"{statistics.median(spent['processor_seconds']):.2f}",
+            f"{statistics.median(spent['peak_growth_mib']):.0f}",
+        ]
+        for label, sizes in result("gallery_state")["runs"].items()
+        for photos, each in ((int(size), each) for size, each in sizes.items())
+        for stage, spent in each["stages"].items()
+    ]
+    header = ("photos", "faces", "", "processor seconds", "memory at the peak, MiB")
+    return table(header, rows)
 
 
 def _nearness(ceilings: dict[str, float]) -> str:

@@ -323,6 +323,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         speed.end_to_end,
         speed.pipeline,
         speed.peaks,
+        speed.gallery_state,
         encoder,
         downloads,
         parity,

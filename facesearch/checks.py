@@ -18,8 +18,8 @@ from facesearch.forgotten import Forgotten
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.graph import graph_path, open_graph
 from facesearch.people import People
-from facesearch.records import schema_problems
 from facesearch.runs import latest_run
+from facesearch.schema import schema_problems
 from facesearch.search import index_folder, load_index
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
 from indexer.shards import Shard
@@ -104,12 +104,11 @@ def _check_numbers(gallery: Gallery) -> list[Finding]:
 
 def _check_contents(state: GalleryState) -> list[Finding]:
     """Photos known by a content that no shard holds any more."""
-    lost = sum(each.has_content and not state.holds(each) for each in state.photos.values())
-    if not lost:
+    if not state.lost_count:
         return []
     text = (
-        f"{lost} photo(s) have faces in shards that are missing; restore them from a backup, or "
-        "index these photos again"
+        f"{state.lost_count} photo(s) have faces in shards that are missing; restore them from a "
+        "backup, or index these photos again"
     )
     return [Finding("shards", text, severe=True)]
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facesearch.detect.boxes import iou
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
@@ -24,6 +25,8 @@ from facesearch.gallery import Gallery, GalleryState
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
 from facesearch.images.files import absolute
 from facesearch.open_shard import OpenShard, PhotoRow
+from facesearch.records import PhotoRecord
+from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ BATCH_PHOTOS = 16
 # Intersection over union above which a face is the one that was forgotten: it is found again in the
 # very same file, if perhaps with other settings.
 SAME_PLACE = 0.4
+
+_NONE = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ class _Job:
         self.options = options
         self.state = state
         self.report = EmbedReport()
-        self.contents = set(state.contents)
+        self.contents: set[str] = set()  # that this job added
         self.forgotten = Forgotten.read(gallery.folder)
         self.shard = OpenShard(gallery, options.shard_photos, self.report.shards.append)
 
@@ -121,7 +126,8 @@ class _Job:
         """The whole job, for absolute ``roots``."""
         found = list(find_photos([root for root in roots if not self._vanished(root)]))
         self.report.found = len(found)
-        todo = [photo for photo in found if self._needs_work(photo)]
+        rows = self.state.photos.rows(photo.location_bytes for photo in found)
+        todo = [found[each] for each in np.flatnonzero(self._need_work(found, rows)).tolist()]
         self.report.unchanged = len(found) - len(todo)
         progress(self.report, len(todo))
         try:
@@ -129,7 +135,7 @@ class _Job:
             for outcome, faces in processed_photos(self.engine, tasks, self.options):
                 self._store(outcome, faces)
                 progress(self.report, len(todo))
-            self._mark_gone(roots, found)
+            self._mark_gone(roots, found, rows)
         finally:
             # Also on an interruption or an error: what is done is kept.
             self.shard.seal()
@@ -137,31 +143,57 @@ class _Job:
 
     def _vanished(self, root: Path) -> bool:
         """Whether a root that the gallery has photos of is no longer there."""
-        return not os.path.lexists(root) and any(
-            record.status != "gone" and _beneath(record.location, [root])
-            for record in self.state.photos.values()
-        )
+        return not os.path.lexists(root) and bool(self._missing([root]))
 
-    def _needs_work(self, photo: FoundPhoto) -> bool:
-        record = self.state.photos.get(os.fsencode(photo.location))
-        if record is None or not (self.state.holds(record) or record.status == "failed"):
-            return True
-        retried = self.options.retry_failed or record.reason in RETRIED_REASONS
-        if record.status == "failed" and retried:
-            return True
-        return (record.size, record.mtime_ns) != (photo.size, photo.mtime_ns)
+    def _missing(
+        self, folders: Sequence[Path], refused: Sequence[Path] = (), seen: Ids = _NONE
+    ) -> list[PhotoRecord]:
+        """The records, by location, of all in ``folders`` that were not gone.
+
+        But for those in ``refused``, and those in rows ``seen`` of the log.
+        """
+        log = self.state.log
+        there = log.newest & ~log.photos.having("gone")
+        there[seen] = False
+        if not there.any():
+            return []
+        within, beyond = _prefixes(folders), _prefixes(refused)
+        found = [
+            (location, row)
+            for row, location in enumerate(log.photos.locations())
+            if there[row]
+            and (location + b"/").startswith(within)
+            and not (location + b"/").startswith(beyond)
+        ]
+        return [log.photos.record(row) for _, row in sorted(found)]
+
+    def _need_work(self, found: Sequence[FoundPhoto], rows: Ids) -> NDArray[np.bool_]:
+        """Which of ``found`` are to be read, (n,); ``rows`` of the log are theirs, or -1."""
+        log, photos = self.state.log, self.state.log.photos
+        failed = photos.having("failed")
+        again = log.holder < 0  # of which nothing is known
+        if not self.options.retry_failed:
+            again[failed] = False
+            for reason in RETRIED_REASONS:
+                again |= failed & photos.reason.equal(reason.encode())
+        sizes = np.array([photo.size for photo in found], np.int64)
+        times = np.array([photo.mtime_ns for photo in found], np.int64)
+        need = rows < 0
+        known = np.flatnonzero(~need)
+        rows = rows[known]
+        changed = (photos.size[rows] != sizes[known]) | (photos.mtime_ns[rows] != times[known])
+        need[known] = again[rows] | changed
+        return need
 
     def _tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
-        by_size: dict[int, set[str]] = {}
-        for sha256, size in self.state.sizes.items():
-            by_size.setdefault(size, set()).add(sha256)
+        by_size = self.state.contents.of_sizes({photo.size for photo in todo})
         for photo in todo:
             yield DecodeTask(photo, frozenset(by_size.get(photo.size, ())))
 
     def _store(self, outcome: DecodeOutcome, faces: PhotoFaces | None) -> None:
         if outcome.reason:
             self._store_failure(outcome)
-        elif outcome.sha256 in self.contents:
+        elif outcome.sha256 in self.state.contents or outcome.sha256 in self.contents:
             self.report.known += 1
             self.shard.add(PhotoRow.of(outcome, "known"))
         else:
@@ -189,17 +221,12 @@ class _Job:
         if before is None or replace(before, photo_id=-1) != row.record:
             self.shard.add(row)
 
-    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto]) -> None:
-        present = {os.fsencode(photo.location) for photo in found}
+    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto], rows: Ids) -> None:
+        # Beneath a folder that could not be read nothing is known, so nothing is gone.
         refused = [photo.location for photo in found if photo.error]
-        for location, record in sorted(self.state.photos.items()):
-            path = record.location
-            if record.status == "gone" or location in present:
-                continue
-            # Beneath a folder that could not be read nothing is known, so nothing is gone.
-            if _beneath(path, roots) and not _beneath(path, refused):
-                self.report.gone += 1
-                self.shard.add(PhotoRow.gone(record))
+        for record in self._missing(roots, refused, rows[rows >= 0]):
+            self.report.gone += 1
+            self.shard.add(PhotoRow.gone(record))
         if self.report.gone and not found:
             logger.warning(
                 "found no photo at all, so the %d known there are now marked gone; if a drive was "
@@ -208,8 +235,9 @@ class _Job:
             )
 
 
-def _beneath(path: Path, folders: Iterable[Path]) -> bool:
-    return any(path == folder or folder in path.parents for folder in folders)
+def _prefixes(folders: Iterable[Path]) -> tuple[bytes, ...]:
+    """What the location of each of ``folders``, and of all beneath it, begins with, and a slash."""
+    return tuple(os.path.join(os.fsencode(folder), b"") for folder in folders)  # noqa: PTH118
 
 
 def processed_photos(

@@ -64,9 +64,7 @@ def _largest_face(gallery: Gallery, state: GalleryState, photo: Path) -> Enrolle
 
 def _record(state: GalleryState, photo: Path) -> PhotoRecord | None:
     """The record of a photo, also where it was indexed under another of its names."""
-    names = (photo, absolute(photo.resolve()))
-    for name in names:
+    for name in (photo, absolute(photo.resolve())):
         if os.fsencode(name) in state.photos:
             return state.photos[os.fsencode(name)]
-    sha256 = sha256_of(photo)
-    return next((each for each in state.photos.values() if each.sha256 == sha256), None)
+    return state.photos.of_content(sha256_of(photo))

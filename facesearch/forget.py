@@ -27,9 +27,10 @@ from facesearch.images import sha256_of
 from facesearch.images.files import absolute
 from facesearch.images.find import REPORT_MARKER
 from facesearch.people import People, clean_name
-from facesearch.records import photo_records
+from facesearch.photo_table import PhotoTable
 from facesearch.runs import run_paths
 from facesearch.search import Wish, index_folder, rebuild
+from facesearch.state_file import FILE as STATE_FILE
 from indexer.errors import IndexGoalError, MissingFaissError
 from indexer.files import partial_path, sync_file, sync_folder
 from indexer.own import rows_of
@@ -162,12 +163,12 @@ def _contents(gallery: Gallery, state: GalleryState, photo: Path) -> set[str]:
     found = set()
     for path in gallery.shard_paths():
         with Shard.open(path) as shard:
-            for record in photo_records(shard):
-                if record.location_bytes in places and state.holds(record):
-                    elsewhere = state.shown.get(state.contents[record.sha256])
-                    newest = state.photos[record.location_bytes]
-                    if elsewhere is None or record.sha256 == newest.sha256:
-                        found.add(record.sha256)
+            table = PhotoTable.read(shard)
+        for row, location in enumerate(table.locations()):
+            if location in places and state.holds(record := table.record(row)):
+                elsewhere = state.shown.get(state.contents[record.sha256])
+                if elsewhere is None or record.sha256 == state.photos[location].sha256:
+                    found.add(record.sha256)
     if not found and photo.is_file() and (content := sha256_of(photo)) in state.contents:
         found.add(content)
     if not found:
@@ -233,10 +234,11 @@ def _take_out_of_run(path: Path, ids: Ids) -> bool:
 
 
 def _remove_derived(gallery: Gallery, report: ForgetReport) -> None:
-    """Index, graph and report hold what was forgotten among the rest, as do unfinished files."""
+    """Index, graph, state and report hold what was forgotten among the rest, and partial files."""
     described = index_folder(gallery) / "index.json"
     described.unlink(missing_ok=True)  # first, so that nothing is described that is not there
     shutil.rmtree(index_folder(gallery), ignore_errors=True)
+    (gallery.folder / STATE_FILE).unlink(missing_ok=True)
     if graph_path(gallery).exists():
         graph_path(gallery).unlink()
         report.removed.append(graph_path(gallery).name)

@@ -8,12 +8,11 @@ as long as some location still holds its photo's content.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -29,17 +28,15 @@ from facesearch.errors import (
     InputError,
 )
 from facesearch.forgotten import Forgotten
-from facesearch.records import (
-    FaceRecord,
-    PhotoRecord,
-    face_qualities,
-    face_records,
-    photo_records,
-    require_remembered,
-)
+from facesearch.gallery_state import GalleryState
+from facesearch.photo_log import PhotoLog, PhotoPart
+from facesearch.records import FaceRecord, face_qualities, face_records, require_remembered
+from facesearch.state_file import KeptLog, read_state, write_state
 from indexer.files import partial_path, write_atomically
 from indexer.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
+
+__all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,52 +46,6 @@ FORMAT = "facesearch-gallery"
 VERSION = 1
 DType = Literal["float16", "float32"]
 
-_NO_PHOTO = -1  # of a face that was forgotten
-
-
-@dataclass
-class GalleryState:
-    """The photo log, folded: the newest record of each location, and which faces are live.
-
-    ``photos`` maps an absolute location to its newest record. ``contents`` maps a SHA-256 to the
-    photo id whose shard row holds its faces, ``sizes`` to the bytes of its file. ``shown`` maps
-    such a photo id to the record of the location where the content was seen last. ``faceless``
-    are those of them in which no face was found. ``live`` maps shard numbers to rows of faces.
-    """
-
-    photos: dict[bytes, PhotoRecord] = field(default_factory=dict)
-    contents: dict[str, int] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
-    shown: dict[int, PhotoRecord] = field(default_factory=dict)
-    faceless: frozenset[int] = frozenset()
-    live: dict[int, NDArray[np.int64]] = field(default_factory=dict)
-
-    def count(self, *statuses: str) -> int:
-        """How many locations have one of ``statuses``."""
-        return sum(record.status in statuses for record in self.photos.values())
-
-    def holds(self, record: PhotoRecord) -> bool:
-        """Whether the faces of a photo are here: a shard that was lost takes its own with it."""
-        return record.has_content and record.sha256 in self.contents
-
-    @property
-    def face_count(self) -> int:
-        """How many faces are live."""
-        return sum(len(rows) for rows in self.live.values())
-
-    def live_ids(self) -> Ids:
-        """Ids of all live faces, ascending, int64 (n,)."""
-        parts = [make_ids(number, rows) for number, rows in sorted(self.live.items())]
-        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
-
-    def only(self, ids: Ids) -> GalleryState:
-        """The same with ``ids``, all of them live, as the only live faces."""
-        return replace(self, live=dict(_rows_by_shard(np.sort(ids))))
-
-    def digest(self) -> str:
-        """Names the set of live faces: equal digests, equal sets."""
-        return hashlib.sha256(self.live_ids().tobytes()).hexdigest()
-
 
 class Gallery:
     """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
@@ -103,6 +54,7 @@ class Gallery:
         self.folder = folder
         self.contract = contract
         self.dtype: DType = dtype
+        self._is_writer = False
 
     @classmethod
     def create(cls, folder: Path, contract: EncoderContract, dtype: DType = "float16") -> Gallery:
@@ -202,7 +154,11 @@ class Gallery:
             self.shards_folder.mkdir(exist_ok=True)
             remove_partials(self.shards_folder)
             self.note_shard_numbers()
-            yield
+            self._is_writer = True
+            try:
+                yield
+            finally:
+                self._is_writer = False
 
     def shard_paths(self) -> list[Path]:
         """Sealed shards, in order of number."""
@@ -231,33 +187,38 @@ class Gallery:
         write_atomically(self.folder / "next-shard", f"{self.next_shard_number()}\n".encode())
 
     def state(self) -> GalleryState:
-        """Fold all photo tables; memory grows with the number of photos, not with vectors."""
-        state = GalleryState()
-        owners: dict[int, NDArray[np.int64]] = {}  # shard -> photo id of each of its faces
-        for path in self.shard_paths():
-            with Shard.open(path) as shard:
-                self._require_shard(shard)
-                for record in photo_records(shard):
-                    state.photos[record.location_bytes] = record
-                    if record.status == "ok":
-                        state.contents.setdefault(record.sha256, record.photo_id)
-                        state.sizes.setdefault(record.sha256, record.size)
-                owners[shard.number] = _owners(shard)
+        """Fold all photo tables; memory grows with the number of photos, not with vectors.
+
+        The gallery's writer keeps the fold in ``state.h5``, so that only tables of shards that are
+        not in it are read.
+        """
+        paths = self.shard_paths()
+        digests = {path.name: _digest_or_none(path) for path in paths}
+        kept = read_state(self.folder, self.contract)
+        if kept is None or not _continue(digests, kept.shards):
+            kept = KeptLog(PhotoLog.empty(), {})
+        log = kept.log
+        new = [path for path in paths if path.name not in kept.shards]
+        if new:
+            log = log.extended([self._photo_part(path) for path in new])
+            if self._is_writer:
+                self._keep(log, digests)
         # Read last: shards that lack forgotten faces already were rewritten after this was.
-        forgotten = Forgotten.read(self.folder)
-        for record in sorted(state.photos.values(), key=lambda each: each.photo_id):
-            if state.holds(record):
-                state.shown[state.contents[record.sha256]] = record
-        shown = np.fromiter(state.shown, np.int64, len(state.shown))
-        for number, rows in _rows_by_shard(forgotten.ids):
-            if number in owners:
-                owners[number][rows[rows < len(owners[number])]] = _NO_PHOTO
-        state.live = {
-            number: np.flatnonzero(np.isin(photos, shown)) for number, photos in owners.items()
-        }
-        with_faces = np.unique(np.concatenate([*owners.values(), np.zeros(0, np.int64)]))
-        state.faceless = frozenset(np.setdiff1d(shown, with_faces).tolist())
-        return state
+        return GalleryState.of(log, Forgotten.read(self.folder).ids)
+
+    def _photo_part(self, path: Path) -> PhotoPart:
+        with Shard.open(path) as shard:
+            self._require_shard(shard)
+            return PhotoPart.read(shard)
+
+    def _keep(self, log: PhotoLog, digests: Mapping[str, str | None]) -> None:
+        shards = {name: digest for name, digest in digests.items() if digest}
+        if len(shards) < len(digests):
+            return
+        try:
+            write_state(self.folder, KeptLog(log, shards), self.contract)
+        except OSError as error:
+            logger.warning("the state of %s was not kept: %s", self.folder, error)
 
     def blocks(self, state: GalleryState) -> Iterator[Block]:
         """Live faces, one or more blocks a shard, ids ascending.
@@ -357,18 +318,6 @@ def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
         yield int(number), np.flatnonzero(numbers == number)
 
 
-def _rows_by_shard(ids: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    numbers, rows = split_ids(ids)
-    for number, picked in _by_shard(numbers):
-        yield number, rows[picked]
-
-
-def _owners(shard: Shard) -> NDArray[np.int64]:
-    """The photo id of each face of a shard; of none for those that were forgotten."""
-    photos = shard.column("faces", "photo").astype(np.int64)
-    return np.where(photos < 0, _NO_PHOTO, make_ids(shard.number, np.maximum(photos, 0)))
-
-
 def _photo_rows(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The row of the photo of some faces; ChangedGalleryError where one was forgotten."""
     photos: NDArray[np.int64] = shard.column("faces", "photo")[rows].astype(np.int64)
@@ -385,6 +334,25 @@ def _recorded_digest(path: Path) -> str:
             f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "
             "backup, or move the shard out and index its photos again"
         ) from error
+
+
+def _digest_or_none(path: Path) -> str | None:
+    try:
+        return _recorded_digest(path)
+    except GalleryError:
+        return None
+
+
+def _continue(digests: Mapping[str, str | None], kept: Mapping[str, str]) -> bool:
+    """Whether shards are those of ``kept`` and perhaps some with greater numbers."""
+    new = digests.keys() - kept.keys()
+    return kept.items() <= digests.items() and (
+        not new or not kept or _number(min(new, key=_number)) > _number(max(kept, key=_number))
+    )
+
+
+def _number(name: str) -> int:
+    return int(name.removesuffix(".h5"))
 
 
 def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType]:

@@ -446,7 +446,6 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
     now = people_now(_of(run.clustering, state.live_ids()), run.numbers, decided)
     clustering, names, person_ids = _shown(now)
     records = gallery.faces(clustering.ids, state)
-    present = [record for record in state.photos.values() if record.status != "gone"]
     return build_album(
         [_album_face(record, clustering, row) for row, record in enumerate(records)],
         gallery.vectors(clustering.ids),
@@ -458,15 +457,11 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         method=run.method,
         threshold=run.threshold,
         encoder=gallery.contract.name,
-        photo_count=len(present),
-        photos_without_faces=sum(
-            state.holds(record) and state.contents[record.sha256] in state.faceless
-            for record in present
-        ),
+        photo_count=len(state.photos) - state.count("gone"),
+        photos_without_faces=state.faceless_count,
         failed=[
             FailedPhoto(record.name, record.reason, record.detail)
-            for record in sorted(present, key=lambda record: record.location_bytes)
-            if record.status == "failed"
+            for record in state.having("failed")
         ],
         outdated=outdated(gallery, state, run),
         scale=_scale(gallery, run),

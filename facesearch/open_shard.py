@@ -32,7 +32,7 @@ class PhotoRow:
         record = PhotoRecord(
             photo_id=-1,
             root=os.fsencode(found.root),
-            path=os.fsencode(found.path),
+            path=os.fsencode(found.name),
             size=found.size,
             mtime_ns=found.mtime_ns,
             sha256=outcome.sha256,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -157,7 +156,7 @@ class PhotoProbes:
     def digest(self, part: int) -> str:
         """Of the photos' names, sizes and times, and of what makes vectors of them."""
         settings = sorted(self._engine.settings.items())
-        photos = ((os.fsencode(p.location), p.size, p.mtime_ns) for p in self._found)
+        photos = ((p.location_bytes, p.size, p.mtime_ns) for p in self._found)
         return _digest(part, self._engine.contract, settings, *photos)
 
     def parts(self, part: int, first: int) -> Iterator[ProbePart]:

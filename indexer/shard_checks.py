@@ -11,14 +11,13 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
+from indexer.byte_strings import ByteStrings
 from indexer.errors import ShardError
 from indexer.shard_format import BYTES, MAX_ARRAYS, MAX_MEMBERS, OFFSETS, Scalar, is_name
 
@@ -73,15 +72,9 @@ class BytesColumn:
     def __len__(self) -> int:
         return int(self.offsets.shape[0]) - 1
 
-    def read(self) -> NDArray[np.object_]:
-        """All rows as an object array of ``bytes`` (n,); ValueError where offsets are wrong."""
-        offsets, data = self.offsets[()].astype(np.int64), self.data[()].tobytes()
-        if offsets[0] != 0 or offsets[-1] != len(data) or (np.diff(offsets) < 0).any():
-            raise ValueError(f"expected offsets that rise from 0 to {len(data)}")
-        rows = np.empty(len(self), object)
-        bounds = offsets.tolist()
-        rows[:] = [data[start:end] for start, end in pairwise(bounds)]
-        return rows
+    def read(self) -> ByteStrings:
+        """All rows; ValueError where offsets are wrong."""
+        return ByteStrings(self.offsets[()].astype(np.int64), self.data[()])
 
 
 class Checker:

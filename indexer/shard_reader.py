@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.byte_strings import ByteStrings
 from indexer.errors import InvalidVectorsError, ShardError
 from indexer.files import partial_path, sha256_of
 from indexer.shard_checks import BytesColumn, Checker, open_hdf5, reading
@@ -145,13 +146,27 @@ class Shard:
 
     def column(self, table: str, name: str) -> NDArray[Any]:
         """One column of a table; bytes come as an object array. KeyError where it is not there."""
+        values = self._read(table, name)
+        if not isinstance(values, ByteStrings):
+            return values
+        rows = np.empty(len(values), object)
+        rows[:] = list(values)
+        return rows
+
+    def strings(self, table: str, name: str) -> ByteStrings:
+        """One column of byte strings; KeyError where there is none."""
+        values = self._read(table, name)
+        if not isinstance(values, ByteStrings):
+            raise KeyError(f"{self.path} has no column {table}/{name} of bytes")
+        return values
+
+    def _read(self, table: str, name: str) -> ByteStrings | NDArray[Any]:
         columns = self._columns(table)
         if name not in columns:
             raise KeyError(f"{self.path} has no column {table}/{name}, but {sorted(columns)}")
         column = columns[name]
         with reading(self.path, f"tables/{table}/{name}"):
-            values: NDArray[Any] = column.read() if isinstance(column, BytesColumn) else column[()]
-            return values
+            return column.read() if isinstance(column, BytesColumn) else np.asarray(column[()])
 
     def verify(self) -> list[str]:
         """Read everything and tell every problem; empty when the shard is whole.
@@ -172,7 +187,7 @@ class Shard:
 
     def _column_problems(self, table: str, name: str) -> list[str]:
         try:
-            self.column(table, name)
+            self._read(table, name)
         except ShardError as error:
             return [str(error)]
         return []

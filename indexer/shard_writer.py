@@ -13,17 +13,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.byte_strings import ByteStrings
 from indexer.errors import InvalidVectorsError, ShardError
 from indexer.files import partial_path, sha256_of, sync_file, sync_folder, write_atomically
+from indexer.hdf5_writer import new_hdf5, write_array, write_strings
 from indexer.shard_format import (
-    BYTES,
     COLUMN_TYPES,
     FORMAT,
     MAX_ARRAYS,
     MAX_COLUMN_AXES,
     MAX_MEMBERS,
     MAX_TEXT_BYTES,
-    OFFSETS,
     VERSION,
     Scalar,
     ShardContent,
@@ -34,9 +34,6 @@ from indexer.shard_format import (
 )
 from indexer.types import check_unit_vectors
 
-_CHUNK_BYTES = 1 << 18
-# Structures of HDF5 1.10, all of which carry checksums; older ones do not, newer ones are needless.
-_HDF5_VERSIONS = ("v110", "v110")
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -213,11 +210,9 @@ def _write_file(
     tables: Mapping[str, Mapping[str, NDArray[Any]]],
     attributes: Mapping[str, Any],
 ) -> None:
-    with h5py.File(partial, "w", libver=_HDF5_VERSIONS, locking=False) as file:
-        file.attrs["format"] = np.bytes_(FORMAT)
-        file.attrs["version"] = np.int64(VERSION)
+    with new_hdf5(partial, FORMAT, VERSION) as file:
         file.attrs["number"] = np.int64(number)
-        _write_array(file, "vectors", vectors)
+        write_array(file, "vectors", vectors)
         described = file.create_group("attributes")
         for name, value in sorted(attributes.items()):
             described.attrs.create(name, value, dtype=value.dtype)
@@ -229,22 +224,10 @@ def _write_file(
 
 
 def _write_column(table: h5py.Group, name: str, values: NDArray[Any]) -> None:
-    if values.dtype != object:
-        _write_array(table, name, values)
-        return
-    column = table.create_group(name)
-    lengths = np.fromiter(map(len, values), np.uint64, len(values))
-    _write_array(column, OFFSETS, np.concatenate([np.zeros(1, "<u8"), np.cumsum(lengths)]))
-    _write_array(column, BYTES, np.frombuffer(b"".join(values), np.uint8))
-
-
-def _write_array(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
-    if not values.size:  # has no bytes to check, and HDF5 no chunks for it
-        group.create_dataset(name, data=values)
-        return
-    row_bytes = values.itemsize * int(np.prod(values.shape[1:]))
-    rows = min(len(values), max(1, _CHUNK_BYTES // row_bytes))
-    group.create_dataset(name, data=values, chunks=(rows, *values.shape[1:]), fletcher32=True)
+    if values.dtype == object:
+        write_strings(table, name, ByteStrings.of(values.tolist()))
+    else:
+        write_array(table, name, values)
 
 
 def _publish(partial: Path, path: Path) -> None:

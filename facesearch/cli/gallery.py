@@ -33,10 +33,7 @@ def run_info(args: argparse.Namespace) -> int:
 
     gallery = Gallery.open(args.gallery)
     state = gallery.state()
-    failed = sorted(
-        (record for record in state.photos.values() if record.status == "failed"),
-        key=lambda record: record.location_bytes,
-    )
+    failed = state.having("failed")
     facts = _facts(gallery, state)
     reasons = Counter(record.reason for record in failed)
     if args.json:

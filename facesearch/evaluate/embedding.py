@@ -209,8 +209,8 @@ def _found(root: Path, path: Path) -> FoundPhoto:
         status = (root / path).stat()
     except (OSError, ValueError) as error:
         problem = refusal(error) if isinstance(error, OSError) else str(error)
-        return FoundPhoto(root, path, 0, 0, problem)
-    return FoundPhoto(root, path, status.st_size, status.st_mtime_ns)
+        return FoundPhoto(root, str(path), 0, 0, problem)
+    return FoundPhoto(root, str(path), status.st_size, status.st_mtime_ns)
 
 
 Processed = tuple[DecodeOutcome, PhotoRecord | None]

@@ -1,4 +1,7 @@
-"""Walking folders for photos, in an order that does not depend on the file system."""
+"""Walking folders for photos, in an order that does not depend on the file system.
+
+Names are plain text here: paths as objects take most of the time where there are a million.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def _find(roots: tuple[Path, ...]) -> Iterator[FoundPhoto]:
         if root.is_dir():
             yield from walk.folder(root)
         else:
-            yield from walk.file(root.parent, Path(root.name), named=True)
+            yield from walk.file(root.parent, root.name, named=True)
 
 
 @dataclass
@@ -67,41 +70,43 @@ class _Walk:
     def folder(self, root: Path) -> Iterator[FoundPhoto]:
         """The photos below ``root``, in bytewise order of their paths."""
         # A stack of our own: a deep tree must not end in a RecursionError.
-        pending = [(Path(), True)]
+        pending = [("", True)]
         while pending:
-            path, is_folder = pending.pop()
+            folder, is_folder = pending.pop()
             if not is_folder:
-                yield from self.file(root, path, named=False)
+                yield from self.file(root, folder, named=False)
                 continue
+            path = os.path.join(root, folder)  # noqa: PTH118
             try:
-                status = (root / path).stat()
-                if not self._first_visit(status):
+                if not self._first_visit(os.stat(path)):  # noqa: PTH116
                     continue
-                entries = _entries(root / path)
+                entries = _entries(path)
             except OSError as error:
-                yield FoundPhoto(root, path, 0, 0, refusal(error))
+                yield FoundPhoto(root, folder or ".", 0, 0, refusal(error))
                 continue
-            pending.extend((path / name, is_dir) for name, is_dir in reversed(entries))
+            before = folder and f"{folder}/"
+            pending.extend((before + name, is_dir) for name, is_dir in reversed(entries))
 
-    def file(self, root: Path, path: Path, *, named: bool) -> Iterator[FoundPhoto]:
-        """The photo at ``root / path`` if it is one; ``named`` if the user asked for it."""
-        suffix = path.suffix.lower()
+    def file(self, root: Path, name: str, *, named: bool) -> Iterator[FoundPhoto]:
+        """The photo at ``root / name`` if it is one; ``named`` if the user asked for it."""
+        suffix = _suffix(name).lower()
         certain = named or suffix in PHOTO_EXTENSIONS
         if not certain and suffix in RAW_EXTENSIONS:
             return
+        path = os.path.join(root, name)  # noqa: PTH118
         try:
-            status = (root / path).stat()
+            status = os.stat(path)  # noqa: PTH116
             problem = irregular(status.st_mode)
-            if not problem and not certain and not _has_signature(root / path):
+            if not problem and not certain and not _has_signature(path):
                 return
         except OSError as error:
             problem = refusal(error)
         if problem:
             # What cannot be opened cannot be sniffed: it may be a photo if its name allows it.
             if certain or not suffix:
-                yield FoundPhoto(root, path, 0, 0, problem)
+                yield FoundPhoto(root, name, 0, 0, problem)
         elif self._first_visit(status):
-            yield FoundPhoto(root, path, status.st_size, status.st_mtime_ns)
+            yield FoundPhoto(root, name, status.st_size, status.st_mtime_ns)
 
     def _first_visit(self, status: os.stat_result) -> bool:
         # One int instead of a pair: half the memory for a million photos. Some network file
@@ -113,7 +118,7 @@ class _Walk:
         return True
 
 
-def _entries(folder: Path) -> list[tuple[str, bool]]:
+def _entries(folder: str) -> list[tuple[str, bool]]:
     """Names in a folder and whether each is a folder, in the order of the paths below them.
 
     A folder sorts as its name with a slash, so that the walk is bytewise sorted by whole path.
@@ -134,7 +139,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False  # a link that leads nowhere or round in a circle: stat will say which
 
 
-def _has_signature(path: Path) -> bool:
+def _suffix(name: str) -> str:
+    """As that of a Path."""
+    last = name.rpartition("/")[2]
+    dot = last.rfind(".")
+    return last[dot:] if 0 < dot < len(last) - 1 else ""
+
+
+def _has_signature(path: str) -> bool:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,23 +23,34 @@ REASONS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundPhoto:
-    """A candidate file: ``root / path`` (path relative), its size in bytes and mtime in ns.
+    """A candidate file: ``root / name`` (name relative), its size in bytes and mtime in ns.
 
-    ``error`` is what the file system said where it refused (a file or a whole folder that cannot
-    be read, or that vanished during the walk); size and mtime are 0 then.
+    ``name`` is text as Python decodes names (``os.fsdecode``), "." for the root itself. ``error``
+    is what the file system said where it refused (a file or a whole folder that cannot be read, or
+    that vanished during the walk); size and mtime are 0 then.
     """
 
     root: Path
-    path: Path
+    name: str
     size: int
     mtime_ns: int
     error: str = ""
 
     @property
+    def path(self) -> Path:
+        return Path(self.name)
+
+    @property
     def location(self) -> Path:
-        return self.root / self.path
+        return self.root / self.name
+
+    @property
+    def location_bytes(self) -> bytes:
+        if self.name == ".":
+            return os.fsencode(self.root)
+        return os.fsencode(os.path.join(self.root, self.name))  # noqa: PTH118 - quicker
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def _run(jobs: Sequence[_Job], folder: Path, pictures: Pictures, workers: int) -
         if not batch:
             continue
         tasks = (
-            DecodeTask(FoundPhoto(job.photo.parent, Path(job.photo.name), job.size, job.mtime_ns))
+            DecodeTask(FoundPhoto(job.photo.parent, job.photo.name, job.size, job.mtime_ns))
             for job in batch.values()
         )
         for outcome in decode_photos(tasks, workers=min(workers, len(batch)), max_side=side):

@@ -17,8 +17,8 @@ from facesearch.errors import GalleryError
 from facesearch.gallery import Gallery
 from facesearch.grouping import ClusterOptions, run_clustering
 from facesearch.people import People
-from facesearch.records import SCHEMA
 from facesearch.runs import save_run
+from facesearch.schema import SCHEMA
 from facesearch.search import build_index
 from indexer.shards import digest_path
 from support.fake_engine import FakeEngine

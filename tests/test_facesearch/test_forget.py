@@ -26,7 +26,9 @@ from facesearch.images.find import REPORT_MARKER
 from facesearch.people import People
 from facesearch.runs import latest_run, save_run
 from facesearch.search import build_index, load_index, refresh_index, search_gallery
+from facesearch.state_file import FILE as STATE_FILE
 from indexer.exact import exact_search
+from indexer.files import sha256_of
 from indexer.shards import Shard
 from indexer.types import Ids
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
@@ -154,7 +156,10 @@ def test_a_lost_shard_brings_nothing_back_either(gallery: Gallery) -> None:
 def test_lifting_makes_the_photo_new(gallery: Gallery) -> None:
     _, vectors = before(gallery)
     forget(gallery, Selection(ids=(GONE, 4)))
+    digest = bytes.fromhex(sha256_of(photo(gallery, "01.png")))
+    assert digest in (gallery.folder / STATE_FILE).read_bytes()
     report = lift(gallery, [photo(gallery, "01.png")])
+    assert digest not in (gallery.folder / STATE_FILE).read_bytes()
     assert (report.faces, report.shards) == (0, 1)
     assert gallery.state().face_count == 11
     require_no_bytes(gallery, vectors[3])
@@ -168,6 +173,21 @@ def test_lifting_makes_the_photo_new(gallery: Gallery) -> None:
     require_no_bytes(gallery, vectors[4])
     assert forget(gallery, Selection(photos=(photo(gallery, "01.png"),))).faces == 2
     require_no_bytes(gallery, vectors[2])
+
+
+def test_what_a_shard_may_lose_is_in_no_other_file_before(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (gallery.folder / STATE_FILE).exists()
+
+    def crash(*_: object) -> None:
+        assert not (gallery.folder / STATE_FILE).exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(forget_module, "replace_shard", crash)
+    with pytest.raises(KeyboardInterrupt):
+        lift(gallery, [photo(gallery, "01.png")])
+    assert not (gallery.folder / STATE_FILE).exists()
 
 
 def test_forgetting_twice_does_nothing_more(gallery: Gallery) -> None:

@@ -11,14 +11,9 @@ import pytest
 
 from facesearch.errors import GalleryError
 from facesearch.gallery import Gallery
-from facesearch.records import (
-    OPTIONAL,
-    SCHEMA,
-    face_records,
-    photo_records,
-    photo_table,
-    schema_problems,
-)
+from facesearch.photo_table import PhotoTable
+from facesearch.records import face_records, photo_table
+from facesearch.schema import OPTIONAL, SCHEMA, schema_problems
 from indexer.shards import Shard
 from indexer.types import split_ids
 from support.galleries import (
@@ -78,7 +73,7 @@ def test_broken_tables_are_told_and_never_read(gallery: Gallery, name: str) -> N
     with Shard.open(path) as shard:
         assert shard.verify() == []
         with pytest.raises(GalleryError, match=message) as error:
-            list(photo_records(shard))
+            PhotoTable.read(shard)
         assert str(path) in str(error.value)
         problems = schema_problems(shard)
     assert problems and all(str(path) in problem for problem in problems)
@@ -99,7 +94,7 @@ def test_every_column_must_be_there_and_of_its_kind(
         (problem,) = schema_problems(shard)
         assert f"a column {table}/{column} of" in problem
         with pytest.raises(GalleryError, match=f"{table}/{column}"):
-            next(photo_records(shard))
+            PhotoTable.read(shard)
         with pytest.raises(GalleryError, match=f"{table}/{column}"):
             next(face_records(shard, np.arange(1), {}))
 
@@ -162,13 +157,14 @@ def test_columns_beyond_the_schema_are_no_problem(gallery: Gallery) -> None:
     rewrite_shard(path, change)
     with Shard.open(path) as shard:
         assert schema_problems(shard) == []
-        assert len(list(photo_records(shard))) == 5
+        assert len(PhotoTable.read(shard)) == 5
 
 
 def test_photo_records_make_the_table_they_came_from(gallery: Gallery) -> None:
     for path in gallery.shard_paths():
         with Shard.open(path) as shard:
-            records = list(photo_records(shard))
+            photos = PhotoTable.read(shard)
+            records = [photos.record(row) for row in range(len(photos))]
             table = shard.table("photos")
         assert [record.photo_id & 0xFFFFFFFF for record in records] == list(range(len(records)))
         made = photo_table(records)

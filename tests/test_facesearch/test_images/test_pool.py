@@ -119,7 +119,7 @@ def test_failures_are_outcomes(tmp_path: Path, workers: int) -> None:
     (tmp_path / "a.jpg").write_bytes(b"")
     (tmp_path / "b.jpg").symlink_to("nothing")
     (tmp_path / "c.jpg").write_bytes(b"text")
-    lost = FoundPhoto(tmp_path, Path("lost.jpg"), 5, 5)
+    lost = FoundPhoto(tmp_path, "lost.jpg", 5, 5)
     tasks = [*map(DecodeTask, find_photos([tmp_path])), DecodeTask(lost)]
     outcomes = list(decode_photos(tasks, workers=workers, max_side=None))
     reasons = [outcome.reason for outcome in outcomes]
