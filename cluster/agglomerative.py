@@ -1,5 +1,8 @@
 """Average-linkage clustering cut at a threshold, and how surely each vector belongs.
 
+Merging and cutting are two steps: merges that are kept (:mod:`cluster.dendrogram`) give the
+clusters of every threshold up to where they went.
+
 Up to :data:`MOST_DENSE` vectors every pair of clusters is looked at, in time that grows with their
 square (``benchmarks/clustering.py``); beyond, those that a graph of nearest neighbours joins, in
 far less (``benchmarks/clustering_scale.py``). Memory grows with their number either way.
@@ -15,9 +18,10 @@ from numpy.typing import NDArray
 from cluster.cells import cell_graph
 from cluster.confidence import confidence, graph_confidence
 from cluster.constraints import Constraints, Resolved
+from cluster.dendrogram import Dendrogram
 from cluster.graph import Graph
 from cluster.labels import check_ids, ordered_labels
-from cluster.linkage import average_linkage, check_vectors, cut
+from cluster.linkage import average_linkage, check_vectors
 from cluster.sparse_linkage import sparse_average_linkage
 from cluster.types import Clustering
 
@@ -25,6 +29,7 @@ from cluster.types import Clustering
 MOST_DENSE = 20_000
 # Of each vector in the graph that more of them are clustered by.
 NEIGHBOURS = 32
+MOST_APART = 4  # squared distance of two unit vectors
 
 
 def agglomerative(
@@ -40,32 +45,68 @@ def agglomerative(
 
     ``threshold`` is a mean squared Euclidean distance, in [0, 4] for unit vectors. A vector that
     joins no other is a cluster of one, as a person with one photo is still a person; clusters of
-    fewer than ``min_size`` members are noise. ``constraints`` speak of rows of ``vectors``;
-    contradictory ones are told by :func:`cluster.constraints.resolve`, whose result may be given
-    here. The confidence is that of :func:`cluster.confidence.confidence`.
-
-    With a ``graph`` of the vectors only pairs of clusters that it joins are looked at, which is
-    close to looking at all (:mod:`cluster.sparse_linkage`); more than :data:`MOST_DENSE` vectors
-    without one get that of about their :data:`NEIGHBOURS` nearest (:mod:`cluster.cells`). Raises
-    ValueError on a wrong shape, dtype, threshold or size.
+    fewer than ``min_size`` members are noise. Merging is :func:`merged` up to the threshold, the
+    labels and the confidence are those of :func:`clusters_at`. Raises ValueError on a wrong shape,
+    dtype, threshold or size.
     """
     check_vectors(vectors)
     check_ids(ids, vectors)
-    if not 0 <= threshold <= 4:
-        raise ValueError(f"expected a threshold (squared distance) in [0, 4], got {threshold}")
-    if min_size < 1:
-        raise ValueError(f"expected a min_size of at least 1, got {min_size}")
+    made = merged(vectors, threshold, constraints=constraints, graph=graph)
+    return clusters_at(ids, vectors, made, threshold, min_size=min_size)
+
+
+def merged(
+    vectors: NDArray[Any],
+    reach: float,
+    *,
+    constraints: Constraints | Resolved | None = None,
+    graph: Graph | None = None,
+) -> Dendrogram:
+    """The merges of ``vectors`` (n, d) at mean squared distances of at most ``reach``.
+
+    ``constraints`` speak of rows of ``vectors``; contradictory ones are told by
+    :func:`cluster.constraints.resolve`, whose result may be given here. With a ``graph`` of the
+    vectors only pairs of clusters that it joins are looked at, which is close to looking at all
+    (:mod:`cluster.sparse_linkage`); more than :data:`MOST_DENSE` vectors without one get that of
+    about their :data:`NEIGHBOURS` nearest (:mod:`cluster.cells`). The same input gives the same
+    merges. Raises ValueError on a wrong shape, dtype or reach.
+    """
+    check_vectors(vectors)
+    if not 0 <= reach <= MOST_APART:
+        raise ValueError(
+            f"expected a threshold (squared distance) in [0, {MOST_APART}], got {reach}"
+        )
     if graph is None and len(vectors) > MOST_DENSE:
         graph = cell_graph(vectors, NEIGHBOURS)
-    linkage = (
-        average_linkage(vectors, threshold, constraints)
-        if graph is None
-        else sparse_average_linkage(vectors, graph, threshold, constraints)
-    )
-    labels = ordered_labels(ids, cut(linkage, len(vectors), threshold), min_size)
+    if graph is None:
+        return Dendrogram.of(average_linkage(vectors, reach, constraints), len(vectors), reach)
+    linkage = sparse_average_linkage(vectors, graph, reach, constraints)
+    return Dendrogram.of(linkage, len(vectors), reach, graph.rows)
+
+
+def clusters_at(
+    ids: NDArray[np.int64],
+    vectors: NDArray[Any],
+    merges: Dendrogram,
+    threshold: float,
+    *,
+    min_size: int = 1,
+) -> Clustering:
+    """The clusters of ``merges`` of ``vectors`` (n, d), cut at ``threshold``.
+
+    The confidence is that of :func:`cluster.confidence.confidence`, or over the graph of the
+    merges where they have one. Raises ValueError on a wrong shape, dtype or size, or a threshold
+    beyond where merging stopped.
+    """
+    check_ids(ids, vectors)
+    if min_size < 1:
+        raise ValueError(f"expected a min_size of at least 1, got {min_size}")
+    if merges.count != len(vectors):
+        raise ValueError(f"expected merges of {len(vectors)} vectors, got those of {merges.count}")
+    labels = ordered_labels(ids, merges.groups(threshold), min_size)
     sure = (
         confidence(vectors, labels, threshold)
-        if graph is None
-        else graph_confidence(vectors, labels, threshold, graph)
+        if merges.neighbours is None
+        else graph_confidence(vectors, labels, threshold, merges.neighbours)
     )
     return Clustering(ids, labels, sure)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.graph import Graph
 from cluster.types import NOISE
 from indexer.compiled import compiled_reordering
 
@@ -52,9 +51,14 @@ def confidence(
 
 
 def graph_confidence(
-    vectors: NDArray[Any], labels: NDArray[np.int32], threshold: float, graph: Graph
+    vectors: NDArray[Any],
+    labels: NDArray[np.int32],
+    threshold: float,
+    neighbours: NDArray[np.int32],
 ) -> NDArray[np.float32]:
-    """:func:`confidence` in time that grows with the edges of ``graph``, not with the clusters.
+    """:func:`confidence` in time that grows with the edges of a graph, not with the clusters.
+
+    ``neighbours`` int32 (n, k) are its rows, as :class:`cluster.graph.Graph` has them.
 
     The next cluster is the nearest of those that a vector's own neighbours are in and of the one
     that comes nearest to any member of its cluster. So it is too high where the graph does not
@@ -67,7 +71,7 @@ def graph_confidence(
     sizes = np.bincount(labels[kept]).astype(np.float32)
     means, squares = moments(vectors, labels[kept], kept)
     points = np.ascontiguousarray(vectors, np.float32)
-    beyond, rivals = _beyond_by_graph(points, labels, graph.rows, means, squares)
+    beyond, rivals = _beyond_by_graph(points, labels, neighbours, means, squares)
     if len(sizes) > 1:
         hidden = np.flatnonzero(rivals < 0)
         rivals[hidden] = _nearest_means(hidden, means, squares)

@@ -19,7 +19,7 @@ from facesearch.gallery import Gallery, GalleryState
 from facesearch.graph import graph_path, open_graph
 from facesearch.people import People
 from facesearch.records import schema_problems
-from facesearch.runs import latest_run
+from facesearch.runs import latest_run, run_paths
 from facesearch.search import index_folder, load_index
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
 from indexer.shards import Shard
@@ -171,7 +171,7 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
 
 
 def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    if not any((gallery.folder / "clusters").glob("*.h5")):
+    if not run_paths(gallery):
         return []
     if latest_run(gallery).state == state.digest():
         return []

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.agglomerative import MOST_DENSE, agglomerative
+from cluster.agglomerative import MOST_APART, MOST_DENSE, clusters_at, merged
 from cluster.attach import attach
 from cluster.constraints import Constraints, Contradiction, Resolved, resolve
 from cluster.density import MOST_WHOLE, density
@@ -17,13 +17,14 @@ from cluster.grow import grown
 from cluster.threshold import gallery_threshold
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
-from facesearch.cluster_graph import ClusteringGraph, clustering_graph
+from facesearch.cluster_graph import NEIGHBOURS, clustering_graph, kept_graph
 from facesearch.decided import Decided, people_concerned
 from facesearch.earlier import earlier_people, older_runs
 from facesearch.encoders import ENCODERS, thresholds_of
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.matching import Changes, Circumstances, Gone, changes_between, matched
+from facesearch.merges import Merges, merges_key, read_merges
 from facesearch.people import People
 from facesearch.persons import NOBODY, PeopleNow, decided_rows, people_now, told_apart
 from facesearch.records import FaceRecord
@@ -49,6 +50,8 @@ class ClusterOptions:
     gallery's impostors are near enough for a stricter one, that is taken. ``attach_threshold`` is
     the one within which poor faces join. ``same_photo`` lets two faces of one photo be one person,
     as in collages. ``full`` clusters all faces anew, even where the run before could be built on.
+    ``reach`` is the distance that average linkage merges up to for every threshold within it; for
+    others it merges all it can.
     """
 
     method: str
@@ -59,6 +62,7 @@ class ClusterOptions:
     same_photo: bool = False
     full: bool = False
     from_gallery: bool = False
+    reach: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,9 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     Faces that are decided to be one person's form one cluster, those of two people never do, and
     no face comes to whom it was decided not to be. Where the options are those of the run before
     and not too many faces are new, they join its clusters, or each other; otherwise all are
-    clustered anew. Either way each cluster keeps the number of the person it was
+    clustered anew. That is a cut of the merges that the gallery keeps, where they are of the same
+    faces, decisions, graph and ``reach``: they do not depend on the threshold, so the cut is what
+    merging again would give. Either way each cluster keeps the number of the person it was
     (:func:`facesearch.matching.matched`), and the run tells what changed.
     """
     if options.method not in METHODS:
@@ -106,11 +112,9 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     faces = replace(faces, undone=earlier.undone)
     options, source = _with_threshold(options, previous, faces)
     how = replace(_how(options, previous, faces, decided), threshold_from=source)
-    graph = _graph(gallery, state, faces, options, how)
-    if graph is not None:
-        how = replace(how, graph=graph.source, edge_recall=graph.recall)
     constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
-    clustering = _with_poor(_formed(faces, constraints, options, how, graph), faces, options)
+    formed = _formed(gallery, state, faces, constraints, options=options, how=how)
+    clustering = _with_poor(formed.clustering, faces, options)
     before = _in_order(faces.before, faces.ids, clustering.ids)
     above = int(previous.numbers.max(initial=0)) if previous is not None else 0
     numbers = matched(
@@ -142,12 +146,13 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         options.min_quality,
         options.same_photo,
         now.numbers,
-        how,
+        formed.how,
         changes,
         tuple(
             _contradiction_text(each, faces.ids[~faces.poor], decided)
             for each in constraints.contradictions
         ),
+        formed.merges,
     )
 
 
@@ -307,47 +312,80 @@ def _with_threshold(
     return replace(options, threshold=found), "gallery"
 
 
-def _graph(
-    gallery: Gallery, state: GalleryState, faces: _Faces, options: ClusterOptions, how: How
-) -> ClusteringGraph | None:
-    """The graph to cluster, where there are too many faces to look at all pairs."""
-    good = ~faces.poor
-    most = MOST_DENSE if options.method == "agglomerative" else MOST_WHOLE
-    if not how.full or good.sum() <= most:
-        return None
-    return clustering_graph(gallery, state, faces.ids[good], faces.vectors[good])
+@dataclass(frozen=True)
+class _Formed:
+    """The clusters of the good faces, how they were formed, and the merges made for it, if any."""
+
+    clustering: Clustering
+    how: How
+    merges: Merges | None = None
 
 
 def _formed(
+    gallery: Gallery,
+    state: GalleryState,
     faces: _Faces,
     constraints: Resolved,
+    *,
     options: ClusterOptions,
     how: How,
-    graph: ClusteringGraph | None,
-) -> Clustering:
-    """The clusters of the good faces."""
+) -> _Formed:
     good = ~faces.poor
     ids, vectors = faces.ids[good], faces.vectors[good]
-    edges = None if graph is None else graph.graph
     if options.method != "agglomerative":
-        return density(
+        graph = None
+        if len(ids) > MOST_WHOLE:
+            graph = clustering_graph(vectors, kept_graph(gallery, state, ids))
+            how = replace(how, graph=graph.source, edge_recall=graph.recall)
+        clustering = density(
             ids,
             vectors,
             min_cluster_size=max(2, options.min_size),
-            graph=edges,
+            graph=None if graph is None else graph.graph,
             refine=_threshold(options),
             constraints=constraints,
         )
-    if how.full:
-        return agglomerative(
-            ids,
-            vectors,
-            options.threshold,
-            min_size=options.min_size,
-            constraints=constraints,
-            graph=edges,
-        )
-    before = np.where(faces.undone, NOBODY, faces.before)[good]
+        return _Formed(clustering, how)
+    if not how.full:
+        return _Formed(_grown(ids, vectors, faces, constraints, options), how)
+    merges, made = _merges(gallery, state, (ids, vectors), constraints, options)
+    how = replace(how, graph=merges.graph, edge_recall=merges.edge_recall, cut=not made)
+    if not made:
+        how = replace(how, why=f"{how.why}; the merges of an earlier run were cut")
+    clustering = clusters_at(
+        ids, vectors, merges.dendrogram, options.threshold, min_size=options.min_size
+    )
+    return _Formed(clustering, how, merges if made else None)
+
+
+def _merges(
+    gallery: Gallery,
+    state: GalleryState,
+    good: tuple[Ids, Vectors],
+    constraints: Resolved,
+    options: ClusterOptions,
+) -> tuple[Merges, bool]:
+    """The merges of these faces, and whether they were made now."""
+    ids, vectors = good
+    reach = options.reach if options.threshold <= options.reach else MOST_APART
+    many = len(ids) > MOST_DENSE  # too many to look at all pairs
+    kept = kept_graph(gallery, state, ids) if many else None
+    told = f"made, {NEIGHBOURS}" if many else ""
+    key = merges_key(ids, constraints, reach, told if kept is None else kept)
+    if not options.full and (found := read_merges(gallery, key)) is not None:
+        return found, False
+    graph = clustering_graph(vectors, kept) if many else None
+    if graph is None:
+        return Merges(key, merged(vectors, reach, constraints=constraints)), True
+    dendrogram = merged(vectors, reach, constraints=constraints, graph=graph.graph)
+    return Merges(key, dendrogram, graph.source, graph.recall), True
+
+
+def _grown(
+    ids: Ids, vectors: Vectors, faces: _Faces, constraints: Resolved, options: ClusterOptions
+) -> Clustering:
+    """The clusters of before, of the good faces, with those that are new."""
+    before = np.where(faces.undone, NOBODY, faces.before)[~faces.poor]
     _, dense = np.unique(before, return_inverse=True)
     nobody = int((before == NOBODY).any())
     groups = np.where(before == NOBODY, NOISE, dense - nobody).astype(np.int32)

@@ -103,6 +103,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         same_photo=args.same_photo,
         full=args.full,
         from_gallery=args.threshold is None,
+        reach=defaults.cluster,
     )
     run = run_clustering(gallery, gallery.state(), options)
     path = save_run(gallery, run)

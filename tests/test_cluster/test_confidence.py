@@ -66,7 +66,7 @@ def test_over_a_graph_of_every_pair_it_is_the_same(
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
     np.testing.assert_allclose(
-        graph_confidence(vectors, labels, 0.3, exact_graph(vectors, len(vectors) - 1)),
+        graph_confidence(vectors, labels, 0.3, exact_graph(vectors, len(vectors) - 1).rows),
         confidence(vectors, labels, 0.3),
         atol=1e-3,
     )
@@ -78,7 +78,7 @@ def test_over_a_graph_of_few_it_is_never_less(
     vectors: NDArray[np.float32], clusters: int, seed: int, k: int
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
-    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, k))
+    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, k).rows)
     assert (over_graph >= confidence(vectors, labels, 0.3) - 1e-3).all()
     assert ((over_graph >= 0) & (over_graph <= 1)).all()
     assert (over_graph[labels < 0] == 0).all()
@@ -87,5 +87,5 @@ def test_over_a_graph_of_few_it_is_never_less(
 def test_clusters_whose_neighbours_are_all_their_own_have_a_next_one() -> None:
     vectors, truth = grouped_vectors(9, 12, seed=5)
     labels = truth.astype(np.int32)
-    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, 4))
+    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, 4).rows)
     np.testing.assert_allclose(over_graph, confidence(vectors, labels, 0.3), atol=0.02)
