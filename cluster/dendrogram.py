@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.graph import Graph, horizon
 from cluster.linkage import Linkage, groups_after
 
 
@@ -18,7 +19,8 @@ class Dendrogram:
     ``pairs`` int32 (m, 2) are the groups merged, as in scipy's linkage: below ``count`` a vector,
     else ``count`` + an earlier row. ``heights`` float32 (m,) are the distances. ``neighbours``
     int32 (n, k), -1 for none, are the rows of the graph whose edges were looked at, or None where
-    all pairs were.
+    all pairs were. ``horizon`` is the distance below which that graph has every edge, as
+    :func:`cluster.graph.horizon` tells it.
     """
 
     count: int
@@ -26,6 +28,7 @@ class Dendrogram:
     heights: NDArray[np.float32]
     reach: float
     neighbours: NDArray[np.int32] | None = None
+    horizon: float = np.inf
 
     def __post_init__(self) -> None:
         merges = len(self.heights)
@@ -49,15 +52,13 @@ class Dendrogram:
 
     @classmethod
     def of(
-        cls,
-        linkage: Linkage,
-        count: int,
-        reach: float,
-        neighbours: NDArray[np.int32] | None = None,
+        cls, linkage: Linkage, count: int, reach: float, graph: Graph | None = None
     ) -> Dendrogram:
-        """The rows of a ``linkage`` of ``count`` vectors that stopped at ``reach``."""
+        """Rows of a ``linkage`` of ``count`` vectors, over ``graph``, that stopped at ``reach``."""
         pairs, heights = linkage[:, :2].astype(np.int32), linkage[:, 2].astype(np.float32)
-        return cls(count, pairs, heights, reach, neighbours)
+        if graph is None:
+            return cls(count, pairs, heights, reach)
+        return cls(count, pairs, heights, reach, graph.rows, horizon(graph))
 
     def groups(self, threshold: float) -> NDArray[np.int32]:
         """Groups int32 (n,) after all merges at most ``threshold``, both as float32.

@@ -9,11 +9,19 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.agglomerative import MOST_APART, MOST_DENSE, clusters_at, merged
+from cluster.agglomerative import (
+    LINKAGES,
+    MOST_APART,
+    LinkageName,
+    clusters_at,
+    merged,
+    most_dense,
+)
 from cluster.attach import attach
 from cluster.constraints import Constraints, Contradiction, Resolved, resolve
 from cluster.density import MOST_WHOLE, density
 from cluster.grow import grown
+from cluster.pair_linkage import MOST_PAIRS
 from cluster.threshold import gallery_threshold
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
@@ -51,7 +59,7 @@ class ClusterOptions:
     the one within which poor faces join. ``same_photo`` lets two faces of one photo be one person,
     as in collages. ``full`` clusters all faces anew, even where the run before could be built on.
     ``reach`` is the distance that average linkage merges up to for every threshold within it; for
-    others it merges all it can.
+    others it merges all it can. ``linkage`` is one of :data:`cluster.agglomerative.LINKAGES`.
     """
 
     method: str
@@ -63,6 +71,7 @@ class ClusterOptions:
     full: bool = False
     from_gallery: bool = False
     reach: float = 0.0
+    linkage: LinkageName = "average"
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class _Faces:
 
 
 def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
-    """Cluster all live faces, as people decided; raises InputError for an unknown method.
+    """Cluster all live faces, as people decided.
 
     Faces of less quality than ``min_quality`` cannot join what does not belong together: clusters
     are formed by the other faces alone. Then each of the poor goes to the cluster whose members
@@ -96,9 +105,11 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     faces, decisions, graph and ``reach``: they do not depend on the threshold, so the cut is what
     merging again would give. Either way each cluster keeps the number of the person it was
     (:func:`facesearch.matching.matched`), and the run tells what changed.
+
+    Raises InputError for an unknown method or linkage, one that the method does not have, or
+    complete linkage of more than :data:`cluster.pair_linkage.MOST_PAIRS` faces.
     """
-    if options.method not in METHODS:
-        raise InputError(f"expected method {' or '.join(METHODS)}, got {options.method!r}")
+    _check(options)
     people = People(gallery.folder)
     decisions = people.decisions()
     decided = people.decided()
@@ -154,6 +165,23 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         ),
         formed.merges,
     )
+
+
+def _check(options: ClusterOptions) -> None:
+    if options.method not in METHODS:
+        raise InputError(f"expected method {' or '.join(METHODS)}, got {options.method!r}")
+    if options.linkage not in LINKAGES:
+        raise InputError(f"expected linkage {', '.join(LINKAGES)}, got {options.linkage!r}")
+    if options.linkage != "average" and options.method != "agglomerative":
+        raise InputError(
+            f"expected method agglomerative with {options.linkage} linkage, got {options.method}, "
+            "which has none"
+        )
+    if options.linkage != "average" and options.from_gallery:
+        raise InputError(
+            f"expected a threshold with {options.linkage} linkage, got none; the gallery's own and "
+            "the encoder's are for average linkage: give one with --threshold"
+        )
 
 
 def _previous(gallery: Gallery) -> ClusterRun | None:
@@ -217,6 +245,7 @@ def _how(
         options.min_size,
         options.attach_threshold,
         decided.last,
+        linkage=options.linkage,
     )
 
 
@@ -242,6 +271,7 @@ def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: _Face
     reasons = (
         (options.full, "asked for"),
         (options.method != "agglomerative", f"{options.method} has no other way"),
+        (options.linkage != "average", f"{options.linkage} linkage has no other way"),
         (previous.people is None, "the run before is from before people had numbers"),
         (other, other),
         (
@@ -256,6 +286,7 @@ def _other_options(options: ClusterOptions, previous: ClusterRun) -> str:
     """Which option is another than in the run before; "" if none is."""
     pairs = {
         "method": (previous.method, options.method),
+        "linkage": (previous.how.linkage, options.linkage),
         "threshold": (previous.threshold, _threshold(options)),
         "min size": (previous.how.min_size, options.min_size),
         "min quality": (previous.min_quality, options.min_quality),
@@ -349,7 +380,13 @@ def _formed(
     if not how.full:
         return _Formed(_grown(ids, vectors, faces, constraints, options), how)
     merges, made = _merges(gallery, state, (ids, vectors), constraints, options)
-    how = replace(how, graph=merges.graph, edge_recall=merges.edge_recall, cut=not made)
+    how = replace(
+        how,
+        graph=merges.graph,
+        edge_recall=merges.edge_recall,
+        cut=not made,
+        exact=options.linkage != "single" or _has_all(merges, options.threshold),
+    )
     if not made:
         how = replace(how, why=f"{how.why}; the merges of an earlier run were cut")
     clustering = clusters_at(
@@ -367,18 +404,35 @@ def _merges(
 ) -> tuple[Merges, bool]:
     """The merges of these faces, and whether they were made now."""
     ids, vectors = good
-    reach = options.reach if options.threshold <= options.reach else MOST_APART
-    many = len(ids) > MOST_DENSE  # too many to look at all pairs
+    average = options.linkage == "average"
+    reach = options.reach if average and options.threshold <= options.reach else MOST_APART
+    many = len(ids) > most_dense(options.linkage)  # too many to look at all pairs
+    if many and options.linkage == "complete":
+        raise InputError(
+            f"expected at most {MOST_PAIRS} faces for complete linkage, which looks at all pairs, "
+            f"got {len(ids)}; take average linkage, or keep more poor faces out with --min-quality"
+        )
     kept = kept_graph(gallery, state, ids) if many else None
     told = f"made, {NEIGHBOURS}" if many else ""
-    key = merges_key(ids, constraints, reach, told if kept is None else kept)
+    key = merges_key(ids, constraints, reach, told if kept is None else kept, options.linkage)
     if not options.full and (found := read_merges(gallery, key)) is not None:
         return found, False
     graph = clustering_graph(vectors, kept) if many else None
+    dendrogram = merged(
+        vectors,
+        reach,
+        constraints=constraints,
+        graph=None if graph is None else graph.graph,
+        linkage=options.linkage,
+    )
     if graph is None:
-        return Merges(key, merged(vectors, reach, constraints=constraints)), True
-    dendrogram = merged(vectors, reach, constraints=constraints, graph=graph.graph)
+        return Merges(key, dendrogram), True
     return Merges(key, dendrogram, graph.source, graph.recall), True
+
+
+def _has_all(merges: Merges, threshold: float) -> bool:
+    """Whether every pair within ``threshold`` was looked at, as far as can be told."""
+    return merges.edge_recall == 1 and threshold < merges.dendrogram.horizon
 
 
 def _grown(

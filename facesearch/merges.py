@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.agglomerative import LinkageName
 from cluster.constraints import Resolved
 from cluster.dendrogram import Dendrogram
 from cluster.graph import Graph
@@ -39,7 +40,7 @@ class Merges:
 
 
 def merges_key(
-    ids: Ids, constraints: Resolved, reach: float, graph: Graph | str, linkage: str = "average"
+    ids: Ids, constraints: Resolved, reach: float, graph: Graph | str, linkage: LinkageName
 ) -> str:
     """The SHA-256 that names merges of the faces ``ids`` (n,), in this order, up to ``reach``.
 
@@ -73,6 +74,7 @@ def write_merges(gallery: Gallery, merges: Merges) -> None:
             key=merges.key,
             count=dendrogram.count,
             reach=dendrogram.reach,
+            horizon=dendrogram.horizon,
             graph=merges.graph,
             edge_recall=merges.edge_recall,
         )
@@ -105,6 +107,7 @@ def read_merges(gallery: Gallery, key: str) -> Merges | None:
                 file["heights"][()],
                 float(about["reach"]),
                 file["neighbours"][()] if "neighbours" in file else None,
+                float(about["horizon"]),
             )
             return Merges(key, dendrogram, str(about["graph"]), float(about["edge_recall"]))
     except (OSError, KeyError, ValueError, TypeError, IndexError) as error:

@@ -34,7 +34,8 @@ class How:
     who set the threshold: whoever asked ("given"), the gallery's impostors ("gallery"), or the
     "encoder". ``graph`` is "kept" or "made" where a graph of neighbours was clustered, with the
     share of exact neighbours it had, ``edge_recall``; "" where all pairs were looked at. ``cut``
-    tells that nothing was merged: the merges of an earlier run were cut.
+    tells that nothing was merged: the merges of an earlier run were cut. ``linkage`` is which
+    distance between groups counted; ``exact`` is False where single linkage may have missed a pair.
     """
 
     full: bool = True
@@ -47,6 +48,8 @@ class How:
     graph: str = ""
     edge_recall: float = 1.0
     cut: bool = False
+    linkage: str = "average"
+    exact: bool = True
 
 
 @dataclass(frozen=True)

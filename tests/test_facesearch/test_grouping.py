@@ -316,7 +316,7 @@ def test_many_faces_are_clustered_by_the_graph_that_is_kept(
     options = ClusterOptions(method, 0.5)
     plain = run_clustering(gallery, gallery.state(), options)
     assert (plain.how.graph, plain.how.edge_recall) == ("", 1.0)
-    monkeypatch.setattr(grouping, "MOST_DENSE", 4)
+    monkeypatch.setattr("cluster.agglomerative.MOST_DENSE", 4)
     monkeypatch.setattr(grouping, "MOST_WHOLE", 4)
     made = run_clustering(gallery, gallery.state(), options)
     assert made.how.graph == "made"

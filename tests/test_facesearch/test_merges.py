@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,16 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cluster.agglomerative import LinkageName
 from cluster.constraints import Constraints, resolve
 from cluster.graph import exact_graph
 from facesearch import grouping
 from facesearch.deciding import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.errors import InputError
 from facesearch.forget import Selection, forget
 from facesearch.gallery import Gallery
 from facesearch.graph import refresh_graph
 from facesearch.grouping import ClusterOptions, run_clustering
 from facesearch.merges import merges_key, merges_path, read_merges
+from facesearch.people import People
 from facesearch.runs import latest_run, save_run
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index, people_gallery
@@ -44,7 +48,7 @@ def gallery(
     deciding = Deciding(made)
     deciding.name(deciding.now.people[0], "Ada")
     if request.param != "all pairs":
-        monkeypatch.setattr(grouping, "MOST_DENSE", 4)
+        monkeypatch.setattr("cluster.agglomerative.MOST_DENSE", 4)
     if request.param == "kept graph":
         refresh_graph(made, 7)
     cluster(made, replace(OPTIONS, full=True))
@@ -106,7 +110,7 @@ def test_what_merges_depend_on_makes_them_anew(gallery: Gallery, tmp_path: Path)
 def test_a_graph_that_is_kept_since_makes_them_anew(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grouping, "MOST_DENSE", 4)
+    monkeypatch.setattr("cluster.agglomerative.MOST_DENSE", 4)
     refresh_graph(gallery, 5)
     cluster(gallery, replace(OPTIONS, full=True))
     other = replace(OPTIONS, threshold=0.4)
@@ -162,19 +166,92 @@ def test_the_key_names_all_that_merging_reads() -> None:
     none, apart = resolve(Constraints(), 6), resolve(Constraints(photos), 6)
     must = resolve(Constraints(must=np.array([[0, 1]])), 6)
     keys = [
-        merges_key(ids, none, 0.5, ""),
-        merges_key(ids[::-1].copy(), none, 0.5, ""),
-        merges_key(ids, none, 0.6, ""),
-        merges_key(ids, none, 0.5, "made, 32"),
-        merges_key(ids, none, 0.5, graph),
-        merges_key(ids, none, 0.5, replace(graph, rows=graph.rows[:, ::-1].copy())),
-        merges_key(ids, apart, 0.5, ""),
-        merges_key(ids, must, 0.5, ""),
-        merges_key(ids, none, 0.5, "", linkage="single"),
+        merges_key(ids, none, 0.5, "", "average"),
+        merges_key(ids[::-1].copy(), none, 0.5, "", "average"),
+        merges_key(ids, none, 0.6, "", "average"),
+        merges_key(ids, none, 0.5, "made, 32", "average"),
+        merges_key(ids, none, 0.5, graph, "average"),
+        merges_key(ids, none, 0.5, replace(graph, rows=graph.rows[:, ::-1].copy()), "average"),
+        merges_key(ids, apart, 0.5, "", "average"),
+        merges_key(ids, must, 0.5, "", "average"),
+        merges_key(ids, none, 0.5, "", "single"),
     ]
     assert len(set(keys)) == len(keys)
-    assert merges_key(ids.copy(), resolve(Constraints(), 6), 0.5, "") == keys[0]
+    assert merges_key(ids.copy(), resolve(Constraints(), 6), 0.5, "", "average") == keys[0]
 
 
 def test_there_are_none_at_first(tmp_path: Path) -> None:
     assert read_merges(people_gallery(tmp_path), "0" * 64) is None
+
+
+LINKED = pytest.mark.parametrize("linkage", ["complete", "single"])
+
+
+@LINKED
+def test_other_linkages_keep_photos_and_decisions_apart(
+    gallery: Gallery, linkage: LinkageName
+) -> None:
+    options = replace(OPTIONS, linkage=linkage, threshold=3.9)
+    state = gallery.state()
+    deciding = Deciding(gallery)
+    ada, other = deciding.find("Ada"), deciding.now.people[1]
+    deciding.name(other, "Bob")
+    run = cluster(gallery, options)
+    assert (run.how.linkage, run.how.full, run.how.cut) == (linkage, True, False)
+    labels, ids = run.clustering.labels, run.clustering.ids
+    photos = gallery.photo_ids(ids)
+    clustered = labels >= 0
+    of_photo = list(zip(labels[clustered].tolist(), photos[clustered].tolist(), strict=True))
+    assert len(set(of_photo)) == len(of_photo)
+    decided = People(gallery.folder).decided()
+    for person in (ada, other):
+        own = [face for face, number in decided.faces.items() if number == person.id]
+        assert len(set(labels[np.isin(ids, own)].tolist())) == 1
+    apart = [labels[ids == face][0] for face in decided.faces]
+    assert len(set(apart)) == 2
+    found = run_clustering(gallery, state, replace(options, threshold=0.3))
+    whole = run_clustering(gallery, state, replace(options, threshold=0.3, full=True))
+    assert found.how.cut and not whole.how.cut
+    np.testing.assert_array_equal(found.clustering.labels, whole.clustering.labels)
+
+
+@LINKED
+def test_other_linkages_begin_anew_and_tell_people_apart(
+    tmp_path: Path, linkage: LinkageName
+) -> None:
+    gallery = people_gallery(tmp_path)
+    cluster(gallery)
+    options = replace(OPTIONS, linkage=linkage)
+    run = cluster(gallery, options)
+    assert run.how.why == f"{linkage} linkage has no other way"
+    assert latest_run(gallery).how.linkage == linkage and run.how.exact
+    assert np.bincount(run.clustering.labels).tolist() == [3, 3, 3, 3]
+    assert "linkage" in cluster(gallery).how.why
+
+
+def test_linkages_that_cannot_be_are_refused(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(message: str, **changes: Any) -> None:
+        with pytest.raises(InputError, match=message):
+            run_clustering(gallery, gallery.state(), replace(OPTIONS, **changes))
+
+    ask("expected linkage average, complete, single, got 'ward'", linkage="ward")
+    ask("expected method agglomerative with single", linkage="single", method="hdbscan")
+    ask("expected a threshold with complete linkage", linkage="complete", from_gallery=True)
+    monkeypatch.setattr("cluster.agglomerative.MOST_PAIRS", 20)
+    monkeypatch.setattr(grouping, "MOST_PAIRS", 20)
+    ask("at most 20 faces for complete linkage", linkage="complete")
+    single = run_clustering(gallery, gallery.state(), replace(OPTIONS, linkage="single"))
+    assert single.how.graph
+
+
+def test_single_linkage_tells_where_its_graph_ends(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.agglomerative.MOST_PAIRS", 20)
+    refresh_graph(gallery, 3)
+    options = replace(OPTIONS, linkage="single", threshold=1e-5, min_quality=0)
+    assert run_clustering(gallery, gallery.state(), options).how.exact
+    wide = run_clustering(gallery, gallery.state(), replace(options, threshold=1.0))
+    assert not wide.how.exact
