@@ -180,7 +180,7 @@ def _stages(
     linkage = timed("linkage", lambda: sparse_average_linkage(vectors, graph, STOP))
     groups = timed("cut", lambda: cut(linkage, len(vectors), 0.13))
     labels = ordered_labels(np.arange(len(vectors)), groups)
-    timed("confidence", lambda: graph_confidence(vectors, labels, 0.13, graph))
+    timed("confidence", lambda: graph_confidence(vectors, labels, 0.13, graph.rows))
     timed("threshold", lambda: gallery_threshold(vectors, STOP))
     constrained = timed(
         "linkage with photos kept apart",

@@ -1,4 +1,7 @@
-"""Average-linkage clustering cut at a threshold, and how surely each vector belongs.
+"""Agglomerative clustering cut at a threshold, and how surely each vector belongs.
+
+Merging and cutting are two steps: merges that are kept (:mod:`cluster.dendrogram`) give the
+clusters of every threshold up to where they went.
 
 Up to :data:`MOST_DENSE` vectors every pair of clusters is looked at, in time that grows with their
 square (``benchmarks/clustering.py``); beyond, those that a graph of nearest neighbours joins, in
@@ -7,7 +10,7 @@ far less (``benchmarks/clustering_scale.py``). Memory grows with their number ei
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +18,22 @@ from numpy.typing import NDArray
 from cluster.cells import cell_graph
 from cluster.confidence import confidence, graph_confidence
 from cluster.constraints import Constraints, Resolved
+from cluster.dendrogram import Dendrogram
 from cluster.graph import Graph
 from cluster.labels import check_ids, ordered_labels
-from cluster.linkage import average_linkage, check_vectors, cut
+from cluster.linkage import average_linkage, check_vectors
+from cluster.pair_linkage import MOST_PAIRS, complete_linkage, single_linkage
 from cluster.sparse_linkage import sparse_average_linkage
 from cluster.types import Clustering
+
+LinkageName = Literal["average", "complete", "single"]
+LINKAGES: tuple[LinkageName, ...] = get_args(LinkageName)
 
 # Up to here the linkage of all pairs is the quicker one, and is exact.
 MOST_DENSE = 20_000
 # Of each vector in the graph that more of them are clustered by.
 NEIGHBOURS = 32
+MOST_APART = 4  # squared distance of two unit vectors
 
 
 def agglomerative(
@@ -35,37 +44,96 @@ def agglomerative(
     min_size: int = 1,
     constraints: Constraints | Resolved | None = None,
     graph: Graph | None = None,
+    linkage: LinkageName = "average",
 ) -> Clustering:
     """Clusters of ``vectors`` (n, d) whose members are on average at most ``threshold`` apart.
 
-    ``threshold`` is a mean squared Euclidean distance, in [0, 4] for unit vectors. A vector that
+    ``threshold`` is a mean squared Euclidean distance, in [0, 4] for unit vectors, or by another
+    ``linkage`` that of the farthest or nearest two of what merges. A vector that
     joins no other is a cluster of one, as a person with one photo is still a person; clusters of
-    fewer than ``min_size`` members are noise. ``constraints`` speak of rows of ``vectors``;
-    contradictory ones are told by :func:`cluster.constraints.resolve`, whose result may be given
-    here. The confidence is that of :func:`cluster.confidence.confidence`.
-
-    With a ``graph`` of the vectors only pairs of clusters that it joins are looked at, which is
-    close to looking at all (:mod:`cluster.sparse_linkage`); more than :data:`MOST_DENSE` vectors
-    without one get that of about their :data:`NEIGHBOURS` nearest (:mod:`cluster.cells`). Raises
-    ValueError on a wrong shape, dtype, threshold or size.
+    fewer than ``min_size`` members are noise. Merging is :func:`merged` up to the threshold, the
+    labels and the confidence are those of :func:`clusters_at`. Raises ValueError on a wrong shape,
+    dtype, threshold or size.
     """
     check_vectors(vectors)
     check_ids(ids, vectors)
-    if not 0 <= threshold <= 4:
-        raise ValueError(f"expected a threshold (squared distance) in [0, 4], got {threshold}")
+    made = merged(vectors, threshold, constraints=constraints, graph=graph, linkage=linkage)
+    return clusters_at(ids, vectors, made, threshold, min_size=min_size)
+
+
+def merged(
+    vectors: NDArray[Any],
+    reach: float,
+    *,
+    constraints: Constraints | Resolved | None = None,
+    graph: Graph | None = None,
+    linkage: LinkageName = "average",
+) -> Dendrogram:
+    """The merges of ``vectors`` (n, d) at squared distances of at most ``reach``.
+
+    Between two groups counts the mean of all pairs of their members ("average"), the farthest pair
+    ("complete") or the nearest ("single"). ``constraints`` speak of rows of ``vectors``;
+    contradictory ones are told by :func:`cluster.constraints.resolve`, whose result may be given
+    here. With a ``graph`` of the vectors only pairs of clusters that it joins are looked at, which
+    is close to looking at all (:mod:`cluster.sparse_linkage`, :mod:`cluster.pair_linkage`); more
+    vectors than :func:`most_dense` without one get that of about their :data:`NEIGHBOURS` nearest
+    (:mod:`cluster.cells`). Complete linkage needs all pairs. The same input gives the same merges.
+    Raises ValueError on a wrong shape, dtype, reach or linkage.
+    """
+    check_vectors(vectors)
+    if not 0 <= reach <= MOST_APART:
+        raise ValueError(
+            f"expected a threshold (squared distance) in [0, {MOST_APART}], got {reach}"
+        )
+    most = most_dense(linkage)
+    if linkage == "complete":
+        if graph is not None:
+            raise ValueError("expected no graph for complete linkage, which needs all pairs")
+        return Dendrogram.of(complete_linkage(vectors, reach, constraints), len(vectors), reach)
+    if graph is None and len(vectors) > most:
+        graph = cell_graph(vectors, NEIGHBOURS)
+    if linkage == "single":
+        rows = single_linkage(vectors, reach, constraints, graph)
+    elif graph is None:
+        rows = average_linkage(vectors, reach, constraints)
+    else:
+        rows = sparse_average_linkage(vectors, graph, reach, constraints)
+    return Dendrogram.of(rows, len(vectors), reach, graph)
+
+
+def most_dense(linkage: LinkageName) -> int:
+    """Up to how many vectors all pairs are looked at; complete linkage takes no more.
+
+    Raises ValueError for an unknown linkage.
+    """
+    if linkage not in LINKAGES:
+        raise ValueError(f"expected linkage {', '.join(LINKAGES)}, got {linkage!r}")
+    return MOST_DENSE if linkage == "average" else MOST_PAIRS
+
+
+def clusters_at(
+    ids: NDArray[np.int64],
+    vectors: NDArray[Any],
+    merges: Dendrogram,
+    threshold: float,
+    *,
+    min_size: int = 1,
+) -> Clustering:
+    """The clusters of ``merges`` of ``vectors`` (n, d), cut at ``threshold``.
+
+    The confidence is that of :func:`cluster.confidence.confidence`, or over the graph of the
+    merges where they have one. Raises ValueError on a wrong shape, dtype or size, or a threshold
+    beyond where merging stopped.
+    """
+    check_ids(ids, vectors)
     if min_size < 1:
         raise ValueError(f"expected a min_size of at least 1, got {min_size}")
-    if graph is None and len(vectors) > MOST_DENSE:
-        graph = cell_graph(vectors, NEIGHBOURS)
-    linkage = (
-        average_linkage(vectors, threshold, constraints)
-        if graph is None
-        else sparse_average_linkage(vectors, graph, threshold, constraints)
-    )
-    labels = ordered_labels(ids, cut(linkage, len(vectors), threshold), min_size)
+    if merges.count != len(vectors):
+        raise ValueError(f"expected merges of {len(vectors)} vectors, got those of {merges.count}")
+    labels = ordered_labels(ids, merges.groups(threshold), min_size)
     sure = (
         confidence(vectors, labels, threshold)
-        if graph is None
-        else graph_confidence(vectors, labels, threshold, graph)
+        if merges.neighbours is None
+        else graph_confidence(vectors, labels, threshold, merges.neighbours)
     )
     return Clustering(ids, labels, sure)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.graph import Graph
+from cluster.near_groups import nearest_groups
 from cluster.types import NOISE
 from indexer.compiled import compiled_reordering
 
@@ -20,7 +20,10 @@ _ROWS = 2**14
 
 
 def confidence(
-    vectors: NDArray[Any], labels: NDArray[np.int32], threshold: float
+    vectors: NDArray[Any],
+    labels: NDArray[np.int32],
+    threshold: float,
+    rows: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float32]:
     """How much nearer each vector is to its own cluster than to the next: float32 (n,) in [0, 1].
 
@@ -28,33 +31,36 @@ def confidence(
     mean squared distance to the other members of the own cluster, and b the least mean squared
     distance to another cluster, it is (b - a) / max(a, b). For a cluster of one, a is
     ``threshold``, beyond which others had to be for it to stay alone; without another cluster, b
-    is :data:`UNRELATED`. Noise has 0 and is no cluster.
+    is :data:`UNRELATED`. Noise has 0 and is no cluster. Of ``rows`` int (m,) of ``vectors`` (n, d),
+    unit length, alone it is told where they are given: (m,).
     """
-    result = np.zeros(len(labels), np.float32)
-    kept = np.flatnonzero(labels != NOISE)
-    if not len(kept):
+    wanted = np.arange(len(labels)) if rows is None else rows
+    result = np.zeros(len(wanted), np.float32)
+    told = np.flatnonzero(labels[wanted] != NOISE)
+    if not len(told):
         return result
-    own = labels[kept]
-    sizes = np.bincount(own).astype(np.float32)
-    means, squares = moments(vectors, own, kept)
-    rows = max(1, _BLOCK_CELLS // len(sizes))
-    for start in range(0, len(kept), rows):
-        block, label = kept[start : start + rows], own[start : start + rows]
-        points = np.asarray(vectors[block], np.float32)
-        lengths = np.einsum("ij,ij->i", points, points)
-        distances = lengths[:, None] + squares[None] - 2 * (points @ means.T)
-        each = np.arange(len(block))
-        within = distances[each, label]
-        distances[each, label] = np.inf
-        beyond = distances.min(axis=1) if len(sizes) > 1 else np.full_like(within, UNRELATED)
-        result[block] = _silhouettes(within, beyond, sizes[label], threshold)
+    kept = np.flatnonzero(labels != NOISE)
+    sizes = np.bincount(labels[kept]).astype(np.float32)
+    means, squares = moments(vectors, labels[kept], kept)
+    label = labels[wanted[told]]
+    points = np.ascontiguousarray(vectors[wanted[told]], np.float32)
+    near = nearest_groups(points, means, squares, 2)
+    beyond = np.where(near.ids[:, 0] == label, near.distances[:, 1], near.distances[:, 0])
+    beyond[np.isinf(beyond)] = UNRELATED
+    within = _to_means(points, means[label], squares[label])
+    result[told] = _silhouettes(within, beyond, sizes[label], threshold)
     return result
 
 
 def graph_confidence(
-    vectors: NDArray[Any], labels: NDArray[np.int32], threshold: float, graph: Graph
+    vectors: NDArray[Any],
+    labels: NDArray[np.int32],
+    threshold: float,
+    neighbours: NDArray[np.int32],
 ) -> NDArray[np.float32]:
-    """:func:`confidence` in time that grows with the edges of ``graph``, not with the clusters.
+    """:func:`confidence` in time that grows with the edges of a graph, not with the clusters.
+
+    ``neighbours`` int32 (n, k) are its rows, as :class:`cluster.graph.Graph` has them.
 
     The next cluster is the nearest of those that a vector's own neighbours are in and of the one
     that comes nearest to any member of its cluster. So it is too high where the graph does not
@@ -67,7 +73,7 @@ def graph_confidence(
     sizes = np.bincount(labels[kept]).astype(np.float32)
     means, squares = moments(vectors, labels[kept], kept)
     points = np.ascontiguousarray(vectors, np.float32)
-    beyond, rivals = _beyond_by_graph(points, labels, graph.rows, means, squares)
+    beyond, rivals = _beyond_by_graph(points, labels, neighbours, means, squares)
     if len(sizes) > 1:
         hidden = np.flatnonzero(rivals < 0)
         rivals[hidden] = _nearest_means(hidden, means, squares)

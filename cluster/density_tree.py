@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.forest import Rows, root
+from cluster.constraints import Constraints, resolve
+from cluster.forest import Forest, Rows, forest_of
 from cluster.graph import Graph
 from cluster.linkage import Linkage, as_scipy_rows
-from indexer.compiled import compiled
-
-_LARGEST_KEYS = 2**32
+from cluster.spanning import check_places, edge_keys, spanning_forest
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,11 @@ def reachability_tree(graph: Graph, min_samples: int) -> Linkage:
             f"expected min_samples of 1 to the {rows.shape[1]} neighbours of the graph, "
             f"got {min_samples}"
         )
-    if rows.size >= _LARGEST_KEYS:
-        raise ValueError(f"expected n k below 2^32 in the graph, got {rows.size}")
-    keys = _keys(rows, distances, _cores(rows, distances, min_samples))
+    check_places(rows)
+    keys = edge_keys(rows, distances, _cores(rows, distances, min_samples))
     keys.sort()
-    members, squares = _spanning_forest(rows, keys)
+    forest = forest_of(len(rows), resolve(Constraints(), len(rows)).apart)
+    members, squares = _connected(*spanning_forest(rows, keys, forest), forest)
     tree: Linkage = as_scipy_rows(members, np.sqrt(squares), len(rows))
     return tree
 
@@ -87,43 +86,10 @@ def _cores(
     return cores
 
 
-@compiled
-def _keys(
-    rows: NDArray[np.int32], distances: NDArray[np.float32], cores: NDArray[np.float32]
-) -> Rows:
-    """A key for each edge with a finite mutual reachability: its bits, then its place."""
-    count, width = rows.shape
-    keys, found = np.empty(rows.size, np.int64), 0
-    for one in range(count):
-        for column in range(width):
-            two = rows[one, column]
-            if two < 0 or two == one:
-                continue
-            reach = max(distances[one, column], cores[one], cores[two], np.float32(0))
-            if reach < np.inf:
-                bits = np.int64(np.float32(reach).view(np.int32))
-                keys[found] = (bits << 32) | (one * width + column)
-                found += 1
-    return keys[:found].copy()
-
-
-@compiled
-def _spanning_forest(rows: NDArray[np.int32], keys: Rows) -> tuple[Rows, NDArray[np.float64]]:
-    """Merges by ``keys``, ascending: a vector of both groups (n - 1, 2), and squared distances."""
-    count, width = rows.shape
-    members, squares = np.empty((count - 1, 2), np.int64), np.empty(count - 1, np.float64)
-    parents, made = np.arange(count), 0
-    for key in keys:
-        place = key & 0xFFFFFFFF
-        one, two = root(parents, place // width), root(parents, rows[place // width, place % width])
-        if one != two:
-            parents[max(one, two)] = min(one, two)
-            members[made, 0], members[made, 1] = one, two
-            squares[made] = np.int32(key >> 32).view(np.float32)
-            made += 1
-    for vector in range(1, count):
-        if root(parents, vector) != root(parents, 0):
-            members[made, 0], members[made, 1], squares[made] = 0, vector, np.inf
-            parents[root(parents, vector)] = root(parents, 0)
-            made += 1
-    return members, squares
+def _connected(
+    members: Rows, squares: NDArray[np.float64], forest: Forest
+) -> tuple[Rows, NDArray[np.float64]]:
+    """The merges of a forest of n vectors, and those at infinity of the parts it leaves."""
+    parts = np.flatnonzero(forest.parents == np.arange(len(forest.parents)))[1:]
+    beyond = np.stack([np.zeros_like(parts), parts], axis=1)
+    return np.concatenate([members, beyond]), np.append(squares, np.full(len(parts), np.inf))

@@ -15,7 +15,7 @@ from indexer.types import Block, Neighbours
 
 CHECKED = 512  # vectors, whose neighbours are searched for to know what a graph lacks
 _CHECKED_TOGETHER = 64
-_ROUNDING = 1e-6  # of products
+_ROUNDING = 1e-6  # of products and squares
 _QUERIES = 4096
 
 
@@ -65,6 +65,17 @@ def graph_of(ids: NDArray[np.int64], neighbours: Neighbours) -> Graph:
     return Graph(rows, neighbours.distances)
 
 
+def horizon(graph: Graph) -> float:
+    """The squared distance below which ``graph`` has every edge, if its lines are the nearest.
+
+    That is how far the line reaches that reaches least; +inf where none has as many neighbours as
+    it has room for.
+    """
+    if graph.rows.size == 0:
+        return float("inf") if len(graph) < 2 else 0.0
+    return float(graph.distances.max(axis=1).min())
+
+
 def edge_recall(vectors: NDArray[Any], graph: Graph) -> float:
     """The share of the exact neighbours of vectors (n, d), unit length, that ``graph`` has.
 
@@ -79,13 +90,15 @@ def edge_recall(vectors: NDArray[Any], graph: Graph) -> float:
     if width < 1:
         return 1.0
     rows = np.sort(np.random.default_rng(0).permutation(len(points))[:CHECKED])
+    # The greater x . y - |y|^2 / 2, the nearer; lengths are 1 but for rounding, as to float16.
+    halves = np.einsum("ij,ij->i", points, points) / 2
     found = 0
     for part in np.array_split(rows, -(-len(rows) // _CHECKED_TOGETHER)):
-        products = points[part] @ points.T
-        products[np.arange(len(part)), part] = -np.inf
-        least = -np.partition(-products, width - 1, axis=1)[:, width - 1]
+        nearness = points[part] @ points.T - halves
+        nearness[np.arange(len(part)), part] = -np.inf
+        least = -np.partition(-nearness, width - 1, axis=1)[:, width - 1]
         known = graph.rows[part]
-        near = np.take_along_axis(products, np.maximum(known, 0), axis=1)
+        near = np.take_along_axis(nearness, np.maximum(known, 0), axis=1)
         hits = (known >= 0) & (near >= least[:, None] - _ROUNDING)
         found += int(np.minimum(hits.sum(axis=1), width).sum())
     return float(found / (len(rows) * width))

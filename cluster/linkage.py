@@ -80,7 +80,12 @@ def cut(linkage: Linkage, count: int, threshold: float) -> NDArray[np.int32]:
     :func:`average_linkage` with a ``stop`` of at least ``threshold``.
     """
     rows = linkage[: np.searchsorted(linkage[:, 2], threshold, side="right")]
-    groups: NDArray[np.int32] = _groups(rows[:, :2].astype(np.int64), count)
+    return groups_after(rows[:, :2].astype(np.int64), count)
+
+
+def groups_after(pairs: NDArray[np.int64], count: int) -> NDArray[np.int32]:
+    """Groups int32 (count,) after the merges ``pairs`` (m, 2), counted as :func:`cut` has them."""
+    groups: NDArray[np.int32] = _groups(pairs, count)
     return groups
 
 

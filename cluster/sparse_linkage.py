@@ -37,10 +37,10 @@ from cluster.linkage import (
     join_first,
     merge_means,
 )
+from cluster.spanning import check_places
 from indexer.compiled import compiled
 from indexer.cores import available_cores
 
-_LARGEST_KEYS = 2**32
 _FEW = 2**16  # edges, that are one round
 _SHARE = 1 / 32  # of more of them, that a round takes
 _LINES = 2**14  # of the graph, that a thread reads at a time
@@ -72,8 +72,7 @@ def sparse_average_linkage(
     means = float32_means(vectors)
     if len(graph) != len(vectors):
         raise ValueError(f"expected a graph of {len(vectors)} vectors, got one of {len(graph)}")
-    if graph.rows.size >= _LARGEST_KEYS:
-        raise ValueError(f"expected n k below 2^32 in the graph, got {graph.rows.size}")
+    check_places(graph.rows)
     if not isinstance(constraints, Resolved):
         constraints = resolve(constraints or Constraints(), len(vectors))
     forest = forest_of(len(vectors), constraints.apart)

@@ -18,7 +18,7 @@ from facesearch.forgotten import Forgotten
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.graph import graph_path, open_graph
 from facesearch.people import People
-from facesearch.runs import latest_run
+from facesearch.runs import latest_run, run_paths
 from facesearch.schema import schema_problems
 from facesearch.search import index_folder, load_index
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
@@ -170,7 +170,7 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
 
 
 def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    if not any((gallery.folder / "clusters").glob("*.h5")):
+    if not run_paths(gallery):
         return []
     if latest_run(gallery).state == state.digest():
         return []

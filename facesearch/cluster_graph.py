@@ -31,21 +31,20 @@ class ClusteringGraph:
     recall: float
 
 
-def clustering_graph(
-    gallery: Gallery, state: GalleryState, ids: Ids, vectors: Vectors
-) -> ClusteringGraph:
-    """A graph of the live faces ``ids`` int64 (n,), ascending, with vectors float32 (n, d).
+def clustering_graph(vectors: Vectors, kept: Graph | None) -> ClusteringGraph:
+    """The graph of ``vectors`` float32 (n, d): the one that is ``kept``, or one that is made.
 
-    The graph that ``facesearch graph`` made is brought up to date and used; without one about the
-    :data:`NEIGHBOURS` nearest are found in near cells.
+    Without one about the :data:`NEIGHBOURS` nearest are found in near cells.
     """
-    kept = _kept(gallery, state, ids)
     graph = cell_graph(vectors, NEIGHBOURS) if kept is None else kept
     return ClusteringGraph(graph, "made" if kept is None else "kept", edge_recall(vectors, graph))
 
 
-def _kept(gallery: Gallery, state: GalleryState, ids: Ids) -> Graph | None:
-    """The gallery's graph of ``ids``, extended by what is new; None where there is none to use."""
+def kept_graph(gallery: Gallery, state: GalleryState, ids: Ids) -> Graph | None:
+    """The graph that ``facesearch graph`` made, of the live faces ``ids`` int64 (n,), ascending.
+
+    It is brought up to date. None where there is none to use.
+    """
     if not graph_path(gallery).exists():
         return None
     try:

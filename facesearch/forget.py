@@ -26,6 +26,7 @@ from facesearch.graph import graph_path
 from facesearch.images import sha256_of
 from facesearch.images.files import absolute
 from facesearch.images.find import REPORT_MARKER
+from facesearch.merges import merges_path
 from facesearch.people import People, clean_name
 from facesearch.photo_table import PhotoTable
 from facesearch.runs import run_paths
@@ -234,14 +235,15 @@ def _take_out_of_run(path: Path, ids: Ids) -> bool:
 
 
 def _remove_derived(gallery: Gallery, report: ForgetReport) -> None:
-    """Index, graph, state and report hold what was forgotten among the rest, and partial files."""
+    """What holds forgotten faces among the rest: index, graph, state, merges, report; partial files."""
     described = index_folder(gallery) / "index.json"
     described.unlink(missing_ok=True)  # first, so that nothing is described that is not there
     shutil.rmtree(index_folder(gallery), ignore_errors=True)
     (gallery.folder / STATE_FILE).unlink(missing_ok=True)
-    if graph_path(gallery).exists():
-        graph_path(gallery).unlink()
-        report.removed.append(graph_path(gallery).name)
+    for path in (graph_path(gallery), merges_path(gallery)):
+        if path.exists():
+            path.unlink()
+            report.removed.append(path.name)
     page = gallery.folder / "report"
     if (page / REPORT_MARKER).exists():
         for each in [page / "index.html", page / "album.json"]:

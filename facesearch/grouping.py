@@ -9,21 +9,30 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.agglomerative import MOST_DENSE, agglomerative
+from cluster.agglomerative import (
+    LINKAGES,
+    MOST_APART,
+    LinkageName,
+    clusters_at,
+    merged,
+    most_dense,
+)
 from cluster.attach import attach
 from cluster.constraints import Constraints, Contradiction, Resolved, resolve
 from cluster.density import MOST_WHOLE, density
 from cluster.grow import grown
+from cluster.pair_linkage import MOST_PAIRS
 from cluster.threshold import gallery_threshold
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
-from facesearch.cluster_graph import ClusteringGraph, clustering_graph
+from facesearch.cluster_graph import NEIGHBOURS, clustering_graph, kept_graph
 from facesearch.decided import Decided, people_concerned
 from facesearch.earlier import earlier_people, older_runs
 from facesearch.encoders import ENCODERS, thresholds_of
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.matching import Changes, Circumstances, Gone, changes_between, matched
+from facesearch.merges import Merges, merges_key, read_merges
 from facesearch.people import People
 from facesearch.persons import NOBODY, PeopleNow, decided_rows, people_now, told_apart
 from facesearch.records import FaceRecord
@@ -49,6 +58,8 @@ class ClusterOptions:
     gallery's impostors are near enough for a stricter one, that is taken. ``attach_threshold`` is
     the one within which poor faces join. ``same_photo`` lets two faces of one photo be one person,
     as in collages. ``full`` clusters all faces anew, even where the run before could be built on.
+    ``reach`` is the distance that average linkage merges up to for every threshold within it; for
+    others it merges all it can. ``linkage`` is one of :data:`cluster.agglomerative.LINKAGES`.
     """
 
     method: str
@@ -59,6 +70,8 @@ class ClusterOptions:
     same_photo: bool = False
     full: bool = False
     from_gallery: bool = False
+    reach: float = 0.0
+    linkage: LinkageName = "average"
 
 
 @dataclass(frozen=True)
@@ -77,7 +90,7 @@ class _Faces:
 
 
 def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
-    """Cluster all live faces, as people decided; raises InputError for an unknown method.
+    """Cluster all live faces, as people decided.
 
     Faces of less quality than ``min_quality`` cannot join what does not belong together: clusters
     are formed by the other faces alone. Then each of the poor goes to the cluster whose members
@@ -88,11 +101,15 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     Faces that are decided to be one person's form one cluster, those of two people never do, and
     no face comes to whom it was decided not to be. Where the options are those of the run before
     and not too many faces are new, they join its clusters, or each other; otherwise all are
-    clustered anew. Either way each cluster keeps the number of the person it was
+    clustered anew. That is a cut of the merges that the gallery keeps, where they are of the same
+    faces, decisions, graph and ``reach``: they do not depend on the threshold, so the cut is what
+    merging again would give. Either way each cluster keeps the number of the person it was
     (:func:`facesearch.matching.matched`), and the run tells what changed.
+
+    Raises InputError for an unknown method or linkage, one that the method does not have, or
+    complete linkage of more than :data:`cluster.pair_linkage.MOST_PAIRS` faces.
     """
-    if options.method not in METHODS:
-        raise InputError(f"expected method {' or '.join(METHODS)}, got {options.method!r}")
+    _check(options)
     people = People(gallery.folder)
     decisions = people.decisions()
     decided = people.decided()
@@ -106,11 +123,9 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     faces = replace(faces, undone=earlier.undone)
     options, source = _with_threshold(options, previous, faces)
     how = replace(_how(options, previous, faces, decided), threshold_from=source)
-    graph = _graph(gallery, state, faces, options, how)
-    if graph is not None:
-        how = replace(how, graph=graph.source, edge_recall=graph.recall)
     constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
-    clustering = _with_poor(_formed(faces, constraints, options, how, graph), faces, options)
+    formed = _formed(gallery, state, faces, constraints, options=options, how=how)
+    clustering = _with_poor(formed.clustering, faces, options)
     before = _in_order(faces.before, faces.ids, clustering.ids)
     above = int(previous.numbers.max(initial=0)) if previous is not None else 0
     numbers = matched(
@@ -142,13 +157,31 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         options.min_quality,
         options.same_photo,
         now.numbers,
-        how,
+        formed.how,
         changes,
         tuple(
             _contradiction_text(each, faces.ids[~faces.poor], decided)
             for each in constraints.contradictions
         ),
+        formed.merges,
     )
+
+
+def _check(options: ClusterOptions) -> None:
+    if options.method not in METHODS:
+        raise InputError(f"expected method {' or '.join(METHODS)}, got {options.method!r}")
+    if options.linkage not in LINKAGES:
+        raise InputError(f"expected linkage {', '.join(LINKAGES)}, got {options.linkage!r}")
+    if options.linkage != "average" and options.method != "agglomerative":
+        raise InputError(
+            f"expected method agglomerative with {options.linkage} linkage, got {options.method}, "
+            "which has none"
+        )
+    if options.linkage != "average" and options.from_gallery:
+        raise InputError(
+            f"expected a threshold with {options.linkage} linkage, got none; the gallery's own and "
+            "the encoder's are for average linkage: give one with --threshold"
+        )
 
 
 def _previous(gallery: Gallery) -> ClusterRun | None:
@@ -212,6 +245,7 @@ def _how(
         options.min_size,
         options.attach_threshold,
         decided.last,
+        linkage=options.linkage,
     )
 
 
@@ -237,6 +271,7 @@ def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: _Face
     reasons = (
         (options.full, "asked for"),
         (options.method != "agglomerative", f"{options.method} has no other way"),
+        (options.linkage != "average", f"{options.linkage} linkage has no other way"),
         (previous.people is None, "the run before is from before people had numbers"),
         (other, other),
         (
@@ -251,6 +286,7 @@ def _other_options(options: ClusterOptions, previous: ClusterRun) -> str:
     """Which option is another than in the run before; "" if none is."""
     pairs = {
         "method": (previous.method, options.method),
+        "linkage": (previous.how.linkage, options.linkage),
         "threshold": (previous.threshold, _threshold(options)),
         "min size": (previous.how.min_size, options.min_size),
         "min quality": (previous.min_quality, options.min_quality),
@@ -307,47 +343,103 @@ def _with_threshold(
     return replace(options, threshold=found), "gallery"
 
 
-def _graph(
-    gallery: Gallery, state: GalleryState, faces: _Faces, options: ClusterOptions, how: How
-) -> ClusteringGraph | None:
-    """The graph to cluster, where there are too many faces to look at all pairs."""
-    good = ~faces.poor
-    most = MOST_DENSE if options.method == "agglomerative" else MOST_WHOLE
-    if not how.full or good.sum() <= most:
-        return None
-    return clustering_graph(gallery, state, faces.ids[good], faces.vectors[good])
+@dataclass(frozen=True)
+class _Formed:
+    """The clusters of the good faces, how they were formed, and the merges made for it, if any."""
+
+    clustering: Clustering
+    how: How
+    merges: Merges | None = None
 
 
 def _formed(
+    gallery: Gallery,
+    state: GalleryState,
     faces: _Faces,
     constraints: Resolved,
+    *,
     options: ClusterOptions,
     how: How,
-    graph: ClusteringGraph | None,
-) -> Clustering:
-    """The clusters of the good faces."""
+) -> _Formed:
     good = ~faces.poor
     ids, vectors = faces.ids[good], faces.vectors[good]
-    edges = None if graph is None else graph.graph
     if options.method != "agglomerative":
-        return density(
+        graph = None
+        if len(ids) > MOST_WHOLE:
+            graph = clustering_graph(vectors, kept_graph(gallery, state, ids))
+            how = replace(how, graph=graph.source, edge_recall=graph.recall)
+        clustering = density(
             ids,
             vectors,
             min_cluster_size=max(2, options.min_size),
-            graph=edges,
+            graph=None if graph is None else graph.graph,
             refine=_threshold(options),
             constraints=constraints,
         )
-    if how.full:
-        return agglomerative(
-            ids,
-            vectors,
-            options.threshold,
-            min_size=options.min_size,
-            constraints=constraints,
-            graph=edges,
+        return _Formed(clustering, how)
+    if not how.full:
+        return _Formed(_grown(ids, vectors, faces, constraints, options), how)
+    merges, made = _merges(gallery, state, (ids, vectors), constraints, options)
+    how = replace(
+        how,
+        graph=merges.graph,
+        edge_recall=merges.edge_recall,
+        cut=not made,
+        exact=options.linkage != "single" or _has_all(merges, options.threshold),
+    )
+    if not made:
+        how = replace(how, why=f"{how.why}; the merges of an earlier run were cut")
+    clustering = clusters_at(
+        ids, vectors, merges.dendrogram, options.threshold, min_size=options.min_size
+    )
+    return _Formed(clustering, how, merges if made else None)
+
+
+def _merges(
+    gallery: Gallery,
+    state: GalleryState,
+    good: tuple[Ids, Vectors],
+    constraints: Resolved,
+    options: ClusterOptions,
+) -> tuple[Merges, bool]:
+    """The merges of these faces, and whether they were made now."""
+    ids, vectors = good
+    average = options.linkage == "average"
+    reach = options.reach if average and options.threshold <= options.reach else MOST_APART
+    many = len(ids) > most_dense(options.linkage)  # too many to look at all pairs
+    if many and options.linkage == "complete":
+        raise InputError(
+            f"expected at most {MOST_PAIRS} faces for complete linkage, which looks at all pairs, "
+            f"got {len(ids)}; take average linkage, or keep more poor faces out with --min-quality"
         )
-    before = np.where(faces.undone, NOBODY, faces.before)[good]
+    kept = kept_graph(gallery, state, ids) if many else None
+    told = f"made, {NEIGHBOURS}" if many else ""
+    key = merges_key(ids, constraints, reach, told if kept is None else kept, options.linkage)
+    if not options.full and (found := read_merges(gallery, key)) is not None:
+        return found, False
+    graph = clustering_graph(vectors, kept) if many else None
+    dendrogram = merged(
+        vectors,
+        reach,
+        constraints=constraints,
+        graph=None if graph is None else graph.graph,
+        linkage=options.linkage,
+    )
+    if graph is None:
+        return Merges(key, dendrogram), True
+    return Merges(key, dendrogram, graph.source, graph.recall), True
+
+
+def _has_all(merges: Merges, threshold: float) -> bool:
+    """Whether every pair within ``threshold`` was looked at, as far as can be told."""
+    return merges.edge_recall == 1 and threshold < merges.dendrogram.horizon
+
+
+def _grown(
+    ids: Ids, vectors: Vectors, faces: _Faces, constraints: Resolved, options: ClusterOptions
+) -> Clustering:
+    """The clusters of before, of the good faces, with those that are new."""
+    before = np.where(faces.undone, NOBODY, faces.before)[~faces.poor]
     _, dense = np.unique(before, return_inverse=True)
     nobody = int((before == NOBODY).any())
     groups = np.where(before == NOBODY, NOISE, dense - nobody).astype(np.int32)

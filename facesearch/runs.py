@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from cluster.types import NOISE, Clustering
 from facesearch.errors import GalleryError
+from facesearch.forgotten import Forgotten
 from facesearch.gallery import Gallery
 from facesearch.matching import Changes, Gone, Move
+from facesearch.merges import Merges, write_merges
 from facesearch.persons import NOBODY, person_of_labels, undecided_numbers
 from indexer.files import partial_path, sync_file, sync_folder
 
@@ -31,7 +33,9 @@ class How:
     are its other options. ``decisions`` is the newest decision it knew. ``threshold_from`` is
     who set the threshold: whoever asked ("given"), the gallery's impostors ("gallery"), or the
     "encoder". ``graph`` is "kept" or "made" where a graph of neighbours was clustered, with the
-    share of exact neighbours it had, ``edge_recall``; "" where all pairs were looked at.
+    share of exact neighbours it had, ``edge_recall``; "" where all pairs were looked at. ``cut``
+    tells that nothing was merged: the merges of an earlier run were cut. ``linkage`` is which
+    distance between groups counted; ``exact`` is False where single linkage may have missed a pair.
     """
 
     full: bool = True
@@ -43,6 +47,9 @@ class How:
     threshold_from: str = "given"
     graph: str = ""
     edge_recall: float = 1.0
+    cut: bool = False
+    linkage: str = "average"
+    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class ClusterRun:
     ``min_quality`` took no part in forming the clusters. ``same_photo`` tells whether two faces of
     one photo could come into one cluster. ``people`` int64 (k,) are the numbers of the people of
     the labels, or None for runs from before people had any. ``contradictions`` say in words which
-    decisions could not both be followed.
+    decisions could not both be followed. ``merges`` are those that were made for this run, to be
+    kept with it; None for a run that is read.
     """
 
     clustering: Clustering
@@ -69,6 +77,7 @@ class ClusterRun:
     how: How = How()
     changes: Changes = field(default_factory=Changes)
     contradictions: tuple[str, ...] = ()
+    merges: Merges | None = field(default=None, compare=False)
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -77,9 +86,10 @@ class ClusterRun:
 
 
 def save_run(gallery: Gallery, run: ClusterRun) -> Path:
-    """Keep a run as ``clusters/NUMBER.h5``; returns the path.
+    """Keep a run as ``clusters/NUMBER.h5``, and its merges in place of others; returns the path.
 
-    Raises BusyGalleryError when another process is writing.
+    Merges of faces that were forgotten meanwhile are not kept. Raises BusyGalleryError when
+    another process is writing.
     """
     folder = gallery.folder / "clusters"
     with gallery.writing():
@@ -91,6 +101,9 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
         sync_file(partial)
         partial.replace(path)
         sync_folder(folder)
+        forgotten = Forgotten.read(gallery.folder).among(run.clustering.ids)
+        if run.merges is not None and not forgotten.any():
+            write_merges(gallery, run.merges)
     return path
 
 

@@ -35,6 +35,13 @@ def add_commands(commands: Any) -> None:
         "encoder's)",
     )
     cluster.add_argument(
+        "--linkage",
+        choices=("average", "complete", "single"),
+        default="average",
+        help="which distance between groups counts: the mean of all pairs, the farthest pair (up "
+        "to 10,000 faces), or the nearest, which joins in chains; the last two need --threshold",
+    )
+    cluster.add_argument(
         "--min-size",
         type=positive_int,
         default=1,
@@ -103,6 +110,8 @@ def run_cluster(args: argparse.Namespace) -> int:
         same_photo=args.same_photo,
         full=args.full,
         from_gallery=args.threshold is None,
+        reach=defaults.cluster,
+        linkage=args.linkage,
     )
     run = run_clustering(gallery, gallery.state(), options)
     path = save_run(gallery, run)
@@ -125,6 +134,14 @@ def run_cluster(args: argparse.Namespace) -> int:
         "full": run.how.full,
         "why": run.how.why,
     }
+    if run.how.linkage != "average":
+        facts |= {"linkage": run.how.linkage, "exact": run.how.exact}
+    if not run.how.exact:
+        print(
+            "facesearch: single linkage over a graph is approximate here: some faces may have more "
+            "others within the threshold than the graph has neighbours",
+            file=sys.stderr,
+        )
     for text in run.contradictions:
         print(f"facesearch: contradiction: {text}", file=sys.stderr)
     if args.json:

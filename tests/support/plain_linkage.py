@@ -1,7 +1,8 @@
-"""Average linkage under constraints, written out: every distance, every pair, every time."""
+"""Linkages under constraints, written out: every distance, every pair, every time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -11,9 +12,14 @@ from cluster.constraints import Resolved
 
 
 def plain_linkage(
-    vectors: NDArray[np.float32], resolved: Resolved
+    vectors: NDArray[np.float32],
+    resolved: Resolved,
+    between: Callable[[NDArray[np.float64]], np.float64] = np.mean,
 ) -> tuple[list[float], list[frozenset[int]]]:
-    """Always merge the nearest two groups that may: heights, and the group each merge makes."""
+    """Always merge the nearest two groups that may: heights, and the group each merge makes.
+
+    ``between`` is what counts of all distances of their members.
+    """
     points = vectors.astype(np.float64)
     distances = ((points[:, None] - points[None]) ** 2).sum(axis=2)
     groups = [frozenset([row]) for row in range(len(points))]
@@ -34,7 +40,7 @@ def plain_linkage(
     apart = sets_apart(resolved)
     while True:
         allowed = [
-            (float(distances[np.ix_(sorted(one), sorted(two))].mean()), one, two)
+            (float(between(distances[np.ix_(sorted(one), sorted(two))])), one, two)
             for one, two in combinations(groups, 2)
             if not any(one & each and two & each for each in apart)
         ]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cluster import confidence as module
 from cluster.confidence import UNRELATED, confidence, graph_confidence
 from cluster.graph import exact_graph
 from support.vectors import grouped_vectors, vector_sets
@@ -51,12 +49,15 @@ def test_confidence_is_the_silhouette(
     )
 
 
-def test_confidence_does_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors, truth = grouped_vectors(9, 5, seed=4, spread=1.0)
-    labels = truth.astype(np.int32)
+@settings(deadline=None)
+@given(vector_sets(least=1), st.integers(1, 6), st.integers(0, 2**16))
+def test_some_rows_have_what_they_have_among_all(
+    vectors: NDArray[np.float32], clusters: int, seed: int
+) -> None:
+    labels = some_labels(len(vectors), clusters, seed)
+    rows = np.random.default_rng(seed).permutation(len(vectors))[: len(vectors) // 2]
     whole = confidence(vectors, labels, 0.3)
-    monkeypatch.setattr(module, "_BLOCK_CELLS", 20)
-    np.testing.assert_allclose(confidence(vectors, labels, 0.3), whole, atol=1e-6)
+    np.testing.assert_allclose(confidence(vectors, labels, 0.3, rows), whole[rows], atol=1e-6)
 
 
 @settings(deadline=None)
@@ -66,7 +67,7 @@ def test_over_a_graph_of_every_pair_it_is_the_same(
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
     np.testing.assert_allclose(
-        graph_confidence(vectors, labels, 0.3, exact_graph(vectors, len(vectors) - 1)),
+        graph_confidence(vectors, labels, 0.3, exact_graph(vectors, len(vectors) - 1).rows),
         confidence(vectors, labels, 0.3),
         atol=1e-3,
     )
@@ -78,7 +79,7 @@ def test_over_a_graph_of_few_it_is_never_less(
     vectors: NDArray[np.float32], clusters: int, seed: int, k: int
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
-    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, k))
+    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, k).rows)
     assert (over_graph >= confidence(vectors, labels, 0.3) - 1e-3).all()
     assert ((over_graph >= 0) & (over_graph <= 1)).all()
     assert (over_graph[labels < 0] == 0).all()
@@ -87,5 +88,5 @@ def test_over_a_graph_of_few_it_is_never_less(
 def test_clusters_whose_neighbours_are_all_their_own_have_a_next_one() -> None:
     vectors, truth = grouped_vectors(9, 12, seed=5)
     labels = truth.astype(np.int32)
-    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, 4))
+    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, 4).rows)
     np.testing.assert_allclose(over_graph, confidence(vectors, labels, 0.3), atol=0.02)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cluster.agglomerative import agglomerative
 from cluster.confidence import confidence
 from cluster.constraints import Constraints
-from cluster.grow import grown
+from cluster.grow import GROUPS, _new_edges, grown
 from cluster.linkage import average_linkage, cut
 from cluster.scores import adjusted_rand_index
 from cluster.types import NOISE, Clustering
@@ -33,6 +33,54 @@ def test_when_all_are_new_it_is_average_linkage(
     found = grown(unplaced(len(vectors)), vectors, threshold)
     groups = cut(average_linkage(vectors, threshold), len(vectors), threshold)
     assert adjusted_rand_index(groups, found.labels) == pytest.approx(1)
+
+
+def plain_distances(
+    points: NDArray[np.float64], labels: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """From each new vector (m) to each group, and to each new vector but itself (infinite)."""
+    squares = ((points[:, None] - points[None]) ** 2).sum(axis=2)
+    new = np.flatnonzero(labels == NOISE)
+    groups = [
+        squares[new][:, labels == each].mean(axis=1) for each in np.unique(labels[labels >= 0])
+    ]
+    others = squares[np.ix_(new, new)]
+    np.fill_diagonal(others, np.inf)
+    return np.array(groups).reshape(len(groups), len(new)).T, others
+
+
+@pytest.mark.parametrize("worth_codes", [1, 10**6])
+@settings(deadline=None, max_examples=50)
+@given(vectors=vector_sets(least=1), data=st.data(), threshold=st.floats(0.1, 4))
+def test_edges_are_those_that_every_distance_gives(
+    worth_codes: int, vectors: NDArray[np.float32], data: st.DataObject, threshold: float
+) -> None:
+    count = len(vectors)
+    some = st.lists(st.integers(NOISE, 14), min_size=count, max_size=count)
+    labels = np.array(data.draw(some), np.int32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("indexer.certified._WORTH_CODES", worth_codes)
+        graph = _new_edges(vectors, labels, threshold)
+    new = np.flatnonzero(labels == NOISE)
+    group = np.unique(labels[labels >= 0], return_inverse=True)[1]
+    place = np.empty(count, np.int64)
+    place[new], place[labels >= 0] = np.arange(len(new)), group
+    for part, far in zip(
+        (slice(GROUPS), slice(GROUPS, None)),
+        plain_distances(vectors.astype(np.float64), labels),
+        strict=True,
+    ):
+        assume(not far.size or np.abs(far - threshold).min() > 1e-5)
+        rows, distances = graph.rows[new, part], graph.distances[new, part]
+        for line in range(len(new)):
+            there = rows[line] >= 0
+            nearest = np.sort(far[line])[: rows.shape[1]]
+            expected = nearest[nearest <= threshold]
+            assert np.sort(distances[line][there]) == pytest.approx(expected, abs=1e-5)
+            ends = place[rows[line][there]]
+            assert len(set(ends.tolist())) == len(ends)
+            assert distances[line][there] == pytest.approx(far[line][ends], abs=1e-5)
+    assert (graph.rows[labels >= 0] == -1).all()
 
 
 @settings(deadline=None)

@@ -23,8 +23,9 @@ from facesearch.gallery import Gallery
 from facesearch.graph import refresh_graph
 from facesearch.grouping import ClusterOptions, run_clustering
 from facesearch.images.find import REPORT_MARKER
+from facesearch.merges import merges_path
 from facesearch.people import People
-from facesearch.runs import latest_run, save_run
+from facesearch.runs import latest_run, run_paths, save_run
 from facesearch.search import build_index, load_index, refresh_index, search_gallery
 from facesearch.state_file import FILE as STATE_FILE
 from indexer.exact import exact_search
@@ -82,8 +83,9 @@ def require_without(gallery: Gallery, gone: Ids, ids_before: Ids, vectors_before
     require_equal(found, exact_search(gallery.blocks(state), vectors_before, found.ids.shape[1]))
     assert not np.isin(gone, found.ids).any()
     assert load_index(gallery, state).coverage.base == kept.sum()
-    for path in (gallery.folder / "clusters").glob("*.h5"):
+    for path in run_paths(gallery):
         assert not np.isin(gone, forget_module.h5py.File(path)["ids"][()]).any()
+    assert not merges_path(gallery).exists()
     assert latest_run(gallery).clustering.ids.tolist() == ids_before[kept].tolist()
     assert not np.isin(gone, People(gallery.folder).memberships().ids).any()
     for vector in vectors_before[~kept]:
@@ -125,7 +127,7 @@ def test_forgotten_faces_are_gone(
 ) -> None:
     ids, vectors = before(gallery)
     report = forget(gallery, select(gallery))
-    assert report.faces == len(gone) and report.removed == ["graph.h5", "report"]
+    assert report.faces == len(gone) and report.removed == ["graph.h5", "merges.h5", "report"]
     assert report.named == len({0, GONE, 4} & set(gone)) and report.clusterings == 2
     require_without(gallery, np.array(gone), ids, vectors)
     if GONE in gone:

@@ -18,7 +18,7 @@ from cluster.labels import ordered_labels
 from cluster.types import Clustering
 from facesearch import grouping
 from facesearch.album import album_json
-from facesearch.cluster_graph import clustering_graph
+from facesearch.cluster_graph import clustering_graph, kept_graph
 from facesearch.decided import fold
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
@@ -316,7 +316,7 @@ def test_many_faces_are_clustered_by_the_graph_that_is_kept(
     options = ClusterOptions(method, 0.5)
     plain = run_clustering(gallery, gallery.state(), options)
     assert (plain.how.graph, plain.how.edge_recall) == ("", 1.0)
-    monkeypatch.setattr(grouping, "MOST_DENSE", 4)
+    monkeypatch.setattr("cluster.agglomerative.MOST_DENSE", 4)
     monkeypatch.setattr(grouping, "MOST_WHOLE", 4)
     made = run_clustering(gallery, gallery.state(), options)
     assert made.how.graph == "made"
@@ -336,7 +336,7 @@ def test_the_graph_that_is_kept_grows_with_the_gallery(gallery: Gallery, tmp_pat
     state = gallery.state()
     ids = state.live_ids()[1:]  # one face takes no part
     vectors = gallery.vectors(ids)
-    found = clustering_graph(gallery, state, ids, vectors)
+    found = clustering_graph(vectors, kept_graph(gallery, state, ids))
     assert found.source == "kept"
     rows = np.where(found.graph.rows >= 0, found.graph.rows, 0)
     distances = ((vectors[rows] - vectors[:, None]) ** 2).sum(axis=2)
