@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.ledger import Decision
+from facesearch.ledger import Decision, FaceDecision
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,17 @@ class Person:
 class Decided:
     """The people that something was decided of, by their numbers.
 
-    ``faces`` maps a face to whose it was decided to be, ``rejected`` are pairs of a face and whose
-    it is not. ``merged`` maps the numbers of people who turned out to be others to those. ``last``
-    is the number of the newest decision. ``parted`` are pairs of people of whom one was split from
-    the other, the lesser number first.
+    ``faces`` maps a face to whose it was decided to be, ``since`` to the decision since which it
+    is. ``rejected`` are pairs of a face and whose it is not, each with the decision since which.
+    ``merged`` maps the numbers of people who turned out to be others to those. ``last`` is the
+    number of the newest decision. ``parted`` are pairs of people of whom one was split from the
+    other, the lesser number first.
     """
 
     people: Mapping[int, Person]
     faces: Mapping[int, int]
-    rejected: frozenset[tuple[int, int]]
+    since: Mapping[int, int]
+    rejected: Mapping[tuple[int, int], int]
     merged: Mapping[int, int]
     last: int
     parted: frozenset[tuple[int, int]] = frozenset()
@@ -75,7 +77,8 @@ class _Fold:
 
     people: dict[int, Person] = field(default_factory=dict)
     _faces: dict[int, int] = field(default_factory=dict)
-    _rejected: dict[int, set[int]] = field(default_factory=dict)
+    _since: dict[int, int] = field(default_factory=dict)
+    _rejected: dict[int, dict[int, int]] = field(default_factory=dict)
     _parted: list[tuple[int, int]] = field(default_factory=list)
     _merged: dict[int, int] = field(default_factory=dict)
     _node_of: dict[int, int] = field(default_factory=dict)
@@ -98,27 +101,19 @@ class _Fold:
             hidden = decision.action == "hide"
         self.people[decision.person] = Person(decision.person, name, hidden)
         for face in decision.faces:
-            node = self._node(face.person)
-            kept = {
-                each for each in self._rejected.get(face.face_id, ()) if self._root(each) != node
-            }
-            if face.belongs:
-                self._faces[face.face_id] = node
-            else:
-                kept.add(node)
-                if face.face_id in self._faces and self._root(self._faces[face.face_id]) == node:
-                    del self._faces[face.face_id]
-            self._rejected[face.face_id] = kept
+            self._say(face, decision.id)
 
     def result(self, last: int) -> Decided:
+        rejected: dict[tuple[int, int], int] = {}
+        for face, nodes in self._rejected.items():
+            for node, since in nodes.items():
+                pair = (face, self._number(node))
+                rejected[pair] = min(since, rejected.get(pair, since))
         return Decided(
             self.people,
             {face: self._number(node) for face, node in sorted(self._faces.items())},
-            frozenset(
-                (face, self._number(node))
-                for face, nodes in self._rejected.items()
-                for node in nodes
-            ),
+            {face: since for face, since in self._since.items() if face in self._faces},
+            rejected,
             {number: self._number(node) for number, node in self._merged.items()},
             last,
             frozenset(
@@ -127,6 +122,22 @@ class _Fold:
                 if self._root(one) != self._root(two)
             ),
         )
+
+    def _say(self, face: FaceDecision, decision: int) -> None:
+        node = self._node(face.person)
+        whose = self._faces.get(face.face_id)
+        is_his = whose is not None and self._root(whose) == node
+        rejected = self._rejected.get(face.face_id, {})
+        kept = {each: since for each, since in rejected.items() if self._root(each) != node}
+        if face.belongs:
+            self._faces[face.face_id] = node
+            if not is_his:
+                self._since[face.face_id] = decision
+        else:
+            kept[node] = min((rejected[e] for e in rejected.keys() - kept.keys()), default=decision)
+            if is_his:
+                del self._faces[face.face_id]
+        self._rejected[face.face_id] = kept
 
     def _merge(self, gone: int, kept: int) -> None:
         target = self._node(kept)

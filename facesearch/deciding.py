@@ -15,7 +15,7 @@ from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.grouping import gallery_people
 from facesearch.ledger import Action, Decision, Draft, FaceDecision
-from facesearch.people import People, clean_name
+from facesearch.people import Entered, People, clean_name
 from facesearch.persons import PeopleNow
 from facesearch.records import FaceRecord
 
@@ -27,7 +27,7 @@ class Outcome:
     """What was entered about ``person``, as that is now; ``notes`` say what may surprise."""
 
     person: Person
-    decisions: tuple[Decision, ...]
+    entered: Entered
     notes: tuple[str, ...] = ()
 
 
@@ -45,6 +45,10 @@ class Deciding:
         self._people = People(gallery.folder)
         self.decided: Decided = self._people.decided()
         self.now: PeopleNow = gallery_people(gallery, self._state)
+
+    def decisions(self) -> list[Decision]:
+        """The ledger as it is now, oldest first."""
+        return self._people.decisions()
 
     def everyone(self) -> dict[int, Person]:
         """All people by number: those with faces, and those of whom something was decided."""
@@ -180,8 +184,8 @@ class Deciding:
     def _enter(
         self, person: Person, drafts: Sequence[Draft], notes: tuple[str, ...] = ()
     ) -> Outcome:
-        decisions = self._people.decide(drafts)
-        return Outcome(self._people.decided().person(person.id), tuple(decisions), notes)
+        entered = self._people.decide(drafts)
+        return Outcome(self._people.decided().person(person.id), entered, notes)
 
     def _faces(self, person: Person) -> list[int]:
         """A person's faces, of photos that are there or not."""

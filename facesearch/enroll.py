@@ -14,6 +14,7 @@ from facesearch.gallery import Gallery, GalleryState
 from facesearch.identify import largest_first
 from facesearch.images import sha256_of
 from facesearch.images.files import absolute
+from facesearch.overruled import Overruled
 from facesearch.people import People, clean_name
 from facesearch.records import FaceRecord, PhotoRecord
 
@@ -28,9 +29,15 @@ class Enrolled:
     problem: str
 
 
-def enroll(
-    gallery: Gallery, engine: FaceEngine, name: str, photos: Sequence[Path]
-) -> list[Enrolled]:
+@dataclass(frozen=True)
+class Enrolment:
+    """What became of each photo, and what was decided before and is overruled."""
+
+    photos: tuple[Enrolled, ...]
+    overruled: tuple[Overruled, ...]
+
+
+def enroll(gallery: Gallery, engine: FaceEngine, name: str, photos: Sequence[Path]) -> Enrolment:
     """Say that the largest face of each photo shows ``name``.
 
     Photos that the gallery does not hold yet are added to it. A photo without a usable face is
@@ -43,9 +50,9 @@ def enroll(
             raise InputError(f"expected photos of {name}, got the folder {photo}; name its photos")
     embed_photos(gallery, engine, photos, EmbedOptions(decoders=0, threads=1, retry_failed=True))
     state = gallery.state()
-    results = [_largest_face(gallery, state, absolute(photo)) for photo in photos]
-    People(gallery.folder).enroll(name, [each.face.face_id for each in results if each.face])
-    return results
+    results = tuple(_largest_face(gallery, state, absolute(photo)) for photo in photos)
+    faces = [each.face.face_id for each in results if each.face]
+    return Enrolment(results, People(gallery.folder).enroll(name, faces).overruled)
 
 
 def _largest_face(gallery: Gallery, state: GalleryState, photo: Path) -> Enrolled:

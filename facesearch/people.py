@@ -12,7 +12,8 @@ import numpy as np
 
 from facesearch.decided import Decided, fold, undone_batches
 from facesearch.errors import InputError
-from facesearch.ledger import Decision, Draft, FaceDecision, Ledger
+from facesearch.ledger import Decision, Draft, Entries, FaceDecision, Ledger
+from facesearch.overruled import Overruled, overruled
 from indexer.types import Ids
 
 
@@ -54,6 +55,14 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
+@dataclass(frozen=True)
+class Entered:
+    """Decisions that were entered together, and what they overrule of those before."""
+
+    decisions: tuple[Decision, ...] = ()
+    overruled: tuple[Overruled, ...] = ()
+
+
 class People:
     """The people that a gallery's ledger of decisions tells of."""
 
@@ -68,10 +77,10 @@ class People:
         """What holds now; raises GalleryError where the database cannot be used."""
         return fold(self.decisions())
 
-    def decide(self, drafts: Iterable[Draft]) -> list[Decision]:
+    def decide(self, drafts: Iterable[Draft]) -> Entered:
         """Enter decisions, to be undone together."""
         with self._ledger.open() as entries:
-            return entries.add(drafts)
+            return _entered(entries, drafts)
 
     def new_people(self, count: int, above: int = 0) -> range:
         """Numbers, greater than ``above``, for people whom nobody had a number for."""
@@ -80,26 +89,26 @@ class People:
         with self._ledger.open() as entries:
             return entries.new_people(count, above)
 
-    def enroll(self, name: str, face_ids: Sequence[int]) -> list[int]:
-        """Say that ``face_ids`` show ``name``; returns those that were not known as such before.
+    def enroll(self, name: str, face_ids: Sequence[int]) -> Entered:
+        """Say that ``face_ids`` show ``name``: a decision about those not known as such before.
 
         A face that belonged to another name now belongs to this one; the ledger keeps both.
-        Without faces nothing changes. Raises InputError for a name that :func:`clean_name`
+        Without new faces nothing is entered. Raises InputError for a name that :func:`clean_name`
         refuses, GalleryError where the database cannot be used.
         """
         name = clean_name(name)
         if not face_ids:
-            return []
+            return Entered()
         with self._ledger.open() as entries:
             decided = fold(entries.all())
             person = decided.named(name)
             number = person.id if person else entries.new_people(1)[0]
             distinct = dict.fromkeys(map(int, face_ids))
             new = [face for face in distinct if decided.faces.get(face) != number]
-            if new:
-                faces = tuple(FaceDecision(face, number) for face in new)
-                entries.add([Draft("enroll", number, name=name, faces=faces)])
-        return new
+            if not new:
+                return Entered()
+            faces = tuple(FaceDecision(face, number) for face in new)
+            return _entered(entries, [Draft("enroll", number, name=name, faces=faces)])
 
     def undo(self) -> list[Decision]:
         """Undo what was decided last and is not undone yet; returns it.
@@ -154,3 +163,9 @@ class People:
             if (name := decided.person(person).name) is not None
         }
         return Memberships(np.array(list(named), np.int64), tuple(named.values()))
+
+
+def _entered(entries: Entries, drafts: Iterable[Draft]) -> Entered:
+    earlier = entries.all()
+    decisions = entries.add(drafts)
+    return Entered(tuple(decisions), overruled(earlier, decisions))

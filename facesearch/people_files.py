@@ -21,6 +21,7 @@ from facesearch.errors import InputError
 from facesearch.gallery import Gallery
 from facesearch.grouping import gallery_people
 from facesearch.ledger import Draft, FaceDecision
+from facesearch.overruled import Overruled
 from facesearch.people import People, clean_name
 from facesearch.persons import leaders
 from indexer.shards import Shard
@@ -57,12 +58,14 @@ class PersonEntry:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import came to: people and faces decided of, and faces that are not here."""
+    """What an import came to: people and faces decided of, faces that are not here, and what was
+    decided here before and is overruled."""
 
     people: int
     faces: int
     rejected: int
     missing: int
+    overruled: tuple[Overruled, ...] = ()
 
 
 def export_people(gallery: Gallery) -> list[PersonEntry]:
@@ -134,10 +137,10 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
         raise InputError(
             f"none of the {missing} faces is in {gallery.folder}; index their photos first"
         )
-    people.decide(drafts)
+    entered = people.decide(drafts)
     told = [face for draft in drafts for face in draft.faces]
     belong = sum(face.belongs for face in told)
-    return Imported(len(taken), belong, len(told) - belong, missing)
+    return Imported(len(taken), belong, len(told) - belong, missing, entered.overruled)
 
 
 def write_people(path: Path, entries: Sequence[PersonEntry]) -> None:

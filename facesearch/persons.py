@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,7 +164,7 @@ def _rows(ids: Ids, wanted: Ids) -> NDArray[np.int64]:
     return np.where(ids[rows] == wanted, rows, -1)
 
 
-def _there(pairs: frozenset[tuple[int, int]], ids: Ids) -> list[tuple[int, int]]:
+def _there(pairs: Iterable[tuple[int, int]], ids: Ids) -> list[tuple[int, int]]:
     """``pairs`` of a face and a number, with the row of each face that is among ``ids``."""
     ordered = sorted(pairs)
     rows = _rows(ids, np.array([face for face, _ in ordered], np.int64))

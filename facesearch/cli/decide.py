@@ -12,7 +12,6 @@ from facesearch.cli.output import box_text, known, print_facts, print_json, prin
 if TYPE_CHECKING:
     from facesearch.decided import Person
     from facesearch.deciding import Deciding, Outcome
-    from facesearch.ledger import Decision
 
 _PERSON = 'a name, the beginning of one name only, or a number such as "p12"'
 _FACE = "a face's number, or the photo it is in"
@@ -144,63 +143,70 @@ def run_show(args: argparse.Namespace) -> int:
 def run_name(args: argparse.Namespace) -> int:
     """Name and say so."""
     deciding = _open(args)
-    return _done(args, deciding.name(deciding.find(args.person), args.name))
+    return _done(args, deciding, deciding.name(deciding.find(args.person), args.name))
 
 
 def run_merge(args: argparse.Namespace) -> int:
     """Merge and say so."""
     deciding = _open(args)
     others = [deciding.find(each) for each in args.others]
-    return _done(args, deciding.merge(deciding.find(args.person), others))
+    return _done(args, deciding, deciding.merge(deciding.find(args.person), others))
 
 
 def run_add(args: argparse.Namespace) -> int:
     """Give faces to a person and say so."""
     deciding = _open(args)
-    return _done(args, deciding.add(deciding.find(args.person), args.faces))
+    return _done(args, deciding, deciding.add(deciding.find(args.person), args.faces))
 
 
 def run_split(args: argparse.Namespace) -> int:
     """Split and say so."""
     deciding = _open(args)
     person = deciding.find(args.person)
-    return _done(args, deciding.split(person, deciding.pick(person, args.faces), args.name))
+    return _done(
+        args, deciding, deciding.split(person, deciding.pick(person, args.faces), args.name)
+    )
 
 
 def run_reject(args: argparse.Namespace) -> int:
     """Reject and say so."""
     deciding = _open(args)
     person = deciding.find(args.person)
-    return _done(args, deciding.reject(person, deciding.pick(person, args.faces)))
+    return _done(args, deciding, deciding.reject(person, deciding.pick(person, args.faces)))
 
 
 def run_hide(args: argparse.Namespace) -> int:
     """Hide and say so."""
     deciding = _open(args)
-    return _done(args, deciding.hide(deciding.find(args.person)))
+    return _done(args, deciding, deciding.hide(deciding.find(args.person)))
 
 
 def run_unhide(args: argparse.Namespace) -> int:
     """Show again and say so."""
     deciding = _open(args)
-    return _done(args, deciding.hide(deciding.find(args.person), hidden=False))
+    return _done(args, deciding, deciding.hide(deciding.find(args.person), hidden=False))
 
 
 def run_undo(args: argparse.Namespace) -> int:
     """Undo and say what."""
+    from facesearch.cli.decisions import entry, in_words
     from facesearch.gallery import Gallery
     from facesearch.people import People
 
-    undone = People(Gallery.open(args.gallery).folder).undo()
+    people = People(Gallery.open(args.gallery).folder)
+    undone = people.undo()
     if args.json:
-        print_json({"undone": [_entry(each, frozenset()) for each in undone]})
-    for each in () if args.json else undone:
-        print(printable(f"undone: {_told(each)}"))
+        print_json({"undone": [entry(each) for each in undone]})
+        return 0
+    words = in_words(people.decisions())
+    for each in undone:
+        print(printable(f"undone: {words[each.id]}"))
     return 0
 
 
 def run_history(args: argparse.Namespace) -> int:
     """A line a decision."""
+    from facesearch.cli.decisions import entry, in_words
     from facesearch.decided import undone_batches
     from facesearch.gallery import Gallery
     from facesearch.people import People
@@ -208,10 +214,11 @@ def run_history(args: argparse.Namespace) -> int:
     decisions = People(Gallery.open(args.gallery).folder).decisions()
     undone = undone_batches(decisions)
     if args.json:
-        print_json({"decisions": [_entry(each, undone) for each in decisions]})
+        print_json({"decisions": [entry(each, undone) for each in decisions]})
         return 0
+    words = in_words(decisions)
     rows = [
-        (each.id, each.created_at, _told(each), "undone" if each.batch in undone else "")
+        (each.id, each.created_at, words[each.id], "undone" if each.batch in undone else "")
         for each in decisions
     ]
     print_table(("", "at", "decision", ""), rows)
@@ -237,12 +244,16 @@ def run_export(args: argparse.Namespace) -> int:
 
 def run_import(args: argparse.Namespace) -> int:
     """Decide and count."""
+    from facesearch.cli.decisions import in_words, overruled_json, print_overruled
     from facesearch.gallery import Gallery
+    from facesearch.people import People
     from facesearch.people_files import import_people, read_people
 
-    imported = import_people(Gallery.open(args.gallery), read_people(args.file))
+    gallery = Gallery.open(args.gallery)
+    imported = import_people(gallery, read_people(args.file))
+    words = in_words(People(gallery.folder).decisions())
     if args.json:
-        print_json(imported)
+        print_json({**vars(imported), "overruled": overruled_json(imported.overruled, words)})
         return 0
     print_facts(
         [
@@ -252,16 +263,28 @@ def run_import(args: argparse.Namespace) -> int:
             ("not here", imported.missing),
         ]
     )
+    print_overruled(imported.overruled, words)
     return 0
 
 
-def _done(args: argparse.Namespace, outcome: Outcome) -> int:
+def _done(args: argparse.Namespace, deciding: Deciding, outcome: Outcome) -> int:
+    from facesearch.cli.decisions import entry, in_words, overruled_json, print_overruled
+
+    entered = outcome.entered
+    words = in_words(deciding.decisions())
     if args.json:
-        entries = [_entry(each, frozenset()) for each in outcome.decisions]
-        print_json({**_about(outcome.person), "decisions": entries, "notes": outcome.notes})
+        print_json(
+            {
+                **_about(outcome.person),
+                "decisions": [entry(each) for each in entered.decisions],
+                "overruled": overruled_json(entered.overruled, words),
+                "notes": outcome.notes,
+            }
+        )
         return 0
-    for each in outcome.decisions:
-        print(printable(_told(each)))
+    for each in entered.decisions:
+        print(printable(words[each.id]))
+    print_overruled(entered.overruled, words)
     for note in outcome.notes:
         print(printable(f"note: {note}"))
     return 0
@@ -269,43 +292,3 @@ def _done(args: argparse.Namespace, outcome: Outcome) -> int:
 
 def _about(person: Person) -> dict[str, Any]:
     return {"person": person.key, "name": person.name, "hidden": person.hidden}
-
-
-def _entry(decision: Decision, undone: frozenset[int]) -> dict[str, Any]:
-    return {
-        "id": decision.id,
-        "at": decision.created_at,
-        "action": decision.action,
-        "person": f"p{decision.person}" if decision.person else None,
-        "other": None
-        if decision.other is None or decision.action == "undo"
-        else f"p{decision.other}",
-        "name": decision.name,
-        "undoes": decision.other if decision.action == "undo" else None,
-        "undone": decision.batch in undone,
-        "faces": [
-            {"face_id": each.face_id, "person": f"p{each.person}", "belongs": each.belongs}
-            for each in decision.faces
-        ],
-    }
-
-
-def _told(decision: Decision) -> str:
-    """A decision in words."""
-    person, other = f"p{decision.person}", f"p{decision.other}"
-    belong = sum(each.belongs for each in decision.faces)
-    rejected = len(decision.faces) - belong
-    split = sum(each.person == decision.other for each in decision.faces)
-    name = decision.name or "without a name"
-    texts = {
-        "enroll": f"{belong} faces are {person}" + (f", {name}" if decision.name else ""),
-        "name": f"{person} with {belong} faces is {name}",
-        "merge": f"{other} is {person}, with {belong} faces",
-        "split": f"{split} faces of {person} are {other}, {name}",
-        "reject": f"{rejected} faces are not {person}",
-        "hide": f"{person} is hidden",
-        "unhide": f"{person} is shown again",
-        "import": f"{belong} faces are {person}, {name}, and {rejected} are not, by a file",
-        "undo": f"decision {decision.other} is undone",
-    }
-    return texts[decision.action]

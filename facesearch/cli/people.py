@@ -28,15 +28,19 @@ def add_commands(commands: Any) -> None:
 
 def run_enroll(args: argparse.Namespace) -> int:
     """Enroll and say which face was taken; 2 when no photo had a usable face."""
+    from facesearch.cli.decisions import in_words, overruled_json, print_overruled
     from facesearch.enroll import enroll
     from facesearch.gallery import Gallery
+    from facesearch.people import People
     from facesearch.quality import MIN_QUALITY
     from facesearch.search import refresh_index
 
     gallery = Gallery.open(args.gallery)
-    results = enroll(gallery, engine_of(args, gallery.contract), args.name, args.photos)
+    enrolment = enroll(gallery, engine_of(args, gallery.contract), args.name, args.photos)
+    results, overruled = enrolment.photos, enrolment.overruled
     refresh_index(gallery)
     done = [each for each in results if each.face]
+    words = in_words(People(gallery.folder).decisions())
     if args.json:
         print_json(
             {
@@ -56,10 +60,12 @@ def run_enroll(args: argparse.Namespace) -> int:
                     for each in results
                     if not each.face
                 ],
+                "overruled": overruled_json(overruled, words),
             }
         )
     else:
         print(f"{len(done)} of {len(results)} photos enrolled as {args.name}")
+        print_overruled(overruled, words)
     for each in results:
         if each.problem:
             print(printable(f"not enrolled: {each.photo}: {each.problem}"), file=sys.stderr)

@@ -90,11 +90,6 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def count(value: int, singular: str, plural: str = "") -> str:
-    """``1 photo``, ``1,204 photos``, ``3 people``."""
-    return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
-
-
 def day(taken_at: str) -> str:
     """``12 May 2019`` for an ISO 8601 time, "" where it states no valid day."""
     if not (match := re.match(r"(\d{4})-(\d\d)-(\d\d)", taken_at)):

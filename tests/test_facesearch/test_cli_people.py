@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from facesearch.cli.main import main
 from facesearch.gallery import Gallery
+from facesearch.people import People
 from support.people_galleries import cluster, people_gallery
 
 
@@ -46,9 +48,11 @@ def people(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> Command:
 def test_a_round_of_decisions(people: Command, tmp_path: Path) -> None:
     assert [each["faces"] for each in people.json("list")["people"]] == [3, 3, 3, 3]
     assert people.text("name", "p1", "Ann") == "p1 with 3 faces is Ann\n"
-    assert people.text("merge", "Ann", "p2") == "p2 is p1, with 6 faces\n"
-    assert people.text("split", "ann", "2-0.png", "--name", "Bea").startswith(
-        "1 faces of p1 are p5"
+    assert people.text("merge", "Ann", "p2") == "p2 is Ann (p1), with 6 faces\n"
+    assert people.text("split", "ann", "2-0.png", "--name", "Bea") == (
+        "1 face of Ann (p1) is Bea (p5), 5 are not\n"
+        f"overrules decision 2 of {people.json('history')['decisions'][1]['at']}, for 1 of its "
+        "6 faces: p2 is Ann (p1), with 6 faces\n"
     )
     assert people.json("reject", "Ann", "2-1.png")["person"] == "p1"
     shown = people.json("show", "Ann")
@@ -61,13 +65,13 @@ def test_a_round_of_decisions(people: Command, tmp_path: Path) -> None:
     people.text("hide", "p3")
     assert len(people.json("list")["people"]) == 3
     assert len(people.json("list", "--all")["people"]) == 4
-    assert people.text("undo") == "undone: p3 is hidden\n"
+    assert people.text("undo") == "undone: p3 with 3 faces is hidden\n"
     history = people.json("history")["decisions"]
     assert [each["action"] for each in history] == [
         *("name", "merge", "split", "reject", "hide", "undo")
     ]
     assert [each["undone"] for each in history] == [False] * 4 + [True, False]
-    assert "p2 is p1" in people.text("history")
+    assert "p2 is Ann (p1)" in people.text("history")
     assert people.json("export", tmp_path / "a.csv")["faces"] == 5
     assert people.json("import", tmp_path / "a.csv")["missing"] == 0
     assert "2-2.png" in people.text("show", "p1") and "Ann" in people.text("list")
@@ -86,3 +90,43 @@ def test_a_round_of_decisions(people: Command, tmp_path: Path) -> None:
 )
 def test_what_cannot_be_done_is_said(people: Command, words: tuple[str, ...], message: str) -> None:
     assert message in people.text(*words, code=2)
+
+
+def overruled(printed: Any) -> list[tuple[int, str, int]]:
+    """Decisions that a command overruled: number, words, and how many faces."""
+    return [(each["decision"], each["told"], len(each["faces"])) for each in printed["overruled"]]
+
+
+def test_what_a_decision_overrules_is_told_and_comes_back_by_undoing_it(
+    gallery: Gallery, people: Command, tmp_path: Path
+) -> None:
+    face = people.json("show", "p1")["faces"][0]
+    people.text("reject", "p1", face["face_id"])
+    people.text("name", "p1", "Ann")
+    people.text("hide", "p2")
+    other = "1-1.png" if face["photo"].endswith("1-0.png") else "1-0.png"
+    rejected = (1, "1 face is not p1, 2 are", 1)
+    cases: list[tuple[tuple[object, ...], list[tuple[int, str, int]]]] = [
+        (("add", "Ann", face["face_id"]), [rejected]),
+        (("add", "p2", face["face_id"]), []),
+        (("name", "p1", "Bea"), [(2, "p1 with 2 faces is Ann", 0)]),
+        (("split", "Ann", other), [rejected]),
+        (("reject", "Ann", other), [rejected]),
+        (("unhide", "p2"), [(3, "p2 with 3 faces is hidden", 0)]),
+        (("merge", "Ann", "p2"), [(3, "p2 with 3 faces is hidden", 0)]),
+        (("merge", "p3", "Ann"), []),
+    ]
+    before = People(gallery.folder).decided()
+    for words, expected in cases:
+        assert overruled(people.json(*words)) == expected, words
+        people.text("undo")
+        assert replace(People(gallery.folder).decided(), last=before.last) == before
+
+
+def test_an_import_and_a_merge_tell_what_they_overrule(people: Command, tmp_path: Path) -> None:
+    people.text("name", "p1", "Ann")
+    people.text("export", tmp_path / "a.json")
+    people.text("split", "Ann", "1-1.png")
+    split = "1 face of Ann (p1) is p5, 2 are not"
+    assert overruled(people.json("import", tmp_path / "a.json")) == [(2, split, 1)]
+    assert "overrules decision 2" in people.text("undo") + people.text("merge", "Ann", "p5")

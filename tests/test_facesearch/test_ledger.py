@@ -5,16 +5,18 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from facesearch.decided import Decided, fold
 from facesearch.errors import GalleryError, InputError
 from facesearch.ledger import Decision, Draft, FaceDecision, Ledger
+from facesearch.overruled import overruled
 from facesearch.people import People
 
 VERSION_1 = """
@@ -32,31 +34,45 @@ PRAGMA user_version = 1;
 """
 
 
-def plain_fold(
-    decisions: list[Decision],
-) -> tuple[dict[int, int], set[tuple[int, int]], dict[int, int]]:
-    """Faces, rejections and merges, all gone through for every decision."""
+@dataclass
+class Plain:
+    """What holds, all of it gone through for every decision: whose faces are and since which
+    decision, whose they are not and since which, and who is whom."""
+
+    faces: dict[int, tuple[int, int]] = field(default_factory=dict)
+    rejected: dict[tuple[int, int], int] = field(default_factory=dict)
+    merged: dict[int, int] = field(default_factory=dict)
+
+
+def plain_fold(decisions: list[Decision]) -> Plain:
     undone = {each.other for each in decisions if each.action == "undo"}
-    standing = [e for e in decisions if e.action != "undo" and e.batch not in undone]
-    faces: dict[int, int] = {}
-    merged: dict[int, int] = {}
-    rejected: set[tuple[int, int]] = set()
-    for decision in standing:
+    now = Plain()
+    for decision in decisions:
+        if decision.action == "undo" or decision.batch in undone:
+            continue
         if decision.action == "merge":
             kept, gone = decision.person, decision.other
-            faces = {f: kept if p == gone else p for f, p in faces.items()}
-            rejected = {(f, kept if p == gone else p) for f, p in rejected}
-            merged.pop(kept, None)
-            merged = {n: kept if p == gone else p for n, p in merged.items()} | {gone: kept}
+            assert gone is not None
+            now.faces = {f: (kept if p == gone else p, s) for f, (p, s) in now.faces.items()}
+            rejected: dict[tuple[int, int], int] = {}
+            for (face, person), since in now.rejected.items():
+                pair = (face, kept if person == gone else person)
+                rejected[pair] = min(since, rejected.get(pair, since))
+            now.rejected = rejected
+            now.merged.pop(kept, None)
+            now.merged = {n: kept if p == gone else p for n, p in now.merged.items()}
+            now.merged[gone] = kept
         for each in decision.faces:
-            pair = (each.face_id, each.person)
+            person, since = now.faces.get(each.face_id, (0, 0))
             if each.belongs:
-                faces[each.face_id] = each.person
-                rejected -= {pair}
+                if person != each.person:
+                    now.faces[each.face_id] = each.person, decision.id
+                now.rejected.pop((each.face_id, each.person), None)
             else:
-                rejected |= {pair}
-                faces = {f: p for f, p in faces.items() if (f, p) != pair}
-    return faces, rejected, merged
+                now.rejected.setdefault((each.face_id, each.person), decision.id)
+                if person == each.person:
+                    del now.faces[each.face_id]
+    return now
 
 
 @st.composite
@@ -84,10 +100,35 @@ def ledgers(draw: st.DrawFn) -> list[Decision]:
 @given(ledgers())
 def test_the_fold_is_that_of_a_plain_reading(decisions: list[Decision]) -> None:
     decided = fold(decisions)
-    assert (dict(decided.faces), set(decided.rejected), dict(decided.merged)) == plain_fold(
-        decisions
-    )
+    plain = plain_fold(decisions)
+    assert {f: (p, decided.since[f]) for f, p in decided.faces.items()} == plain.faces
+    assert decided.since.keys() == decided.faces.keys()
+    assert (decided.rejected, decided.merged) == (plain.rejected, plain.merged)
     assert all(number not in decided.merged for number in decided.merged.values())
+
+
+@settings(deadline=None)
+@given(ledgers().filter(lambda each: bool(each) and each[-1].action != "undo"))
+def test_what_is_overruled_is_that_of_a_plain_reading(decisions: list[Decision]) -> None:
+    *earlier, new = decisions
+    before, after = plain_fold(earlier), plain_fold(decisions)
+    now = {each: each for each in range(5)} | before.merged
+    if new.action == "merge":
+        now = {n: new.person if p == new.other else p for n, p in now.items()}
+    assume(not {p for p, _ in before.faces.values()} & {*before.merged})  # nobody is two
+    assume(not {p for _, p in before.rejected} & {*before.merged})
+    assume(new.person not in before.merged and new.other not in before.merged)
+    lost = {
+        (since, face)
+        for face, (person, since) in before.faces.items()
+        if after.faces.get(face, (0, 0))[0] != now[person]
+    } | {
+        (since, face)
+        for (face, person), since in before.rejected.items()
+        if (face, now[person]) not in after.rejected
+    }
+    told = {(each.decision.id, face) for each in overruled(earlier, [new]) for face in each.faces}
+    assert told == lost
 
 
 @settings(deadline=None, max_examples=15)
@@ -115,7 +156,7 @@ def test_undoing_everything_leaves_nothing(tmp_path: Path) -> None:
     assert [each.action for each in people.undo()] == ["merge", "merge"]
     people.enroll("Bob", [2])
     assert [people.undo()[0].name, people.undo()[0].name] == ["Bob", "Ann"]
-    assert people.decided() == Decided({}, {}, frozenset(), {}, 9)
+    assert people.decided() == Decided({}, {}, {}, {}, {}, 9)
     with pytest.raises(InputError, match="nothing"):
         people.undo()
 
@@ -141,7 +182,7 @@ def test_version_1_becomes_decisions(tmp_path: Path) -> None:
         ("enroll", "Ann", "t1"),
         ("enroll", "Bob", "t2"),
     ]
-    assert people.enroll("Cid", [9]) == [9]
+    assert people.enroll("Cid", [9]).decisions[0].person == 3
     assert people.decided().named("Cid").id == 3  # type: ignore[union-attr]
     for _ in range(3):
         people.undo()

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesearch.errors import GalleryError, InputError
-from facesearch.people import People, clean_name
+from facesearch.overruled import Overruled
+from facesearch.people import Entered, People, clean_name
 
 
 def test_no_database_until_someone_is_named(tmp_path: Path) -> None:
@@ -22,9 +23,14 @@ def test_no_database_until_someone_is_named(tmp_path: Path) -> None:
 
 def test_enrolling_is_idempotent_and_last_name_wins(tmp_path: Path) -> None:
     people = People(tmp_path)
-    assert people.enroll("Ann", [3, 1]) == [3, 1]
-    assert people.enroll(" Ann ", [1, 5]) == [5]
-    assert people.enroll("Bob", [3]) == [3]
+    first, more, other = (
+        people.enroll(name, faces)
+        for name, faces in (("Ann", [3, 1]), (" Ann ", [1, 5]), ("Bob", [3]))
+    )
+    told = [[face.face_id for face in each.decisions[0].faces] for each in (first, more, other)]
+    assert told == [[3, 1], [5], [3]]
+    assert (first.overruled, more.overruled) == ((), ())
+    assert other.overruled == (Overruled(people.decisions()[0], (3,)),)
     assert People(tmp_path).memberships().by_id() == {1: "Ann", 3: "Bob", 5: "Ann"}
 
 
@@ -36,7 +42,7 @@ def test_empty_name_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_a_name_without_faces_changes_nothing(tmp_path: Path) -> None:
     people = People(tmp_path)
-    assert people.enroll("Ann", []) == []
+    assert people.enroll("Ann", []) == Entered()
     assert not (tmp_path / "people.sqlite").exists()
     people.enroll("Bob", [1])
     people.enroll("Ann", [])
