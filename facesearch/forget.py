@@ -235,7 +235,7 @@ def _take_out_of_run(path: Path, ids: Ids) -> bool:
 
 
 def _remove_derived(gallery: Gallery, report: ForgetReport) -> None:
-    """What holds forgotten faces among the rest: index, graph, state, merges, report; partial files."""
+    """What holds forgotten faces among the rest, and partial files."""
     described = index_folder(gallery) / "index.json"
     described.unlink(missing_ok=True)  # first, so that nothing is described that is not there
     shutil.rmtree(index_folder(gallery), ignore_errors=True)
