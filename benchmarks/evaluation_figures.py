@@ -187,9 +187,7 @@ def clustering_scale() -> str:
     data = result("clustering_scale")
     rows = []
     for each in data["ours"]:
-        seconds = each["seconds"]
-        steps = ("threshold", "graph", "linkage", "cut", "confidence")
-        spent = sum(seconds[step] for step in steps)
+        spent = grouping_seconds(each)
         rows.append(
             [
                 f"average linkage over a graph, {each['threshold']:.3f}",
@@ -215,6 +213,12 @@ def clustering_scale() -> str:
         f"{data['growth_exponent_after_graph']:.2f} of the number of faces. The graph has these "
         f"shares of the exact neighbours: {recall}.\n\n{measured_on(data)}"
     )
+
+
+def grouping_seconds(run: Any) -> float:
+    """From vectors to groups of which it is known how sure each face is."""
+    steps = ("threshold", "graph", "linkage", "cut", "confidence")
+    return sum(run["seconds"][step] for step in steps)
 
 
 def _scale_row(each: Any, seconds: float, scores: Any) -> list[str]:

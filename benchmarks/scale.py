@@ -103,8 +103,10 @@ def gallery(count: int) -> MadeGallery:
 
 
 def write_shards(folder: Path, count: int) -> Result:
-    """Shards that are not there yet."""
+    """Shards that are not there yet; a run that was stopped and kept them goes on with them."""
     folder.mkdir(parents=True, exist_ok=True)
+    if len(list_shards(folder)) == -(-count // SHARD_ROWS):
+        return _size_of(folder)
 
     def write(task: tuple[int, Vectors]) -> None:
         path = shard_path(folder, task[0])
@@ -118,6 +120,10 @@ def write_shards(folder: Path, count: int) -> Result:
             if waiting is not None:
                 waiting.result()
             waiting = pool.submit(write, (number, block.vectors))
+    return _size_of(folder)
+
+
+def _size_of(folder: Path) -> Result:
     size = sum(path.stat().st_size for path in list_shards(folder))
     return {"gib": round(size / 2**30, 3)}
 

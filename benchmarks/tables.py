@@ -76,6 +76,7 @@ def summary() -> str:
             f"{_speed(ways['OpenVINO int8']):.0f} faces/s",
             f"dlib: {_speed(ways['dlib, one by one']):.0f} faces/s",
         ],
+        *_at_scale(),
         [
             f"job of {kill['photos']} photos killed {kill['kills']} times and resumed",
             "every row and vector the same" if kill["equal"] else f"{kill['differences']}",
@@ -83,6 +84,36 @@ def summary() -> str:
         ],
     ]
     return table(("", "facesearch", "peer, same run"), rows)
+
+
+def _at_scale() -> list[list[str]]:
+    """A million faces: searched exactly and nearly, and grouped."""
+    ways = result("presets")["runs"]["1000000"]["ways"]
+    exact, flat = ways["certified exact"][0], ways["faiss IndexFlatL2"][0]
+    near, graph = (indices.chosen(ways[name]) for name in (indices.BEST, "hnswlib"))
+    grouped = result("clustering_scale")
+    ours = next(each for each in grouped["ours"] if each["faces"] == 1_000_000)
+    peer = grouped["peers"]["fast_hdbscan"][-1]
+    return [
+        [
+            "a million faces, exact search, batches of 1,000",
+            f"{exact['queries_per_second']:,.0f} queries/s",
+            f"faiss IndexFlatL2: {flat['queries_per_second']:,.0f} queries/s",
+        ],
+        [
+            "the same, nearly exact: recall@1, memory a face",
+            f"{near['queries_per_second']:,.0f} queries/s, {near['recall_at_1']:.3f}, "
+            f"{near['bytes_each']:.0f} bytes",
+            f"hnswlib: {graph['queries_per_second']:,.0f} queries/s, {graph['recall_at_1']:.3f}, "
+            f"{graph['bytes_each']:.0f} bytes",
+        ],
+        [
+            "a million faces into people",
+            f"{evaluated.grouping_seconds(ours):.0f} s, {ours['peak_mib'] / 1024:.1f} GiB, "
+            f"pairwise precision {ours['at_threshold']['pairwise_precision']:.3f}",
+            f"fast_hdbscan, {peer['faces']:,}: {peer.get('died', 'done')}",
+        ],
+    ]
 
 
 def _name(names: dict[str, str], wanted: str) -> str:

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,14 @@ def write_arrays(path: Path, shapes: Shapes, metadata: Mapping[str, str]) -> Ite
     sync_file(path)
 
 
-def read_arrays(path: Path, expected: Mapping[str, str]) -> tuple[Arrays, dict[str, str]]:
+def read_arrays(
+    path: Path, expected: Mapping[str, str], fixed: Collection[str] = ()
+) -> tuple[Arrays, dict[str, str]]:
     """The arrays of a file, mapped so that writing to them changes memory alone; and its metadata.
 
-    ``expected`` are the dtypes of the arrays that must be there, and no others. Raises
-    ArrayFileError where the file is not as it should be.
+    ``expected`` are the dtypes of the arrays that must be there, and no others. Those named
+    ``fixed`` cannot be written to; they may be larger than memory, which the system must be able to
+    find for all others. Raises ArrayFileError where the file is not as it should be.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -83,12 +86,20 @@ def read_arrays(path: Path, expected: Mapping[str, str]) -> tuple[Arrays, dict[s
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise ArrayFileError(f"{path}: expected metadata of texts, got {str(metadata)[:200]}")
     arrays = {
-        name: _read(path, entry, expected[name], 8 + length, size) for name, entry in header.items()
+        name: _mapped(
+            path,
+            8 + length + _place(path, entry, expected[name], size - 8 - length),
+            tuple(entry["shape"]),
+            expected[name],
+            "r" if name in fixed else "c",
+        )
+        for name, entry in header.items()
     }
     return arrays, metadata
 
 
-def _read(path: Path, entry: Any, dtype: str, base: int, size: int) -> NDArray[Any]:
+def _place(path: Path, entry: Any, dtype: str, size: int) -> int:
+    """The first byte of an array of ``dtype`` among ``size`` bytes of all arrays."""
     try:
         found, shape, (first, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         whole = all(type(each) is int and each >= 0 for each in (*shape, first, end))
@@ -97,9 +108,9 @@ def _read(path: Path, entry: Any, dtype: str, base: int, size: int) -> NDArray[A
         raise ArrayFileError(
             f"{path}: expected dtype, shape and place, got {entry!r:.200}"
         ) from error
-    if _DTYPES.get(found) != dtype or end - first != bytes_ or base + end > size:
+    if _DTYPES.get(found) != dtype or end - first != bytes_ or end > size:
         raise ArrayFileError(f"{path}: expected {dtype} within the file, got {entry!r:.200}")
-    return _mapped(path, base + first, shape, dtype, "c")
+    return int(first)
 
 
 def _mapped(path: Path, offset: int, shape: tuple[int, ...], dtype: str, mode: Any) -> NDArray[Any]:

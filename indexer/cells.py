@@ -249,7 +249,7 @@ class CellsIndex:
 
         Raises ArrayFileError where it is not whole, or was made for other processors.
         """
-        arrays, metadata = read_arrays(path, DTYPES)
+        arrays, metadata = read_arrays(path, DTYPES, fixed=("vectors",))
         try:
             count, bits = int(metadata["count"]), int(metadata["bits"])
             seen = int(metadata["seen"])
