@@ -20,6 +20,7 @@ from indexer.exact import exact_search
 from indexer.id_runs import IdRuns
 from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
+from indexer.ivf import IvfIndex
 from indexer.living import KEPT_FRESH, Changes, Coverage, LivingIndex
 from indexer.presets import DEFAULT_RECALL, EXACT, Goal, flat_bytes
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors, make_ids
@@ -164,6 +165,8 @@ def _loaded(
         return build.open_index(folder, shards, description, anew=anew), description
 
     base, description = _saved(gallery, load)
+    if isinstance(base, IvfIndex):
+        base.rank_by(gallery.vectors)
     index = LivingIndex(base, _live(state), lambda ids: search_among(gallery, state, ids))
     return index, description
 

@@ -29,7 +29,7 @@ from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
 from indexer.living import Coverage
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
-from support.galleries import rewrite_shard, set_value
+from support.galleries import approximate_index, rewrite_shard, set_value
 from support.search import require_equal
 
 CONTRACT = FakeEngine().contract
@@ -178,6 +178,25 @@ def test_index_of_other_faces_is_still_used(
     plain = exact_search(gallery.blocks(state), queries, found.ids.shape[1])
     require_equal(found, plain)
     assert set(found.ids[0]) == set(state.live_ids())
+
+
+def test_fresh_faces_compete_fairly_with_an_index_by_faiss(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "cells_available", lambda dimension: False)
+    assert approximate_index(gallery, monkeypatch).recipe == "IVF"
+    write_photo(gallery.folder.parent / "photos" / "new.png", [3, 4], variant=50)
+    delete_photo(gallery, "01.png")
+    state = gallery.state()
+    assert load_index(gallery, state).coverage == Coverage(22, 2, 2)
+    queries = gallery.vectors(state.live_ids())[::5]
+    plain = exact_search(gallery.blocks(state), queries, 24)
+    found = search_gallery(gallery, state, queries, 24)
+    for query in range(len(queries)):
+        exact = dict(zip(plain.ids[query].tolist(), plain.distances[query].tolist(), strict=True))
+        there = found.ids[query] >= 0
+        expected = [exact[each] for each in found.ids[query][there].tolist()]
+        assert len(expected) > 2 and found.distances[query][there].tolist() == expected
 
 
 def test_a_photo_that_comes_back_is_found_by_the_index(gallery: Gallery) -> None:
