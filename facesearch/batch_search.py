@@ -56,9 +56,10 @@ def search_batch(
     """Write the ``k`` nearest gallery faces of every face of ``probes`` to the new file ``out``.
 
     The name of ``out`` says its format (:func:`facesearch.match_files.match_format`). A job that
-    was killed goes on after the last part it finished, if nothing changed: gallery, names, probes
-    and k. ``progress`` is called with the probes done and their total. ``device`` is that of the
-    search, as :mod:`indexer.devices` names it; answers do not depend on it.
+    was killed goes on after the last part it finished, if nothing changed: gallery, names, probes,
+    k and, where answers depend on it, the index. ``progress`` is called with the probes done and
+    their total. ``device`` is that of the search, as :mod:`indexer.devices` names it; answers do
+    not depend on it.
 
     Raises InputError where ``out`` exists, for an unknown format, a gallery without faces or k out
     of range; BusyGalleryError while another process writes the same output.
@@ -105,10 +106,12 @@ class _Search:
 
     def digest(self) -> str:
         """Names everything of the gallery that the answers depend on."""
+        index = self._searcher.approximate  # which decides what is found
         told = (
             self._state.digest(),
             sorted(self._gallery.shard_digests().items()),
             sorted(self._names.items()),
+            None if index is None else (index.sha256, sorted(index.parameters.items())),
         )
         return hashlib.sha256(repr(told).encode()).hexdigest()
 

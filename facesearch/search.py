@@ -20,6 +20,7 @@ from indexer.exact import exact_search
 from indexer.id_runs import IdRuns
 from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
+from indexer.ivf import IvfIndex
 from indexer.living import KEPT_FRESH, Changes, Coverage, LivingIndex
 from indexer.presets import DEFAULT_RECALL, EXACT, Goal, flat_bytes
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors, make_ids
@@ -151,13 +152,23 @@ def load_index(gallery: Gallery, state: GalleryState, *, anew: bool = False) -> 
     All of its file is read ``anew`` where that is asked for. Raises StaleIndexError where there is
     none, where it is damaged, and where a shard that it covers changed or was lost.
     """
+    return _loaded(gallery, state, anew)[0]
+
+
+def _loaded(
+    gallery: Gallery, state: GalleryState, anew: bool = False
+) -> tuple[LivingIndex, IndexDescription]:
     folder = index_folder(gallery)
 
-    def load(description: IndexDescription) -> Index:
-        return build.open_index(folder, gallery.shard_digests(), description, anew=anew)
+    def load(description: IndexDescription) -> tuple[Index, IndexDescription]:
+        shards = gallery.shard_digests()
+        return build.open_index(folder, shards, description, anew=anew), description
 
-    base = _saved(gallery, load)
-    return LivingIndex(base, _live(state), lambda ids: search_among(gallery, state, ids))
+    base, description = _saved(gallery, load)
+    if isinstance(base, IvfIndex):
+        base.rank_by(gallery.vectors)
+    index = LivingIndex(base, _live(state), lambda ids: search_among(gallery, state, ids))
+    return index, description
 
 
 def _live(state: GalleryState) -> IdRuns:
@@ -251,7 +262,19 @@ class StreamSearcher:
         return search_blocks(self.blocks(), queries, k, where)
 
 
-def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> Searcher:
+@dataclass(frozen=True)
+class GallerySearch:
+    """Searches the live faces; exactly, but where an ``approximate`` index looks them up."""
+
+    searcher: Searcher
+    approximate: IndexDescription | None = None
+
+    def search(self, queries: Vectors, k: int) -> Neighbours:
+        """As :meth:`indexer.types.Searcher.search` does."""
+        return self.searcher.search(queries, k)
+
+
+def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> GallerySearch:
     """The live faces to be searched any number of times: the index, or the shards without one.
 
     ``device`` as :mod:`indexer.devices` names it; DeviceError is raised for
@@ -260,12 +283,12 @@ def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> 
     if device != "auto":
         torch_device(device)
     try:
-        index = load_index(gallery, state)
+        index, description = _loaded(gallery, state)
     except (StaleIndexError, MissingFaissError) as error:
         logger.warning("searching the shards instead of the index: %s", error)
-        return StreamSearcher(lambda: gallery.blocks(state), device)
+        return GallerySearch(StreamSearcher(lambda: gallery.blocks(state), device))
     index.place(device)
-    return index
+    return GallerySearch(index, None if index.exact else description)
 
 
 def search_gallery(

@@ -1,12 +1,14 @@
-"""The k-NN graph of a gallery: the exact k nearest neighbours of every vector, in one HDF5 file.
+"""The k-NN graph of a gallery: the k nearest neighbours of every vector, in one HDF5 file.
 
-Searching a gallery for itself is the costly part of clustering it, so the answer is kept.
+Searching a gallery for itself is the costly part of clustering it, so the answer is kept. It is as
+exact as the index that found it, which the file says (:class:`Accuracy`).
 ``docs/format.md`` describes the file, ``indexer/graph_build.py`` makes it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,8 +24,33 @@ from indexer.shard_checks import Checker, open_hdf5, reading
 from indexer.types import Ids
 
 FORMAT = "facesearch-graph"
-VERSION = 1
+VERSION = 2
 BLOCK_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Whether neighbours are those of exact search, or an approximate index found some of them.
+
+    ``recall`` is how often such an index finds the nearest vector, as it was measured when it was
+    built (:mod:`indexer.tune`), in [0, 1]; NaN where it was not. Of several indices, the least.
+    """
+
+    exact: bool = True
+    recall: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isnan(self.recall) or 0 <= self.recall <= 1):
+            raise ValueError(f"expected a recall in [0, 1], got {self.recall}")
+        if self.exact and self.recall != 1:
+            raise ValueError(f"expected a recall of 1 of exact neighbours, got {self.recall}")
+
+    def beside(self, other: Accuracy) -> Accuracy:
+        """Of neighbours of which some are so accurate, and some as ``other`` says."""
+        return Accuracy(self.exact and other.exact, float(np.minimum(self.recall, other.recall)))
+
+
+EXACT = Accuracy()
 
 
 @dataclass(frozen=True)
@@ -85,6 +112,10 @@ class Graph:
             raise checker.fail("shards", "an object", digests)
         state = str(checker.attribute(file, "state", "state"))
         self.covered = Covered(ids[()], digests, state)
+        exact, recall = (checker.attribute(file, name, name) for name in ("exact", "recall"))
+        if exact not in (0, 1):
+            raise checker.fail("exact", "0 or 1", repr(exact))
+        self.accuracy = Accuracy(bool(exact), float(recall))
 
     @classmethod
     def open(cls, path: Path) -> Graph:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from indexer.distances import nearest_first
 from indexer.errors import InvalidVectorsError
 from indexer.files import partial_path, sync_file, sync_folder
-from indexer.graph import BLOCK_ROWS, FORMAT, VERSION, Covered, Graph, GraphRows
+from indexer.graph import BLOCK_ROWS, EXACT, FORMAT, VERSION, Accuracy, Covered, Graph, GraphRows
 from indexer.own import rows_of, without_own
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Searcher, Vectors
 
@@ -40,12 +40,16 @@ class Growth:
 
 @dataclass(frozen=True)
 class GraphReport:
-    """``searched`` vectors were searched for among all, ``updated`` among the fresh ones only."""
+    """``searched`` vectors were searched for among all, ``updated`` among the fresh ones only.
+
+    ``accuracy`` is that of all neighbours, those kept from before among them.
+    """
 
     count: int
     k: int
     searched: int
     updated: int
+    accuracy: Accuracy
 
 
 def build_graph(
@@ -55,6 +59,7 @@ def build_graph(
     index: Searcher,
     *,
     k: int,
+    accuracy: Accuracy = EXACT,
     growth: Growth | None = None,
     progress: Progress = lambda done, total: None,
 ) -> GraphReport:
@@ -64,7 +69,8 @@ def build_graph(
     ``k`` (and equal vectors for equal ids), new vectors and those that lost a neighbour are
     searched for in ``index``; all others keep their neighbours and are searched for among the
     fresh ones alone. The result is the same, ties by id. ``progress`` is called with the vectors
-    done and their number. Neighbours are as exact as ``index`` is.
+    done and their number. ``accuracy`` is that of ``index``; the graph says it of its neighbours,
+    or less where those of ``growth`` are less accurate.
 
     Raises ValueError for k not in [1, MAX_K] or a graph of another k, InvalidVectorsError where
     ids are not those covered. A graph that was there stays until the new one is whole.
@@ -73,18 +79,21 @@ def build_graph(
         raise ValueError(f"expected k of 1 to {MAX_K}, got {k}")
     if growth is not None and growth.before.k != k:
         raise ValueError(f"expected a graph of {k} neighbours to go on from, got {growth.before.k}")
+    if growth is not None:
+        accuracy = accuracy.beside(growth.before.accuracy)
     work = _Work(covered.ids, index, k, growth)
     partial = partial_path(path)
     try:
         with h5py.File(partial, "w", libver=_HDF5_VERSIONS, locking=False) as file:
-            _write(file, covered, k, work.rows(blocks), progress)
+            _write_header(file, covered, accuracy)
+            _write_lines(file, len(covered.ids), k, work.rows(blocks), progress)
         sync_file(partial)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-    return GraphReport(len(covered.ids), k, work.searched, work.updated)
+    return GraphReport(len(covered.ids), k, work.searched, work.updated, accuracy)
 
 
 class _Work:
@@ -163,16 +172,20 @@ def _nearest(
     return nearest_first(neighbours, distances, k)
 
 
-def _write(
-    file: h5py.File, covered: Covered, k: int, lines: Iterator[GraphRows], progress: Progress
-) -> None:
-    count = len(covered.ids)
+def _write_header(file: h5py.File, covered: Covered, accuracy: Accuracy) -> None:
     file.attrs["format"] = np.bytes_(FORMAT)
     file.attrs["version"] = np.int64(VERSION)
     file.attrs["state"] = np.bytes_(covered.state.encode())
+    file.attrs["exact"] = np.int64(accuracy.exact)
+    file.attrs["recall"] = np.float64(accuracy.recall)
     shards = json.dumps(dict(covered.shards), sort_keys=True).encode()
-    _array(file, "ids", (count,), "<i8")[...] = covered.ids
+    _array(file, "ids", covered.ids.shape, "<i8")[...] = covered.ids
     _array(file, "shards", (len(shards),), "u1")[...] = np.frombuffer(shards, np.uint8)
+
+
+def _write_lines(
+    file: h5py.File, count: int, k: int, lines: Iterator[GraphRows], progress: Progress
+) -> None:
     neighbours = _array(file, "neighbours", (count, k), "<i4")
     distances = _array(file, "distances", (count, k), "<f4")
     for part in lines:

@@ -1,18 +1,26 @@
 """An approximate index by FAISS alone, for processors that :mod:`indexer.cells` cannot use.
 
-Principal components, an inverted file and one byte a component (``PCAc,IVFn,SQ8``).
+Principal components, an inverted file and one byte a component (``PCAc,IVFn,SQ8``). FAISS's file
+holds no vectors, so what is found is ranked by those of the caller (:meth:`IvfIndex.rank_by`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from indexer.cells import SPARE
 from indexer.devices import to_device
-from indexer.distances import check_block, check_dimension, check_queries, nearest_first
+from indexer.distances import (
+    check_block,
+    check_dimension,
+    check_queries,
+    nearest_first,
+    pair_distances,
+)
 from indexer.errors import StaleIndexError
 from indexer.faiss_files import import_faiss, read_faiss, write_faiss
 from indexer.id_runs import IdRuns
@@ -23,12 +31,14 @@ BITS = 8
 
 
 class IvfIndex:
-    """Searches look into ``probes`` lists. Distances are those of the codes."""
+    """Searches look into ``probes`` lists. Distances are those of the codes, which leave out what
+    the components do not hold, until there are vectors to rank by."""
 
     def __init__(self, index: Any, faiss: Any) -> None:
         self._faiss = faiss
         self._index = index  # IndexPreTransform
         self._lists = faiss.downcast_index(index.index)
+        self._vectors: Callable[[Ids], Vectors] | None = None
         self.probes = self.cells
 
     exact = False
@@ -94,6 +104,13 @@ class IvfIndex:
         self._index = to_device(self._index, device)
         self._lists = self._faiss.extract_index_ivf(self._index)
 
+    def rank_by(self, vectors: Callable[[Ids], Vectors]) -> None:
+        """Tell true distances from now on; more is found than is asked for, and ranked by them.
+
+        ``vectors`` gives those of ids int64 (n,), distinct and ascending, float32 (n, d).
+        """
+        self._vectors = vectors
+
     def hide(self, ids: Ids) -> None:
         """Take the vectors of ``ids`` out; unknown ids are ignored."""
         self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
@@ -107,8 +124,15 @@ class IvfIndex:
         check_queries(queries, k)
         check_dimension(queries, self.dimension)
         self._lists.nprobe = self.probes
-        distances, ids = self._index.search(np.ascontiguousarray(queries), k)
-        distances = np.where(ids < 0, np.float32(np.inf), np.maximum(distances, 0))
+        wanted = k if self._vectors is None else k + SPARE
+        distances, ids = self._index.search(np.ascontiguousarray(queries), wanted)
+        there = ids >= 0
+        distances = np.where(there, np.maximum(distances, 0), np.float32(np.inf))
+        if self._vectors is not None:
+            query, place = np.nonzero(there)
+            distinct, rows = np.unique(ids[there], return_inverse=True)
+            vectors = self._vectors(distinct)
+            distances[query, place] = pair_distances(queries, vectors, query, rows)
         return Neighbours(*nearest_first(ids, distances, k))
 
     def write(self, path: Path) -> None:

@@ -7,10 +7,17 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli.output import description_facts, print_facts, print_json, print_table
+from facesearch.cli.output import (
+    description_facts,
+    graph_text,
+    print_facts,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from facesearch.gallery import Gallery, GalleryState
+    from facesearch.graph import GraphFacts
     from facesearch.search import IndexFacts
 
 
@@ -73,6 +80,7 @@ def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
     import numpy as np
 
     from facesearch.calibration import read_calibration
+    from facesearch.graph import graph_facts
     from facesearch.people import People
     from facesearch.quality import MIN_QUALITY
     from facesearch.search import index_facts
@@ -91,6 +99,7 @@ def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
         "faces_named": len(memberships.names),
         "calibration": read_calibration(gallery),
         "index": index_facts(gallery, state),
+        "graph": graph_facts(gallery, state),
         "shards": len(shards),
         "bytes_in_shards": sum(path.stat().st_size for path in shards),
         "vectors": gallery.dtype,
@@ -104,11 +113,12 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     from facesearch.gallery import settings_text
 
     contract = facts["contract"]
-    told = ("calibration", "index", "vectors", "contract", "settings")
+    told = ("calibration", "index", "graph", "vectors", "contract", "settings")
     plain = [(name.replace("_", " "), value) for name, value in facts.items() if name not in told]
     return [
         *plain,
         *_index_lines(facts["index"]),
+        *_graph_lines(facts["graph"]),
         ("threshold", _calibration_text(facts)),
         ("vectors", f"{contract.dimension} x {facts['vectors']}"),
         ("encoder", f"{contract.name} (weights {contract.weights_sha256[:12]})"),
@@ -127,6 +137,13 @@ def _index_lines(index: IndexFacts) -> list[tuple[str, object]]:
         f"{coverage.hidden} hidden ones are no longer there"
     )
     return [*description_facts(index.description), ("index serves", serves)]
+
+
+def _graph_lines(graph: GraphFacts | None) -> list[tuple[str, object]]:
+    """What the graph is that is kept, if any."""
+    if graph is None:
+        return []
+    return [("graph", f"not used: {graph.problem}" if graph.problem else graph_text(graph))]
 
 
 def _calibration_text(facts: dict[str, Any]) -> str:

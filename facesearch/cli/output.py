@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
+    from facesearch.graph import GraphFacts
     from indexer.index_description import IndexDescription
 
 CELL_LIMIT = 60
@@ -144,6 +145,17 @@ def description_facts(description: IndexDescription) -> list[tuple[str, object]]
         ("finds the nearest in", f"{recall} (95%: {interval})"),
         ("searches", f"{measured['queries_per_second']:.0f}/s together, {single}"),
     ]
+
+
+def graph_text(graph: GraphFacts) -> str:
+    """What a graph is, for people."""
+    text = f"{graph.k} neighbours of {graph.faces} faces, "
+    if graph.exact:
+        return text + "exact"
+    text += "found by an approximate index"
+    if graph.index_recall is None:
+        return text
+    return f"{text}, the nearest in {graph.index_recall:.3f} of searches"
 
 
 def _plain(value: Any) -> Any:

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.gallery import Gallery
+from facesearch.search import Wish, build_index
+from indexer import build, tune
+from indexer.index_description import IndexDescription
 from indexer.shards import Shard, ShardContent, digest_path, write_shard
 from support.fake_engine import FakeEngine, write_photo
 
@@ -27,6 +31,14 @@ def small_gallery(folder: Path, photos: int = 12, shard_photos: int = 5) -> Gall
     options = EmbedOptions(decoders=0, threads=1, shard_photos=shard_photos)
     embed_photos(gallery, FakeEngine(), [folder / "photos"], options)  # type: ignore[arg-type]
     return gallery
+
+
+def approximate_index(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> IndexDescription:
+    """Build an approximate index of however few faces."""
+    monkeypatch.setattr(build, "FEW", 0)
+    monkeypatch.setattr(build, "QUERIES", 8)
+    monkeypatch.setattr(tune, "_SECONDS", 0.02)
+    return build_index(gallery, Wish(recall=0.9))
 
 
 def rewrite_shard(path: Path, change: Callable[[Tables], None]) -> None:

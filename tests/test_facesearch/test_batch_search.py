@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ from facesearch.match_files import COLUMNS, MatchRow, match_format
 from facesearch.parts import Parts
 from facesearch.people import People
 from facesearch.probes import Probes, open_probes
-from facesearch.search import build_index, search_gallery
+from facesearch.search import Wish, build_index, index_folder, search_gallery
 from indexer import devices, torch_search
+from indexer.int8_kernel import LANES
 from indexer.shards import shard_path, write_shard
 from indexer.torch_search import search_blocks
 from support.fake_engine import FakeEngine, write_photo
-from support.galleries import small_gallery
+from support.galleries import approximate_index, small_gallery
 from support.shards import example
 
 OPTIONS = EmbedOptions(decoders=0, threads=1)
@@ -202,6 +204,26 @@ def test_parts_of_another_job_are_not_used(
     run(gallery, photos, out, k)
     run(gallery, photos, tmp_path / "anew.jsonl", k)
     assert out.read_bytes() == (tmp_path / "anew.jsonl").read_bytes()
+
+
+@pytest.mark.skipif(not LANES, reason="needs AVX2")
+def test_a_job_depends_on_an_index_that_is_approximate_alone(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def digest() -> str:
+        return batch_search._Search(gallery, gallery.state(), 3, "auto").digest()
+
+    without = digest()
+    build_index(gallery)
+    assert digest() == without
+    described = approximate_index(gallery, monkeypatch)
+    approximate = digest()
+    assert approximate != without and digest() == approximate
+    parameters = {**described.parameters, "probes": described.parameters["probes"] + 1}
+    replace(described, parameters=parameters).write(index_folder(gallery))
+    assert digest() not in {without, approximate}
+    build_index(gallery, Wish(recall=1.0))
+    assert digest() == without
 
 
 def test_formats_hold_the_same(gallery: Gallery, photos: Path, tmp_path: Path) -> None:

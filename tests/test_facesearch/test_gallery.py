@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,9 +28,11 @@ from indexer.errors import StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
+from indexer.int8_kernel import LANES
 from indexer.living import Coverage
+from indexer.verified import identity, note_verified
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
-from support.galleries import rewrite_shard, set_value
+from support.galleries import approximate_index, rewrite_shard, set_value
 from support.search import require_equal
 
 CONTRACT = FakeEngine().contract
@@ -180,6 +183,25 @@ def test_index_of_other_faces_is_still_used(
     assert set(found.ids[0]) == set(state.live_ids())
 
 
+def test_fresh_faces_compete_fairly_with_an_index_by_faiss(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "cells_available", lambda dimension: False)
+    assert approximate_index(gallery, monkeypatch).recipe == "IVF"
+    write_photo(gallery.folder.parent / "photos" / "new.png", [3, 4], variant=50)
+    delete_photo(gallery, "01.png")
+    state = gallery.state()
+    assert load_index(gallery, state).coverage == Coverage(22, 2, 2)
+    queries = gallery.vectors(state.live_ids())[::5]
+    plain = exact_search(gallery.blocks(state), queries, 24)
+    found = search_gallery(gallery, state, queries, 24)
+    for query in range(len(queries)):
+        exact = dict(zip(plain.ids[query].tolist(), plain.distances[query].tolist(), strict=True))
+        there = found.ids[query] >= 0
+        expected = [exact[each] for each in found.ids[query][there].tolist()]
+        assert len(expected) > 2 and found.distances[query][there].tolist() == expected
+
+
 def test_a_photo_that_comes_back_is_found_by_the_index(gallery: Gallery) -> None:
     photo = gallery.folder.parent / "photos" / "00.png"
     content = photo.read_bytes()
@@ -310,6 +332,23 @@ def test_check_finds_a_flipped_bit_in_a_shard(gallery: Gallery) -> None:
     path.write_bytes(data)
     findings = check_gallery(gallery)
     assert any(each.severe and path.name in each.subject for each in findings)
+
+
+@pytest.mark.skipif(not LANES, reason="needs AVX2")
+def test_check_reads_an_index_that_was_found_whole(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = approximate_index(gallery, monkeypatch)
+    path = index_folder(gallery) / described.file_name
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    time.sleep(0.02)
+    with path.open("rb") as file:  # as if the file system knew of no change
+        note_verified(path, identity(file), described.sha256)
+    load_index(gallery, gallery.state())
+    (finding,) = check_gallery(gallery)
+    assert finding.subject == "index" and "damaged" in finding.problem
 
 
 def test_check_finds_an_index_of_other_faces(gallery: Gallery) -> None:

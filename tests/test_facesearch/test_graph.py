@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,18 @@ import pytest
 
 from facesearch import search as search_module
 from facesearch.checks import check_gallery
+from facesearch.cli.main import main
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery
-from facesearch.graph import graph_path, open_graph, refresh_graph
-from facesearch.search import build_index
+from facesearch.graph import GraphFacts, graph_facts, graph_path, open_graph, refresh_graph
+from facesearch.search import Wish, build_index
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact import exact_search
+from indexer.graph import EXACT, Accuracy
+from indexer.int8_kernel import LANES
 from support.fake_engine import FakeEngine, write_photo
-from support.galleries import small_gallery
+from support.galleries import approximate_index, small_gallery
 
 ENGINE: Any = FakeEngine()
 
@@ -70,6 +74,37 @@ def test_graph_follows_the_gallery(gallery: Gallery, tmp_path: Path, indexed: bo
     report = refresh_graph(gallery, 6)
     assert report.count == count + 2 and report.searched < report.count
     require_right(gallery, 6)
+
+
+@pytest.mark.skipif(not LANES, reason="needs AVX2")
+def test_a_graph_made_through_an_approximate_index_says_so(
+    gallery: Gallery,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert graph_facts(gallery, gallery.state()) is None
+    recall = approximate_index(gallery, monkeypatch).measured["recall_at_1"]
+    refresh_graph(gallery, 5)
+    facts = graph_facts(gallery, gallery.state())
+    assert facts == GraphFacts(gallery.state().face_count, 5, False, recall)
+    told = f"approximate index, the nearest in {recall:.3f} of searches"
+    for command in (["graph", "-k", "5"], ["info"]):
+        assert main([command[0], str(gallery.folder), *command[1:]]) == 0
+        assert told in capsys.readouterr().out
+    assert main(["graph", str(gallery.folder), "-k", "5", "--json"]) == 0
+    facts_told = json.loads(capsys.readouterr().out)
+    assert (facts_told["exact"], facts_told["index_recall"]) == (False, recall)
+
+    change(gallery, tmp_path / "photos", add=1)
+    facts = graph_facts(gallery, gallery.state())
+    assert facts is not None and "stale" in facts.problem
+    build_index(gallery, Wish(recall=1.0))
+    assert refresh_graph(gallery, 5).accuracy == Accuracy(False, recall)
+    graph_path(gallery).unlink()
+    assert refresh_graph(gallery, 5).accuracy == EXACT
+    assert main(["info", str(gallery.folder)]) == 0
+    assert "faces, exact" in capsys.readouterr().out
 
 
 def test_another_k_is_built_anew(gallery: Gallery) -> None:

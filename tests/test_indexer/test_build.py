@@ -16,6 +16,7 @@ from indexer import tune
 from indexer.build import Covers, build_index, open_index
 from indexer.cell_codes import Coding
 from indexer.cells import SPARE, CellRecipe, CellsIndex
+from indexer.distances import pair_distances
 from indexer.errors import IndexGoalError, StaleIndexError
 from indexer.exact import exact_search
 from indexer.index import FlatIndex
@@ -103,6 +104,25 @@ def test_hidden_in_either(tmp_path: Path, by_cells: bool) -> None:
     assert len(index) == 1500
     np.testing.assert_array_equal(index.ids.all(), IDS[1::2])
     assert np.isin(index.search(VECTORS[:200], 9).ids, [*IDS[1::2], -1]).all()
+
+
+def test_faiss_ranks_by_true_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
+    build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000))
+    index = open_index(tmp_path, SHARDS)
+    assert isinstance(index, IvfIndex)
+    queries = VECTORS[:300]
+    by_codes, recall_by_codes = index.search(queries, 5), recall(index)
+    index.rank_by(lambda ids: VECTORS[np.searchsorted(IDS, ids)])
+    found = index.search(queries, 5)
+    query = np.repeat(np.arange(300), 5)
+    true = pair_distances(queries, VECTORS, query, np.searchsorted(IDS, found.ids.ravel()))
+    np.testing.assert_array_equal(found.distances.ravel(), true)
+    assert (np.diff(found.distances, axis=1) >= 0).all() and recall(index) > recall_by_codes
+    # Distances of codes are too small: what they leave out is left out of every one.
+    assert (found.distances[:, 4] - by_codes.distances[:, 4]).mean() > 0.005
+    few = index.search(queries[:2], 3500)
+    assert (few.ids[:, 3000:] == -1).all() and np.isinf(few.distances[:, 3000:]).all()
 
 
 def test_goals_that_cannot_be_met(tmp_path: Path, by_cells: bool) -> None:

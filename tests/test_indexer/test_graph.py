@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from indexer import graph_build
 from indexer.errors import InvalidVectorsError, StaleIndexError
 from indexer.exact import exact_search
-from indexer.graph import Covered, Graph
+from indexer.graph import EXACT, Accuracy, Covered, Graph
 from indexer.graph_build import MAX_K, GraphReport, Growth, build_graph
 from indexer.index import FlatIndex
 from indexer.own import rows_of
@@ -42,11 +42,19 @@ class Exact:
 
 
 def write(
-    path: Path, ids: NDArray[np.int64], vectors: Vectors, k: int, growth: Growth | None = None
+    path: Path,
+    ids: NDArray[np.int64],
+    vectors: Vectors,
+    k: int,
+    growth: Growth | None = None,
+    *,
+    accuracy: Accuracy = EXACT,
 ) -> GraphReport:
     covered = Covered(ids, SHARDS, str(len(ids)))
     index = Exact(ids, vectors)
-    return build_graph(path, covered, blocks(ids, vectors, 11), index, k=k, growth=growth)
+    return build_graph(
+        path, covered, blocks(ids, vectors, 11), index, k=k, accuracy=accuracy, growth=growth
+    )
 
 
 def require_right(path: Path, ids: NDArray[np.int64], vectors: Vectors, k: int) -> None:
@@ -94,6 +102,40 @@ def test_extended_equals_built(tmp_path: Path, search: Search, data: st.DataObje
         report = write(tmp_path / "new.h5", ids[now], search.vectors[now], k, growth)
     assert report.searched + report.updated == now.sum() and report.searched >= fresh.sum()
     require_right(tmp_path / "new.h5", ids[now], search.vectors[now], k)
+
+
+@pytest.mark.parametrize(
+    ("before", "index", "after"),
+    [
+        (EXACT, EXACT, EXACT),
+        (Accuracy(False, 0.9), EXACT, Accuracy(False, 0.9)),
+        (EXACT, Accuracy(False, 0.9), Accuracy(False, 0.9)),
+        (Accuracy(False, 0.9), Accuracy(False, 0.8), Accuracy(False, 0.8)),
+        (Accuracy(False, 1.0), EXACT, Accuracy(False, 1.0)),
+        (Accuracy(False, 0.9), Accuracy(False, np.nan), Accuracy(False, np.nan)),
+    ],
+)
+def test_a_graph_says_how_accurate_it_is(
+    tmp_path: Path, before: Accuracy, index: Accuracy, after: Accuracy
+) -> None:
+    vectors, ids = unit_vectors(30, 8, seed=0), np.arange(30)
+    write(tmp_path / "old.h5", ids[:20], vectors[:20], 3, accuracy=before)
+    with Graph.open(tmp_path / "old.h5") as old:
+        assert same(old.accuracy, before)
+        growth = Growth(old, Exact(ids[20:], vectors[20:]))
+        report = write(tmp_path / "new.h5", ids, vectors, 3, growth, accuracy=index)
+    with Graph.open(tmp_path / "new.h5") as new:
+        assert same(new.accuracy, after) and same(report.accuracy, after)
+
+
+def same(one: Accuracy, other: Accuracy) -> bool:
+    return one.exact == other.exact and np.array_equal(one.recall, other.recall, equal_nan=True)
+
+
+@pytest.mark.parametrize(("exact", "recall"), [(True, 0.9), (False, 1.1), (True, np.nan)])
+def test_accuracies_that_are_none(exact: bool, recall: float) -> None:
+    with pytest.raises(ValueError, match="expected a recall"):
+        Accuracy(exact, recall)
 
 
 def test_only_new_vectors_are_searched_for_among_all(tmp_path: Path) -> None:
@@ -193,7 +235,11 @@ def set_attribute(name: str, value: object) -> Callable[[Path], None]:
         rewritten("neighbours", lambda values: values.fill(-2)),
         rewritten("ids", lambda values: values.fill(3)),
         rewritten("shards", lambda values: values.fill(65)),
-        set_attribute("version", np.int64(2)),
+        set_attribute("version", np.int64(1)),
+        set_attribute("exact", np.int64(2)),
+        set_attribute("exact", np.bytes_("yes")),
+        set_attribute("recall", np.float64(0.5)),
+        set_attribute("recall", np.bytes_("much")),
         set_attribute("format", np.bytes_("other")),
     ],
 )
