@@ -28,7 +28,7 @@ from cluster.agglomerative import agglomerative
 from cluster.scores import bcubed_scores, pairwise_scores
 from facesearch.encoders import encoder_spec
 from facesearch.gallery import Gallery
-from facesearch.grouping import read_run, run_paths
+from facesearch.runs import read_run, run_paths
 
 PEER_SCRIPT = Path(__file__).parent / "peers" / "face_recognition_album.py"
 
