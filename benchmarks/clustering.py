@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.record import record
 from cluster.confidence import confidence
-from cluster.density import density
+from cluster.density import DensitySettings, density
 from cluster.labels import ordered_labels
 from cluster.linkage import average_linkage, cut
 from cluster.scores import (
@@ -156,7 +156,7 @@ def hdbscan_grid(
         runs = [
             bcubed_scores(
                 truth[rows],
-                density(rows, vectors[rows], min_cluster_size=size, min_samples=samples).labels,
+                density(rows, vectors[rows], DensitySettings(size, samples)).labels,
             ).f
             for rows in galleries
         ]

@@ -27,10 +27,10 @@ from benchmarks.clustering_scale import made_photos
 from benchmarks.record import record, versions
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
-from cluster.density import density
+from cluster.density import DensitySettings, density
 from cluster.threshold import gallery_threshold
+from facesearch.cluster_options import REFINE
 from facesearch.encoders import encoder_spec
-from facesearch.grouping import REFINE
 
 Vectors = NDArray[np.float32]
 # Squared distances for average linkage, distances for radii, as each is used.
@@ -68,18 +68,20 @@ def ours_apart(vectors: Vectors, threshold: float | None, truth: Labels) -> Labe
 
 
 def ours_density(vectors: Vectors, samples: int, truth: Labels) -> Labels:
-    refine = REFINE * own_threshold(vectors)
-    return density(np.arange(len(vectors)), vectors, min_samples=samples, refine=refine).labels
+    return density(np.arange(len(vectors)), vectors, _refined(vectors, samples)).labels
 
 
 def ours_density_apart(vectors: Vectors, samples: int, truth: Labels) -> Labels:
     return density(
         np.arange(len(vectors)),
         vectors,
-        min_samples=samples,
-        refine=REFINE * own_threshold(vectors),
+        _refined(vectors, samples),
         constraints=Constraints(made_photos(truth)),
     ).labels
+
+
+def _refined(vectors: Vectors, samples: int) -> DensitySettings:
+    return DensitySettings(min_samples=samples, refine=REFINE * own_threshold(vectors))
 
 
 def hdbscan(vectors: Vectors, setting: tuple[int, int], truth: Labels) -> Labels:

@@ -35,14 +35,14 @@ from cluster.agglomerative import NEIGHBOURS
 from cluster.cells import cell_graph
 from cluster.confidence import graph_confidence
 from cluster.constraints import Constraints
-from cluster.density import density
+from cluster.density import DensitySettings, density
 from cluster.graph import Graph, exact_graph
 from cluster.labels import ordered_labels
 from cluster.linkage import average_linkage, cut
 from cluster.scores import adjusted_rand_index
 from cluster.sparse_linkage import sparse_average_linkage
 from cluster.threshold import gallery_threshold
-from facesearch.grouping import REFINE
+from facesearch.cluster_options import REFINE
 from indexer.cores import available_cores
 
 COUNTS = (10_000, 50_000, 200_000, 1_000_000)
@@ -147,9 +147,8 @@ def ours(count: int) -> Result:
     peak = memory_kib("VmHWM")
     threshold = gallery_threshold(vectors, STOP) or STOP
     started = time.perf_counter()
-    dense = density(
-        np.arange(count), vectors, min_samples=1, graph=graph, refine=REFINE * threshold
-    )
+    settings = DensitySettings(min_samples=1, refine=REFINE * threshold)
+    dense = density(np.arange(count), vectors, settings, graph=graph)
     seconds["hdbscan over the graph"] = time.perf_counter() - started
     return {
         "faces": count,

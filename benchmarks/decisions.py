@@ -26,10 +26,12 @@ from numpy.typing import NDArray
 from benchmarks.clustering import Labels, load
 from benchmarks.record import record
 from benchmarks.vector_gallery import add_faces, vector_gallery
+from facesearch.cluster_options import ClusterOptions
 from facesearch.decided import Person
 from facesearch.deciding import Deciding
 from facesearch.gallery import Gallery
-from facesearch.grouping import ClusterOptions, gallery_people, run_clustering
+from facesearch.gallery_people import gallery_people
+from facesearch.grouping import run_clustering
 from facesearch.matching import Changes
 from facesearch.people import People
 from facesearch.persons import PeopleNow

@@ -28,6 +28,36 @@ NEIGHBOURS = 32
 
 
 @dataclass(frozen=True)
+class DensitySettings:
+    """What counts as dense.
+
+    ``min_cluster_size`` is the fewest members of a cluster; ``min_samples`` is which neighbour's
+    distance counts as the density around a vector, and more of it leaves more vectors as noise.
+    The defaults suit albums, where people have many photos; ``min_samples=1`` is better at
+    finding people with two or three.
+
+    Density joins in chains, the more the more vectors there are. ``refine``, a mean squared
+    distance, takes each cluster apart again: average linkage within it, cut there. Raises
+    ValueError for settings that make no sense.
+    """
+
+    min_cluster_size: int = 2
+    min_samples: int = 2
+    refine: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_cluster_size < 2 or self.min_samples < 1:
+            raise ValueError(
+                "expected min_cluster_size of at least 2 and min_samples of at least 1, "
+                f"got {self.min_cluster_size} and {self.min_samples}"
+            )
+        if self.refine is not None and not 0 <= self.refine <= 4:
+            raise ValueError(
+                f"expected to refine at a squared distance in [0, 4], got {self.refine}"
+            )
+
+
+@dataclass(frozen=True)
 class DensityResult:
     """A clustering, and of each vector float32 (n,) in [0, 1] how much of an outlier it is."""
 
@@ -35,69 +65,47 @@ class DensityResult:
     outlyingness: NDArray[np.float32]
 
 
+DEFAULTS = DensitySettings()
+
+
 def density(
     ids: NDArray[np.int64],
     vectors: NDArray[Any],
+    settings: DensitySettings = DEFAULTS,
     *,
-    min_cluster_size: int = 2,
-    min_samples: int = 2,
     graph: Graph | None = None,
-    refine: float | None = None,
     constraints: Constraints | Resolved | None = None,
 ) -> Clustering:
     """Clusters of ``vectors`` (n, d) that stay dense over the widest range of distances.
 
-    ``min_cluster_size`` is the fewest members of a cluster; ``min_samples`` is which neighbour's
-    distance counts as the density around a vector, and more of it leaves more vectors as noise.
-    The defaults suit albums, where people have many photos; ``min_samples=1`` is better at
-    finding people with two or three. Noise is -1. The confidence is HDBSCAN's membership
-    strength: 1 in the core of a cluster, less where it thins.
-
-    Density joins in chains, the more the more vectors there are. ``refine``, a mean squared
-    distance, takes each cluster apart again: average linkage within it, cut there, and under
-    ``constraints``, which plain density clustering cannot keep. Parts of fewer than
-    ``min_cluster_size`` are noise. With constraints alone only they take clusters apart.
+    Noise is -1. The confidence is HDBSCAN's membership strength: 1 in the core of a cluster, less
+    where it thins. Plain density clustering cannot keep ``constraints``: they hold where clusters
+    are taken apart again, which they do alone where the settings do not ask for it; parts of fewer
+    than ``min_cluster_size`` are noise.
 
     With a ``graph`` of the vectors, of at least ``min_samples`` neighbours, its edges are all that
     is looked at; more than :data:`MOST_WHOLE` vectors without one get that of about their
     :data:`NEIGHBOURS` nearest. There is never just one cluster: a gallery of a single person falls
     apart, since the setting that would keep it whole also makes one cluster of galleries of many.
-    Fewer than ``min_cluster_size`` vectors are all noise. Raises ValueError on wrong shapes,
-    dtypes or settings.
+    Fewer than ``min_cluster_size`` vectors are all noise. Raises ValueError on wrong shapes or
+    dtypes.
     """
-    return density_result(
-        ids,
-        vectors,
-        min_cluster_size=min_cluster_size,
-        min_samples=min_samples,
-        graph=graph,
-        refine=refine,
-        constraints=constraints,
-    ).clustering
+    return density_result(ids, vectors, settings, graph=graph, constraints=constraints).clustering
 
 
 def density_result(
     ids: NDArray[np.int64],
     vectors: NDArray[Any],
+    settings: DensitySettings = DEFAULTS,
     *,
-    min_cluster_size: int = 2,
-    min_samples: int = 2,
     graph: Graph | None = None,
-    refine: float | None = None,
     constraints: Constraints | Resolved | None = None,
 ) -> DensityResult:
     """As :func:`density`, with what it knows of outliers (GLOSH)."""
     check_vectors(vectors)
     check_ids(ids, vectors)
-    if min_cluster_size < 2 or min_samples < 1:
-        raise ValueError(
-            "expected min_cluster_size of at least 2 and min_samples of at least 1, "
-            f"got {min_cluster_size} and {min_samples}"
-        )
-    if refine is not None and not 0 <= refine <= 4:
-        raise ValueError(f"expected to refine at a squared distance in [0, 4], got {refine}")
     count = len(vectors)
-    if count < max(min_cluster_size, 2):
+    if count < settings.min_cluster_size:
         noise = Clustering(ids, np.full(count, NOISE, np.int32), np.zeros(count, np.float32))
         return DensityResult(noise, np.zeros(count, np.float32))
     if not np.isfinite(np.einsum("ij,ij->i", vectors, vectors)).all():
@@ -105,17 +113,17 @@ def density_result(
     if graph is not None and len(graph) != count:
         raise ValueError(f"expected a graph of {count} vectors, got one of {len(graph)}")
     if graph is None and count > MOST_WHOLE:
-        graph = cell_graph(vectors, max(NEIGHBOURS, min_samples))
+        graph = cell_graph(vectors, max(NEIGHBOURS, settings.min_samples))
     found = (
-        _whole(vectors, min_cluster_size, min(min_samples, count - 1))
+        _whole(vectors, settings.min_cluster_size, min(settings.min_samples, count - 1))
         if graph is None
-        else graph_density(graph, min_cluster_size, min_samples)
+        else graph_density(graph, settings.min_cluster_size, settings.min_samples)
     )
     groups = found.groups
-    if refine is not None or constraints is not None:
+    if settings.refine is not None or constraints is not None:
         graph = exact_graph(vectors, min(NEIGHBOURS, count - 1)) if graph is None else graph
-        groups = _refined(vectors, groups, graph, refine, constraints)
-    labels = ordered_labels(ids, groups, min_cluster_size)
+        groups = _refined(vectors, groups, graph, settings.refine, constraints)
+    labels = ordered_labels(ids, groups, settings.min_cluster_size)
     confidence = np.where(labels == NOISE, 0, np.clip(found.strengths, 0, 1)).astype(np.float32)
     return DensityResult(
         Clustering(ids, labels, confidence),

@@ -12,7 +12,7 @@ import numpy as np
 
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState
-from facesearch.grouping import gallery_people
+from facesearch.gallery_people import gallery_people
 from facesearch.match_files import MatchRow, join_parts, match_format
 from facesearch.parts import Parts
 from facesearch.probes import NO_FACE, ProbeFace, ProbeFailure, ProbePart, Probes

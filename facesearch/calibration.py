@@ -21,7 +21,7 @@ import numpy as np
 from facesearch.enrolled import RULE, EnrolledPeople
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
-from facesearch.grouping import album_people
+from facesearch.gallery_people import album_people
 from facesearch.people import People
 from facesearch.runs import ClusterRun, latest_run, run_paths
 from indexer.errors import TooFewImpostorsError

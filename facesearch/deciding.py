@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from facesearch.decided import Decided, Person
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState
-from facesearch.grouping import gallery_people
+from facesearch.gallery_people import gallery_people
 from facesearch.ledger import Action, Decision, Draft, FaceDecision
 from facesearch.people import Entered, People, clean_name
 from facesearch.persons import PeopleNow

@@ -14,7 +14,7 @@ from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import ChangedGalleryError, InputError, PhotoError
 from facesearch.gallery import Gallery
-from facesearch.grouping import gallery_people
+from facesearch.gallery_people import gallery_people
 from facesearch.images import decode_photo
 from facesearch.records import FaceRecord
 from facesearch.search import search_gallery

@@ -19,7 +19,7 @@ import numpy as np
 
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery
-from facesearch.grouping import gallery_people
+from facesearch.gallery_people import gallery_people
 from facesearch.ledger import Draft, FaceDecision
 from facesearch.overruled import Overruled
 from facesearch.people import People, clean_name

@@ -91,9 +91,10 @@ def run_cluster(args: argparse.Namespace) -> int:
     """Cluster and keep the result."""
     import numpy as np
 
+    from facesearch.cluster_options import ClusterOptions
     from facesearch.encoders import thresholds_of
     from facesearch.gallery import Gallery
-    from facesearch.grouping import ClusterOptions, run_clustering
+    from facesearch.grouping import run_clustering
     from facesearch.quality import MIN_QUALITY
     from facesearch.runs import save_run
 
@@ -178,7 +179,7 @@ def _print_changes(changes: Changes) -> None:
 def run_report(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
     from facesearch.gallery import Gallery
-    from facesearch.grouping import gallery_album
+    from facesearch.gallery_album import gallery_album
     from facesearch.report import write_report, write_sidecars
     from facesearch.runs import latest_run
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from facesearch.album import file_url
+from facesearch.album_json import file_url
 from facesearch.images.files import absolute
 
 # Suffix and signature must both be a browser's: the suffix decides what opening the link does,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from facesearch.album import Album, AlbumFace, AlbumPerson, known
+from facesearch.album import Album, AlbumFace, AlbumPerson
+from facesearch.album_json import known
 
 COLUMNS = (
     "face_id",

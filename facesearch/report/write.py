@@ -6,7 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from facesearch.album import Album, album_json
+from facesearch.album import Album
+from facesearch.album_json import album_json
 from facesearch.errors import InputError
 from facesearch.images.files import absolute
 from facesearch.images.find import REPORT_MARKER

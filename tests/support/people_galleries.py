@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from facesearch.cluster_options import ClusterOptions
 from facesearch.deciding import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.gallery import Gallery
-from facesearch.grouping import ClusterOptions, run_clustering
+from facesearch.grouping import run_clustering
 from facesearch.runs import ClusterRun, save_run
 from support.fake_engine import FakeEngine, write_photo
 

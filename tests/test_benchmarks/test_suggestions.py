@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import suggestions
+from facesearch.cluster_options import ClusterOptions
 from facesearch.encoders.types import FLIP
 from facesearch.gallery import Gallery
-from facesearch.grouping import ClusterOptions, _scale, run_clustering
+from facesearch.gallery_album import _scale
+from facesearch.grouping import run_clustering
 from support.fake_engine import FakeEngine
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cluster.density import density
+from cluster.density import DensitySettings, density
 from cluster.scores import bcubed_scores
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
 
@@ -28,7 +28,9 @@ def test_people_far_apart_are_found_and_strangers_are_noise() -> None:
 def test_more_samples_leave_more_noise() -> None:
     vectors, _ = grouped_vectors(20, 4, seed=2, spread=1.5)
     noise = [
-        int((density(np.arange(80), vectors, min_samples=samples).labels < 0).sum())
+        int(
+            (density(np.arange(80), vectors, DensitySettings(min_samples=samples)).labels < 0).sum()
+        )
         for samples in (1, 3)
     ]
     assert noise[1] > noise[0]
@@ -36,7 +38,7 @@ def test_more_samples_leave_more_noise() -> None:
 
 def test_no_cluster_is_smaller_than_asked_for() -> None:
     vectors, _ = grouped_vectors(12, 4, seed=3, spread=0.8)
-    found = density(np.arange(48), vectors, min_cluster_size=4)
+    found = density(np.arange(48), vectors, DensitySettings(min_cluster_size=4))
     assert found.count
     assert (np.bincount(found.labels[found.labels >= 0]) >= 4).all()
 
@@ -47,8 +49,7 @@ def test_too_few_vectors_are_noise(count: int, min_cluster_size: int) -> None:
     found = density(
         np.arange(count),
         unit_vectors(count, 8, seed=4),
-        min_cluster_size=min_cluster_size,
-        min_samples=9,
+        DensitySettings(min_cluster_size, min_samples=9),
     )
     assert found.labels.tolist() == [-1] * count
     assert found.confidence.tolist() == [0] * count
@@ -70,8 +71,7 @@ def test_result_is_well_formed(
         found = density(
             np.arange(len(vectors)),
             vectors,
-            min_cluster_size=min_cluster_size,
-            min_samples=min_samples,
+            DensitySettings(min_cluster_size, min_samples),
         )
     sizes = np.bincount(found.labels[found.labels >= 0], minlength=found.count)
     assert (np.diff(sizes) <= 0).all()
@@ -83,9 +83,9 @@ def test_result_is_well_formed(
 def test_wrong_arguments_are_refused() -> None:
     vectors = unit_vectors(3, 8, seed=0)
     with pytest.raises(ValueError, match="got 1 and 2"):
-        density(np.arange(3), vectors, min_cluster_size=1)
+        DensitySettings(min_cluster_size=1)
     with pytest.raises(ValueError, match="got 2 and 0"):
-        density(np.arange(3), vectors, min_samples=0)
+        DensitySettings(min_samples=0)
     with pytest.raises(ValueError, match="finite"):
         density(np.arange(3), vectors * np.float32(np.nan))
     with pytest.raises(ValueError, match="ids int64"):

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from cluster import density as module
 from cluster.constraints import Constraints
-from cluster.density import density, density_result
+from cluster.density import DensitySettings, density, density_result
 from cluster.density_tree import graph_density, reachability_tree
 from cluster.graph import Graph, exact_graph
 from support.vectors import grouped_vectors, unit_vectors
@@ -82,7 +82,7 @@ def test_refining_takes_chains_apart(by_graph: bool) -> None:
     chain = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     ids, graph = np.arange(120), exact_graph(chain, 8) if by_graph else None
     assert density(ids, chain, graph=graph).labels[[0, 59]].tolist() == [0, 0]
-    found = density(ids, chain, graph=graph, refine=0.02)
+    found = density(ids, chain, DensitySettings(refine=0.02), graph=graph)
     assert found.labels[0] != found.labels[59]
     for label in range(found.count):
         members = chain[found.labels == label].astype(np.float64)
@@ -100,7 +100,7 @@ def test_constraints_hold_within_clusters_of_density() -> None:
     assert found.labels[0] != found.labels[1]
     assert adjusted_rand_score(truth[8:], found.labels[8:]) == 1
     cannot = Constraints(cannot=np.array([[3, 4]]))
-    apart = density(ids, vectors, constraints=cannot, refine=1.0)
+    apart = density(ids, vectors, DensitySettings(refine=1.0), constraints=cannot)
     assert apart.labels[3] != apart.labels[4]
 
 
@@ -114,8 +114,8 @@ def test_wrong_arguments_are_refused() -> None:
     vectors = unit_vectors(6, 8, seed=0)
     graph = exact_graph(vectors, 2)
     with pytest.raises(ValueError, match="1 to the 2 neighbours"):
-        density(np.arange(6), vectors, min_samples=3, graph=graph)
+        density(np.arange(6), vectors, DensitySettings(min_samples=3), graph=graph)
     with pytest.raises(ValueError, match="graph of 5 vectors"):
         density(np.arange(5), vectors[:5], graph=graph)
     with pytest.raises(ValueError, match="got 5"):
-        density(np.arange(6), vectors, refine=5)
+        DensitySettings(refine=5)

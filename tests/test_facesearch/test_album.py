@@ -14,15 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cluster.types import Clustering
-from facesearch.album import (
-    AlbumFace,
-    FailedPhoto,
-    album_json,
-    build_album,
-    file_url,
-    medoid,
-    printable,
-)
+from facesearch.album import AlbumFace, FailedPhoto, build_album, medoid, printable
+from facesearch.album_json import album_json, file_url
 from support.albums import album_of, face
 
 PHOTOS = [Path(f"/photos/{number}.jpg") for number in range(9)]

@@ -17,11 +17,12 @@ from facesearch.calibration import (
     threshold_in_use,
 )
 from facesearch.checks import check_gallery
+from facesearch.cluster_options import ClusterOptions
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery
-from facesearch.grouping import ClusterOptions, run_clustering
+from facesearch.grouping import run_clustering
 from facesearch.identify import identify_photo
 from facesearch.people import People
 from facesearch.runs import save_run

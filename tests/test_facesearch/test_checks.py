@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesearch.checks import Finding, check_gallery
+from facesearch.cluster_options import ClusterOptions
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError
 from facesearch.gallery import Gallery
-from facesearch.grouping import ClusterOptions, run_clustering
+from facesearch.grouping import run_clustering
 from facesearch.people import People
 from facesearch.runs import save_run
 from facesearch.schema import SCHEMA

@@ -12,7 +12,8 @@ from facesearch.deciding import Deciding
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery
-from facesearch.grouping import gallery_album, gallery_people
+from facesearch.gallery_album import gallery_album
+from facesearch.gallery_people import gallery_people
 from facesearch.people import People
 from facesearch.runs import latest_run
 from support.fake_engine import write_photo

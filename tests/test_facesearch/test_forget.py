@@ -15,13 +15,14 @@ import pytest
 from facesearch import forget as forget_module
 from facesearch.checks import check_gallery
 from facesearch.cli.main import main
+from facesearch.cluster_options import ClusterOptions
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
 from facesearch.forget import ForgetReport, Selection, forget, lift
 from facesearch.forgotten import Forgotten, ForgottenFace
 from facesearch.gallery import Gallery
 from facesearch.graph import refresh_graph
-from facesearch.grouping import ClusterOptions, run_clustering
+from facesearch.grouping import run_clustering
 from facesearch.images.find import REPORT_MARKER
 from facesearch.merges import merges_path
 from facesearch.people import People

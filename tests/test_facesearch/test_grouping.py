@@ -13,22 +13,20 @@ from hypothesis import strategies as st
 
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
-from cluster.density import density
+from cluster.density import DensitySettings, density
 from cluster.labels import ordered_labels
 from cluster.types import Clustering
-from facesearch import grouping
-from facesearch.album import album_json
+from facesearch import forming, grouping
+from facesearch.album_json import album_json
 from facesearch.cluster_graph import clustering_graph, kept_graph
+from facesearch.cluster_options import REFINE, ClusterOptions
 from facesearch.decided import fold
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery
+from facesearch.gallery_album import gallery_album
 from facesearch.graph import refresh_graph
-from facesearch.grouping import (
-    ClusterOptions,
-    gallery_album,
-    run_clustering,
-)
+from facesearch.grouping import run_clustering
 from facesearch.ledger import Decision, FaceDecision
 from facesearch.people import People
 from facesearch.persons import people_now, undecided_numbers
@@ -73,7 +71,7 @@ def test_run_is_read_back_as_it_was_saved(gallery: Gallery) -> None:
     assert np.array_equal(loaded.clustering.labels, run.clustering.labels)
     second = run_clustering(gallery, gallery.state(), ClusterOptions("hdbscan", 0.5))
     assert save_run(gallery, second).name == "000001.h5"
-    assert latest_run(gallery).threshold == pytest.approx(0.5 * grouping.REFINE)
+    assert latest_run(gallery).threshold == pytest.approx(0.5 * REFINE)
 
 
 def test_album_without_clustering_says_what_to_do(gallery: Gallery) -> None:
@@ -207,8 +205,7 @@ def test_without_a_least_quality_clusters_are_what_they_were(mixed: Gallery, met
         else density(
             ids,
             vectors,
-            min_cluster_size=2,
-            refine=0.5 * grouping.REFINE,
+            DensitySettings(refine=0.5 * REFINE),
             constraints=Constraints(mixed.photo_ids(ids)),
         )
     )
@@ -296,7 +293,7 @@ def test_a_threshold_of_the_gallery_is_stricter_and_kept(
 
     monkeypatch.setattr(grouping, "gallery_threshold", found)
     options = ClusterOptions(method, 0.5, from_gallery=True)
-    factor = 1 if method == "agglomerative" else grouping.REFINE
+    factor = 1 if method == "agglomerative" else REFINE
     run = run_clustering(gallery, gallery.state(), options)
     assert (run.threshold, run.how.threshold_from) == (pytest.approx(0.4 * factor), "gallery")
     save_run(gallery, run)
@@ -317,7 +314,7 @@ def test_many_faces_are_clustered_by_the_graph_that_is_kept(
     plain = run_clustering(gallery, gallery.state(), options)
     assert (plain.how.graph, plain.how.edge_recall) == ("", 1.0)
     monkeypatch.setattr("cluster.agglomerative.MOST_DENSE", 4)
-    monkeypatch.setattr(grouping, "MOST_WHOLE", 4)
+    monkeypatch.setattr(forming, "MOST_WHOLE", 4)
     made = run_clustering(gallery, gallery.state(), options)
     assert made.how.graph == "made"
     refresh_graph(gallery, 6)
@@ -343,3 +340,19 @@ def test_the_graph_that_is_kept_grows_with_the_gallery(gallery: Gallery, tmp_pat
     told = found.graph.rows >= 0
     np.testing.assert_allclose(found.graph.distances[told], distances[told], atol=1e-5)
     assert told.sum(axis=1).min() >= 5
+
+
+def test_faces_stay_as_sure_as_they_were_when_others_join(gallery: Gallery, tmp_path: Path) -> None:
+    options = ClusterOptions("agglomerative", 0.5)
+    first = run_clustering(gallery, gallery.state(), options)
+    save_run(gallery, first)
+    write_photo(tmp_path / "photos" / "new.png", [1], variant=77)
+    embed_photos(gallery, FakeEngine(), [tmp_path / "photos"], OPTIONS)  # type: ignore[arg-type]
+    second = run_clustering(gallery, gallery.state(), options)
+    assert not second.how.full
+    was, now = (
+        dict(zip(run.clustering.ids.tolist(), run.clustering.confidence.tolist(), strict=True))
+        for run in (first, second)
+    )
+    assert {face: now[face] for face in was} == was
+    assert all(now[face] > 0.5 for face in now.keys() - was.keys())

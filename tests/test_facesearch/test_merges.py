@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from cluster.agglomerative import LinkageName
 from cluster.constraints import Constraints, resolve
 from cluster.graph import exact_graph
-from facesearch import grouping
+from facesearch import forming
+from facesearch.cluster_options import ClusterOptions
 from facesearch.deciding import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import InputError
 from facesearch.forget import Selection, forget
 from facesearch.gallery import Gallery
 from facesearch.graph import refresh_graph
-from facesearch.grouping import ClusterOptions, run_clustering
+from facesearch.grouping import run_clustering
 from facesearch.merges import merges_key, merges_path, read_merges
 from facesearch.people import People
 from facesearch.runs import latest_run, save_run
@@ -240,7 +241,7 @@ def test_linkages_that_cannot_be_are_refused(
     ask("expected method agglomerative with single", linkage="single", method="hdbscan")
     ask("expected a threshold with complete linkage", linkage="complete", from_gallery=True)
     monkeypatch.setattr("cluster.agglomerative.MOST_PAIRS", 20)
-    monkeypatch.setattr(grouping, "MOST_PAIRS", 20)
+    monkeypatch.setattr(forming, "MOST_PAIRS", 20)
     ask("at most 20 faces for complete linkage", linkage="complete")
     single = run_clustering(gallery, gallery.state(), replace(OPTIONS, linkage="single"))
     assert single.how.graph

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from facesearch.cluster_options import ClusterOptions
 from facesearch.deciding import Deciding
 from facesearch.gallery import Gallery
-from facesearch.grouping import ClusterOptions
 from facesearch.people import People
 from support.fake_engine import write_photo
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people

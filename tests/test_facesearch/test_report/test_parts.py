@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesearch.album import Album, album_json
+from facesearch.album import Album
 from facesearch.album_advice import Advice, DoubtAdvice, MergeAdvice, MixtureAdvice
 from facesearch.album_figures import AlbumFigures, Histogram, Tree
+from facesearch.album_json import album_json
 from facesearch.report import write_report
 from facesearch.report.advice import odds
 from facesearch.report.periods import MOST_MONTHS, MOST_PEOPLE, periods_of
