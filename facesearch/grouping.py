@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cluster.agglomerative import MOST_DENSE, agglomerative
 from cluster.attach import attach
-from cluster.constraints import Constraints, Contradiction, Resolved, resolve
+from cluster.constraints import Constraints, Contradiction, Resolved, no_pairs, resolve
 from cluster.density import MOST_WHOLE, density
 from cluster.grow import grown
 from cluster.threshold import gallery_threshold
@@ -23,7 +23,7 @@ from facesearch.earlier import earlier_people, older_runs
 from facesearch.encoders import ENCODERS, thresholds_of
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
-from facesearch.matching import Changes, Circumstances, Gone, changes_between, matched
+from facesearch.matching import Circumstances, Gone, changes_between, matched
 from facesearch.people import People
 from facesearch.persons import NOBODY, PeopleNow, decided_rows, people_now, told_apart
 from facesearch.records import FaceRecord
@@ -110,7 +110,9 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     if graph is not None:
         how = replace(how, graph=graph.source, edge_recall=graph.recall)
     constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
-    clustering = _with_poor(_formed(faces, constraints, options, how, graph), faces, options)
+    clustering = _with_poor(
+        _formed(faces, constraints, options, how, graph), faces, options, decided
+    )
     before = _in_order(faces.before, faces.ids, clustering.ids)
     above = int(previous.numbers.max(initial=0)) if previous is not None else 0
     numbers = matched(
@@ -122,11 +124,11 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         older=_in_order(earlier.older, faces.ids, clustering.ids),
     )
     now = people_now(clustering, numbers, decided)
-    changes = _changes(
+    changes = changes_between(
         before,
-        now,
-        previous,
-        then,
+        now.of_faces(),
+        earlier.people,
+        _without_photos(before, then),
         Circumstances(
             "" if previous is None else _other_options(options, previous),
             frozenset() if previous is None else people_concerned(decisions, known),
@@ -265,22 +267,28 @@ def _other_options(options: ClusterOptions, previous: ClusterRun) -> str:
 
 def _constraints(faces: _Faces, decided: Decided) -> Constraints:
     """What the good faces have to respect."""
-    good = np.flatnonzero(~faces.poor)
-    people = faces.decided[good]
-    row_of = {int(face): row for row, face in enumerate(faces.ids[good])} if decided.people else {}
-    first_of: dict[int, int] = {}
-    for row in np.flatnonzero(people != NOBODY).tolist():
-        first_of.setdefault(int(people[row]), row)
-    cannot = [
+    good = ~faces.poor
+    return Constraints(
+        None if faces.photos is None else faces.photos[good],
+        cannot=_rejected(faces, decided, good),
+        people=faces.decided[good],
+    )
+
+
+def _rejected(faces: _Faces, decided: Decided, which: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Faces and people they were decided not to be, int64 (c, 2): the row of the face among those
+    of ``which`` (n,), and that of one of the person's decided faces among the good ones."""
+    if not decided.rejected:
+        return no_pairs()
+    row_of = {int(face): row for row, face in enumerate(faces.ids[which])}
+    numbers, first = np.unique(faces.decided[~faces.poor], return_index=True)
+    first_of = dict(zip(numbers.tolist(), first.tolist(), strict=True))
+    pairs = [
         (row_of[face], first_of[number])
         for face, number in sorted(decided.rejected)
         if face in row_of and number in first_of
     ]
-    return Constraints(
-        None if faces.photos is None else faces.photos[good],
-        cannot=np.array(cannot, np.int64).reshape(-1, 2),
-        people=people,
-    )
+    return np.array(pairs, np.int64).reshape(-1, 2)
 
 
 def _threshold(options: ClusterOptions) -> float:
@@ -360,7 +368,9 @@ def _formed(
     )
 
 
-def _with_poor(clustering: Clustering, faces: _Faces, options: ClusterOptions) -> Clustering:
+def _with_poor(
+    clustering: Clustering, faces: _Faces, options: ClusterOptions, decided: Decided
+) -> Clustering:
     """``clustering`` of the good faces, and after it the poor ones."""
     poor = faces.poor
     if not poor.any():
@@ -373,25 +383,20 @@ def _with_poor(clustering: Clustering, faces: _Faces, options: ClusterOptions) -
         faces.vectors[poor],
         options.attach_threshold,
         photos=None if photos is None else (photos[~poor], photos[poor]),
+        cannot=_rejected(faces, decided, poor),
     )
 
 
-def _changes(
-    before: NDArray[np.int64],
-    now: PeopleNow,
-    previous: ClusterRun | None,
-    then: PeopleNow | None,
-    why: Circumstances,
-) -> Changes:
-    gone: tuple[Gone, ...] = ()
-    if previous is not None and then is not None:
-        were, counts = np.unique(then.of_faces(), return_counts=True)
-        still = np.isin(were, before) | (were == NOBODY)
-        gone = tuple(
-            Gone(number, faces, "their photos are gone")
-            for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
-        )
-    return changes_between(before, now.of_faces(), gone, why)
+def _without_photos(before: NDArray[np.int64], then: PeopleNow | None) -> tuple[Gone, ...]:
+    """Who was there ``then``, and has none of the faces that were of somebody ``before`` now."""
+    if then is None:
+        return ()
+    were, counts = np.unique(then.of_faces(), return_counts=True)
+    still = np.isin(were, before) | (were == NOBODY)
+    return tuple(
+        Gone(number, faces, "their photos are gone")
+        for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
+    )
 
 
 def _contradiction_text(each: Contradiction, ids: Ids, decided: Decided) -> str:
@@ -409,13 +414,16 @@ def album_people(run: ClusterRun, decided: Decided) -> PeopleNow:
     return people_now(run.clustering, run.numbers, decided)
 
 
-def gallery_people(gallery: Gallery, state: GalleryState) -> PeopleNow:
+def gallery_people(
+    gallery: Gallery, state: GalleryState, decided: Decided | None = None
+) -> PeopleNow:
     """Who is in a gallery now: the people of its last run, of faces that are live.
 
-    Faces that came after it belong to those they were decided to be.
+    Faces that came after it belong to those they were decided to be. ``decided`` is what holds, by
+    default all that was decided and not undone.
     """
     live = state.live_ids()
-    decided = People(gallery.folder).decided()
+    decided = People(gallery.folder).decided() if decided is None else decided
     run = _previous(gallery)
     if run is None:
         none = np.zeros(0, np.int64)
