@@ -13,11 +13,11 @@ from benchmarks.decisions import Expected, Owner, misnumbered, played, simulate,
 from benchmarks.vector_gallery import vector_gallery
 from cluster.types import Clustering
 from facesearch import grouping
-from facesearch.decided import Decided, Person
+from facesearch.decided import Decided, Person, fold
 from facesearch.earlier import earlier_people
 from facesearch.matching import Changes, Circumstances, matched
 from facesearch.people import People
-from facesearch.persons import NOBODY, PeopleNow
+from facesearch.persons import PeopleNow, people_now
 from support.vectors import grouped_vectors
 
 
@@ -62,7 +62,7 @@ EVERYBODY = frozenset(range(10_000))
         ("people_concerned", always(EVERYBODY)),
         ("_other_options", always("threshold 0.95 became 0.85")),
         ("Circumstances", lambda *told: Circumstances(*told[:2], EVERYBODY)),
-        ("decided_rows", lambda ids, _: np.full(len(ids), NOBODY)),
+        ("people_now", lambda clustering, numbers, _: people_now(clustering, numbers, fold(()))),
     ],
 )
 def test_a_carrying_over_that_is_broken_is_noticed(
