@@ -6,7 +6,9 @@ The file is that of ``benchmarks/labelled_vectors.py``. Half of the faces, in an
 seed, are there at first, and the rest comes in ten parts. Between clusterings somebody who knows
 the truth names, merges, splits, rejects, hides and undoes. Some clusterings are full, and once the
 threshold changes. After each, what was decided is held against what the gallery says, by
-bookkeeping of its own (:class:`Expected`), and so is the story that the clustering tells.
+bookkeeping of its own (:class:`Expected`), and so is the story that the clustering tells: every
+move must be told, for the reason that there was for it (:class:`Reasons`), and no way to give the
+people of before their numbers would have let more faces keep their person.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ import argparse
 import copy
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from benchmarks.clustering import Labels, load
 from benchmarks.record import record
@@ -32,15 +35,16 @@ from facesearch.deciding import Deciding
 from facesearch.gallery import Gallery
 from facesearch.gallery_people import gallery_people
 from facesearch.grouping import run_clustering
-from facesearch.matching import Changes
+from facesearch.matching import Changes, Move
 from facesearch.people import People
-from facesearch.persons import PeopleNow
+from facesearch.persons import NOBODY, PeopleNow
 from facesearch.runs import save_run
 
 ROUNDS = 10
 DECISIONS = 3  # between two clusterings
 SEEDS = (0, 1, 2)
 THRESHOLD, LATER_THRESHOLD = 0.14, 0.12
+CAME = "faces came that are near to both"
 LIKELY = {"name": 3, "merge": 3, "split": 3, "reject": 3, "add": 3, "hide": 1, "undo": 1}
 
 
@@ -55,7 +59,7 @@ class Expected:
 
     def lost(self, now: PeopleNow, people: People) -> list[str]:
         """What the gallery says otherwise."""
-        of_face = dict(zip(now.clustering.ids.tolist(), now.of_faces().tolist(), strict=True))
+        of_face = _numbers(now)
         decided = people.decided()
         return [
             *(f"face {f} is not p{p}" for f, p in self.faces.items() if of_face.get(f) != p),
@@ -68,13 +72,31 @@ class Expected:
 class Owner:
     """Somebody who knows who is who, and decides now and then."""
 
-    def __init__(self, gallery: Gallery, whose: dict[int, int], seed: int) -> None:
+    def __init__(self, gallery: Gallery, seed: int) -> None:
         self._gallery = gallery
-        self._whose = whose
+        self.whose: dict[int, int] = {}  # the truth, of faces by number
+        self.seed = seed
         self._rng = np.random.default_rng(seed)
         self._before: list[Expected] = []
+        self._about: list[set[int]] = []  # whom each of these decisions is about
+        self._known = 0  # how many of them the last clustering knew
+        self._undone: set[int] = set()
         self.expected = Expected()
         self.made: Counter[str] = Counter()
+
+    def clustered(self) -> None:
+        """A clustering has followed all that was decided."""
+        self._known, self._undone = len(self._about), set()
+
+    @property
+    def undone(self) -> set[int]:
+        """Whom decisions were about that the last clustering followed, and that were undone."""
+        return self._undone
+
+    @property
+    def decided_since(self) -> set[int]:
+        """Of whom something is decided otherwise than the last clustering knew."""
+        return self._undone.union(*self._about[self._known :])
 
     def decide(self) -> None:
         """One decision, of a kind drawn among those that there is a reason for."""
@@ -92,7 +114,12 @@ class Owner:
         likely = np.array([LIKELY[kind] for kind in kinds])
         drawn = self._rng.choice(list(kinds), len(kinds), replace=False, p=likely / likely.sum())
         for kind in drawn.tolist():
-            if kinds[kind](deciding):
+            if kind != "undo":
+                self._about.append(set())
+            if not kinds[kind](deciding):
+                if kind != "undo":
+                    self._about.pop()
+            else:
                 self.made[kind] += 1
                 if kind != "undo":
                     self._before.append(before)
@@ -133,11 +160,12 @@ class Owner:
         for person in self._people(deciding, least=2):
             others = self._others(deciding, person)
             if others:
-                truth = Counter(self._whose[face] for face in others).most_common(1)[0][0]
-                chosen = [face for face in others if self._whose[face] == truth]
+                truth = Counter(self.whose[face] for face in others).most_common(1)[0][0]
+                chosen = [face for face in others if self.whose[face] == truth]
                 self._say(deciding, person)
                 outcome = deciding.split(person, chosen)
                 self.expected.faces |= dict.fromkeys(chosen, outcome.person.id)
+                self._about[-1].add(outcome.person.id)
                 return True
         return False
 
@@ -158,7 +186,7 @@ class Owner:
         nobodys = deciding.now.clustering.ids[of_faces < 0].tolist()
         for person in self._people(deciding, least=2):
             truth = self._of(deciding, person)
-            chosen = [face for face in nobodys if self._whose[face] == truth]
+            chosen = [face for face in nobodys if self.whose[face] == truth]
             if chosen:
                 self._say(deciding, person)
                 self.expected.faces |= dict.fromkeys(chosen, person.id)
@@ -178,6 +206,10 @@ class Owner:
         if not self._before:
             return False
         self.expected = self._before.pop()
+        about = self._about.pop()
+        if len(self._about) < self._known:
+            self._known -= 1
+            self._undone |= about
         People(self._gallery.folder).undo()
         return True
 
@@ -192,16 +224,17 @@ class Owner:
     def _of(self, deciding: Deciding, person: Person) -> int:
         """Who most of a person's faces are."""
         faces = deciding.now.faces(person.id).tolist()
-        return Counter(self._whose[face] for face in faces).most_common(1)[0][0]
+        return Counter(self.whose[face] for face in faces).most_common(1)[0][0]
 
     def _others(self, deciding: Deciding, person: Person) -> list[int]:
         """A person's faces that are somebody else's."""
         truth = self._of(deciding, person)
         faces = deciding.now.faces(person.id).tolist()
-        return [face for face in faces if self._whose[face] != truth]
+        return [face for face in faces if self.whose[face] != truth]
 
     def _say(self, deciding: Deciding, person: Person, as_person: Person | None = None) -> None:
         """A decision about a person is one about each of the faces."""
+        self._about[-1] |= {person.id, (as_person or person).id}
         told = [face for face, number in self.expected.faces.items() if number == person.id]
         faces = {*deciding.now.faces(person.id).tolist(), *told}
         self.expected.faces |= dict.fromkeys(faces, (as_person or person).id)
@@ -216,6 +249,7 @@ class Round:
     people: int
     kept: int
     born: int
+    returned: int
     joined: int
     moved: int
     merges: int
@@ -233,15 +267,25 @@ def simulate(
     thresholds: tuple[float, float] = (THRESHOLD, LATER_THRESHOLD),
 ) -> tuple[list[Round], Counter[str]]:
     """Every round, and how many decisions of each kind were made; the gallery is in ``folder``."""
-    order = np.random.default_rng(seed).permutation(len(truth))
-    parts = np.split(order, np.linspace(len(order) // 2, len(order), ROUNDS + 1).astype(int)[:-1])
     gallery = vector_gallery(folder, vectors.shape[1])
-    whose: dict[int, int] = {}
-    owner = Owner(gallery, whose, seed)
-    done = []
+    owner = Owner(gallery, seed)
+    return list(played(gallery, owner, vectors, truth, thresholds)), owner.made
+
+
+def played(
+    gallery: Gallery,
+    owner: Owner,
+    vectors: NDArray[np.float32],
+    truth: Labels,
+    thresholds: tuple[float, float] = (THRESHOLD, LATER_THRESHOLD),
+) -> Iterator[Round]:
+    """One round after the other, in an empty ``gallery``."""
+    order = np.random.default_rng(owner.seed).permutation(len(truth))
+    parts = np.split(order, np.linspace(len(order) // 2, len(order), ROUNDS + 1).astype(int)[:-1])
+    threshold = None
     for number, rows in enumerate(parts):
         ids = add_faces(gallery, vectors[rows], rows.astype(np.int64))
-        whose |= dict(zip(ids.tolist(), truth[rows].tolist(), strict=True))
+        owner.whose |= dict(zip(ids.tolist(), truth[rows].tolist(), strict=True))
         options = ClusterOptions(
             "agglomerative",
             thresholds[number > ROUNDS // 2],
@@ -253,34 +297,45 @@ def simulate(
         save_run(gallery, run)
         now = gallery_people(gallery, state)
         changes = run.changes
-        done.append(
-            Round(
-                state.face_count,
-                run.how.full,
-                len(now.people),
-                changes.kept,
-                changes.born,
-                changes.joined,
-                changes.moved,
-                changes.count("merge"),
-                changes.count("split"),
-                len(changes.gone),
-                owner.expected.lost(now, People(gallery.folder)),
-                unexplained(before, now, changes),
-            )
+        other = threshold if threshold != options.threshold else None
+        reasons = Reasons(
+            "" if other is None else f"threshold {other} became {options.threshold}",
+            run.how.full,
+            owner.decided_since,
+            before,
+            now,
+        )
+        problems = [*unexplained(before, now, changes), *reasons.wrong(changes)]
+        if not owner.undone:  # else the people of before are not all that numbers go by
+            problems += misnumbered(before, now, {*owner.expected.faces.values()})
+        threshold = options.threshold
+        owner.clustered()
+        done = Round(
+            state.face_count,
+            run.how.full,
+            len(now.people),
+            changes.kept,
+            changes.born,
+            changes.returned,
+            changes.joined,
+            changes.moved,
+            changes.count("merge"),
+            changes.count("split"),
+            len(changes.gone),
+            owner.expected.lost(now, People(gallery.folder)),
+            problems,
         )
         if number < ROUNDS:
             for _ in range(DECISIONS):
                 owner.decide()
                 lost = owner.expected.lost(gallery_people(gallery, state), People(gallery.folder))
-                done[-1].lost.extend(lost)
-    return done, owner.made
+                done.lost.extend(lost)
+        yield done
 
 
 def unexplained(before: PeopleNow, now: PeopleNow, changes: Changes) -> list[str]:
     """What became of people and faces that ``changes`` do not say, or say wrongly."""
-    was = dict(zip(before.clustering.ids.tolist(), before.of_faces().tolist(), strict=True))
-    is_now = dict(zip(now.clustering.ids.tolist(), now.of_faces().tolist(), strict=True))
+    was, is_now = _numbers(before), _numbers(now)
     flows = Counter((was[face], is_now[face]) for face in was if min(was[face], is_now[face]) > 0)
     told = {(each.source, each.target): each.faces for each in changes.moves if each.reason}
     problems = [
@@ -297,6 +352,83 @@ def unexplained(before: PeopleNow, now: PeopleNow, changes: Changes) -> list[str
         for number, other in _same_faces(was, is_now)
         if number != other
     ]
+
+
+class Reasons:
+    """Why there is a change in the people of ``before``, from what is known of it without asking
+    the clustering: which option is another ("": none), whether it was ``full``, and of whom
+    something was decided since the last."""
+
+    def __init__(
+        self,
+        option: str,
+        full: bool,
+        decided_since: set[int],
+        before: PeopleNow,
+        now: PeopleNow,
+    ) -> None:
+        self._option, self._full, self._decided_since = option, full, decided_since
+        self._was = _numbers(before)
+        self._now = _numbers(now)
+        self._came = {p for face, p in self._now.items() if p > 0 > self._was.get(face, NOBODY)}
+
+    def wrong(self, changes: Changes) -> list[str]:
+        """The moves and the people gone that are told with another reason than there was."""
+        told = [
+            (f"p{e.source} to p{e.target}", e.reason, {e.source, e.target}) for e in changes.moves
+        ]
+        told += [(f"p{e.person} gone", e.reason, {e.person}) for e in changes.gone]
+        problems = [
+            f"{what}: {reason}, which is not so, but: {self._reason(people)}"
+            for what, reason, people in told
+            if reason != self._reason(people)
+        ]
+        return problems + [
+            f"p{each.source} to p{each.target}: not all, though nothing was clustered anew"
+            for each in changes.moves
+            if each.reason == CAME and not self._full and not self._whole(each)
+        ]
+
+    def _reason(self, people: set[int]) -> str:
+        if self._option:
+            return self._option
+        if people & self._decided_since:
+            return "something was decided of them"
+        if people & self._came:
+            return CAME
+        return "all faces were clustered anew" if self._full else "nothing"
+
+    def _whole(self, move: Move) -> bool:
+        """Whether all that was somebody's went together, to where a face has come."""
+        faces = [face for face, number in self._was.items() if number == move.source]
+        return {self._now[face] for face in faces} == {move.target} and move.target in self._came
+
+
+def misnumbered(before: PeopleNow, now: PeopleNow, decided: set[int]) -> list[str]:
+    """Whether more faces could have kept their person, had the numbers been given otherwise.
+
+    Of people of whom nothing is ``decided``: those have their numbers by their decided faces.
+    """
+    was, is_now = _numbers(before), _numbers(now)
+    flows = Counter(
+        (was[face], number)
+        for face, number in is_now.items()
+        if was.get(face, NOBODY) > 0 and number > 0 and not {was[face], number} & decided
+    )
+    if not flows:
+        return []
+    ones, others = (sorted({pair[side] for pair in flows}) for side in (0, 1))
+    overlap = np.zeros((len(ones), len(others)))
+    for (one, other), faces in flows.items():
+        overlap[ones.index(one), others.index(other)] = faces
+    kept = sum(faces for (one, other), faces in flows.items() if one == other)
+    most = int(overlap[linear_sum_assignment(overlap, maximize=True)].sum())
+    return [] if kept == most else [f"{kept} faces kept their person, and {most} could have"]
+
+
+def _numbers(people: PeopleNow) -> dict[int, int]:
+    """Whose each face is."""
+    return dict(zip(people.clustering.ids.tolist(), people.of_faces().tolist(), strict=True))
 
 
 def _same_faces(was: dict[int, int], is_now: dict[int, int]) -> list[tuple[int, int]]:

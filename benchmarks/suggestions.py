@@ -210,6 +210,30 @@ def measured(
             if 0 < wrong.sum() < len(wrong)
             else None,
         },
+        "shares_of_right_faces": shares(truth, labels, found.quality),
+    }
+
+
+def shares(
+    truth: Labels, labels: NDArray[np.int32], told: NDArray[np.float32]
+) -> dict[str, dict[str, float]]:
+    """Of clusters of one person, of two and of more: the mean share of faces that are right, the
+    one that is ``told`` (k,), and how far that is off in the mean."""
+    kept = labels >= 0
+    table = np.zeros((len(told), int(truth.max()) + 1), np.int64)
+    np.add.at(table, (labels[kept], truth[kept]), 1)
+    right, people = table.max(axis=1) / table.sum(axis=1), (table > 0).sum(axis=1)
+    kinds = {"of one": people == 1, "of two": people == 2, "of more": people > 2}
+    known = ~np.isnan(told)
+    return {
+        name: {
+            "clusters": int((kind & known).sum()),
+            "right": float(right[kind & known].mean()),
+            "told": float(told[kind & known].mean()),
+            "off": float(np.abs(told - right)[kind & known].mean()),
+        }
+        for name, kind in kinds.items()
+        if (kind & known).any()
     }
 
 

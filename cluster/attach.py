@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.confidence import UNRELATED, moments
+from cluster.constraints import no_pairs
 from cluster.labels import check_ids
 from cluster.linkage import check_vectors
 from cluster.types import NOISE, Clustering
@@ -23,6 +24,7 @@ def attach(
     threshold: float,
     *,
     photos: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    cannot: NDArray[np.int64] | None = None,
 ) -> Clustering:
     """``clustering`` of ``vectors`` (n, d), and after it ``ids`` (m,) of ``others`` (m, d).
 
@@ -34,7 +36,9 @@ def attach(
 
     ``photos`` are numbers of the photo of each clustered vector, int64 (n,), and of each other,
     int64 (m,); negative is none. None of the others then goes to a cluster with a vector of its
-    photo, and of several of one photo that want the same cluster the nearest has it.
+    photo, and of several of one photo that want the same cluster the nearest has it. ``cannot``
+    int64 (c, 2) are pairs of a row of ``others`` and a row of ``vectors``: that other does not go
+    to the cluster of that vector.
     """
     check_vectors(others)
     check_ids(clustering.ids, vectors)
@@ -47,14 +51,17 @@ def attach(
     if clustering.count:
         kept = np.flatnonzero(clustering.labels != NOISE)
         means = moments(vectors, clustering.labels[kept], kept)
-        barred = _barred(clustering.labels[kept], photos[0][kept], photos[1]) if photos else None
+        barred = _of_vectors(clustering.labels, cannot)
+        if photos:
+            shown = _shown(clustering.labels[kept], photos[0][kept], photos[1])
+            barred = np.concatenate([barred, shown])
+        barred = barred[np.argsort(barred[:, 0], kind="stable")]
         rows = max(1, _BLOCK_CELLS // clustering.count)
         for start in range(0, len(ids), rows):
             block = slice(start, start + rows)
             found = _distances(others[block], *means)
-            if barred is not None:
-                within = slice(*np.searchsorted(barred[:, 0], (start, start + rows)))
-                found[barred[within, 0] - start, barred[within, 1]] = np.inf
+            within = slice(*np.searchsorted(barred[:, 0], (start, start + rows)))
+            found[barred[within, 0] - start, barred[within, 1]] = np.inf
             labels[block], distances[block], confidence[block] = _nearest(found, threshold)
         if photos:
             late = _not_nearest_of_photo(labels, distances, photos[1])
@@ -95,13 +102,20 @@ def _nearest(
     return np.where(near, label, NOISE).astype(np.int32), own, confidence.astype(np.float32)
 
 
-def _barred(
+def _of_vectors(labels: NDArray[np.int32], cannot: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """``cannot`` with the cluster of each vector in its place, but for noise; int64 (b, 2)."""
+    if cannot is None:
+        return no_pairs()
+    clusters = labels[cannot[:, 1]].astype(np.int64)
+    barred: NDArray[np.int64] = np.stack([cannot[:, 0], clusters], axis=1)[clusters != NOISE]
+    return barred
+
+
+def _shown(
     labels: NDArray[np.int32], photos: NDArray[np.int64], wanted: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Rows of ``wanted`` photos, each with the label of a cluster that the photo is in already.
-
-    Int64 (b, 2), rows ascending.
-    """
+    """Rows of ``wanted`` photos, each with the label of a cluster that the photo is in already;
+    int64 (b, 2)."""
     order = np.argsort(photos, kind="stable")
     first = np.searchsorted(photos[order], wanted, "left")
     counts = np.where(wanted < 0, 0, np.searchsorted(photos[order], wanted, "right") - first)

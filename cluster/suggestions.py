@@ -30,6 +30,8 @@ Labels = NDArray[np.int32]
 # Less likely ones waste the reader's time, and so do more than a few evenings' worth.
 LEAST_PROBABILITY = 0.1
 MOST = 1000
+# How often a cluster that may be several people is halved to tell how many of it are one.
+MOST_HALVINGS = 6
 
 
 @dataclass(frozen=True)
@@ -126,13 +128,15 @@ def suggest(
     confirmed = np.zeros(len(vectors), bool) if confirmed is None else confirmed & (labels != NOISE)
     doubt = np.where(confirmed, 0, doubt)
     half_labels, split = parted(vectors, labels, confirmed)
-    larger = np.bincount(half_labels[half_labels != NOISE])[::2]
+    by_halving = _by_halving(
+        vectors, half_labels, len(clusters.sizes), scale, confirmed, MOST_HALVINGS
+    )
     return Suggestions(
         _merges(labels, clusters, scale, constraints, worth, least),
         _mixtures(vectors, half_labels, split, len(clusters.sizes), scale, worth, confirmed, least),
         belonging,
         doubt.astype(np.float32),
-        _quality(doubt, labels, clusters.sizes, larger, split),
+        _quality(doubt, labels, len(clusters.sizes), by_halving, split),
         clusters.cohesion,
         _mean_of_members(belonging.margin, labels, len(clusters.sizes)),
     )
@@ -337,20 +341,45 @@ def _best_first(gains: Floats, probabilities: Floats, least: float) -> list[int]
     return rows
 
 
+def _by_halving(  # noqa: PLR0917 - what suggest was given
+    vectors: NDArray[Any],
+    half_labels: Labels,
+    count: int,
+    scale: float,
+    confirmed: NDArray[np.bool_],
+    times: int,
+) -> Floats:
+    """The share of right members that halves tell of, float64 (p,), as :func:`parted` gives them.
+
+    Where the halves are one person all members are right; where they are two, those of the larger
+    half that are right in it, by its own halves in turn, at most so many ``times``.
+    """
+    halves = clusters_of(vectors, half_labels, near=0)
+    if not len(halves.sizes):
+        return np.zeros(0)
+    two = MIXED.probabilities(mixed_features(halves, count, scale))
+    within = np.ones(len(two))
+    if times > 1:
+        likely = np.append(two >= LEAST_PROBABILITY, False)
+        larger = np.where(half_labels % 2 == 0, half_labels // 2, NOISE).astype(np.int32)
+        larger = np.where(likely[larger], larger, np.int32(NOISE))
+        inner, split = parted(vectors, larger, confirmed & (larger != NOISE))
+        within[split] = _by_halving(vectors, inner, count, scale, confirmed, times - 1)
+    share = halves.sizes[::2] / (halves.sizes[::2] + halves.sizes[1::2])
+    shares: Floats = 1 - two + two * share * within
+    return shares
+
+
 def _quality(
-    doubt: Floats,
-    labels: Labels,
-    sizes: NDArray[np.int64],
-    halves: NDArray[np.int64],
-    split: NDArray[np.int64],
+    doubt: Floats, labels: Labels, count: int, halves: Floats, split: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """The expected share of right members of each cluster, float32 (count,), NaN for none.
 
-    A cluster's person is the one most members show, so as many are right as its larger half has
-    (``halves`` (p,) of the clusters ``split``), however much its members doubt one another.
+    A cluster's person is the one most members show, so however much its members doubt one another
+    as many are right as ``halves`` (p,) of the clusters ``split`` tell.
     """
-    quality = _mean_of_members(1 - doubt, labels, len(sizes))
-    quality[split] = np.maximum(quality[split], halves / sizes[split])
+    quality = _mean_of_members(1 - doubt, labels, count)
+    quality[split] = np.maximum(quality[split], halves)
     return quality
 
 

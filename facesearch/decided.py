@@ -175,6 +175,13 @@ def undone_batches(decisions: Iterable[Decision]) -> frozenset[int]:
     )
 
 
+def last_batch(decisions: Sequence[Decision]) -> list[Decision]:
+    """What was decided last, by one command, and is not undone; empty where there is nothing."""
+    undone = undone_batches(decisions)
+    standing = [each for each in decisions if each.action != "undo" and each.batch not in undone]
+    return [each for each in standing if each.batch == standing[-1].batch]
+
+
 def undone_since(decisions: Sequence[Decision], known: int) -> list[Decision]:
     """Those of the first ``known`` of all decisions that a later one undid."""
     undone = undone_batches(decisions[known:])

@@ -18,6 +18,7 @@ from facesearch.ledger import Action, Decision, Draft, FaceDecision
 from facesearch.people import Entered, People, clean_name
 from facesearch.persons import PeopleNow
 from facesearch.records import FaceRecord
+from facesearch.runs import run_paths
 
 _SHOWN = 5
 
@@ -45,6 +46,7 @@ class Deciding:
         self._people = People(gallery.folder)
         self.decided: Decided = self._people.decided()
         self.now: PeopleNow = gallery_people(gallery, self._state)
+        self.clustered = bool(run_paths(gallery))
 
     def decisions(self) -> list[Decision]:
         """The ledger as it is now, oldest first."""
@@ -63,6 +65,12 @@ class Deciding:
             number = self.decided.merged.get(number, number)
             if number in everyone:
                 return everyone[number]
+            if 0 < number <= self._people.numbers_given():
+                raise InputError(
+                    f"p{number} was somebody and has no faces now: their photos are gone, or they "
+                    f"are others' or nobody's since; who there is: facesearch people list "
+                    f"{self._gallery.folder} --all"
+                )
         named = {each.name: each for each in everyone.values() if each.name}
         wanted = " ".join(text.split())
         if wanted in named:
@@ -75,9 +83,12 @@ class Deciding:
             raise InputError(
                 f"{text!r} is the beginning of {', '.join(begin[:_SHOWN])}{more}; write out one"
             )
+        why, command = "; see", "people list"
+        if not self.clustered:
+            why, command = ": this gallery has not been clustered; first run", "cluster"
         raise InputError(
-            f"expected a person's name or number such as p12, got {text!r}, which is nobody's; "
-            f"see: facesearch people list {self._gallery.folder}"
+            f"expected a person's name or number such as p12, got {text!r}, which is nobody's"
+            f"{why}: facesearch {command} {self._gallery.folder}"
         )
 
     def records(self, person: Person) -> list[FaceRecord]:
@@ -87,7 +98,7 @@ class Deciding:
     def pick(self, person: Person, wanted: Sequence[str]) -> list[int]:
         """Faces of ``person``, each given by its number or by the photo that it is in."""
         records = self.records(person)
-        return list(dict.fromkeys(_pick(person, records, text) for text in wanted))
+        return list(dict.fromkeys(self._pick(person, records, text) for text in wanted))
 
     def name(self, person: Person, name: str) -> Outcome:
         """Give a person a name, or another one."""
@@ -147,7 +158,7 @@ class Deciding:
         if unknown := [face for face in faces if face not in known]:
             raise InputError(
                 f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; see them "
-                "with: facesearch search --json, or people show"
+                f"with: facesearch people show {self._gallery.folder} PERSON, or search --json"
             )
         told = tuple(FaceDecision(face, person.id) for face in faces)
         return self._enter(
@@ -206,25 +217,24 @@ class Deciding:
                 f"name: facesearch people name {self._gallery.folder} {person.key} NAME"
             )
 
-
-def _pick(person: Person, records: Sequence[FaceRecord], text: str) -> int:
-    if text.isascii() and text.isdigit():
-        found = [each for each in records if each.face_id == int(text)]
-    else:
-        found = [
-            each
-            for each in records
-            if text in (str(each.photo.location), each.photo.name)
-            or str(each.photo.location).endswith(f"/{text}")
-        ]
-    if len(found) == 1:
-        return found[0].face_id
-    if found:
-        photos = ", ".join(f"{each.face_id} ({each.photo.location})" for each in found[:_SHOWN])
+    def _pick(self, person: Person, records: Sequence[FaceRecord], text: str) -> int:
+        if text.isascii() and text.isdigit():
+            found = [each for each in records if each.face_id == int(text)]
+        else:
+            found = [
+                each
+                for each in records
+                if text in (str(each.photo.location), each.photo.name)
+                or str(each.photo.location).endswith(f"/{text}")
+            ]
+        if len(found) == 1:
+            return found[0].face_id
+        if found:
+            photos = ", ".join(f"{each.face_id} ({each.photo.location})" for each in found[:_SHOWN])
+            raise InputError(
+                f"{text!r} may be several faces of {person.label}: {photos}; give a number"
+            )
         raise InputError(
-            f"{text!r} may be several faces of {person.label}: {photos}; give a number"
+            f"expected a face of {person.label} by its number, or the photo it is in, got "
+            f"{text!r}; see them with: facesearch people show {self._gallery.folder} {person.key}"
         )
-    raise InputError(
-        f"expected a face of {person.label} by its number, or the photo it is in, got {text!r}; "
-        "see their faces with: facesearch people show"
-    )

@@ -27,18 +27,20 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Earlier:
-    """The people of faces before, each int64 (n,), :data:`NOBODY` for none.
+    """The people of faces before, int64 (n,) each, :data:`NOBODY` for none.
 
     ``last`` are those of the run before, but for faces of people of whom a decision was undone
     that this run knew: those are of whom they were before that decision. ``older`` is set for
     faces that the run before had for nobody's, or had taken from somebody who is gone in it: the
     person they last had. ``undone`` bool (n,) are the faces of people whom an undone decision was
-    about: what they were put together for does not hold any more.
+    about: what they were put together for does not hold any more. ``people`` int64 (p,) are all
+    that any of these runs had for one of the faces.
     """
 
     last: Numbers
     older: Numbers
     undone: NDArray[np.bool_]
+    people: Numbers
 
 
 def older_runs(gallery: Gallery) -> Iterator[ClusterRun]:
@@ -82,7 +84,7 @@ def earlier_people(
         took = (older == NOBODY) & (had != NOBODY) & ((before == NOBODY) | gone)
         older[took] = had[took]
         there = np.union1d(there, had)
-    return Earlier(last, older, undone)
+    return Earlier(last, older, undone, there[there != NOBODY])
 
 
 def _undone_faces(

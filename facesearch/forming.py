@@ -55,16 +55,18 @@ def formed(
     state: GalleryState,
     faces: Faces,
     constraints: Resolved,
+    barred: NDArray[np.int64],
     *,
     options: ClusterOptions,
     how: How,
 ) -> Formed:
     """The clusters of ``faces``: of the good ones, as ``constraints`` of them say, then the poor.
 
+    ``barred`` int64 (c, 2): rows of poor faces, each with a good one whose cluster it may not join.
     Raises InputError for complete linkage of too many faces.
     """
     made = _of_good(gallery, state, faces, constraints, options=options, how=how)
-    return replace(made, clustering=_with_poor(made.clustering, faces, options))
+    return replace(made, clustering=_with_poor(made.clustering, faces, barred, options))
 
 
 def _of_good(
@@ -170,7 +172,9 @@ def _grown(
     )
 
 
-def _with_poor(clustering: Clustering, faces: Faces, options: ClusterOptions) -> Clustering:
+def _with_poor(
+    clustering: Clustering, faces: Faces, barred: NDArray[np.int64], options: ClusterOptions
+) -> Clustering:
     """``clustering`` of the good faces, and after it the poor ones."""
     poor = faces.poor
     if not poor.any():
@@ -183,4 +187,5 @@ def _with_poor(clustering: Clustering, faces: Faces, options: ClusterOptions) ->
         faces.vectors[poor],
         options.attach_threshold,
         photos=None if photos is None else (photos[~poor], photos[poor]),
+        cannot=barred,
     )

@@ -23,13 +23,16 @@ def album_people(run: ClusterRun, decided: Decided) -> PeopleNow:
     return people_now(run.clustering, run.numbers, decided)
 
 
-def gallery_people(gallery: Gallery, state: GalleryState) -> PeopleNow:
+def gallery_people(
+    gallery: Gallery, state: GalleryState, decided: Decided | None = None
+) -> PeopleNow:
     """Who is in a gallery now: the people of its last run, of faces that are live.
 
-    Faces that came after it belong to those they were decided to be.
+    Faces that came after it belong to those they were decided to be. ``decided`` is what holds, by
+    default all that was decided and not undone.
     """
     live = state.live_ids()
-    decided = People(gallery.folder).decided()
+    decided = People(gallery.folder).decided() if decided is None else decided
     run = last_run(gallery)
     if run is None:
         none = np.zeros(0, np.int64)

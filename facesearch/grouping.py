@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.constraints import Constraints, Contradiction, resolve
+from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
 from cluster.threshold import gallery_threshold
 from facesearch.cluster_options import ClusterOptions
 from facesearch.decided import Decided, people_concerned
@@ -17,7 +17,7 @@ from facesearch.earlier import earlier_people, older_runs
 from facesearch.forming import Faces, formed
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.gallery_people import album_people, last_run
-from facesearch.matching import Changes, Circumstances, Gone, changes_between, matched
+from facesearch.matching import Circumstances, Gone, changes_between, matched
 from facesearch.people import People
 from facesearch.persons import NOBODY, PeopleNow, decided_rows, people_now
 from facesearch.runs import ClusterRun, How
@@ -65,7 +65,8 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     options, source = _with_threshold(options, previous, faces)
     how = replace(_how(options, previous, faces, decided), threshold_from=source)
     constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
-    made = formed(gallery, state, faces, constraints, options=options, how=how)
+    barred = _rejected(faces, decided, faces.poor)
+    made = formed(gallery, state, faces, constraints, barred, options=options, how=how)
     clustering = made.clustering
     before = _in_order(faces.before, faces.ids, clustering.ids)
     above = int(previous.numbers.max(initial=0)) if previous is not None else 0
@@ -78,11 +79,11 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         older=_in_order(earlier.older, faces.ids, clustering.ids),
     )
     now = people_now(clustering, numbers, decided)
-    changes = _changes(
+    changes = changes_between(
         before,
-        now,
-        previous,
-        then,
+        now.of_faces(),
+        earlier.people,
+        _without_photos(before, then),
         Circumstances(
             "" if previous is None else _other_options(options, previous),
             frozenset() if previous is None else people_concerned(decisions, known),
@@ -219,22 +220,28 @@ def _other_options(options: ClusterOptions, previous: ClusterRun) -> str:
 
 def _constraints(faces: Faces, decided: Decided) -> Constraints:
     """What the good faces have to respect."""
-    good = np.flatnonzero(~faces.poor)
-    people = faces.decided[good]
-    row_of = {int(face): row for row, face in enumerate(faces.ids[good])} if decided.people else {}
-    first_of: dict[int, int] = {}
-    for row in np.flatnonzero(people != NOBODY).tolist():
-        first_of.setdefault(int(people[row]), row)
-    cannot = [
+    good = ~faces.poor
+    return Constraints(
+        None if faces.photos is None else faces.photos[good],
+        cannot=_rejected(faces, decided, good),
+        people=faces.decided[good],
+    )
+
+
+def _rejected(faces: Faces, decided: Decided, which: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Faces and people they were decided not to be, int64 (c, 2): the row of the face among those
+    of ``which`` (n,), and that of one of the person's decided faces among the good ones."""
+    if not decided.rejected:
+        return no_pairs()
+    row_of = {int(face): row for row, face in enumerate(faces.ids[which])}
+    numbers, first = np.unique(faces.decided[~faces.poor], return_index=True)
+    first_of = dict(zip(numbers.tolist(), first.tolist(), strict=True))
+    pairs = [
         (row_of[face], first_of[number])
         for face, number in sorted(decided.rejected)
         if face in row_of and number in first_of
     ]
-    return Constraints(
-        None if faces.photos is None else faces.photos[good],
-        cannot=np.array(cannot, np.int64).reshape(-1, 2),
-        people=people,
-    )
+    return np.array(pairs, np.int64).reshape(-1, 2)
 
 
 def _with_threshold(
@@ -256,22 +263,16 @@ def _with_threshold(
     return replace(options, threshold=found), "gallery"
 
 
-def _changes(
-    before: NDArray[np.int64],
-    now: PeopleNow,
-    previous: ClusterRun | None,
-    then: PeopleNow | None,
-    why: Circumstances,
-) -> Changes:
-    gone: tuple[Gone, ...] = ()
-    if previous is not None and then is not None:
-        were, counts = np.unique(then.of_faces(), return_counts=True)
-        still = np.isin(were, before) | (were == NOBODY)
-        gone = tuple(
-            Gone(number, faces, "their photos are gone")
-            for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
-        )
-    return changes_between(before, now.of_faces(), gone, why)
+def _without_photos(before: NDArray[np.int64], then: PeopleNow | None) -> tuple[Gone, ...]:
+    """Who was there ``then``, and has none of the faces that were of somebody ``before`` now."""
+    if then is None:
+        return ()
+    were, counts = np.unique(then.of_faces(), return_counts=True)
+    still = np.isin(were, before) | (were == NOBODY)
+    return tuple(
+        Gone(number, faces, "their photos are gone")
+        for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
+    )
 
 
 def _contradiction_text(each: Contradiction, ids: Ids, decided: Decided) -> str:

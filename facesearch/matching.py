@@ -24,11 +24,12 @@ NewPeople = Callable[[int], range]
 class Move:
     """Faces that were of person ``source`` and now are of ``target``.
 
-    A "merge" took all that was left of somebody, who is no more; a "split" made somebody new; any
-    other is a "move". ``reason`` says why the clusters are others than before.
+    A "merge" took all that was left of somebody, who is no more; a "split" made somebody new; a
+    "return" brought back somebody who was not there; any other is a "move". ``reason`` says why the
+    clusters are others than before.
     """
 
-    kind: Literal["merge", "split", "move"]
+    kind: Literal["merge", "split", "return", "move"]
     source: int
     target: int
     faces: int
@@ -48,12 +49,14 @@ class Gone:
 class Changes:
     """What a clustering changed of the people of before.
 
-    ``kept`` people are still there, ``born`` ones have no face of anybody before. ``joined`` faces
-    had nobody and now have somebody who was there; ``left`` ones had somebody and now have nobody.
+    ``kept`` people are still there, ``born`` ones are new and have no face of anybody before,
+    ``returned`` ones were in an older run and not in the last. ``joined`` faces had nobody and
+    now have somebody who was there; ``left`` ones had somebody and now have nobody.
     """
 
     kept: int = 0
     born: int = 0
+    returned: int = 0
     joined: int = 0
     left: int = 0
     moves: tuple[Move, ...] = ()
@@ -204,26 +207,33 @@ class Circumstances:
 
 
 def changes_between(
-    before: Numbers, after: Numbers, gone: tuple[Gone, ...], why: Circumstances
+    before: Numbers, after: Numbers, known: Numbers, gone: tuple[Gone, ...], why: Circumstances
 ) -> Changes:
-    """What became of people from the person of each face ``before`` and ``after``, int64 (n,)."""
+    """What became of people from the person of each face ``before`` and ``after``, int64 (n,).
+
+    ``known`` are the numbers of people who were in a run before, the last or an older one.
+    """
     was, is_now = np.unique(before[before != NOBODY]), np.unique(after[after != NOBODY])
     rows = (before != NOBODY) & (after != NOBODY) & (before != after)
     pairs, counts = np.unique(
         np.stack([before[rows], after[rows]], axis=1), axis=0, return_counts=True
     )
-    still, new = np.isin(pairs[:, 0], is_now), ~np.isin(pairs[:, 1], was)
+    remaining, there, ever = {*is_now.tolist()}, {*was.tolist()}, {*known.tolist()}
     moves = tuple(
         Move(
-            "merge" if not stays else "split" if is_new else "move",
+            "merge"
+            if source not in remaining
+            else "move"
+            if target in there
+            else "return"
+            if target in ever
+            else "split",
             source,
             target,
             faces,
             why.reason(source, target),
         )
-        for (source, target), faces, stays, is_new in zip(
-            pairs.tolist(), counts.tolist(), still.tolist(), new.tolist(), strict=True
-        )
+        for (source, target), faces in zip(pairs.tolist(), counts.tolist(), strict=True)
     )
     old_faced = np.unique(after[(before != NOBODY) & (after != NOBODY)])
     lost = was[~np.isin(was, is_now) & ~np.isin(was, pairs[:, 0])]
@@ -234,7 +244,8 @@ def changes_between(
     )
     return Changes(
         kept=int(np.isin(was, is_now).sum()),
-        born=int((~np.isin(is_now, was) & ~np.isin(is_now, old_faced)).sum()),
+        born=int((~np.isin(is_now, np.union1d(was, known)) & ~np.isin(is_now, old_faced)).sum()),
+        returned=int((~np.isin(is_now, was) & np.isin(is_now, known)).sum()),
         joined=int(((before == NOBODY) & np.isin(after, was)).sum()),
         left=int(left.sum()),
         moves=moves,

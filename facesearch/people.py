@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.decided import Decided, fold, undone_batches
+from facesearch.decided import Decided, fold, last_batch
 from facesearch.errors import InputError
 from facesearch.ledger import Decision, Draft, Entries, FaceDecision, Ledger
 from facesearch.overruled import Overruled, overruled
@@ -61,6 +61,14 @@ class Entered:
 
     decisions: tuple[Decision, ...] = ()
     overruled: tuple[Overruled, ...] = ()
+
+
+def undoable(decisions: Sequence[Decision]) -> list[Decision]:
+    """What an undo of a ledger would take back; raises InputError where there is nothing."""
+    last = last_batch(decisions)
+    if not last:
+        raise InputError("nothing was decided that is not undone already")
+    return last
 
 
 class People:
@@ -116,16 +124,16 @@ class People:
         What one command entered is undone together. Raises InputError where there is nothing.
         """
         with self._ledger.open() as entries:
-            decisions = entries.all()
-            undone = undone_batches(decisions)
-            standing = [
-                each for each in decisions if each.action != "undo" and each.batch not in undone
-            ]
-            if not standing:
-                raise InputError("nothing was decided that is not undone already")
-            batch = standing[-1].batch
-            entries.add([Draft("undo", 0, other=batch)])
-        return [each for each in standing if each.batch == batch]
+            last = undoable(entries.all())
+            entries.add([Draft("undo", 0, other=last[0].batch)])
+        return last
+
+    def numbers_given(self) -> int:
+        """How many numbers of people were given out: all from 1 to this one."""
+        if not self._ledger.path.exists():
+            return 0
+        with self._ledger.open() as entries:
+            return entries.new_people(0).start - 1
 
     def forget(self, face_ids: Ids) -> int:
         """Delete all that is known of faces, and the names that nobody has then; how many had one.

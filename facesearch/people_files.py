@@ -24,6 +24,7 @@ from facesearch.ledger import Draft, FaceDecision
 from facesearch.overruled import Overruled
 from facesearch.people import People, clean_name
 from facesearch.persons import leaders
+from facesearch.spreadsheets import plain_cell, text_of_cell
 from indexer.shards import Shard
 from indexer.types import make_ids
 
@@ -162,7 +163,16 @@ def read_people(path: Path) -> list[PersonEntry]:
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
-        raise InputError(f"cannot read people from {path}: {error}") from error
+        missing = " is missing" if isinstance(error, KeyError) else ""
+        raise InputError(
+            f"cannot read people from {path}: {error}{missing}; expected a file that facesearch "
+            "people export wrote"
+        ) from error
+    if not entries:
+        raise InputError(
+            f"{path} tells of nobody; expected a file that facesearch people export wrote after "
+            "something was decided"
+        )
     names = [each.name for each in entries if each.name]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -181,14 +191,16 @@ _COLUMNS = ("person", "name", "hidden", "is", "sha256", "x0", "y0", "x1", "y1")
 
 
 def people_csv(entries: Sequence[PersonEntry]) -> str:
-    """``entries`` as CSV, a line a face; ``is`` says whether it is that person's."""
+    """``entries`` as CSV, a line a face; ``is`` says whether it is that person's. Names are as
+    :func:`facesearch.spreadsheets.plain_cell` has them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for each in entries:
         for faces, belongs in ((each.faces, "yes"), (each.rejected, "no")):
             for face in faces:
-                about = (each.person, each.name or "", "yes" if each.hidden else "no", belongs)
+                name = plain_cell(each.name or "")
+                about = (each.person, name, "yes" if each.hidden else "no", belongs)
                 writer.writerow((*about, face.sha256, *face.box))
     return text.getvalue()
 
@@ -202,8 +214,9 @@ def _suffix(path: Path) -> str:
 
 def _from_json(text: str) -> list[PersonEntry]:
     found = json.loads(text)
-    if found.get("format") != FORMAT or found.get("version") != VERSION:
-        raise ValueError(f"expected format {FORMAT!r}, version {VERSION}")
+    described = isinstance(found, dict) and (found.get("format"), found.get("version"))
+    if described != (FORMAT, VERSION):
+        raise ValueError(f"expected a JSON object of format {FORMAT!r}, version {VERSION}")
     return [
         _entry(
             str(each["person"]),
@@ -218,10 +231,16 @@ def _from_json(text: str) -> list[PersonEntry]:
 
 def _from_csv(text: str) -> list[PersonEntry]:
     reader = csv.DictReader(io.StringIO(text))
-    if missing := {*_COLUMNS} - {*(reader.fieldnames or ())}:
-        raise ValueError(f"expected columns {', '.join(_COLUMNS)}; {min(missing)} is missing")
+    columns = reader.fieldnames or ()
+    if missing := [name for name in _COLUMNS if name not in columns]:
+        raise ValueError(
+            f"expected columns {', '.join(_COLUMNS)}, separated by commas; there is no "
+            f"{', '.join(missing)}"
+        )
     rows: dict[str, list[dict[str, str]]] = {}
     for row in reader:
+        if None in row or None in row.values():
+            raise ValueError(f"line {reader.line_num} does not have {len(columns)} columns")
         rows.setdefault(row["person"], []).append(row)
     entries = []
     for person, group in rows.items():
@@ -233,7 +252,8 @@ def _from_csv(text: str) -> list[PersonEntry]:
         if len(names) > 1:
             raise ValueError(f"person {person} has several names: {', '.join(sorted(names))}")
         hidden = _yes(group[0]["hidden"])
-        entries.append(_entry(person, group[0]["name"] or None, hidden, keys[True], keys[False]))
+        name = text_of_cell(group[0]["name"]) or None
+        entries.append(_entry(person, name, hidden, keys[True], keys[False]))
     return entries
 
 

@@ -13,6 +13,7 @@ from facesearch.cli.engine_options import (
     squared_distance,
 )
 from facesearch.cli.output import print_facts, print_json, print_table, printable
+from facesearch.words import count
 from indexer.cores import available_cores
 
 if TYPE_CHECKING:
@@ -158,13 +159,13 @@ def _print_changes(changes: Changes) -> None:
     if changes == type(changes)(born=changes.born):
         return  # there was nobody before
     print(
-        f"of the people before {changes.kept} are still there, {changes.count('merge')} were "
-        f"merged into others and {len(changes.gone)} are gone; {changes.count('split')} were split "
-        f"off and {changes.born} are new"
+        f"people who are still there: {changes.kept}, merged into others: "
+        f"{changes.count('merge')}, gone: {len(changes.gone)}, split off: "
+        f"{changes.count('split')}, new: {changes.born}, back from earlier runs: {changes.returned}"
     )
     print(
-        f"{changes.joined} faces joined people of before, {changes.moved} moved between people, "
-        f"{changes.left} are nobody's now"
+        f"faces that joined people of before: {changes.joined}, that moved between people: "
+        f"{changes.moved}, that are nobody's now: {changes.left}"
     )
     moves = sorted(changes.moves, key=lambda each: -each.faces)[:_MOVES_SHOWN]
     if moves:
@@ -202,9 +203,10 @@ def run_report(args: argparse.Namespace) -> int:
             facts["sidecars_skipped"] = skipped
         print_json(facts)
     else:
-        print(f"{len(album.people)} people in {album.photo_count} photos: {path}")
+        people, photos = len(album.people), count(album.photo_count, "photo")
+        print(f"{count(people, 'person', 'people')} in {photos}: {path}")
         for each, where in zip(sidecars, _sidecar_places(args, path), strict=True):
-            print(f"{each.written} sidecar files {where}")
+            print(f"{count(each.written, 'sidecar file')} {where}")
     for photo in skipped:
         text = f"no sidecar for {photo.name}: {photo.reason}: {photo.detail}"
         print(printable(text), file=sys.stderr)

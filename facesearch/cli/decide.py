@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.output import box_text, known, print_facts, print_json, print_table, printable
+from facesearch.words import count
 
 if TYPE_CHECKING:
     from facesearch.decided import Person
@@ -39,7 +41,7 @@ def add_commands(commands: Any) -> None:
     merge.add_argument("others", nargs="+", metavar="PERSON")
     add = _command(below, "add", run_add, "faces are a person, whosoever they are now")
     _person(add)
-    add.add_argument("faces", nargs="+", type=int, metavar="FACE", help="a face's number")
+    add.add_argument("faces", nargs="+", type=_face, metavar="FACE", help="a face's number")
     split = _command(below, "split", run_split, "some of a person's faces are somebody else")
     _person(split)
     split.add_argument("faces", nargs="+", metavar="FACE", help=_FACE)
@@ -51,7 +53,10 @@ def add_commands(commands: Any) -> None:
     _person(hide)
     unhide = _command(below, "unhide", run_unhide, "show a hidden person again")
     _person(unhide)
-    _command(below, "undo", run_undo, "undo the last decision that is not undone yet")
+    undo = _command(below, "undo", run_undo, "undo the last decision that is not undone yet")
+    undo.add_argument(
+        "--dry-run", action="store_true", help="only show what would be undone, and what follows"
+    )
     _command(below, "history", run_history, "every decision, the newest last")
     export = _command(below, "export", run_export, "write all that is decided to a file")
     export.add_argument("file", type=Path, metavar="FILE", help="a new file *.json or *.csv")
@@ -64,6 +69,15 @@ def _command(below: Any, name: str, run: Any, text: str) -> argparse.ArgumentPar
     parser.add_argument("gallery", type=Path, metavar="GALLERY")
     parser.set_defaults(run=run)
     return parser
+
+
+def _face(text: str) -> int:
+    """The number of a face; a photo does not tell which of its faces is meant."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(
+            f"expected a face's number, got {text!r}; people show and search --json tell it"
+        )
+    return int(text)
 
 
 def _person(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +102,12 @@ def run_list(args: argparse.Namespace) -> int:
         print_json(
             {
                 "people": [
-                    {**_about(each), "faces": counts[each.id], "decided": told[each.id]}
+                    {
+                        **_about(each),
+                        "faces": counts[each.id],
+                        "decided": told[each.id],
+                        "gone": _gone(counts[each.id], told[each.id]),
+                    }
                     for each in people
                 ],
                 "faces_of_nobody": counts[-1],
@@ -96,11 +115,35 @@ def run_list(args: argparse.Namespace) -> int:
         )
         return 0
     rows = [
-        (each.key, each.name or "", counts[each.id], told[each.id], "yes" if each.hidden else "")
+        (
+            each.key,
+            each.name or "",
+            counts[each.id],
+            told[each.id],
+            ", ".join(
+                text
+                for text, holds in (
+                    ("hidden", each.hidden),
+                    ("all faces are gone", _gone(counts[each.id], told[each.id])),
+                )
+                if holds
+            ),
+        )
         for each in people
     ]
-    print_table(("person", "name", "faces", "decided", "hidden"), rows)
+    if rows:
+        print_table(("person", "name", "faces", "decided", ""), rows)
+    if not deciding.clustered:
+        text = f"this gallery has not been clustered; run: facesearch cluster {args.gallery}"
+        print(f"facesearch: {text}", file=sys.stderr)
+    elif not rows:
+        print("facesearch: there is nobody", file=sys.stderr)
     return 0
+
+
+def _gone(faces: int, decided: int) -> bool:
+    """Whether somebody has no face any more of those that were decided to be theirs."""
+    return decided > 0 and not faces
 
 
 def run_show(args: argparse.Namespace) -> int:
@@ -188,20 +231,51 @@ def run_unhide(args: argparse.Namespace) -> int:
 
 
 def run_undo(args: argparse.Namespace) -> int:
-    """Undo and say what."""
-    from facesearch.cli.decisions import entry, in_words
+    """Undo, or look what that would be, and say what."""
+    from facesearch.cli.decisions import entry, in_words, overruled_json
     from facesearch.gallery import Gallery
     from facesearch.people import People
+    from facesearch.undoing import undoing
 
-    people = People(Gallery.open(args.gallery).folder)
-    undone = people.undo()
-    if args.json:
-        print_json({"undone": [entry(each) for each in undone]})
-        return 0
+    gallery = Gallery.open(args.gallery)
+    people = People(gallery.folder)
+    found = undoing(gallery)
     words = in_words(people.decisions())
-    for each in undone:
-        print(printable(f"undone: {words[each.id]}"))
+    if not args.dry_run:
+        people.undo()
+    if args.json:
+        print_json(
+            {
+                "dry_run": args.dry_run,
+                "undone": [entry(each) for each in found.decisions],
+                "again": overruled_json(found.again, words),
+                "moves": [
+                    {
+                        "from": each.source and each.source.key,
+                        "to": each.target and each.target.key,
+                        "faces": each.faces,
+                    }
+                    for each in found.moves
+                ],
+            }
+        )
+        return 0
+    for decision in found.decisions:
+        text = words[decision.id]
+        print(printable(f"{'would be undone' if args.dry_run else 'undone'}: {text}"))
+    for each in found.again:
+        text = f"decision {each.decision.id}: {words[each.decision.id]}"
+        print(printable(f"{'would hold again' if args.dry_run else 'holds again'}: {text}"))
+    if found.moves:
+        rows = [(_whom(each.source), _whom(each.target), each.faces) for each in found.moves]
+        print_table(("from", "to", "faces"), rows)
     return 0
+
+
+def _whom(person: Person | None) -> str:
+    if person is None:
+        return "nobody"
+    return f"{person.name} ({person.key})" if person.name else person.key
 
 
 def run_history(args: argparse.Namespace) -> int:
@@ -211,17 +285,36 @@ def run_history(args: argparse.Namespace) -> int:
     from facesearch.gallery import Gallery
     from facesearch.people import People
 
-    decisions = People(Gallery.open(args.gallery).folder).decisions()
+    gallery = Gallery.open(args.gallery)
+    decisions = People(gallery.folder).decisions()
     undone = undone_batches(decisions)
-    if args.json:
-        print_json({"decisions": [entry(each, undone) for each in decisions]})
-        return 0
+    live = {*gallery.state().live_ids().tolist()}
+    gone = {
+        each.id
+        for each in decisions
+        if each.faces and live.isdisjoint(f.face_id for f in each.faces)
+    }
     words = in_words(decisions)
+    if args.json:
+        entries = [
+            {**entry(each, undone), "told": words[each.id], "gone": each.id in gone}
+            for each in decisions
+        ]
+        print_json({"decisions": entries})
+        return 0
     rows = [
-        (each.id, each.created_at, words[each.id], "undone" if each.batch in undone else "")
+        (
+            each.id,
+            each.created_at,
+            words[each.id],
+            "undone" if each.batch in undone else "all faces are gone" if each.id in gone else "",
+        )
         for each in decisions
     ]
-    print_table(("", "at", "decision", ""), rows)
+    if rows:
+        print_table(("", "at", "decision", ""), rows)
+    else:
+        print("facesearch: nothing was decided yet", file=sys.stderr)
     return 0
 
 
@@ -238,7 +331,10 @@ def run_export(args: argparse.Namespace) -> int:
         facts = {"file": args.file, "people": len(people), "faces": faces}
         print_json({**facts, "rejected": rejected})
     else:
-        print(f"{len(people)} people, {faces} faces and {rejected} rejections in {args.file}")
+        print(
+            f"{count(len(people), 'person', 'people')}, {count(faces, 'face')} and "
+            f"{count(rejected, 'rejection')} in {args.file}"
+        )
     return 0
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.decisions import Expected, simulate, unexplained
+from benchmarks.decisions import Expected, Owner, misnumbered, played, simulate, unexplained
+from benchmarks.vector_gallery import vector_gallery
 from cluster.types import Clustering
-from facesearch.decided import Person
-from facesearch.matching import Changes
+from facesearch import grouping
+from facesearch.decided import Decided, Person, fold
+from facesearch.earlier import earlier_people
+from facesearch.matching import Changes, Circumstances, matched
 from facesearch.people import People
-from facesearch.persons import PeopleNow
+from facesearch.persons import PeopleNow, people_now
 from support.vectors import grouped_vectors
 
 
@@ -26,6 +31,48 @@ def test_no_decision_is_lost_and_every_change_is_explained(tmp_path: Path, seed:
     assert sum(each.moved for each in rounds) > 0  # or there was nothing to explain
     assert [each.lost for each in rounds] == [[]] * 11
     assert [each.unexplained for each in rounds] == [[]] * 11
+
+
+def swapped(*arguments: Any, **options: Any) -> Any:
+    numbers = matched(*arguments, **options)
+    decided: Decided = arguments[3]
+    free = np.flatnonzero(~np.isin(numbers, [*decided.people]))[:2]
+    numbers[free] = numbers[free[::-1]]
+    return numbers
+
+
+def always(value: Any) -> Any:
+    return lambda *_, **__: value
+
+
+def forgetting(*arguments: Any, **options: Any) -> Any:
+    """Faces of before as if they had been of nobody, when it comes to forming clusters."""
+    earlier = earlier_people(*arguments, **options)
+    return replace(earlier, undone=np.ones_like(earlier.undone))
+
+
+EVERYBODY = frozenset(range(10_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("matched", swapped),
+        ("earlier_people", forgetting),
+        ("people_concerned", always(EVERYBODY)),
+        ("_other_options", always("threshold 0.95 became 0.85")),
+        ("Circumstances", lambda *told: Circumstances(*told[:2], EVERYBODY)),
+        ("people_now", lambda clustering, numbers, _: people_now(clustering, numbers, fold(()))),
+    ],
+)
+def test_a_carrying_over_that_is_broken_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, broken: Any
+) -> None:
+    monkeypatch.setattr(grouping, name, broken)
+    vectors, truth = grouped_vectors(16, 8, 0, spread=0.9)
+    gallery = vector_gallery(tmp_path / "made.gallery", vectors.shape[1])
+    rounds = played(gallery, Owner(gallery, 0), vectors, truth, (0.95, 0.85))
+    assert any(each.lost or each.unexplained for each in rounds)
 
 
 def now_of(numbers: list[int]) -> PeopleNow:
@@ -47,3 +94,10 @@ def test_the_bookkeeping_notices_what_is_not_explained() -> None:
     assert unexplained(now_of([1, 1, 2]), now_of([1, 1, 2]), Changes()) == []
     assert len(unexplained(now_of([1, 1, 2]), now_of([1, 2, 2]), Changes())) == 1
     assert len(unexplained(now_of([1, 1, 2]), now_of([3, 3, 2]), Changes())) == 3
+
+
+def test_the_bookkeeping_notices_who_could_have_kept_their_person() -> None:
+    before, now = now_of([1, 1, 1, 2, 2]), now_of([1, 2, 2, 1, 1])
+    assert len(misnumbered(before, now, set())) == 1
+    assert misnumbered(before, now, {2}) == []
+    assert misnumbered(before, now_of([2, 1, 1, 2, 2]), set()) == []

@@ -75,11 +75,16 @@ def test_ids_already_there_are_refused() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**16), st.integers(1, 12), st.integers(0, 8), st.floats(0.5, 4))
-def test_no_two_of_one_photo_meet(seed: int, n: int, m: int, threshold: float) -> None:
+def test_no_two_of_one_photo_meet_nor_what_cannot(
+    seed: int, n: int, m: int, threshold: float
+) -> None:
     generator = np.random.default_rng(seed)
     every, photos = unit_vectors(n + m, 6, seed=seed), generator.integers(-1, 5, n + m)
-    labels = np.unique(generator.integers(0, 4, n), return_inverse=True)[1].astype(np.int32)
-    before = Clustering(np.arange(n), labels, np.ones(n, np.float32))
+    raw = np.append(generator.integers(-1, 4, n), -1)
+    labels = (np.unique(raw, return_inverse=True)[1][:n] - 1).astype(np.int32)
+    before = Clustering(np.arange(n), labels, (labels != NOISE).astype(np.float32))
+    pairs = int(generator.integers(0, 6)) if m else 0
+    cannot = np.stack([generator.integers(0, m or 1, pairs), generator.integers(0, n, pairs)], 1)
     after = attach(
         before,
         every[:n],
@@ -87,12 +92,14 @@ def test_no_two_of_one_photo_meet(seed: int, n: int, m: int, threshold: float) -
         every[n:],
         threshold,
         photos=(photos[:n], photos[n:]),
+        cannot=cannot,
     )
     assert np.array_equal(after.labels[:n], labels)
     wanted: dict[tuple[int, int], list[tuple[float, int]]] = {}
     for row in range(n, n + m):
         to = slow_attach(before, every[:n], every[row])
         taken = {int(labels[i]) for i in range(n) if photos[i] == photos[row] >= 0}
+        taken |= {int(labels[i]) for other, i in cannot.tolist() if n + other == row}
         open_ones = [label for label in range(before.count) if label not in taken]
         near = min(open_ones, key=lambda label: to[label], default=None)
         if near is None or to[near] > threshold:

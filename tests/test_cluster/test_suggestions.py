@@ -129,24 +129,32 @@ def test_of_two_people_in_one_cluster_the_larger_one_is_right() -> None:
     labels = (labels - (labels > 1)).astype(np.int32)
     labels[9] = -1  # 9 and 8 faces
     found = suggest(vectors, labels, SCALE)
-    assert 9 / 17 - 1e-6 <= found.quality[0] < 0.7
+    assert 0.5 < found.quality[0] < 0.7
     assert (found.quality[1:] > 0.9).all()
+
+
+@pytest.mark.parametrize("people", [2, 3, 4, 6])
+def test_of_several_people_in_one_cluster_one_is_right(people: int) -> None:
+    vectors, truth = grouped_vectors(people + 3, 12, seed=people, spread=0.12)
+    labels = np.maximum(truth - people + 1, 0).astype(np.int32)
+    quality = suggest(vectors, labels, SCALE).quality
+    assert quality[0] == pytest.approx(1 / people, abs=0.1)
+    assert (quality[1:] > 0.9).all()
 
 
 @settings(deadline=None)
 @given(vector_sets(least=2), st.integers(1, 4), st.integers(0, 2**16))
-def test_no_cluster_is_worse_than_its_larger_half(
+def test_quality_is_a_share_and_no_less_than_what_members_doubt(
     vectors: NDArray[np.float32], clusters: int, seed: int
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
-    second = halves_of(vectors, labels)
-    quality = suggest(vectors, labels, SCALE).quality
-    for label, found in enumerate(quality.tolist()):
+    found = suggest(vectors, labels, SCALE)
+    for label, quality in enumerate(found.quality.tolist()):
         rows = np.flatnonzero(labels == label)
         if len(rows) == 1:
-            assert np.isnan(found)
-        elif second[rows].any():
-            assert 0.5 <= 1 - second[rows].mean() <= found + 1e-6 <= 1 + 2e-6
+            assert np.isnan(quality)
+        else:
+            assert 1 - found.doubt[rows].mean() - 1e-5 <= quality <= 1 + 1e-5
 
 
 def test_what_was_confirmed_is_not_doubted_and_parts_of_one_person_not_parted() -> None:

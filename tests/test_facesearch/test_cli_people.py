@@ -12,7 +12,7 @@ import pytest
 from facesearch.cli.main import main
 from facesearch.gallery import Gallery
 from facesearch.people import People
-from support.people_galleries import cluster, people_gallery
+from support.people_galleries import cluster, index, people_gallery
 
 
 @pytest.fixture
@@ -84,6 +84,7 @@ def test_a_round_of_decisions(people: Command, tmp_path: Path) -> None:
         (("name", "p9", "Ann"), "nobody's"),
         (("name", "p1", " "), "empty"),
         (("split", "p1", "2-0.png"), "expected a face of p1"),
+        (("reject", "p1", "9"), "my.gallery p1"),
         (("export", "people.txt"), "json"),
         (("import", "none.csv"), "no file"),
     ],
@@ -130,3 +131,75 @@ def test_an_import_and_a_merge_tell_what_they_overrule(people: Command, tmp_path
     split = "1 face of Ann (p1) is p5, 2 are not"
     assert overruled(people.json("import", tmp_path / "a.json")) == [(2, split, 1)]
     assert "overrules decision 2" in people.text("undo") + people.text("merge", "Ann", "p5")
+
+
+def test_a_dry_run_of_undo_shows_what_undo_does(gallery: Gallery, people: Command) -> None:
+    people.text("name", "p1", "Ann")
+    people.text("name", "p2", "Bea")
+    (face,) = (each["face_id"] for each in people.json("show", "p2")["faces"][:1])
+    people.text("add", "Ann", face)
+    before = People(gallery.folder).decisions()
+    shown = people.json("undo", "--dry-run")
+    text = people.text("undo", "--dry-run")
+    assert "would be undone: 4 faces are Ann (p1)" in text
+    assert "Ann (p1)  Bea (p2)      1" in text
+    assert People(gallery.folder).decisions() == before
+    was = {each["person"]: each["faces"] for each in people.json("list")["people"]}
+    done = people.json("undo")
+    assert done == {**shown, "dry_run": False}
+    assert shown["moves"] == [{"from": "p1", "to": "p2", "faces": 1}] and len(shown["again"]) == 1
+    now = {each["person"]: each["faces"] for each in people.json("list")["people"]}
+    assert (was["p1"] - now["p1"], now["p2"] - was["p2"]) == (1, 1)
+    people.text("reject", "Ann", "1-0.png")
+    assert "would hold again: decision 1: p1 with 3 faces is Ann" in people.text(
+        "undo", "--dry-run"
+    )
+    assert people.text("undo").splitlines()[1].startswith("holds again: decision 1: p1 with 3")
+
+
+def test_history_names_people_as_they_were_called_then(people: Command) -> None:
+    people.text("name", "p1", "Ann")
+    people.text("name", "p2", "Bea")
+    people.text("undo")
+    people.text("name", "p2", "Cid")
+    people.text("merge", "p3", "p2")
+    people.text("name", "p3", "Dot")
+    people.text("merge", "Dot", "Ann")
+    assert [each["told"] for each in people.json("history")["decisions"]] == [
+        "p1 with 3 faces is Ann",
+        "p2 with 3 faces is Bea",
+        "decision 2 is undone",
+        "p2 with 3 faces is Cid",
+        "Cid (p2) is p3, with 6 faces",
+        "Cid (p3) with 6 faces is Dot",
+        "Ann (p1) is Dot (p3), with 9 faces",
+    ]
+
+
+def test_who_is_gone_is_told(gallery: Gallery, people: Command, tmp_path: Path) -> None:
+    people.text("name", "p4", "Gus")
+    for number in range(3):
+        (tmp_path / "photos" / f"4-{number}.png").unlink()
+        (tmp_path / "photos" / f"3-{number}.png").unlink()
+    index(gallery, tmp_path / "photos")
+    cluster(gallery)
+    listed = people.json("list")["people"]
+    assert [(e["person"], e["gone"]) for e in listed] == [
+        ("p1", False), ("p2", False), ("p4", True)
+    ]  # fmt: skip
+    assert people.text("list").splitlines()[-1].endswith("all faces are gone")
+    assert people.json("history")["decisions"][0]["gone"]
+    assert people.text("history").splitlines()[-1].endswith("all faces are gone")
+    assert "p3 was somebody and has no faces now" in people.text("name", "p3", "Hal", code=2)
+
+
+def test_an_empty_gallery_says_what_to_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unclustered = Command(people_gallery(tmp_path), capsys)
+    assert unclustered.json("list")["people"] == []
+    assert unclustered.text("list") == "" and unclustered.text("history") == ""
+    assert "first run: facesearch cluster" in unclustered.text("name", "p1", "Ann", code=2)
+    with pytest.raises(SystemExit):
+        unclustered.text("add", "p1", "1-0.png")
+    assert "expected a face's number, got '1-0.png'" in capsys.readouterr().err

@@ -15,12 +15,13 @@ from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
 from cluster.density import DensitySettings, density
 from cluster.labels import ordered_labels
-from cluster.types import Clustering
+from cluster.types import NOISE, Clustering
 from facesearch import forming, grouping
 from facesearch.album_json import album_json
 from facesearch.cluster_graph import clustering_graph, kept_graph
 from facesearch.cluster_options import REFINE, ClusterOptions
 from facesearch.decided import fold
+from facesearch.deciding import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery import Gallery
@@ -191,6 +192,22 @@ def test_poor_faces_join_their_people_or_are_noise(mixed: Gallery, method: str) 
     assert [person.photo_count for person in album.people] == [6, 5, 5]
     assert sorted(face.name for face in album.noise) == ["08.png", "17.png"]
     assert all(face.quality == pytest.approx(0.1, abs=0.01) for face in album.noise)
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_a_poor_face_that_was_rejected_goes_to_the_next_person(mixed: Gallery, method: str) -> None:
+    options = ClusterOptions(method, 0.5, min_quality=0.3, attach_threshold=4.0)
+    state = mixed.state()
+    save_run(mixed, run_clustering(mixed, state, options))
+    face = int(state.live_ids()[mixed.qualities(state.live_ids()) < 0.3][0])
+    deciding = Deciding(mixed)
+    (person,) = (p for p in deciding.now.people if face in deciding.now.faces(p.id))
+    deciding.reject(person, [face])
+    clustering = run_clustering(mixed, state, options).clustering
+    (label,) = clustering.labels[clustering.ids == face]
+    with_it = clustering.ids[(clustering.labels == label) & (clustering.ids != face)]
+    assert label != NOISE and len(with_it)
+    assert not {*with_it.tolist()} & {*deciding.now.faces(person.id).tolist()}
 
 
 @pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])

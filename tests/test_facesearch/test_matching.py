@@ -110,16 +110,21 @@ def test_changes_say_what_became_of_everybody() -> None:
     before = np.array([1, 1, 1, 2, 2, 3, -1, -1, 4, 5], np.int64)
     after = np.array([1, 1, 9, 1, 1, 3, 3, 8, -1, 6], np.int64)
     why = Circumstances("", frozenset({1}), frozenset({3, 6}))
-    changes = changes_between(before, after, (), why)
+    known = np.array([1, 2, 3, 4, 5, 7], np.int64)
+    changes = changes_between(before, after, known, (), why)
     assert changes.moves == (
         Move("split", 1, 9, 1, "something was decided of them"),
         Move("merge", 2, 1, 2, "something was decided of them"),
         Move("merge", 5, 6, 1, "faces came that are near to both"),
     )
     assert (changes.kept, changes.born, changes.joined, changes.left) == (2, 1, 1, 1)
+    assert changes.returned == 0
+    back = changes_between(before, after, np.array([6, 8, 9]), (), why)
+    assert (back.kept, back.born, back.returned, back.count("split")) == (2, 0, 3, 0)
+    assert back.moves[0] == Move("return", 1, 9, 1, "something was decided of them")
     assert [(each.person, each.faces) for each in changes.gone] == [(4, 1)]
     assert changes.moved == 4 and changes.count("merge") == 2 and changes.count("split") == 1
     other = changes_between(
-        before, after, (), Circumstances("threshold 1 became 2", frozenset(), frozenset())
+        before, after, known, (), Circumstances("threshold 1 became 2", frozenset(), frozenset())
     )
     assert {each.reason for each in other.moves} == {"threshold 1 became 2"}

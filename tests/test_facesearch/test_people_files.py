@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from facesearch.deciding import Deciding
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery
 from facesearch.people import People
 from facesearch.people_files import (
+    FaceKey,
     Imported,
+    PersonEntry,
     export_people,
     import_people,
     people_csv,
@@ -20,6 +26,7 @@ from facesearch.people_files import (
     read_people,
     write_people,
 )
+from facesearch.spreadsheets import plain_cell, text_of_cell
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index, people_gallery
 
@@ -113,7 +120,12 @@ HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
     ("name", "text", "message"),
     [
         ("a.json", "{", "cannot read"),
-        ("a.json", "[]", "cannot read"),
+        ("a.json", "[]", "expected a JSON object"),
+        ("a.json", '{"format": "facesearch-people", "version": 1}', "'people' is missing"),
+        ("a.csv", "", "there is no person, name"),
+        ("a.csv", HEAD, "tells of nobody"),
+        ("a.csv", HEAD.replace(",", ";"), "separated by commas"),
+        ("a.csv", HEAD + "1,Ann,no,yes,a,0,0,1\n", "line 2 does not have 9 columns"),
         ("a.json", '{"format": "other"}', "facesearch-people"),
         ("a.csv", "person,name\n1,Ann\n", "columns"),
         ("a.csv", HEAD + "1,Ann,no,maybe,a,0,0,1,1\n", "maybe"),
@@ -157,3 +169,20 @@ def test_both_forms_say_the_same(gallery: Gallery) -> None:
     document = json.loads(people_json(entries))
     assert [each["name"] for each in document["people"]] == ['Ann "A", Zo\u00eb', None, None]
     assert len(people_csv(entries).splitlines()) == 1 + 9
+
+
+@settings(deadline=None)
+@given(st.text("=+-@'\"\n, ab", max_size=5))
+def test_no_name_is_a_formula_to_a_spreadsheet_and_all_come_back(text: str) -> None:
+    cell = plain_cell(text)
+    assert cell[:1] not in {*"=+-@"} and text_of_cell(cell) == text
+    assert cell == text or text.lstrip("'")[0] in "=+-@"
+
+
+@pytest.mark.parametrize("name", ["=1+2", "'=1", '"Ann", B', "-", "'t Hooft"])
+def test_names_of_any_form_come_back_from_csv(name: str, tmp_path: Path) -> None:
+    entry = PersonEntry("p1", name, False, (FaceKey("ab", (0.0, 0.0, 1.0, 1.0)),), ())
+    write_people(tmp_path / "a.csv", [entry])
+    assert read_people(tmp_path / "a.csv") == [entry]
+    cells = next(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))
+    assert cells["name"][0] not in "=+-@"

@@ -93,5 +93,18 @@ def test_a_trial_run_costs_nobody_his_number(tmp_path: Path, trial: ClusterOptio
     before = photos_of_people(gallery)
     cluster(gallery, trial)
     cluster(gallery, trial)
-    cluster(gallery, CLEAR)
+    changes = cluster(gallery, CLEAR).changes
     assert photos_of_people(gallery) == before
+    assert changes.born == 0 == changes.count("split")
+    assert changes.kept + changes.returned == 6
+    again = cluster(gallery, CLEAR).changes
+    assert (again.kept, again.returned) == (6, 0)
+
+
+def test_somebody_enrolled_since_is_new_and_not_back(gallery: Gallery, tmp_path: Path) -> None:
+    write_photo(tmp_path / "photos" / "8-0.png", [8], 1)
+    index(gallery, tmp_path / "photos")
+    new = gallery.state().live_ids()[-1:].tolist()
+    People(gallery.folder).enroll("Gus", new)
+    changes = cluster(gallery, CLEAR).changes
+    assert (changes.kept, changes.born, changes.returned) == (4, 1, 0)

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from facesearch.album import FailedPhoto
-from facesearch.album_advice import Advice, DoubtAdvice, MergeAdvice, MixtureAdvice
 from facesearch.errors import InputError
 from facesearch.images import REASONS
 from facesearch.report import page as page_module
@@ -270,21 +269,3 @@ def test_ranges_and_moments() -> None:
     assert day_range("2019-05-12", "2021-06-03") == "12 May 2019 to 3 June 2021"
     assert moment("2026-11-23T20:47:10+00:00") == "23 November 2026, 20:47"
     assert moment("yesterday") == "yesterday"
-
-
-def test_advice_comes_with_the_commands_that_act_on_it(tmp_path: Path) -> None:
-    photos = photos_in(tmp_path, 4)
-    album = album_of([face(n, photo) for n, photo in enumerate(photos)], [0, 0, 1, 1])
-    advice = Advice(
-        (MergeAdvice(("person-1", "person-2"), 0.1, 0.9, 1.8),),
-        (MixtureAdvice("person-1", (1,), 0.1, 0.5, 0.5),),
-        (DoubtAdvice("person-2", 3, "", 0.5),),
-    )
-    album = replace(album, advice=advice, gallery=tmp_path / "my family.gallery")
-    page = Elements(write_report(album, tmp_path / "report", workers=0).read_text("utf-8"))
-    gallery = f"'{tmp_path}/my family.gallery'"
-    for command in ("list", "show", "merge", "split", "reject"):
-        assert f"facesearch people {command} {gallery}" in page.text
-    album = replace(album, advice=replace(advice, merges=(), mixtures=()))
-    page = Elements(write_report(album, tmp_path / "report", workers=0).read_text("utf-8"))
-    assert "people reject" in page.text and "people merge" not in page.text

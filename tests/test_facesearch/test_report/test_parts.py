@@ -171,14 +171,17 @@ def test_advice_comes_with_the_command_that_follows_it(tmp_path: Path) -> None:
         f"facesearch people split {gallery} p31 1 2",
         f"facesearch people reject {gallery} p44 4",
     ]
+    # Each command stands there once, beside what it is about.
+    assert text.count("facesearch people") == len(commands) + 1
+    assert text.count(f"facesearch people undo {gallery}") == 1
     assert '<bdi>Ada</bdi> <small class="number">p44</small></h3>' in text
     assert '<h3 id="p31-label" class="unnamed"><bdi>p31</bdi></h3>' in text
     unknown = album_of(faces, [0, 0, 0, 1, 1, 2])
     doubt = DoubtAdvice("person-2", 4, "person-1", 0.52)
-    unknown = replace(unknown, advice=Advice(doubts=(doubt,)))
-    assert 'class="command"' not in write_report(unknown, tmp_path / "report", workers=0).read_text(
-        "utf-8"
-    )
+    unknown = replace(unknown, advice=Advice(doubts=(doubt,)), gallery=album.gallery)
+    text_of_old = write_report(unknown, tmp_path / "report", workers=0).read_text("utf-8")
+    assert 'class="command"' not in text_of_old and "people undo" not in text_of_old
+    assert f"facesearch cluster {gallery}" in text_of_old
 
 
 def test_odds_are_words() -> None:
