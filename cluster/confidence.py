@@ -99,12 +99,31 @@ def moments(
     ``labels`` int32 (m,), from 0 without gaps, are those of ``rows`` of ``vectors``.
     """
     order = np.argsort(labels, kind="stable")
-    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
-    sizes = np.bincount(labels).astype(np.float32)
-    points = np.asarray(vectors[rows[order]], np.float32)
-    sums = np.add.reduceat(points, starts, axis=0, dtype=np.float64)
-    lengths = np.add.reduceat(np.einsum("ij,ij->i", points, points), starts, dtype=np.float64)
-    return (sums / sizes[:, None]).astype(np.float32), (lengths / sizes).astype(np.float32)
+    starts = np.append(0, np.cumsum(np.bincount(labels)))
+    means, squares = _moments(np.asarray(vectors[rows[order]], np.float32), starts)
+    return means, squares
+
+
+@compiled_reordering
+def _moments(
+    points: NDArray[np.float32], starts: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Those of the groups ``points[starts[i] : starts[i + 1]]``, none empty, summed in float64."""
+    count, width = len(starts) - 1, points.shape[1]
+    means, squares = np.empty((count, width), np.float32), np.empty(count, np.float32)
+    total = np.empty(width, np.float64)
+    for group in range(count):
+        total[:], length = 0, 0.0
+        for row in range(starts[group], starts[group + 1]):
+            for column in range(width):
+                value = np.float64(points[row, column])
+                total[column] += value
+                length += value * value
+        size = starts[group + 1] - starts[group]
+        for column in range(width):
+            means[group, column] = total[column] / size
+        squares[group] = length / size
+    return means, squares
 
 
 def _silhouettes(

@@ -33,7 +33,7 @@ def add_commands(commands: Any) -> None:
         metavar="D",
         help="largest mean squared distance of one person; hdbscan takes groups apart beyond 1.15 "
         "times as much (default: what the gallery's own impostors give at its size, at most the "
-        "encoder's)",
+        "encoder's); where only this changes, the merges that were kept are cut there",
     )
     cluster.add_argument(
         "--linkage",
@@ -92,7 +92,7 @@ def run_cluster(args: argparse.Namespace) -> int:
     """Cluster and keep the result."""
     import numpy as np
 
-    from facesearch.cluster_options import ClusterOptions
+    from facesearch.cluster_options import LOOSER, ClusterOptions
     from facesearch.encoders import thresholds_of
     from facesearch.gallery import Gallery
     from facesearch.grouping import run_clustering
@@ -112,7 +112,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         same_photo=args.same_photo,
         full=args.full,
         from_gallery=args.threshold is None,
-        reach=defaults.cluster,
+        reach=LOOSER * defaults.cluster,
         linkage=args.linkage,
     )
     run = run_clustering(gallery, gallery.state(), options)

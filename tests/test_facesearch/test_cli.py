@@ -184,6 +184,18 @@ def test_clusters_are_the_people(copy: Demo) -> None:
     assert (facts["groups"], facts["noise"]) == (2, 0)
 
 
+def test_another_threshold_is_a_cut_and_other_linkages_need_one(copy: Demo) -> None:
+    assert "were cut" not in run("cluster", copy.gallery, "--json").json()["why"]
+    again = run("cluster", copy.gallery, "--threshold", "0.12", "--json").json()
+    assert "were cut" in again["why"] and again["threshold"] == 0.12
+    assert "give one with --threshold" in run("cluster", copy.gallery, "--linkage", "single").err
+    for linkage in ("complete", "single"):
+        words = ("--linkage", linkage, "--threshold", "0.2", "--json")
+        facts = run("cluster", copy.gallery, *words).json()
+        assert (facts["linkage"], facts["exact"], facts["graph"]) == (linkage, True, "all pairs")
+        assert facts["groups"] >= 2
+
+
 def test_a_blurred_face_is_said_to_be_one(copy: Demo, tmp_path: Path) -> None:
     with Image.open(copy.photo_of("a")) as photo:
         upright = ImageOps.exif_transpose(photo).convert("RGB")
