@@ -12,8 +12,6 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from indexer.files import write_atomically
-
 _MOST_BYTES = 4096
 
 
@@ -36,9 +34,10 @@ def identity(file: BinaryIO) -> dict[str, int]:
 def note_verified(path: Path, found: dict[str, int], sha256: str) -> None:
     """Remember that ``path`` had this digest when it was ``found`` so.
 
-    Raises OSError where that cannot be written.
+    Raises OSError where that cannot be written. Several may write at once: what is not whole says
+    nothing.
     """
-    write_atomically(verified_path(path), json.dumps({"sha256": sha256, **found}).encode())
+    verified_path(path).write_text(json.dumps({"sha256": sha256, **found}), encoding="utf-8")
 
 
 def is_verified(path: Path, file: BinaryIO, sha256: str) -> bool:

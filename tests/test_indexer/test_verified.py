@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import index_files, verified
+from indexer import index_files
 from indexer.build import open_index
 from indexer.cell_build import build_cells, learn
 from indexer.cells import CellRecipe
@@ -152,12 +152,12 @@ def test_an_index_by_cells_is_read_once(tmp_path: Path, read: list[str]) -> None
 def test_where_nothing_can_be_noted_it_is_read(
     tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, data: bytes) -> None:
+    def refuse(path: Path, *content: object, **named: object) -> None:
         raise PermissionError(path)
 
     path = saved(tmp_path)
     verified_path(path).unlink()
-    monkeypatch.setattr(verified, "write_atomically", refuse)
+    monkeypatch.setattr(Path, "write_text", refuse)
     for _ in range(2):
         assert len(open_index(tmp_path, SHARDS)) == 200
     assert read == [path.name] * 2
