@@ -70,5 +70,41 @@ def decisions() -> str:
     return table(header, rows)
 
 
+def suggestions() -> str:
+    """What the first of the suggestions, and all, are worth on other people than they were fitted
+    on."""
+    data = result("suggestions")
+    rows = []
+    for gallery, cuts in data["galleries"].items():
+        for at, each in cuts.items():
+            found = [each[f"right_{kind}_of_first"] for kind in ("merges", "mixtures")]
+            rows.append(
+                [
+                    f"{gallery}: {each['faces']:,.0f} faces",
+                    at,
+                    *(
+                        text
+                        for first, kind in zip(found, ("merges", "mixtures"), strict=True)
+                        for text in (_first(first), _all(each[kind]))
+                    ),
+                ]
+            )
+    header = (
+        "gallery", "cut", "may be one: right of the first 10 / 25", "of all: right, expected",
+        "may be two: right of the first 10 / 25", "of all: right, expected",
+    )  # fmt: skip
+    return table(header, rows)
+
+
+def _first(shares: dict[str, float]) -> str:
+    return " / ".join(f"{shares[top]:.2f}" if top in shares else "-" for top in ("10", "25"))
+
+
+def _all(found: dict[str, float]) -> str:
+    if not found["count"]:
+        return "none"
+    return f"{found['right']:,.4g} of {found['count']:,.4g}, {found['expected']:,.3g}"
+
+
 def _mean(runs: list[Any], what: str) -> float:
     return statistics.mean(run[what] for run in runs)

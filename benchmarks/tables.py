@@ -1,8 +1,8 @@
-"""Write the figures of README.md and docs/performance.md from the committed results.
+"""Write the figures of README.md and pages of docs from the committed results.
 
     python -m benchmarks.tables
 
-Text between ``<!-- figures: NAME -->`` and ``<!-- end -->`` is replaced; a test holds both pages
+Text between ``<!-- figures: NAME -->`` and ``<!-- end -->`` is replaced; a test holds the pages
 equal to what this makes, so no figure can be written by hand.
 """
 
@@ -22,7 +22,10 @@ from benchmarks.markdown import measured_on, result, table
 from facesearch.encoders.calibrate import LEAST_COSINE
 
 ROOT = Path(__file__).parents[1]
-PAGES = tuple(ROOT / name for name in ("README.md", "docs/performance.md", "docs/networks.md"))
+PAGES = tuple(
+    ROOT / name
+    for name in ("README.md", "docs/performance.md", "docs/networks.md", "docs/report.md")
+)
 
 
 def summary() -> str:
@@ -351,6 +354,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         evaluated.cluster_threshold,
         people.incremental,
         people.decisions,
+        people.suggestions,
         speed.end_to_end,
         speed.pipeline,
         speed.peaks,
