@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import os
 import struct
 from collections.abc import Collection, Iterator, Mapping
@@ -67,7 +68,8 @@ def read_arrays(
 
     ``expected`` are the dtypes of the arrays that must be there, and no others. Those named
     ``fixed`` cannot be written to; they may be larger than memory, which the system must be able to
-    find for all others. Raises ArrayFileError where the file is not as it should be.
+    find for all others, and rows of them are read here and there: the system is told to read
+    nothing but these. Raises ArrayFileError where the file is not as it should be.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -116,7 +118,11 @@ def _place(path: Path, entry: Any, dtype: str, size: int) -> int:
 def _mapped(path: Path, offset: int, shape: tuple[int, ...], dtype: str, mode: Any) -> NDArray[Any]:
     if not math.prod(shape):  # nothing to map
         return np.zeros(shape, dtype)
-    return np.memmap(path, f"<{dtype}", mode, offset, shape)
+    array = np.memmap(path, f"<{dtype}", mode, offset, shape)
+    if mode == "r":
+        held: Any = array.base  # the mapping of this array alone
+        held.madvise(mmap.MADV_RANDOM)
+    return array
 
 
 def _header(

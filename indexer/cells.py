@@ -30,7 +30,7 @@ from indexer.id_runs import IdRuns
 from indexer.int8_kernel import BYTES, GREATEST_QUERY, LANES
 from indexer.types import Ids, Neighbours, Vectors
 
-SPARE = 8  # neighbours beyond k whose true distances are looked at
+SPARE = 32  # neighbours beyond k whose true distances are looked at
 _MULTIPLE = 4  # of k: rows to look into at least
 _QUERIES = 1024  # together: many enough to fill the panels of most cells
 _FEW = 32  # a thread; fewer share their cells among the threads instead,
@@ -191,8 +191,13 @@ class CellsIndex:
                 rest = self._found(np.ascontiguousarray(queries[short]), wanted, self.cells)
                 found.rows[short], found.distances[short] = rest.rows, rest.distances
             width = min(k, wanted)
-            told = self._told(queries, found)
-            ids[:, :width], distances[:, :width] = told.ids[:, :width], told.distances[:, :width]
+
+            def tell(part: slice) -> None:
+                told = self._told(queries[part], Found(found.rows[part], found.distances[part]))
+                ids[part, :width] = told.ids[:, :width]
+                distances[part, :width] = told.distances[:, :width]
+
+            list(self._pool.map(tell, _slices(len(queries), _FEW)))
         return Neighbours(ids, distances)
 
     def _told(self, queries: Vectors, found: Found) -> Neighbours:
@@ -269,6 +274,10 @@ class CellsIndex:
         scan = CellScan(coding, arrays["centres"], rows)
         members, vectors = arrays["members"], arrays["vectors"]
         return cls(scan, members, ids, vectors, seen=seen, threads=threads)
+
+
+def _slices(count: int, rows: int) -> list[slice]:
+    return [slice(start, start + rows) for start in range(0, count, rows)]
 
 
 def file_shapes(count: int, runs: int, cells: int, coding: Coding) -> Shapes:

@@ -23,7 +23,7 @@ from indexer.certified import search_blocks
 from indexer.own import without_own
 from indexer.types import Block, Ids, Index, Neighbours, Vectors
 
-NEAR = 32  # true neighbours of each query that codes must keep apart
+NEAR = 128  # true neighbours of each query that codes must keep apart
 BATCH = 1000
 NEARLY = 0.998  # of the recall of all cells: enough where codes do not allow what was asked for
 _SECONDS = 0.5  # of searches whose speed is measured
