@@ -49,6 +49,16 @@ def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     return {"python": platform.python_version()} | dict(sorted(installed.items()))
 
 
+def kept_runs(name: str) -> dict[str, Any]:
+    """The "runs" of ``results/<name>.json`` to go on with: none where another machine made them."""
+    path = RESULTS / f"{name}.json"
+    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    here, there = machine(), document.get("machine", {})
+    same = all(here[key] == there.get(key) for key in ("cpu", "vector_instructions", "cores"))
+    runs: dict[str, Any] = document["runs"] if same else {}
+    return runs
+
+
 def record(name: str, result: dict[str, Any]) -> Path:
     """Write ``results/<name>.json``: ``result`` after the machine and the versions."""
     RESULTS.mkdir(exist_ok=True)

@@ -13,8 +13,8 @@ as the product does it, the nearest by codes ranked by their vectors in the inde
 by codes alone, which touches nothing that is not in memory. Single probes were never searched for
 before, so their vectors come from the disk unless the system happens to hold that page. The memory
 of a process counts pages of the index file that it maps, though the system may drop these. A run
-replaces its own count in the result. Shards and index are deleted afterwards unless ``--keep`` is
-given.
+replaces its own count in the result, and the result of another machine whole. Shards and index are
+deleted afterwards unless ``--keep`` is given.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import numpy as np
 from benchmarks.clustering import memory_kib
 from benchmarks.data import MadeGallery
 from benchmarks.face_model import FaceModel
-from benchmarks.record import RESULTS, record
+from benchmarks.record import kept_runs, record
 from indexer import build
 from indexer.build import Covers, build_index, open_index
 from indexer.cells import CellsIndex
@@ -73,8 +73,7 @@ def main() -> None:
         run["codes"] = apart(search_index, folder, count, False)
         run["search"] = apart(search_index, folder, count, True)
         print(json.dumps(run, indent=2))
-        path = RESULTS / "scale.json"
-        runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else {}
+        runs = kept_runs("scale")
         runs[str(count)] = run
         ordered = dict(sorted(runs.items(), key=lambda item: int(item[0])))
         record("scale", {"seed": 0, "runs": ordered, "exponents": exponents(ordered)})
@@ -236,15 +235,20 @@ def search_index(folder: Path, count: int, rerank: bool) -> Result:
 
 
 def exponents(runs: dict[str, Result]) -> dict[str, float]:
-    """Slopes of log seconds over log faces, by least squares, where there are two runs or more."""
-    if len(runs) < 2:
+    """Slopes of log seconds over log faces, by least squares, where there are two runs or more.
+
+    Of runs with one goal, that of the smallest count.
+    """
+    goals = [(run["goal_recall"], run["goal_bytes_each"]) for run in runs.values()]
+    alike = [run for run, goal in zip(runs.values(), goals, strict=True) if goal == goals[0]]
+    if len(alike) < 2:
         return {}
-    sizes = np.log([run["faces"] for run in runs.values()])
+    sizes = np.log([run["faces"] for run in alike])
     seconds = {
-        "build": [run["build"]["seconds"] for run in runs.values()],
-        "one query": [run["search"]["single_p50_ms"] for run in runs.values()],
-        "a query of 1,000": [1 / run["search"]["queries_per_second"] for run in runs.values()],
-        "exact search": [run["exact"]["seconds"] for run in runs.values()],
+        "build": [run["build"]["seconds"] for run in alike],
+        "one query": [run["search"]["single_p50_ms"] for run in alike],
+        "a query of 1,000": [1 / run["search"]["queries_per_second"] for run in alike],
+        "exact search": [run["exact"]["seconds"] for run in alike],
     }
     return {
         name: round(float(np.polyfit(sizes, np.log(each), 1)[0]), 3)
