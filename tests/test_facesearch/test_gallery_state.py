@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import indexer.files
@@ -78,8 +78,11 @@ STEPS = st.one_of(
     st.tuples(st.sampled_from(["lose", "restore", "forget", "blank"]), st.integers(0, 5)),
 )
 
+PHOTO = PhotoRecord(-1, b"/p", b"3", 1, 1, CONTENTS[0], 3, 4, "", "ok", "", "")
+
 
 @given(st.lists(STEPS, max_size=8))
+@example([("seal", [(PHOTO, 1)]), ("forget", 0), ("lose", 0)])  # no shard is left
 @settings(deadline=None, max_examples=40)
 def test_every_history_folds_as_row_by_row(steps: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as scratch:
