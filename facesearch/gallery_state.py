@@ -42,7 +42,8 @@ class GalleryState:
         starts = np.cumsum(log.counts) - log.counts
         numbers, rows = split_ids(forgotten)
         shard = rows_of(numbers, log.shards)
-        there = (shard >= 0) & (rows < log.counts[shard])
+        there = shard >= 0
+        there[there] = rows[there] < log.counts[shard[there]]
         photo[starts[shard[there]] + rows[there]] = -1
         with_faces = np.zeros(len(table) + 1, bool)
         with_faces[photo] = True

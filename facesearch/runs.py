@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE, Clustering
-from facesearch.errors import GalleryError
+from facesearch.errors import ChangedGalleryError, GalleryError
 from facesearch.forgotten import Forgotten
 from facesearch.gallery import Gallery
 from facesearch.matching import Changes, Gone, Move
@@ -88,11 +88,17 @@ class ClusterRun:
 def save_run(gallery: Gallery, run: ClusterRun) -> Path:
     """Keep a run as ``clusters/NUMBER.h5``, and its merges in place of others; returns the path.
 
-    Merges of faces that were forgotten meanwhile are not kept. Raises BusyGalleryError when
-    another process is writing.
+    Raises ChangedGalleryError where faces of the run were forgotten meanwhile, and BusyGalleryError
+    when another process is writing; then nothing is written.
     """
     folder = gallery.folder / "clusters"
     with gallery.writing():
+        forgotten = int(Forgotten.read(gallery.folder).among(run.clustering.ids).sum())
+        if forgotten:
+            raise ChangedGalleryError(
+                f"{forgotten} faces of {gallery.folder} were forgotten while it was clustered; "
+                f"run: facesearch cluster {gallery.folder}"
+            )
         folder.mkdir(exist_ok=True)
         runs = run_paths(gallery)
         path = folder / f"{int(runs[-1].stem) + 1 if runs else 0:06d}.h5"
@@ -101,8 +107,7 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
         sync_file(partial)
         partial.replace(path)
         sync_folder(folder)
-        forgotten = Forgotten.read(gallery.folder).among(run.clustering.ids)
-        if run.merges is not None and not forgotten.any():
+        if run.merges is not None:
             write_merges(gallery, run.merges)
     return path
 

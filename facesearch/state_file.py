@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from facesearch.photo_table import PhotoTable
 from facesearch.schema import STATUSES, TEXTS
 from indexer.byte_strings import ByteStrings
 from indexer.errors import ShardError
-from indexer.files import partial_path, sync_file, sync_folder
+from indexer.files import partial_path, write_atomically
 from indexer.hdf5_writer import new_hdf5, write_array, write_strings
 from indexer.shard_checks import BytesColumn, Checker, open_hdf5, reading
 
@@ -61,27 +62,33 @@ class KeptLog:
 
 
 def write_state(folder: Path, kept: KeptLog, contract: EncoderContract) -> None:
-    """Replace the file in a gallery's folder; the caller is the gallery's writer."""
+    """Replace the file in a gallery's folder; the caller is the gallery's writer.
+
+    Raises OSError where it cannot be written, as on a full disk, and leaves nothing behind then.
+    """
     path = folder / FILE
-    partial = partial_path(path)
-    covered = json.dumps({"contract": asdict(contract), "shards": dict(kept.shards)}).encode()
     try:
-        with new_hdf5(partial, FORMAT, VERSION) as file:
-            write_array(file, "covered", np.frombuffer(covered, np.uint8))
-            for name, dtype in _LOG.items():
-                write_array(file, name, getattr(kept.log, name).astype(dtype))
-            group = file.create_group("photos")
-            for each in fields(PhotoTable):
-                values = getattr(kept.log.photos, each.name)
-                if isinstance(values, ByteStrings):
-                    write_strings(group, each.name, values)
-                else:
-                    write_array(group, each.name, values)
-        sync_file(partial)
-        partial.replace(path)
+        write_atomically(path, _written(kept, contract))
     finally:
-        partial.unlink(missing_ok=True)
-    sync_folder(folder)
+        partial_path(path).unlink(missing_ok=True)
+
+
+def _written(kept: KeptLog, contract: EncoderContract) -> bytes:
+    """The bytes of the file. HDF5 writes to memory, since it cannot close what it cannot write."""
+    covered = json.dumps({"contract": asdict(contract), "shards": dict(kept.shards)}).encode()
+    memory = BytesIO()
+    with new_hdf5(memory, FORMAT, VERSION) as file:
+        write_array(file, "covered", np.frombuffer(covered, np.uint8))
+        for name, dtype in _LOG.items():
+            write_array(file, name, getattr(kept.log, name).astype(dtype))
+        group = file.create_group("photos")
+        for each in fields(PhotoTable):
+            values = getattr(kept.log.photos, each.name)
+            if isinstance(values, ByteStrings):
+                write_strings(group, each.name, values)
+            else:
+                write_array(group, each.name, values)
+    return memory.getvalue()
 
 
 def read_state(folder: Path, contract: EncoderContract) -> KeptLog | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -17,9 +17,9 @@ _CHUNK_BYTES = 1 << 18
 _HDF5_VERSIONS = ("v110", "v110")
 
 
-def new_hdf5(path: Path, format_name: str, version: int) -> h5py.File:
+def new_hdf5(place: Path | BinaryIO, format_name: str, version: int) -> h5py.File:
     """A new file that says what it is, open for writing."""
-    file = h5py.File(path, "w", libver=_HDF5_VERSIONS, locking=False)
+    file = h5py.File(place, "w", libver=_HDF5_VERSIONS, locking=False)
     file.attrs["format"] = np.bytes_(format_name)
     file.attrs["version"] = np.int64(version)
     return file

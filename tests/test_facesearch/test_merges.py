@@ -19,14 +19,14 @@ from facesearch import forming
 from facesearch.cluster_options import ClusterOptions
 from facesearch.deciding import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
-from facesearch.errors import InputError
+from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.forget import Selection, forget
 from facesearch.gallery import Gallery
 from facesearch.graph import refresh_graph
 from facesearch.grouping import run_clustering
 from facesearch.merges import merges_key, merges_path, read_merges
 from facesearch.people import People
-from facesearch.runs import latest_run, save_run
+from facesearch.runs import latest_run, run_at, run_paths, save_run
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index, people_gallery
 from support.vectors import unit_vectors
@@ -150,13 +150,16 @@ def test_damaged_merges_are_made_anew(gallery: Gallery, damage: str) -> None:
     assert not cuts(gallery, replace(OPTIONS, threshold=0.4))
 
 
-def test_merges_of_forgotten_faces_are_gone_and_not_kept_again(gallery: Gallery) -> None:
+def test_a_run_of_faces_that_were_forgotten_meanwhile_is_not_kept(gallery: Gallery) -> None:
+    kept = run_paths(gallery)
     run = run_clustering(gallery, gallery.state(), replace(OPTIONS, full=True))
     first = int(gallery.state().live_ids()[0])
     forget(gallery, Selection(ids=(first,)))
     assert not merges_path(gallery).exists()
-    save_run(gallery, run)
-    assert not merges_path(gallery).exists()
+    with pytest.raises(ChangedGalleryError, match="were forgotten while it was clustered"):
+        save_run(gallery, run)
+    assert not merges_path(gallery).exists() and run_paths(gallery) == kept
+    assert not any(first in run_at(path).clustering.ids for path in kept)
     cluster(gallery, replace(OPTIONS, full=True))
     assert merges_path(gallery).exists()
 
