@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from indexer import index_files
-from indexer.build import open_index
+from indexer.build import held_ids, open_index
 from indexer.cell_build import build_cells, learn
 from indexer.cells import CellRecipe
 from indexer.errors import StaleIndexError
@@ -29,6 +29,7 @@ DIGEST = "a" * 64
 VECTORS = unit_vectors(200, 16, seed=0)
 IDS = np.arange(200)
 SHARDS = {"00000000.h5": "a" * 64}
+NEEDS_LANES = pytest.mark.skipif(not LANES, reason="needs AVX2")
 TICK = 0.02  # seconds that file systems tell apart, at least
 
 
@@ -124,7 +125,7 @@ def saved(folder: Path) -> Path:
     return folder / replace_index(folder, write).file_name
 
 
-@pytest.mark.skipif(not LANES, reason="needs AVX2")
+@NEEDS_LANES
 def test_an_index_by_cells_is_read_once(tmp_path: Path, read: list[str]) -> None:
     path = saved(tmp_path)
     time.sleep(TICK)
@@ -148,7 +149,29 @@ def test_an_index_by_cells_is_read_once(tmp_path: Path, read: list[str]) -> None
             open_index(tmp_path, SHARDS)
 
 
-@pytest.mark.skipif(not LANES, reason="needs AVX2")
+@pytest.mark.parametrize("recipe", [pytest.param("Cells", marks=NEEDS_LANES), "Flat"])
+def test_damage_that_was_found_stays_found(tmp_path: Path, recipe: str) -> None:
+    if recipe == "Cells":
+        saved(tmp_path)
+    else:
+        FlatIndex.build(blocks(IDS, VECTORS, 70), 16).save(tmp_path, SHARDS)
+    description = IndexDescription.read(tmp_path)
+    path = tmp_path / description.file_name
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    time.sleep(TICK)
+    with path.open("rb") as file:  # as if the file system knew of no change
+        note_verified(path, identity(file), description.sha256)
+    assert held_ids(tmp_path, SHARDS, description).count == 200
+    with pytest.raises(StaleIndexError, match="damaged: build it anew"):
+        open_index(tmp_path, SHARDS, anew=True)
+    for read in (open_index, held_ids):
+        with pytest.raises(StaleIndexError, match="damaged: build it anew"):
+            read(tmp_path, SHARDS, description)
+
+
+@NEEDS_LANES
 def test_where_nothing_can_be_noted_it_is_read(
     tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
