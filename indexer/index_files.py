@@ -33,7 +33,7 @@ def replace_index(folder: Path, write: Callable[[Path], IndexDescription]) -> In
     sync_folder(folder)
     description.write(folder)
     path = folder / description.file_name
-    with path.open("rb") as file:
+    with suppress(OSError), path.open("rb") as file:  # without a note it is read again
         note_verified(path, identity(file), description.sha256)
     kept = {path, verified_path(path)}
     for start, end in FILES.values():

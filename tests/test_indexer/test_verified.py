@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -114,12 +115,13 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return files
 
 
-def saved(folder: Path) -> Path:
+def saved(folder: Path, seed: int = 0) -> Path:
     """An index by cells; its file."""
+    vectors = unit_vectors(200, 16, seed=seed)
 
     def write(path: Path) -> IndexDescription:
-        learnt = learn(VECTORS, CellRecipe(4, 8, 8), 200)
-        build_cells(path, lambda: blocks(IDS, VECTORS, 70), learnt)
+        learnt = learn(vectors, CellRecipe(4, 8, 8), 200)
+        build_cells(path, lambda: blocks(IDS, vectors, 70), learnt)
         return IndexDescription(200, 16, "", SHARDS, "", recipe="Cells")
 
     return folder / replace_index(folder, write).file_name
@@ -184,6 +186,22 @@ def test_where_nothing_can_be_noted_it_is_read(
     for _ in range(2):
         assert len(open_index(tmp_path, SHARDS)) == 200
     assert read == [path.name] * 2
+
+
+@NEEDS_LANES
+def test_a_full_disk_at_the_note_does_not_fail_the_build(
+    tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = saved(tmp_path, seed=1)
+
+    def full(path: Path, *content: object, **named: object) -> None:
+        path.write_bytes(b"")  # as much as there was room for
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    path = saved(tmp_path)
+    assert path != old and not old.exists() and not verified_path(old).exists()
+    assert len(open_index(tmp_path, SHARDS)) == 200 and read == [path.name]
 
 
 def test_what_faiss_reads_is_always_read_first(tmp_path: Path, read: list[str]) -> None:
