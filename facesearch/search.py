@@ -85,10 +85,11 @@ def build_index(
 
 
 def refresh_index(gallery: Gallery) -> GalleryState:
-    """Like :func:`build_index`, unless there is an undamaged index that still serves nearly all.
+    """Like :func:`build_index`, unless there is an index that still serves nearly all.
 
-    :meth:`indexer.living.Coverage.worth_rebuilding` is the rule. What stands in the way is only
-    logged: searches do without.
+    :meth:`indexer.living.Coverage.worth_rebuilding` is the rule. An index that was found damaged
+    serves none; one that was found whole and has not changed since is not read again. What stands
+    in the way is only logged: searches do without.
     """
     try:
         with gallery.writing():

@@ -33,7 +33,7 @@ def replace_index(folder: Path, write: Callable[[Path], IndexDescription]) -> In
     sync_folder(folder)
     description.write(folder)
     path = folder / description.file_name
-    with path.open("rb") as file:
+    with suppress(OSError), path.open("rb") as file:  # without a note it is read again
         note_verified(path, identity(file), description.sha256)
     kept = {path, verified_path(path)}
     for start, end in FILES.values():
@@ -64,10 +64,12 @@ def opened_index(
 
 
 def _verify(path: Path, file: BinaryIO, expected: str) -> None:
-    """Read all of a file; StaleIndexError where it is damaged."""
+    """Read all of a file; StaleIndexError where it is damaged, which is then not noted as whole."""
     found = identity(file)
     digest = sha256_of_stream(file)
     if digest != expected:
+        with suppress(OSError):
+            verified_path(path).unlink()
         raise StaleIndexError(
             f"{path}: expected SHA-256 {expected}, got {digest}; the file is damaged: build it anew"
         )

@@ -339,16 +339,32 @@ def test_check_reads_an_index_that_was_found_whole(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described = approximate_index(gallery, monkeypatch)
+    damage_unnoticed(gallery, described)
+    load_index(gallery, gallery.state())
+    (finding,) = check_gallery(gallery)
+    assert finding.subject == "index" and "damaged" in finding.problem
+
+
+def damage_unnoticed(gallery: Gallery, described: IndexDescription) -> None:
+    """Change a byte of the index file as if the file system knew of no change."""
     path = index_folder(gallery) / described.file_name
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     time.sleep(0.02)
-    with path.open("rb") as file:  # as if the file system knew of no change
+    with path.open("rb") as file:
         note_verified(path, identity(file), described.sha256)
-    load_index(gallery, gallery.state())
-    (finding,) = check_gallery(gallery)
-    assert finding.subject == "index" and "damaged" in finding.problem
+
+
+def test_an_index_that_a_search_found_damaged_is_renewed(gallery: Gallery) -> None:
+    damage_unnoticed(gallery, build_index(gallery))
+    state = gallery.state()
+    assert index_facts(gallery, state).coverage is not None
+    found = search_gallery(gallery, state, gallery.vectors(state.live_ids())[:3], 5)
+    assert found.ids.shape == (3, 5)
+    assert "damaged" in index_facts(gallery, state).problem
+    refresh_index(gallery)
+    assert load_index(gallery, state).coverage == Coverage(24, 0, 0)
 
 
 def test_check_finds_an_index_of_other_faces(gallery: Gallery) -> None:

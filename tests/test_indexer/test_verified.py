@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from indexer import index_files
-from indexer.build import open_index
+from indexer.build import held_ids, open_index
 from indexer.cell_build import build_cells, learn
 from indexer.cells import CellRecipe
 from indexer.errors import StaleIndexError
@@ -29,6 +30,7 @@ DIGEST = "a" * 64
 VECTORS = unit_vectors(200, 16, seed=0)
 IDS = np.arange(200)
 SHARDS = {"00000000.h5": "a" * 64}
+NEEDS_LANES = pytest.mark.skipif(not LANES, reason="needs AVX2")
 TICK = 0.02  # seconds that file systems tell apart, at least
 
 
@@ -113,18 +115,19 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return files
 
 
-def saved(folder: Path) -> Path:
+def saved(folder: Path, seed: int = 0) -> Path:
     """An index by cells; its file."""
+    vectors = unit_vectors(200, 16, seed=seed)
 
     def write(path: Path) -> IndexDescription:
-        learnt = learn(VECTORS, CellRecipe(4, 8, 8), 200)
-        build_cells(path, lambda: blocks(IDS, VECTORS, 70), learnt)
+        learnt = learn(vectors, CellRecipe(4, 8, 8), 200)
+        build_cells(path, lambda: blocks(IDS, vectors, 70), learnt)
         return IndexDescription(200, 16, "", SHARDS, "", recipe="Cells")
 
     return folder / replace_index(folder, write).file_name
 
 
-@pytest.mark.skipif(not LANES, reason="needs AVX2")
+@NEEDS_LANES
 def test_an_index_by_cells_is_read_once(tmp_path: Path, read: list[str]) -> None:
     path = saved(tmp_path)
     time.sleep(TICK)
@@ -148,7 +151,29 @@ def test_an_index_by_cells_is_read_once(tmp_path: Path, read: list[str]) -> None
             open_index(tmp_path, SHARDS)
 
 
-@pytest.mark.skipif(not LANES, reason="needs AVX2")
+@pytest.mark.parametrize("recipe", [pytest.param("Cells", marks=NEEDS_LANES), "Flat"])
+def test_damage_that_was_found_stays_found(tmp_path: Path, recipe: str) -> None:
+    if recipe == "Cells":
+        saved(tmp_path)
+    else:
+        FlatIndex.build(blocks(IDS, VECTORS, 70), 16).save(tmp_path, SHARDS)
+    description = IndexDescription.read(tmp_path)
+    path = tmp_path / description.file_name
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    time.sleep(TICK)
+    with path.open("rb") as file:  # as if the file system knew of no change
+        note_verified(path, identity(file), description.sha256)
+    assert held_ids(tmp_path, SHARDS, description).count == 200
+    with pytest.raises(StaleIndexError, match="damaged: build it anew"):
+        open_index(tmp_path, SHARDS, anew=True)
+    for read in (open_index, held_ids):
+        with pytest.raises(StaleIndexError, match="damaged: build it anew"):
+            read(tmp_path, SHARDS, description)
+
+
+@NEEDS_LANES
 def test_where_nothing_can_be_noted_it_is_read(
     tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +186,22 @@ def test_where_nothing_can_be_noted_it_is_read(
     for _ in range(2):
         assert len(open_index(tmp_path, SHARDS)) == 200
     assert read == [path.name] * 2
+
+
+@NEEDS_LANES
+def test_a_full_disk_at_the_note_does_not_fail_the_build(
+    tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = saved(tmp_path, seed=1)
+
+    def full(path: Path, *content: object, **named: object) -> None:
+        path.write_bytes(b"")  # as much as there was room for
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    path = saved(tmp_path)
+    assert path != old and not old.exists() and not verified_path(old).exists()
+    assert len(open_index(tmp_path, SHARDS)) == 200 and read == [path.name]
 
 
 def test_what_faiss_reads_is_always_read_first(tmp_path: Path, read: list[str]) -> None:
