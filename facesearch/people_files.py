@@ -97,9 +97,10 @@ def export_people(gallery: Gallery) -> list[PersonEntry]:
 def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
     """Decide in a gallery what ``entries`` say; undone at once, like any decision.
 
-    Somebody with a name is who has it here, or else who has most of the faces and neither a name
-    here nor another entry; or somebody new. Faces that are not in this gallery are counted and
-    left out. Raises InputError where nothing of it is here.
+    Somebody with a name is who has it here, or else who has most of the faces and no name here;
+    somebody without one is who has most of the faces. Nobody here is two entries: the second is
+    somebody new, and so is who is another entry by name. Faces that are not in this gallery are
+    counted and left out. Raises InputError where nothing of it is here.
     """
     people = People(gallery.folder)
     decided = people.decided()
@@ -107,7 +108,9 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
     of_face = dict(zip(now.clustering.ids.tolist(), now.of_faces().tolist(), strict=True))
     found = _find(gallery, entries)
     drafts: list[Draft] = []
-    taken: set[int] = set()
+    named = {each.name: decided.named(each.name) for each in entries if each.name}
+    taken = {person.id for person in named.values() if person}
+    told_of: set[int] = set()
     missing = 0
     for each in entries:
         faces = [found.get(key) for key in each.faces]
@@ -117,7 +120,7 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
         not_here = sorted({face for face in others if face is not None} - {*here})
         if not here and not not_here:
             continue
-        person = decided.named(each.name) if each.name else None
+        person = named[each.name] if each.name else None
         if person is None:
             votes = [(0, of_face[f]) for f in here if of_face.get(f, -1) > 0]
             number = leaders(votes).get(0, 0)
@@ -129,6 +132,7 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
             above = int(now.numbers.max(initial=0))
             (number,) = people.new_people(1, above)
         taken.add(number)
+        told_of.add(number)
         decisions = tuple(FaceDecision(face, number) for face in here)
         decisions += tuple(FaceDecision(face, number, belongs=False) for face in not_here)
         drafts.append(Draft("import", number, name=each.name, faces=decisions))
@@ -141,7 +145,7 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
     entered = people.decide(drafts)
     told = [face for draft in drafts for face in draft.faces]
     belong = sum(face.belongs for face in told)
-    return Imported(len(taken), belong, len(told) - belong, missing, entered.overruled)
+    return Imported(len(told_of), belong, len(told) - belong, missing, entered.overruled)
 
 
 def write_people(path: Path, entries: Sequence[PersonEntry]) -> None:

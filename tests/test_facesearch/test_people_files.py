@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given, settings
@@ -111,6 +112,22 @@ def test_somebody_with_the_name_is_that_person(gallery: Gallery, other: Gallery)
     import_people(other, export_people(gallery))
     named = People(other.folder).decided().named('Ann "A", Zo\u00eb')
     assert named is not None and named.id == 1
+
+
+@pytest.mark.parametrize("named_first", [False, True])
+def test_people_that_a_file_keeps_apart_stay_two(tmp_path: Path, named_first: bool) -> None:
+    gallery = people_gallery(tmp_path, people=1, each=8)
+    cluster(gallery)
+    deciding = Deciding(gallery)
+    person = deciding.find("p1")
+    deciding.split(person, deciding.pick(person, ["1-6.png", "1-7.png"]), "Bob")
+    entries = sorted(export_people(gallery), key=lambda each: (each.name is None) == named_first)
+    before = meaning(gallery)
+    deciding = Deciding(gallery)
+    deciding.merge(deciding.find("Bob"), [deciding.find("p1")])
+    assert len(meaning(gallery)) == 1
+    assert import_people(gallery, entries) == Imported(2, 8, 0, 0, ANY)
+    assert meaning(gallery) == before
 
 
 HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
