@@ -156,6 +156,8 @@ def write_people(path: Path, entries: Sequence[PersonEntry]) -> None:
             file.write(text)
     except FileExistsError:
         raise InputError(f"{path} exists; name a new file, or remove it") from None
+    except FileNotFoundError:
+        raise InputError(f"there is no folder {path.parent}; make it, or name another") from None
 
 
 def read_people(path: Path) -> list[PersonEntry]:
@@ -166,6 +168,9 @@ def read_people(path: Path) -> list[PersonEntry]:
         entries = _from_csv(text) if suffix == ".csv" else _from_json(text)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
+    except UnicodeDecodeError:
+        form = suffix[1:].upper()
+        raise InputError(f"cannot read people from {path}: save it as UTF-8 {form}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
         missing = " is missing" if isinstance(error, KeyError) else ""
         raise InputError(
@@ -241,24 +246,45 @@ def _from_csv(text: str) -> list[PersonEntry]:
             f"expected columns {', '.join(_COLUMNS)}, separated by commas; there is no "
             f"{', '.join(missing)}"
         )
-    rows: dict[str, list[dict[str, str]]] = {}
+    lines: dict[str, list[_Line]] = {}
     for row in reader:
         if None in row or None in row.values():
             raise ValueError(f"line {reader.line_num} does not have {len(columns)} columns")
-        rows.setdefault(row["person"], []).append(row)
-    entries = []
-    for person, group in rows.items():
-        keys: dict[bool, list[FaceKey]] = {True: [], False: []}
-        for row in group:
-            box = [row[name] for name in ("x0", "y0", "x1", "y1")]
-            keys[_yes(row["is"])].append(_key(row["sha256"], box))
-        names = {row["name"] for row in group}
-        if len(names) > 1:
-            raise ValueError(f"person {person} has several names: {', '.join(sorted(names))}")
-        hidden = _yes(group[0]["hidden"])
-        name = text_of_cell(group[0]["name"]) or None
-        entries.append(_entry(person, name, hidden, keys[True], keys[False]))
-    return entries
+        try:
+            line = _line(row)
+        except ValueError as error:
+            raise ValueError(f"line {reader.line_num}: {error}") from error
+        lines.setdefault(row["person"], []).append(line)
+    return [_person(person, group) for person, group in lines.items()]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What a line of CSV says of a person and of one face."""
+
+    name: str
+    hidden: bool
+    belongs: bool
+    face: FaceKey
+
+
+def _line(row: dict[str, str]) -> _Line:
+    box = [row[name] for name in ("x0", "y0", "x1", "y1")]
+    face = _key(row["sha256"], box)
+    return _Line(text_of_cell(row["name"]), _yes(row, "hidden"), _yes(row, "is"), face)
+
+
+def _person(person: str, lines: Sequence[_Line]) -> PersonEntry:
+    names, hidden = {line.name for line in lines}, {line.hidden for line in lines}
+    if len(names) > 1:
+        raise ValueError(f"person {person} has several names: {', '.join(sorted(names))}")
+    if len(hidden) > 1:
+        raise ValueError(
+            f"person {person} is hidden in some lines and not in others; write the same in all"
+        )
+    faces = [line.face for line in lines if line.belongs]
+    rejected = [line.face for line in lines if not line.belongs]
+    return _entry(person, names.pop() or None, hidden.pop(), faces, rejected)
 
 
 def _entry(
@@ -270,9 +296,10 @@ def _entry(
     return PersonEntry(person, name, hidden, tuple(faces), tuple(rejected))
 
 
-def _yes(text: str) -> bool:
+def _yes(row: dict[str, str], column: str) -> bool:
+    text = row[column].casefold()
     if text not in ("yes", "no"):
-        raise ValueError(f"expected yes or no, got {text!r}")
+        raise ValueError(f"expected {column} to be yes or no, got {row[column]!r}")
     return text == "yes"
 
 

@@ -145,7 +145,7 @@ HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
         ("a.csv", HEAD + "1,Ann,no,yes,a,0,0,1\n", "line 2 does not have 9 columns"),
         ("a.json", '{"format": "other"}', "facesearch-people"),
         ("a.csv", "person,name\n1,Ann\n", "columns"),
-        ("a.csv", HEAD + "1,Ann,no,maybe,a,0,0,1,1\n", "maybe"),
+        ("a.csv", HEAD + "1,Ann,no,maybe,a,0,0,1,1\n", "line 2: expected is to be .*maybe"),
         ("a.csv", HEAD + "1,Ann,no,yes,a,0,0,nan,1\n", "box"),
         (
             "a.csv",
@@ -157,6 +157,12 @@ HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
             HEAD + "1,A,no,yes,a,0,0,1,1\n1,B,no,yes,a,0,0,1,1\n",
             "several names",
         ),
+        (
+            "a.csv",
+            HEAD + "1,A,no,yes,a,0,0,1,1\n1,A,maybe,yes,a,0,0,1,1\n",
+            "line 3: .*expected hidden",
+        ),
+        ("a.csv", HEAD + "1,A,no,yes,a,0,0,1,1\n1,A,yes,no,b,0,0,1,1\n", "hidden in some lines"),
         (
             "a.csv",
             HEAD + "1,A,no,yes,a,0,0,1,1\n2,A,no,yes,a,0,0,1,1\n",
@@ -179,6 +185,27 @@ def test_files_are_not_overwritten_and_may_be_missing(gallery: Gallery, tmp_path
         write_people(tmp_path / "a.csv", export_people(gallery))
     with pytest.raises(InputError, match="no file"):
         read_people(tmp_path / "b.csv")
+    with pytest.raises(InputError, match=r"no folder .*none; make it"):
+        write_people(tmp_path / "none" / "a.csv", export_people(gallery))
+
+
+def test_spreadsheets_may_write_yes_and_no_otherwise(gallery: Gallery, tmp_path: Path) -> None:
+    entries = export_people(gallery)
+    text = people_csv(entries).replace(",no", ",NO").replace(",yes", ",Yes")
+    (tmp_path / "a.csv").write_text(text)
+    assert read_people(tmp_path / "a.csv") == entries
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.csv", "UTF-8 CSV"), ("a.json", "UTF-8 JSON")])
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_files_in_other_encodings_are_refused(
+    gallery: Gallery, tmp_path: Path, name: str, form: str, encoding: str
+) -> None:
+    write_people(tmp_path / name, export_people(gallery))
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    (tmp_path / name).write_text(text, encoding=encoding)
+    with pytest.raises(InputError, match=f"save it as {form}$"):
+        read_people(tmp_path / name)
 
 
 def test_both_forms_say_the_same(gallery: Gallery) -> None:
