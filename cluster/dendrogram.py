@@ -47,6 +47,11 @@ class Dendrogram:
         known = self.count + np.arange(merges)
         if merges and (self.pairs.min() < 0 or (self.pairs.max(axis=1) >= known).any()):
             raise ValueError("expected pairs of vectors and earlier merges, got others")
+        near = self.neighbours
+        if near is not None and near.size and not -1 <= near.min() <= near.max() < self.count:
+            raise ValueError(
+                f"expected neighbours from -1 to {self.count - 1}, got {near.min()} to {near.max()}"
+            )
         if (np.diff(self.heights) < 0).any():
             raise ValueError("expected heights that ascend, got some that do not")
 

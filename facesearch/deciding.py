@@ -133,8 +133,14 @@ class Deciding:
             drafts.append(Draft("merge", person.id, other.id, faces=tuple(faces)))
             if other.name and person.name:
                 notes.append(f"{other.name} is now {person.name}")
+        if not all(other.hidden for other in others):
+            notes += self._hiding(person)
         notes += self._shared_photos([person, *others])
         return self._enter(person, drafts, tuple(dict.fromkeys(notes)))
+
+    def _hiding(self, person: Person) -> list[str]:
+        """A note where ``person`` is hidden, for who gives him faces."""
+        return [f"{person.label} is hidden, so these faces are now"] if person.hidden else []
 
     def _shared_photos(self, people: Sequence[Person]) -> list[str]:
         """A note where several of ``people`` are in one photo: seldom are they one."""
@@ -160,10 +166,12 @@ class Deciding:
                 f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; see them "
                 f"with: facesearch people show {self._gallery.folder} PERSON, or search --json"
             )
+        if all(self.decided.faces.get(face) == person.id for face in faces):
+            which = "this face is" if len(faces) == 1 else "these faces are"
+            raise InputError(f"{which} decided to be {person.label} already")
         told = tuple(FaceDecision(face, person.id) for face in faces)
-        return self._enter(
-            person, [Draft("enroll", person.id, faces=(*told, *self._all(person, faces)))]
-        )
+        draft = Draft("enroll", person.id, faces=(*told, *self._all(person, faces)))
+        return self._enter(person, [draft], tuple(self._hiding(person)))
 
     def split(self, person: Person, faces: Sequence[int], name: str | None = None) -> Outcome:
         """Make somebody else of some of a person's faces; the outcome's person is the new one."""

@@ -118,13 +118,19 @@ class People:
             faces = tuple(FaceDecision(face, number) for face in new)
             return _entered(entries, [Draft("enroll", number, name=name, faces=faces)])
 
-    def undo(self) -> list[Decision]:
+    def undo(self, batch: int | None = None) -> list[Decision]:
         """Undo what was decided last and is not undone yet; returns it.
 
-        What one command entered is undone together. Raises InputError where there is nothing.
+        What one command entered is undone together. Raises InputError where there is nothing, or
+        something else than ``batch``, where that is given.
         """
         with self._ledger.open() as entries:
             last = undoable(entries.all())
+            if batch not in (None, last[0].batch):
+                raise InputError(
+                    f"expected to undo decision {batch}, but decision {last[0].id} is the last one "
+                    "now; somebody else decides too: look again with people undo --dry-run"
+                )
             entries.add([Draft("undo", 0, other=last[0].batch)])
         return last
 

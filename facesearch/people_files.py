@@ -97,9 +97,10 @@ def export_people(gallery: Gallery) -> list[PersonEntry]:
 def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
     """Decide in a gallery what ``entries`` say; undone at once, like any decision.
 
-    Somebody with a name is who has it here, or else who has most of the faces and neither a name
-    here nor another entry; or somebody new. Faces that are not in this gallery are counted and
-    left out. Raises InputError where nothing of it is here.
+    Somebody with a name is who has it here, or else who has most of the faces and no name here;
+    somebody without one is who has most of the faces. Nobody here is two entries: the second is
+    somebody new, and so is who is another entry by name. Faces that are not in this gallery are
+    counted and left out. Raises InputError where nothing of it is here.
     """
     people = People(gallery.folder)
     decided = people.decided()
@@ -107,7 +108,9 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
     of_face = dict(zip(now.clustering.ids.tolist(), now.of_faces().tolist(), strict=True))
     found = _find(gallery, entries)
     drafts: list[Draft] = []
-    taken: set[int] = set()
+    named = {each.name: decided.named(each.name) for each in entries if each.name}
+    taken = {person.id for person in named.values() if person}
+    told_of: set[int] = set()
     missing = 0
     for each in entries:
         faces = [found.get(key) for key in each.faces]
@@ -117,7 +120,7 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
         not_here = sorted({face for face in others if face is not None} - {*here})
         if not here and not not_here:
             continue
-        person = decided.named(each.name) if each.name else None
+        person = named[each.name] if each.name else None
         if person is None:
             votes = [(0, of_face[f]) for f in here if of_face.get(f, -1) > 0]
             number = leaders(votes).get(0, 0)
@@ -129,6 +132,7 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
             above = int(now.numbers.max(initial=0))
             (number,) = people.new_people(1, above)
         taken.add(number)
+        told_of.add(number)
         decisions = tuple(FaceDecision(face, number) for face in here)
         decisions += tuple(FaceDecision(face, number, belongs=False) for face in not_here)
         drafts.append(Draft("import", number, name=each.name, faces=decisions))
@@ -141,7 +145,7 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
     entered = people.decide(drafts)
     told = [face for draft in drafts for face in draft.faces]
     belong = sum(face.belongs for face in told)
-    return Imported(len(taken), belong, len(told) - belong, missing, entered.overruled)
+    return Imported(len(told_of), belong, len(told) - belong, missing, entered.overruled)
 
 
 def write_people(path: Path, entries: Sequence[PersonEntry]) -> None:
@@ -152,6 +156,8 @@ def write_people(path: Path, entries: Sequence[PersonEntry]) -> None:
             file.write(text)
     except FileExistsError:
         raise InputError(f"{path} exists; name a new file, or remove it") from None
+    except FileNotFoundError:
+        raise InputError(f"there is no folder {path.parent}; make it, or name another") from None
 
 
 def read_people(path: Path) -> list[PersonEntry]:
@@ -162,6 +168,9 @@ def read_people(path: Path) -> list[PersonEntry]:
         entries = _from_csv(text) if suffix == ".csv" else _from_json(text)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
+    except UnicodeDecodeError:
+        form = suffix[1:].upper()
+        raise InputError(f"cannot read people from {path}: save it as UTF-8 {form}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
         missing = " is missing" if isinstance(error, KeyError) else ""
         raise InputError(
@@ -237,24 +246,45 @@ def _from_csv(text: str) -> list[PersonEntry]:
             f"expected columns {', '.join(_COLUMNS)}, separated by commas; there is no "
             f"{', '.join(missing)}"
         )
-    rows: dict[str, list[dict[str, str]]] = {}
+    lines: dict[str, list[_Line]] = {}
     for row in reader:
         if None in row or None in row.values():
             raise ValueError(f"line {reader.line_num} does not have {len(columns)} columns")
-        rows.setdefault(row["person"], []).append(row)
-    entries = []
-    for person, group in rows.items():
-        keys: dict[bool, list[FaceKey]] = {True: [], False: []}
-        for row in group:
-            box = [row[name] for name in ("x0", "y0", "x1", "y1")]
-            keys[_yes(row["is"])].append(_key(row["sha256"], box))
-        names = {row["name"] for row in group}
-        if len(names) > 1:
-            raise ValueError(f"person {person} has several names: {', '.join(sorted(names))}")
-        hidden = _yes(group[0]["hidden"])
-        name = text_of_cell(group[0]["name"]) or None
-        entries.append(_entry(person, name, hidden, keys[True], keys[False]))
-    return entries
+        try:
+            line = _line(row)
+        except ValueError as error:
+            raise ValueError(f"line {reader.line_num}: {error}") from error
+        lines.setdefault(row["person"], []).append(line)
+    return [_person(person, group) for person, group in lines.items()]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What a line of CSV says of a person and of one face."""
+
+    name: str
+    hidden: bool
+    belongs: bool
+    face: FaceKey
+
+
+def _line(row: dict[str, str]) -> _Line:
+    box = [row[name] for name in ("x0", "y0", "x1", "y1")]
+    face = _key(row["sha256"], box)
+    return _Line(text_of_cell(row["name"]), _yes(row, "hidden"), _yes(row, "is"), face)
+
+
+def _person(person: str, lines: Sequence[_Line]) -> PersonEntry:
+    names, hidden = {line.name for line in lines}, {line.hidden for line in lines}
+    if len(names) > 1:
+        raise ValueError(f"person {person} has several names: {', '.join(sorted(names))}")
+    if len(hidden) > 1:
+        raise ValueError(
+            f"person {person} is hidden in some lines and not in others; write the same in all"
+        )
+    faces = [line.face for line in lines if line.belongs]
+    rejected = [line.face for line in lines if not line.belongs]
+    return _entry(person, names.pop() or None, hidden.pop(), faces, rejected)
 
 
 def _entry(
@@ -266,9 +296,10 @@ def _entry(
     return PersonEntry(person, name, hidden, tuple(faces), tuple(rejected))
 
 
-def _yes(text: str) -> bool:
+def _yes(row: dict[str, str], column: str) -> bool:
+    text = row[column].casefold()
     if text not in ("yes", "no"):
-        raise ValueError(f"expected yes or no, got {text!r}")
+        raise ValueError(f"expected {column} to be yes or no, got {row[column]!r}")
     return text == "yes"
 
 

@@ -96,8 +96,8 @@ def run_list(args: argparse.Namespace) -> int:
     deciding = _open(args)
     counts = Counter(deciding.now.of_faces().tolist())
     told = Counter(deciding.decided.faces.values())
-    people = sorted(deciding.everyone().values(), key=lambda each: (-counts[each.id], each.id))
-    people = [each for each in people if args.all or not each.hidden]
+    everyone = sorted(deciding.everyone().values(), key=lambda each: (-counts[each.id], each.id))
+    people = [each for each in everyone if args.all or not each.hidden]
     if args.json:
         print_json(
             {
@@ -137,7 +137,8 @@ def run_list(args: argparse.Namespace) -> int:
         text = f"this gallery has not been clustered; run: facesearch cluster {args.gallery}"
         print(f"facesearch: {text}", file=sys.stderr)
     elif not rows:
-        print("facesearch: there is nobody", file=sys.stderr)
+        text = "everybody is hidden; --all shows them" if everyone else "there is nobody"
+        print(f"facesearch: {text}", file=sys.stderr)
     return 0
 
 
@@ -232,7 +233,7 @@ def run_unhide(args: argparse.Namespace) -> int:
 
 def run_undo(args: argparse.Namespace) -> int:
     """Undo, or look what that would be, and say what."""
-    from facesearch.cli.decisions import entry, in_words, overruled_json
+    from facesearch.cli.decisions import entry, in_words, overruled_json, print_again
     from facesearch.gallery import Gallery
     from facesearch.people import People
     from facesearch.undoing import undoing
@@ -242,7 +243,7 @@ def run_undo(args: argparse.Namespace) -> int:
     found = undoing(gallery)
     words = in_words(people.decisions())
     if not args.dry_run:
-        people.undo()
+        people.undo(found.decisions[0].batch)
     if args.json:
         print_json(
             {
@@ -263,9 +264,7 @@ def run_undo(args: argparse.Namespace) -> int:
     for decision in found.decisions:
         text = words[decision.id]
         print(printable(f"{'would be undone' if args.dry_run else 'undone'}: {text}"))
-    for each in found.again:
-        text = f"decision {each.decision.id}: {words[each.decision.id]}"
-        print(printable(f"{'would hold again' if args.dry_run else 'holds again'}: {text}"))
+    print_again(found.again, words, would=args.dry_run)
     if found.moves:
         rows = [(_whom(each.source), _whom(each.target), each.faces) for each in found.moves]
         print_table(("from", "to", "faces"), rows)

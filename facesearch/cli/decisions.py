@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from facesearch.cli.output import printable
-from facesearch.decided import undone_batches
 from facesearch.ledger import Decision
 from facesearch.overruled import Overruled
 from facesearch.words import count
@@ -16,15 +15,18 @@ def in_words(decisions: Sequence[Decision]) -> dict[int, str]:
     """Each of a ledger's entries in words, by its number; people with the names they had then."""
     told = {}
     names: dict[int, str] = {}
-    for place, each in enumerate(decisions):
+    standing: list[tuple[int, dict[int, str | None]]] = []  # batches, and the names before them
+    for each in decisions:
         told[each.id] = _told(each, names)
-        if each.action == "undo":
-            undone = undone_batches(decisions[: place + 1])
-            names = {}
-            for other in decisions[:place]:
-                if other.batch not in undone:
-                    _enter(other, names)
+        if each.action == "undo":  # always of the last batch that stands
+            while standing and standing[-1][0] == each.other:
+                for number, name in standing.pop()[1].items():
+                    names.pop(number, None)
+                    if name is not None:
+                        names[number] = name
         else:
+            people = (each.person, each.other or each.person)
+            standing.append((each.batch, {number: names.get(number) for number in people}))
             _enter(each, names)
     return told
 
@@ -111,11 +113,20 @@ def overruled_json(overruled: Iterable[Overruled], words: dict[int, str]) -> lis
 
 def print_overruled(overruled: Iterable[Overruled], words: dict[int, str]) -> None:
     """A line for each decision that was overruled."""
-    for each in overruled:
+    _print_each("overrules", overruled, words)
+
+
+def print_again(again: Iterable[Overruled], words: dict[int, str], would: bool) -> None:
+    """A line for each decision that holds again, or ``would``."""
+    _print_each("would hold again:" if would else "holds again:", again, words)
+
+
+def _print_each(what: str, decisions: Iterable[Overruled], words: dict[int, str]) -> None:
+    for each in decisions:
         said = count(len(each.decision.faces), "face")
         some = 0 < len(each.faces) < len(each.decision.faces)
         text = (
-            f"overrules decision {each.decision.id} of {each.decision.created_at}"
+            f"{what} decision {each.decision.id} of {each.decision.created_at}"
             f"{f', for {len(each.faces)} of its {said}' if some else ''}: {words[each.decision.id]}"
         )
         print(printable(text))

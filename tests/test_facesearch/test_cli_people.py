@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from facesearch.cli.decisions import in_words
 from facesearch.cli.main import main
+from facesearch.decided import last_batch, undone_batches
 from facesearch.gallery import Gallery
+from facesearch.ledger import Decision
 from facesearch.people import People
+from facesearch.undoing import undoing
 from support.people_galleries import cluster, index, people_gallery
 
 
@@ -26,12 +32,12 @@ class Command:
     """Runs ``facesearch people`` in this process."""
 
     def __init__(self, gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
-        self._gallery = gallery
+        self.folder = str(gallery.folder)
         self._capsys = capsys
 
     def text(self, name: str, *words: object, code: int = 0) -> str:
         """What is printed, on standard error if the ``code`` is not 0."""
-        arguments = ["people", name, str(self._gallery.folder), *map(str, words)]
+        arguments = ["people", name, self.folder, *map(str, words)]
         assert main(arguments) == code
         captured = self._capsys.readouterr()
         return captured.err if code else captured.out
@@ -151,10 +157,9 @@ def test_a_dry_run_of_undo_shows_what_undo_does(gallery: Gallery, people: Comman
     now = {each["person"]: each["faces"] for each in people.json("list")["people"]}
     assert (was["p1"] - now["p1"], now["p2"] - was["p2"]) == (1, 1)
     people.text("reject", "Ann", "1-0.png")
-    assert "would hold again: decision 1: p1 with 3 faces is Ann" in people.text(
-        "undo", "--dry-run"
-    )
-    assert people.text("undo").splitlines()[1].startswith("holds again: decision 1: p1 with 3")
+    again = f"again: decision 1 of {before[0].created_at}, for 1 of its 3 faces: p1 with 3 faces"
+    assert f"would hold {again} is Ann" in people.text("undo", "--dry-run")
+    assert people.text("undo").splitlines()[1] == f"holds {again} is Ann"
 
 
 def test_history_names_people_as_they_were_called_then(people: Command) -> None:
@@ -174,6 +179,53 @@ def test_history_names_people_as_they_were_called_then(people: Command) -> None:
         "Cid (p3) with 6 faces is Dot",
         "Ann (p1) is Dot (p3), with 9 faces",
     ]
+
+
+def test_an_undo_is_of_what_it_says(
+    gallery: Gallery, people: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.text("name", "p1", "Ann")
+    found = undoing(gallery)
+    people.text("name", "p2", "Bea")
+    monkeypatch.setattr("facesearch.undoing.undoing", lambda gallery: found)
+    assert "decision 2 is the last one now" in people.text("undo", code=2)
+    decided = People(gallery.folder).decided()
+    assert decided.named("Ann") and decided.named("Bea")
+
+
+def test_a_list_of_hidden_people_says_so(
+    people: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 5):
+        people.text("hide", f"p{number}")
+    assert main(["people", "list", people.folder]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (
+        "",
+        "facesearch: everybody is hidden; --all shows them\n",
+    )
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["name", "merge", "split", "undo"]), st.integers(0, 99))))
+def test_words_name_people_by_what_stands(kinds: list[tuple[str, int]]) -> None:
+    decisions: list[Decision] = []
+    for number, (action, choice) in enumerate(kinds, 1):
+        last = last_batch(decisions)
+        goes_on = choice % 3 == 0 and last and last == decisions[-1:]
+        batch = last[0].batch if goes_on else number
+        person, other = 1 + choice % 3, 1 + (choice + 1) % 3
+        name = f"name {number}" if action == "name" or (action == "split" and choice % 2) else None
+        if action != "undo":
+            beside = None if action == "name" else other
+            decisions.append(Decision(number, batch, "", action, person, beside, name))  # type: ignore[arg-type]
+        elif last:
+            decisions.append(Decision(number, number, "", "undo", 0, last[0].batch))
+    words = in_words(decisions)
+    for place, each in enumerate(decisions):
+        undone = undone_batches(decisions[:place])
+        standing = [e for e in decisions[:place] if e.batch not in undone and e.action != "undo"]
+        assert in_words([*standing, each])[each.id] == words[each.id]
 
 
 def test_who_is_gone_is_told(gallery: Gallery, people: Command, tmp_path: Path) -> None:

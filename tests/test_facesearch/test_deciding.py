@@ -187,6 +187,24 @@ def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
     assert gallery_album(gallery, gallery.state(), run, "Trip").face_count == 12
 
 
+def test_who_gives_faces_to_somebody_hidden_is_told(gallery: Gallery) -> None:
+    note = ("Bob is hidden, so these faces are now",)
+    deciding = Deciding(gallery)
+    deciding.name(deciding.find("p1"), "Bob")
+    for who in ("Bob", "p4"):
+        deciding = Deciding(gallery)
+        deciding.hide(deciding.find(who))
+    deciding = Deciding(gallery)
+    assert deciding.merge(deciding.find("Bob"), [deciding.find("p4")]).notes == ()
+    assert deciding.merge(deciding.find("p3"), [deciding.find("Bob")]).notes == ()
+    People(gallery.folder).undo()
+    deciding = Deciding(gallery)
+    assert deciding.merge(deciding.find("Bob"), [deciding.find("p2")]).notes == note
+    deciding = Deciding(gallery)
+    (face,) = deciding.pick(deciding.find("p3"), ["3-0.png"])
+    assert deciding.add(deciding.find("Bob"), [face]).notes == note
+
+
 def test_an_album_does_not_doubt_what_was_decided(gallery: Gallery) -> None:
     run = cluster(gallery)
     deciding = Deciding(gallery)
@@ -210,6 +228,19 @@ def test_all_faces_of_a_person_or_none_are_no_part_of_them(gallery: Gallery) -> 
             deciding.pick(person, [wanted])
     with pytest.raises(InputError, match="numbers of faces"):
         deciding.add(person, [12345])
+
+
+def test_what_is_decided_already_is_not_entered_again(gallery: Gallery) -> None:
+    deciding = Deciding(gallery)
+    one, two = (deciding.now.faces(number).tolist() for number in (1, 2))
+    deciding.add(deciding.find("p1"), one[:1])
+    deciding = Deciding(gallery)
+    for faces, message in ((one, "these faces are decided"), (one[:1], "this face is decided")):
+        with pytest.raises(InputError, match=f"{message} to be p1 already"):
+            deciding.add(deciding.find("p1"), faces)
+    assert len(deciding.decisions()) == 1
+    deciding.add(deciding.find("p1"), [one[0], two[0]])
+    assert {*one, two[0]} <= {*Deciding(gallery).now.faces(1).tolist()}
 
 
 def test_new_photos_join_without_a_full_run(gallery: Gallery, tmp_path: Path) -> None:

@@ -154,9 +154,12 @@ def test_undoing_everything_leaves_nothing(tmp_path: Path) -> None:
     assert [each.action for each in people.undo()] == ["reject"]
     assert people.decided().faces == {1: 1, 2: 1}
     assert [each.action for each in people.undo()] == ["merge", "merge"]
-    people.enroll("Bob", [2])
+    first, second = (people.enroll(name, [2]).decisions[0] for name in ("Bob", "Cid"))
+    with pytest.raises(InputError, match=f"undo decision {first.batch}, but decision {second.id}"):
+        people.undo(first.batch)
+    assert [each.id for each in people.undo(second.batch)] == [second.id]
     assert [people.undo()[0].name, people.undo()[0].name] == ["Bob", "Ann"]
-    assert people.decided() == Decided({}, {}, {}, {}, {}, 9)
+    assert people.decided() == Decided({}, {}, {}, {}, {}, 11)
     with pytest.raises(InputError, match="nothing"):
         people.undo()
 

@@ -136,7 +136,7 @@ def test_density_keeps_and_cuts_none(gallery: Gallery) -> None:
     assert not run.how.cut and not merges_path(gallery).exists()
 
 
-@pytest.mark.parametrize("damage", ["cut off", "other pairs", "no key"])
+@pytest.mark.parametrize("damage", ["cut off", "other pairs", "other neighbours", "no key"])
 def test_damaged_merges_are_made_anew(gallery: Gallery, damage: str) -> None:
     path = merges_path(gallery)
     if damage == "cut off":
@@ -145,8 +145,12 @@ def test_damaged_merges_are_made_anew(gallery: Gallery, damage: str) -> None:
         with h5py.File(path, "r+") as file:
             if damage == "no key":
                 del file.attrs["key"]
-            else:
+            elif damage == "other pairs":
                 file["pairs"][...] = len(file["pairs"]) + 99
+            elif "neighbours" in file:
+                file["neighbours"][...] = file.attrs["count"]
+            else:
+                pytest.skip("merges of all pairs keep no neighbours")
     assert not cuts(gallery, replace(OPTIONS, threshold=0.4))
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given, settings
@@ -113,6 +114,22 @@ def test_somebody_with_the_name_is_that_person(gallery: Gallery, other: Gallery)
     assert named is not None and named.id == 1
 
 
+@pytest.mark.parametrize("named_first", [False, True])
+def test_people_that_a_file_keeps_apart_stay_two(tmp_path: Path, named_first: bool) -> None:
+    gallery = people_gallery(tmp_path, people=1, each=8)
+    cluster(gallery)
+    deciding = Deciding(gallery)
+    person = deciding.find("p1")
+    deciding.split(person, deciding.pick(person, ["1-6.png", "1-7.png"]), "Bob")
+    entries = sorted(export_people(gallery), key=lambda each: (each.name is None) == named_first)
+    before = meaning(gallery)
+    deciding = Deciding(gallery)
+    deciding.merge(deciding.find("Bob"), [deciding.find("p1")])
+    assert len(meaning(gallery)) == 1
+    assert import_people(gallery, entries) == Imported(2, 8, 0, 0, ANY)
+    assert meaning(gallery) == before
+
+
 HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
 
 
@@ -128,7 +145,7 @@ HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
         ("a.csv", HEAD + "1,Ann,no,yes,a,0,0,1\n", "line 2 does not have 9 columns"),
         ("a.json", '{"format": "other"}', "facesearch-people"),
         ("a.csv", "person,name\n1,Ann\n", "columns"),
-        ("a.csv", HEAD + "1,Ann,no,maybe,a,0,0,1,1\n", "maybe"),
+        ("a.csv", HEAD + "1,Ann,no,maybe,a,0,0,1,1\n", "line 2: expected is to be .*maybe"),
         ("a.csv", HEAD + "1,Ann,no,yes,a,0,0,nan,1\n", "box"),
         (
             "a.csv",
@@ -140,6 +157,12 @@ HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
             HEAD + "1,A,no,yes,a,0,0,1,1\n1,B,no,yes,a,0,0,1,1\n",
             "several names",
         ),
+        (
+            "a.csv",
+            HEAD + "1,A,no,yes,a,0,0,1,1\n1,A,maybe,yes,a,0,0,1,1\n",
+            "line 3: .*expected hidden",
+        ),
+        ("a.csv", HEAD + "1,A,no,yes,a,0,0,1,1\n1,A,yes,no,b,0,0,1,1\n", "hidden in some lines"),
         (
             "a.csv",
             HEAD + "1,A,no,yes,a,0,0,1,1\n2,A,no,yes,a,0,0,1,1\n",
@@ -162,6 +185,27 @@ def test_files_are_not_overwritten_and_may_be_missing(gallery: Gallery, tmp_path
         write_people(tmp_path / "a.csv", export_people(gallery))
     with pytest.raises(InputError, match="no file"):
         read_people(tmp_path / "b.csv")
+    with pytest.raises(InputError, match=r"no folder .*none; make it"):
+        write_people(tmp_path / "none" / "a.csv", export_people(gallery))
+
+
+def test_spreadsheets_may_write_yes_and_no_otherwise(gallery: Gallery, tmp_path: Path) -> None:
+    entries = export_people(gallery)
+    text = people_csv(entries).replace(",no", ",NO").replace(",yes", ",Yes")
+    (tmp_path / "a.csv").write_text(text)
+    assert read_people(tmp_path / "a.csv") == entries
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.csv", "UTF-8 CSV"), ("a.json", "UTF-8 JSON")])
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_files_in_other_encodings_are_refused(
+    gallery: Gallery, tmp_path: Path, name: str, form: str, encoding: str
+) -> None:
+    write_people(tmp_path / name, export_people(gallery))
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    (tmp_path / name).write_text(text, encoding=encoding)
+    with pytest.raises(InputError, match=f"save it as {form}$"):
+        read_people(tmp_path / name)
 
 
 def test_both_forms_say_the_same(gallery: Gallery) -> None:
