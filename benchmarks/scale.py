@@ -1,7 +1,7 @@
 """Approximate search as galleries grow: from generated shards to answers, each step by itself.
 
     python -m benchmarks.scale --folder DIR --counts 100000 1000000 10000000
-        [--recall 0.99] [--bytes-each B] [--queries 1000] [--keep]
+        [--recall 0.99] [--bytes-each B] [--queries 1000] [--keep] [--search]
 
 Made faces (``benchmarks/data.py``) are written to shards (float16) in DIR. Then, in processes of
 their own whose peak memory is measured, the nearest face of 2,000 probes is searched for exactly
@@ -14,7 +14,8 @@ by codes alone, which touches nothing that is not in memory. Single probes were 
 before, so their vectors come from the disk unless the system happens to hold that page. The memory
 of a process counts pages of the index file that it maps, though the system may drop these. A run
 replaces its own count in the result, and the result of another machine whole. Shards and index are
-deleted afterwards unless ``--keep`` is given.
+deleted afterwards unless ``--keep`` is given; ``--search`` searches what was kept again, and leaves
+the other figures as they were recorded.
 """
 
 from __future__ import annotations
@@ -60,16 +61,19 @@ def main() -> None:
     parser.add_argument("--bytes-each", type=float, default=128)
     parser.add_argument("--queries", type=int, default=build.QUERIES, help="to tune by")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--search", action="store_true", help="only, in what was kept")
     args = parser.parse_args()
     for count in args.counts:
         folder = args.folder / str(count)
-        run: Result = {"faces": count, "goal_recall": args.recall}
-        run["goal_bytes_each"] = args.bytes_each
-        run["shards"] = apart(write_shards, folder, count)
-        run["exact"] = apart(search_exactly, folder, count)
-        run["build"] = apart(
-            build_shards, folder, count, args.recall, args.bytes_each, args.queries
-        )
+        if args.search:
+            run: Result = kept_runs("scale")[str(count)]
+        else:
+            run = {"faces": count, "goal_recall": args.recall, "goal_bytes_each": args.bytes_each}
+            run["shards"] = apart(write_shards, folder, count)
+            run["exact"] = apart(search_exactly, folder, count)
+            run["build"] = apart(
+                build_shards, folder, count, args.recall, args.bytes_each, args.queries
+            )
         run["codes"] = apart(search_index, folder, count, False)
         run["search"] = apart(search_index, folder, count, True)
         print(json.dumps(run, indent=2))

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.decisions import Expected, Owner, misnumbered, played, simulate, unexplained
 from benchmarks.vector_gallery import vector_gallery
 from cluster.types import Clustering
-from facesearch import grouping
+from facesearch import gallery_people, grouping
 from facesearch.decided import Decided, Person, fold
 from facesearch.earlier import earlier_people
 from facesearch.matching import Changes, Circumstances, matched
@@ -68,7 +68,9 @@ EVERYBODY = frozenset(range(10_000))
 def test_a_carrying_over_that_is_broken_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, broken: Any
 ) -> None:
-    monkeypatch.setattr(grouping, name, broken)
+    for module in (grouping, gallery_people):
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, broken)
     vectors, truth = grouped_vectors(16, 8, 0, spread=0.9)
     gallery = vector_gallery(tmp_path / "made.gallery", vectors.shape[1])
     rounds = played(gallery, Owner(gallery, 0), vectors, truth, (0.95, 0.85))
