@@ -11,7 +11,7 @@ import fcntl
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from facesearch.forgotten import Forgotten
 from facesearch.gallery_state import GalleryState
 from facesearch.photo_log import PhotoLog, PhotoPart
 from facesearch.records import FaceRecord, face_qualities, face_records, require_remembered
+from facesearch.state_file import FILE as STATE_FILE
 from facesearch.state_file import KeptLog, read_state, write_state
 from indexer.files import partial_path, write_atomically
 from indexer.shards import Shard, digest_path, list_shards, remove_partials, shard_path
@@ -197,6 +198,9 @@ class Gallery:
         kept = read_state(self.folder, self.contract)
         if kept is None or not _continue(digests, kept.shards):
             kept = KeptLog(PhotoLog.empty(), {})
+            if self._is_writer:  # It names photos of shards that may have been taken out.
+                with suppress(OSError):
+                    (self.folder / STATE_FILE).unlink(missing_ok=True)
         log = kept.log
         new = [path for path in paths if path.name not in kept.shards]
         if new:
