@@ -187,15 +187,15 @@ class Gallery:
         """Remember the numbers in use, should a shard be lost or taken out by hand."""
         write_atomically(self.folder / "next-shard", f"{self.next_shard_number()}\n".encode())
 
-    def state(self) -> GalleryState:
+    def state(self, *, anew: bool = False) -> GalleryState:
         """Fold all photo tables; memory grows with the number of photos, not with vectors.
 
         The gallery's writer keeps the fold in ``state.h5``, so that only tables of shards that are
-        not in it are read.
+        not in it are read; ``anew`` reads all the same.
         """
         paths = self.shard_paths()
         digests = {path.name: _digest_or_none(path) for path in paths}
-        kept = read_state(self.folder, self.contract)
+        kept = None if anew else read_state(self.folder, self.contract)
         if kept is None or not _continue(digests, kept.shards):
             kept = KeptLog(PhotoLog.empty(), {})
             if self._is_writer:  # It names photos of shards that may have been taken out.

@@ -93,6 +93,7 @@ def test_every_history_folds_as_row_by_row(steps: list[tuple[str, Any]]) -> None
         for action, value in steps:
             take(gallery, action, value)
             require_equal_states(gallery)
+            assert gallery.state().log.equals(gallery.state(anew=True).log)
 
 
 def take(gallery: Gallery, action: str, value: Any) -> None:
