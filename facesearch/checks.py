@@ -21,6 +21,8 @@ from facesearch.people import People
 from facesearch.runs import latest_run, run_paths
 from facesearch.schema import schema_problems
 from facesearch.search import index_folder, load_index
+from facesearch.state_file import FILE as STATE_FILE
+from facesearch.state_file import read_state
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
 from indexer.shards import Shard
 from indexer.types import split_ids
@@ -53,7 +55,7 @@ def check_gallery(gallery: Gallery) -> list[Finding]:
         findings += _findings(path.name, partial(_check_shard, path), severe=True)
     state = None
     try:
-        state = gallery.state()
+        state = gallery.state(anew=True)
     except Exception as error:
         findings.append(_failure("gallery", error, severe=True))
     findings += _findings("next-shard", partial(_check_numbers, gallery), severe=True)
@@ -63,6 +65,7 @@ def check_gallery(gallery: Gallery) -> list[Finding]:
     findings += _findings("forgotten.json", forgotten, severe=True)
     if state is not None:
         findings += _check_contents(state)
+        findings += _findings(STATE_FILE, partial(_check_kept_state, gallery, state), severe=False)
         findings += _findings("index", partial(_check_index, gallery, state), severe=False)
         findings += _findings("clusters", partial(_check_clusters, gallery, state), severe=False)
         findings += _findings("graph.h5", partial(_check_graph, gallery, state), severe=False)
@@ -111,6 +114,22 @@ def _check_contents(state: GalleryState) -> list[Finding]:
         "backup, or index these photos again"
     )
     return [Finding("shards", text, severe=True)]
+
+
+def _check_kept_state(gallery: Gallery, state: GalleryState) -> list[Finding]:
+    """A state.h5 that cannot be read, or says other than ``state``, folded from the shards."""
+    path = gallery.folder / STATE_FILE
+    if not path.exists():
+        return []
+    if read_state(gallery.folder, gallery.contract) is None:
+        text = f"cannot be used, so every command reads all shards; delete {path}"
+        return [Finding(STATE_FILE, text, severe=False)]
+    log = gallery.state().log
+    # Other shards than those: a job is at work.
+    if not np.array_equal(log.shards, state.log.shards) or log.equals(state.log):
+        return []
+    text = f"says other than the shards of what the gallery holds; delete {path}"
+    return [Finding(STATE_FILE, text, severe=False)]
 
 
 def _check_forgotten(gallery: Gallery) -> list[Finding]:

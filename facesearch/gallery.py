@@ -11,7 +11,7 @@ import fcntl
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from facesearch.forgotten import Forgotten
 from facesearch.gallery_state import GalleryState
 from facesearch.photo_log import PhotoLog, PhotoPart
 from facesearch.records import FaceRecord, face_qualities, face_records, require_remembered
+from facesearch.state_file import FILE as STATE_FILE
 from facesearch.state_file import KeptLog, read_state, write_state
 from indexer.files import partial_path, write_atomically
 from indexer.shards import Shard, digest_path, list_shards, remove_partials, shard_path
@@ -186,17 +187,20 @@ class Gallery:
         """Remember the numbers in use, should a shard be lost or taken out by hand."""
         write_atomically(self.folder / "next-shard", f"{self.next_shard_number()}\n".encode())
 
-    def state(self) -> GalleryState:
-        """Fold all photo tables; memory grows with the number of photos, not with vectors.
+    def state(self, *, anew: bool = False) -> GalleryState:
+        """Fold all photo tables, in some 200 bytes a photo and some tens of bytes a face.
 
         The gallery's writer keeps the fold in ``state.h5``, so that only tables of shards that are
-        not in it are read.
+        not in it are read; ``anew`` reads all the same.
         """
         paths = self.shard_paths()
         digests = {path.name: _digest_or_none(path) for path in paths}
-        kept = read_state(self.folder, self.contract)
+        kept = None if anew else read_state(self.folder, self.contract)
         if kept is None or not _continue(digests, kept.shards):
             kept = KeptLog(PhotoLog.empty(), {})
+            if self._is_writer:  # It names photos of shards that may have been taken out.
+                with suppress(OSError):
+                    (self.folder / STATE_FILE).unlink(missing_ok=True)
         log = kept.log
         new = [path for path in paths if path.name not in kept.shards]
         if new:

@@ -6,7 +6,8 @@ Folding is the same in one go and in parts: what one fold dropped, no later row 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,10 @@ class PhotoLog:
             np.concatenate([self.faces, *(part.faces for part in parts)]),
         )
 
+    def equals(self, other: PhotoLog) -> bool:
+        """Whether both say the same in every row."""
+        return _equal(self, other)
+
     @property
     def owners(self) -> Ids:
         """The photo id of each face, int64; -1 of those that were forgotten."""
@@ -74,6 +79,13 @@ class PhotoPart:
     def read(cls, shard: Shard) -> PhotoPart:
         """That of a shard; raises as :meth:`facesearch.photo_table.PhotoTable.read` does."""
         return cls(shard.number, PhotoTable.read(shard), shard.column("faces", "photo"))
+
+
+def _equal(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, np.ndarray):
+        return np.array_equal(ours, theirs)
+    names = (each.name for each in fields(ours))
+    return all(_equal(getattr(ours, name), getattr(theirs, name)) for name in names)
 
 
 def _newest(photos: PhotoTable) -> NDArray[np.bool_]:

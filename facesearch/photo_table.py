@@ -61,9 +61,10 @@ class PhotoTable:
             for name, kind in SCHEMA["photos"].items()
         }
         status = status_codes(columns["status"])
-        require_none(photo_problems(shard, columns) + face_problems(shard, status))
-        columns["sha256"], _ = digests(columns["sha256"])
-        columns["status"] = status
+        sha256, valid = digests(columns["sha256"])
+        problems = photo_problems(shard, columns, status, valid)
+        require_none(problems + face_problems(shard, status))
+        columns |= {"sha256": sha256, "status": status}
         return cls(ids=make_ids(shard.number, np.arange(len(status))), **columns)
 
     @classmethod

@@ -94,9 +94,11 @@ def schema_problems(shard: Shard) -> list[str]:
     if problems:
         return problems
     columns = {name: shard.strings("photos", name) for name in ("status", "sha256", *TEXTS)}
+    status = status_codes(columns["status"])
+    _, valid = digests(columns["sha256"])
     return (
-        photo_problems(shard, columns)
-        + face_problems(shard, status_codes(columns["status"]))
+        photo_problems(shard, columns, status, valid)
+        + face_problems(shard, status)
         + quality_problems(shard)
     )
 
@@ -138,10 +140,17 @@ def _table_differences(
         yield f"a table faces of {shard.count} rows, one a vector", rows
 
 
-def photo_problems(shard: Shard, columns: Mapping[str, ByteStrings]) -> list[str]:
-    """What is wrong in the columns status, sha256 and :data:`TEXTS` of the photo table."""
-    status = status_codes(columns["status"])
-    _, valid = digests(columns["sha256"])
+def photo_problems(
+    shard: Shard,
+    columns: Mapping[str, ByteStrings],
+    status: NDArray[np.int8],
+    valid: NDArray[np.bool_],
+) -> list[str]:
+    """What is wrong in the columns status, sha256 and :data:`TEXTS` of the photo table.
+
+    ``status`` are the codes of :func:`status_codes`; ``valid`` tells which rows :func:`digests`
+    found to have a SHA-256.
+    """
     none = (columns["sha256"].lengths == 0) & ~with_content(status)
     digest = "64 hexadecimal digits (or, unless ok or known, nothing)"
     return [

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from facesearch.people import People
 from facesearch.runs import save_run
 from facesearch.schema import SCHEMA
 from facesearch.search import build_index
+from facesearch.state_file import FILE as STATE_FILE
 from indexer.shards import digest_path
 from support.fake_engine import FakeEngine
 from support.galleries import (
@@ -124,6 +126,33 @@ def _damage(path: Path, data: st.DataObject) -> bool:
     return after != before
 
 
+@pytest.fixture
+def kept(gallery: Gallery) -> Gallery:
+    """The gallery with a state.h5."""
+    with gallery.writing():
+        gallery.state()
+    assert check_gallery(gallery) == []
+    return gallery
+
+
+@pytest.mark.parametrize("key", ["newest", "holder", "faces", "photos/size"])
+def test_a_state_that_says_other_than_the_shards_is_found(kept: Gallery, key: str) -> None:
+    with h5py.File(kept.folder / STATE_FILE, "r+") as file:
+        file[key][0] = 1 - file[key][0]
+    found = kept.state().log
+    assert not found.equals(kept.state(anew=True).log)
+    (finding,) = check_gallery(kept)
+    assert (finding.subject, finding.severe) == (STATE_FILE, False)
+    assert "says other than the shards" in finding.problem
+
+
+def test_a_state_that_cannot_be_used_is_found(kept: Gallery) -> None:
+    (kept.folder / STATE_FILE).write_bytes(b"no HDF5")
+    (finding,) = check_gallery(kept)
+    assert (finding.subject, finding.severe) == (STATE_FILE, False)
+    assert "cannot be used" in finding.problem
+
+
 def test_names_in_missing_shards_are_severe(gallery: Gallery) -> None:
     path = gallery.shard_paths()[1]
     path.unlink()
@@ -178,7 +207,7 @@ def test_a_spoilt_note_of_shard_numbers_is_severe(gallery: Gallery) -> None:
 def test_unexpected_errors_are_findings_too(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Gallery) -> None:
+    def broken(self: Gallery, *, anew: bool) -> None:
         raise np.exceptions.AxisError("no such axis")
 
     monkeypatch.setattr(Gallery, "state", broken)
