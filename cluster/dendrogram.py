@@ -37,8 +37,8 @@ class Dendrogram:
             ("heights", self.heights, np.float32, (merges,)),
         ]
         if self.neighbours is not None:
-            shape = (self.count, *self.neighbours.shape[1:])
-            arrays.append(("neighbours", self.neighbours, np.int32, shape))
+            columns = self.neighbours.shape[-1]
+            arrays.append(("neighbours", self.neighbours, np.int32, (self.count, columns)))
         for name, array, dtype, shape in arrays:
             if array.dtype != dtype or array.shape != shape:
                 raise ValueError(
@@ -47,6 +47,9 @@ class Dendrogram:
         known = self.count + np.arange(merges)
         if merges and (self.pairs.min() < 0 or (self.pairs.max(axis=1) >= known).any()):
             raise ValueError("expected pairs of vectors and earlier merges, got others")
+        rows = self.neighbours
+        if rows is not None and rows.size and (rows.min() < -1 or rows.max() >= self.count):
+            raise ValueError("expected neighbours among the vectors, got others")
         if (np.diff(self.heights) < 0).any():
             raise ValueError("expected heights that ascend, got some that do not")
 

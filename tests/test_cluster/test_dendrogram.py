@@ -82,3 +82,8 @@ def test_wrong_merges_are_refused() -> None:
         replace(whole, heights=whole.heights.astype(np.float64))
     with pytest.raises(ValueError, match=r"expected neighbours int32 \(4, 2\)"):
         replace(whole, neighbours=np.zeros((3, 2), np.int32))
+    with pytest.raises(ValueError, match=r"expected neighbours int32 \(4, 4\)"):
+        replace(whole, neighbours=np.zeros(4, np.int32))
+    for row in (-2, 4):
+        with pytest.raises(ValueError, match="expected neighbours among the vectors"):
+            replace(whole, neighbours=np.full((4, 2), row, np.int32))
