@@ -37,8 +37,8 @@ class Dendrogram:
             ("heights", self.heights, np.float32, (merges,)),
         ]
         if self.neighbours is not None:
-            shape = (self.count, *self.neighbours.shape[1:])
-            arrays.append(("neighbours", self.neighbours, np.int32, shape))
+            columns = self.neighbours.shape[-1]
+            arrays.append(("neighbours", self.neighbours, np.int32, (self.count, columns)))
         for name, array, dtype, shape in arrays:
             if array.dtype != dtype or array.shape != shape:
                 raise ValueError(

@@ -131,7 +131,7 @@ def _merges(
     kept = kept_graph(gallery, state, ids) if many else None
     told = f"made, {NEIGHBOURS}" if many else ""
     key = merges_key(ids, constraints, reach, told if kept is None else kept, options.linkage)
-    if not options.full and (found := read_merges(gallery, key)) is not None:
+    if not options.full and (found := read_merges(gallery, key, len(ids))) is not None:
         return found, False
     graph = clustering_graph(vectors, kept) if many else None
     dendrogram = merged(

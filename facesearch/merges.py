@@ -17,7 +17,10 @@ from cluster.constraints import Resolved
 from cluster.dendrogram import Dendrogram
 from cluster.graph import Graph
 from facesearch.gallery import Gallery
-from indexer.files import partial_path, sync_file, sync_folder
+from indexer.errors import ShardError
+from indexer.hdf5_writer import replacing_hdf5, write_array
+from indexer.shard_checks import Checker, open_hdf5, reading
+from indexer.shard_format import Scalar
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
@@ -65,53 +68,55 @@ def merges_path(gallery: Gallery) -> Path:
 
 def write_merges(gallery: Gallery, merges: Merges) -> None:
     """Replace the gallery's merges by these; for who holds its lock."""
-    path = merges_path(gallery)
     dendrogram = merges.dendrogram
-    with h5py.File(partial_path(path), "w") as file:
+    with replacing_hdf5(merges_path(gallery), FORMAT, VERSION) as file:
         file.attrs.update(
-            format=FORMAT,
-            version=VERSION,
-            key=merges.key,
-            count=dendrogram.count,
-            reach=dendrogram.reach,
-            horizon=dendrogram.horizon,
-            graph=merges.graph,
-            edge_recall=merges.edge_recall,
+            key=np.bytes_(merges.key.encode()),
+            count=np.int64(dendrogram.count),
+            reach=np.float64(dendrogram.reach),
+            horizon=np.float64(dendrogram.horizon),
+            graph=np.bytes_(merges.graph.encode()),
+            edge_recall=np.float64(merges.edge_recall),
         )
-        arrays: dict[str, NDArray[Any]] = {
-            "pairs": dendrogram.pairs,
-            "heights": dendrogram.heights,
-        }
+        write_array(file, "pairs", dendrogram.pairs)
+        write_array(file, "heights", dendrogram.heights)
         if dendrogram.neighbours is not None:
-            arrays["neighbours"] = dendrogram.neighbours
-        for name, array in arrays.items():
-            file.create_dataset(name, data=array, fletcher32=bool(array.size))
-    sync_file(partial_path(path))
-    partial_path(path).replace(path)
-    sync_folder(path.parent)
+            write_array(file, "neighbours", dendrogram.neighbours)
 
 
-def read_merges(gallery: Gallery, key: str) -> Merges | None:
-    """The gallery's merges, where they are those of ``key`` and whole; else None."""
+def read_merges(gallery: Gallery, key: str, count: int) -> Merges | None:
+    """The gallery's merges, where they are those of ``key`` and whole; else None.
+
+    ``count`` is the number of faces that ``key`` is of.
+    """
     path = merges_path(gallery)
     if not path.exists():
         return None
     try:
-        with h5py.File(path, "r") as file:
-            about = file.attrs
-            if (about["format"], about["version"], about["key"]) != (FORMAT, VERSION, key):
-                return None
-            dendrogram = Dendrogram(
-                int(about["count"]),
-                file["pairs"][()],
-                file["heights"][()],
-                float(about["reach"]),
-                file["neighbours"][()] if "neighbours" in file else None,
-                float(about["horizon"]),
-            )
-            return Merges(key, dendrogram, str(about["graph"]), float(about["edge_recall"]))
-    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
-        logger.warning(
-            "clustering without the merges that are kept: cannot read %s: %s", path, error
-        )
+        with open_hdf5(path) as file, reading(path, "the merges"):
+            return _read(Checker(file, path), file, key, count)
+    except ShardError as error:
+        logger.warning("clustering without the merges that are kept: %s", error)
         return None
+
+
+def _read(checker: Checker, file: h5py.File, key: str, count: int) -> Merges | None:
+    def said(name: str) -> Scalar:
+        return checker.attribute(file, name, name)
+
+    def array(name: str) -> NDArray[Any]:
+        return np.asarray(checker.dataset(file, name, name)[()])
+
+    if (said("format"), said("version"), said("key")) != (FORMAT, VERSION, key):
+        return None
+    if said("count") != count:
+        raise checker.fail("count", str(count), said("count"))
+    dendrogram = Dendrogram(
+        count,
+        array("pairs"),
+        array("heights"),
+        float(said("reach")),
+        array("neighbours") if "neighbours" in file else None,
+        float(said("horizon")),
+    )
+    return Merges(key, dendrogram, str(said("graph")), float(said("edge_recall")))

@@ -125,6 +125,7 @@ def rebuild(
         wish.goal(state.face_count, dimension),
         asked={name: value for name, value in asdict(wish).items() if value is not None},
         before=None if anew else _learnt_before(gallery),
+        vectors=gallery.vectors,
         progress=progress,
     )
 

@@ -65,6 +65,7 @@ def build_index(
     *,
     asked: Mapping[str, float] | None = None,
     before: CellsIndex | None = None,
+    vectors: ivf.VectorsOf | None = None,
     progress: Progress = lambda stage, done: None,
 ) -> IndexDescription:
     """Replace the index in ``folder`` by one of all vectors of ``blocks`` that meets ``goal``.
@@ -74,7 +75,9 @@ def build_index(
     for the gallery's own vectors show. What ``before``, an index of fewer vectors like these, has
     learnt is used again while there are at most :data:`GROWN` times as many. Raises IndexGoalError
     where the memory does not allow what was asked for. ``asked`` is what of the goal is remembered
-    (by default, all). ``progress`` is told the stage and how many vectors are done.
+    (by default, all). ``vectors`` is what the caller's searches will rank by where the index holds
+    none (:meth:`indexer.ivf.IvfIndex.rank_by`), so that it is chosen and measured with them.
+    ``progress`` is told the stage and how many vectors are done.
     """
     shards, remembered = dict(covers.shards), dict(asdict(goal) if asked is None else asked)
     about = IndexDescription(
@@ -95,7 +98,7 @@ def build_index(
             f"exact search of {covers.count} vectors takes {_size(exact)}, more than the "
             f"{_size(goal.memory)} given; allow more{'' if few else ', or name a recall below 1'}"
         )
-    work = _Approximate(blocks, about, goal, progress)
+    work = _Approximate(blocks, about, goal, vectors, progress)
     return replace_index(folder, lambda path: work.write(path, before))
 
 
@@ -104,6 +107,7 @@ class _Approximate:
     blocks: Blocks
     about: IndexDescription
     goal: Goal
+    vectors: ivf.VectorsOf | None
     progress: Progress
 
     def write(self, path: Path, before: CellsIndex | None) -> IndexDescription:
@@ -168,7 +172,7 @@ class _Approximate:
                 f"no index of {count} vectors fits {_size(self.goal.memory)}; allow at least "
                 f"{_size(least)}"
             )
-        spare = SPARE if cells else 0
+        spare = SPARE if cells or self.vectors is not None else 0
         return choose_coding(sample, fitting, truth.half(0), self.goal.recall, spare)
 
     def _ivf(
@@ -176,6 +180,8 @@ class _Approximate:
     ) -> IndexDescription:
         index = ivf.IvfIndex.build(self.blocks(), sample, recipe.cells, recipe.components)
         index.write(path)
+        if self.vectors is not None:
+            index.rank_by(self.vectors)
         return self._described(index, truth, "IVF", ivf.BITS, self.about.count)
 
     def _described(

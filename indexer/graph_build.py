@@ -17,15 +17,12 @@ from numpy.typing import NDArray
 
 from indexer.distances import nearest_first
 from indexer.errors import InvalidVectorsError
-from indexer.files import partial_path, sync_file, sync_folder
 from indexer.graph import BLOCK_ROWS, EXACT, FORMAT, VERSION, Accuracy, Covered, Graph, GraphRows
+from indexer.hdf5_writer import new_array, replacing_hdf5, write_array
 from indexer.own import rows_of, without_own
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Searcher, Vectors
 
 MAX_K = MAX_NEIGHBOURS - 1  # one more is searched for: a vector finds itself
-
-_CHUNK_BYTES = 1 << 18
-_HDF5_VERSIONS = ("v110", "v110")  # structures that carry checksums, as in shards
 
 Progress = Callable[[int, int], None]
 
@@ -82,17 +79,9 @@ def build_graph(
     if growth is not None:
         accuracy = accuracy.beside(growth.before.accuracy)
     work = _Work(covered.ids, index, k, growth)
-    partial = partial_path(path)
-    try:
-        with h5py.File(partial, "w", libver=_HDF5_VERSIONS, locking=False) as file:
-            _write_header(file, covered, accuracy)
-            _write_lines(file, len(covered.ids), k, work.rows(blocks), progress)
-        sync_file(partial)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with replacing_hdf5(path, FORMAT, VERSION) as file:
+        _write_header(file, covered, accuracy)
+        _write_lines(file, len(covered.ids), k, work.rows(blocks), progress)
     return GraphReport(len(covered.ids), k, work.searched, work.updated, accuracy)
 
 
@@ -173,31 +162,21 @@ def _nearest(
 
 
 def _write_header(file: h5py.File, covered: Covered, accuracy: Accuracy) -> None:
-    file.attrs["format"] = np.bytes_(FORMAT)
-    file.attrs["version"] = np.int64(VERSION)
     file.attrs["state"] = np.bytes_(covered.state.encode())
     file.attrs["exact"] = np.int64(accuracy.exact)
     file.attrs["recall"] = np.float64(accuracy.recall)
     shards = json.dumps(dict(covered.shards), sort_keys=True).encode()
-    _array(file, "ids", covered.ids.shape, "<i8")[...] = covered.ids
-    _array(file, "shards", (len(shards),), "u1")[...] = np.frombuffer(shards, np.uint8)
+    write_array(file, "ids", covered.ids.astype("<i8", copy=False))
+    write_array(file, "shards", np.frombuffer(shards, np.uint8))
 
 
 def _write_lines(
     file: h5py.File, count: int, k: int, lines: Iterator[GraphRows], progress: Progress
 ) -> None:
-    neighbours = _array(file, "neighbours", (count, k), "<i4")
-    distances = _array(file, "distances", (count, k), "<f4")
+    neighbours = new_array(file, "neighbours", (count, k), "<i4")
+    distances = new_array(file, "distances", (count, k), "<f4")
     for part in lines:
         end = part.first + len(part.neighbours)
         neighbours[part.first : end] = part.neighbours
         distances[part.first : end] = part.distances
         progress(end, count)
-
-
-def _array(file: h5py.File, name: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
-    if not shape[0]:  # has no bytes to check, and HDF5 no chunks for it
-        return file.create_dataset(name, shape, dtype)
-    row_bytes = np.dtype(dtype).itemsize * int(np.prod(shape[1:]))
-    rows = min(shape[0], max(1, _CHUNK_BYTES // row_bytes))
-    return file.create_dataset(name, shape, dtype, chunks=(rows, *shape[1:]), fletcher32=True)

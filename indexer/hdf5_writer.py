@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from indexer.byte_strings import ByteStrings
+from indexer.files import partial_path, sync_file, sync_folder
 from indexer.shard_format import BYTES, OFFSETS
 
 _CHUNK_BYTES = 1 << 18
@@ -25,14 +29,34 @@ def new_hdf5(place: Path | BinaryIO, format_name: str, version: int) -> h5py.Fil
     return file
 
 
+@contextmanager
+def replacing_hdf5(path: Path, format_name: str, version: int) -> Iterator[h5py.File]:
+    """A new file as :func:`new_hdf5` makes it, that takes the place of ``path`` once whole."""
+    partial = partial_path(path)
+    try:
+        with new_hdf5(partial, format_name, version) as file:
+            yield file
+        sync_file(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def new_array(
+    group: h5py.Group, name: str, shape: tuple[int, ...], dtype: DTypeLike
+) -> h5py.Dataset:
+    """An array to be filled, whose chunks carry checksums."""
+    if not math.prod(shape):  # has no bytes to check, and HDF5 no chunks for it
+        return group.create_dataset(name, shape, dtype)
+    row_bytes = np.dtype(dtype).itemsize * math.prod(shape[1:])
+    rows = min(shape[0], max(1, _CHUNK_BYTES // row_bytes))
+    return group.create_dataset(name, shape, dtype, chunks=(rows, *shape[1:]), fletcher32=True)
+
+
 def write_array(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
     """An array, whose chunks carry checksums."""
-    if not values.size:  # has no bytes to check, and HDF5 no chunks for it
-        group.create_dataset(name, data=values)
-        return
-    row_bytes = values.itemsize * int(np.prod(values.shape[1:]))
-    rows = min(len(values), max(1, _CHUNK_BYTES // row_bytes))
-    group.create_dataset(name, data=values, chunks=(rows, *values.shape[1:]), fletcher32=True)
+    new_array(group, name, values.shape, values.dtype)[...] = values
 
 
 def write_strings(group: h5py.Group, name: str, values: ByteStrings) -> None:

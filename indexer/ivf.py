@@ -29,6 +29,8 @@ from indexer.types import Block, Ids, Neighbours, Vectors
 BITS = 8
 _SPARE = 8  # neighbours beyond k whose true distances are looked at
 
+VectorsOf = Callable[[Ids], Vectors]
+
 
 class IvfIndex:
     """Searches look into ``probes`` lists. Distances are those of the codes, which leave out what
@@ -38,7 +40,7 @@ class IvfIndex:
         self._faiss = faiss
         self._index = index  # IndexPreTransform
         self._lists = faiss.downcast_index(index.index)
-        self._vectors: Callable[[Ids], Vectors] | None = None
+        self._vectors: VectorsOf | None = None
         self.probes = self.cells
 
     exact = False
@@ -104,7 +106,7 @@ class IvfIndex:
         self._index = to_device(self._index, device)
         self._lists = self._faiss.extract_index_ivf(self._index)
 
-    def rank_by(self, vectors: Callable[[Ids], Vectors]) -> None:
+    def rank_by(self, vectors: VectorsOf) -> None:
         """Tell true distances from now on; more is found than is asked for, and ranked by them.
 
         ``vectors`` gives those of ids int64 (n,), distinct and ascending, float32 (n, d).

@@ -86,3 +86,5 @@ def test_wrong_merges_are_refused() -> None:
         with pytest.raises(ValueError, match="expected neighbours from -1 to 3, got"):
             replace(whole, neighbours=np.array([[0], [1], [2], [wrong]], np.int32))
     assert replace(whole, neighbours=np.array([[-1]] * 3 + [[3]], np.int32)).count == 4
+    with pytest.raises(ValueError, match=r"expected neighbours int32 \(4, 4\)"):
+        replace(whole, neighbours=np.zeros(4, np.int32))

@@ -30,6 +30,7 @@ from indexer.index import FlatIndex
 from indexer.index_description import IndexDescription
 from indexer.int8_kernel import LANES
 from indexer.living import Coverage
+from indexer.types import Ids, Vectors
 from indexer.verified import identity, note_verified
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
 from support.galleries import approximate_index, rewrite_shard, set_value
@@ -200,6 +201,22 @@ def test_fresh_faces_compete_fairly_with_an_index_by_faiss(
         there = found.ids[query] >= 0
         expected = [exact[each] for each in found.ids[query][there].tolist()]
         assert len(expected) > 2 and found.distances[query][there].tolist() == expected
+
+
+def test_the_speed_told_is_that_with_vectors_from_shards(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, seconds = Gallery.vectors, 0.01
+
+    def slowly(self: Gallery, ids: Ids) -> Vectors:
+        time.sleep(seconds)
+        return read(self, ids)
+
+    monkeypatch.setattr(Gallery, "vectors", slowly)
+    monkeypatch.setattr(build, "cells_available", lambda dimension: False)
+    measured = approximate_index(gallery, monkeypatch).measured
+    assert measured["single_seconds"] >= seconds
+    assert measured["queries_per_second"] <= measured["batch"] / seconds
 
 
 def test_a_photo_that_comes_back_is_found_by_the_index(gallery: Gallery) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from cluster.agglomerative import LinkageName
 from cluster.constraints import Constraints, resolve
+from cluster.dendrogram import Dendrogram
 from cluster.graph import exact_graph
 from facesearch import forming
 from facesearch.cluster_options import ClusterOptions
@@ -24,7 +26,7 @@ from facesearch.forget import Selection, forget
 from facesearch.gallery import Gallery
 from facesearch.graph import refresh_graph
 from facesearch.grouping import run_clustering
-from facesearch.merges import merges_key, merges_path, read_merges
+from facesearch.merges import Merges, merges_key, merges_path, read_merges, write_merges
 from facesearch.people import People
 from facesearch.runs import latest_run, run_at, run_paths, save_run
 from support.fake_engine import FakeEngine, write_photo
@@ -136,22 +138,72 @@ def test_density_keeps_and_cuts_none(gallery: Gallery) -> None:
     assert not run.how.cut and not merges_path(gallery).exists()
 
 
-@pytest.mark.parametrize("damage", ["cut off", "other pairs", "other neighbours", "no key"])
-def test_damaged_merges_are_made_anew(gallery: Gallery, damage: str) -> None:
-    path = merges_path(gallery)
-    if damage == "cut off":
-        path.write_bytes(path.read_bytes()[:700])
-    else:
-        with h5py.File(path, "r+") as file:
-            if damage == "no key":
-                del file.attrs["key"]
-            elif damage == "other pairs":
-                file["pairs"][...] = len(file["pairs"]) + 99
-            elif "neighbours" in file:
-                file["neighbours"][...] = file.attrs["count"]
-            else:
-                pytest.skip("merges of all pairs keep no neighbours")
+def other_pairs(file: h5py.File) -> None:
+    file["pairs"][...] = len(file["pairs"]) + 99
+
+
+def other_neighbours(file: h5py.File) -> None:
+    if "neighbours" not in file:
+        pytest.skip("merges of all pairs keep no neighbours")
+    file["neighbours"][...] = file.attrs["count"]
+
+
+def no_key(file: h5py.File) -> None:
+    del file.attrs["key"]
+
+
+def more_faces(file: h5py.File) -> None:
+    file.attrs["count"] = np.int64(1 << 60)
+
+
+def link_out(file: h5py.File) -> None:
+    """The same pairs, in another file."""
+    other = f"{file.filename}.other"
+    with h5py.File(other, "w") as beside:
+        file.copy("pairs", beside)
+    del file["pairs"]
+    file["pairs"] = h5py.ExternalLink(other, "pairs")
+
+
+def huge(file: h5py.File) -> None:
+    """Pairs that no file has the bytes of."""
+    del file["pairs"]
+    file.create_dataset("pairs", (1 << 50, 2), np.int32, chunks=(1024, 2), fletcher32=True)
+
+
+@pytest.mark.parametrize(
+    "damage", [other_pairs, other_neighbours, no_key, more_faces, link_out, huge]
+)
+def test_damaged_merges_are_made_anew(
+    gallery: Gallery, damage: Callable[[h5py.File], None]
+) -> None:
+    with h5py.File(merges_path(gallery), "r+", libver=("v110", "v110")) as file:
+        damage(file)
     assert not cuts(gallery, replace(OPTIONS, threshold=0.4))
+
+
+def test_merges_that_were_cut_off_are_made_anew(gallery: Gallery) -> None:
+    path = merges_path(gallery)
+    path.write_bytes(path.read_bytes()[:700])
+    assert not cuts(gallery, replace(OPTIONS, threshold=0.4))
+
+
+def test_merges_that_cannot_be_written_leave_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = people_gallery(tmp_path)
+    cluster(gallery)
+    path = merges_path(gallery)
+    before, there = path.read_bytes(), sorted(path.parent.iterdir())
+
+    def fail(descriptor: int) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    none = Dendrogram(2, np.zeros((0, 2), np.int32), np.zeros(0, np.float32), 1.0)
+    with pytest.raises(OSError, match="full"):
+        write_merges(gallery, Merges("0" * 64, none))
+    assert path.read_bytes() == before and sorted(path.parent.iterdir()) == there
 
 
 def test_a_run_of_faces_that_were_forgotten_meanwhile_is_not_kept(gallery: Gallery) -> None:
@@ -189,7 +241,7 @@ def test_the_key_names_all_that_merging_reads() -> None:
 
 
 def test_there_are_none_at_first(tmp_path: Path) -> None:
-    assert read_merges(people_gallery(tmp_path), "0" * 64) is None
+    assert read_merges(people_gallery(tmp_path), "0" * 64, 12) is None
 
 
 LINKED = pytest.mark.parametrize("linkage", ["complete", "single"])

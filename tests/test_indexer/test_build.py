@@ -25,8 +25,17 @@ from indexer.int8_kernel import LANES
 from indexer.ivf import IvfIndex
 from indexer.own import without_own
 from indexer.presets import Goal, cell_bytes, cell_count, cell_recipes, flat_bytes
-from indexer.tune import coded_recall, find_truth, measure, pick, wilson
-from indexer.types import Block, Index
+from indexer.tune import (
+    Measured,
+    Truth,
+    coded_recall,
+    find_truth,
+    measure,
+    pick,
+    recall_of,
+    wilson,
+)
+from indexer.types import Block, Ids, Index, Vectors
 from support.search import blocks, require_equal
 from support.vectors import grouped_vectors
 
@@ -39,6 +48,10 @@ APPROXIMATE = pytest.param(True, marks=pytest.mark.skipif(not LANES, reason="nee
 
 def gallery() -> Iterable[Block]:
     return blocks(IDS, VECTORS, 700)
+
+
+def vectors_of(ids: Ids) -> Vectors:
+    return VECTORS[np.searchsorted(IDS, ids)]
 
 
 @pytest.fixture(autouse=True)
@@ -106,14 +119,33 @@ def test_hidden_in_either(tmp_path: Path, by_cells: bool) -> None:
     assert np.isin(index.search(VECTORS[:200], 9).ids, [*IDS[1::2], -1]).all()
 
 
-def test_faiss_ranks_by_true_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faiss_is_measured_as_it_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
+    measured_by: list[Truth] = []
+
+    def measuring(index: Index, truth: Truth) -> Measured:
+        measured_by.append(truth)
+        return measure(index, truth)
+
+    monkeypatch.setattr(build_module, "measure", measuring)
+    found = build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000), vectors=vectors_of)
+    index = open_index(tmp_path, SHARDS)
+    assert isinstance(index, IvfIndex)
+    by_codes = recall_of(index, measured_by[0])
+    index.rank_by(vectors_of)
+    assert found.measured["recall_at_1"] == recall_of(index, measured_by[0]) > by_codes
+
+
+def test_faiss_tells_true_distances_by_true_vectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
     build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000))
     index = open_index(tmp_path, SHARDS)
     assert isinstance(index, IvfIndex)
     queries = VECTORS[:300]
     by_codes, recall_by_codes = index.search(queries, 5), recall(index)
-    index.rank_by(lambda ids: VECTORS[np.searchsorted(IDS, ids)])
+    index.rank_by(vectors_of)
     found = index.search(queries, 5)
     query = np.repeat(np.arange(300), 5)
     true = pair_distances(queries, VECTORS, query, np.searchsorted(IDS, found.ids.ravel()))
