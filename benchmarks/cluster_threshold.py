@@ -24,8 +24,7 @@ from benchmarks.clustering import SEED, Labels, load, members, scores
 from benchmarks.data import MadeGallery
 from benchmarks.face_model import FaceModel
 from benchmarks.record import record
-from cluster.agglomerative import NEIGHBOURS
-from cluster.cells import cell_graph
+from cluster.cells import NEIGHBOURS, cell_graph
 from cluster.linkage import cut
 from cluster.sparse_linkage import sparse_average_linkage
 from cluster.threshold import gallery_threshold, impostor_law

@@ -31,8 +31,7 @@ from benchmarks.clustering import SEED, Labels, load, memory_kib, scores
 from benchmarks.data import MadeGallery
 from benchmarks.face_model import FaceModel
 from benchmarks.record import record, versions
-from cluster.agglomerative import NEIGHBOURS
-from cluster.cells import cell_graph
+from cluster.cells import NEIGHBOURS, cell_graph
 from cluster.confidence import graph_confidence
 from cluster.constraints import Constraints
 from cluster.density import DensitySettings, density

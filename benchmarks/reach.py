@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks.clustering_scale import STOP, made_faces, made_photos
 from benchmarks.record import record
-from cluster.agglomerative import MOST_APART, NEIGHBOURS, clusters_at, merged
-from cluster.cells import cell_graph
+from cluster.agglomerative import MOST_APART, clusters_at, merged
+from cluster.cells import NEIGHBOURS, cell_graph
 from cluster.constraints import Constraints, resolve
 from cluster.grow import grown
 from cluster.threshold import gallery_threshold

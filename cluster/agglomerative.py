@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.cells import cell_graph
+from cluster.cells import NEIGHBOURS, cell_graph
 from cluster.confidence import confidence, graph_confidence
 from cluster.constraints import Constraints, Resolved
 from cluster.dendrogram import Dendrogram
@@ -29,10 +29,11 @@ from cluster.types import Clustering
 LinkageName = Literal["average", "complete", "single"]
 LINKAGES: tuple[LinkageName, ...] = get_args(LinkageName)
 
+# Greater with every change of what is merged, or of the graph that is made for it: kept merges of
+# another are not used.
+MERGING = 1
 # Up to here the linkage of all pairs is the quicker one, and is exact.
 MOST_DENSE = 20_000
-# Of each vector in the graph that more of them are clustered by.
-NEIGHBOURS = 32
 MOST_APART = 4  # squared distance of two unit vectors
 
 
@@ -76,9 +77,9 @@ def merged(
     contradictory ones are told by :func:`cluster.constraints.resolve`, whose result may be given
     here. With a ``graph`` of the vectors only pairs of clusters that it joins are looked at, which
     is close to looking at all (:mod:`cluster.sparse_linkage`, :mod:`cluster.pair_linkage`); more
-    vectors than :func:`most_dense` without one get that of about their :data:`NEIGHBOURS` nearest
-    (:mod:`cluster.cells`). Complete linkage needs all pairs. The same input gives the same merges.
-    Raises ValueError on a wrong shape, dtype, reach or linkage.
+    vectors than :func:`most_dense` without one get that of about their
+    :data:`cluster.cells.NEIGHBOURS` nearest. Complete linkage needs all pairs. The same input gives
+    the same merges. Raises ValueError on a wrong shape, dtype, reach or linkage.
     """
     check_vectors(vectors)
     if not 0 <= reach <= MOST_APART:

@@ -32,6 +32,7 @@ from indexer.int8_kernel import BYTES, LANES
 from indexer.ivf import IvfIndex
 from indexer.types import Block
 
+NEIGHBOURS = 32  # of each vector in a graph that is made for one clustering
 CELL = 512  # vectors, on average
 PROBES = 64  # cells that each vector is compared with
 _VARIANCE = 0.999  # that the components hold which are compared

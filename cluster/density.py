@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.cells import cell_graph
+from cluster.cells import NEIGHBOURS, cell_graph
 from cluster.constraints import Constraints, Resolved
 from cluster.density_tree import Density, graph_density
 from cluster.graph import Graph, exact_graph
@@ -24,7 +24,6 @@ from cluster.types import NOISE, Clustering
 
 # Up to here hdbscan itself takes seconds; its time grows with the square.
 MOST_WHOLE = 5_000
-NEIGHBOURS = 32
 
 
 @dataclass(frozen=True)
@@ -85,10 +84,10 @@ def density(
 
     With a ``graph`` of the vectors, of at least ``min_samples`` neighbours, its edges are all that
     is looked at; more than :data:`MOST_WHOLE` vectors without one get that of about their
-    :data:`NEIGHBOURS` nearest. There is never just one cluster: a gallery of a single person falls
-    apart, since the setting that would keep it whole also makes one cluster of galleries of many.
-    Fewer than ``min_cluster_size`` vectors are all noise. Raises ValueError on wrong shapes or
-    dtypes.
+    :data:`cluster.cells.NEIGHBOURS` nearest. There is never just one cluster: a gallery of a single
+    person falls apart, since the setting that would keep it whole also makes one cluster of
+    galleries of many. Fewer than ``min_cluster_size`` vectors are all noise. Raises ValueError on
+    wrong shapes or dtypes.
     """
     return density_result(ids, vectors, settings, graph=graph, constraints=constraints).clustering
 

@@ -117,7 +117,9 @@ class AlbumPerson:
 class Album:
     """Everything a report says. ``photo_count`` counts all photos, also failed and faceless ones.
 
-    ``threshold`` is the squared distance at which groups were cut, None where the method has none.
+    ``threshold`` is the squared distance at which groups were cut, None where the method has none;
+    ``linkage`` is which distance between two groups that is, of
+    :data:`cluster.agglomerative.LINKAGES`.
     ``outdated`` is a sentence for the reader where the gallery has changed since the clustering.
     ``advice`` is what is worth a look, ``figures`` what plots show, None where it is unknown.
     ``gallery`` is the folder of the gallery, for commands that act on it; None if there is none.
@@ -138,10 +140,17 @@ class Album:
     advice: Advice = NO_ADVICE
     figures: AlbumFigures | None = field(default=None, compare=False)
     gallery: Path | None = None
+    linkage: str = "average"
 
     def __post_init__(self) -> None:
         for key in ("title", "outdated"):
             object.__setattr__(self, key, printable(getattr(self, key)))
+
+    @property
+    def grouped_by(self) -> str:
+        """The method, and the linkage where it is another than the average."""
+        other = self.linkage != "average"
+        return f"{self.method}, {self.linkage} linkage" if other else self.method
 
     @property
     def faces(self) -> Iterable[AlbumFace]:
@@ -171,6 +180,7 @@ def build_album(
     apart: Iterable[FacePair] = (),
     gallery: Path | None = None,
     confirmed: Collection[int] = (),
+    linkage: str = "average",
 ) -> Album:
     """The album of ``faces`` with vectors float32 (n, d), row i for ``faces[i]``.
 
@@ -223,6 +233,7 @@ def build_album(
         advice=advice,
         figures=figures,
         gallery=gallery,
+        linkage=linkage,
     )
 
 

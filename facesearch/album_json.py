@@ -28,7 +28,11 @@ def album_json(album: Album) -> dict[str, Any]:
         "created_at": album.created_at,
         "outdated": album.outdated or None,
         "encoder": album.encoder,
-        "clustering": {"method": album.method, "threshold": album.threshold},
+        "clustering": {
+            "method": album.method,
+            "linkage": album.linkage,
+            "threshold": album.threshold,
+        },
         "counts": {
             "photos": album.photo_count,
             "photos_without_faces": album.photos_without_faces,

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from cluster.cells import cell_graph
+from cluster.cells import NEIGHBOURS, cell_graph
 from cluster.graph import Graph, edge_recall
 from facesearch.errors import BusyGalleryError
 from facesearch.gallery import Gallery, GalleryState
@@ -18,8 +18,6 @@ from indexer.graph import Graph as StoredGraph
 from indexer.types import Ids, Vectors
 
 logger = logging.getLogger(__name__)
-
-NEIGHBOURS = 32  # of each face in a graph that is made for one clustering
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class ClusteringGraph:
 def clustering_graph(vectors: Vectors, kept: Graph | None) -> ClusteringGraph:
     """The graph of ``vectors`` float32 (n, d): the one that is ``kept``, or one that is made.
 
-    Without one about the :data:`NEIGHBOURS` nearest are found in near cells.
+    Without one about the :data:`cluster.cells.NEIGHBOURS` nearest are found in near cells.
     """
     graph = cell_graph(vectors, NEIGHBOURS) if kept is None else kept
     return ClusteringGraph(graph, "made" if kept is None else "kept", edge_recall(vectors, graph))

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from cluster.agglomerative import MOST_APART, clusters_at, merged, most_dense
 from cluster.attach import attach
+from cluster.cells import NEIGHBOURS
 from cluster.constraints import Resolved
 from cluster.density import MOST_WHOLE, DensitySettings, density
 from cluster.grow import grown
-from cluster.pair_linkage import MOST_PAIRS
 from cluster.types import NOISE, Clustering
-from facesearch.cluster_graph import NEIGHBOURS, clustering_graph, kept_graph
+from facesearch.cluster_graph import clustering_graph, kept_graph
 from facesearch.cluster_options import ClusterOptions
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState
@@ -122,10 +122,11 @@ def _merges(
     ids, vectors = good
     average = options.linkage == "average"
     reach = options.reach if average and options.threshold <= options.reach else MOST_APART
-    many = len(ids) > most_dense(options.linkage)  # too many to look at all pairs
+    most = most_dense(options.linkage)
+    many = len(ids) > most  # too many to look at all pairs
     if many and options.linkage == "complete":
         raise InputError(
-            f"expected at most {MOST_PAIRS} faces for complete linkage, which looks at all pairs, "
+            f"expected at most {most} faces for complete linkage, which looks at all pairs, "
             f"got {len(ids)}; take average linkage, or keep more poor faces out with --min-quality"
         )
     kept = kept_graph(gallery, state, ids) if many else None

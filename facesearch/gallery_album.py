@@ -35,6 +35,7 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         created_at=run.created_at,
         method=run.method,
         threshold=run.threshold,
+        linkage=run.how.linkage,
         encoder=gallery.contract.name,
         photo_count=len(state.photos) - state.count("gone"),
         photos_without_faces=state.faceless_count,

@@ -189,8 +189,8 @@ def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: Faces
     formed = previous.how.formed
     reasons = (
         (options.full, "asked for"),
-        (options.method != "agglomerative", f"{options.method} has no other way"),
-        (options.linkage != "average", f"{options.linkage} linkage has no other way"),
+        (options.method != "agglomerative", f"{options.method} clusters all faces anew"),
+        (options.linkage != "average", f"{options.linkage} linkage clusters all faces anew"),
         (previous.people is None, "the run before is from before people had numbers"),
         (other, other),
         (

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.agglomerative import LinkageName
+from cluster.agglomerative import MERGING, LinkageName
 from cluster.constraints import Resolved
 from cluster.dendrogram import Dendrogram
 from cluster.graph import Graph
@@ -51,7 +51,7 @@ def merges_key(
     or says in words how one is made of the vectors, or that there is none.
     """
     told = graph if isinstance(graph, str) else "kept"
-    digest = hashlib.sha256(f"{VERSION} {linkage} {reach!r} {told}".encode())
+    digest = hashlib.sha256(f"{VERSION} {MERGING} {linkage} {reach!r} {told}".encode())
     arrays: list[NDArray[Any]] = [ids, constraints.joined, *constraints.apart]
     if isinstance(graph, Graph):
         arrays += [graph.rows, graph.distances]

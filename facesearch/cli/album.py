@@ -18,6 +18,7 @@ from indexer.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.matching import Changes
+    from facesearch.runs import How
 
 _MOVES_SHOWN = 10
 
@@ -134,16 +135,13 @@ def run_cluster(args: argparse.Namespace) -> int:
         "same_photo": run.same_photo,
         "file": path,
         "full": run.how.full,
+        "cut": run.how.cut,
         "why": run.how.why,
     }
     if run.how.linkage != "average":
         facts |= {"linkage": run.how.linkage, "exact": run.how.exact}
     if not run.how.exact:
-        print(
-            "facesearch: single linkage over a graph is approximate here: some faces may have more "
-            "others within the threshold than the graph has neighbours",
-            file=sys.stderr,
-        )
+        print(f"facesearch: {_why_inexact(run.how, args.gallery)}", file=sys.stderr)
     for text in run.contradictions:
         print(f"facesearch: contradiction: {text}", file=sys.stderr)
     if args.json:
@@ -152,6 +150,22 @@ def run_cluster(args: argparse.Namespace) -> int:
         print_facts([(name.replace("_", " "), value) for name, value in facts.items()])
         _print_changes(run.changes)
     return 0
+
+
+def _why_inexact(how: How, gallery: Path) -> str:
+    """Why single linkage may have missed a pair, and what to do."""
+    if how.edge_recall == 1:
+        return (
+            "single linkage is approximate here: some faces may have more others within the "
+            "threshold than the graph has neighbours; take a smaller threshold, or a graph of "
+            f"more: facesearch graph {gallery} -k K"
+        )
+    delete = f", delete {gallery / 'graph.h5'}" if how.graph == "kept" else ""
+    return (
+        f"single linkage is approximate here: the graph has a share of {how.edge_recall:.5f} of "
+        f"the nearest neighbours; for all of them: facesearch build {gallery} --recall 1{delete}, "
+        f"then facesearch graph {gallery}; those of low quality count with --min-quality 0"
+    )
 
 
 def _print_changes(changes: Changes) -> None:

@@ -14,6 +14,12 @@ from facesearch.album_figures import Histogram, Tree
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 44
+_JOINED = {
+    "average": "below the threshold on the average, so pairs may lie beyond it",
+    "complete": "where their farthest two faces are below the threshold, so only what was decided "
+    "and faces of low quality put pairs beyond it",
+    "single": "where their nearest two faces are below the threshold, so pairs may lie beyond it",
+}
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -32,9 +38,11 @@ def plots_of(album: Album) -> list[Plot]:
     """The plots that ``album`` has figures for."""
     plots = [_sizes(album)] if album.people else []
     if album.figures is not None:
-        plots.append(_distances(album.figures.distances, album.threshold))
+        plots.append(_distances(album.figures.distances, album.threshold, album.linkage))
+        # The trees are of average linkage, and the threshold of another says nothing of them.
+        cut = album.threshold if album.linkage == "average" else None
         labels = {person.key: person.label for person in album.people}
-        plots += [_tree(tree, labels[tree.key], album.threshold) for tree in album.figures.trees]
+        plots += [_tree(tree, labels[tree.key], cut) for tree in album.figures.trees]
     return plots
 
 
@@ -69,7 +77,7 @@ def _size_name(power: int) -> str:
     return str(high) if low >= high else f"{low}\u2013{high}"
 
 
-def _distances(found: Histogram, threshold: float | None) -> Plot:
+def _distances(found: Histogram, threshold: float | None, linkage: str) -> Plot:
     """Both histograms as areas, each to its own greatest height, with the threshold."""
     across = _Scale(float(found.edges[0]), float(found.edges[-1]), LEFT, WIDTH - RIGHT)
     most = max(float(found.within.max(initial=0)), float(found.between.max(initial=0)), 1e-9)
@@ -92,7 +100,7 @@ def _distances(found: Histogram, threshold: float | None) -> Plot:
     return Plot(
         "Distances between faces",
         "Share of pairs drawn at random: two faces of one person (dark), of two people (light). "
-        "People are joined below the threshold on the average, so pairs may lie beyond it.",
+        f"People are joined {_JOINED[linkage]}.",
         _svg(parts, "Histograms of distances within one person and between two"),
         ("Squared distance", "One person", "Two people"),
         tuple(

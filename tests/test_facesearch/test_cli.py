@@ -187,7 +187,7 @@ def test_clusters_are_the_people(copy: Demo) -> None:
 def test_another_threshold_is_a_cut_and_other_linkages_need_one(copy: Demo) -> None:
     assert "were cut" not in run("cluster", copy.gallery, "--json").json()["why"]
     again = run("cluster", copy.gallery, "--threshold", "0.12", "--json").json()
-    assert "were cut" in again["why"] and again["threshold"] == 0.12
+    assert "were cut" in again["why"] and again["threshold"] == 0.12 and again["cut"] is True
     assert "give one with --threshold" in run("cluster", copy.gallery, "--linkage", "single").err
     for linkage in ("complete", "single"):
         words = ("--linkage", linkage, "--threshold", "0.2", "--json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cluster.agglomerative import LinkageName
+from cluster.agglomerative import MERGING, LinkageName
 from cluster.constraints import Constraints, resolve
 from cluster.dendrogram import Dendrogram
 from cluster.graph import exact_graph
-from facesearch import forming
+from facesearch.cli.main import main
 from facesearch.cluster_options import ClusterOptions
 from facesearch.deciding import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.encoders import Thresholds
 from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.forget import Selection, forget
 from facesearch.gallery import Gallery
@@ -220,7 +223,7 @@ def test_a_run_of_faces_that_were_forgotten_meanwhile_is_not_kept(gallery: Galle
     assert merges_path(gallery).exists()
 
 
-def test_the_key_names_all_that_merging_reads() -> None:
+def test_the_key_names_all_that_merging_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     ids, photos = np.arange(6), np.array([0, 0, 1, 2, 3, 4])
     graph = exact_graph(unit_vectors(6, 4, seed=1), 3)
     none, apart = resolve(Constraints(), 6), resolve(Constraints(photos), 6)
@@ -238,6 +241,8 @@ def test_the_key_names_all_that_merging_reads() -> None:
     ]
     assert len(set(keys)) == len(keys)
     assert merges_key(ids.copy(), resolve(Constraints(), 6), 0.5, "", "average") == keys[0]
+    monkeypatch.setattr("facesearch.merges.MERGING", MERGING + 1)
+    assert merges_key(ids, none, 0.5, "", "average") not in keys
 
 
 def test_there_are_none_at_first(tmp_path: Path) -> None:
@@ -283,7 +288,7 @@ def test_other_linkages_begin_anew_and_tell_people_apart(
     cluster(gallery)
     options = replace(OPTIONS, linkage=linkage)
     run = cluster(gallery, options)
-    assert run.how.why == f"{linkage} linkage has no other way"
+    assert run.how.why == f"{linkage} linkage clusters all faces anew"
     assert latest_run(gallery).how.linkage == linkage and run.how.exact
     assert np.bincount(run.clustering.labels).tolist() == [3, 3, 3, 3]
     assert "linkage" in cluster(gallery).how.why
@@ -300,7 +305,6 @@ def test_linkages_that_cannot_be_are_refused(
     ask("expected method agglomerative with single", linkage="single", method="hdbscan")
     ask("expected a threshold with complete linkage", linkage="complete", from_gallery=True)
     monkeypatch.setattr("cluster.agglomerative.MOST_PAIRS", 20)
-    monkeypatch.setattr(forming, "MOST_PAIRS", 20)
     ask("at most 20 faces for complete linkage", linkage="complete")
     single = run_clustering(gallery, gallery.state(), replace(OPTIONS, linkage="single"))
     assert single.how.graph
@@ -315,3 +319,38 @@ def test_single_linkage_tells_where_its_graph_ends(
     assert run_clustering(gallery, gallery.state(), options).how.exact
     wide = run_clustering(gallery, gallery.state(), replace(options, threshold=1.0))
     assert not wide.how.exact
+
+
+@pytest.mark.parametrize(
+    ("kept", "recall", "told"),
+    [
+        (True, 1.0, "have more others within the threshold.* or a graph of more: .* -k K$"),
+        (
+            True,
+            0.98,
+            r"0\.98000 of.*build .* --recall 1, delete .*graph\.h5, then facesearch graph",
+        ),
+        (False, 0.98, "build .* --recall 1, then facesearch graph"),
+    ],
+)
+def test_single_linkage_tells_why_it_is_approximate(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    kept: bool,
+    recall: float,
+    told: str,
+) -> None:
+    made = people_gallery(tmp_path)
+    if kept:
+        refresh_graph(made, 3)
+    monkeypatch.setattr("cluster.agglomerative.MOST_PAIRS", 4)
+    monkeypatch.setattr("facesearch.cluster_graph.edge_recall", lambda *_: recall)
+    limits = Thresholds(1.0, identification=1.0, cluster=1.0, chosen_on="nothing")
+    monkeypatch.setattr("facesearch.encoders.thresholds_of", lambda _: limits)
+    words = ("--linkage", "single", "--threshold", "3.9")
+    assert main(["cluster", str(made.folder), *words, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["exact"] is False
+    assert re.search(told, captured.err)

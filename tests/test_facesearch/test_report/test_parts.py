@@ -110,6 +110,23 @@ def test_plots_are_drawings_with_numbers_to_read() -> None:
     assert plots_of(album_of([], [])) == []
 
 
+@pytest.mark.parametrize(
+    ("linkage", "joined"), [("complete", "farthest two"), ("single", "nearest two")]
+)
+def test_plots_and_pages_tell_of_other_linkages(linkage: str, joined: str, tmp_path: Path) -> None:
+    faces = [face(n, Path(f"/p/{n}.jpg")) for n in range(3)]
+    average = replace(album_of(faces, [0, 0, 0]), figures=figures())
+    other = replace(average, linkage=linkage)
+    for album, words, lines in ((average, "on the average", 1), (other, joined, 0)):
+        _, distances, tree = plots_of(album)
+        assert words in distances.note and distances.svg.count('class="threshold"') == 1
+        assert tree.svg.count('class="threshold"') == lines
+        assert album_json(album)["clustering"]["linkage"] == album.linkage
+        report = write_report(album, tmp_path / album.linkage, workers=1)
+        page = report.read_text("utf-8")
+        assert page.count(f"agglomerative, {linkage} linkage") == 2 * (lines == 0)
+
+
 def test_what_to_check_is_on_the_page_and_in_the_json(tmp_path: Path) -> None:
     photos = [tmp_path / "photos" / f"{n}.jpg" for n in range(6)]
     for photo in photos:
