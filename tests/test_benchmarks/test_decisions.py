@@ -26,7 +26,7 @@ def test_no_decision_is_lost_and_every_change_is_explained(tmp_path: Path, seed:
     vectors, truth = grouped_vectors(40, 8, seed, spread=0.9)
     rounds, made = simulate(tmp_path / "made.gallery", vectors, truth, seed, (0.95, 0.85))
     assert len(rounds) == 11 and made.total() == 30
-    assert len(made) >= 5
+    assert len(made) >= 5 and min(made["add"], made["undo"]) >= 2
     assert {each.full for each in rounds} == {True, False}
     assert sum(each.moved for each in rounds) > 0  # or there was nothing to explain
     assert [each.lost for each in rounds] == [[]] * 11
@@ -72,9 +72,13 @@ def test_a_carrying_over_that_is_broken_is_noticed(
         if hasattr(module, name):
             monkeypatch.setattr(module, name, broken)
     vectors, truth = grouped_vectors(16, 8, 0, spread=0.9)
-    gallery = vector_gallery(tmp_path / "made.gallery", vectors.shape[1])
-    rounds = played(gallery, Owner(gallery, 0), vectors, truth, (0.95, 0.85))
-    assert any(each.lost or each.unexplained for each in rounds)
+
+    def noticed(seed: int) -> bool:
+        gallery = vector_gallery(tmp_path / f"{seed}.gallery", vectors.shape[1])
+        rounds = played(gallery, Owner(gallery, seed), vectors, truth, (0.95, 0.85))
+        return any(each.lost or each.unexplained for each in rounds)
+
+    assert any(noticed(seed) for seed in range(4))  # by what is decided, which is drawn
 
 
 def now_of(numbers: list[int]) -> PeopleNow:
