@@ -70,6 +70,22 @@ def decisions() -> str:
     return table(header, rows)
 
 
+def report_speed() -> str:
+    """How fast the report of a large album opens."""
+    data = result("report_speed")
+    rows = [
+        [width, *(f"{each['median'][what]:.0f}" for what in ("first_paint", "ready", "loaded"))]
+        for width in ("1280", "390")
+        for each in [data[f"milliseconds_{width}"]]
+    ]
+    largest = max(data["page_bytes"].values()) / 1e6
+    return (
+        table(("pixels wide", "painted, ms", "ready, ms", "loaded, ms"), rows)
+        + f"\n\n{data['photos']:,} photos with {data['faces']:,} faces of {data['people']:,} "
+        f"people, on pages of at most {largest:.1f} MB; Chromium {data['chromium']}."
+    )
+
+
 def suggestions() -> str:
     """What the first of the suggestions, and all, are worth on other people than they were fitted
     on."""
@@ -80,7 +96,7 @@ def suggestions() -> str:
             found = [each[f"right_{kind}_of_first"] for kind in ("merges", "mixtures")]
             rows.append(
                 [
-                    f"{gallery}: {each['faces']:,.0f} faces",
+                    f"{gallery.replace('report', 'album')}: {each['faces']:,.0f} faces",
                     at,
                     *(
                         text
