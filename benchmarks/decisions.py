@@ -351,10 +351,12 @@ def unexplained(before: PeopleNow, now: PeopleNow, changes: Changes) -> list[str
     ended = {each.person for each in changes.gone if each.reason}
     ended |= {each.source for each in changes.moves if each.kind == "merge"}
     problems += [f"p{number} is gone, and nothing says why" for number in left - ended]
+    # Who is back from an older run has faces that were another's in between, perhaps all of these.
+    back = {(each.source, each.target) for each in changes.moves if each.kind == "return"}
     return problems + [
         f"the faces of p{number} are p{other} now, and are the same"
         for number, other in _same_faces(was, is_now)
-        if number != other
+        if number != other and (number, other) not in back
     ]
 
 

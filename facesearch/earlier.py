@@ -32,9 +32,11 @@ class Earlier:
     ``last`` are those of the run before, but for faces of people of whom a decision was undone
     that this run knew: those are of whom they were before that decision. ``older`` is set for
     faces that the run before had for nobody's, or had taken from somebody who is gone in it: the
-    person they last had. ``undone`` bool (n,) are the faces of people whom an undone decision was
-    about: what they were put together for does not hold any more. ``people`` int64 (p,) are all
-    that any of these runs had for one of the faces.
+    person they last had; and for all others whose person is not in question, that person again, so
+    that of two clusters with as many of somebody's faces theirs is that person. ``undone`` bool
+    (n,) are the faces of people whom an undone decision was about: what they were put together for
+    does not hold any more. ``people`` int64 (p,) are all that any of these runs had for one of the
+    faces.
     """
 
     last: Numbers
@@ -84,6 +86,7 @@ def earlier_people(
         took = (older == NOBODY) & (had != NOBODY) & ((before == NOBODY) | gone)
         older[took] = had[took]
         there = np.union1d(there, had)
+    older = np.where((older == NOBODY) & (last == before), before, older)
     return Earlier(last, older, undone, there[there != NOBODY])
 
 
