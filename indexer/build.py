@@ -172,7 +172,7 @@ class _Approximate:
                 f"no index of {count} vectors fits {_size(self.goal.memory)}; allow at least "
                 f"{_size(least)}"
             )
-        spare = SPARE if cells or self.vectors is not None else 0
+        spare = SPARE if cells else ivf.SPARE if self.vectors is not None else 0
         return choose_coding(sample, fitting, truth.half(0), self.goal.recall, spare)
 
     def _ivf(
@@ -222,13 +222,12 @@ def open_index(
 ) -> Index:
     """The index saved in ``folder``, if the shards that it covers are all among ``shards``.
 
-    ``description`` is that of the folder, where it was read already.
-
     There may be others, and vectors of those covered may have been taken out or added: see
-    :class:`indexer.living.LivingIndex`. Raises StaleIndexError, naming the shards, where one
-    changed or was lost, and where there is no index or a damaged one: all that is to be done in
-    each case is to build it. A file that was found whole and has not changed since is only read
-    ``anew`` where that is asked for, or where FAISS, which believes what it reads, reads it.
+    :class:`indexer.living.LivingIndex`. ``description`` is that of the folder, where it was read
+    already. Raises StaleIndexError, naming the shards, where one changed or was lost, and where
+    there is no index or a damaged one: all that is to be done in each case is to build it. A file
+    that was found whole and has not changed since is only read ``anew`` where that is asked for, or
+    where FAISS, which believes what it reads, reads it.
     """
     description = description or IndexDescription.read(folder)
     anew = anew or description.recipe != "Cells"

@@ -27,7 +27,7 @@ from indexer.index_description import IndexDescription
 from indexer.types import Block, Ids, Neighbours, Vectors
 
 BITS = 8
-_SPARE = 8  # neighbours beyond k whose true distances are looked at
+SPARE = 8  # neighbours beyond k whose true distances are looked at
 
 VectorsOf = Callable[[Ids], Vectors]
 
@@ -126,7 +126,7 @@ class IvfIndex:
         check_queries(queries, k)
         check_dimension(queries, self.dimension)
         self._lists.nprobe = self.probes
-        wanted = k if self._vectors is None else k + _SPARE
+        wanted = k if self._vectors is None else k + SPARE
         distances, ids = self._index.search(np.ascontiguousarray(queries), wanted)
         there = ids >= 0
         distances = np.where(there, np.maximum(distances, 0), np.float32(np.inf))

@@ -7,12 +7,13 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from indexer import build as build_module
-from indexer import tune
+from indexer import ivf, tune
 from indexer.build import Covers, build_index, open_index
 from indexer.cell_codes import Coding
 from indexer.cells import SPARE, CellRecipe, CellsIndex
@@ -134,6 +135,22 @@ def test_faiss_is_measured_as_it_ranks(tmp_path: Path, monkeypatch: pytest.Monke
     by_codes = recall_of(index, measured_by[0])
     index.rank_by(vectors_of)
     assert found.measured["recall_at_1"] == recall_of(index, measured_by[0]) > by_codes
+
+
+def test_codes_for_faiss_are_chosen_by_as_many_as_it_ranks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
+    spares: list[int] = []
+
+    def choosing(*given: Any) -> CellRecipe:
+        spares.append(given[-1])
+        return tune.choose_coding(*given)
+
+    monkeypatch.setattr(build_module, "choose_coding", choosing)
+    for vectors in (None, vectors_of):
+        build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000), vectors=vectors)
+    assert spares == [0, ivf.SPARE]
 
 
 def test_faiss_tells_true_distances_by_true_vectors(
