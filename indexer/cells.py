@@ -9,10 +9,11 @@ another nearest neighbour is measured on the gallery's own vectors (:mod:`indexe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,9 @@ from indexer.errors import DeviceError
 from indexer.id_runs import IdRuns
 from indexer.int8_kernel import BYTES, GREATEST_QUERY, LANES
 from indexer.types import Ids, Neighbours, Vectors
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 SPARE = 32  # neighbours beyond k whose true distances are looked at
 _MULTIPLE = 4  # of k: rows to look into at least
@@ -197,7 +201,7 @@ class CellsIndex:
                 ids[part, :width] = told.ids[:, :width]
                 distances[part, :width] = told.distances[:, :width]
 
-            list(self._pool.map(tell, _slices(len(queries), _FEW)))
+            self._each(tell, _slices(len(queries), _FEW))
         return Neighbours(ids, distances)
 
     def _told(self, queries: Vectors, found: Found) -> Neighbours:
@@ -246,7 +250,11 @@ class CellsIndex:
 
         # Each thread multiplies matrices on its own: BLAS threads that wait for more take cores.
         with one_thread_each():
-            return [one(tasks[0])] if len(tasks) == 1 else list(self._pool.map(one, tasks))
+            return self._each(one, tasks)
+
+    def _each(self, work: Callable[[_Task], _Result], tasks: list[_Task]) -> list[_Result]:
+        """What ``work`` makes of each of ``tasks``, on all threads where there are several."""
+        return [work(tasks[0])] if len(tasks) == 1 else list(self._pool.map(work, tasks))
 
     @classmethod
     def open(cls, path: Path, threads: int | None = None) -> CellsIndex:
