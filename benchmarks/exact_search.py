@@ -4,9 +4,10 @@
 
 GALLERY is one of ``made-128`` (1,000,000 made faces like the default encoder's, see
 ``benchmarks.made_faces``), ``full-128`` (as many with variance in all directions) and ``full-512``
-(250,000 of these); queries are further faces. Each run replaces its own entry in the result, so
-that no run is long. Ways take turns; a way that has spent --seconds on a batch size leaves it, and
-does not begin one that would take eight times as long at the speed it had before.
+(250,000 of these); queries are further faces. Each run replaces its own entry in the result, and
+the result of another machine whole, so that no run is long. Ways take turns; a way that has spent
+--seconds on a batch size leaves it, and does not begin one that would take eight times as long at
+the speed it had before.
 
 Certified answers must equal exact search's to the last bit; of the others, which have neither ties
 by id nor distances that are accurate near zero, the share of neighbours they agree in is recorded.
@@ -34,7 +35,7 @@ from benchmarks.clustering import facelike
 from benchmarks.data import MadeGallery
 from benchmarks.face_model import FaceModel
 from benchmarks.peaks import MATRIX, rate, torch_matrix
-from benchmarks.record import RESULTS, record, versions
+from benchmarks.record import kept_runs, record, versions
 from indexer import certified
 from indexer.certified import CertifiedSearch
 from indexer.exact import exact_search
@@ -65,8 +66,7 @@ def main() -> None:
         faiss.omp_set_num_threads(args.threads)
         result = measure(vectors, queries, args)
     print(json.dumps(result, indent=2))
-    path = RESULTS / "exact_search.json"
-    runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else {}
+    runs = kept_runs("exact_search")
     runs[f"{args.gallery}, {args.threads} threads"] = {**vars(args), **result}
     print(f"recorded in {record('exact_search', {'runs': dict(sorted(runs.items()))})}")
 

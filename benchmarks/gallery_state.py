@@ -7,7 +7,7 @@ copied, some moved, some edited, some removed and some failed. Their vectors hav
 for nothing here reads them. Measured, each time in a process of its own: the state from the shards
 alone, the state after a writer was there, and ``facesearch index`` over the folder unchanged
 (without an engine, in the first gallery only, whose files are there, with holes for bytes). The
-figures of other labels stay in the result.
+figures of other labels stay in the result, if this machine made them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,15 +30,12 @@ import numpy as np
 
 from benchmarks.clustering import memory_kib
 from benchmarks.clustering_scale import forget_peak
-from benchmarks.markdown import result
-from benchmarks.record import RESULTS, record
-from benchmarks.vector_gallery import vector_gallery
+from benchmarks.record import kept_runs, record
+from benchmarks.vector_gallery import seal_shard, vector_gallery
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.gallery import Gallery
 from facesearch.open_shard import PhotoRow
-from facesearch.quality import Qualities
-from facesearch.records import PhotoRecord, face_table, photo_table
-from indexer.shards import ShardContent, shard_path, write_shard
+from facesearch.records import PhotoRecord
 
 NAME = "gallery_state"
 SHARD_PHOTOS = 512
@@ -56,7 +53,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, nargs="+", default=[200_000, 1_000_000])
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
-    runs = result(NAME)["runs"] if (RESULTS / f"{NAME}.json").exists() else {}
+    runs = kept_runs(NAME)
     runs[args.label] = {}
     for photos in args.photos:
         with tempfile.TemporaryDirectory() as scratch:
@@ -182,22 +179,10 @@ def sha256(content: int) -> str:
 
 def write_rows(gallery: Gallery, rows: list[PhotoRecord], rng: np.random.Generator) -> None:
     """Seal a shard; each photo in it that was decoded has faces."""
-    number = gallery.next_shard_number()
     decoded = np.flatnonzero([row.status == "ok" for row in rows])
     photo = np.repeat(decoded, rng.poisson(FACES_EACH, len(decoded))).astype(np.int32)
-    ones = np.ones(len(photo), np.float32)
-    faces = face_table(
-        photo=photo,
-        boxes=np.zeros((len(photo), 4), np.float32),
-        landmarks=np.zeros((len(photo), 5, 2), np.float32),
-        scores=ones,
-        norms=ones,
-        qualities=[Qualities(ones, ones, ones)],
-    )
     vectors = np.eye(1, DIMENSION, dtype=np.float32).repeat(len(photo), axis=0)
-    tables = {"photos": photo_table(rows), "faces": faces}
-    content = ShardContent(number, vectors, tables, asdict(gallery.contract))
-    write_shard(shard_path(gallery.shards_folder, number), content)
+    seal_shard(gallery, rows, photo, vectors)
 
 
 def make_file(row: PhotoRecord) -> None:

@@ -14,6 +14,7 @@ from facesearch.gallery import Gallery
 from facesearch.quality import Qualities
 from facesearch.records import PhotoRecord, face_table, photo_table
 from indexer.shards import ShardContent, shard_path, write_shard
+from indexer.types import make_ids
 
 SIDE = 100
 
@@ -38,28 +39,40 @@ def add_faces(
     """
     photos = names if photos is None else photos
     numbers, rows = np.unique(photos, return_inverse=True)
-    count = len(names)
     left = 10.0 * (names % 7)[:, None]
     boxes = (left + np.array([0.0, 0.0, 60.0, 60.0])).astype(np.float32)
-    values = np.ones(count, np.float32)
     with gallery.writing():
-        number = gallery.next_shard_number()
-        tables = {
-            "photos": photo_table([_photo(each) for each in numbers.tolist()]),
-            "faces": face_table(
-                photo=rows.astype(np.int32),
-                boxes=boxes,
-                landmarks=np.zeros((count, 5, 2), np.float32),
-                scores=values,
-                norms=values,
-                qualities=[Qualities(values, values, values)],
-            ),
-        }
-        content = ShardContent(number, vectors, tables, asdict(gallery.contract))
-        write_shard(shard_path(gallery.shards_folder, number), content, dtype=gallery.dtype)
+        records = [_photo(each) for each in numbers.tolist()]
+        number = seal_shard(gallery, records, rows.astype(np.int32), vectors, boxes)
         gallery.note_shard_numbers()
-    ids: NDArray[np.int64] = (number << 32) + np.arange(count, dtype=np.int64)
-    return ids
+    return make_ids(number, np.arange(len(names)))
+
+
+def seal_shard(
+    gallery: Gallery,
+    photos: list[PhotoRecord],
+    photo: NDArray[np.int32],
+    vectors: NDArray[np.float32],
+    boxes: NDArray[np.float32] | None = None,
+) -> int:
+    """Write the next shard, with a face for each of ``vectors`` (n, d); returns its number.
+
+    ``photo`` (n,) is the row of each face's photo among ``photos``; ``boxes`` (n, 4), by default
+    zeros.
+    """
+    number, ones = gallery.next_shard_number(), np.ones(len(photo), np.float32)
+    faces = face_table(
+        photo=photo,
+        boxes=np.zeros((len(photo), 4), np.float32) if boxes is None else boxes,
+        landmarks=np.zeros((len(photo), 5, 2), np.float32),
+        scores=ones,
+        norms=ones,
+        qualities=[Qualities(ones, ones, ones)],
+    )
+    tables = {"photos": photo_table(photos), "faces": faces}
+    content = ShardContent(number, vectors, tables, asdict(gallery.contract))
+    write_shard(shard_path(gallery.shards_folder, number), content, dtype=gallery.dtype)
+    return number
 
 
 def _photo(number: int) -> PhotoRecord:

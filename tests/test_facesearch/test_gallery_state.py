@@ -6,7 +6,6 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,13 +17,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import indexer.files
+from benchmarks.vector_gallery import seal_shard
 from facesearch.errors import GalleryError
 from facesearch.forgotten import Forgotten, ForgottenFace
 from facesearch.gallery import Gallery
-from facesearch.quality import Qualities
-from facesearch.records import PhotoRecord, face_table, photo_table
+from facesearch.records import PhotoRecord
 from facesearch.state_file import FILE, read_state
-from indexer.shards import ShardContent, digest_path, shard_path, write_shard
+from indexer.shards import digest_path
 from support.fake_engine import DIMENSION, FakeEngine
 from support.galleries import rewrite_shard, set_value, small_gallery
 from support.plain_state import plain_state, require_equal_states
@@ -126,21 +125,9 @@ def take(gallery: Gallery, action: str, value: Any) -> None:
 
 def seal(gallery: Gallery, rows: list[tuple[PhotoRecord, int]]) -> None:
     photo = np.repeat(np.arange(len(rows)), [faces for _, faces in rows]).astype(np.int32)
-    ones = np.ones(len(photo), np.float32)
-    faces = face_table(
-        photo=photo,
-        boxes=np.zeros((len(photo), 4), np.float32),
-        landmarks=np.zeros((len(photo), 5, 2), np.float32),
-        scores=ones,
-        norms=ones,
-        qualities=[Qualities(ones, ones, ones)],
-    )
     vectors = np.eye(1, DIMENSION, dtype=np.float32).repeat(len(photo), axis=0)
-    tables = {"photos": photo_table([record for record, _ in rows]), "faces": faces}
     with gallery.writing():
-        number = gallery.next_shard_number()
-        content = ShardContent(number, vectors, tables, asdict(gallery.contract))
-        write_shard(shard_path(gallery.shards_folder, number), content)
+        seal_shard(gallery, [record for record, _ in rows], photo, vectors)
         gallery.note_shard_numbers()
 
 
