@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.decisions import Expected, Owner, misnumbered, played, simulate, unexplained
+from benchmarks.decisions import Expected, Owner, played, simulate
+from benchmarks.told_changes import misnumbered, unexplained
 from benchmarks.vector_gallery import vector_gallery
 from cluster.types import Clustering
 from facesearch import gallery_people, grouping
