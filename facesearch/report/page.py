@@ -24,7 +24,7 @@ from facesearch.report.periods import Appearance, Period, periods_of
 from facesearch.report.plots import Plot, plots_of
 from facesearch.report.views import FaceView, PersonView, moment, number, period
 from facesearch.report.volumes import PAGE_FACES, Volume, volumes_of
-from facesearch.words import count
+from facesearch.text import count
 
 # Beyond this many crops (about 20 MB of page) they are linked from the folder beside the page.
 INLINE_CROPS = 3000

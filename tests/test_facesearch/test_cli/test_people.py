@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesearch.cli.decisions import in_words
 from facesearch.cli.main import main
+from facesearch.cli.people.decision_text import in_words
 from facesearch.decided import last_batch, undone_batches
 from facesearch.gallery import Gallery
 from facesearch.ledger import Decision

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.output import box_text, known, print_facts, print_json, print_table, printable
-from facesearch.words import count
+from facesearch.text import count
 
 if TYPE_CHECKING:
     from facesearch.decided import Person
@@ -233,7 +233,7 @@ def run_unhide(args: argparse.Namespace) -> int:
 
 def run_undo(args: argparse.Namespace) -> int:
     """Undo, or look what that would be, and say what."""
-    from facesearch.cli.decisions import entry, in_words, overruled_json, print_again
+    from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_again
     from facesearch.gallery import Gallery
     from facesearch.people import People
     from facesearch.undoing import undoing
@@ -279,7 +279,7 @@ def _whom(person: Person | None) -> str:
 
 def run_history(args: argparse.Namespace) -> int:
     """A line a decision."""
-    from facesearch.cli.decisions import entry, in_words
+    from facesearch.cli.people.decision_text import entry, in_words
     from facesearch.decided import undone_batches
     from facesearch.gallery import Gallery
     from facesearch.people import People
@@ -339,7 +339,7 @@ def run_export(args: argparse.Namespace) -> int:
 
 def run_import(args: argparse.Namespace) -> int:
     """Decide and count."""
-    from facesearch.cli.decisions import in_words, overruled_json, print_overruled
+    from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
     from facesearch.gallery import Gallery
     from facesearch.people import People
     from facesearch.people_files import import_people, read_people
@@ -363,7 +363,7 @@ def run_import(args: argparse.Namespace) -> int:
 
 
 def _done(args: argparse.Namespace, deciding: Deciding, outcome: Outcome) -> int:
-    from facesearch.cli.decisions import entry, in_words, overruled_json, print_overruled
+    from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_overruled
 
     entered = outcome.entered
     words = in_words(deciding.decisions())

@@ -13,7 +13,7 @@ from facesearch.cli.engine_options import (
     squared_distance,
 )
 from facesearch.cli.output import print_facts, print_json, print_table, printable
-from facesearch.words import count
+from facesearch.text import count
 from indexer.cores import available_cores
 
 if TYPE_CHECKING:

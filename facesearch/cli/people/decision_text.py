@@ -8,7 +8,7 @@ from typing import Any
 from facesearch.cli.output import printable
 from facesearch.ledger import Decision
 from facesearch.overruled import Overruled
-from facesearch.words import count
+from facesearch.text import count
 
 
 def in_words(decisions: Sequence[Decision]) -> dict[int, str]:

@@ -148,7 +148,7 @@ def _graph_lines(graph: GraphFacts | None) -> list[tuple[str, object]]:
 
 def _calibration_text(facts: dict[str, Any]) -> str:
     """The calibrated threshold, and whether it still holds."""
-    from facesearch.cli.calibrate import rate_text
+    from facesearch.cli.recognition.calibrate import rate_text
 
     calibration = facts["calibration"]
     if calibration is None:
