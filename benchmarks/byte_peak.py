@@ -11,8 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from indexer.compiled import compiled
-from indexer.int8_kernel import BATCH, BYTES, LANES, multiply_add
+from indexer.exact.int8_kernel import BATCH, BYTES, LANES, multiply_add
+from indexer.runtime.numba_jit import compiled
 
 SUMS = 12  # apart from each other, so that no instruction waits for the one before
 TIMES = 20_000_000

@@ -42,7 +42,7 @@ from cluster.scores import adjusted_rand_index
 from cluster.sparse_linkage import sparse_average_linkage
 from cluster.threshold import gallery_threshold
 from facesearch.cluster_options import REFINE
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 COUNTS = (10_000, 50_000, 200_000, 1_000_000)
 THRESHOLDS = (0.10, 0.11, 0.12, 0.13, 0.14)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import zeta
 
 from benchmarks.face_model import LARGEST, FaceModel
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 from indexer.types import Block, Ids, Vectors
 
 CHUNK = 16_384

@@ -36,10 +36,10 @@ from benchmarks.data import MadeGallery
 from benchmarks.face_model import FaceModel
 from benchmarks.peaks import MATRIX, rate, torch_matrix
 from benchmarks.record import kept_runs, record, versions
-from indexer import certified
-from indexer.certified import CertifiedSearch
-from indexer.exact import exact_search
-from indexer.screen import screen
+from indexer.exact import int8_search
+from indexer.exact.brute_force import exact_search
+from indexer.exact.int8_screen import screen
+from indexer.exact.int8_search import CertifiedSearch
 from indexer.types import Block, Vectors
 
 NEIGHBOURS = 10
@@ -188,11 +188,11 @@ def measured_vectors(index: CertifiedSearch, queries: Vectors) -> float:
         counts.append(measured)
         return tile, found, measured
 
-    certified.screen = counting
+    int8_search.screen = counting
     try:
         index.search(queries, NEIGHBOURS)
     finally:
-        certified.screen = screen
+        int8_search.screen = screen
     return sum(counts) / len(queries)
 
 

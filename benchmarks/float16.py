@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.record import record
 from benchmarks.vectors import bunches
 from indexer.errors import ShardError
-from indexer.exact import exact_search
-from indexer.shards import (
+from indexer.exact.brute_force import exact_search
+from indexer.storage.shards import (
     Shard,
     ShardContent,
     VectorType,

@@ -34,10 +34,17 @@ from numpy.typing import NDArray
 from benchmarks.data import MadeGallery
 from benchmarks.face_model import FaceModel
 from benchmarks.record import record, versions
-from indexer.devices import cagra_index, check_device, faiss_gpus, has_cagra, to_device, torch_gpus
-from indexer.exact import exact_search
-from indexer.torch_products import PRECISIONS, full_sums
-from indexer.torch_search import TorchSearch
+from indexer.exact.brute_force import exact_search
+from indexer.exact.torch_products import PRECISIONS, full_sums
+from indexer.exact.torch_search import TorchSearch
+from indexer.runtime.devices import (
+    cagra_index,
+    check_device,
+    faiss_gpus,
+    has_cagra,
+    to_device,
+    torch_gpus,
+)
 from indexer.types import Block, Vectors
 
 NEIGHBOURS = 10

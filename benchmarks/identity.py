@@ -40,16 +40,16 @@ from facesearch.encoders import thresholds_of
 from facesearch.enrolled import RULE
 from facesearch.evaluate.embedding import EmbedOptions, embed_photos
 from facesearch.evaluate.photos import read_folder
-from indexer.cores import available_cores
 from indexer.errors import TooFewImpostorsError
-from indexer.groups import GroupRule, Groups
-from indexer.open_set import (
+from indexer.open_set.group_distances import GroupRule, Groups
+from indexer.open_set.threshold import (
     ImpostorSample,
     clopper_pearson,
     open_set_threshold,
     search_each_other,
     search_strangers,
 )
+from indexer.runtime.cores import available_cores
 
 RULES = ("nearest-1", "nearest-2", "nearest-3", "nearest-5", "template")
 ENROLLED = (2, 3, 5, 10)

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.record import record
 from facesearch.images import find_photos
-from indexer.shards import Shard, list_shards
+from indexer.storage.shards import Shard, list_shards
 
 SHARD_PHOTOS = 16
 

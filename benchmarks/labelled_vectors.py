@@ -19,7 +19,7 @@ from benchmarks.album import read_truth
 from facesearch.cli.engine_options import add_engine_options, engine_of
 from facesearch.evaluate.embedding import EmbedOptions, embed_photos
 from facesearch.evaluate.photos import read_folder
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 
 def main() -> None:

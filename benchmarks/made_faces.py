@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks.data import Faces, MadeGallery, draw_faces
 from benchmarks.face_model import FITTED, FaceModel, fit_face_model
 from benchmarks.record import record
-from indexer.exact import exact_search
+from indexer.exact.brute_force import exact_search
 from indexer.types import Block, Ids
 
 QUANTILES = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)

@@ -34,12 +34,12 @@ from threadpoolctl import threadpool_limits
 from benchmarks.data import MadeGallery
 from benchmarks.face_model import FaceModel
 from benchmarks.record import kept_runs, record, versions
-from indexer.cell_build import build_cells, learn
-from indexer.cells import CellRecipe, CellsIndex
-from indexer.centres import SAMPLE_EACH
-from indexer.certified import CertifiedSearch
-from indexer.cores import available_cores
-from indexer.presets import cell_count
+from indexer.exact.int8_search import CertifiedSearch
+from indexer.ivf.build import build_cells, learn
+from indexer.ivf.index import CellRecipe, CellsIndex
+from indexer.ivf.kmeans import SAMPLE_EACH
+from indexer.ivf.recipes import cell_count
+from indexer.runtime.cores import available_cores
 from indexer.types import Block, Vectors
 
 NEIGHBOURS = 10

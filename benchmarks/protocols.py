@@ -27,7 +27,7 @@ from facesearch.evaluate.embedding import EmbedOptions
 from facesearch.evaluate.pair_files import read_pairs_file
 from facesearch.evaluate.photos import read_folder
 from facesearch.evaluate.report import Report, json_value, report_json, write_report
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 SEED = 0
 ROBUSTNESS_PEOPLE = 200

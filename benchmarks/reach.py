@@ -28,7 +28,7 @@ from cluster.grow import grown
 from cluster.threshold import gallery_threshold
 from cluster.types import NOISE, Clustering
 from facesearch.cluster_options import LOOSER
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 ALONE = 0.3  # share of clustered faces that are a group of their own
 SEED = 0

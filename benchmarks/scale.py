@@ -38,10 +38,17 @@ from benchmarks.face_model import FaceModel
 from benchmarks.record import kept_runs, record
 from indexer import build
 from indexer.build import Covers, build_index, open_index
-from indexer.cells import CellsIndex
-from indexer.certified import search_blocks
-from indexer.presets import Goal
-from indexer.shards import Shard, ShardContent, digest_path, list_shards, shard_path, write_shard
+from indexer.exact.int8_search import search_blocks
+from indexer.ivf.index import CellsIndex
+from indexer.ivf.recipes import Goal
+from indexer.storage.shards import (
+    Shard,
+    ShardContent,
+    digest_path,
+    list_shards,
+    shard_path,
+    write_shard,
+)
 from indexer.types import Block, Ids, Vectors, split_ids
 
 SHARD_ROWS = 1_000_000

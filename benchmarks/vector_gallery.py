@@ -13,7 +13,7 @@ from facesearch.encoders.types import EncoderContract
 from facesearch.gallery import Gallery
 from facesearch.quality import Qualities
 from facesearch.records import PhotoRecord, face_table, photo_table
-from indexer.shards import ShardContent, shard_path, write_shard
+from indexer.storage.shards import ShardContent, shard_path, write_shard
 from indexer.types import make_ids
 
 SIDE = 100

@@ -3,7 +3,7 @@
 Each vector goes to the cell of its nearest centre, and is compared with the vectors of the cells
 whose centres are nearest to it: an inverted file (Jegou, Douze and Schmid 2011, "Product
 quantization for nearest neighbor search", section IV) with every vector in turn as the query. They
-are compared as bytes (:mod:`indexer.cell_scan`), and the nearest by these measured exactly.
+are compared as bytes (:mod:`indexer.ivf.scan`), and the nearest by these measured exactly.
 
 Since all queries are known, they are taken cell by cell, in an order of cells that keeps near ones
 together: those of a block look into nearly the same cells, which are in the cache by then.
@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 
 from cluster.graph import Graph
 from cluster.linkage import check_vectors, squared_lengths
-from indexer.blas import one_thread_each
-from indexer.cell_build import learn
-from indexer.cell_codes import encode
-from indexer.cell_scan import CellScan, empty_rows
-from indexer.cells import CellRecipe
-from indexer.centres import CentreFinder
-from indexer.compiled import compiled_reordering
-from indexer.cores import available_cores
-from indexer.int8_kernel import BYTES, LANES
-from indexer.ivf import IvfIndex
+from indexer.exact.int8_kernel import BYTES, LANES
+from indexer.ivf.build import learn
+from indexer.ivf.faiss_ivf import IvfIndex
+from indexer.ivf.index import CellRecipe
+from indexer.ivf.kmeans import CentreFinder
+from indexer.ivf.scalar_quantizer import encode
+from indexer.ivf.scan import CellScan, empty_rows
+from indexer.runtime.blas_threads import one_thread_each
+from indexer.runtime.cores import available_cores
+from indexer.runtime.numba_jit import compiled_reordering
 from indexer.types import Block
 
 NEIGHBOURS = 32  # of each vector in a graph that is made for one clustering

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cluster.near_groups import nearest_groups
 from cluster.types import NOISE
-from indexer.compiled import compiled_reordering
+from indexer.runtime.numba_jit import compiled_reordering
 
 # The mean squared distance of unit vectors that have nothing to do with one another: with no
 # other cluster to compare with, a cluster is compared with this.

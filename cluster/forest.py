@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.compiled import compiled
+from indexer.runtime.numba_jit import compiled
 
 Rows = NDArray[np.int64]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.labels import check_ids
-from indexer.exact import exact_search
-from indexer.own import rows_of, without_own
+from indexer.exact.brute_force import exact_search
+from indexer.id_lookup import rows_of, without_own
 from indexer.types import Block, Neighbours
 
 CHECKED = 512  # vectors, whose neighbours are searched for to know what a graph lacks

@@ -22,8 +22,8 @@ from cluster.linkage import check_vectors, cut
 from cluster.near_groups import nearest_groups
 from cluster.sparse_linkage import sparse_average_linkage
 from cluster.types import NOISE, Clustering
-from indexer.certified import search_blocks
-from indexer.own import without_own
+from indexer.exact.int8_search import search_blocks
+from indexer.id_lookup import without_own
 from indexer.types import Block, Neighbours
 
 # Of each new vector: so many edges to groups, and so many to new vectors. Those to groups are

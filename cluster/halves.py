@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE
-from indexer.compiled import compiled_reordering
+from indexer.runtime.numba_jit import compiled_reordering
 
 _ROUNDS = 24  # of moving vectors; most clusters are still after five
 

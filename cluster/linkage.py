@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Resolved, resolve
 from cluster.forest import Forest, Rows, excluded, forest_of, join, root
-from indexer.compiled import compiled_reordering
+from indexer.runtime.numba_jit import compiled_reordering
 
 Linkage = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 With the mean m and the mean squared length q of a group's vectors, x is q + |x|^2 - 2 m . x away.
 That is the squared distance of (x, 0) from (m, sqrt(q - |m|^2)), a vector of one more dimension,
 and of unit length where the members are. So groups are searched as vectors are, by bytes first
-where that pays (:mod:`indexer.certified`), and the answer is exact.
+where that pays (:mod:`indexer.exact.int8_search`), and the answer is exact.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.certified import search_blocks
+from indexer.exact.int8_search import search_blocks
 from indexer.types import Block, Neighbours
 
 Vectors = NDArray[np.float32]

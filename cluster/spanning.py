@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.forest import Forest, Rows, excluded, join, root
-from indexer.compiled import compiled
+from indexer.runtime.numba_jit import compiled
 
 LARGEST_KEYS = 2**32
 

@@ -38,8 +38,8 @@ from cluster.linkage import (
     merge_means,
 )
 from cluster.spanning import check_places
-from indexer.compiled import compiled
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
+from indexer.runtime.numba_jit import compiled
 
 _FEW = 2**16  # edges, that are one round
 _SHARE = 1 / 32  # of more of them, that a round takes

@@ -58,8 +58,8 @@ def search_batch(
     The name of ``out`` says its format (:func:`facesearch.match_files.match_format`). A job that
     was killed goes on after the last part it finished, if nothing changed: gallery, names, probes,
     k and, where answers depend on it, the index. ``progress`` is called with the probes done and
-    their total. ``device`` is that of the search, as :mod:`indexer.devices` names it; answers do
-    not depend on it.
+    their total. ``device`` is that of the search, as :mod:`indexer.runtime.devices` names it;
+    answers do not depend on it.
 
     Raises InputError where ``out`` exists, for an unknown format, a gallery without faces or k out
     of range; BusyGalleryError while another process writes the same output.

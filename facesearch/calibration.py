@@ -4,7 +4,8 @@ Searches of people who are not enrolled are to give somebody at a stated rate (F
 of such searches comes from the gallery: each enrolled person is searched for among all others, and
 the clusters without an enrolled face, each of which is taken for a person of its own, among the
 enrolled. A cluster can only be told from an enrolled person beyond the distance at which clusters
-merge; nearer ones say nothing, and the law fitted to the rest knows that (indexer/open_set.py).
+merge; nearer ones say nothing, and the law fitted to the rest knows that
+(indexer/open_set/threshold.py).
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ from facesearch.gallery_people import album_people
 from facesearch.people import People
 from facesearch.runs import ClusterRun, latest_run, run_paths
 from indexer.errors import TooFewImpostorsError
-from indexer.files import write_atomically
-from indexer.open_set import (
+from indexer.open_set.threshold import (
     LEAST_IDENTITIES,
     ImpostorSample,
     OpenSetThreshold,
@@ -34,6 +34,7 @@ from indexer.open_set import (
     search_each_other,
     search_strangers,
 )
+from indexer.storage.atomic_files import write_atomically
 from indexer.types import Ids
 
 FORMAT = "facesearch-calibration"

@@ -24,7 +24,7 @@ from facesearch.search import index_folder, load_index
 from facesearch.state_file import FILE as STATE_FILE
 from facesearch.state_file import read_state
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
-from indexer.shards import Shard
+from indexer.storage.shards import Shard
 from indexer.types import split_ids
 
 logger = logging.getLogger(__name__)

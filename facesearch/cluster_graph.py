@@ -14,7 +14,7 @@ from facesearch.errors import BusyGalleryError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.graph import graph_path, open_graph, refresh_graph
 from indexer.errors import StaleIndexError
-from indexer.graph import Graph as StoredGraph
+from indexer.graph.knn_graph import Graph as StoredGraph
 from indexer.types import Ids, Vectors
 
 logger = logging.getLogger(__name__)

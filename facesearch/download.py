@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.errors import WeightsError
-from indexer.files import sha256_of, sync_folder, write_atomically
+from indexer.storage.atomic_files import sha256_of, sync_folder, write_atomically
 
 CACHE_VARIABLE = "FACESEARCH_CACHE"
 ATTEMPTS = 4

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.people import People
-from indexer.groups import GroupRule, Groups
+from indexer.open_set.group_distances import GroupRule, Groups
 from indexer.types import Ids, Vectors
 
 # The distance to a person is that to the mean of the enrolled faces, brought back to unit length:

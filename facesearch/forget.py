@@ -33,9 +33,9 @@ from facesearch.runs import run_paths
 from facesearch.search import Wish, index_folder, rebuild
 from facesearch.state_file import FILE as STATE_FILE
 from indexer.errors import IndexGoalError, MissingFaissError
-from indexer.files import partial_path, sync_file, sync_folder
-from indexer.own import rows_of
-from indexer.shards import Shard, ShardContent, replace_shard, shard_path
+from indexer.id_lookup import rows_of
+from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
+from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
 from indexer.types import Ids, make_ids, split_ids
 
 logger = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.errors import GalleryError
-from indexer.files import write_atomically
-from indexer.own import rows_of
+from indexer.id_lookup import rows_of
+from indexer.storage.atomic_files import write_atomically
 from indexer.types import Ids
 
 FILE = "forgotten.json"

@@ -33,8 +33,8 @@ from facesearch.photo_log import PhotoLog, PhotoPart
 from facesearch.records import FaceRecord, face_qualities, face_records, require_remembered
 from facesearch.state_file import FILE as STATE_FILE
 from facesearch.state_file import KeptLog, read_state, write_state
-from indexer.files import partial_path, write_atomically
-from indexer.shards import Shard, digest_path, list_shards, remove_partials, shard_path
+from indexer.storage.atomic_files import partial_path, write_atomically
+from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
 __all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facesearch.photo_log import PhotoLog
 from facesearch.photo_table import PhotoTable
 from facesearch.records import PhotoRecord
-from indexer.own import rows_of
+from indexer.id_lookup import rows_of
 from indexer.types import Ids, make_ids, split_ids
 
 

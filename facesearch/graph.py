@@ -14,8 +14,8 @@ from facesearch.errors import InputError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.search import GallerySearch, open_search, search_among
 from indexer.errors import StaleIndexError
-from indexer.graph import EXACT, Accuracy, Covered, Graph
-from indexer.graph_build import MAX_K, GraphReport, Growth, Progress, build_graph
+from indexer.graph.build import MAX_K, GraphReport, Growth, Progress, build_graph
+from indexer.graph.knn_graph import EXACT, Accuracy, Covered, Graph
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def open_graph(gallery: Gallery, state: GalleryState) -> Graph:
 class GraphFacts:
     """What the graph that is kept is: ``k`` neighbours of so many ``faces``, or the ``problem``.
 
-    ``exact`` and ``index_recall`` are those of :class:`indexer.graph.Accuracy`, the latter None
+    ``exact`` and ``index_recall`` are those of :class:`Accuracy`, the latter None
     where it is not known.
     """
 
@@ -78,8 +78,8 @@ def refresh_graph(
 
     One of the same k is extended, any other built. It says whether it is exact; one that was made
     through an approximate index stays so while it is extended. ``device`` is that of the searches,
-    as :mod:`indexer.devices` names it. Raises InputError for a gallery without faces or k out of
-    range, BusyGalleryError when another process is writing.
+    as :mod:`indexer.runtime.devices` names it. Raises InputError for a gallery without faces or k
+    out of range, BusyGalleryError when another process is writing.
     """
     if not 1 <= k <= MAX_K:
         raise InputError(f"expected k of 1 to {MAX_K}, got {k}; ask for fewer neighbours")

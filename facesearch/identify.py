@@ -18,7 +18,7 @@ from facesearch.gallery_people import gallery_people
 from facesearch.images import decode_photo
 from facesearch.records import FaceRecord
 from facesearch.search import search_gallery
-from indexer.groups import NearestGroups
+from indexer.open_set.group_distances import NearestGroups
 from indexer.types import Neighbours, Vectors
 
 Box = tuple[float, float, float, float]
@@ -108,7 +108,7 @@ def search_photo(
 ) -> list[FaceMatches]:
     """The ``k`` nearest gallery faces of every face of ``photo``, largest face first.
 
-    ``device`` is that of the search, as :mod:`indexer.devices` names it.
+    ``device`` is that of the search, as :mod:`indexer.runtime.devices` names it.
     """
     gallery.require(engine.contract)
     probe = read_probe(engine, photo)

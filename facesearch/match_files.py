@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.errors import InputError
-from indexer.files import partial_path, sync_file, sync_folder
+from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
 
 _COPY_BYTES = 1 << 20
 

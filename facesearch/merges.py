@@ -18,9 +18,9 @@ from cluster.dendrogram import Dendrogram
 from cluster.graph import Graph
 from facesearch.gallery import Gallery
 from indexer.errors import ShardError
-from indexer.hdf5_writer import replacing_hdf5, write_array
-from indexer.shard_checks import Checker, open_hdf5, reading
-from indexer.shard_format import Scalar
+from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
+from indexer.storage.hdf5_writer import replacing_hdf5, write_array
+from indexer.storage.shard_format import Scalar
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)

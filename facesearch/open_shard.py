@@ -15,7 +15,7 @@ from facesearch.engine import PhotoFaces
 from facesearch.gallery import Gallery
 from facesearch.images import DecodeOutcome
 from facesearch.records import PhotoRecord, face_table, photo_table
-from indexer.shards import ShardContent, shard_path, write_shard
+from indexer.storage.shards import ShardContent, shard_path, write_shard
 
 
 @dataclass(frozen=True)

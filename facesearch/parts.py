@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.errors import BusyGalleryError
-from indexer.files import write_atomically
+from indexer.storage.atomic_files import write_atomically
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from facesearch.overruled import Overruled
 from facesearch.people import People, clean_name
 from facesearch.persons import leaders
 from facesearch.spreadsheets import plain_cell, text_of_cell
-from indexer.shards import Shard
+from indexer.storage.shards import Shard
 from indexer.types import make_ids
 
 FORMAT = "facesearch-people"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.photo_table import PhotoTable
-from indexer.shards import Shard
+from indexer.storage.shards import Shard
 from indexer.types import Ids
 
 

@@ -22,8 +22,8 @@ from facesearch.schema import (
     status_codes,
     with_content,
 )
-from indexer.byte_strings import ByteStrings
-from indexer.shards import Shard
+from indexer.storage.byte_strings import ByteStrings
+from indexer.storage.shards import Shard
 from indexer.types import Ids, make_ids
 
 

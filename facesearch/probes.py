@@ -18,7 +18,7 @@ from facesearch.gallery import DESCRIPTION, Gallery
 from facesearch.identify import Box, largest_first
 from facesearch.images import DecodeTask, find_photos
 from facesearch.images.files import absolute
-from indexer.shards import Shard, list_shards
+from indexer.storage.shards import Shard, list_shards
 from indexer.types import Vectors
 
 NO_FACE = "no-face"

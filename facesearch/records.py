@@ -22,7 +22,7 @@ from facesearch.schema import (
     status_codes,
     text_problems,
 )
-from indexer.shards import Shard
+from indexer.storage.shards import Shard
 from indexer.types import make_ids
 
 

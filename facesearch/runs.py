@@ -19,7 +19,7 @@ from facesearch.gallery import Gallery
 from facesearch.matching import Changes, Gone, Move
 from facesearch.merges import Merges, write_merges
 from facesearch.persons import NOBODY, person_of_labels, undecided_numbers
-from indexer.files import partial_path, sync_file, sync_folder
+from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
 
 FORMAT = "facesearch-clustering"
 VERSION = 1

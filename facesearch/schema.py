@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.errors import GalleryError
-from indexer.byte_strings import ByteStrings
-from indexer.shards import ColumnKind, Shard
+from indexer.storage.byte_strings import ByteStrings
+from indexer.storage.shards import ColumnKind, Shard
 
 # "ok": decoded here, faces in this shard. "known": the same content as an "ok" row elsewhere.
 # "failed": see reason and detail. "gone": no longer where it was.

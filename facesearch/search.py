@@ -13,16 +13,16 @@ from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery import Gallery, GalleryState
 from indexer import build
 from indexer.build import Covers, Progress
-from indexer.cells import CellsIndex
-from indexer.devices import torch_device
 from indexer.errors import IndexGoalError, MissingFaissError, StaleIndexError
-from indexer.exact import exact_search
-from indexer.id_runs import IdRuns
-from indexer.index import FlatIndex
-from indexer.index_description import IndexDescription
-from indexer.ivf import IvfIndex
-from indexer.living import KEPT_FRESH, Changes, Coverage, LivingIndex
-from indexer.presets import DEFAULT_RECALL, EXACT, Goal, flat_bytes
+from indexer.exact.brute_force import exact_search
+from indexer.id_ranges import IdRuns
+from indexer.index.flat import FlatIndex
+from indexer.index.manifest import IndexDescription
+from indexer.index.overlay import KEPT_FRESH, Changes, Coverage, LivingIndex
+from indexer.ivf.faiss_ivf import IvfIndex
+from indexer.ivf.index import CellsIndex
+from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, Goal, flat_bytes
+from indexer.runtime.devices import torch_device
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors, make_ids
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def build_index(
 def refresh_index(gallery: Gallery) -> GalleryState:
     """Like :func:`build_index`, unless there is an index that still serves nearly all.
 
-    :meth:`indexer.living.Coverage.worth_rebuilding` is the rule. An index that was found damaged
+    :meth:`Coverage.worth_rebuilding` is the rule. An index that was found damaged
     serves none; one that was found whole and has not changed since is not read again. What stands
     in the way is only logged: searches do without.
     """
@@ -255,11 +255,11 @@ class StreamSearcher:
     device: str = "auto"
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
-        """As :func:`indexer.exact.exact_search` does."""
+        """As :func:`indexer.exact.brute_force.exact_search` does."""
         where = "cpu" if self.device == "auto" else torch_device(self.device)
         if where == "cpu":
             return exact_search(self.blocks(), queries, k)
-        from indexer.torch_search import search_blocks  # noqa: PLC0415 - torch takes seconds
+        from indexer.exact.torch_search import search_blocks  # noqa: PLC0415 - torch takes seconds
 
         return search_blocks(self.blocks(), queries, k, where)
 
@@ -279,7 +279,7 @@ class GallerySearch:
 def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> GallerySearch:
     """The live faces to be searched any number of times: the index, or the shards without one.
 
-    ``device`` as :mod:`indexer.devices` names it; DeviceError is raised for
+    ``device`` as :mod:`indexer.runtime.devices` names it; DeviceError is raised for
     a GPU that is not there, or that the index cannot be searched on.
     """
     if device != "auto":

@@ -22,11 +22,11 @@ from facesearch.encoders.types import EncoderContract
 from facesearch.photo_log import PhotoLog
 from facesearch.photo_table import PhotoTable
 from facesearch.schema import STATUSES, TEXTS
-from indexer.byte_strings import ByteStrings
 from indexer.errors import ShardError
-from indexer.files import partial_path, write_atomically
-from indexer.hdf5_writer import new_hdf5, write_array, write_strings
-from indexer.shard_checks import BytesColumn, Checker, open_hdf5, reading
+from indexer.storage.atomic_files import partial_path, write_atomically
+from indexer.storage.byte_strings import ByteStrings
+from indexer.storage.hdf5_reader import BytesColumn, Checker, open_hdf5, reading
+from indexer.storage.hdf5_writer import new_hdf5, write_array, write_strings
 
 logger = logging.getLogger(__name__)
 

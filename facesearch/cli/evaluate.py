@@ -17,7 +17,7 @@ from facesearch.cli.engine_options import (
     whole_number,
 )
 from facesearch.cli.output import counting_progress, print_json, print_table, printable
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.encoders import Thresholds

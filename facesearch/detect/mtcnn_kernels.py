@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facesearch.detect.mtcnn_weights import Floats
 from facesearch.detect.tiles import LANES, fitting_tile, largest, make_convolution
-from indexer.compiled import compiled_reordering
+from indexer.runtime.numba_jit import compiled_reordering
 
 # P-Net's rows are as long as the photo is wide, R-Net's and O-Net's as stated.
 P_TILES = (fitting_tile(10), fitting_tile(16), fitting_tile(32))

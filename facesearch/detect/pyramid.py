@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facesearch.detect.boxes import Boxes
 from facesearch.detect.mtcnn_weights import Floats
 from facesearch.detect.types import Pixels
-from indexer.compiled import compiled_reordering
+from indexer.runtime.numba_jit import compiled_reordering
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from facesearch.encoders.network import Floats, Network
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.ranges import measured_ranges
 from facesearch.errors import InputError
-from indexer.files import write_atomically
+from indexer.storage.atomic_files import write_atomically
 
 LEAST_CHIPS = 64
 LEAST_COSINE = 0.999  # mean to fp32, over chips that the ranges were not measured on

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.types import EncoderContract
-from indexer.files import write_atomically
+from indexer.storage.atomic_files import write_atomically
 from indexer.types import check_unit_vectors
 
 logger = logging.getLogger(__name__)

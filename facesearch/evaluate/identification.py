@@ -23,8 +23,8 @@ from facesearch.evaluate.curves import Floats
 from facesearch.evaluate.embedded import NEVER
 from facesearch.evaluate.pair_figures import resolves
 from indexer.errors import MissingFaissError
-from indexer.exact import exact_search
-from indexer.index import FlatIndex
+from indexer.exact.brute_force import exact_search
+from indexer.index.flat import FlatIndex
 from indexer.types import MAX_NEIGHBOURS, Block, Neighbours
 
 logger = logging.getLogger(__name__)

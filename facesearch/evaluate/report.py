@@ -14,7 +14,7 @@ import numpy as np
 from facesearch.encoders.types import EncoderContract
 from facesearch.evaluate.charts import Chart
 from facesearch.evaluate.embedded import PhotoFailure
-from indexer.files import write_atomically
+from indexer.storage.atomic_files import write_atomically
 
 _FAILURES_SHOWN = 50
 

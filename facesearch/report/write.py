@@ -15,7 +15,7 @@ from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.page import Page, render
 from facesearch.report.tables import album_csv
 from facesearch.report.volumes import volume_file
-from indexer.files import partial_path, sync_folder, write_atomically
+from indexer.storage.atomic_files import partial_path, sync_folder, write_atomically
 
 
 def write_report(

@@ -15,7 +15,7 @@ from facesearch.errors import ChangedGalleryError
 from facesearch.forget import Selection, forget
 from facesearch.gallery import Gallery
 from facesearch.search import build_index, search_gallery
-from indexer.exact import exact_search
+from indexer.exact.brute_force import exact_search
 from indexer.types import Neighbours
 from support.fake_engine import FakeEngine, person_vector, write_photo
 

@@ -10,7 +10,7 @@ import numpy as np
 from facesearch.forgotten import Forgotten
 from facesearch.gallery import Gallery
 from facesearch.records import PhotoRecord
-from indexer.shards import Shard
+from indexer.storage.shards import Shard
 
 
 @dataclass

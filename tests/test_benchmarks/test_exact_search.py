@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks import exact_search as benchmark
-from indexer.certified import CertifiedSearch
-from indexer.exact import exact_search
-from indexer.int8_kernel import LANES
+from indexer.exact.brute_force import exact_search
+from indexer.exact.int8_kernel import LANES
+from indexer.exact.int8_search import CertifiedSearch
 from indexer.types import Block
 from support.vectors import unit_vectors
 

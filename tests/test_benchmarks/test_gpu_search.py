@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmarks import gpu_search
-from indexer.devices import torch_gpus
+from indexer.runtime.devices import torch_gpus
 
 
 @pytest.mark.skipif(torch_gpus() > 0, reason="torch finds a GPU")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cluster import cells as module
 from cluster.cells import cell_graph
 from cluster.graph import edge_recall, exact_graph
-from indexer.int8_kernel import LANES
+from indexer.exact.int8_kernel import LANES
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
 
 # What codes of a byte a component may take for nearer than what is, beyond what is found besides.

@@ -59,7 +59,7 @@ def test_edges_are_those_that_every_distance_gives(
     some = st.lists(st.integers(NOISE, 14), min_size=count, max_size=count)
     labels = np.array(data.draw(some), np.int32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("indexer.certified._WORTH_CODES", worth_codes)
+        patch.setattr("indexer.exact.int8_search._WORTH_CODES", worth_codes)
         graph = _new_edges(vectors, labels, threshold)
     new = np.flatnonzero(labels == NOISE)
     group = np.unique(labels[labels >= 0], return_inverse=True)[1]

@@ -24,10 +24,11 @@ from facesearch.parts import Parts
 from facesearch.people import People
 from facesearch.probes import Probes, open_probes
 from facesearch.search import Wish, build_index, index_folder, search_gallery
-from indexer import devices, torch_search
-from indexer.int8_kernel import LANES
-from indexer.shards import shard_path, write_shard
-from indexer.torch_search import search_blocks
+from indexer.exact import torch_search
+from indexer.exact.int8_kernel import LANES
+from indexer.exact.torch_search import search_blocks
+from indexer.runtime import devices
+from indexer.storage.shards import shard_path, write_shard
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import approximate_index, small_gallery
 from support.shards import example

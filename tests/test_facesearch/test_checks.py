@@ -23,7 +23,7 @@ from facesearch.runs import save_run
 from facesearch.schema import SCHEMA
 from facesearch.search import build_index
 from facesearch.state_file import FILE as STATE_FILE
-from indexer.shards import digest_path
+from indexer.storage.shards import digest_path
 from support.fake_engine import FakeEngine
 from support.galleries import (
     drop_column,

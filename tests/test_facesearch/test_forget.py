@@ -29,9 +29,9 @@ from facesearch.people import People
 from facesearch.runs import latest_run, run_paths, save_run
 from facesearch.search import build_index, load_index, refresh_index, search_gallery
 from facesearch.state_file import FILE as STATE_FILE
-from indexer.exact import exact_search
-from indexer.files import sha256_of
-from indexer.shards import Shard
+from indexer.exact.brute_force import exact_search
+from indexer.storage.atomic_files import sha256_of
+from indexer.storage.shards import Shard
 from indexer.types import Ids
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
 from support.search import require_equal

@@ -22,16 +22,17 @@ from facesearch.search import (
     refresh_index,
     search_gallery,
 )
-from indexer import build, living
+from indexer import build
 from indexer.build import open_index
 from indexer.errors import StaleIndexError
-from indexer.exact import exact_search
-from indexer.index import FlatIndex
-from indexer.index_description import IndexDescription
-from indexer.int8_kernel import LANES
-from indexer.living import Coverage
+from indexer.exact.brute_force import exact_search
+from indexer.exact.int8_kernel import LANES
+from indexer.index import overlay
+from indexer.index.flat import FlatIndex
+from indexer.index.manifest import IndexDescription
+from indexer.index.overlay import Coverage
+from indexer.storage.verified_digests import identity, note_verified
 from indexer.types import Ids, Vectors
-from indexer.verified import identity, note_verified
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
 from support.galleries import approximate_index, rewrite_shard, set_value
 from support.search import require_equal
@@ -324,7 +325,7 @@ def test_refreshing_builds_only_what_is_damaged_or_serves_too_few(
     refresh_index(gallery)
     assert file.read_bytes() == built[0]
     kept = file.stat().st_mtime_ns
-    monkeypatch.setattr(living, "KEPT_SHARE", 0.1)
+    monkeypatch.setattr(overlay, "KEPT_SHARE", 0.1)
     delete_photo(gallery, "00.png")
     refresh_index(gallery)
     assert file.stat().st_mtime_ns == kept

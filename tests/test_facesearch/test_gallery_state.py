@@ -16,14 +16,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import indexer.files
+import indexer.storage.atomic_files
 from benchmarks.vector_gallery import seal_shard
 from facesearch.errors import GalleryError
 from facesearch.forgotten import Forgotten, ForgottenFace
 from facesearch.gallery import Gallery
 from facesearch.records import PhotoRecord
 from facesearch.state_file import FILE, read_state
-from indexer.shards import digest_path
+from indexer.storage.shards import digest_path
 from support.fake_engine import DIMENSION, FakeEngine
 from support.galleries import rewrite_shard, set_value, small_gallery
 from support.plain_state import plain_state, require_equal_states

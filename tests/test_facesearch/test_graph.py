@@ -18,9 +18,9 @@ from facesearch.gallery import Gallery
 from facesearch.graph import GraphFacts, graph_facts, graph_path, open_graph, refresh_graph
 from facesearch.search import Wish, build_index
 from indexer.errors import MissingFaissError, StaleIndexError
-from indexer.exact import exact_search
-from indexer.graph import EXACT, Accuracy
-from indexer.int8_kernel import LANES
+from indexer.exact.brute_force import exact_search
+from indexer.exact.int8_kernel import LANES
+from indexer.graph.knn_graph import EXACT, Accuracy
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import approximate_index, small_gallery
 

@@ -14,7 +14,7 @@ from facesearch.gallery import Gallery
 from facesearch.photo_table import PhotoTable
 from facesearch.records import face_records, photo_table
 from facesearch.schema import OPTIONAL, SCHEMA, schema_problems
-from indexer.shards import Shard
+from indexer.storage.shards import Shard
 from indexer.types import split_ids
 from support.galleries import (
     Tables,

@@ -14,7 +14,7 @@ from facesearch.cli.engine_options import (
 )
 from facesearch.cli.output import print_facts, print_json, print_table, printable
 from facesearch.text import count
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.matching import Changes

@@ -23,7 +23,7 @@ from facesearch.cli.output import (
     printable,
     stage_progress,
 )
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport

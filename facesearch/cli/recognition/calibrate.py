@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from facesearch.cli.output import print_facts, print_json
 
 if TYPE_CHECKING:
-    from indexer.open_set import OpenSetThreshold
+    from indexer.open_set.threshold import OpenSetThreshold
 
 
 def add_commands(commands: Any) -> None:

@@ -22,7 +22,7 @@ from facesearch.cli.output import (
     print_json,
     print_table,
 )
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.identify import FaceMatches, Identification, Match

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facesearch.encoders.network import Floats, Network
 from facesearch.encoders.ranges import read_ranges
 from facesearch.errors import InputError
-from indexer.devices import gpu_driver
+from indexer.runtime.devices import gpu_driver
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DEVICES = ("auto", "cpu", "cuda")

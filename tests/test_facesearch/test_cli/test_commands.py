@@ -20,7 +20,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from facesearch.demo import DemoTruth, make_demo_photos
 from facesearch.gallery import Gallery
-from indexer.shards import Shard
+from indexer.storage.shards import Shard
 
 COMMAND = (sys.executable, "-m", "facesearch.cli.main")
 

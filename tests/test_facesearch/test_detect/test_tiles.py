@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesearch.detect.tiles import LANES, Tile, fitting_tile, largest, make_convolution, pack
-from indexer.compiled import compiled_reordering
+from indexer.runtime.numba_jit import compiled_reordering
 
 TILE = Tile(3, 2)
 _CONVOLVE = make_convolution(TILE)
