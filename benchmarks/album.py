@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.record import record
 from cluster.agglomerative import agglomerative
-from cluster.scores import bcubed_scores, pairwise_scores
+from cluster.metrics import bcubed_scores, pairwise_scores
 from facesearch.encoders import encoder_spec
 from facesearch.gallery import Gallery
 from facesearch.runs import read_run, run_paths

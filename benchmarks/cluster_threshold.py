@@ -2,9 +2,9 @@
 
     python -m benchmarks.cluster_threshold --lfw LFW.npz [--counts N ...]
 
-``cluster/threshold.py`` was fitted on half of LFW's people and on made galleries; here are the
-other half, whole and in parts, and made galleries of another seed. For each: the share of pairs of
-two people within the distances at which the gallery's law, which is not told who they are, has
+``cluster/impostor_threshold.py`` was fitted on half of LFW's people and on made galleries; here are
+the other half, whole and in parts, and made galleries of another seed. For each: the share of pairs
+of two people within the distances at which the gallery's law, which is not told who they are, has
 1e-3, 1e-4 and 1e-5 of them; and how average linkage does at the gallery's threshold, beside the
 best of all thresholds on a grid, which only the truth can choose. ``LFW.npz`` holds ``vectors`` and
 ``names`` (``benchmarks/labelled_vectors.py``).
@@ -24,10 +24,10 @@ from benchmarks.clustering import SEED, Labels, load, members, scores
 from benchmarks.data import MadeGallery
 from benchmarks.face_model import FaceModel
 from benchmarks.record import record
-from cluster.cells import NEIGHBOURS, cell_graph
-from cluster.linkage import cut
-from cluster.sparse_linkage import sparse_average_linkage
-from cluster.threshold import gallery_threshold, impostor_law
+from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
+from cluster.impostor_threshold import gallery_threshold, impostor_law
+from cluster.linkage.average_linkage import cut
+from cluster.linkage.graph_average_linkage import sparse_average_linkage
 from facesearch.encoders import encoder_spec
 
 COUNTS = (20_000, 50_000, 200_000)

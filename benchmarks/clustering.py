@@ -25,17 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.record import record
-from cluster.confidence import confidence
-from cluster.density import DensitySettings, density
+from cluster.hdbscan_clustering import DensitySettings, density
 from cluster.labels import ordered_labels
-from cluster.linkage import average_linkage, cut
-from cluster.scores import (
+from cluster.linkage.average_linkage import average_linkage, cut
+from cluster.metrics import (
     adjusted_mutual_information,
     adjusted_rand_index,
     bcubed_scores,
     normalized_mutual_information,
     pairwise_scores,
 )
+from cluster.review.silhouette import confidence
 
 THRESHOLDS = np.round(np.arange(0.08, 0.261, 0.01), 3)
 GALLERIES = ((30, 10), (100, 10), (300, 5), (1000, 3), (0, 1))  # people (0: all), repeats

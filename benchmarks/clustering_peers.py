@@ -27,8 +27,8 @@ from benchmarks.clustering_scale import made_photos
 from benchmarks.record import record, versions
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
-from cluster.density import DensitySettings, density
-from cluster.threshold import gallery_threshold
+from cluster.hdbscan_clustering import DensitySettings, density
+from cluster.impostor_threshold import gallery_threshold
 from facesearch.cluster_options import REFINE
 from facesearch.encoders import encoder_spec
 

@@ -31,16 +31,16 @@ from benchmarks.clustering import SEED, Labels, load, memory_kib, scores
 from benchmarks.data import MadeGallery
 from benchmarks.face_model import FaceModel
 from benchmarks.record import record, versions
-from cluster.cells import NEIGHBOURS, cell_graph
-from cluster.confidence import graph_confidence
 from cluster.constraints import Constraints
-from cluster.density import DensitySettings, density
-from cluster.graph import Graph, exact_graph
+from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
+from cluster.graph.knn_graph import Graph, exact_graph
+from cluster.hdbscan_clustering import DensitySettings, density
+from cluster.impostor_threshold import gallery_threshold
 from cluster.labels import ordered_labels
-from cluster.linkage import average_linkage, cut
-from cluster.scores import adjusted_rand_index
-from cluster.sparse_linkage import sparse_average_linkage
-from cluster.threshold import gallery_threshold
+from cluster.linkage.average_linkage import average_linkage, cut
+from cluster.linkage.graph_average_linkage import sparse_average_linkage
+from cluster.metrics import adjusted_rand_index
+from cluster.review.silhouette import graph_confidence
 from facesearch.cluster_options import REFINE
 from indexer.runtime.cores import available_cores
 

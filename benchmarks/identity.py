@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.record import record
-from cluster.linkage import average_linkage, cut
+from cluster.linkage.average_linkage import average_linkage, cut
 from facesearch.cli.engine_options import add_engine_options, engine_of
 from facesearch.encoders import thresholds_of
 from facesearch.enrolled import RULE

@@ -22,9 +22,9 @@ from benchmarks.face_model import FaceModel
 from benchmarks.identity import MOST_FACES, Faces, Labels, Rate, drawn_rows, pooled, rates_at
 from benchmarks.markdown import result
 from benchmarks.record import record
-from cluster.cells import cell_graph
-from cluster.linkage import cut
-from cluster.sparse_linkage import sparse_average_linkage
+from cluster.graph.approximate_knn import cell_graph
+from cluster.linkage.average_linkage import cut
+from cluster.linkage.graph_average_linkage import sparse_average_linkage
 from facesearch.encoders import thresholds_of
 from facesearch.encoders.types import EncoderContract
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from benchmarks.clustering import Labels, load
 from benchmarks.record import record
 from cluster.agglomerative import agglomerative
-from cluster.grow import grown
-from cluster.scores import adjusted_rand_index, bcubed_scores, pairwise_scores
+from cluster.incremental import grown
+from cluster.metrics import adjusted_rand_index, bcubed_scores, pairwise_scores
 from cluster.types import NOISE, Clustering
 from facesearch.matching import most_overlap
 

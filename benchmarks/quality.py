@@ -44,8 +44,8 @@ from benchmarks.quality_data import (
 from benchmarks.quality_fit import fit
 from benchmarks.record import record
 from cluster.agglomerative import agglomerative
-from cluster.attach import attach
-from cluster.scores import bcubed_scores, pairwise_scores
+from cluster.attach_outliers import attach
+from cluster.metrics import bcubed_scores, pairwise_scores
 from facesearch.encoders import encoder_spec
 from facesearch.engine import FaceEngine, create_engine
 from facesearch.evaluate.verification import area_under_roc, threshold_at_far

@@ -22,10 +22,10 @@ import numpy as np
 from benchmarks.clustering_scale import STOP, made_faces, made_photos
 from benchmarks.record import record
 from cluster.agglomerative import MOST_APART, clusters_at, merged
-from cluster.cells import NEIGHBOURS, cell_graph
 from cluster.constraints import Constraints, resolve
-from cluster.grow import grown
-from cluster.threshold import gallery_threshold
+from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
+from cluster.impostor_threshold import gallery_threshold
+from cluster.incremental import grown
 from cluster.types import NOISE, Clustering
 from facesearch.cluster_options import LOOSER
 from indexer.runtime.cores import available_cores

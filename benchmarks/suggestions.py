@@ -4,9 +4,9 @@
 
 Files are those of ``benchmarks/labelled_vectors.py``. The people of ``--choose`` are split as
 ``benchmarks/clustering.py`` splits them. On galleries drawn from the first half, clustered at
-several thresholds, the three logistic functions of ``cluster/suggestions.py`` are fitted; their
-constants are printed. What is in the code is measured on galleries of the second half and on
-``--report``, clustered at the encoder's default.
+several thresholds, the three logistic functions of ``cluster/review/review_suggestions.py`` are
+fitted; their constants are printed. What is in the code is measured on galleries of the second half
+and on ``--report``, clustered at the encoder's default.
 
 A cluster's person is the one most of its faces show. A merge is right where both clusters have
 one person, a mixture where its two parts have two, a face is wrong where it shows another person
@@ -30,13 +30,13 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.clustering import Labels, album_like, drawn, load
 from benchmarks.record import record
-from cluster import suggestions
-from cluster.belonging import belonging_of, clusters_of
-from cluster.confidence import confidence
 from cluster.constraints import Constraints
 from cluster.labels import ordered_labels
-from cluster.linkage import average_linkage, cut
-from cluster.suggestions import Logistic, suggest
+from cluster.linkage.average_linkage import average_linkage, cut
+from cluster.review import review_suggestions
+from cluster.review.membership import belonging_of, clusters_of
+from cluster.review.review_suggestions import Logistic, suggest
+from cluster.review.silhouette import confidence
 from facesearch.encoders import encoder_spec
 
 # What benchmarks/labelled_vectors.py embeds with: a gallery of such vectors is clustered at SCALE.
@@ -129,20 +129,20 @@ def examples(
     """What the code sees of a clustered gallery, by the name of the function, with the truth."""
     clusters = clusters_of(vectors, labels)
     people = person_of(truth, labels)
-    pairs = suggestions.candidates(labels, clusters, Constraints())
-    half_labels, split = suggestions.parted(vectors, labels)
+    pairs = review_suggestions.candidates(labels, clusters, Constraints())
+    half_labels, split = review_suggestions.parted(vectors, labels)
     halves = clusters_of(vectors, half_labels, near=0)
     half_people = person_of(truth, half_labels)
-    wrong = suggestions.wrong_features(
+    wrong = review_suggestions.wrong_features(
         belonging_of(vectors, labels, clusters), labels, clusters, scale
     )
     known = ~np.isnan(wrong).any(axis=1)
     found = {"WRONG": Examples(wrong[known], (truth != people[labels])[known])}
     if len(pairs):
-        features = suggestions.same_features(clusters, pairs, scale)
+        features = review_suggestions.same_features(clusters, pairs, scale)
         found["SAME"] = Examples(features, people[pairs[:, 0]] == people[pairs[:, 1]])
     if len(split):
-        features = suggestions.mixed_features(halves, len(people), scale)
+        features = review_suggestions.mixed_features(halves, len(people), scale)
         found["MIXED"] = Examples(features, half_people[::2] != half_people[1::2])
     return found
 
@@ -237,7 +237,7 @@ def shares(
     }
 
 
-def mixed(truth: Labels, labels: NDArray[np.int32], mixture: suggestions.Mixture) -> bool:
+def mixed(truth: Labels, labels: NDArray[np.int32], mixture: review_suggestions.Mixture) -> bool:
     """Whether the parts of ``mixture`` are of two people."""
     rest = np.setdiff1d(np.flatnonzero(labels == mixture.label), mixture.rows)
     one, two = (np.bincount(truth[rows]).argmax() for rows in (mixture.rows, rest))

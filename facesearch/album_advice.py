@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints
-from cluster.suggestions import Suggestions, suggest
+from cluster.review.review_suggestions import Suggestions, suggest
 from cluster.types import NOISE
 from facesearch.quality import MIN_QUALITY
 
@@ -115,10 +115,10 @@ def advise(
 ) -> Advised:
     """Advice on ``people``, whose rows are those of ``faces``; the other faces are nobody's.
 
-    ``scale`` is the encoder's distance (see :mod:`cluster.suggestions`), ``apart`` are pairs of
-    face ids of which people said that they show two persons. People with two names are never
-    advised to be one. ``confirmed`` are ids of faces of which people said that they are the person
-    they are with: these are not doubted, and those of one person never advised to be two.
+    ``scale`` is the encoder's distance (see :mod:`cluster.review.review_suggestions`), ``apart``
+    are pairs of face ids of which people said that they show two persons. People with two names are
+    never advised to be one. ``confirmed`` are ids of faces of which people said that they are the
+    person they are with: these are not doubted, and those of one person never advised to be two.
     """
     labels = np.full(len(faces.ids), NOISE, np.int32)
     for label, person in enumerate(people):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.linkage import average_linkage
+from cluster.linkage.average_linkage import average_linkage
 from facesearch.album_advice import PersonFaces
 
 PAIRS = 100_000  # drawn for each histogram

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from cluster.cells import NEIGHBOURS, cell_graph
-from cluster.graph import Graph, edge_recall
+from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
+from cluster.graph.knn_graph import Graph, edge_recall
 from facesearch.errors import BusyGalleryError
 from facesearch.gallery import Gallery, GalleryState
 from facesearch.graph import graph_path, open_graph, refresh_graph
@@ -32,7 +32,8 @@ class ClusteringGraph:
 def clustering_graph(vectors: Vectors, kept: Graph | None) -> ClusteringGraph:
     """The graph of ``vectors`` float32 (n, d): the one that is ``kept``, or one that is made.
 
-    Without one about the :data:`cluster.cells.NEIGHBOURS` nearest are found in near cells.
+    Without one about the :data:`cluster.graph.approximate_knn.NEIGHBOURS` nearest are found in near
+    cells.
     """
     graph = cell_graph(vectors, NEIGHBOURS) if kept is None else kept
     return ClusteringGraph(graph, "made" if kept is None else "kept", edge_recall(vectors, graph))

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.agglomerative import MOST_APART, clusters_at, merged, most_dense
-from cluster.attach import attach
-from cluster.cells import NEIGHBOURS
+from cluster.attach_outliers import attach
 from cluster.constraints import Resolved
-from cluster.density import MOST_WHOLE, DensitySettings, density
-from cluster.grow import grown
+from cluster.graph.approximate_knn import NEIGHBOURS
+from cluster.hdbscan_clustering import MOST_WHOLE, DensitySettings, density
+from cluster.incremental import grown
 from cluster.types import NOISE, Clustering
 from facesearch.cluster_graph import clustering_graph, kept_graph
 from facesearch.cluster_options import ClusterOptions

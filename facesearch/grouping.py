@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
-from cluster.threshold import gallery_threshold
+from cluster.impostor_threshold import gallery_threshold
 from facesearch.cluster_options import ClusterOptions
 from facesearch.decided import Decided, people_concerned
 from facesearch.earlier import earlier_people, older_runs
@@ -48,7 +48,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     (:func:`facesearch.matching.matched`), and the run tells what changed.
 
     Raises InputError for an unknown method or linkage, one that the method does not have, or
-    complete linkage of more than :data:`cluster.pair_linkage.MOST_PAIRS` faces.
+    complete linkage of more than :data:`cluster.linkage.complete_single_linkage.MOST_PAIRS` faces.
     """
     options.check()
     people = People(gallery.folder)

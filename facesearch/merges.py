@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from cluster.agglomerative import MERGING, LinkageName
 from cluster.constraints import Resolved
-from cluster.dendrogram import Dendrogram
-from cluster.graph import Graph
+from cluster.graph.knn_graph import Graph
+from cluster.linkage.dendrogram import Dendrogram
 from facesearch.gallery import Gallery
 from indexer.errors import ShardError
 from indexer.storage.hdf5_reader import Checker, open_hdf5, reading

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
-from cluster.density import DensitySettings, density
+from cluster.hdbscan_clustering import DensitySettings, density
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
 from facesearch import forming, grouping

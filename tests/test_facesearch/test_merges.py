@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from cluster.agglomerative import MERGING, LinkageName
 from cluster.constraints import Constraints, resolve
-from cluster.dendrogram import Dendrogram
-from cluster.graph import exact_graph
+from cluster.graph.knn_graph import exact_graph
+from cluster.linkage.dendrogram import Dendrogram
 from facesearch.cli.main import main
 from facesearch.cluster_options import ClusterOptions
 from facesearch.deciding import Deciding
