@@ -27,7 +27,7 @@ from benchmarks.record import record
 from cluster.agglomerative import agglomerative
 from cluster.metrics import bcubed_scores, pairwise_scores
 from facesearch.encoders import encoder_spec
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.runs import read_run, run_paths
 
 PEER_SCRIPT = Path(__file__).parent / "peers" / "face_recognition_album.py"

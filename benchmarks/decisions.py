@@ -30,13 +30,13 @@ from benchmarks.record import record
 from benchmarks.told_changes import Reasons, misnumbered, numbers_of, unexplained
 from benchmarks.vector_gallery import add_faces, vector_gallery
 from facesearch.cluster_options import ClusterOptions
-from facesearch.decided import Person
 from facesearch.deciding import Deciding
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery_people import gallery_people
 from facesearch.grouping import run_clustering
-from facesearch.people import People
-from facesearch.persons import PeopleNow
+from facesearch.people.assignment import PeopleNow
+from facesearch.people.projection import Person
+from facesearch.people.store import People
 from facesearch.runs import save_run
 
 ROUNDS = 10

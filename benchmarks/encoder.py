@@ -42,7 +42,7 @@ from facesearch.encoders.network import Network
 from facesearch.encoders.ranges import Ranges, measured_ranges, read_ranges
 from facesearch.encoders.trace import traced_network
 from facesearch.evaluate.verification import read_pairs
-from facesearch.weights import PackagedFile
+from facesearch.model_files.packaged import PackagedFile
 
 BATCH, CHIPS, CALIBRATION = 32, 256, 128
 DATA = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data")) / "lfw"

@@ -33,9 +33,9 @@ from benchmarks.clustering_scale import forget_peak
 from benchmarks.record import kept_runs, record
 from benchmarks.vector_gallery import seal_shard, vector_gallery
 from facesearch.embed import EmbedOptions, embed_photos
-from facesearch.gallery import Gallery
-from facesearch.open_shard import PhotoRow
-from facesearch.records import PhotoRecord
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.records import PhotoRecord
+from facesearch.gallery.shard_builder import PhotoRow
 
 NAME = "gallery_state"
 SHARD_PHOTOS = 512

@@ -84,7 +84,7 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
     import facesearch.engine
     import facesearch.images.worker
     from facesearch.detect import mtcnn
-    from facesearch.open_shard import OpenShard
+    from facesearch.gallery.shard_builder import OpenShard
 
     networks = engine.detector._networks
     places: list[tuple[Any, str, str]] = [
@@ -119,8 +119,8 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
 def measure_stages(engine: Any, photos: Path) -> dict[str, Any]:
     """Seconds of every stage of one job over ``photos``, with its counts."""
     from facesearch.embed import EmbedOptions, embed_photos
-    from facesearch.gallery import Gallery
-    from facesearch.search import build_index
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.search.gallery_index import build_index
 
     stages = Stages()
     with tempfile.TemporaryDirectory() as scratch, instrumented(stages, engine):

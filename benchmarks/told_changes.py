@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from facesearch.matching import Changes, Move
-from facesearch.persons import NOBODY, PeopleNow
+from facesearch.people.assignment import NOBODY, PeopleNow
 
 CAME = "faces came that are near to both"
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.types import EncoderContract
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.records import PhotoRecord, face_table, photo_table
 from facesearch.quality import Qualities
-from facesearch.records import PhotoRecord, face_table, photo_table
 from indexer.storage.shards import ShardContent, shard_path, write_shard
 from indexer.types import make_ids
 

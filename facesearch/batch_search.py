@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.records import FaceRecord
 from facesearch.gallery_people import gallery_people
 from facesearch.match_files import MatchRow, join_parts, match_format
 from facesearch.parts import Parts
 from facesearch.probes import NO_FACE, ProbeFace, ProbeFailure, ProbePart, Probes
-from facesearch.records import FaceRecord
-from facesearch.search import open_search
+from facesearch.search.gallery_index import open_search
 from indexer.types import MAX_NEIGHBOURS, Neighbours
 
 # Matches of a part, which are in memory together and lost together if the job is killed.

@@ -21,9 +21,9 @@ import numpy as np
 
 from facesearch.enrolled import RULE, EnrolledPeople
 from facesearch.errors import GalleryError, InputError
-from facesearch.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery_people import album_people
-from facesearch.people import People
+from facesearch.people.store import People
 from facesearch.runs import ClusterRun, latest_run, run_paths
 from indexer.errors import TooFewImpostorsError
 from indexer.open_set.threshold import (

@@ -11,8 +11,8 @@ import numpy as np
 from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
 from cluster.graph.knn_graph import Graph, edge_recall
 from facesearch.errors import BusyGalleryError
-from facesearch.gallery import Gallery, GalleryState
-from facesearch.graph import graph_path, open_graph, refresh_graph
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.search.knn_graph import graph_path, open_graph, refresh_graph
 from indexer.errors import StaleIndexError
 from indexer.graph.knn_graph import Graph as StoredGraph
 from indexer.types import Ids, Vectors

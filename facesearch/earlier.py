@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.decided import Decided, undone_since
 from facesearch.errors import GalleryError
-from facesearch.gallery import Gallery
-from facesearch.ledger import Decision
-from facesearch.persons import NOBODY, person_of_labels
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.assignment import NOBODY, person_of_labels
+from facesearch.people.ledger import Decision
+from facesearch.people.projection import Decided, undone_since
 from facesearch.runs import ClusterRun, run_at, run_paths
 from indexer.types import Ids
 

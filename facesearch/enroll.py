@@ -10,13 +10,13 @@ from pathlib import Path
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.identify import largest_first
 from facesearch.images import sha256_of
 from facesearch.images.files import absolute
-from facesearch.overruled import Overruled
-from facesearch.people import People, clean_name
-from facesearch.records import FaceRecord, PhotoRecord
+from facesearch.people.store import People, clean_name
+from facesearch.people.superseded import Overruled
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery, GalleryState
-from facesearch.people import People
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.people.store import People
 from indexer.open_set.group_distances import GroupRule, Groups
 from indexer.types import Ids, Vectors
 

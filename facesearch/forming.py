@@ -17,9 +17,9 @@ from cluster.types import NOISE, Clustering
 from facesearch.cluster_graph import clustering_graph, kept_graph
 from facesearch.cluster_options import ClusterOptions
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.merges import Merges, merges_key, read_merges
-from facesearch.persons import NOBODY
+from facesearch.people.assignment import NOBODY
 from facesearch.runs import How
 from indexer.types import Ids, Vectors
 

@@ -7,11 +7,11 @@ import numpy as np
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
 from facesearch.encoders import ENCODERS, thresholds_of
-from facesearch.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.records import FaceRecord
 from facesearch.gallery_people import clustering_of
-from facesearch.people import People
-from facesearch.persons import PeopleNow, people_now, told_apart
-from facesearch.records import FaceRecord
+from facesearch.people.assignment import PeopleNow, people_now, told_apart
+from facesearch.people.store import People
 from facesearch.runs import ClusterRun
 
 

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
 from cluster.impostor_threshold import gallery_threshold
 from facesearch.cluster_options import ClusterOptions
-from facesearch.decided import Decided, people_concerned
 from facesearch.earlier import earlier_people, older_runs
 from facesearch.forming import Faces, formed
-from facesearch.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery_people import album_people, last_run
 from facesearch.matching import Circumstances, Gone, changes_between, matched
-from facesearch.people import People
-from facesearch.persons import NOBODY, PeopleNow, decided_rows, people_now
+from facesearch.people.assignment import NOBODY, PeopleNow, decided_rows, people_now
+from facesearch.people.projection import Decided, people_concerned
+from facesearch.people.store import People
 from facesearch.runs import ClusterRun, How
 from indexer.types import Ids
 

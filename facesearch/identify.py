@@ -13,11 +13,11 @@ from facesearch.calibration import Source, ThresholdInUse, read_calibration, thr
 from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import ChangedGalleryError, InputError, PhotoError
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.records import FaceRecord
 from facesearch.gallery_people import gallery_people
 from facesearch.images import decode_photo
-from facesearch.records import FaceRecord
-from facesearch.search import search_gallery
+from facesearch.search.gallery_index import search_gallery
 from indexer.open_set.group_distances import NearestGroups
 from indexer.types import Neighbours, Vectors
 

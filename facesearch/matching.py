@@ -12,8 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from cluster.types import NOISE
-from facesearch.decided import Decided
-from facesearch.persons import NOBODY, decided_rows, leaders
+from facesearch.people.assignment import NOBODY, decided_rows, leaders
+from facesearch.people.projection import Decided
 from indexer.types import Ids
 
 Numbers = NDArray[np.int64]

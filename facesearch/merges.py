@@ -16,7 +16,7 @@ from cluster.agglomerative import MERGING, LinkageName
 from cluster.constraints import Resolved
 from cluster.graph.knn_graph import Graph
 from cluster.linkage.dendrogram import Dendrogram
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from indexer.errors import ShardError
 from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
 from indexer.storage.hdf5_writer import replacing_hdf5, write_array

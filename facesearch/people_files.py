@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery_people import gallery_people
-from facesearch.ledger import Draft, FaceDecision
-from facesearch.overruled import Overruled
-from facesearch.people import People, clean_name
-from facesearch.persons import leaders
+from facesearch.people.assignment import leaders
+from facesearch.people.ledger import Draft, FaceDecision
+from facesearch.people.store import People, clean_name
+from facesearch.people.superseded import Overruled
 from facesearch.spreadsheets import plain_cell, text_of_cell
 from indexer.storage.shards import Shard
 from indexer.types import make_ids

@@ -14,7 +14,7 @@ from facesearch.embed import EmbedOptions, processed_photos
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.errors import GalleryError
-from facesearch.gallery import DESCRIPTION, Gallery
+from facesearch.gallery.gallery import DESCRIPTION, Gallery
 from facesearch.identify import Box, largest_first
 from facesearch.images import DecodeTask, find_photos
 from facesearch.images.files import absolute

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from cluster.types import NOISE, Clustering
 from facesearch.errors import ChangedGalleryError, GalleryError
-from facesearch.forgotten import Forgotten
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.tombstones import Forgotten
 from facesearch.matching import Changes, Gone, Move
 from facesearch.merges import Merges, write_merges
-from facesearch.persons import NOBODY, person_of_labels, undecided_numbers
+from facesearch.people.assignment import NOBODY, person_of_labels, undecided_numbers
 from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
 
 FORMAT = "facesearch-clustering"

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facesearch.decided import Decided, Person, fold
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery_people import gallery_people
-from facesearch.ledger import Decision
-from facesearch.overruled import Overruled, overruled
-from facesearch.people import People, undoable
-from facesearch.persons import NOBODY, PeopleNow
+from facesearch.people.assignment import NOBODY, PeopleNow
+from facesearch.people.ledger import Decision
+from facesearch.people.projection import Decided, Person, fold
+from facesearch.people.store import People, undoable
+from facesearch.people.superseded import Overruled, overruled
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def test_readme_shows_what_cluster_prints(
 ) -> None:
     from facesearch.cli.main import main
     from facesearch.embed import EmbedOptions, embed_photos
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
     from support.fake_engine import FakeEngine, write_photo
 
     engine = FakeEngine("dlib-resnet-v1")

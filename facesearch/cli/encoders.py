@@ -95,8 +95,8 @@ def _thresholds_text(thresholds: dict[str, Any]) -> str:
 
 def _present(spec: EncoderSpec) -> Path | None:
     """The file of the weights where there is one; its digest is checked when it is loaded."""
-    from facesearch.download import DownloadedFile
     from facesearch.errors import WeightsError
+    from facesearch.model_files.download import DownloadedFile
 
     if isinstance(spec.weights, DownloadedFile):
         return spec.weights.path if spec.weights.path.exists() else None
@@ -108,8 +108,8 @@ def _present(spec: EncoderSpec) -> Path | None:
 
 def run_fetch(args: argparse.Namespace) -> int:
     """Fetch with a progress bar; says so when there was no digest to compare with."""
-    from facesearch.download import DownloadedFile, fetch
     from facesearch.encoders import encoder_spec
+    from facesearch.model_files.download import DownloadedFile, fetch
 
     weights = encoder_spec(args.name).weights
     if not isinstance(weights, DownloadedFile):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesearch.download import DownloadedFile
 from facesearch.encoders.types import Encoder, EncoderContract
 from facesearch.errors import InputError
-from facesearch.weights import PackagedFile
+from facesearch.model_files.download import DownloadedFile
+from facesearch.model_files.packaged import PackagedFile
 
 DEFAULT_ENCODER = "dlib-resnet-v1"
 

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from facesearch.embed import EmbedOptions, embed_photos
-from facesearch.gallery import Gallery
-from facesearch.search import Wish, build_index
+from facesearch.gallery.gallery import Gallery
+from facesearch.search.gallery_index import Wish, build_index
 from indexer import build
 from indexer.index.manifest import IndexDescription
 from indexer.ivf import tune

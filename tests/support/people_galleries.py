@@ -7,7 +7,7 @@ from pathlib import Path
 from facesearch.cluster_options import ClusterOptions
 from facesearch.deciding import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.grouping import run_clustering
 from facesearch.runs import ClusterRun, save_run
 from support.fake_engine import FakeEngine, write_photo

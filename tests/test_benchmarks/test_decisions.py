@@ -14,11 +14,11 @@ from benchmarks.told_changes import misnumbered, unexplained
 from benchmarks.vector_gallery import vector_gallery
 from cluster.types import Clustering
 from facesearch import gallery_people, grouping
-from facesearch.decided import Decided, Person, fold
 from facesearch.earlier import earlier_people
 from facesearch.matching import Changes, Circumstances, matched
-from facesearch.people import People
-from facesearch.persons import PeopleNow, people_now
+from facesearch.people.assignment import PeopleNow, people_now
+from facesearch.people.projection import Decided, Person, fold
+from facesearch.people.store import People
 from support.vectors import grouped_vectors
 
 

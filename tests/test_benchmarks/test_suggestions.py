@@ -11,7 +11,7 @@ import pytest
 from benchmarks import suggestions
 from facesearch.cluster_options import ClusterOptions
 from facesearch.encoders.types import FLIP
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery_album import _scale
 from facesearch.grouping import run_clustering
 from support.fake_engine import FakeEngine

@@ -18,12 +18,12 @@ from facesearch import batch_search, match_files
 from facesearch.batch_search import BatchReport, search_batch
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import BusyGalleryError, ContractError, GalleryError, InputError
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.match_files import COLUMNS, MatchRow, match_format
 from facesearch.parts import Parts
-from facesearch.people import People
+from facesearch.people.store import People
 from facesearch.probes import Probes, open_probes
-from facesearch.search import Wish, build_index, index_folder, search_gallery
+from facesearch.search.gallery_index import Wish, build_index, index_folder, search_gallery
 from indexer.exact import torch_search
 from indexer.exact.int8_kernel import LANES
 from indexer.exact.torch_search import search_blocks

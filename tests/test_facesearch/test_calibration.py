@@ -16,15 +16,15 @@ from facesearch.calibration import (
     read_calibration,
     threshold_in_use,
 )
-from facesearch.checks import check_gallery
+from facesearch.check import check_gallery
 from facesearch.cluster_options import ClusterOptions
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import GalleryError, InputError
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.grouping import run_clustering
 from facesearch.identify import identify_photo
-from facesearch.people import People
+from facesearch.people.store import People
 from facesearch.runs import save_run
 from support.fake_engine import FakeEngine, write_photo
 

@@ -11,10 +11,10 @@ import pytest
 from facesearch.deciding import Deciding
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery_album import gallery_album
 from facesearch.gallery_people import gallery_people
-from facesearch.people import People
+from facesearch.people.store import People
 from facesearch.runs import latest_run
 from support.fake_engine import write_photo
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people

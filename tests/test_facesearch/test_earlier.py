@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.decided import fold
 from facesearch.deciding import Deciding
 from facesearch.earlier import earlier_people
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.matching import matched
-from facesearch.people import People
-from facesearch.persons import NOBODY
+from facesearch.people.assignment import NOBODY
+from facesearch.people.projection import fold
+from facesearch.people.store import People
 from facesearch.runs import latest_run
 from support.people_galleries import cluster, people_gallery
 

@@ -11,7 +11,7 @@ import pytest
 
 from facesearch.embed import EmbedOptions, EmbedReport, embed_photos
 from facesearch.errors import ContractError, GalleryError, InputError
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from indexer.storage.shards import Shard
 from support.fake_engine import FakeEngine, person_vector, write_photo
 

@@ -20,18 +20,18 @@ from facesearch import forming, grouping
 from facesearch.album_json import album_json
 from facesearch.cluster_graph import clustering_graph, kept_graph
 from facesearch.cluster_options import REFINE, ClusterOptions
-from facesearch.decided import fold
 from facesearch.deciding import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery_album import gallery_album
-from facesearch.graph import refresh_graph
 from facesearch.grouping import run_clustering
-from facesearch.ledger import Decision, FaceDecision
-from facesearch.people import People
-from facesearch.persons import people_now, undecided_numbers
+from facesearch.people.assignment import people_now, undecided_numbers
+from facesearch.people.ledger import Decision, FaceDecision
+from facesearch.people.projection import fold
+from facesearch.people.store import People
 from facesearch.runs import latest_run, save_run
+from facesearch.search.knn_graph import refresh_graph
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import drop_column, rewrite_shard
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from facesearch.decided import fold
-from facesearch.ledger import Decision, FaceDecision
 from facesearch.matching import Circumstances, Move, changes_between, matched, most_overlap
+from facesearch.people.ledger import Decision, FaceDecision
+from facesearch.people.projection import fold
 
 NUMBERS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=60)
 

@@ -26,12 +26,12 @@ from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.encoders import Thresholds
 from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.forget import Selection, forget
-from facesearch.gallery import Gallery
-from facesearch.graph import refresh_graph
+from facesearch.gallery.gallery import Gallery
 from facesearch.grouping import run_clustering
 from facesearch.merges import Merges, merges_key, merges_path, read_merges, write_merges
-from facesearch.people import People
+from facesearch.people.store import People
 from facesearch.runs import latest_run, run_at, run_paths, save_run
+from facesearch.search.knn_graph import refresh_graph
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index, people_gallery
 from support.vectors import unit_vectors

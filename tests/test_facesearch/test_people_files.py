@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from facesearch.deciding import Deciding
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery
-from facesearch.people import People
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.store import People
 from facesearch.people_files import (
     FaceKey,
     Imported,

@@ -10,8 +10,8 @@ import pytest
 
 from facesearch.cluster_options import ClusterOptions
 from facesearch.deciding import Deciding
-from facesearch.gallery import Gallery
-from facesearch.people import People
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.store import People
 from support.fake_engine import write_photo
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 

@@ -95,7 +95,7 @@ def run_cluster(args: argparse.Namespace) -> int:
 
     from facesearch.cluster_options import LOOSER, ClusterOptions
     from facesearch.encoders import thresholds_of
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
     from facesearch.grouping import run_clustering
     from facesearch.quality import MIN_QUALITY
     from facesearch.runs import save_run
@@ -193,7 +193,7 @@ def _print_changes(changes: Changes) -> None:
 
 def run_report(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
     from facesearch.gallery_album import gallery_album
     from facesearch.report import write_report, write_sidecars
     from facesearch.runs import latest_run

@@ -52,7 +52,7 @@ def run_forget(args: argparse.Namespace) -> int:
     """Forget, or lift, and say what was done."""
     from facesearch.errors import InputError
     from facesearch.forget import Selection, forget, lift
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
 
     selection = Selection(tuple(args.photo), tuple(args.face), tuple(args.person))
     if args.lift and selection != Selection():

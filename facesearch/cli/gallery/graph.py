@@ -31,8 +31,8 @@ def add_commands(commands: Any) -> None:
 
 def run_graph(args: argparse.Namespace) -> int:
     """Make or extend the graph and say what was done."""
-    from facesearch.gallery import Gallery
-    from facesearch.graph import GraphFacts, graph_path, refresh_graph
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.search.knn_graph import GraphFacts, graph_path, refresh_graph
 
     gallery = Gallery.open(args.gallery)
     progress = counting_progress(args.quiet, " faces")

@@ -27,7 +27,7 @@ from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
 
 FAILURES_SHOWN = 20
 
@@ -115,8 +115,8 @@ def _add_index(commands: Any) -> None:
 def run_index(args: argparse.Namespace) -> int:
     """Embed, then refresh the search index."""
     from facesearch.embed import EmbedOptions, embed_photos
-    from facesearch.gallery import DESCRIPTION, Gallery
-    from facesearch.search import refresh_index
+    from facesearch.gallery.gallery import DESCRIPTION, Gallery
+    from facesearch.search.gallery_index import refresh_index
 
     contract = None
     if (args.gallery / DESCRIPTION).exists():
@@ -144,8 +144,8 @@ def run_index(args: argparse.Namespace) -> int:
 def run_build(args: argparse.Namespace) -> int:
     """Build the index whether or not it is fresh, and tell what it is."""
     from facesearch.cli.output import description_facts
-    from facesearch.gallery import Gallery
-    from facesearch.search import Wish, build_index
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.search.gallery_index import Wish, build_index
 
     gallery = Gallery.open(args.gallery)
     given = args.recall is not None or args.memory is not None

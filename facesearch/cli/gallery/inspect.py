@@ -16,9 +16,9 @@ from facesearch.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from facesearch.gallery import Gallery, GalleryState
-    from facesearch.graph import GraphFacts
-    from facesearch.search import IndexFacts
+    from facesearch.gallery.gallery import Gallery, GalleryState
+    from facesearch.search.gallery_index import IndexFacts
+    from facesearch.search.knn_graph import GraphFacts
 
 
 def add_commands(commands: Any) -> None:
@@ -36,7 +36,7 @@ def add_commands(commands: Any) -> None:
 
 def run_info(args: argparse.Namespace) -> int:
     """Print counts, contract and failures."""
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
 
     gallery = Gallery.open(args.gallery)
     state = gallery.state()
@@ -63,8 +63,8 @@ def run_info(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Print every problem; 1 when the truth (shards, names) is damaged."""
-    from facesearch.checks import check_gallery
-    from facesearch.gallery import Gallery
+    from facesearch.check import check_gallery
+    from facesearch.gallery.gallery import Gallery
 
     findings = check_gallery(Gallery.open(args.gallery))
     if args.json:
@@ -80,10 +80,10 @@ def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
     import numpy as np
 
     from facesearch.calibration import read_calibration
-    from facesearch.graph import graph_facts
-    from facesearch.people import People
+    from facesearch.people.store import People
     from facesearch.quality import MIN_QUALITY
-    from facesearch.search import index_facts
+    from facesearch.search.gallery_index import index_facts
+    from facesearch.search.knn_graph import graph_facts
 
     memberships = People(gallery.folder).memberships()
     shards = gallery.shard_paths()
@@ -110,7 +110,7 @@ def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     """The facts for people."""
-    from facesearch.gallery import settings_text
+    from facesearch.gallery.gallery import settings_text
 
     contract = facts["contract"]
     told = ("calibration", "index", "graph", "vectors", "contract", "settings")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from facesearch.cli.output import printable
-from facesearch.ledger import Decision
-from facesearch.overruled import Overruled
+from facesearch.people.ledger import Decision
+from facesearch.people.superseded import Overruled
 from facesearch.text import count
 
 

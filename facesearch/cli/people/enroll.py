@@ -30,10 +30,10 @@ def run_enroll(args: argparse.Namespace) -> int:
     """Enroll and say which face was taken; 2 when no photo had a usable face."""
     from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
     from facesearch.enroll import enroll
-    from facesearch.gallery import Gallery
-    from facesearch.people import People
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.people.store import People
     from facesearch.quality import MIN_QUALITY
-    from facesearch.search import refresh_index
+    from facesearch.search.gallery_index import refresh_index
 
     gallery = Gallery.open(args.gallery)
     enrolment = enroll(gallery, engine_of(args, gallery.contract), args.name, args.photos)

@@ -12,8 +12,8 @@ from facesearch.cli.output import box_text, known, print_facts, print_json, prin
 from facesearch.text import count
 
 if TYPE_CHECKING:
-    from facesearch.decided import Person
     from facesearch.deciding import Deciding, Outcome
+    from facesearch.people.projection import Person
 
 _PERSON = 'a name, the beginning of one name only, or a number such as "p12"'
 _FACE = "a face's number, or the photo it is in"
@@ -86,7 +86,7 @@ def _person(parser: argparse.ArgumentParser) -> None:
 
 def _open(args: argparse.Namespace) -> Deciding:
     from facesearch.deciding import Deciding
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
 
     return Deciding(Gallery.open(args.gallery))
 
@@ -234,8 +234,8 @@ def run_unhide(args: argparse.Namespace) -> int:
 def run_undo(args: argparse.Namespace) -> int:
     """Undo, or look what that would be, and say what."""
     from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_again
-    from facesearch.gallery import Gallery
-    from facesearch.people import People
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.people.store import People
     from facesearch.undoing import undoing
 
     gallery = Gallery.open(args.gallery)
@@ -280,9 +280,9 @@ def _whom(person: Person | None) -> str:
 def run_history(args: argparse.Namespace) -> int:
     """A line a decision."""
     from facesearch.cli.people.decision_text import entry, in_words
-    from facesearch.decided import undone_batches
-    from facesearch.gallery import Gallery
-    from facesearch.people import People
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.people.projection import undone_batches
+    from facesearch.people.store import People
 
     gallery = Gallery.open(args.gallery)
     decisions = People(gallery.folder).decisions()
@@ -319,7 +319,7 @@ def run_history(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Write and count."""
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
     from facesearch.people_files import export_people, write_people
 
     people = export_people(Gallery.open(args.gallery))
@@ -340,8 +340,8 @@ def run_export(args: argparse.Namespace) -> int:
 def run_import(args: argparse.Namespace) -> int:
     """Decide and count."""
     from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
-    from facesearch.gallery import Gallery
-    from facesearch.people import People
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.people.store import People
     from facesearch.people_files import import_people, read_people
 
     gallery = Gallery.open(args.gallery)

@@ -38,7 +38,7 @@ def run_calibrate(args: argparse.Namespace) -> int:
     """Calibrate, keep and print."""
     from facesearch.calibration import calibrate
     from facesearch.encoders import thresholds_of
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
 
     gallery = Gallery.open(args.gallery)
     default = thresholds_of(gallery.contract)

@@ -77,7 +77,7 @@ def add_commands(commands: Any) -> None:
 def run_search(args: argparse.Namespace) -> int:
     """Print the matches of every face, or write those of many photos."""
     from facesearch.errors import InputError
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
     from facesearch.identify import search_photo
 
     if (args.photo is None) == (args.probes is None) or (args.probes is None) != (args.out is None):
@@ -105,7 +105,7 @@ def run_search(args: argparse.Namespace) -> int:
 def _search_batch(args: argparse.Namespace) -> int:
     from facesearch.batch_search import search_batch
     from facesearch.embed import EmbedOptions
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
     from facesearch.match_files import match_format
     from facesearch.probes import open_probes
 
@@ -133,7 +133,7 @@ def _search_batch(args: argparse.Namespace) -> int:
 def run_identify(args: argparse.Namespace) -> int:
     """Print a name or "unknown" for every face; 1 when no face is known."""
     from facesearch.encoders import thresholds_of
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
     from facesearch.identify import identify_photo
 
     gallery = Gallery.open(args.gallery)

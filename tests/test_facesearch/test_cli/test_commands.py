@@ -19,7 +19,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 from facesearch.demo import DemoTruth, make_demo_photos
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 from indexer.storage.shards import Shard
 
 COMMAND = (sys.executable, "-m", "facesearch.cli.main")

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from facesearch.cli.main import main
 from facesearch.cli.people.decision_text import in_words
-from facesearch.decided import last_batch, undone_batches
-from facesearch.gallery import Gallery
-from facesearch.ledger import Decision
-from facesearch.people import People
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.ledger import Decision
+from facesearch.people.projection import last_batch, undone_batches
+from facesearch.people.store import People
 from facesearch.undoing import undoing
 from support.people_galleries import cluster, index, people_gallery
 

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.photo_log import PhotoLog
-from facesearch.photo_table import PhotoTable
-from facesearch.records import PhotoRecord
+from facesearch.gallery.photo_log import PhotoLog
+from facesearch.gallery.photo_table import PhotoTable
+from facesearch.gallery.records import PhotoRecord
 from indexer.id_lookup import rows_of
 from indexer.types import Ids, make_ids, split_ids
 

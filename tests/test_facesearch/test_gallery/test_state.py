@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 import indexer.storage.atomic_files
 from benchmarks.vector_gallery import seal_shard
 from facesearch.errors import GalleryError
-from facesearch.forgotten import Forgotten, ForgottenFace
-from facesearch.gallery import Gallery
-from facesearch.records import PhotoRecord
-from facesearch.state_file import FILE, read_state
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.records import PhotoRecord
+from facesearch.gallery.state_cache import FILE, read_state
+from facesearch.gallery.tombstones import Forgotten, ForgottenFace
 from indexer.storage.shards import digest_path
 from support.fake_engine import DIMENSION, FakeEngine
 from support.galleries import rewrite_shard, set_value, small_gallery
@@ -230,7 +230,7 @@ def test_a_shard_of_another_gallery_is_refused_all_the_same(tmp_path: Path) -> N
 FULL_DISK = """
 import logging, resource, sys
 from pathlib import Path
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
 
 logging.basicConfig(format="%(message)s")
 gallery = Gallery.open(Path(sys.argv[1]))

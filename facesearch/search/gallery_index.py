@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from facesearch.errors import BusyGalleryError, InputError
-from facesearch.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState
 from indexer import build
 from indexer.build import Covers, Progress
 from indexer.errors import IndexGoalError, MissingFaissError, StaleIndexError

@@ -9,14 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facesearch import search as search_module
-from facesearch.checks import check_gallery
+from facesearch.check import check_gallery
 from facesearch.cli.main import main
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery
-from facesearch.graph import GraphFacts, graph_facts, graph_path, open_graph, refresh_graph
-from facesearch.search import Wish, build_index
+from facesearch.gallery.gallery import Gallery
+from facesearch.search import gallery_index as search_module
+from facesearch.search.gallery_index import Wish, build_index
+from facesearch.search.knn_graph import (
+    GraphFacts,
+    graph_facts,
+    graph_path,
+    open_graph,
+    refresh_graph,
+)
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact.brute_force import exact_search
 from indexer.exact.int8_kernel import LANES

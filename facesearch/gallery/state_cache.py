@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.types import EncoderContract
-from facesearch.photo_log import PhotoLog
-from facesearch.photo_table import PhotoTable
-from facesearch.schema import STATUSES, TEXTS
+from facesearch.gallery.photo_log import PhotoLog
+from facesearch.gallery.photo_table import PhotoTable
+from facesearch.gallery.schema import STATUSES, TEXTS
 from indexer.errors import ShardError
 from indexer.storage.atomic_files import partial_path, write_atomically
 from indexer.storage.byte_strings import ByteStrings

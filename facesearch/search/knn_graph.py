@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from facesearch.errors import InputError
-from facesearch.gallery import Gallery, GalleryState
-from facesearch.search import GallerySearch, open_search, search_among
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.search.gallery_index import GallerySearch, open_search, search_among
 from indexer.errors import StaleIndexError
 from indexer.graph.build import MAX_K, GraphReport, Growth, Progress, build_graph
 from indexer.graph.knn_graph import EXACT, Accuracy, Covered, Graph

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from facesearch.errors import GalleryError
-from facesearch.gallery import Gallery
-from facesearch.photo_table import PhotoTable
-from facesearch.records import face_records, photo_table
-from facesearch.schema import OPTIONAL, SCHEMA, schema_problems
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.photo_table import PhotoTable
+from facesearch.gallery.records import face_records, photo_table
+from facesearch.gallery.schema import OPTIONAL, SCHEMA, schema_problems
 from indexer.storage.shards import Shard
 from indexer.types import split_ids
 from support.galleries import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from facesearch.decided import Decided, fold, undone_batches
-from facesearch.ledger import Decision
+from facesearch.people.ledger import Decision
+from facesearch.people.projection import Decided, fold, undone_batches
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from facesearch.decided import Decided, fold
 from facesearch.errors import GalleryError, InputError
-from facesearch.ledger import Decision, Draft, FaceDecision, Ledger
-from facesearch.overruled import overruled
-from facesearch.people import People
+from facesearch.people.ledger import Decision, Draft, FaceDecision, Ledger
+from facesearch.people.projection import Decided, fold
+from facesearch.people.store import People
+from facesearch.people.superseded import overruled
 
 VERSION_1 = """
 CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT) STRICT;

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesearch.checks import Finding, check_gallery
+from facesearch.check import Finding, check_gallery
 from facesearch.cluster_options import ClusterOptions
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.schema import SCHEMA
+from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.grouping import run_clustering
-from facesearch.people import People
+from facesearch.people.store import People
 from facesearch.runs import save_run
-from facesearch.schema import SCHEMA
-from facesearch.search import build_index
-from facesearch.state_file import FILE as STATE_FILE
+from facesearch.search.gallery_index import build_index
 from indexer.storage.shards import digest_path
 from support.fake_engine import FakeEngine
 from support.galleries import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.ledger import Decision, FaceDecision
+from facesearch.people.ledger import Decision, FaceDecision
 
 
 @dataclass(frozen=True)

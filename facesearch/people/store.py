@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.decided import Decided, fold, last_batch
 from facesearch.errors import InputError
-from facesearch.ledger import Decision, Draft, Entries, FaceDecision, Ledger
-from facesearch.overruled import Overruled, overruled
+from facesearch.people.ledger import Decision, Draft, Entries, FaceDecision, Ledger
+from facesearch.people.projection import Decided, fold, last_batch
+from facesearch.people.superseded import Overruled, overruled
 from indexer.types import Ids
 
 

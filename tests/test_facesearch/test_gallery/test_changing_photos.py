@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
-from facesearch.search import build_index
+from facesearch.search.gallery_index import build_index
 from indexer.exact.brute_force import exact_search
 from support.galleries import small_gallery
 from support.living import QUERIES, K, answer, change_and_rebuild, search_until_done

@@ -10,7 +10,7 @@ import pytest
 
 from facesearch.encoders import DEFAULT_ENCODER, encoder_spec
 from facesearch.errors import WeightsError
-from facesearch.weights import PackagedFile
+from facesearch.model_files.packaged import PackagedFile
 
 WEIGHTS = encoder_spec(DEFAULT_ENCODER).weights
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesearch.errors import GalleryError, InputError
-from facesearch.overruled import Overruled
-from facesearch.people import Entered, People, clean_name
+from facesearch.people.store import Entered, People, clean_name
+from facesearch.people.superseded import Overruled
 
 
 def test_no_database_until_someone_is_named(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.records import PhotoRecord
-from facesearch.schema import (
+from facesearch.gallery.records import PhotoRecord
+from facesearch.gallery.schema import (
     SCHEMA,
     STATUSES,
     digests,
@@ -29,10 +29,10 @@ from indexer.types import Ids, make_ids
 
 @dataclass(frozen=True)
 class PhotoTable:
-    """What :class:`facesearch.records.PhotoRecord` says, of n photos.
+    """What :class:`facesearch.gallery.records.PhotoRecord` says, of n photos.
 
     ``ids`` int64 (n,); ``sha256`` uint8 (n, 32), zeros where the file could not be read; ``status``
-    int8 (n,), places in :data:`facesearch.schema.STATUSES`.
+    int8 (n,), places in :data:`facesearch.gallery.schema.STATUSES`.
     """
 
     ids: Ids
@@ -52,7 +52,7 @@ class PhotoTable:
     def read(cls, shard: Shard) -> Self:
         """The photo table of a shard.
 
-        Raises GalleryError for a shard with any of :func:`facesearch.schema.schema_problems` but
+        Raises GalleryError for a shard with any of :func:`schema_problems` but
         those of qualities, and ShardError for one that cannot be read.
         """
         require_none(kind_problems(shard))
@@ -111,7 +111,7 @@ class PhotoTable:
 
     @property
     def with_content(self) -> NDArray[np.bool_]:
-        """As :attr:`facesearch.records.PhotoRecord.has_content`, of each row (n,)."""
+        """As :attr:`facesearch.gallery.records.PhotoRecord.has_content`, of each row (n,)."""
         return with_content(self.status)
 
     def having(self, *statuses: str) -> NDArray[np.bool_]:
@@ -119,7 +119,8 @@ class PhotoTable:
         return np.isin(self.status, [STATUSES.index(status) for status in statuses])
 
     def locations(self) -> Iterator[bytes]:
-        """As :attr:`facesearch.records.PhotoRecord.location_bytes`, of each row in order."""
+        """As :attr:`facesearch.gallery.records.PhotoRecord.location_bytes`, of each row in
+        order."""
         roots = list(self.root)
         folders = {root: os.path.join(root, b"") for root in set(roots)}  # noqa: PTH118
         for root, path in zip(roots, self.path, strict=True):

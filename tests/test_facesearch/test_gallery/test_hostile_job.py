@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from facesearch.checks import check_gallery
+from facesearch.check import check_gallery
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.engine import create_engine
-from facesearch.gallery import Gallery
-from facesearch.search import build_index
+from facesearch.gallery.gallery import Gallery
+from facesearch.search.gallery_index import build_index
 from support.hostile import remove_hostile_photos, write_hostile_photos
 
 

@@ -14,15 +14,15 @@ from facesearch.calibration import read_calibration
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import FacesearchError
 from facesearch.forget import unfinished
-from facesearch.forgotten import Forgotten
-from facesearch.gallery import Gallery, GalleryState
-from facesearch.graph import graph_path, open_graph
-from facesearch.people import People
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.schema import schema_problems
+from facesearch.gallery.state_cache import FILE as STATE_FILE
+from facesearch.gallery.state_cache import read_state
+from facesearch.gallery.tombstones import Forgotten
+from facesearch.people.store import People
 from facesearch.runs import latest_run, run_paths
-from facesearch.schema import schema_problems
-from facesearch.search import index_folder, load_index
-from facesearch.state_file import FILE as STATE_FILE
-from facesearch.state_file import read_state
+from facesearch.search.gallery_index import index_folder, load_index
+from facesearch.search.knn_graph import graph_path, open_graph
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
 from indexer.storage.shards import Shard
 from indexer.types import split_ids

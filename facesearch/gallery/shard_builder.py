@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.engine import PhotoFaces
-from facesearch.gallery import Gallery
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.records import PhotoRecord, face_table, photo_table
 from facesearch.images import DecodeOutcome
-from facesearch.records import PhotoRecord, face_table, photo_table
 from indexer.storage.shards import ShardContent, shard_path, write_shard
 
 

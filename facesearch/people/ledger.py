@@ -1,7 +1,8 @@
 """The ledger of what people decided: every decision in order, never changed (SQLite).
 
 Nothing else is kept of decisions. What holds now is what they add up to
-(:mod:`facesearch.decided`), so an undone decision needs no more than an entry that says so.
+(:mod:`facesearch.people.projection`), so an undone decision needs no more than an entry that says
+so.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
-from facesearch.decided import Decided, Person
+from facesearch.people.projection import Decided, Person
 from indexer.types import Ids
 
 NOBODY = -1

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.photo_table import PhotoTable
+from facesearch.gallery.photo_table import PhotoTable
 from indexer.storage.shards import Shard
 from indexer.types import Ids
 
@@ -77,7 +77,7 @@ class PhotoPart:
 
     @classmethod
     def read(cls, shard: Shard) -> PhotoPart:
-        """That of a shard; raises as :meth:`facesearch.photo_table.PhotoTable.read` does."""
+        """That of a shard; raises as :meth:`PhotoTable.read` does."""
         return cls(shard.number, PhotoTable.read(shard), shard.column("faces", "photo"))
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facesearch.checks import check_gallery
+from facesearch.check import check_gallery
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ContractError, GalleryError, InputError
-from facesearch.gallery import Gallery
-from facesearch.search import (
+from facesearch.gallery.gallery import Gallery
+from facesearch.search.gallery_index import (
     build_index,
     index_facts,
     index_folder,

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from benchmarks.file_server import Behaviour, serving
-from facesearch import download
-from facesearch.download import DownloadedFile, Fetched, cache_folder, fetch
 from facesearch.encoders import load_encoder
 from facesearch.errors import WeightsError
+from facesearch.model_files import download
+from facesearch.model_files.download import DownloadedFile, Fetched, cache_folder, fetch
 
 BODY = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()

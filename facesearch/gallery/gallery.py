@@ -27,12 +27,12 @@ from facesearch.errors import (
     GalleryError,
     InputError,
 )
-from facesearch.forgotten import Forgotten
-from facesearch.gallery_state import GalleryState
-from facesearch.photo_log import PhotoLog, PhotoPart
-from facesearch.records import FaceRecord, face_qualities, face_records, require_remembered
-from facesearch.state_file import FILE as STATE_FILE
-from facesearch.state_file import KeptLog, read_state, write_state
+from facesearch.gallery.photo_log import PhotoLog, PhotoPart
+from facesearch.gallery.records import FaceRecord, face_qualities, face_records, require_remembered
+from facesearch.gallery.state import GalleryState
+from facesearch.gallery.state_cache import FILE as STATE_FILE
+from facesearch.gallery.state_cache import KeptLog, read_state, write_state
+from facesearch.gallery.tombstones import Forgotten
 from indexer.storage.atomic_files import partial_path, write_atomically
 from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.errors import ChangedGalleryError
-from facesearch.quality import Qualities
-from facesearch.schema import (
+from facesearch.gallery.schema import (
     OPTIONAL,
     face_problems,
     kind_problems,
@@ -22,6 +21,7 @@ from facesearch.schema import (
     status_codes,
     text_problems,
 )
+from facesearch.quality import Qualities
 from indexer.storage.shards import Shard
 from indexer.types import make_ids
 
