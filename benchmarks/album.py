@@ -26,9 +26,9 @@ import numpy as np
 from benchmarks.record import record
 from cluster.agglomerative import agglomerative
 from cluster.metrics import bcubed_scores, pairwise_scores
+from facesearch.clustering.run_store import read_run, run_paths
 from facesearch.encoders import encoder_spec
 from facesearch.gallery.gallery import Gallery
-from facesearch.runs import read_run, run_paths
 
 PEER_SCRIPT = Path(__file__).parent / "peers" / "face_recognition_album.py"
 

@@ -29,7 +29,7 @@ from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
 from cluster.hdbscan_clustering import DensitySettings, density
 from cluster.impostor_threshold import gallery_threshold
-from facesearch.cluster_options import REFINE
+from facesearch.clustering.options import REFINE
 from facesearch.encoders import encoder_spec
 
 Vectors = NDArray[np.float32]

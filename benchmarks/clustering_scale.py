@@ -41,7 +41,7 @@ from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.linkage.graph_average_linkage import sparse_average_linkage
 from cluster.metrics import adjusted_rand_index
 from cluster.review.silhouette import graph_confidence
-from facesearch.cluster_options import REFINE
+from facesearch.clustering.options import REFINE
 from indexer.runtime.cores import available_cores
 
 COUNTS = (10_000, 50_000, 200_000, 1_000_000)

@@ -29,15 +29,15 @@ from benchmarks.clustering import Labels, load
 from benchmarks.record import record
 from benchmarks.told_changes import Reasons, misnumbered, numbers_of, unexplained
 from benchmarks.vector_gallery import add_faces, vector_gallery
-from facesearch.cluster_options import ClusterOptions
-from facesearch.deciding import Deciding
+from facesearch.clustering.current_people import gallery_people
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.run import run_clustering
+from facesearch.clustering.run_store import save_run
+from facesearch.curation.editor import Deciding
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery_people import gallery_people
-from facesearch.grouping import run_clustering
 from facesearch.people.assignment import PeopleNow
 from facesearch.people.projection import Person
 from facesearch.people.store import People
-from facesearch.runs import save_run
 
 ROUNDS = 10
 DECISIONS = 3  # between two clusterings

@@ -24,7 +24,7 @@ from cluster.agglomerative import agglomerative
 from cluster.incremental import grown
 from cluster.metrics import adjusted_rand_index, bcubed_scores, pairwise_scores
 from cluster.types import NOISE, Clustering
-from facesearch.matching import most_overlap
+from facesearch.clustering.person_matching import most_overlap
 
 GROWTHS = (0.01, 0.1, 0.5)
 PARTS = (1, 10)

@@ -27,7 +27,7 @@ from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
 from cluster.impostor_threshold import gallery_threshold
 from cluster.incremental import grown
 from cluster.types import NOISE, Clustering
-from facesearch.cluster_options import LOOSER
+from facesearch.clustering.options import LOOSER
 from indexer.runtime.cores import available_cores
 
 ALONE = 0.3  # share of clustered faces that are a group of their own

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from facesearch.matching import Changes, Move
+from facesearch.clustering.person_matching import Changes, Move
 from facesearch.people.assignment import NOBODY, PeopleNow
 
 CAME = "faces came that are near to both"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from facesearch.clustering.current_people import gallery_people
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
-from facesearch.gallery_people import gallery_people
 from facesearch.match_files import MatchRow, join_parts, match_format
 from facesearch.parts import Parts
 from facesearch.probes import NO_FACE, ProbeFace, ProbeFailure, ProbePart, Probes

@@ -19,12 +19,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from facesearch.clustering.current_people import album_people
+from facesearch.clustering.run_store import ClusterRun, latest_run, run_paths
 from facesearch.enrolled import RULE, EnrolledPeople
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery_people import album_people
 from facesearch.people.store import People
-from facesearch.runs import ClusterRun, latest_run, run_paths
 from indexer.errors import TooFewImpostorsError
 from indexer.open_set.threshold import (
     LEAST_IDENTITIES,

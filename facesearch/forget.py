@@ -19,6 +19,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.clustering.dendrogram_cache import merges_path
+from facesearch.clustering.run_store import run_paths
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.photo_table import PhotoTable
@@ -27,9 +29,7 @@ from facesearch.gallery.tombstones import Forgotten, ForgottenFace
 from facesearch.images import sha256_of
 from facesearch.images.files import absolute
 from facesearch.images.find import REPORT_MARKER
-from facesearch.merges import merges_path
 from facesearch.people.store import People, clean_name
-from facesearch.runs import run_paths
 from facesearch.search.gallery_index import Wish, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path
 from indexer.errors import IndexGoalError, MissingFaissError

@@ -6,13 +6,13 @@ import numpy as np
 
 from cluster.types import NOISE, Clustering
 from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
+from facesearch.clustering.current_people import clustering_of
+from facesearch.clustering.run_store import ClusterRun
 from facesearch.encoders import ENCODERS, thresholds_of
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
-from facesearch.gallery_people import clustering_of
 from facesearch.people.assignment import PeopleNow, people_now, told_apart
 from facesearch.people.store import People
-from facesearch.runs import ClusterRun
 
 
 def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> Album:

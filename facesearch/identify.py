@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.calibration import Source, ThresholdInUse, read_calibration, threshold_in_use
+from facesearch.clustering.current_people import gallery_people
 from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import ChangedGalleryError, InputError, PhotoError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import FaceRecord
-from facesearch.gallery_people import gallery_people
 from facesearch.images import decode_photo
 from facesearch.search.gallery_index import search_gallery
 from indexer.open_set.group_distances import NearestGroups

@@ -13,9 +13,9 @@ from benchmarks.decisions import Expected, Owner, played, simulate
 from benchmarks.told_changes import misnumbered, unexplained
 from benchmarks.vector_gallery import vector_gallery
 from cluster.types import Clustering
-from facesearch import gallery_people, grouping
-from facesearch.earlier import earlier_people
-from facesearch.matching import Changes, Circumstances, matched
+from facesearch.clustering import current_people, run
+from facesearch.clustering.history import earlier_people
+from facesearch.clustering.person_matching import Changes, Circumstances, matched
 from facesearch.people.assignment import PeopleNow, people_now
 from facesearch.people.projection import Decided, Person, fold
 from facesearch.people.store import People
@@ -69,7 +69,7 @@ EVERYBODY = frozenset(range(10_000))
 def test_a_carrying_over_that_is_broken_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, broken: Any
 ) -> None:
-    for module in (grouping, gallery_people):
+    for module in (run, current_people):
         if hasattr(module, name):
             monkeypatch.setattr(module, name, broken)
     vectors, truth = grouped_vectors(16, 8, 0, spread=0.9)

@@ -17,15 +17,15 @@ from facesearch.calibration import (
     threshold_in_use,
 )
 from facesearch.check import check_gallery
-from facesearch.cluster_options import ClusterOptions
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.run import run_clustering
+from facesearch.clustering.run_store import save_run
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.grouping import run_clustering
 from facesearch.identify import identify_photo
 from facesearch.people.store import People
-from facesearch.runs import save_run
 from support.fake_engine import FakeEngine, write_photo
 
 PEOPLE = 60

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesearch.check import Finding, check_gallery
-from facesearch.cluster_options import ClusterOptions
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.run import run_clustering
+from facesearch.clustering.run_store import save_run
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.schema import SCHEMA
 from facesearch.gallery.state_cache import FILE as STATE_FILE
-from facesearch.grouping import run_clustering
 from facesearch.people.store import People
-from facesearch.runs import save_run
 from facesearch.search.gallery_index import build_index
 from indexer.storage.shards import digest_path
 from support.fake_engine import FakeEngine

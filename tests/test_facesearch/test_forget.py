@@ -15,18 +15,18 @@ import pytest
 from facesearch import forget as forget_module
 from facesearch.check import check_gallery
 from facesearch.cli.main import main
-from facesearch.cluster_options import ClusterOptions
+from facesearch.clustering.dendrogram_cache import merges_path
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.run import run_clustering
+from facesearch.clustering.run_store import latest_run, run_paths, save_run
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
 from facesearch.forget import ForgetReport, Selection, forget, lift
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Forgotten, ForgottenFace
-from facesearch.grouping import run_clustering
 from facesearch.images.find import REPORT_MARKER
-from facesearch.merges import merges_path
 from facesearch.people.store import People
-from facesearch.runs import latest_run, run_paths, save_run
 from facesearch.search.gallery_index import build_index, load_index, refresh_index, search_gallery
 from facesearch.search.knn_graph import refresh_graph
 from indexer.exact.brute_force import exact_search

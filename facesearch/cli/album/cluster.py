@@ -17,8 +17,8 @@ from facesearch.text import count
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
-    from facesearch.matching import Changes
-    from facesearch.runs import How
+    from facesearch.clustering.person_matching import Changes
+    from facesearch.clustering.run_store import How
 
 _MOVES_SHOWN = 10
 
@@ -93,12 +93,12 @@ def run_cluster(args: argparse.Namespace) -> int:
     """Cluster and keep the result."""
     import numpy as np
 
-    from facesearch.cluster_options import LOOSER, ClusterOptions
+    from facesearch.clustering.options import LOOSER, ClusterOptions
+    from facesearch.clustering.run import run_clustering
+    from facesearch.clustering.run_store import save_run
     from facesearch.encoders import thresholds_of
     from facesearch.gallery.gallery import Gallery
-    from facesearch.grouping import run_clustering
     from facesearch.quality import MIN_QUALITY
-    from facesearch.runs import save_run
 
     gallery = Gallery.open(args.gallery)
     defaults = thresholds_of(gallery.contract)
@@ -193,10 +193,10 @@ def _print_changes(changes: Changes) -> None:
 
 def run_report(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
+    from facesearch.clustering.run_store import latest_run
     from facesearch.gallery.gallery import Gallery
     from facesearch.gallery_album import gallery_album
     from facesearch.report import write_report, write_sidecars
-    from facesearch.runs import latest_run
 
     gallery = Gallery.open(args.gallery)
     title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")

@@ -29,7 +29,7 @@ def add_commands(commands: Any) -> None:
 def run_enroll(args: argparse.Namespace) -> int:
     """Enroll and say which face was taken; 2 when no photo had a usable face."""
     from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
-    from facesearch.enroll import enroll
+    from facesearch.curation.enroll import enroll
     from facesearch.gallery.gallery import Gallery
     from facesearch.people.store import People
     from facesearch.quality import MIN_QUALITY

@@ -12,7 +12,7 @@ from facesearch.cli.output import box_text, known, print_facts, print_json, prin
 from facesearch.text import count
 
 if TYPE_CHECKING:
-    from facesearch.deciding import Deciding, Outcome
+    from facesearch.curation.editor import Deciding, Outcome
     from facesearch.people.projection import Person
 
 _PERSON = 'a name, the beginning of one name only, or a number such as "p12"'
@@ -85,7 +85,7 @@ def _person(parser: argparse.ArgumentParser) -> None:
 
 
 def _open(args: argparse.Namespace) -> Deciding:
-    from facesearch.deciding import Deciding
+    from facesearch.curation.editor import Deciding
     from facesearch.gallery.gallery import Gallery
 
     return Deciding(Gallery.open(args.gallery))
@@ -234,9 +234,9 @@ def run_unhide(args: argparse.Namespace) -> int:
 def run_undo(args: argparse.Namespace) -> int:
     """Undo, or look what that would be, and say what."""
     from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_again
+    from facesearch.curation.undo_preview import undoing
     from facesearch.gallery.gallery import Gallery
     from facesearch.people.store import People
-    from facesearch.undoing import undoing
 
     gallery = Gallery.open(args.gallery)
     people = People(gallery.folder)
@@ -319,8 +319,8 @@ def run_history(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Write and count."""
+    from facesearch.curation.exchange import export_people, write_people
     from facesearch.gallery.gallery import Gallery
-    from facesearch.people_files import export_people, write_people
 
     people = export_people(Gallery.open(args.gallery))
     write_people(args.file, people)
@@ -340,9 +340,9 @@ def run_export(args: argparse.Namespace) -> int:
 def run_import(args: argparse.Namespace) -> int:
     """Decide and count."""
     from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
+    from facesearch.curation.exchange import import_people, read_people
     from facesearch.gallery.gallery import Gallery
     from facesearch.people.store import People
-    from facesearch.people_files import import_people, read_people
 
     gallery = Gallery.open(args.gallery)
     imported = import_people(gallery, read_people(args.file))

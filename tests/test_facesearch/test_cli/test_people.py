@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from facesearch.cli.main import main
 from facesearch.cli.people.decision_text import in_words
+from facesearch.curation.undo_preview import undoing
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import last_batch, undone_batches
 from facesearch.people.store import People
-from facesearch.undoing import undoing
 from support.people_galleries import cluster, index, people_gallery
 
 
@@ -187,7 +187,7 @@ def test_an_undo_is_of_what_it_says(
     people.text("name", "p1", "Ann")
     found = undoing(gallery)
     people.text("name", "p2", "Bea")
-    monkeypatch.setattr("facesearch.undoing.undoing", lambda gallery: found)
+    monkeypatch.setattr("facesearch.curation.undo_preview.undoing", lambda gallery: found)
     assert "decision 2 is the last one now" in people.text("undo", code=2)
     decided = People(gallery.folder).decided()
     assert decided.named("Ann") and decided.named("Bea")

@@ -33,7 +33,7 @@ VERSION = 1
 class Merges:
     """A dendrogram and what it was made of: a digest, ``key``, by :func:`merges_key`.
 
-    ``graph`` and ``edge_recall`` are as :class:`facesearch.runs.How` has them.
+    ``graph`` and ``edge_recall`` are as :class:`facesearch.clustering.run_store.How` has them.
     """
 
     key: str

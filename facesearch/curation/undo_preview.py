@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facesearch.clustering.current_people import gallery_people
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery_people import gallery_people
 from facesearch.people.assignment import NOBODY, PeopleNow
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import Decided, Person, fold

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
 from cluster.impostor_threshold import gallery_threshold
-from facesearch.cluster_options import ClusterOptions
-from facesearch.earlier import earlier_people, older_runs
-from facesearch.forming import Faces, formed
+from facesearch.clustering.current_people import album_people, last_run
+from facesearch.clustering.history import earlier_people, older_runs
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.partition import Faces, formed
+from facesearch.clustering.person_matching import Circumstances, Gone, changes_between, matched
+from facesearch.clustering.run_store import ClusterRun, How
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery_people import album_people, last_run
-from facesearch.matching import Circumstances, Gone, changes_between, matched
 from facesearch.people.assignment import NOBODY, PeopleNow, decided_rows, people_now
 from facesearch.people.projection import Decided, people_concerned
 from facesearch.people.store import People
-from facesearch.runs import ClusterRun, How
 from indexer.types import Ids
 
 _Number = TypeVar("_Number", np.int64, np.float32)
@@ -45,7 +45,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     clustered anew. That is a cut of the merges that the gallery keeps, where they are of the same
     faces, decisions, graph and ``reach``: they do not depend on the threshold, so the cut is what
     merging again would give. Either way each cluster keeps the number of the person it was
-    (:func:`facesearch.matching.matched`), and the run tells what changed.
+    (:func:`facesearch.clustering.person_matching.matched`), and the run tells what changed.
 
     Raises InputError for an unknown method or linkage, one that the method does not have, or
     complete linkage of more than :data:`cluster.linkage.complete_single_linkage.MOST_PAIRS` faces.

@@ -18,7 +18,7 @@ LOOSER = 1.25
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """How to cluster; see :func:`facesearch.grouping.run_clustering`.
+    """How to cluster; see :func:`facesearch.clustering.run.run_clustering`.
 
     ``threshold`` is a mean squared distance, and with ``from_gallery`` the loosest one: if the
     gallery's impostors are near enough for a stricter one, that is taken. ``attach_threshold`` is

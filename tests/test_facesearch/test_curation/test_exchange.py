@@ -12,11 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesearch.deciding import Deciding
-from facesearch.errors import InputError
-from facesearch.gallery.gallery import Gallery
-from facesearch.people.store import People
-from facesearch.people_files import (
+from facesearch.curation.editor import Deciding
+from facesearch.curation.exchange import (
     FaceKey,
     Imported,
     PersonEntry,
@@ -27,6 +24,9 @@ from facesearch.people_files import (
     read_people,
     write_people,
 )
+from facesearch.errors import InputError
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.store import People
 from facesearch.spreadsheets import plain_cell, text_of_cell
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index, people_gallery

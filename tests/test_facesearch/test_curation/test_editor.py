@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facesearch.deciding import Deciding
+from facesearch.clustering.current_people import gallery_people
+from facesearch.clustering.run_store import latest_run
+from facesearch.curation.editor import Deciding
 from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery_album import gallery_album
-from facesearch.gallery_people import gallery_people
 from facesearch.people.store import People
-from facesearch.runs import latest_run
 from support.fake_engine import write_photo
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from facesearch.cluster_options import ClusterOptions
-from facesearch.deciding import Deciding
+from facesearch.clustering.options import ClusterOptions
+from facesearch.curation.editor import Deciding
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import People
 from support.fake_engine import write_photo

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE, Clustering
+from facesearch.clustering.dendrogram_cache import Merges, write_merges
+from facesearch.clustering.person_matching import Changes, Gone, Move
 from facesearch.errors import ChangedGalleryError, GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.tombstones import Forgotten
-from facesearch.matching import Changes, Gone, Move
-from facesearch.merges import Merges, write_merges
 from facesearch.people.assignment import NOBODY, person_of_labels, undecided_numbers
 from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
 

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from facesearch.matching import Circumstances, Move, changes_between, matched, most_overlap
+from facesearch.clustering.person_matching import (
+    Circumstances,
+    Move,
+    changes_between,
+    matched,
+    most_overlap,
+)
 from facesearch.people.ledger import Decision, FaceDecision
 from facesearch.people.projection import fold
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.deciding import Deciding
-from facesearch.earlier import earlier_people
+from facesearch.clustering.history import earlier_people
+from facesearch.clustering.person_matching import matched
+from facesearch.clustering.run_store import latest_run
+from facesearch.curation.editor import Deciding
 from facesearch.gallery.gallery import Gallery
-from facesearch.matching import matched
 from facesearch.people.assignment import NOBODY
 from facesearch.people.projection import fold
 from facesearch.people.store import People
-from facesearch.runs import latest_run
 from support.people_galleries import cluster, people_gallery
 
 

@@ -7,12 +7,12 @@ import logging
 import numpy as np
 
 from cluster.types import NOISE, Clustering
+from facesearch.clustering.run_store import ClusterRun, latest_run, run_paths
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import PeopleNow, people_now
 from facesearch.people.projection import Decided
 from facesearch.people.store import People
-from facesearch.runs import ClusterRun, latest_run, run_paths
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.clustering.run_store import ClusterRun, run_at, run_paths
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import NOBODY, person_of_labels
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import Decided, undone_since
-from facesearch.runs import ClusterRun, run_at, run_paths
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)

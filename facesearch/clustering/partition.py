@@ -14,13 +14,13 @@ from cluster.graph.approximate_knn import NEIGHBOURS
 from cluster.hdbscan_clustering import MOST_WHOLE, DensitySettings, density
 from cluster.incremental import grown
 from cluster.types import NOISE, Clustering
-from facesearch.cluster_graph import clustering_graph, kept_graph
-from facesearch.cluster_options import ClusterOptions
+from facesearch.clustering.dendrogram_cache import Merges, merges_key, read_merges
+from facesearch.clustering.graph_source import clustering_graph, kept_graph
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.run_store import How
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.merges import Merges, merges_key, read_merges
 from facesearch.people.assignment import NOBODY
-from facesearch.runs import How
 from indexer.types import Ids, Vectors
 
 

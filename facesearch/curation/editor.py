@@ -10,15 +10,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from facesearch.clustering.current_people import gallery_people
+from facesearch.clustering.run_store import run_paths
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
-from facesearch.gallery_people import gallery_people
 from facesearch.people.assignment import PeopleNow
 from facesearch.people.ledger import Action, Decision, Draft, FaceDecision
 from facesearch.people.projection import Decided, Person
 from facesearch.people.store import Entered, People, clean_name
-from facesearch.runs import run_paths
 
 _SHOWN = 5
 

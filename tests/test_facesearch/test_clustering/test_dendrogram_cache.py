@@ -20,17 +20,23 @@ from cluster.constraints import Constraints, resolve
 from cluster.graph.knn_graph import exact_graph
 from cluster.linkage.dendrogram import Dendrogram
 from facesearch.cli.main import main
-from facesearch.cluster_options import ClusterOptions
-from facesearch.deciding import Deciding
+from facesearch.clustering.dendrogram_cache import (
+    Merges,
+    merges_key,
+    merges_path,
+    read_merges,
+    write_merges,
+)
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.run import run_clustering
+from facesearch.clustering.run_store import latest_run, run_at, run_paths, save_run
+from facesearch.curation.editor import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.encoders import Thresholds
 from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.forget import Selection, forget
 from facesearch.gallery.gallery import Gallery
-from facesearch.grouping import run_clustering
-from facesearch.merges import Merges, merges_key, merges_path, read_merges, write_merges
 from facesearch.people.store import People
-from facesearch.runs import latest_run, run_at, run_paths, save_run
 from facesearch.search.knn_graph import refresh_graph
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index, people_gallery
@@ -241,7 +247,7 @@ def test_the_key_names_all_that_merging_reads(monkeypatch: pytest.MonkeyPatch) -
     ]
     assert len(set(keys)) == len(keys)
     assert merges_key(ids.copy(), resolve(Constraints(), 6), 0.5, "", "average") == keys[0]
-    monkeypatch.setattr("facesearch.merges.MERGING", MERGING + 1)
+    monkeypatch.setattr("facesearch.clustering.dendrogram_cache.MERGING", MERGING + 1)
     assert merges_key(ids, none, 0.5, "", "average") not in keys
 
 
@@ -346,7 +352,7 @@ def test_single_linkage_tells_why_it_is_approximate(
     if kept:
         refresh_graph(made, 3)
     monkeypatch.setattr("cluster.agglomerative.MOST_PAIRS", 4)
-    monkeypatch.setattr("facesearch.cluster_graph.edge_recall", lambda *_: recall)
+    monkeypatch.setattr("facesearch.clustering.graph_source.edge_recall", lambda *_: recall)
     limits = Thresholds(1.0, identification=1.0, cluster=1.0, chosen_on="nothing")
     monkeypatch.setattr("facesearch.encoders.thresholds_of", lambda _: limits)
     words = ("--linkage", "single", "--threshold", "3.9")

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from facesearch.clustering.current_people import gallery_people
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery_people import gallery_people
 from facesearch.people.assignment import leaders
 from facesearch.people.ledger import Draft, FaceDecision
 from facesearch.people.store import People, clean_name

@@ -16,21 +16,21 @@ from cluster.constraints import Constraints
 from cluster.hdbscan_clustering import DensitySettings, density
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
-from facesearch import forming, grouping
 from facesearch.album_json import album_json
-from facesearch.cluster_graph import clustering_graph, kept_graph
-from facesearch.cluster_options import REFINE, ClusterOptions
-from facesearch.deciding import Deciding
+from facesearch.clustering import partition, run
+from facesearch.clustering.graph_source import clustering_graph, kept_graph
+from facesearch.clustering.options import REFINE, ClusterOptions
+from facesearch.clustering.run import run_clustering
+from facesearch.clustering.run_store import latest_run, save_run
+from facesearch.curation.editor import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery_album import gallery_album
-from facesearch.grouping import run_clustering
 from facesearch.people.assignment import people_now, undecided_numbers
 from facesearch.people.ledger import Decision, FaceDecision
 from facesearch.people.projection import fold
 from facesearch.people.store import People
-from facesearch.runs import latest_run, save_run
 from facesearch.search.knn_graph import refresh_graph
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import drop_column, rewrite_shard
@@ -308,7 +308,7 @@ def test_a_threshold_of_the_gallery_is_stricter_and_kept(
         asked.append(loosest)
         return 0.4 if len(asked) == 1 else None
 
-    monkeypatch.setattr(grouping, "gallery_threshold", found)
+    monkeypatch.setattr(run, "gallery_threshold", found)
     options = ClusterOptions(method, 0.5, from_gallery=True)
     factor = 1 if method == "agglomerative" else REFINE
     run = run_clustering(gallery, gallery.state(), options)
@@ -331,7 +331,7 @@ def test_many_faces_are_clustered_by_the_graph_that_is_kept(
     plain = run_clustering(gallery, gallery.state(), options)
     assert (plain.how.graph, plain.how.edge_recall) == ("", 1.0)
     monkeypatch.setattr("cluster.agglomerative.MOST_DENSE", 4)
-    monkeypatch.setattr(forming, "MOST_WHOLE", 4)
+    monkeypatch.setattr(partition, "MOST_WHOLE", 4)
     made = run_clustering(gallery, gallery.state(), options)
     assert made.how.graph == "made"
     refresh_graph(gallery, 6)
