@@ -38,9 +38,9 @@ from facesearch.encoders.backends.openvino_backend import OpenVinoBackend
 from facesearch.encoders.backends.torch_backend import TorchBackend
 from facesearch.encoders.inception_resnet import InceptionResnetV1
 from facesearch.encoders.load import ranges_file, read_network
-from facesearch.encoders.network import Network
-from facesearch.encoders.ranges import Ranges, measured_ranges, read_ranges
-from facesearch.encoders.trace import traced_network
+from facesearch.encoders.network_ir import Network
+from facesearch.encoders.quantization import Ranges, measured_ranges, read_ranges
+from facesearch.encoders.torch_import import traced_network
 from facesearch.evaluate.verification import read_pairs
 from facesearch.model_files.packaged import PackagedFile
 

@@ -37,9 +37,9 @@ from benchmarks.record import record
 from cluster.linkage.average_linkage import average_linkage, cut
 from facesearch.cli.engine_options import add_engine_options, engine_of
 from facesearch.encoders import thresholds_of
-from facesearch.enrolled import RULE
-from facesearch.evaluate.embedding import EmbedOptions, embed_photos
-from facesearch.evaluate.photos import read_folder
+from facesearch.evaluate.datasets.embed_dataset import EmbedOptions, embed_photos
+from facesearch.evaluate.datasets.labelled_photos import read_folder
+from facesearch.recognition.templates import RULE
 from indexer.errors import TooFewImpostorsError
 from indexer.open_set.group_distances import GroupRule, Groups
 from indexer.open_set.threshold import (

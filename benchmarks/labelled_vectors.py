@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks.album import read_truth
 from facesearch.cli.engine_options import add_engine_options, engine_of
-from facesearch.evaluate.embedding import EmbedOptions, embed_photos
-from facesearch.evaluate.photos import read_folder
+from facesearch.evaluate.datasets.embed_dataset import EmbedOptions, embed_photos
+from facesearch.evaluate.datasets.labelled_photos import read_folder
 from indexer.runtime.cores import available_cores
 
 

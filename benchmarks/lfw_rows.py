@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks import lfw_landmarks as ways
 from benchmarks.lfw_stages import SIDE, Choose, Variant
 from facesearch.detect.types import Detections
-from facesearch.evaluate.choose import DEFAULT_RULE, choose_face
+from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE, choose_face
 
 BASE = "facesearch"  # the row that every other is compared with
 INT8 = "int8"  # as it runs by default where the processor multiplies bytes

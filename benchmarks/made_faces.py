@@ -84,7 +84,7 @@ def main() -> None:
 def lfw_faces(images: Path, cache: Path) -> Faces:
     """Every photo of LFW whose face was found, by the default encoder."""
     from facesearch.engine import create_engine
-    from facesearch.evaluate.embedding import EmbedOptions, embed_photos
+    from facesearch.evaluate.datasets.embed_dataset import EmbedOptions, embed_photos
 
     paths = sorted(path.relative_to(images).as_posix() for path in images.glob("*/*.jpg"))
     (embedded,) = embed_photos(create_engine(), images, paths, options=EmbedOptions(cache=cache))

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from benchmarks.record import record
-from facesearch.encoders.operations import Cost, layer_costs, module_cost
-from facesearch.encoders.paper_layers import FaceNetwork
-from facesearch.encoders.paper_networks import PAPER_NETWORKS, paper_network
+from facesearch.encoders.paper_networks.layers import FaceNetwork
+from facesearch.encoders.paper_networks.networks import PAPER_NETWORKS, paper_network
+from facesearch.encoders.paper_networks.operations import Cost, layer_costs, module_cost
 
 UNITS = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 

@@ -22,11 +22,11 @@ from benchmarks.record import record
 from facesearch.cli.engine_options import add_engine_options, engine_of
 from facesearch.encoders import thresholds_of
 from facesearch.evaluate import protocols
+from facesearch.evaluate.datasets.embed_dataset import EmbedOptions
+from facesearch.evaluate.datasets.labelled_photos import read_folder
+from facesearch.evaluate.datasets.pair_lists import read_pairs_file
 from facesearch.evaluate.degradation import paper_degradations
-from facesearch.evaluate.embedding import EmbedOptions
-from facesearch.evaluate.pair_files import read_pairs_file
-from facesearch.evaluate.photos import read_folder
-from facesearch.evaluate.report import Report, json_value, report_json, write_report
+from facesearch.evaluate.presentation.report import Report, json_value, report_json, write_report
 from indexer.runtime.cores import available_cores
 
 SEED = 0

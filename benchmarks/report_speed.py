@@ -29,9 +29,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.record import record
 from cluster.types import Clustering
-from facesearch.album import Album, AlbumFace, build_album
+from facesearch.album.model import Album, AlbumFace, build_album
 from facesearch.report import write_report
-from facesearch.report.cut import CROP_QUALITY, CROP_SIDE, crop_name
+from facesearch.report.crop_images import CROP_QUALITY, CROP_SIDE, crop_name
 
 FACES_EACH = 1.25  # a photo, on average
 SEEN_ONCE = 0.25  # of the faces: strangers

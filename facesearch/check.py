@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.calibration import read_calibration
 from facesearch.clustering.run_store import latest_run, run_paths
-from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import FacesearchError
 from facesearch.forget import unfinished
 from facesearch.gallery.gallery import Gallery, GalleryState
@@ -21,6 +19,8 @@ from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import read_state
 from facesearch.gallery.tombstones import Forgotten
 from facesearch.people.store import People
+from facesearch.recognition.calibration import read_calibration
+from facesearch.recognition.templates import EnrolledPeople
 from facesearch.search.gallery_index import index_folder, load_index
 from facesearch.search.knn_graph import graph_path, open_graph
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError

@@ -25,7 +25,7 @@ from facesearch.gallery.records import PhotoRecord
 from facesearch.gallery.shard_builder import OpenShard, PhotoRow
 from facesearch.gallery.tombstones import Forgotten
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
-from facesearch.images.files import absolute
+from facesearch.images.file_access import absolute
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)

@@ -27,8 +27,8 @@ from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Forgotten, ForgottenFace
 from facesearch.images import sha256_of
-from facesearch.images.files import absolute
-from facesearch.images.find import REPORT_MARKER
+from facesearch.images.discover import REPORT_MARKER
+from facesearch.images.file_access import absolute
 from facesearch.people.store import People, clean_name
 from facesearch.search.gallery_index import Wish, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path

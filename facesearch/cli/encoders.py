@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.encoders import EncoderSpec
-    from facesearch.encoders.network import Network
+    from facesearch.encoders.network_ir import Network
     from facesearch.engine import FaceEngine
 
 
@@ -179,7 +179,7 @@ def run_calibrate(args: argparse.Namespace) -> int:
 def _own_ranges(network: Network) -> Path:
     """Where measured ranges are kept; raises InputError where there are some already."""
     from facesearch.encoders.load import ranges_file
-    from facesearch.encoders.ranges import PACKAGED
+    from facesearch.encoders.quantization import PACKAGED
     from facesearch.errors import InputError
 
     path = ranges_file(network)

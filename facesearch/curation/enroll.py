@@ -12,11 +12,11 @@ from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord, PhotoRecord
-from facesearch.identify import largest_first
 from facesearch.images import sha256_of
-from facesearch.images.files import absolute
+from facesearch.images.file_access import absolute
 from facesearch.people.store import People, clean_name
 from facesearch.people.superseded import Overruled
+from facesearch.recognition.identify import largest_first
 
 
 @dataclass(frozen=True)

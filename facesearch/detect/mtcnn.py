@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.detect.boxes import Boxes, nms, squared
+from facesearch.detect.image_pyramid import Pyramid, build_pyramid, sample_crops
 from facesearch.detect.mtcnn_networks import Networks
 from facesearch.detect.mtcnn_weights import NAME, Floats
-from facesearch.detect.photos import check_photo, check_score
-from facesearch.detect.pyramid import Pyramid, build_pyramid, sample_crops
 from facesearch.detect.types import Detections, Pixels
+from facesearch.detect.validation import check_photo, check_score
 from facesearch.errors import InputError
 
 _WINDOW = 12  # pixels that P-Net sees

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.backends import CPU_BATCH, Placement, load_backend
-from facesearch.encoders.network import Floats, Network
 from facesearch.encoders.network_encoder import NetworkEncoder
-from facesearch.encoders.ranges import measured_ranges
+from facesearch.encoders.network_ir import Floats, Network
+from facesearch.encoders.quantization import measured_ranges
 from facesearch.errors import InputError
 from indexer.storage.atomic_files import write_atomically
 

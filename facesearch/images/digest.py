@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from facesearch.errors import PhotoError
-from facesearch.images.files import open_plain, refusal
+from facesearch.images.file_access import open_plain, refusal
 from indexer.storage import atomic_files
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from benchmarks import suggestions
+from facesearch.album.build import _scale
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.encoders.types import FLIP
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery_album import _scale
 from support.fake_engine import FakeEngine
 
 

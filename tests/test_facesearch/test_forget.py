@@ -25,7 +25,7 @@ from facesearch.forget import ForgetReport, Selection, forget, lift
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Forgotten, ForgottenFace
-from facesearch.images.find import REPORT_MARKER
+from facesearch.images.discover import REPORT_MARKER
 from facesearch.people.store import People
 from facesearch.search.gallery_index import build_index, load_index, refresh_index, search_gallery
 from facesearch.search.knn_graph import refresh_graph

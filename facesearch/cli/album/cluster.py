@@ -193,9 +193,9 @@ def _print_changes(changes: Changes) -> None:
 
 def run_report(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
+    from facesearch.album.build import gallery_album
     from facesearch.clustering.run_store import latest_run
     from facesearch.gallery.gallery import Gallery
-    from facesearch.gallery_album import gallery_album
     from facesearch.report import write_report, write_sidecars
 
     gallery = Gallery.open(args.gallery)

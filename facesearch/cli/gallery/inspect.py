@@ -79,9 +79,9 @@ def run_check(args: argparse.Namespace) -> int:
 def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
     import numpy as np
 
-    from facesearch.calibration import read_calibration
     from facesearch.people.store import People
     from facesearch.quality import MIN_QUALITY
+    from facesearch.recognition.calibration import read_calibration
     from facesearch.search.gallery_index import index_facts
     from facesearch.search.knn_graph import graph_facts
 

@@ -36,9 +36,9 @@ def add_commands(commands: Any) -> None:
 
 def run_calibrate(args: argparse.Namespace) -> int:
     """Calibrate, keep and print."""
-    from facesearch.calibration import calibrate
     from facesearch.encoders import thresholds_of
     from facesearch.gallery.gallery import Gallery
+    from facesearch.recognition.calibration import calibrate
 
     gallery = Gallery.open(args.gallery)
     default = thresholds_of(gallery.contract)

@@ -25,7 +25,7 @@ from facesearch.cli.output import (
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
-    from facesearch.identify import FaceMatches, Identification, Match
+    from facesearch.recognition.identify import FaceMatches, Identification, Match
 
 
 def add_commands(commands: Any) -> None:
@@ -78,7 +78,7 @@ def run_search(args: argparse.Namespace) -> int:
     """Print the matches of every face, or write those of many photos."""
     from facesearch.errors import InputError
     from facesearch.gallery.gallery import Gallery
-    from facesearch.identify import search_photo
+    from facesearch.recognition.identify import search_photo
 
     if (args.photo is None) == (args.probes is None) or (args.probes is None) != (args.out is None):
         raise InputError("expected a PHOTO, or both --probes DIR and --out FILE; give one of these")
@@ -103,11 +103,11 @@ def run_search(args: argparse.Namespace) -> int:
 
 
 def _search_batch(args: argparse.Namespace) -> int:
-    from facesearch.batch_search import search_batch
     from facesearch.embed import EmbedOptions
     from facesearch.gallery.gallery import Gallery
-    from facesearch.match_files import match_format
-    from facesearch.probes import open_probes
+    from facesearch.recognition.batch_search import search_batch
+    from facesearch.recognition.match_writers import match_format
+    from facesearch.recognition.probes import open_probes
 
     match_format(args.out)  # a mistake in it shows before the models are loaded
     gallery = Gallery.open(args.gallery)
@@ -134,7 +134,7 @@ def run_identify(args: argparse.Namespace) -> int:
     """Print a name or "unknown" for every face; 1 when no face is known."""
     from facesearch.encoders import thresholds_of
     from facesearch.gallery.gallery import Gallery
-    from facesearch.identify import identify_photo
+    from facesearch.recognition.identify import identify_photo
 
     gallery = Gallery.open(args.gallery)
     engine = engine_of(args, gallery.contract)
@@ -163,7 +163,7 @@ def run_identify(args: argparse.Namespace) -> int:
 def run_verify(args: argparse.Namespace) -> int:
     """Print whether the photos' largest faces show one person; 1 when they do not."""
     from facesearch.encoders import thresholds_of
-    from facesearch.identify import verify_photos
+    from facesearch.recognition.identify import verify_photos
 
     engine = engine_of(args)
     threshold = _threshold(args, thresholds_of(engine.contract).verification)

@@ -16,8 +16,10 @@ from cluster.constraints import Constraints
 from cluster.hdbscan_clustering import DensitySettings, density
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
-from facesearch.album_json import album_json
-from facesearch.clustering import partition, run
+from facesearch.album.build import gallery_album
+from facesearch.album.to_json import album_json
+from facesearch.clustering import partition
+from facesearch.clustering import run as run_module
 from facesearch.clustering.graph_source import clustering_graph, kept_graph
 from facesearch.clustering.options import REFINE, ClusterOptions
 from facesearch.clustering.run import run_clustering
@@ -26,7 +28,6 @@ from facesearch.curation.editor import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery_album import gallery_album
 from facesearch.people.assignment import people_now, undecided_numbers
 from facesearch.people.ledger import Decision, FaceDecision
 from facesearch.people.projection import fold
@@ -308,7 +309,7 @@ def test_a_threshold_of_the_gallery_is_stricter_and_kept(
         asked.append(loosest)
         return 0.4 if len(asked) == 1 else None
 
-    monkeypatch.setattr(run, "gallery_threshold", found)
+    monkeypatch.setattr(run_module, "gallery_threshold", found)
     options = ClusterOptions(method, 0.5, from_gallery=True)
     factor = 1 if method == "agglomerative" else REFINE
     run = run_clustering(gallery, gallery.state(), options)

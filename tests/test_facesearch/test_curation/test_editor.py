@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facesearch.album.build import gallery_album
 from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.run_store import latest_run
 from facesearch.curation.editor import Deciding
-from facesearch.enrolled import EnrolledPeople
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery_album import gallery_album
 from facesearch.people.store import People
+from facesearch.recognition.templates import EnrolledPeople
 from support.fake_engine import write_photo
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 
