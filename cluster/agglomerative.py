@@ -4,8 +4,8 @@ Merging and cutting are two steps: merges that are kept (:mod:`cluster.linkage.d
 clusters of every threshold up to where they went.
 
 Up to :data:`MOST_DENSE` vectors every pair of clusters is looked at, in time that grows with their
-square (``benchmarks/clustering.py``); beyond, those that a graph of nearest neighbours joins, in
-far less (``benchmarks/clustering_scale.py``). Memory grows with their number either way.
+square (``benchmarks/clustering/quality.py``); beyond, those that a graph of nearest neighbours
+joins, in far less (``benchmarks/clustering/scale.py``). Memory grows with their number either way.
 """
 
 from __future__ import annotations

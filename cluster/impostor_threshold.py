@@ -2,9 +2,9 @@
 
 Squared distances of faces of two people, drawn at random, have a logarithm that is nearly normal,
 so the law can be fitted where impostors are many and be used where they are few. Where the people
-are known (``benchmarks/cluster_threshold.py``) it has the tail of made faces within a factor of two
-down to shares of 1e-5; in LFW, where some people stand under two names, 2.5 times as many pairs lie
-where it has 1e-4, and six times as many where it has 1e-5. It is fitted to random pairs of the
+are known (``benchmarks/clustering/threshold.py``) it has the tail of made faces within a factor of
+two down to shares of 1e-5; in LFW, where some people stand under two names, 2.5 times as many pairs
+lie where it has 1e-4, and six times as many where it has 1e-5. It is fitted to random pairs of the
 gallery beyond a distance at which hardly two faces are one person's, for nobody has said yet who is
 who.
 

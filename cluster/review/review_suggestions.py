@@ -2,11 +2,11 @@
 faces; in the order of what looking is expected to put right.
 
 Each probability is a logistic function of a few distances and sizes, fitted on galleries of faces
-whose people are known and measured on galleries of other people (``benchmarks/suggestions.py``,
-which prints the constants). Distances are divided by ``scale``, the mean squared distance at which
-the encoder's clusters are cut by default, so that other encoders are served as well as may be.
-What is gained is what the faces that change places are worth: the smaller side of a merge or a
-split.
+whose people are known and measured on galleries of other people
+(``benchmarks/clustering/suggestions.py``, which prints the constants). Distances are divided by
+``scale``, the mean squared distance at which the encoder's clusters are cut by default, so that
+other encoders are served as well as may be. What is gained is what the faces that change places are
+worth: the smaller side of a merge or a split.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Logistic:
         return result
 
 
-# Printed by: python -m benchmarks.suggestions --vectors LFW.npz
+# Printed by: python -m benchmarks.clustering.suggestions --vectors LFW.npz
 SAME = Logistic(17.887, (-8.706, -5.950, -1.047, 0.360, -1.032))
 MIXED = Logistic(-19.071, (10.451, 8.116, 0.621, 1.068, -0.382, 0.735))
 WRONG = Logistic(-10.940, (-1.638, 11.166, -2.696, -0.351, 0.397))

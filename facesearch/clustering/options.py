@@ -12,7 +12,7 @@ METHODS = ("agglomerative", "hdbscan")
 # many times its threshold (chosen on half of LFW's people).
 REFINE = 1.15
 # How far beyond the encoder's threshold merging goes on, so that somewhat looser ones are cuts too
-# (benchmarks/reach.py: at 200,000 faces a seventh more time, with the graph).
+# (benchmarks/clustering/cut_and_growth.py: at 200,000 faces a seventh more time, with the graph).
 LOOSER = 1.25
 
 

@@ -26,7 +26,8 @@ from indexer.types import Ids
 _Number = TypeVar("_Number", np.int64, np.float32)
 
 # By how much a gallery may grow, from run to run, before all its faces are clustered anew: further
-# than that nobody has measured how much the people would differ (benchmarks/incremental.py).
+# than that nobody has measured how much the people would differ
+# (benchmarks/clustering/incremental.py).
 MOST_GROWTH = 1.5
 
 

@@ -88,8 +88,8 @@ def _facenet(name: str, weights: DownloadedFile, trained_on: str) -> EncoderSpec
 
 _ON_VIEW_1 = (
     "LFW View 1: verification at the best accuracy of its 3,200 pairs, identification where one in "
-    "10,000 pairs of different people would be accepted; clusters as benchmarks/clustering.py "
-    "chose for albums"
+    "10,000 pairs of different people would be accepted; clusters as "
+    "benchmarks/clustering/quality.py chose for albums"
 )
 
 ENCODERS = {

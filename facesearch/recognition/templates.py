@@ -15,7 +15,8 @@ from indexer.types import Ids, Vectors
 
 # The distance to a person is that to the mean of the enrolled faces, brought back to unit length:
 # it misses the fewest people at any false positive rate, however many faces each has
-# (benchmarks/identity.py, chosen on one half of LFW View 1's people and confirmed on the other).
+# (benchmarks/recognition/identification.py, chosen on one half of LFW View 1's people and confirmed
+# on the other).
 RULE = GroupRule(None)
 
 

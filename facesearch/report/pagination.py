@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from facesearch.album.model import Album, AlbumFace, AlbumPerson
 
-# Of one page: what opens at once (``benchmarks/report_speed.py``).
+# Of one page: what opens at once (``benchmarks/jobs/report_speed.py``).
 PAGE_FACES = 5000
 
 

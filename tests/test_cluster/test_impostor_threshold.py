@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.data import MadeGallery
-from benchmarks.face_model import FaceModel
+from benchmarks.common.face_model import FaceModel
+from benchmarks.common.made_galleries import MadeGallery
 from cluster.impostor_threshold import (
     LEAST_VECTORS,
     ImpostorLaw,

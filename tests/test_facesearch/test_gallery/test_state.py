@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import indexer.storage.atomic_files
-from benchmarks.vector_gallery import seal_shard
+from benchmarks.common.vector_gallery import seal_shard
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import PhotoRecord

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.file_server import Behaviour, serving
+from benchmarks.common.file_server import Behaviour, serving
 from facesearch.encoders import load_encoder
 from facesearch.errors import WeightsError
 from facesearch.model_files import download

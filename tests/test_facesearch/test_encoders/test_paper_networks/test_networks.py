@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, fx, nn
 
-from benchmarks.networks import (
+from benchmarks.figures.make_docs import result
+from benchmarks.vision.paper_network_costs import (
     NN1,
     NN2,
     PRINTED,
@@ -17,8 +18,7 @@ from benchmarks.networks import (
     on_meta,
     with_biases,
 )
-from benchmarks.networks import network as counted
-from benchmarks.tables import result
+from benchmarks.vision.paper_network_costs import network as counted
 from facesearch.encoders.paper_networks import inception
 from facesearch.encoders.paper_networks.inception import InceptionBlock, InceptionRow, without_five
 from facesearch.encoders.paper_networks.layers import L2Pool, Maxout, Size
