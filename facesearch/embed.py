@@ -22,8 +22,8 @@ from facesearch.detect.boxes import iou
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import PhotoRecord
-from facesearch.gallery.shard_builder import OpenShard, PhotoRow
-from facesearch.gallery.tombstones import Forgotten
+from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
+from facesearch.gallery.tombstones import Tombstones
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
 from facesearch.images.file_access import absolute
 from indexer.types import Ids
@@ -119,8 +119,8 @@ class _Job:
         self.state = state
         self.report = EmbedReport()
         self.contents: set[str] = set()  # that this job added
-        self.forgotten = Forgotten.read(gallery.folder)
-        self.shard = OpenShard(gallery, options.shard_photos, self.report.shards.append)
+        self.forgotten = Tombstones.read(gallery.folder)
+        self.shard = ShardBuilder(gallery, options.shard_photos, self.report.shards.append)
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
         """The whole job, for absolute ``roots``."""

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from indexer.types import Ids, Neighbours
 
 
-def without_own(found: Neighbours, own: NDArray[np.integer[Any]]) -> Neighbours:
+def drop_self(found: Neighbours, query_ids: NDArray[np.integer[Any]]) -> Neighbours:
     """``found`` (q, k + 1) for the vectors with ids ``own`` (q,), without themselves: (q, k).
 
     Where more than k equal vectors hide a vector from itself the last found is left out.
     """
-    left_out = found.ids == own[:, None]
+    left_out = found.ids == query_ids[:, None]
     left_out[~left_out.any(axis=1), -1] = True
     shape = (len(found.ids), found.ids.shape[1] - 1)
     return Neighbours(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from indexer.errors import InvalidVectorsError
 
 if TYPE_CHECKING:
-    from indexer.id_ranges import IdRuns
+    from indexer.id_ranges import IdRanges
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -127,7 +127,7 @@ class Index(Searcher, Protocol):
         ...
 
     @property
-    def ids(self) -> IdRuns:
+    def ids(self) -> IdRanges:
         """Of the vectors that searches can find."""
         ...
 

@@ -82,7 +82,7 @@ class PersonFaces:
 
 
 @dataclass(frozen=True)
-class Faces:
+class AdviceInput:
     """Of n faces: ids int64 (n,), numbers of their photos int64 (n,), unit vectors (n, d), and
     qualities float64 (n,), NaN where unknown."""
 
@@ -99,7 +99,7 @@ class Faces:
 
 
 @dataclass(frozen=True)
-class Advised:
+class AdvisedAlbum:
     """Advice, and how good each of the people is: expected share of right faces, NaN if unknown."""
 
     advice: Advice
@@ -108,11 +108,11 @@ class Advised:
 
 def advise(
     people: Sequence[PersonFaces],
-    faces: Faces,
+    faces: AdviceInput,
     scale: float,
     apart: Iterable[FacePair] = (),
     confirmed: Collection[int] = (),
-) -> Advised:
+) -> AdvisedAlbum:
     """Advice on ``people``, whose rows are those of ``faces``; the other faces are nobody's.
 
     ``scale`` is the encoder's distance (see :mod:`cluster.review.review_suggestions`), ``apart``
@@ -134,7 +134,7 @@ def advise(
         confirmed=np.isin(faces.ids, np.array(list(confirmed), np.int64)),
         least=LEAST_PROBABILITY,
     )
-    return Advised(
+    return AdvisedAlbum(
         Advice(
             _merges(found, people),
             tuple(
@@ -170,7 +170,7 @@ def _doubts(
     found: Suggestions,
     people: Sequence[PersonFaces],
     labels: NDArray[np.int32],
-    faces: Faces,
+    faces: AdviceInput,
 ) -> tuple[DoubtAdvice, ...]:
     doubted = np.flatnonzero((found.doubt >= LEAST_DOUBT) & (faces.worth > 0))  # NaN is not
     gains = found.doubt[doubted] * faces.worth[doubted]

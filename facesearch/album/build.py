@@ -11,8 +11,8 @@ from facesearch.clustering.run_store import ClusterRun
 from facesearch.encoders import ENCODERS, thresholds_of
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
-from facesearch.people.assignment import PeopleNow, people_now, told_apart
-from facesearch.people.store import People
+from facesearch.people.assignment import PersonAssignment, assign_people, cannot_link_faces
+from facesearch.people.store import PeopleStore
 
 
 def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> Album:
@@ -21,8 +21,8 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
     Faces that came after the run are left out; faces that have gone since are dropped, and so are
     those of hidden people.
     """
-    decided = People(gallery.folder).decided()
-    now = people_now(clustering_of(run.clustering, state.live_ids()), run.numbers, decided)
+    decided = PeopleStore(gallery.folder).decided()
+    now = assign_people(clustering_of(run.clustering, state.live_ids()), run.numbers, decided)
     clustering, names, person_ids = _shown(now)
     records = gallery.faces(clustering.ids, state)
     return build_album(
@@ -45,13 +45,13 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         ],
         outdated=outdated(gallery, state, run),
         scale=_scale(gallery, run),
-        apart=told_apart(now, decided),
+        apart=cannot_link_faces(now, decided),
         gallery=gallery.folder,
         confirmed=decided.faces.keys(),
     )
 
 
-def _shown(now: PeopleNow) -> tuple[Clustering, dict[int, str], dict[int, str]]:
+def _shown(now: PersonAssignment) -> tuple[Clustering, dict[int, str], dict[int, str]]:
     """The faces of all but hidden people, without gaps in the labels, and by label the names of
     these and what commands call them; those of runs from before people had numbers: nothing."""
     hidden = np.array([each.hidden for each in now.people], bool)

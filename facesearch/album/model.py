@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE, Clustering
-from facesearch.album.advice import NO_ADVICE, Advice, FacePair, Faces, PersonFaces, advise
+from facesearch.album.advice import NO_ADVICE, Advice, AdviceInput, FacePair, PersonFaces, advise
 from facesearch.album.figures import AlbumFigures, figures_of
 
 
@@ -200,12 +200,12 @@ def build_album(
     noise = [_with_confidence(faces[row], 0.0) for row in np.flatnonzero(labels == NOISE).tolist()]
     numbered, advice, figures = _numbered(people), NO_ADVICE, None
     if scale is not None:
-        own = _faces_of(numbered, faces)
+        shown_people = _faces_of(numbered, faces)
         ids = np.array([face.face_id for face in faces], np.int64)
         qualities = np.array([face.quality for face in faces], np.float64)
-        known_faces = Faces(ids, _photo_numbers(faces), vectors, qualities)
-        advised = advise(own, known_faces, scale, apart, confirmed)
-        advice, figures = advised.advice, figures_of(own, vectors)
+        known_faces = AdviceInput(ids, _photo_numbers(faces), vectors, qualities)
+        advised = advise(shown_people, known_faces, scale, apart, confirmed)
+        advice, figures = advised.advice, figures_of(shown_people, vectors)
         numbered = tuple(
             replace(person, quality=quality)
             for person, quality in zip(numbered, advised.quality, strict=True)
@@ -306,10 +306,10 @@ def _person(
     confidence: NDArray[np.float32],
 ) -> AlbumPerson:
     """One person without key and label, which depend on the place in the album."""
-    own = [_with_confidence(faces[row], float(confidence[row])) for row in rows]
-    cover = own[medoid(vectors[rows])]
-    own.sort(key=lambda face: (-face.confidence, *_order(face)))
-    return AlbumPerson("", name, "", tuple(own), cover)
+    members = [_with_confidence(faces[row], float(confidence[row])) for row in rows]
+    cover = members[medoid(vectors[rows])]
+    members.sort(key=lambda face: (-face.confidence, *_order(face)))
+    return AlbumPerson("", name, "", tuple(members), cover)
 
 
 def _numbered(people: list[AlbumPerson]) -> tuple[AlbumPerson, ...]:

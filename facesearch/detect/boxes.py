@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.runtime.numba_jit import compiled_reordering
+from indexer.runtime.numba_jit import jit_fastmath
 
 Boxes = NDArray[np.float32]
 
@@ -48,7 +48,7 @@ def nms(
     return order[_kept(ordered, np.float32(threshold), of_smaller)]
 
 
-@compiled_reordering
+@jit_fastmath
 def _kept(boxes: Boxes, threshold: np.float32, of_smaller: bool) -> NDArray[np.bool_]:
     """Which of ``boxes``, best first, survive suppression by the ones before them."""
     n = len(boxes)

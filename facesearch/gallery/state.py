@@ -28,7 +28,7 @@ class GalleryState:
     """
 
     log: PhotoLog
-    photos: Photos
+    photos: NewestPhotos
     contents: Contents
     shown: ShownPhotos
     live: Mapping[int, NDArray[np.int64]]
@@ -59,7 +59,7 @@ class GalleryState:
         }
         return cls(
             log,
-            Photos(table, log.newest),
+            NewestPhotos(table, log.newest),
             Contents(table, np.flatnonzero(log.holder == np.arange(len(table)))),
             ShownPhotos(table, shown[:-1]),
             live,
@@ -112,7 +112,7 @@ class GalleryState:
         return hashlib.sha256(self.live_ids().tobytes()).hexdigest()
 
 
-class Photos(Mapping[bytes, PhotoRecord]):
+class NewestPhotos(Mapping[bytes, PhotoRecord]):
     """The newest record of each location; ``table`` has their rows among others."""
 
     def __init__(self, table: PhotoTable, newest: NDArray[np.bool_]) -> None:

@@ -22,12 +22,12 @@ from indexer.graph.knn_graph import (
     EXACT,
     FORMAT,
     VERSION,
-    Accuracy,
-    Covered,
-    Graph,
+    GraphAccuracy,
+    GraphCoverage,
     GraphRows,
+    KnnGraphFile,
 )
-from indexer.id_lookup import rows_of, without_own
+from indexer.id_lookup import drop_self, rows_of
 from indexer.storage.hdf5_writer import new_array, replacing_hdf5, write_array
 from indexer.types import MAX_NEIGHBOURS, Block, Ids, Searcher, Vectors
 
@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 class Growth:
     """A graph of fewer vectors, or partly others, and the ``fresh`` vectors it does not know."""
 
-    before: Graph
+    before: KnnGraphFile
     fresh: Searcher
 
 
@@ -55,17 +55,17 @@ class GraphReport:
     k: int
     searched: int
     updated: int
-    accuracy: Accuracy
+    accuracy: GraphAccuracy
 
 
 def build_graph(
     path: Path,
-    covered: Covered,
+    covered: GraphCoverage,
     blocks: Iterable[Block],
     index: Searcher,
     *,
     k: int,
-    accuracy: Accuracy = EXACT,
+    accuracy: GraphAccuracy = EXACT,
     growth: Growth | None = None,
     progress: Progress = lambda done, total: None,
 ) -> GraphReport:
@@ -125,16 +125,16 @@ class _Work:
         kept, before = self._kept(self._ids[first : first + len(vectors)])
         neighbours = np.empty((len(vectors), self._k), np.int32)
         distances = np.empty((len(vectors), self._k), np.float32)
-        anew = np.flatnonzero(~kept)
-        if len(anew):
-            found = self._index.search(vectors[anew], self._k + 1)
-            others = without_own(found, self._ids[first + anew])
-            neighbours[anew], distances[anew] = self._rows(others.ids), others.distances
+        to_search = np.flatnonzero(~kept)
+        if len(to_search):
+            found = self._index.search(vectors[to_search], self._k + 1)
+            others = drop_self(found, self._ids[first + to_search])
+            neighbours[to_search], distances[to_search] = self._rows(others.ids), others.distances
         if before is not None and self._growth is not None:
             found = self._growth.fresh.search(vectors[kept], self._k)
             fresh = GraphRows(0, self._rows(found.ids), found.distances)
             neighbours[kept], distances[kept] = _nearest(before, fresh, self._k)
-        self.searched += len(anew)
+        self.searched += len(to_search)
         self.updated += int(kept.sum())
         return GraphRows(first, neighbours, distances)
 
@@ -170,7 +170,7 @@ def _nearest(
     return nearest_first(neighbours, distances, k)
 
 
-def _write_header(file: h5py.File, covered: Covered, accuracy: Accuracy) -> None:
+def _write_header(file: h5py.File, covered: GraphCoverage, accuracy: GraphAccuracy) -> None:
     file.attrs["state"] = np.bytes_(covered.state.encode())
     file.attrs["exact"] = np.int64(accuracy.exact)
     file.attrs["recall"] = np.float64(accuracy.recall)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.exact.distances import nearest_first
-from indexer.id_ranges import IdRuns
+from indexer.id_ranges import IdRanges
 from indexer.types import Ids, Index, Neighbours, Searcher, Vectors
 
 # A saved index is kept while the vectors hidden from it and those it lacks are at most this share
@@ -44,18 +44,18 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class Changes:
+class IndexChanges:
     """What live ids differ in from those that an index holds: some are ``gone``, some ``fresh``.
 
     ``live`` is how many are live.
     """
 
-    gone: IdRuns
-    fresh: IdRuns
+    gone: IdRanges
+    fresh: IdRanges
     live: int
 
     @classmethod
-    def between(cls, held: IdRuns, live: IdRuns) -> Changes:
+    def between(cls, held: IdRanges, live: IdRanges) -> IndexChanges:
         """From the ids ``held`` to those ``live``."""
         return cls(held.without(live), live.without(held), live.count)
 
@@ -65,19 +65,19 @@ class Changes:
         return Coverage(self.live - self.fresh.count, self.gone.count, self.fresh.count)
 
 
-class LivingIndex:
+class OverlayIndex:
     """Exactly the ``live`` vectors, whatever those of the saved ``base`` are.
 
     Where the base is exact, so are all answers: those of :func:`exact_search` over
     the live vectors. Where it is not, the fresh vectors are still found exactly.
     """
 
-    def __init__(self, base: Index, live: IdRuns, searcher: Callable[[Ids], Searcher]) -> None:
+    def __init__(self, base: Index, live: IdRanges, searcher: Callable[[Ids], Searcher]) -> None:
         """Take over ``base``, from which vectors are hidden that are not ``live``.
 
         ``searcher`` makes an exact searcher of some live vectors: those that the base lacks.
         """
-        changes = Changes.between(base.ids, live)
+        changes = IndexChanges.between(base.ids, live)
         if changes.gone.count:
             base.hide(changes.gone.all())
         self._base = base

@@ -17,8 +17,8 @@ from facesearch.text import count
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
-    from facesearch.clustering.person_matching import Changes
-    from facesearch.clustering.run_store import How
+    from facesearch.clustering.person_matching import PeopleChanges
+    from facesearch.clustering.run_store import RunInfo
 
 _MOVES_SHOWN = 10
 
@@ -152,7 +152,7 @@ def run_cluster(args: argparse.Namespace) -> int:
     return 0
 
 
-def _why_inexact(how: How, gallery: Path) -> str:
+def _why_inexact(how: RunInfo, gallery: Path) -> str:
     """Why single linkage may have missed a pair, and what to do."""
     if how.edge_recall == 1:
         return (
@@ -168,7 +168,7 @@ def _why_inexact(how: How, gallery: Path) -> str:
     )
 
 
-def _print_changes(changes: Changes) -> None:
+def _print_changes(changes: PeopleChanges) -> None:
     """What became of the people of before, the largest moves first."""
     if changes == type(changes)(born=changes.born):
         return  # there was nobody before

@@ -240,14 +240,14 @@ def test_an_interrupted_report_leaves_the_former_page(
 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> None:
-    own = tmp_path / "crops" / "1.jpg"
-    own.parent.mkdir()
-    own.write_bytes(b"mine")
+    picture = tmp_path / "crops" / "1.jpg"
+    picture.parent.mkdir()
+    picture.write_bytes(b"mine")
     with pytest.raises(InputError, match="holds other files"):
         write_report(album_of([], []), tmp_path, workers=0)
     with pytest.raises(InputError, match="is a file"):
-        write_report(album_of([], []), own, workers=0)
-    assert own.read_bytes() == b"mine"
+        write_report(album_of([], []), picture, workers=0)
+    assert picture.read_bytes() == b"mine"
     assert [path.name for path in tmp_path.iterdir()] == ["crops"]
 
 

@@ -43,7 +43,7 @@ def test_months_tell_who_was_seen() -> None:
     assert [period(each.start) for each in found] == ["June 2024", "July 2024"]
 
 
-def test_a_long_album_is_told_by_years_and_a_crowd_is_counted() -> None:
+def test_a_long_album_is_shown_by_years_and_a_crowd_is_counted() -> None:
     times = [f"{2000 + n // 12}-{1 + n % 12:02}-05T10:00:00" for n in range(MOST_MONTHS + 1)]
     found = periods_of(dated(times, [0] * len(times)).people)
     assert [each.start for each in found] == ["2000", "2001", "2002", "2003"]
@@ -63,12 +63,12 @@ def test_the_csv_has_a_row_a_face_that_says_what_the_json_says() -> None:
     album = album_of(faces, [0, 0, 1, -1], {0: "Ada,\nB"}, person_ids={0: "p5", 1: "p9"})
     rows = list(csv.DictReader(io.StringIO(album_csv(album))))
     assert tuple(rows[0]) == COLUMNS
-    told = album_json(album)
+    values = album_json(album)
     expected = [
         (str(each["face_id"]), person["key"], person["name"] or "", person["label"], each["photo"])
-        for person in told["people"]
+        for person in values["people"]
         for each in person["faces"]
-    ] + [(str(each["face_id"]), "", "", "", each["photo"]) for each in told["noise"]]
+    ] + [(str(each["face_id"]), "", "", "", each["photo"]) for each in values["noise"]]
     found = [(r["face_id"], r["person"], r["name"], r["label"], r["photo"]) for r in rows]
     assert found == expected
     assert [row["person_id"] for row in rows] == ["p5", "p5", "p9", ""]
@@ -152,16 +152,16 @@ def test_what_to_check_is_on_the_page_and_in_the_json(tmp_path: Path) -> None:
         'href="plots.html"',
     ):
         assert expected in text, expected
-    told = album_json(album)["advice"]
-    assert told["merges"][0]["people"] == ["person-1", "person-3"]
-    assert told["mixtures"][0] == {
+    values = album_json(album)["advice"]
+    assert values["merges"][0]["people"] == ["person-1", "person-3"]
+    assert values["mixtures"][0] == {
         "person": "person-2",
         "faces": [4],
         "distance": 0.13,
         "probability": 0.31,
         "gain": 0.31,
     }
-    assert told["doubts"][0]["next_person"] == "person-2"
+    assert values["doubts"][0]["next_person"] == "person-2"
     assert "Distances between faces" in (tmp_path / "report" / "plots.html").read_text("utf-8")
     assert (tmp_path / "report" / "album.csv").read_text("utf-8").count("\n") == 7
 
