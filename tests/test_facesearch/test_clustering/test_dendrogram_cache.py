@@ -326,7 +326,7 @@ def test_single_linkage_tells_where_its_graph_ends(
 
 
 @pytest.mark.parametrize(
-    ("kept", "recall", "told"),
+    ("kept", "recall", "message"),
     [
         (True, 1.0, "have more others within the threshold.* or a graph of more: .* -k K$"),
         (
