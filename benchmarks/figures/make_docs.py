@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
 from benchmarks.figures import indices, people, speed
-from facesearch.encoders.calibrate import LEAST_COSINE
+from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(

@@ -36,7 +36,7 @@ from facesearch.encoders import DEFAULT_ENCODER, encoder_spec
 from facesearch.encoders.backends import Backend
 from facesearch.encoders.backends.openvino_backend import OpenVinoBackend
 from facesearch.encoders.backends.torch_backend import TorchBackend
-from facesearch.encoders.inception_resnet import InceptionResnetV1
+from facesearch.encoders.facenet.inception_resnet import InceptionResnetV1
 from facesearch.encoders.load import ranges_file, read_network
 from facesearch.encoders.network_ir import Network
 from facesearch.encoders.quantization import ActivationRanges, measured_ranges, read_ranges

@@ -157,7 +157,7 @@ class _Bar:
 def run_calibrate(args: argparse.Namespace) -> int:
     """Measure, and say how close int8 then is; 1 when it is too far to be used."""
     from facesearch.encoders import encoder_spec
-    from facesearch.encoders.calibrate import LEAST_COSINE, calibrate_int8
+    from facesearch.encoders.int8_calibration import LEAST_COSINE, calibrate_int8
     from facesearch.encoders.load import read_network
     from facesearch.engine import EncoderChoice, create_engine
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from facesearch.encoders.dlib_layers import (
+from facesearch.encoders.dlib.layers import (
     FIRST_LAYER,
     LAYER,
     TAG,

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from benchmarks.peers.facenet import random_facenet
 from facesearch.encoders import backends, encoder_spec, load_encoder
-from facesearch.encoders.calibrate import calibrate_int8
-from facesearch.encoders.checkpoint import load_checkpoint
-from facesearch.encoders.inception_resnet import PARAMETERS, InceptionResnetV1
+from facesearch.encoders.facenet.checkpoint import load_checkpoint
+from facesearch.encoders.facenet.inception_resnet import PARAMETERS, InceptionResnetV1
+from facesearch.encoders.int8_calibration import calibrate_int8
 from facesearch.encoders.load import read_network
 from facesearch.encoders.paper_networks.operations import module_cost
 from facesearch.errors import InputError, WeightsError

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.encoders.dlib_format import DlibReader
+from facesearch.encoders.dlib.format import DlibReader
 
 Floats = NDArray[np.float32]
 
