@@ -8,13 +8,36 @@ from typing import Any
 from facesearch.detect.types import Detections, Detector, Pixels
 from facesearch.errors import InputError
 
-__all__ = ["DETECTORS", "Detections", "Detector", "Pixels", "create_detector"]
+__all__ = [
+    "DEFAULT_DETECTOR",
+    "DETECTORS",
+    "Detections",
+    "Detector",
+    "Pixels",
+    "create_detector",
+    "detector_of",
+]
 
 DETECTORS = ("mtcnn",)
+DEFAULT_DETECTOR = "mtcnn"
+
+
+def detector_of(name: str) -> str:
+    """The detector to create for a gallery whose contract names ``name``.
+
+    Raises InputError where that came from a file, which only its owner can name.
+    """
+    for known in DETECTORS:
+        if name.startswith(known):
+            return known
+    raise InputError(
+        f"the gallery's faces were found by {name}, read from a file; name that file with "
+        "--detector"
+    )
 
 
 def create_detector(
-    name: str | Path = "mtcnn", min_face: int | None = None, min_score: float | None = None
+    name: str | Path = DEFAULT_DETECTOR, min_face: int | None = None, min_score: float | None = None
 ) -> Detector:
     """The detector called ``name``, or YuNet read from an ONNX file if ``name`` is its path.
 
