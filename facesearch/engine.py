@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.detect import create_detector
+from facesearch.detect import DEFAULT_DETECTOR, create_detector
 from facesearch.detect.types import Detections, Detector, Pixels
 from facesearch.encoders import EncoderSpec, default_encoder, encoder_spec, load_encoder
 from facesearch.encoders.backends import precision_of
@@ -41,7 +41,7 @@ class PhotoFaces:
         """The faces that ``kept`` (n,) marks."""
         found, made, rated = self.detections, self.embeddings, self.qualities
         return PhotoFaces(
-            Detections(found.boxes[kept], found.landmarks[kept], found.scores[kept]),
+            found.rows(kept),
             Embeddings(made.vectors[kept], made.norms[kept]),
             Qualities(rated.quality[kept], rated.sharpness[kept], rated.noise[kept]),
         )
@@ -156,18 +156,30 @@ def settled(contract: EncoderContract) -> dict[str, str | bool]:
 
 
 def create_engine(
-    detector: str = "mtcnn",
+    detector: str = DEFAULT_DETECTOR,
     encoder: EncoderChoice | None = None,
     *,
     min_face: int | None = None,
     min_score: float | None = None,
+    turned: bool | None = None,
 ) -> FaceEngine:
-    """The engine of named parts; ``detector`` is "mtcnn" or the path of a YuNet ONNX file.
+    """The engine of named parts; ``detector`` is "yunet", "mtcnn" or the path of an ONNX file.
 
     ``min_face`` is in pixels of the photo as the detector sees it, at most ``DETECT_SIDE`` long.
+    ``turned``: also find faces that do not stand upright; None does where the detector is YuNet.
     """
     encoder = EncoderChoice() if encoder is None else encoder
-    found_by = create_detector(detector, min_face=min_face, min_score=min_score)
+    found_by = create_detector(
+        detector,
+        min_face=min_face,
+        min_score=min_score,
+        threads=encoder.threads,
+        callers=encoder.callers,
+    )
+    if turned or (turned is None and found_by.name.startswith("yunet-")):
+        from facesearch.detect.turned import TurningDetector  # noqa: PLC0415 - loads OpenCV
+
+        found_by = TurningDetector(found_by)
     # Compiling a network leaves Python free to load kernels, the longest parts of starting up.
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(
