@@ -84,7 +84,7 @@ def roll_of(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     right += np.stack([down[:, 1], -down[:, 0]], axis=1) / np.maximum(
         np.linalg.norm(down, axis=1, keepdims=True), 1e-9
     )
-    return np.degrees(np.arctan2(right[:, 1], right[:, 0]))
+    return np.asarray(np.degrees(np.arctan2(right[:, 1], right[:, 0])), np.float64)
 
 
 def check_photo(photo: Pixels) -> None:
