@@ -14,7 +14,7 @@ How sure is sure was chosen by cost and recall (benchmarks/vision/turned.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -115,7 +115,8 @@ class TurningDetector:
         weights = [float(look.scores[look.scores >= self._limits.firm].sum()) for look in looks]
         best = int(np.argmax(weights))
         if weights[best] == 0:
-            return looks[best].rows(slice(0))
+            none = np.zeros(0, np.float32)
+            return replace(Detections.none(), upright=none)
         return self._full_look(photo, turns[best])
 
     def _full_look(self, photo: Pixels, turn: int) -> Detections:
