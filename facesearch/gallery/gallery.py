@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -45,16 +46,23 @@ DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
 FORMAT = "facesearch-gallery"
 VERSION = 1
+# Of galleries that were upgraded, whose shards lie in a folder that their description names.
+UPGRADED_VERSION = 2
+SHARDS = "shards"
+_SHARDS_NAME = re.compile(rf"{SHARDS}(-[0-9a-f]{{12}})?")
 DType = Literal["float16", "float32"]
 
 
 class Gallery:
     """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
 
-    def __init__(self, folder: Path, contract: EncoderContract, dtype: DType) -> None:
+    def __init__(
+        self, folder: Path, contract: EncoderContract, dtype: DType, shards: str = SHARDS
+    ) -> None:
         self.folder = folder
         self.contract = contract
         self.dtype: DType = dtype
+        self._shards = shards
         self._is_writer = False
 
     @classmethod
@@ -66,15 +74,9 @@ class Gallery:
                 "or an existing gallery"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        description = {
-            "format": FORMAT,
-            "version": VERSION,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "vectors": dtype,
-            "contract": asdict(contract),
-        }
-        write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
-        return cls(folder, contract, dtype)
+        gallery = cls(folder, contract, dtype)
+        gallery.describe(datetime.now(UTC).isoformat(timespec="seconds"))
+        return gallery
 
     @classmethod
     def open(cls, folder: Path) -> Gallery:
@@ -89,8 +91,8 @@ class Gallery:
             ) from None
         except (OSError, ValueError) as error:
             raise GalleryError(f"cannot read {path}: {error}") from error
-        contract, dtype = _parse_description(description, path)
-        return cls(folder, contract, dtype)
+        contract, dtype, shards = _parse_description(description, path)
+        return cls(folder, contract, dtype, shards)
 
     @classmethod
     def open_or_create(
@@ -140,7 +142,20 @@ class Gallery:
 
     @property
     def shards_folder(self) -> Path:
-        return self.folder / "shards"
+        return self.folder / self._shards
+
+    def describe(self, created_at: str) -> None:
+        """Write the description that makes the folder this gallery."""
+        upgraded = self._shards != SHARDS
+        description = {
+            "format": FORMAT,
+            "version": UPGRADED_VERSION if upgraded else VERSION,
+            "created_at": created_at,
+            "vectors": self.dtype,
+            **({"shards": self._shards} if upgraded else {}),
+            "contract": asdict(self.contract),
+        }
+        write_atomically(self.folder / DESCRIPTION, json.dumps(description, indent=2).encode())
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -359,13 +374,13 @@ def _number(name: str) -> int:
     return int(name.removesuffix(".h5"))
 
 
-def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType]:
+def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType, str]:
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise GalleryError(f"{path} does not describe a gallery (no format {FORMAT!r} in it)")
-    if description.get("version") != VERSION:
+    if description.get("version") not in (VERSION, UPGRADED_VERSION):
         raise GalleryError(
             f"{path} is of format version {description.get('version')!r}; this program reads "
-            f"version {VERSION}"
+            f"versions {VERSION} and {UPGRADED_VERSION}"
         )
     try:
         contract = EncoderContract(**description["contract"])
@@ -375,4 +390,7 @@ def _parse_description(description: object, path: Path) -> tuple[EncoderContract
         raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
     if dtype not in ("float16", "float32"):
         raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")
-    return contract, dtype
+    shards = description.get("shards", SHARDS)
+    if not isinstance(shards, str) or not _SHARDS_NAME.fullmatch(shards):
+        raise GalleryError(f"{path}: expected shards in a folder such as {SHARDS}, got {shards!r}")
+    return contract, dtype, shards
