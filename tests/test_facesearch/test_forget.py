@@ -27,14 +27,14 @@ from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Tombstone, Tombstones
 from facesearch.images.discover import REPORT_MARKER
 from facesearch.people.store import PeopleStore
-from facesearch.search.gallery_index import build_index, load_index, refresh_index, search_gallery
+from facesearch.search.gallery_index import build_index, load_index, refresh_index
 from facesearch.search.knn_graph import refresh_graph
 from indexer.exact.brute_force import exact_search
 from indexer.storage.atomic_files import sha256_of
 from indexer.storage.shards import Shard
 from indexer.types import Ids
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
-from support.search import require_equal
+from support.search import require_equal, search_gallery
 
 ENGINE: Any = FakeEngine()
 OPTIONS = EmbedOptions(decoders=0, threads=1, shard_photos=5)

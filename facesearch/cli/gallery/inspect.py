@@ -63,10 +63,9 @@ def run_info(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Print every problem; 1 when the truth (shards, names) is damaged."""
-    from facesearch.check import check_gallery
-    from facesearch.gallery.gallery import Gallery
+    from facesearch.api.maintenance import check_gallery
 
-    findings = check_gallery(Gallery.open(args.gallery))
+    findings = check_gallery(args.gallery)
     if args.json:
         print_json({"gallery": args.gallery, "problems": findings})
     elif not findings:
