@@ -33,7 +33,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)],
+        # Without isolation: that would fetch setuptools, and the tests need no network.
+        [sys.executable, "-m", "build", "--wheel", "-n", "--outdir", str(folder), str(source)],
         check=True,
         capture_output=True,
     )

@@ -26,6 +26,7 @@ PINNED = DownloadedFile("file.pt", "http://127.0.0.1:1/nowhere", SHA256, len(BOD
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FACESEARCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # whatever proxy this machine goes through
     return tmp_path / "cache"
 
 

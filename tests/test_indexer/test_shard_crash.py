@@ -50,12 +50,12 @@ def require_whole(folder: Path) -> list[Path]:
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     chooser = random.Random(0)
-    sealed = 0
     for attempt in range(12):
         folder = tmp_path / str(attempt)
         folder.mkdir()
         process = start(write_until_killed, folder)
-        while not any(folder.iterdir()):
+        # Some are killed at their first shard, others when they have sealed one or two.
+        while not any(folder.iterdir()) or len(list_shards(folder)) < attempt % 3:
             assert process.is_alive()
             time.sleep(0.001)
         time.sleep(chooser.uniform(0, 0.1))
@@ -63,8 +63,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         process.join()
         shards = require_whole(folder)
         assert shards == [shard_path(folder, number) for number in range(len(shards))]
-        sealed += len(shards)
-    assert sealed  # else no writer got far enough to be interrupted between shards
+        assert len(shards) >= attempt % 3
 
 
 @pytest.mark.parametrize("step", range(STEPS + 1))
