@@ -39,7 +39,7 @@ check: $(VENV)/installed-dev
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python docs/make_commands.py > docs/commands.md
-	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.figures.make_docs
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .

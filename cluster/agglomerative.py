@@ -1,11 +1,11 @@
 """Agglomerative clustering cut at a threshold, and how surely each vector belongs.
 
-Merging and cutting are two steps: merges that are kept (:mod:`cluster.dendrogram`) give the
+Merging and cutting are two steps: merges that are kept (:mod:`cluster.linkage.dendrogram`) give the
 clusters of every threshold up to where they went.
 
 Up to :data:`MOST_DENSE` vectors every pair of clusters is looked at, in time that grows with their
-square (``benchmarks/clustering.py``); beyond, those that a graph of nearest neighbours joins, in
-far less (``benchmarks/clustering_scale.py``). Memory grows with their number either way.
+square (``benchmarks/clustering/quality.py``); beyond, those that a graph of nearest neighbours
+joins, in far less (``benchmarks/clustering/scale.py``). Memory grows with their number either way.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.cells import NEIGHBOURS, cell_graph
-from cluster.confidence import confidence, graph_confidence
 from cluster.constraints import Constraints, Resolved
-from cluster.dendrogram import Dendrogram
-from cluster.graph import Graph
+from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
+from cluster.graph.knn_graph import Graph
 from cluster.labels import check_ids, ordered_labels
-from cluster.linkage import average_linkage, check_vectors
-from cluster.pair_linkage import MOST_PAIRS, complete_linkage, single_linkage
-from cluster.sparse_linkage import sparse_average_linkage
+from cluster.linkage.average_linkage import average_linkage, check_vectors
+from cluster.linkage.complete_single_linkage import MOST_PAIRS, complete_linkage, single_linkage
+from cluster.linkage.dendrogram import Dendrogram
+from cluster.linkage.graph_average_linkage import sparse_average_linkage
+from cluster.review.silhouette import confidence, graph_confidence
 from cluster.types import Clustering
 
 LinkageName = Literal["average", "complete", "single"]
@@ -76,10 +76,11 @@ def merged(
     ("complete") or the nearest ("single"). ``constraints`` speak of rows of ``vectors``;
     contradictory ones are told by :func:`cluster.constraints.resolve`, whose result may be given
     here. With a ``graph`` of the vectors only pairs of clusters that it joins are looked at, which
-    is close to looking at all (:mod:`cluster.sparse_linkage`, :mod:`cluster.pair_linkage`); more
-    vectors than :func:`most_dense` without one get that of about their
-    :data:`cluster.cells.NEIGHBOURS` nearest. Complete linkage needs all pairs. The same input gives
-    the same merges. Raises ValueError on a wrong shape, dtype, reach or linkage.
+    is close to looking at all (:mod:`cluster.linkage.graph_average_linkage`,
+    :mod:`cluster.linkage.complete_single_linkage`); more vectors than :func:`most_dense` without
+    one get that of about their :data:`cluster.graph.approximate_knn.NEIGHBOURS` nearest. Complete
+    linkage needs all pairs. The same input gives the same merges. Raises ValueError on a wrong
+    shape, dtype, reach or linkage.
     """
     check_vectors(vectors)
     if not 0 <= reach <= MOST_APART:
@@ -122,7 +123,7 @@ def clusters_at(
 ) -> Clustering:
     """The clusters of ``merges`` of ``vectors`` (n, d), cut at ``threshold``.
 
-    The confidence is that of :func:`cluster.confidence.confidence`, or over the graph of the
+    The confidence is that of :func:`cluster.review.silhouette.confidence`, or over the graph of the
     merges where they have one. Raises ValueError on a wrong shape, dtype or size, or a threshold
     beyond where merging stopped.
     """

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.compiled import compiled
+from indexer.runtime.numba_jit import compiled
 
 _NEGLIGIBLE = 1e-17  # of the likeliest overlap
 

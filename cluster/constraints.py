@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.forest import Apart, Rows
+from cluster.linkage.union_find import Apart, Rows
 
 Pairs = NDArray[np.int64]
 

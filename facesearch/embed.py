@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from facesearch.detect.boxes import iou
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
-from facesearch.forgotten import Forgotten
-from facesearch.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.records import PhotoRecord
+from facesearch.gallery.shard_builder import OpenShard, PhotoRow
+from facesearch.gallery.tombstones import Forgotten
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
-from facesearch.images.files import absolute
-from facesearch.open_shard import OpenShard, PhotoRow
-from facesearch.records import PhotoRecord
+from facesearch.images.file_access import absolute
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)

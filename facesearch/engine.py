@@ -14,7 +14,7 @@ from facesearch.detect import create_detector
 from facesearch.detect.types import Detections, Detector, Pixels
 from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
 from facesearch.encoders.backends import precision_of
-from facesearch.encoders.flip import FlipAveraged
+from facesearch.encoders.flip_averaging import FlipAveraged
 from facesearch.encoders.types import FLIP, Aligner, Embeddings, Encoder, EncoderContract
 from facesearch.quality import Qualities, measure, quality_model
 

@@ -1,9 +1,9 @@
 """Forgetting faces for good: gone from every answer at once, then from the disk.
 
-The order makes a crash harmless. First :mod:`facesearch.forgotten` says which faces are not to be
-found any more; from then on they are not live. Then all that is derived from them is deleted, and
-at last each shard that holds one is replaced by one that does not. As long as a shard still has to
-be, the work is unfinished, and :func:`forget` without any face finishes it.
+The order makes a crash harmless. First :mod:`facesearch.gallery.tombstones` says which faces are
+not to be found any more; from then on they are not live. Then all that is derived from them is
+deleted, and at last each shard that holds one is replaced by one that does not. As long as a shard
+still has to be, the work is unfinished, and :func:`forget` without any face finishes it.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.clustering.dendrogram_cache import merges_path
+from facesearch.clustering.run_store import run_paths
 from facesearch.errors import InputError
-from facesearch.forgotten import Forgotten, ForgottenFace
-from facesearch.gallery import Gallery, GalleryState
-from facesearch.graph import graph_path
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.photo_table import PhotoTable
+from facesearch.gallery.state_cache import FILE as STATE_FILE
+from facesearch.gallery.tombstones import Forgotten, ForgottenFace
 from facesearch.images import sha256_of
-from facesearch.images.files import absolute
-from facesearch.images.find import REPORT_MARKER
-from facesearch.merges import merges_path
-from facesearch.people import People, clean_name
-from facesearch.photo_table import PhotoTable
-from facesearch.runs import run_paths
-from facesearch.search import Wish, index_folder, rebuild
-from facesearch.state_file import FILE as STATE_FILE
+from facesearch.images.discover import REPORT_MARKER
+from facesearch.images.file_access import absolute
+from facesearch.people.store import People, clean_name
+from facesearch.search.gallery_index import Wish, index_folder, rebuild
+from facesearch.search.knn_graph import graph_path
 from indexer.errors import IndexGoalError, MissingFaissError
-from indexer.files import partial_path, sync_file, sync_folder
-from indexer.own import rows_of
-from indexer.shards import Shard, ShardContent, replace_shard, shard_path
+from indexer.id_lookup import rows_of
+from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
+from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
 from indexer.types import Ids, make_ids, split_ids
 
 logger = logging.getLogger(__name__)

@@ -123,8 +123,9 @@ class QualityModel:
         return quality.astype(np.float32)
 
 
-# Fitted by ``python -m benchmarks.quality fit``: "recognised" to photos of LFW View 1 as they are
-# and degraded, "face" to the 60 photos of WIDER FACE that no result is reported on.
+# Fitted by ``python -m benchmarks.recognition.quality_score fit``: "recognised" to photos of LFW
+# View 1 as they are and degraded, "face" to the 60 photos of WIDER FACE that no result is reported
+# on.
 SCORED_BY = "mtcnn-"  # how names of detectors begin whose scores the models know
 NORMED_BY = "dlib-resnet-v1"  # the encoder whose norms they know
 UNSCORED = QualityModel(

@@ -10,19 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import ivf
-from indexer.array_file import ArrayFileError
-from indexer.cell_build import Blocks, build_cells, learn
-from indexer.cells import SPARE, CellRecipe, CellsIndex, Learnt, cells_available
-from indexer.centres import SAMPLE_EACH
 from indexer.errors import IndexGoalError, StaleIndexError
-from indexer.faiss_files import import_faiss
-from indexer.id_runs import IdRuns
-from indexer.index import FlatIndex, read_ids
-from indexer.index_description import IndexDescription
-from indexer.index_files import opened_index, replace_index
-from indexer.presets import EXACT, Goal, cell_bytes, cell_count, cell_recipes, flat_bytes
-from indexer.tune import (
+from indexer.id_ranges import IdRuns
+from indexer.index.files import opened_index, replace_index
+from indexer.index.flat import FlatIndex, read_ids
+from indexer.index.manifest import IndexDescription
+from indexer.ivf import faiss_ivf
+from indexer.ivf.build import Blocks, build_cells, learn
+from indexer.ivf.index import SPARE, CellRecipe, CellsIndex, Learnt, cells_available
+from indexer.ivf.kmeans import SAMPLE_EACH
+from indexer.ivf.recipes import EXACT, Goal, cell_bytes, cell_count, cell_recipes, flat_bytes
+from indexer.ivf.tune import (
     ProbedIndex,
     Truth,
     choose_coding,
@@ -31,6 +29,8 @@ from indexer.tune import (
     measure,
     pick,
 )
+from indexer.storage.faiss_files import import_faiss
+from indexer.storage.safetensors_file import ArrayFileError
 from indexer.types import Ids, Index, Vectors
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def build_index(
     *,
     asked: Mapping[str, float] | None = None,
     before: CellsIndex | None = None,
-    vectors: ivf.VectorsOf | None = None,
+    vectors: faiss_ivf.VectorsOf | None = None,
     progress: Progress = lambda stage, done: None,
 ) -> IndexDescription:
     """Replace the index in ``folder`` by one of all vectors of ``blocks`` that meets ``goal``.
@@ -76,7 +76,7 @@ def build_index(
     learnt is used again while there are at most :data:`GROWN` times as many. Raises IndexGoalError
     where the memory does not allow what was asked for. ``asked`` is what of the goal is remembered
     (by default, all). ``vectors`` is what the caller's searches will rank by where the index holds
-    none (:meth:`indexer.ivf.IvfIndex.rank_by`), so that it is chosen and measured with them.
+    none (:meth:`IvfIndex.rank_by`), so that it is chosen and measured with them.
     ``progress`` is told the stage and how many vectors are done.
     """
     shards, remembered = dict(covers.shards), dict(asdict(goal) if asked is None else asked)
@@ -107,7 +107,7 @@ class _Approximate:
     blocks: Blocks
     about: IndexDescription
     goal: Goal
-    vectors: ivf.VectorsOf | None
+    vectors: faiss_ivf.VectorsOf | None
     progress: Progress
 
     def write(self, path: Path, before: CellsIndex | None) -> IndexDescription:
@@ -162,7 +162,7 @@ class _Approximate:
             return [
                 each
                 for each in cell_recipes(sample, count, memory)
-                if cells or (each.bits == ivf.BITS and each.components <= dimension)
+                if cells or (each.bits == faiss_ivf.BITS and each.components <= dimension)
             ]
 
         fitting = recipes(self.goal.memory)
@@ -172,17 +172,17 @@ class _Approximate:
                 f"no index of {count} vectors fits {_size(self.goal.memory)}; allow at least "
                 f"{_size(least)}"
             )
-        spare = SPARE if cells else ivf.SPARE if self.vectors is not None else 0
+        spare = SPARE if cells else faiss_ivf.SPARE if self.vectors is not None else 0
         return choose_coding(sample, fitting, truth.half(0), self.goal.recall, spare)
 
     def _ivf(
         self, path: Path, sample: Vectors, recipe: CellRecipe, truth: Truth
     ) -> IndexDescription:
-        index = ivf.IvfIndex.build(self.blocks(), sample, recipe.cells, recipe.components)
+        index = faiss_ivf.IvfIndex.build(self.blocks(), sample, recipe.cells, recipe.components)
         index.write(path)
         if self.vectors is not None:
             index.rank_by(self.vectors)
-        return self._described(index, truth, "IVF", ivf.BITS, self.about.count)
+        return self._described(index, truth, "IVF", faiss_ivf.BITS, self.about.count)
 
     def _described(
         self, index: ProbedIndex, truth: Truth, recipe: str, bits: int, seen: int
@@ -223,7 +223,7 @@ def open_index(
     """The index saved in ``folder``, if the shards that it covers are all among ``shards``.
 
     There may be others, and vectors of those covered may have been taken out or added: see
-    :class:`indexer.living.LivingIndex`. ``description`` is that of the folder, where it was read
+    :class:`LivingIndex`. ``description`` is that of the folder, where it was read
     already. Raises StaleIndexError, naming the shards, where one changed or was lost, and where
     there is no index or a damaged one: all that is to be done in each case is to build it. A file
     that was found whole and has not changed since is only read ``anew`` where that is asked for, or
@@ -236,7 +236,7 @@ def open_index(
             return FlatIndex.read(file, path, description)
         index: ProbedIndex
         if description.recipe == "IVF":
-            index = ivf.IvfIndex.read(file, path, description)
+            index = faiss_ivf.IvfIndex.read(file, path, description)
         else:
             try:
                 index = CellsIndex.open(path)

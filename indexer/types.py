@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from indexer.errors import InvalidVectorsError
 
 if TYPE_CHECKING:
-    from indexer.id_runs import IdRuns
+    from indexer.id_ranges import IdRuns
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -106,7 +106,7 @@ class Neighbours:
 
 
 class Searcher(Protocol):
-    """Any index: answers like :func:`indexer.exact.exact_search` over its own vectors."""
+    """Any index: answers like :func:`exact_search` over its own vectors."""
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """The ``k`` nearest vectors of each of ``queries`` float32 (q, d), unit length."""
@@ -123,7 +123,7 @@ class Index(Searcher, Protocol):
 
     @property
     def exact(self) -> bool:
-        """Whether answers are those of :func:`indexer.exact.exact_search`."""
+        """Whether answers are those of :func:`indexer.exact.brute_force.exact_search`."""
         ...
 
     @property
@@ -134,7 +134,8 @@ class Index(Searcher, Protocol):
     def __len__(self) -> int: ...
 
     def place(self, device: str) -> None:
-        """Search on ``device``, as :mod:`indexer.devices` names it; DeviceError where it cannot."""
+        """Search on ``device``, as :mod:`indexer.runtime.devices` names it; DeviceError where it
+        cannot."""
         ...
 
     def hide(self, ids: Ids) -> None:

@@ -60,7 +60,7 @@ def test_readme_shows_what_cluster_prints(
 ) -> None:
     from facesearch.cli.main import main
     from facesearch.embed import EmbedOptions, embed_photos
-    from facesearch.gallery import Gallery
+    from facesearch.gallery.gallery import Gallery
     from support.fake_engine import FakeEngine, write_photo
 
     engine = FakeEngine("dlib-resnet-v1")
@@ -95,8 +95,8 @@ def test_every_pinned_file_is_in_third_party() -> None:
 
 
 def test_figures_are_those_of_the_results() -> None:
-    from benchmarks.tables import PAGES as WITH_FIGURES
-    from benchmarks.tables import filled
+    from benchmarks.figures.make_docs import PAGES as WITH_FIGURES
+    from benchmarks.figures.make_docs import filled
 
     for page in WITH_FIGURES:
         text = page.read_text()

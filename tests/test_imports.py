@@ -87,7 +87,7 @@ def heavy_after(statement: str) -> set[str]:
         ("import facesearch", set()),
         ("import indexer.types, cluster.types", set()),
         ("import facesearch.cli.main as cli; cli.main(['--help'])", set()),
-        ("import indexer.shards", {"h5py"}),
+        ("import indexer.storage.shards", {"h5py"}),
     ],
 )
 def test_heavy_libraries_are_not_loaded(statement: str, loaded: set[str]) -> None:

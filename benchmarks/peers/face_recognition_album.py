@@ -1,4 +1,4 @@
-"""The peer's side of ``benchmarks.album``: the same photos through ``face_recognition``.
+"""The peer's side of ``benchmarks.jobs.album``: the same photos through ``face_recognition``.
 
 Run by the Python of an environment that has face_recognition 1.3.0 (see
 ``benchmarks/peers/README.md``): ``python face_recognition_album.py FOLDER OUT.npz PROCESSES``.

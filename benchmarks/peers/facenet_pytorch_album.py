@@ -1,4 +1,5 @@
-"""The peer's side of ``benchmarks.end_to_end``: photos through facenet-pytorch's usual pipeline.
+"""The peer's side of ``benchmarks.jobs.end_to_end``: photos through facenet-pytorch's usual
+pipeline.
 
     python -m benchmarks.peers.facenet_pytorch_album PEERS FOLDER PROCESSES
 
@@ -38,8 +39,8 @@ def pipeline(peers: Path) -> Callable[[Path], int]:
     import torch
     from PIL import Image
 
-    from benchmarks.detection import stand_in_for_torchvision
     from benchmarks.peers.facenet import random_facenet
+    from benchmarks.vision.detection import stand_in_for_torchvision
 
     stand_in_for_torchvision()
     transforms: Any = sys.modules["torchvision.transforms.functional"]

@@ -16,7 +16,7 @@ from facesearch.detect.types import Detections
 NAME = "landmark-box-v1"
 
 # Medians over 313 faces that both MTCNN and dlib's HOG detector find in 337 photos of CelebA;
-# ``python -m benchmarks.alignment fit`` prints them.
+# ``python -m benchmarks.vision.alignment fit`` prints them.
 _SIDE = 1.650  # of the square, in units of the landmarks' spread
 _OFFSET = np.array([-0.010, -0.019])  # of its centre from the centroid, in units of the side
 

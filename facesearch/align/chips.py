@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facesearch.align.arrays import readonly
 from facesearch.align.similarity import similarity
-from indexer.compiled import compiled
+from indexer.runtime.numba_jit import compiled
 
 # Mean position of the five landmarks in dlib's unit square (``get_face_chip_details``).
 MEAN_FACE = np.array(

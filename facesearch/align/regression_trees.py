@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from facesearch.align.similarity import similarity
-from indexer.compiled import compiled
+from indexer.runtime.numba_jit import compiled
 
 
 @compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from indexer.compiled import compiled
+from indexer.runtime.numba_jit import compiled
 
 
 @compiled

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.encoders import EncoderSpec
-    from facesearch.encoders.network import Network
+    from facesearch.encoders.network_ir import Network
     from facesearch.engine import FaceEngine
 
 
@@ -95,8 +95,8 @@ def _thresholds_text(thresholds: dict[str, Any]) -> str:
 
 def _present(spec: EncoderSpec) -> Path | None:
     """The file of the weights where there is one; its digest is checked when it is loaded."""
-    from facesearch.download import DownloadedFile
     from facesearch.errors import WeightsError
+    from facesearch.model_files.download import DownloadedFile
 
     if isinstance(spec.weights, DownloadedFile):
         return spec.weights.path if spec.weights.path.exists() else None
@@ -108,8 +108,8 @@ def _present(spec: EncoderSpec) -> Path | None:
 
 def run_fetch(args: argparse.Namespace) -> int:
     """Fetch with a progress bar; says so when there was no digest to compare with."""
-    from facesearch.download import DownloadedFile, fetch
     from facesearch.encoders import encoder_spec
+    from facesearch.model_files.download import DownloadedFile, fetch
 
     weights = encoder_spec(args.name).weights
     if not isinstance(weights, DownloadedFile):
@@ -179,7 +179,7 @@ def run_calibrate(args: argparse.Namespace) -> int:
 def _own_ranges(network: Network) -> Path:
     """Where measured ranges are kept; raises InputError where there are some already."""
     from facesearch.encoders.load import ranges_file
-    from facesearch.encoders.ranges import PACKAGED
+    from facesearch.encoders.quantization import PACKAGED
     from facesearch.errors import InputError
 
     path = ranges_file(network)

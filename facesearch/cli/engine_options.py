@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.encoders.types import EncoderContract
@@ -154,8 +154,8 @@ def squared_distance(text: str) -> float:
 
 def search_device(text: str) -> str:
     """An argument that names a device, whether or not it is there."""
-    from indexer.devices import check_device
     from indexer.errors import DeviceError
+    from indexer.runtime.devices import check_device
 
     try:
         return check_device(text)

@@ -17,12 +17,12 @@ from facesearch.cli.engine_options import (
     whole_number,
 )
 from facesearch.cli.output import counting_progress, print_json, print_table, printable
-from indexer.cores import available_cores
+from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.encoders import Thresholds
+    from facesearch.evaluate.presentation.report import Report
     from facesearch.evaluate.protocols import Setup
-    from facesearch.evaluate.report import Report
     from facesearch.evaluate.verification import Pairs
 
 _FAILURES_SHOWN = 20
@@ -193,10 +193,10 @@ def _add_shared_options(parser: argparse.ArgumentParser) -> None:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Run the protocol, print its tables, write the report."""
     from facesearch.encoders import thresholds_of
-    from facesearch.evaluate.embedding import EmbedOptions
-    from facesearch.evaluate.plots import require_matplotlib
+    from facesearch.evaluate.datasets.embed_dataset import EmbedOptions
+    from facesearch.evaluate.presentation.matplotlib_plots import require_matplotlib
+    from facesearch.evaluate.presentation.report import report_json, write_report
     from facesearch.evaluate.protocols import Setup
-    from facesearch.evaluate.report import report_json, write_report
 
     plots = args.out is not None and not args.no_plots
     if plots:
@@ -242,7 +242,7 @@ def _run_pairs(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> 
 
 
 def _run_folder(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
-    from facesearch.evaluate.photos import read_folder
+    from facesearch.evaluate.datasets.labelled_photos import read_folder
     from facesearch.evaluate.protocols import run_folder
 
     thresholds = (defaults.verification, defaults.identification)
@@ -250,7 +250,7 @@ def _run_folder(args: argparse.Namespace, setup: Setup, defaults: Thresholds) ->
 
 
 def _run_identification(args: argparse.Namespace, setup: Setup, _: Thresholds) -> Report:
-    from facesearch.evaluate.photos import read_folder
+    from facesearch.evaluate.datasets.labelled_photos import read_folder
     from facesearch.evaluate.protocols import run_identification
 
     photos = read_folder(args.photos)
@@ -258,7 +258,7 @@ def _run_identification(args: argparse.Namespace, setup: Setup, _: Thresholds) -
 
 
 def _run_clustering(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
-    from facesearch.evaluate.photos import read_folder
+    from facesearch.evaluate.datasets.labelled_photos import read_folder
     from facesearch.evaluate.protocols import run_clustering
 
     threshold = defaults.cluster if args.threshold is None else args.threshold
@@ -268,7 +268,7 @@ def _run_clustering(args: argparse.Namespace, setup: Setup, defaults: Thresholds
 
 def _run_video(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
     from facesearch.errors import InputError
-    from facesearch.evaluate.photos import read_tracks
+    from facesearch.evaluate.datasets.labelled_photos import read_tracks
     from facesearch.evaluate.protocols import run_video
 
     if args.missing != "reject":
@@ -281,8 +281,8 @@ def _run_video(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> 
 
 def _run_robustness(args: argparse.Namespace, setup: Setup, _: Thresholds) -> Report:
     from facesearch.errors import InputError
+    from facesearch.evaluate.datasets.labelled_photos import read_folder
     from facesearch.evaluate.degradation import paper_degradations
-    from facesearch.evaluate.photos import read_folder
     from facesearch.evaluate.protocols import run_robustness
 
     worse = paper_degradations()
@@ -300,7 +300,7 @@ def _run_robustness(args: argparse.Namespace, setup: Setup, _: Thresholds) -> Re
 
 
 def _listed_pairs(path: Path) -> Pairs:
-    from facesearch.evaluate.pair_files import read_pairs_file
+    from facesearch.evaluate.datasets.pair_lists import read_pairs_file
 
     return read_pairs_file(path)
 
@@ -318,7 +318,7 @@ def _threshold(args: argparse.Namespace, defaults: Thresholds) -> float:
 
 
 def _print_report(report: Report) -> None:
-    from facesearch.evaluate.report import conditions_text
+    from facesearch.evaluate.presentation.report import conditions_text
 
     for sentence in conditions_text(report.conditions):
         print(sentence)

@@ -9,20 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from facesearch import __version__
-from facesearch.cli import (
-    album,
-    calibrate,
-    decide,
-    encoders,
-    evaluate,
-    forget,
-    gallery,
-    graph,
-    index,
-    people,
-    query,
-    sample,
-)
+from facesearch.cli import demo, encoders, evaluate
+from facesearch.cli.album import cluster
+from facesearch.cli.gallery import forget, graph, index, inspect
+from facesearch.cli.people import enroll, people
+from facesearch.cli.recognition import calibrate, search
 from facesearch.errors import FacesearchError
 
 EXIT_CODES = """\
@@ -48,16 +39,16 @@ def build_parser() -> argparse.ArgumentParser:
     for module in (
         index,
         graph,
-        query,
+        search,
+        enroll,
         people,
-        decide,
         calibrate,
-        album,
-        gallery,
+        cluster,
+        inspect,
         forget,
         encoders,
         evaluate,
-        sample,
+        demo,
     ):
         module.add_commands(commands)
     for command in commands.choices.values():

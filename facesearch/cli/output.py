@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
-    from facesearch.graph import GraphFacts
-    from indexer.index_description import IndexDescription
+    from facesearch.search.knn_graph import GraphFacts
+    from indexer.index.manifest import IndexDescription
 
 CELL_LIMIT = 60
 

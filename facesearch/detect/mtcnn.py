@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.detect.boxes import Boxes, nms, squared
+from facesearch.detect.image_pyramid import Pyramid, build_pyramid, sample_crops
 from facesearch.detect.mtcnn_networks import Networks
 from facesearch.detect.mtcnn_weights import NAME, Floats
-from facesearch.detect.photos import check_photo, check_score
-from facesearch.detect.pyramid import Pyramid, build_pyramid, sample_crops
 from facesearch.detect.types import Detections, Pixels
+from facesearch.detect.validation import check_photo, check_score
 from facesearch.errors import InputError
 
 _WINDOW = 12  # pixels that P-Net sees
@@ -38,7 +38,7 @@ class MtcnnDetector:
     least score of a face that is returned; ``proposal_score`` and ``refined_score`` the least that
     R-Net and O-Net are shown. Each pyramid level is ``pyramid_factor`` the size of the one before.
     The defaults had the best recall on 60 labelled photos among those with no more false detections
-    than facenet-pytorch's; other photos are reported on (benchmarks/detection.py).
+    than facenet-pytorch's; other photos are reported on (benchmarks/vision/detection.py).
 
     Raises InputError for settings out of range, WeightsError if the weights are not the pinned
     ones. May be called from several threads at once.

@@ -1,5 +1,5 @@
 # ruff: noqa: PLR0917  (numeric kernels take many positional arguments)
-"""MTCNN's three networks as compiled loops over :mod:`facesearch.detect.tiles`.
+"""MTCNN's three networks as compiled loops over :mod:`facesearch.detect.conv_codegen`.
 
 Maps are flat float32, row by row, channels last, so that the 3 x 3 x channels inputs of an output
 are three runs of memory. P-Net keeps only the few rows that the next layer still needs; R-Net and
@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.detect.conv_codegen import LANES, fitting_tile, largest, make_convolution
 from facesearch.detect.mtcnn_weights import Floats
-from facesearch.detect.tiles import LANES, fitting_tile, largest, make_convolution
-from indexer.compiled import compiled_reordering
+from indexer.runtime.numba_jit import compiled_reordering
 
 # P-Net's rows are as long as the photo is wide, R-Net's and O-Net's as stated.
 P_TILES = (fitting_tile(10), fitting_tile(16), fitting_tile(32))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.detect import mtcnn_kernels as kernels
+from facesearch.detect.conv_codegen import Tile, pack
 from facesearch.detect.mtcnn_weights import O_NET, P_NET, R_NET, Floats, Layer
-from facesearch.detect.tiles import Tile, pack
 
 
 class Networks:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.errors import WeightsError
-from facesearch.weights import PackagedFile
+from facesearch.model_files.packaged import PackagedFile
 
 NAME = "mtcnn-1.0.0"
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.detect.photos import check_photo, check_score
 from facesearch.detect.types import Detections, Pixels
+from facesearch.detect.validation import check_photo, check_score
 from facesearch.errors import InputError, WeightsError
 
 _OVERLAP = 0.3  # non-maximum suppression, OpenCV's default

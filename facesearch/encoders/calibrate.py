@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.backends import CPU_BATCH, Placement, load_backend
-from facesearch.encoders.network import Floats, Network
 from facesearch.encoders.network_encoder import NetworkEncoder
-from facesearch.encoders.ranges import measured_ranges
+from facesearch.encoders.network_ir import Floats, Network
+from facesearch.encoders.quantization import measured_ranges
 from facesearch.errors import InputError
-from indexer.files import write_atomically
+from indexer.storage.atomic_files import write_atomically
 
 LEAST_CHIPS = 64
 LEAST_COSINE = 0.999  # mean to fp32, over chips that the ranges were not measured on

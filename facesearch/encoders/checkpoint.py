@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facesearch.encoders.inception_resnet import InceptionResnetV1
 from facesearch.errors import WeightsError
-from indexer.files import sha256_of
+from indexer.storage.atomic_files import sha256_of
 
 _CLASSIFIER = "logits."  # the layer that told the training's people apart; embeddings do without
 _SHOWN = 3

@@ -26,7 +26,7 @@ from facesearch.encoders.dlib_layers import (
     MetricNetwork,
     read_metric_network,
 )
-from facesearch.encoders.network import (
+from facesearch.encoders.network_ir import (
     INPUT,
     FillToSum,
     GlobalAverage,
@@ -36,8 +36,8 @@ from facesearch.encoders.network import (
     folded_affine,
     folded_pixels,
 )
-from facesearch.encoders.network import Convolution as Folded
-from facesearch.encoders.network import Dense as Projection
+from facesearch.encoders.network_ir import Convolution as Folded
+from facesearch.encoders.network_ir import Dense as Projection
 from facesearch.errors import WeightsError
 
 DIMENSION = 128

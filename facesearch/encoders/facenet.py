@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facesearch.encoders import EncoderSpec
 from facesearch.encoders.checkpoint import load_checkpoint
 from facesearch.encoders.inception_resnet import INPUT_SIZE
-from facesearch.encoders.network import Weighted
-from facesearch.encoders.trace import traced_network
+from facesearch.encoders.network_ir import Weighted
+from facesearch.encoders.registry import EncoderSpec
+from facesearch.encoders.torch_import import traced_network
 from facesearch.errors import WeightsError
 
 # A pixel's value reached the network in training as (value - MEAN) / DIVISOR.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from facesearch.download import cache_folder
-from facesearch.encoders import EncoderSpec, encoder_spec
 from facesearch.encoders.backends import Placement, load_backend
 from facesearch.encoders.dlib_resnet import read_dlib_resnet
-from facesearch.encoders.network import Network, Weighted
 from facesearch.encoders.network_encoder import NetworkEncoder
-from facesearch.encoders.ranges import PACKAGED
+from facesearch.encoders.network_ir import Network, Weighted
+from facesearch.encoders.quantization import PACKAGED
+from facesearch.encoders.registry import EncoderSpec, encoder_spec
 from facesearch.errors import WeightsError
-from facesearch.weights import PackagedFile
+from facesearch.model_files.download import cache_folder
+from facesearch.model_files.packaged import PackagedFile
 
 
 def read_network(spec: EncoderSpec, weights: Path | None = None) -> Weighted:

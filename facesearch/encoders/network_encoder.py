@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.backends import Loaded
-from facesearch.encoders.network import Floats, Network
+from facesearch.encoders.network_ir import Floats, Network
 from facesearch.encoders.types import Embeddings
 from facesearch.errors import InputError
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from facesearch.errors import InputError
 from facesearch.evaluate.curves import Curve, curve_of_counts
-from facesearch.evaluate.pair_figures import resolves
+from facesearch.evaluate.verification_metrics import resolves
 
 FARS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.density import density
-from cluster.linkage import average_linkage, cut
-from cluster.scores import (
+from cluster.hdbscan_clustering import density
+from cluster.linkage.average_linkage import average_linkage, cut
+from cluster.metrics import (
     Score,
     adjusted_mutual_information,
     adjusted_rand_index,

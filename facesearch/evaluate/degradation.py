@@ -17,9 +17,9 @@ import numpy as np
 from facesearch.detect.types import Detections, Pixels
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
-from facesearch.evaluate.choose import DEFAULT_RULE
-from facesearch.evaluate.embedding import ChosenFace, embed_chosen, find_faces
-from facesearch.evaluate.embedding_cache import PhotoRecord
+from facesearch.evaluate.datasets.embed_dataset import ChosenFace, embed_chosen, find_faces
+from facesearch.evaluate.datasets.embedding_cache import PhotoRecord
+from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE
 
 QUALITIES = (10, 20, 30, 50, 70, 90)
 PIXELS = (1_600, 6_400, 14_400, 25_600, 65_536)

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from facesearch.errors import InputError
 from facesearch.evaluate.curves import Floats
-from facesearch.evaluate.embedded import NEVER
-from facesearch.evaluate.pair_figures import resolves
+from facesearch.evaluate.datasets.embedded_photos import NEVER
+from facesearch.evaluate.verification_metrics import resolves
 from indexer.errors import MissingFaissError
-from indexer.exact import exact_search
-from indexer.index import FlatIndex
+from indexer.exact.brute_force import exact_search
+from indexer.index.flat import FlatIndex
 from indexer.types import MAX_NEIGHBOURS, Block, Neighbours
 
 logger = logging.getLogger(__name__)

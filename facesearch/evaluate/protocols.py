@@ -11,26 +11,31 @@ import numpy as np
 
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
-from facesearch.evaluate import charts, tables
 from facesearch.evaluate import verification as v
 from facesearch.evaluate.all_pairs import FARS as ALL_PAIRS_FARS
 from facesearch.evaluate.all_pairs import AllPairs, all_pairs
-from facesearch.evaluate.choose import DEFAULT_RULE
 from facesearch.evaluate.clustering import clustering_study
-from facesearch.evaluate.degradation import Degradation, Degraded
-from facesearch.evaluate.embedded import EmbeddedPhotos, PhotoFailure, State, distances_of
-from facesearch.evaluate.embedding import (
+from facesearch.evaluate.datasets.embed_dataset import (
     NO_CACHE,
     EmbedOptions,
     OneFace,
     Progress,
     embed_photos,
 )
+from facesearch.evaluate.datasets.embedded_photos import (
+    EmbeddedPhotos,
+    PhotoFailure,
+    State,
+    distances_of,
+)
+from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE
+from facesearch.evaluate.datasets.labelled_photos import LabelledPhotos, Tracks
+from facesearch.evaluate.degradation import Degradation, Degraded
 from facesearch.evaluate.identification import FPIRS, RANKS, identification
-from facesearch.evaluate.pair_figures import FARS, PairFigures, pair_figures
-from facesearch.evaluate.photos import LabelledPhotos, Tracks
-from facesearch.evaluate.report import Conditions, Report
+from facesearch.evaluate.presentation import charts, tables
+from facesearch.evaluate.presentation.report import Conditions, Report
 from facesearch.evaluate.robustness import FAR, EveryPair, ListedPairs, PairSource, robustness
+from facesearch.evaluate.verification_metrics import FARS, PairFigures, pair_figures
 from facesearch.evaluate.video import FRAMES, EmbeddedTracks, embed_tracks, track_distances
 
 logger = logging.getLogger(__name__)

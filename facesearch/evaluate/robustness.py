@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from facesearch.evaluate import verification as v
 from facesearch.evaluate.all_pairs import ValidationRate, all_pairs
+from facesearch.evaluate.datasets.embedded_photos import EmbeddedPhotos, State, distances_of
 from facesearch.evaluate.degradation import ORIGINAL, Degradation
-from facesearch.evaluate.embedded import EmbeddedPhotos, State, distances_of
-from facesearch.evaluate.pair_figures import resolves
+from facesearch.evaluate.verification_metrics import resolves
 
 FAR = 1e-3
 

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
-from facesearch.evaluate.embedded import NEVER, EmbeddedPhotos, PhotoFailure
-from facesearch.evaluate.embedding import (
+from facesearch.evaluate.datasets.embed_dataset import (
     NO_CACHE,
     ONE_FACE,
     EmbedOptions,
@@ -25,7 +24,8 @@ from facesearch.evaluate.embedding import (
     Way,
     embed_photos,
 )
-from facesearch.evaluate.photos import Tracks
+from facesearch.evaluate.datasets.embedded_photos import NEVER, EmbeddedPhotos, PhotoFailure
+from facesearch.evaluate.datasets.labelled_photos import Tracks
 
 FRAMES = 100
 

@@ -23,11 +23,11 @@ from PIL import (
 )
 
 from facesearch.errors import PhotoError
+from facesearch.images.decode_errors import photo_error
 from facesearch.images.exif import read_exif
-from facesearch.images.failures import photo_error
-from facesearch.images.files import photo_stream
-from facesearch.images.rgb import Pixels, to_rgb
-from facesearch.images.signature import HEAD_BYTES, describe, sniff
+from facesearch.images.file_access import photo_stream
+from facesearch.images.sniff import HEAD_BYTES, describe, sniff
+from facesearch.images.to_rgb import Pixels, to_rgb
 from facesearch.images.types import DecodedPhoto
 
 # Pillow warns of every oddity of a file; what matters arrives as an exception. A filter around

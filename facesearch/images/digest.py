@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from facesearch.errors import PhotoError
-from facesearch.images.files import open_plain, refusal
-from indexer import files
+from facesearch.images.file_access import open_plain, refusal
+from indexer.storage import atomic_files
 
 
 def sha256_of(path: Path) -> str:
@@ -23,7 +23,7 @@ def sha256_of_stream(stream: BinaryIO) -> str:
     """Lower-case hex digest of everything from the start of ``stream``, which is left there."""
     try:
         stream.seek(0)
-        digest = files.sha256_of_stream(stream)
+        digest = atomic_files.sha256_of_stream(stream)
         stream.seek(0)
     except OSError as error:
         raise PhotoError("unreadable", refusal(error)) from error

@@ -17,9 +17,9 @@ import cv2
 from facesearch.errors import PhotoError
 from facesearch.images.decode import DecodeLimits, decode_stream
 from facesearch.images.digest import sha256_of_stream
-from facesearch.images.files import photo_stream
+from facesearch.images.file_access import photo_stream
 from facesearch.images.types import DecodedPhoto
-from facesearch.images.wire import Message, receive, send
+from facesearch.images.worker_protocol import Message, receive, send
 
 
 @dataclass(frozen=True)

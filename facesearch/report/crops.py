@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from facesearch.album import AlbumFace, FailedPhoto
+from facesearch.album.model import AlbumFace, FailedPhoto
 from facesearch.images import DecodedPhoto, DecodeTask, FoundPhoto, decode_photos
-from facesearch.report.cut import (
+from facesearch.report.crop_images import (
     CROP_SIDE,
     PREVIEW_SIDE,
     crop_name,

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from facesearch.album_json import file_url
-from facesearch.images.files import absolute
+from facesearch.album.to_json import file_url
+from facesearch.images.file_access import absolute
 
 # Suffix and signature must both be a browser's: the suffix decides what opening the link does,
 # the signature what an <img> shows.

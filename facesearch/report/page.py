@@ -15,16 +15,16 @@ from typing import IO
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from facesearch.album import Album, AlbumFace, AlbumPerson, printable
-from facesearch.images.files import absolute
-from facesearch.report.advice import advice_view, odds
+from facesearch.album.model import Album, AlbumFace, AlbumPerson, printable
+from facesearch.images.file_access import absolute
+from facesearch.report.advice_view import advice_view, odds
 from facesearch.report.crops import Pictures
 from facesearch.report.links import photo_href
-from facesearch.report.periods import Appearance, Period, periods_of
+from facesearch.report.pagination import PAGE_FACES, Volume, volumes_of
 from facesearch.report.plots import Plot, plots_of
-from facesearch.report.views import FaceView, PersonView, moment, number, period
-from facesearch.report.volumes import PAGE_FACES, Volume, volumes_of
-from facesearch.words import count
+from facesearch.report.timeline import Appearance, Period, periods_of
+from facesearch.report.view_models import FaceView, PersonView, moment, number, period
+from facesearch.text import count
 
 # Beyond this many crops (about 20 MB of page) they are linked from the folder beside the page.
 INLINE_CROPS = 3000

@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup, escape
 from scipy.cluster.hierarchy import dendrogram
 
-from facesearch.album import Album
-from facesearch.album_figures import Histogram, Tree
+from facesearch.album.figures import Histogram, Tree
+from facesearch.album.model import Album
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 44

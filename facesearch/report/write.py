@@ -6,16 +6,16 @@ import json
 import os
 from pathlib import Path
 
-from facesearch.album import Album
-from facesearch.album_json import album_json
+from facesearch.album.model import Album
+from facesearch.album.to_json import album_json
 from facesearch.errors import InputError
-from facesearch.images.files import absolute
-from facesearch.images.find import REPORT_MARKER
+from facesearch.images.discover import REPORT_MARKER
+from facesearch.images.file_access import absolute
+from facesearch.report.album_csv import album_csv
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.page import Page, render
-from facesearch.report.tables import album_csv
-from facesearch.report.volumes import volume_file
-from indexer.files import partial_path, sync_folder, write_atomically
+from facesearch.report.pagination import volume_file
+from indexer.storage.atomic_files import partial_path, sync_folder, write_atomically
 
 
 def write_report(

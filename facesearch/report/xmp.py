@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 
 from PIL import Image
 
-from facesearch.album import Album, AlbumFace, FailedPhoto
+from facesearch.album.model import Album, AlbumFace, FailedPhoto
 from facesearch.images.exif import read_exif
 
 logger = logging.getLogger(__name__)

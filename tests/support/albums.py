@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cluster.types import Clustering
-from facesearch.album import Album, AlbumFace, FailedPhoto, build_album
+from facesearch.album.model import Album, AlbumFace, FailedPhoto, build_album
 
 Box = tuple[float, float, float, float]
 COLOURS = ((200, 40, 40), (40, 160, 60), (40, 70, 200), (220, 180, 30), (160, 60, 180))

@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from facesearch.embed import EmbedOptions, embed_photos
-from facesearch.gallery import Gallery
-from facesearch.search import Wish, build_index
-from indexer import build, tune
-from indexer.index_description import IndexDescription
-from indexer.shards import Shard, ShardContent, digest_path, write_shard
+from facesearch.gallery.gallery import Gallery
+from facesearch.search.gallery_index import Wish, build_index
+from indexer import build
+from indexer.index.manifest import IndexDescription
+from indexer.ivf import tune
+from indexer.storage.shards import Shard, ShardContent, digest_path, write_shard
 from support.fake_engine import FakeEngine, write_photo
 
 Tables = dict[str, dict[str, NDArray[Any]]]

@@ -13,9 +13,9 @@ import numpy as np
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError
 from facesearch.forget import Selection, forget
-from facesearch.gallery import Gallery
-from facesearch.search import build_index, search_gallery
-from indexer.exact import exact_search
+from facesearch.gallery.gallery import Gallery
+from facesearch.search.gallery_index import build_index, search_gallery
+from indexer.exact.brute_force import exact_search
 from indexer.types import Neighbours
 from support.fake_engine import FakeEngine, person_vector, write_photo
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facesearch.cluster_options import ClusterOptions
-from facesearch.deciding import Deciding
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.run import run_clustering
+from facesearch.clustering.run_store import ClusterRun, save_run
+from facesearch.curation.editor import Deciding
 from facesearch.embed import EmbedOptions, embed_photos
-from facesearch.gallery import Gallery
-from facesearch.grouping import run_clustering
-from facesearch.runs import ClusterRun, save_run
+from facesearch.gallery.gallery import Gallery
 from support.fake_engine import FakeEngine, write_photo
 
 CLEAR = ClusterOptions("agglomerative", 0.5)

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from facesearch.forgotten import Forgotten
-from facesearch.gallery import Gallery
-from facesearch.records import PhotoRecord
-from indexer.shards import Shard
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.records import PhotoRecord
+from facesearch.gallery.tombstones import Forgotten
+from indexer.storage.shards import Shard
 
 
 @dataclass
 class PlainState:
-    """As :class:`facesearch.gallery_state.GalleryState`, in sets and dictionaries."""
+    """As :class:`facesearch.gallery.state.GalleryState`, in sets and dictionaries."""
 
     photos: dict[bytes, PhotoRecord] = field(default_factory=dict)
     contents: dict[str, int] = field(default_factory=dict)

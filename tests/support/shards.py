@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from indexer import files, shard_writer
-from indexer.shards import Shard, ShardContent, VectorType, shard_path, write_shard
+from indexer.storage import atomic_files, shard_writer
+from indexer.storage.shards import Shard, ShardContent, VectorType, shard_path, write_shard
 from support.vectors import unit_vectors
 
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,20}", fullmatch=True)
@@ -98,7 +98,7 @@ def write_and_die(folder: Path, step: int, dtype: VectorType = "float16") -> Non
 
         return wrapped
 
-    files.os.fsync = dying(os.fsync)  # type: ignore[attr-defined]
+    atomic_files.os.fsync = dying(os.fsync)  # type: ignore[attr-defined]
     shard_writer.os.link = dying(os.link)  # type: ignore[attr-defined]
     Path.replace = dying(Path.replace)  # type: ignore[method-assign]
     Path.unlink = dying(Path.unlink)  # type: ignore[method-assign]

@@ -9,9 +9,14 @@ import pytest
 
 import benchmarks
 
-NAMES = sorted(path.stem for path in Path(benchmarks.__path__[0]).glob("*.py"))
+FOLDER = Path(benchmarks.__path__[0])
+NAMES = sorted(
+    ".".join(("benchmarks", *path.relative_to(FOLDER).with_suffix("").parts))
+    for path in FOLDER.rglob("*.py")
+    if "peers" not in path.parent.name
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_benchmark_is_imported(name: str) -> None:
-    importlib.import_module(f"benchmarks.{name}")
+    importlib.import_module(name)

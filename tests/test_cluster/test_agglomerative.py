@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from cluster import agglomerative as module
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
-from cluster.graph import exact_graph
-from cluster.linkage import average_linkage
-from cluster.scores import adjusted_rand_index
+from cluster.graph.knn_graph import exact_graph
+from cluster.linkage.average_linkage import average_linkage
+from cluster.metrics import adjusted_rand_index
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, resolve
-from cluster.linkage import average_linkage, cut
+from cluster.linkage.average_linkage import average_linkage, cut
 from support.plain_linkage import sets_apart
 from support.vectors import vector_sets
 

@@ -11,8 +11,8 @@ import pytest
 
 from facesearch.embed import EmbedOptions, EmbedReport, embed_photos
 from facesearch.errors import ContractError, GalleryError, InputError
-from facesearch.gallery import Gallery
-from indexer.shards import Shard
+from facesearch.gallery.gallery import Gallery
+from indexer.storage.shards import Shard
 from support.fake_engine import FakeEngine, person_vector, write_photo
 
 OPTIONS = EmbedOptions(decoders=0, threads=1, shard_photos=4)

@@ -13,25 +13,25 @@ import numpy as np
 import pytest
 
 from facesearch import forget as forget_module
-from facesearch.checks import check_gallery
+from facesearch.check import check_gallery
 from facesearch.cli.main import main
-from facesearch.cluster_options import ClusterOptions
+from facesearch.clustering.dendrogram_cache import merges_path
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.run import run_clustering
+from facesearch.clustering.run_store import latest_run, run_paths, save_run
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
 from facesearch.forget import ForgetReport, Selection, forget, lift
-from facesearch.forgotten import Forgotten, ForgottenFace
-from facesearch.gallery import Gallery
-from facesearch.graph import refresh_graph
-from facesearch.grouping import run_clustering
-from facesearch.images.find import REPORT_MARKER
-from facesearch.merges import merges_path
-from facesearch.people import People
-from facesearch.runs import latest_run, run_paths, save_run
-from facesearch.search import build_index, load_index, refresh_index, search_gallery
-from facesearch.state_file import FILE as STATE_FILE
-from indexer.exact import exact_search
-from indexer.files import sha256_of
-from indexer.shards import Shard
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.state_cache import FILE as STATE_FILE
+from facesearch.gallery.tombstones import Forgotten, ForgottenFace
+from facesearch.images.discover import REPORT_MARKER
+from facesearch.people.store import People
+from facesearch.search.gallery_index import build_index, load_index, refresh_index, search_gallery
+from facesearch.search.knn_graph import refresh_graph
+from indexer.exact.brute_force import exact_search
+from indexer.storage.atomic_files import sha256_of
+from indexer.storage.shards import Shard
 from indexer.types import Ids
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
 from support.search import require_equal

@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 
 from indexer import build as build_module
-from indexer import ivf, tune
 from indexer.build import Covers, build_index, open_index
-from indexer.cell_codes import Coding
-from indexer.cells import SPARE, CellRecipe, CellsIndex
-from indexer.distances import pair_distances
 from indexer.errors import IndexGoalError, StaleIndexError
-from indexer.exact import exact_search
-from indexer.index import FlatIndex
-from indexer.index_description import IndexDescription
-from indexer.int8_kernel import LANES
-from indexer.ivf import IvfIndex
-from indexer.own import without_own
-from indexer.presets import Goal, cell_bytes, cell_count, cell_recipes, flat_bytes
-from indexer.tune import (
+from indexer.exact.brute_force import exact_search
+from indexer.exact.distances import pair_distances
+from indexer.exact.int8_kernel import LANES
+from indexer.id_lookup import without_own
+from indexer.index.flat import FlatIndex
+from indexer.index.manifest import IndexDescription
+from indexer.ivf import faiss_ivf, tune
+from indexer.ivf.faiss_ivf import IvfIndex
+from indexer.ivf.index import SPARE, CellRecipe, CellsIndex
+from indexer.ivf.recipes import Goal, cell_bytes, cell_count, cell_recipes, flat_bytes
+from indexer.ivf.scalar_quantizer import Coding
+from indexer.ivf.tune import (
     Measured,
     Truth,
     coded_recall,
@@ -150,7 +150,7 @@ def test_codes_for_faiss_are_chosen_by_as_many_as_it_ranks(
     monkeypatch.setattr(build_module, "choose_coding", choosing)
     for vectors in (None, vectors_of):
         build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000), vectors=vectors)
-    assert spares == [0, ivf.SPARE]
+    assert spares == [0, faiss_ivf.SPARE]
 
 
 def test_faiss_tells_true_distances_by_true_vectors(
@@ -311,7 +311,7 @@ def test_codes_bound_the_recall_of_any_search(tmp_path: Path) -> None:
         for components, bits in ((16, 8), (32, 8), (64, 8), (64, 12))
     ]
     assert reached == sorted(reached) and reached[-1] > 0.98
-    from indexer.cell_build import build_cells, learn
+    from indexer.ivf.build import build_cells, learn
 
     build_cells(tmp_path / "index", gallery, learn(VECTORS, CellRecipe(16, 32, 8), 3000))
     index = CellsIndex.open(tmp_path / "index")

@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.encoders.network import Floats, Network
-from facesearch.encoders.ranges import read_ranges
+from facesearch.encoders.network_ir import Floats, Network
+from facesearch.encoders.quantization import read_ranges
 from facesearch.errors import InputError
-from indexer.devices import gpu_driver
+from indexer.runtime.devices import gpu_driver
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DEVICES = ("auto", "cpu", "cuda")

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from facesearch.encoders.backends.torch_backend import TorchBackend
-from facesearch.encoders.network import Floats
+from facesearch.encoders.network_ir import Floats
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from facesearch.encoders.network import (
+from facesearch.encoders.network_ir import (
     INPUT,
     Concatenate,
     Convolution,
@@ -24,7 +24,7 @@ from facesearch.encoders.network import (
     Pool,
     Relu,
 )
-from facesearch.encoders.ranges import Ranges
+from facesearch.encoders.quantization import Ranges
 
 # Numbers of steps between the ends of a quantised range: unsigned activations, signed weights.
 _ACTIVATION_LEVELS, _WEIGHT_LEVELS = 256, 255

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from facesearch.encoders.network import (
+from facesearch.encoders.network_ir import (
     INPUT,
     Concatenate,
     Convolution,

@@ -6,7 +6,7 @@ import pytest
 from facesearch.detect import mtcnn_weights
 from facesearch.detect.mtcnn_weights import O_NET, P_NET, R_NET
 from facesearch.errors import WeightsError
-from facesearch.weights import PackagedFile
+from facesearch.model_files.packaged import PackagedFile
 
 
 def test_layers_have_the_shapes_of_the_paper():

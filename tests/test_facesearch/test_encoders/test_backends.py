@@ -20,7 +20,7 @@ from facesearch.encoders import backends as module
 from facesearch.encoders.backends import Backend, Placement, load_backend, precision_of
 from facesearch.encoders.backends.torch_backend import TorchBackend
 from facesearch.encoders.load import ranges_file, read_network
-from facesearch.encoders.network import (
+from facesearch.encoders.network_ir import (
     INPUT,
     Concatenate,
     Convolution,
@@ -32,7 +32,7 @@ from facesearch.encoders.network import (
     Pool,
     Relu,
 )
-from facesearch.encoders.ranges import Ranges, measured_ranges, read_ranges
+from facesearch.encoders.quantization import Ranges, measured_ranges, read_ranges
 from facesearch.errors import InputError, WeightsError
 
 SIDE = 24

@@ -21,7 +21,7 @@ from facesearch.encoders.dlib_resnet import read_dlib_resnet
 from facesearch.encoders.load import read_network
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.errors import InputError, WeightsError
-from facesearch.weights import PackagedFile
+from facesearch.model_files.packaged import PackagedFile
 
 LANDMARKS = PackagedFile(
     "face-recognition-models",

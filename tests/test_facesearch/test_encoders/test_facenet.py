@@ -24,7 +24,7 @@ from facesearch.encoders.calibrate import calibrate
 from facesearch.encoders.checkpoint import load_checkpoint
 from facesearch.encoders.inception_resnet import PARAMETERS, InceptionResnetV1
 from facesearch.encoders.load import read_network
-from facesearch.encoders.operations import module_cost
+from facesearch.encoders.paper_networks.operations import module_cost
 from facesearch.errors import InputError, WeightsError
 
 NAME = "facenet-vggface2"

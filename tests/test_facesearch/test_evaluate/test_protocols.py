@@ -11,11 +11,17 @@ import pytest
 
 from facesearch.errors import InputError
 from facesearch.evaluate import protocols
+from facesearch.evaluate.datasets.embed_dataset import EmbedOptions
+from facesearch.evaluate.datasets.labelled_photos import read_folder, read_tracks
+from facesearch.evaluate.datasets.pair_lists import read_pairs_file
 from facesearch.evaluate.degradation import Degradation
-from facesearch.evaluate.embedding import EmbedOptions
-from facesearch.evaluate.pair_files import read_pairs_file
-from facesearch.evaluate.photos import read_folder, read_tracks
-from facesearch.evaluate.report import Report, json_value, markdown, report_json, write_report
+from facesearch.evaluate.presentation.report import (
+    Report,
+    json_value,
+    markdown,
+    report_json,
+    write_report,
+)
 from support.fake_engine import FakeEngine, write_photo
 
 NO_TIME = EmbedOptions(decoders=0, threads=2)

@@ -13,8 +13,8 @@ from facesearch.detect.types import Detections, Pixels
 from facesearch.encoders.types import Embeddings, EncoderContract
 from facesearch.errors import InputError
 from facesearch.evaluate import verification as v
+from facesearch.evaluate.datasets.embedded_photos import EmbeddedPhotos, State, distances_of
 from facesearch.evaluate.degradation import Degradation, Degraded, paper_degradations
-from facesearch.evaluate.embedded import EmbeddedPhotos, State, distances_of
 from facesearch.evaluate.robustness import EveryPair, ListedPairs, robustness
 
 

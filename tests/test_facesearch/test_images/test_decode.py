@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from facesearch.errors import PhotoError
 from facesearch.images import REASONS, DecodedPhoto, DecodeLimits, decode_photo, find_photos
-from facesearch.images import files as files_module
+from facesearch.images import file_access as files_module
 from facesearch.images.decode import decode_stream
 from support.hostile import (
     CORNERS,

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from facesearch.album import FailedPhoto
-from facesearch.album_advice import Advice, DoubtAdvice
+from facesearch.album.advice import Advice, DoubtAdvice
+from facesearch.album.model import FailedPhoto
 from facesearch.report import write_report
 from support.albums import album_of, draw_photo, face
 

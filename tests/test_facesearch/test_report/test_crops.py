@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facesearch.album import AlbumFace
+from facesearch.album.model import AlbumFace
 from facesearch.images import DecodedPhoto, sha256_of
 from facesearch.report import crops
+from facesearch.report.crop_images import CROP_SIDE, PREVIEW_SIDE, crop_name, crop_square, cut_crop
 from facesearch.report.crops import Pictures, prepare_pictures
-from facesearch.report.cut import CROP_SIDE, PREVIEW_SIDE, crop_name, crop_square, cut_crop
 from support.albums import COLOURS, draw_photo, face
 
 BOX = (100.0, 80.0, 180.0, 180.0)

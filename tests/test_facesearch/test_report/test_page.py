@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from facesearch.album import FailedPhoto
+from facesearch.album.model import FailedPhoto
 from facesearch.errors import InputError
 from facesearch.images import REASONS
 from facesearch.report import page as page_module
 from facesearch.report import write_report
 from facesearch.report.page import reason_text
-from facesearch.report.views import day, day_range, moment
+from facesearch.report.view_models import day, day_range, moment
 from support.albums import album_of, draw_photo, face
 
 NASTY = '<script>alert("x")</script>\' onload=alert(1) &amp; \u202eevil'

@@ -15,17 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesearch.album import Album
-from facesearch.album_advice import Advice, DoubtAdvice, MergeAdvice, MixtureAdvice
-from facesearch.album_figures import AlbumFigures, Histogram, Tree
-from facesearch.album_json import album_json
+from facesearch.album.advice import Advice, DoubtAdvice, MergeAdvice, MixtureAdvice
+from facesearch.album.figures import AlbumFigures, Histogram, Tree
+from facesearch.album.model import Album
+from facesearch.album.to_json import album_json
 from facesearch.report import write_report
-from facesearch.report.advice import odds
-from facesearch.report.periods import MOST_MONTHS, MOST_PEOPLE, periods_of
+from facesearch.report.advice_view import odds
+from facesearch.report.album_csv import COLUMNS, album_csv
+from facesearch.report.pagination import volumes_of
 from facesearch.report.plots import plots_of
-from facesearch.report.tables import COLUMNS, album_csv
-from facesearch.report.views import period
-from facesearch.report.volumes import volumes_of
+from facesearch.report.timeline import MOST_MONTHS, MOST_PEOPLE, periods_of
+from facesearch.report.view_models import period
 from support.albums import album_of, draw_photo, face
 
 

@@ -1,0 +1,132 @@
+"""Whole jobs on 2,000 real photos: ours beside ``face_recognition`` and facenet-pytorch.
+
+    python -m benchmarks.jobs.end_to_end --face-recognition PYTHON --facenet PEERS
+
+Ours is ``facesearch index`` as a user runs it, the whole process: start-up, shards, search index.
+The peers run their own defaults in as many processes as there are cores, of one thread each, their
+start-up left out (see benchmarks/peers). All sides take turns in every round. A peer may be given
+only every so-many-th photo of each collection, to keep the time bounded; the result says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common.mixed_photos import link_photos, mixed_photos
+from benchmarks.common.record import record
+
+FACE_RECOGNITION = Path(__file__).parents[1] / "peers" / "face_recognition_album.py"
+OURS = "facesearch"
+# face_recognition's detector finds faces from 40 pixels, ours by default from 20.
+LARGER_FACES = "facesearch --min-face 40"
+
+
+def run_ours(photos: Path, scratch: Path, cores: int, *more: str) -> dict[str, float]:
+    """Photos, faces and seconds of the whole command, with ``more`` options."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        command = [sys.executable, "-m", "facesearch.cli.main", "index", str(photos), "--json"]
+        options = ["--gallery", f"{folder}/gallery", "--threads", str(cores), "--quiet", *more]
+        started = time.perf_counter()
+        done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
+        seconds = time.perf_counter() - started
+    report = json.loads(done.stdout)
+    photos_done = report["embedded"] + report["known"] + report["failed"]
+    return {"photos": photos_done, "faces": report["faces"], "seconds": seconds}
+
+
+def run_peer(command: list[str]) -> dict[str, float]:
+    """What the peer's script printed last."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    printed: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return printed
+
+
+def sides(args: argparse.Namespace, scratch: Path) -> dict[str, Callable[[], dict[str, float]]]:
+    """A function for each side that runs it once over its photos."""
+    photos = mixed_photos()
+    folders = {}
+    for every in {1, args.face_recognition_every, args.facenet_every}:
+        folders[every] = scratch / f"every-{every}"
+        link_photos(photos, folders[every], every)
+    runs: dict[str, Callable[[], dict[str, float]]] = {
+        OURS: lambda: run_ours(folders[1], scratch, args.cores),
+        LARGER_FACES: lambda: run_ours(folders[1], scratch, args.cores, "--min-face", "40"),
+    }
+    cores = str(args.cores)
+    if args.face_recognition:
+        folder = str(folders[args.face_recognition_every])
+        script = [str(args.face_recognition), str(FACE_RECOGNITION)]
+        runs["face_recognition"] = lambda: run_peer(
+            [*script, folder, str(scratch / "peer.npz"), cores]
+        )
+    if args.facenet:
+        subset = str(folders[args.facenet_every])
+        module = [sys.executable, "-m", "benchmarks.peers.facenet_pytorch_album"]
+        runs["facenet-pytorch"] = lambda: run_peer([*module, str(args.facenet), subset, cores])
+    return runs
+
+
+def summary(rounds: list[dict[str, float]]) -> dict[str, Any]:
+    """Rates of every round, and their medians."""
+    rates = {
+        f"{what}_per_second": [each[what] / each["seconds"] for each in rounds]
+        for what in ("photos", "faces")
+    }
+    medians = {f"median_{name}": statistics.median(values) for name, values in rates.items()}
+    return {"photos": rounds[0]["photos"], "faces": rounds[0]["faces"], **medians, **rates}
+
+
+def main() -> None:
+    """Time all sides in turns and record the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--face-recognition", type=Path, help="Python with face_recognition")
+    parser.add_argument("--facenet", type=Path, help="folder that holds facenet_pytorch")
+    parser.add_argument("--face-recognition-every", type=int, default=1, metavar="N")
+    parser.add_argument("--facenet-every", type=int, default=5, metavar="N")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    rounds: list[dict[str, dict[str, float]]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        runs = sides(args, Path(folder))
+        # Where the kernels were never compiled on this machine, this run compiles them.
+        first = runs[OURS]()
+        for _ in range(args.rounds):
+            rounds.append({name: run() for name, run in runs.items()})
+            print(json.dumps(rounds[-1]), file=sys.stderr)
+    measured = {name: summary([each[name] for each in rounds]) for name in runs}
+    rate = "median_photos_per_second"
+    ratios = {
+        f"{own} over {peer}": measured[own][rate] / each[rate]
+        for own in (OURS, LARGER_FACES)
+        for peer, each in measured.items()
+        if peer not in {OURS, LARGER_FACES}
+    }
+    result = {
+        "composition": {name: len(paths) for name, paths in mixed_photos().items()},
+        "cores": args.cores,
+        "every": {
+            "face_recognition": args.face_recognition_every,
+            "facenet-pytorch": args.facenet_every,
+        },
+        "first_run": first,
+        "ratios": ratios,
+        "sides": measured,
+    }
+    print(json.dumps(ratios, indent=2))
+    print(f"recorded in {record('end_to_end', result)}")
+
+
+if __name__ == "__main__":
+    main()

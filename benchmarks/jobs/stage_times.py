@@ -1,0 +1,248 @@
+"""Where the time of ``facesearch index`` goes: processor seconds of every stage.
+
+    python -m benchmarks.jobs.stage_times [--album-only]
+
+The job runs in this process on one thread (no decoding processes, no threads beside), the stages'
+functions wrapped from outside; seconds are the process's own, each stage's less those of stages it
+calls. What the real job adds is measured apart: starting up, as a whole ``facesearch index`` of one
+small photo; handing pixels from decoding processes to the job, as the difference between decoding
+all photos there and here, the start of the process taken off. One warm-up, then --repeats
+measurements of everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from benchmarks.common.mixed_photos import DATA, link_photos, mixed_photos
+from benchmarks.common.record import record
+
+REST = "everything else"
+START = "starting up"
+TRANSFER = "pixels between processes"
+
+
+class Stages:
+    """Exclusive processor seconds of wrapped functions."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+        self._inner = [0.0]
+
+    def wrapped(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function``, its time counted as ``stage``."""
+
+        def timed(*arguments: Any, **keywords: Any) -> Any:
+            self._inner.append(0.0)
+            started = time.process_time()
+            try:
+                return function(*arguments, **keywords)
+            finally:
+                spent = time.process_time() - started
+                self.seconds[stage] += spent - self._inner.pop()
+                self._inner[-1] += spent
+
+        return timed
+
+
+class Inline:
+    """Stands in for a ThreadPoolExecutor: runs at once, in the caller's thread."""
+
+    def __init__(self, threads: int) -> None: ...
+
+    def __enter__(self) -> Inline:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """A future that is done."""
+        done: Future[Any] = Future()
+        done.set_result(function(*arguments))
+        return done
+
+
+@contextmanager
+def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
+    """Within this, every stage of a job with ``engine`` is counted in ``stages``."""
+    import facesearch.embed
+    import facesearch.engine
+    import facesearch.images.worker
+    from facesearch.detect import mtcnn
+    from facesearch.gallery.shard_builder import OpenShard
+
+    networks = engine.detector._networks
+    places: list[tuple[Any, str, str]] = [
+        (facesearch.images.worker, "sha256_of_stream", "read and hash"),
+        (facesearch.images.worker, "decode_stream", "decode"),
+        (facesearch.engine, "_shrink", "detect: shrink to 1024"),
+        (mtcnn, "build_pyramid", "detect: pyramid"),
+        (networks, "propose", "detect: P-Net"),
+        (mtcnn, "sample_crops", "detect: crops"),
+        (networks, "refine", "detect: R-Net"),
+        (networks, "output", "detect: O-Net"),
+        (engine.detector, "detect", "detect: boxes"),
+        (engine.aligner, "align", "align"),
+        (engine.encoder, "embed", "encode"),
+        (facesearch.engine, "measure", "quality"),
+        (OpenShard, "seal", "write shards"),
+    ]
+    with mock.patch.object(facesearch.embed, "ThreadPoolExecutor", Inline):
+        patches = [
+            mock.patch.object(owner, name, stages.wrapped(stage, getattr(owner, name)))
+            for owner, name, stage in places
+        ]
+        for patch in patches:
+            patch.start()
+        try:
+            yield
+        finally:
+            for patch in patches:
+                patch.stop()
+
+
+def measure_stages(engine: Any, photos: Path) -> dict[str, Any]:
+    """Seconds of every stage of one job over ``photos``, with its counts."""
+    from facesearch.embed import EmbedOptions, embed_photos
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.search.gallery_index import build_index
+
+    stages = Stages()
+    with tempfile.TemporaryDirectory() as scratch, instrumented(stages, engine):
+        gallery = Gallery.open_or_create(Path(scratch) / "gallery", engine.contract, "float16")
+        job = stages.wrapped(REST, embed_photos)
+        report = job(gallery, engine, [photos], EmbedOptions(decoders=0, threads=1))
+        stages.wrapped("index", build_index)(gallery)
+    return {
+        "photos": report.embedded + report.known,
+        "faces": report.faces,
+        "seconds": dict(stages.seconds),
+    }
+
+
+def measure_transfer(photos: Path) -> float:
+    """Processor seconds that decoding in a process of its own adds, its start taken off."""
+    from facesearch.images import DecodeTask, FoundPhoto, decode_photos, find_photos
+
+    def spent(found: list[FoundPhoto], workers: int) -> float:
+        def clock() -> float:
+            children = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return time.process_time() + children.ru_utime + children.ru_stime
+
+        started = clock()
+        for _ in decode_photos(map(DecodeTask, found), workers=workers, max_side=decode_side()):
+            pass
+        return clock() - started
+
+    found = list(find_photos([photos]))
+    start = spent(found[:1], 1) - spent(found[:1], 0)
+    return max(0.0, spent(found, 1) - spent(found, 0) - start)
+
+
+def decode_side() -> int:
+    """The job's own limit."""
+    from facesearch.engine import DECODE_SIDE
+
+    return DECODE_SIDE
+
+
+def measure_job(photos: Path) -> dict[str, float]:
+    """Wall and processor seconds of a whole ``facesearch index`` in a process of its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "facesearch.cli.main", "index", str(photos)]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
+        subprocess.run(
+            [*command, "--gallery", f"{scratch}/gallery", "--quiet"], check=True, stdout=sys.stderr
+        )
+        wall = time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"wall_seconds": wall, "processor_seconds": processor}
+
+
+def middle(runs: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each stage over runs, largest first."""
+    medians = {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
+    return dict(sorted(medians.items(), key=lambda each: -each[1]))
+
+
+def measure_set(engine: Any, photos: Path, small: Path, repeats: int) -> dict[str, Any]:
+    """Everything about one folder of photos."""
+    runs, transfers, starts, jobs = [], [], [], []
+    for _ in range(repeats):
+        runs.append(measure_stages(engine, photos))
+        transfers.append(measure_transfer(photos))
+        starts.append(measure_job(small))
+        jobs.append(measure_job(photos))
+    stages = middle([run["seconds"] for run in runs])
+    stages[TRANSFER] = statistics.median(transfers)
+    stages[START] = statistics.median(start["processor_seconds"] for start in starts)
+    total = sum(stages.values())
+    return {
+        "photos": runs[0]["photos"],
+        "faces": runs[0]["faces"],
+        "shares": {stage: round(seconds / total, 4) for stage, seconds in stages.items()},
+        "milliseconds_a_photo": {
+            stage: round(1000 * seconds / runs[0]["photos"], 3) for stage, seconds in stages.items()
+        },
+        "start_up": starts,
+        "job": jobs,
+        "runs": runs,
+        "transfer_seconds": transfers,
+    }
+
+
+def main() -> None:
+    """Measure the album and the mixed photos, record where the time goes."""
+    import cv2
+
+    from facesearch.engine import EncoderChoice, create_engine
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--album-only", action="store_true", help="leave the mixed photos out")
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    engine = create_engine(encoder=EncoderChoice(threads=1))
+    with tempfile.TemporaryDirectory() as scratch:
+        photos = mixed_photos()
+        folders = {"album": DATA / "album" / "photos"}
+        if not args.album_only:
+            folders["mixed"] = Path(scratch) / "mixed"
+            link_photos(photos, folders["mixed"])
+        small = Path(scratch) / "small"
+        link_photos({"lfw": photos["lfw"][:1]}, small)
+        measure_stages(engine, small)
+        measure_job(small)
+        result = {
+            "composition": {name: len(paths) for name, paths in photos.items()},
+            "cores": len(os.sched_getaffinity(0)),
+            "encoder": {"name": engine.encoder.name, "numerics": engine.encoder.numerics},
+            "sets": {
+                name: measure_set(engine, folder, small, args.repeats)
+                for name, folder in folders.items()
+            },
+        }
+    for name, each in result["sets"].items():  # type: ignore[attr-defined]
+        print(name, json.dumps(each["milliseconds_a_photo"], indent=2))
+    print(f"recorded in {record('pipeline', result)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""Approximate indices of a million made faces: recall, speed and memory beside other libraries'.
+
+    python -m benchmarks.search.approximate [--count 1000000] [--repeats 3] [--ways NAME ...]
+
+Faces are those of ``benchmarks/common/made_galleries.py``; queries are 1,000 further faces of
+people who are in the gallery. ``recall_at_1`` is the share of queries whose nearest vector (by
+exact search) is found first, ``rank_1`` the share for which a face of the right person is. Each way
+is swept over the setting that trades recall for speed, and its own default is marked; speeds are of
+batches of 1,000 and of one query after another, medians of the repeats. Bytes a face are those of
+the index file where the library has one, else what it says it takes. Peers hold what they hold by
+default: float32 vectors, except usearch, which is measured with float32, bf16 and int8.
+
+A run replaces the ways that it measured in the result, and the result of another machine whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from benchmarks.common.face_model import FaceModel
+from benchmarks.common.made_galleries import MadeGallery
+from benchmarks.common.record import kept_runs, record, versions
+from indexer.exact.int8_search import CertifiedSearch
+from indexer.ivf.build import build_cells, learn
+from indexer.ivf.index import CellRecipe, CellsIndex
+from indexer.ivf.kmeans import SAMPLE_EACH
+from indexer.ivf.recipes import cell_count
+from indexer.runtime.cores import available_cores
+from indexer.types import Block, Vectors
+
+NEIGHBOURS = 10
+QUERIES = 1000
+SINGLES = 200
+SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 12, 1 / 8, 3 / 16, 1 / 4)  # of the cells
+EFFORTS = (10, 32, 64, 96, 128, 192, 256, 384, 512, 768)
+
+Ids = NDArray[np.int64]
+Search = Callable[[Vectors], Ids]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A built index: what its bytes are, and a search for each of its settings."""
+
+    bytes_each: float
+    settings: Iterator[tuple[str, Search]]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A gallery in memory, 1,000 probes, who they are, and the exact nearest of each, (q,)."""
+
+    vectors: Vectors
+    people: Ids
+    probes: Vectors
+    probed: Ids
+    nearest: Ids
+
+    @classmethod
+    def made(cls, count: int) -> Faces:
+        gallery = MadeGallery(count, FaceModel.load())
+        vectors = np.concatenate([block.vectors for block in gallery.blocks()])
+        probes = gallery.probes(QUERIES)
+        ids = np.arange(count)
+        nearest = CertifiedSearch(ids, vectors).search(probes.vectors, 1).ids[:, 0]
+        return cls(vectors, gallery.people(ids), probes.vectors, probes.people, nearest)
+
+
+def main() -> None:
+    """Measure and record."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    args = parser.parse_args()
+    faiss.omp_set_num_threads(available_cores())
+    faces = Faces.made(args.count)
+    runs = kept_runs("presets")
+    run = runs.setdefault(str(args.count), {"ways": {}, "build_seconds": {}})
+    run["exact_rank_1"] = float((faces.people[faces.nearest] == faces.probed).mean())
+    run["repeats"], run["neighbours"], run["queries"] = args.repeats, NEIGHBOURS, QUERIES
+    run["peer_versions"] = versions(("faiss-cpu", "hnswlib", "usearch", "numba"))
+    for name in args.ways:
+        started = time.perf_counter()
+        with WAYS[name](faces.vectors) as way:
+            run["build_seconds"][name] = time.perf_counter() - started
+            run["ways"][name] = measured = [
+                {"setting": setting, "bytes_each": way.bytes_each}
+                | measure(search, faces, args.repeats)
+                for setting, search in way.settings
+            ]
+        for each in measured:
+            print(name, json.dumps({key: each[key] for key in each if key != "seconds"}))
+        record("presets", {"seed": 0, "runs": runs})
+
+
+def measure(search: Search, faces: Faces, repeats: int) -> dict[str, Any]:
+    """Recall, rank-1 and speed of one setting."""
+    found = search(faces.probes)
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        search(faces.probes)
+        seconds.append(time.perf_counter() - started)
+    singles = []
+    for query in range(SINGLES):
+        started = time.perf_counter()
+        search(faces.probes[query : query + 1])
+        singles.append(time.perf_counter() - started)
+    first = np.maximum(found[:, 0], 0)
+    return {
+        "recall_at_1": float((found[:, 0] == faces.nearest).mean()),
+        "recall_at_1_in_10": float((found == faces.nearest[:, None]).any(axis=1).mean()),
+        "rank_1": float((faces.people[first] == faces.probed).mean()),
+        "queries_per_second": QUERIES / statistics.median(seconds),
+        "single_p50_ms": 1e3 * float(np.percentile(singles, 50)),
+        "single_p99_ms": 1e3 * float(np.percentile(singles, 99)),
+        "seconds": seconds,
+    }
+
+
+@contextmanager
+def cells(vectors: Vectors, components: int, bits: int, *, rerank: bool = False) -> Iterator[Way]:
+    """Ours: by codes alone, or with the nearest ranked by their vectors, which stay in the file."""
+    count = len(vectors)
+    random = np.random.default_rng(0)
+    recipe = CellRecipe(cell_count(count), components, bits)
+    chosen = np.sort(random.permutation(count)[: SAMPLE_EACH * recipe.cells])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "index"
+        build_cells(path, lambda: _blocks(vectors), learn(vectors[chosen], recipe, count))
+        index = CellsIndex.open(path)
+        index.rerank = rerank
+
+        def settings() -> Iterator[tuple[str, Search]]:
+            for share in SHARES:
+                index.probes = max(1, round(share * recipe.cells))
+                yield (
+                    f"{index.probes} of {recipe.cells} cells",
+                    lambda asked: index.search(asked, NEIGHBOURS).ids,
+                )
+
+        yield Way(index.bytes_each, settings())
+
+
+def _blocks(vectors: Vectors, rows: int = 65_536) -> Iterator[Block]:
+    for first in range(0, len(vectors), rows):
+        part = vectors[first : first + rows]
+        yield Block(np.arange(first, first + len(part)), part)
+
+
+@contextmanager
+def faiss_ivf(vectors: Vectors, codes: str) -> Iterator[Way]:
+    """An inverted file, nprobe swept from its default of 1."""
+    count = cell_count(len(vectors))
+    index = faiss.index_factory(vectors.shape[1], codes.format(count=count))
+    index.train(vectors[:: max(1, len(vectors) // (SAMPLE_EACH * count))])
+    index.add(vectors)
+    size = len(faiss.serialize_index(index)) / len(vectors)
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for probes in (1, *(max(2, round(share * count)) for share in SHARES)):
+            faiss.extract_index_ivf(index).nprobe = probes
+            default = " (default)" if probes == 1 else ""
+            yield f"nprobe {probes}{default}", lambda asked: index.search(asked, NEIGHBOURS)[1]
+
+    yield Way(size, settings())
+
+
+@contextmanager
+def faiss_hnsw(vectors: Vectors) -> Iterator[Way]:
+    """HNSW32 with its default construction, efSearch swept from its default of 16."""
+    index = faiss.IndexHNSWFlat(vectors.shape[1], 32)
+    index.add(vectors)
+    size = len(faiss.serialize_index(index)) / len(vectors)
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for effort in (16, *EFFORTS[1:]):
+            index.hnsw.efSearch = effort
+            default = " (default)" if effort == 16 else ""
+            yield f"efSearch {effort}{default}", lambda asked: index.search(asked, NEIGHBOURS)[1]
+
+    yield Way(size, settings())
+
+
+@contextmanager
+def hnswlib(vectors: Vectors) -> Iterator[Way]:
+    """hnswlib with the M and ef_construction that its documentation gives; ef swept."""
+    import hnswlib as library
+
+    index = library.Index(space="l2", dim=vectors.shape[1])
+    index.init_index(max_elements=len(vectors), ef_construction=200, M=16)
+    index.set_num_threads(available_cores())
+    index.add_items(vectors)
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for effort in EFFORTS:
+            index.set_ef(effort)
+            yield (
+                f"ef {effort}{' (default)' if effort == 10 else ''}",
+                lambda asked: index.knn_query(asked, NEIGHBOURS)[0].astype(np.int64),
+            )
+
+    yield Way(index.index_file_size() / len(vectors), settings())
+
+
+@contextmanager
+def usearch(vectors: Vectors, dtype: str) -> Iterator[Way]:
+    """usearch with its default graph; expansion swept from its default of 64."""
+    from usearch.index import Index, MetricKind
+
+    index = Index(ndim=vectors.shape[1], metric=MetricKind.IP, dtype=dtype)
+    index.add(np.arange(len(vectors)), vectors, threads=available_cores())
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for effort in EFFORTS:
+            index.expansion_search = effort
+            yield (
+                f"expansion {effort}{' (default)' if effort == 64 else ''}",
+                lambda asked: (
+                    index.search(asked, NEIGHBOURS, threads=available_cores())
+                    .keys.reshape(len(asked), NEIGHBOURS)
+                    .astype(np.int64)
+                ),
+            )
+
+    yield Way(index.serialized_length / len(vectors), settings())
+
+
+@contextmanager
+def faiss_flat(vectors: Vectors, kind: type[faiss.Index]) -> Iterator[Way]:
+    """Exact, for scale."""
+    index = kind(vectors.shape[1])
+    index.add(vectors)
+    yield Way(
+        vectors.shape[1] * 4, iter([("exact", lambda asked: index.search(asked, NEIGHBOURS)[1])])
+    )
+
+
+@contextmanager
+def certified(vectors: Vectors) -> Iterator[Way]:
+    """Ours, exact."""
+    index = CertifiedSearch(np.arange(len(vectors)), vectors)
+    yield Way(
+        vectors.shape[1] * 4 + index.bytes_each,
+        iter([("exact", lambda asked: index.search(asked, NEIGHBOURS).ids)]),
+    )
+
+
+WAYS: dict[str, Callable[[Vectors], Any]] = {
+    "cells 52 x 8 bits, ranked by vectors": lambda vectors: cells(vectors, 52, 8, rerank=True),
+    "cells 52 x 8 bits": lambda vectors: cells(vectors, 52, 8),
+    "cells 80 x 10 bits": lambda vectors: cells(vectors, 80, 10),
+    "certified exact": certified,
+    "faiss IndexFlatL2": lambda vectors: faiss_flat(vectors, faiss.IndexFlatL2),
+    "faiss IndexFlatIP": lambda vectors: faiss_flat(vectors, faiss.IndexFlatIP),
+    "faiss IVF,Flat": lambda vectors: faiss_ivf(vectors, "IVF{count},Flat"),
+    "faiss IVF,PQ64x4fs + SQ8": lambda vectors: faiss_ivf(
+        vectors, "IVF{count},PQ64x4fs,Refine(SQ8)"
+    ),
+    "faiss HNSW32": faiss_hnsw,
+    "hnswlib": hnswlib,
+    "usearch f32": lambda vectors: usearch(vectors, "f32"),
+    "usearch bf16": lambda vectors: usearch(vectors, "bf16"),
+    "usearch i8": lambda vectors: usearch(vectors, "i8"),
+}
+
+
+if __name__ == "__main__":
+    with threadpool_limits(available_cores()):
+        main()

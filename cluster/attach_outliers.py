@@ -1,0 +1,135 @@
+"""Vectors put to clusters that are already there, without moving anything in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.constraints import no_pairs
+from cluster.labels import check_ids
+from cluster.linkage.average_linkage import check_vectors
+from cluster.review.silhouette import UNRELATED, moments
+from cluster.types import NOISE, Clustering
+
+_BLOCK_CELLS = 2**22
+
+
+def attach(
+    clustering: Clustering,
+    vectors: NDArray[Any],
+    ids: NDArray[np.int64],
+    others: NDArray[Any],
+    threshold: float,
+    *,
+    photos: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    cannot: NDArray[np.int64] | None = None,
+) -> Clustering:
+    """``clustering`` of ``vectors`` (n, d), and after it ``ids`` (m,) of ``others`` (m, d).
+
+    Each of the others goes to the cluster whose members are on average nearest to it, if their
+    mean squared distance is at most ``threshold``, and is noise if not. Nothing changes for what
+    was clustered before, and the others do not count as members for one another. Their confidence
+    is how much nearer that cluster is than the next, as :func:`confidence`
+    has it. Raises ValueError on wrong shapes or dtypes, or an id that is there already.
+
+    ``photos`` are numbers of the photo of each clustered vector, int64 (n,), and of each other,
+    int64 (m,); negative is none. None of the others then goes to a cluster with a vector of its
+    photo, and of several of one photo that want the same cluster the nearest has it. ``cannot``
+    int64 (c, 2) are pairs of a row of ``others`` and a row of ``vectors``: that other does not go
+    to the cluster of that vector.
+    """
+    check_vectors(others)
+    check_ids(clustering.ids, vectors)
+    check_ids(ids, others)
+    if np.isin(ids, clustering.ids).any():
+        raise ValueError("expected ids that are not clustered yet, got some that are")
+    labels = np.full(len(ids), NOISE, np.int32)
+    confidence = np.zeros(len(ids), np.float32)
+    distances = np.full(len(ids), np.inf, np.float32)
+    if clustering.count:
+        kept = np.flatnonzero(clustering.labels != NOISE)
+        means = moments(vectors, clustering.labels[kept], kept)
+        barred = _of_vectors(clustering.labels, cannot)
+        if photos:
+            shown = _shown(clustering.labels[kept], photos[0][kept], photos[1])
+            barred = np.concatenate([barred, shown])
+        barred = barred[np.argsort(barred[:, 0], kind="stable")]
+        rows = max(1, _BLOCK_CELLS // clustering.count)
+        for start in range(0, len(ids), rows):
+            block = slice(start, start + rows)
+            found = _distances(others[block], *means)
+            within = slice(*np.searchsorted(barred[:, 0], (start, start + rows)))
+            found[barred[within, 0] - start, barred[within, 1]] = np.inf
+            labels[block], distances[block], confidence[block] = _nearest(found, threshold)
+        if photos:
+            late = _not_nearest_of_photo(labels, distances, photos[1])
+            labels[late], confidence[late] = NOISE, 0
+    return Clustering(
+        np.concatenate([clustering.ids, ids]),
+        np.concatenate([clustering.labels, labels]),
+        np.concatenate([clustering.confidence, confidence]),
+    )
+
+
+def _distances(
+    others: NDArray[Any], means: NDArray[np.float32], squares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Mean squared distances (m, k) to clusters of these mean vectors and mean squared lengths."""
+    points = np.asarray(others, np.float32)
+    lengths = np.einsum("ij,ij->i", points, points)
+    distances: NDArray[np.float32] = np.maximum(
+        lengths[:, None] + squares[None] - 2 * (points @ means.T), 0
+    )
+    return distances
+
+
+def _nearest(
+    distances: NDArray[np.float32], threshold: float
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """Label, distance and confidence of each line of ``distances`` (m, k), which it overwrites."""
+    each = np.arange(len(distances))
+    label = distances.argmin(axis=1).astype(np.int32)
+    own = distances[each, label]
+    distances[each, label] = np.inf
+    beyond = distances.min(axis=1)
+    beyond[~np.isfinite(beyond)] = UNRELATED  # there is no other cluster that it may go to
+    near = own <= threshold
+    reached = np.where(near, own, 0)
+    largest = np.maximum(np.maximum(reached, beyond), np.finfo(np.float32).tiny)
+    confidence = np.where(near, np.clip((beyond - reached) / largest, 0, 1), 0)
+    return np.where(near, label, NOISE).astype(np.int32), own, confidence.astype(np.float32)
+
+
+def _of_vectors(labels: NDArray[np.int32], cannot: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """``cannot`` with the cluster of each vector in its place, but for noise; int64 (b, 2)."""
+    if cannot is None:
+        return no_pairs()
+    clusters = labels[cannot[:, 1]].astype(np.int64)
+    barred: NDArray[np.int64] = np.stack([cannot[:, 0], clusters], axis=1)[clusters != NOISE]
+    return barred
+
+
+def _shown(
+    labels: NDArray[np.int32], photos: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Rows of ``wanted`` photos, each with the label of a cluster that the photo is in already;
+    int64 (b, 2)."""
+    order = np.argsort(photos, kind="stable")
+    first = np.searchsorted(photos[order], wanted, "left")
+    counts = np.where(wanted < 0, 0, np.searchsorted(photos[order], wanted, "right") - first)
+    rows = np.repeat(np.arange(len(wanted)), counts)
+    steps = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.stack([rows, labels[order[first[rows] + steps]]], axis=1).astype(np.int64)
+
+
+def _not_nearest_of_photo(
+    labels: NDArray[np.int32], distances: NDArray[np.float32], photos: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    """Rows that another of their photo, in the same cluster, is before; ties by row."""
+    rows = np.flatnonzero((labels != NOISE) & (photos >= 0))
+    order = rows[np.lexsort((rows, distances[rows], labels[rows], photos[rows]))]
+    again = (np.diff(photos[order]) == 0) & (np.diff(labels[order]) == 0)
+    late: NDArray[np.intp] = order[1:][again]
+    return late

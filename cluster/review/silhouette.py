@@ -1,0 +1,203 @@
+"""How surely each vector belongs to its cluster: a silhouette."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.nearest_clusters import nearest_groups
+from cluster.types import NOISE
+from indexer.runtime.numba_jit import compiled_reordering
+
+# The mean squared distance of unit vectors that have nothing to do with one another: with no
+# other cluster to compare with, a cluster is compared with this.
+UNRELATED = 2.0
+
+_BLOCK_CELLS = 2**22
+_ROWS = 2**14
+
+
+def confidence(
+    vectors: NDArray[Any],
+    labels: NDArray[np.int32],
+    threshold: float,
+    rows: NDArray[np.intp] | None = None,
+) -> NDArray[np.float32]:
+    """How much nearer each vector is to its own cluster than to the next: float32 (n,) in [0, 1].
+
+    The silhouette of Rousseeuw (1987) over squared distances, negative values cut off: with a the
+    mean squared distance to the other members of the own cluster, and b the least mean squared
+    distance to another cluster, it is (b - a) / max(a, b). For a cluster of one, a is
+    ``threshold``, beyond which others had to be for it to stay alone; without another cluster, b
+    is :data:`UNRELATED`. Noise has 0 and is no cluster. Of ``rows`` int (m,) of ``vectors`` (n, d),
+    unit length, alone it is told where they are given: (m,).
+    """
+    wanted = np.arange(len(labels)) if rows is None else rows
+    result = np.zeros(len(wanted), np.float32)
+    told = np.flatnonzero(labels[wanted] != NOISE)
+    if not len(told):
+        return result
+    kept = np.flatnonzero(labels != NOISE)
+    sizes = np.bincount(labels[kept]).astype(np.float32)
+    means, squares = moments(vectors, labels[kept], kept)
+    label = labels[wanted[told]]
+    points = np.ascontiguousarray(vectors[wanted[told]], np.float32)
+    near = nearest_groups(points, means, squares, 2)
+    beyond = np.where(near.ids[:, 0] == label, near.distances[:, 1], near.distances[:, 0])
+    beyond[np.isinf(beyond)] = UNRELATED
+    within = _to_means(points, means[label], squares[label])
+    result[told] = _silhouettes(within, beyond, sizes[label], threshold)
+    return result
+
+
+def graph_confidence(
+    vectors: NDArray[Any],
+    labels: NDArray[np.int32],
+    threshold: float,
+    neighbours: NDArray[np.int32],
+) -> NDArray[np.float32]:
+    """:func:`confidence` in time that grows with the edges of a graph, not with the clusters.
+
+    ``neighbours`` int32 (n, k) are its rows, as :class:`cluster.graph.knn_graph.Graph` has them.
+
+    The next cluster is the nearest of those that a vector's own neighbours are in and of the one
+    that comes nearest to any member of its cluster. So it is too high where the graph does not
+    show the next cluster, and the same where it has every pair.
+    """
+    result = np.zeros(len(labels), np.float32)
+    kept = np.flatnonzero(labels != NOISE)
+    if not len(kept):
+        return result
+    sizes = np.bincount(labels[kept]).astype(np.float32)
+    means, squares = moments(vectors, labels[kept], kept)
+    points = np.ascontiguousarray(vectors, np.float32)
+    beyond, rivals = _beyond_by_graph(points, labels, neighbours, means, squares)
+    if len(sizes) > 1:
+        hidden = np.flatnonzero(rivals < 0)
+        rivals[hidden] = _nearest_means(hidden, means, squares)
+    for start in range(0, len(kept), _ROWS):
+        block = kept[start : start + _ROWS]
+        label = labels[block]
+        within = _to_means(points[block], means[label], squares[label])
+        if len(sizes) > 1:
+            rival = rivals[label]
+            to_rival = _to_means(points[block], means[rival], squares[rival])
+            next_one = np.minimum(beyond[block], to_rival)
+        else:
+            next_one = np.full(len(block), UNRELATED, np.float32)
+        result[block] = _silhouettes(within, next_one, sizes[label], threshold)
+    return result
+
+
+def moments(
+    vectors: NDArray[Any], labels: NDArray[np.int32], rows: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The mean vector (k, d) and the mean squared length (k,) of each of k clusters.
+
+    ``labels`` int32 (m,), from 0 without gaps, are those of ``rows`` of ``vectors``.
+    """
+    order = np.argsort(labels, kind="stable")
+    starts = np.append(0, np.cumsum(np.bincount(labels)))
+    means, squares = _moments(np.asarray(vectors[rows[order]], np.float32), starts)
+    return means, squares
+
+
+@compiled_reordering
+def _moments(
+    points: NDArray[np.float32], starts: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Those of the groups ``points[starts[i] : starts[i + 1]]``, none empty, summed in float64."""
+    count, width = len(starts) - 1, points.shape[1]
+    means, squares = np.empty((count, width), np.float32), np.empty(count, np.float32)
+    total = np.empty(width, np.float64)
+    for group in range(count):
+        total[:], length = 0, 0.0
+        for row in range(starts[group], starts[group + 1]):
+            for column in range(width):
+                value = np.float64(points[row, column])
+                total[column] += value
+                length += value * value
+        size = starts[group + 1] - starts[group]
+        for column in range(width):
+            means[group, column] = total[column] / size
+        squares[group] = length / size
+    return means, squares
+
+
+def _silhouettes(
+    within: NDArray[np.float32],
+    beyond: NDArray[np.float32],
+    sizes: NDArray[np.float32],
+    threshold: float,
+) -> NDArray[np.float32]:
+    """Silhouettes (n,) from mean squared distances to all members of the own cluster, and to the
+    next; ``sizes`` are those of the own."""
+    # The mean over all members counts the vector's distance to itself, 0; leave it out.
+    others = np.maximum(within * sizes / np.maximum(sizes - 1, 1), 0)
+    own = np.where(sizes > 1, others, np.float32(threshold))
+    largest = np.maximum(np.maximum(own, beyond), np.finfo(np.float32).tiny)
+    silhouettes: NDArray[np.float32] = np.clip((beyond - own) / largest, 0, 1)
+    return silhouettes
+
+
+def _to_means(
+    points: NDArray[np.float32], means: NDArray[np.float32], squares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Mean squared distance of each of ``points`` (n, d) to a cluster of its own line."""
+    lengths = np.einsum("ij,ij->i", points, points)
+    distances: NDArray[np.float32] = lengths + squares - 2 * np.einsum("ij,ij->i", points, means)
+    return distances
+
+
+@compiled_reordering
+def _beyond_by_graph(
+    points: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    means: NDArray[np.float32],
+    squares: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The least distance (n,) of each vector to another cluster that it has a neighbour in.
+
+    And for each cluster (k,), which other comes nearest to a member; -1 where no neighbour of any
+    is in another.
+    """
+    beyond = np.full(len(points), np.inf, np.float32)
+    nearest = np.full(len(means), np.inf, np.float32)
+    rivals = np.full(len(means), -1, np.int64)
+    for row in range(len(points)):
+        own = labels[row]
+        if own < 0:
+            continue
+        before, length = own, np.float32(0)
+        for place in range(points.shape[1]):
+            length += points[row, place] * points[row, place]
+        for column in range(rows.shape[1]):
+            other = labels[rows[row, column]] if rows[row, column] >= 0 else own
+            if other < 0 or other in (own, before):
+                continue
+            before = other
+            product = np.float32(0)
+            for place in range(points.shape[1]):
+                product += points[row, place] * means[other, place]
+            distance = np.float32(max(length + squares[other] - 2 * product, 0))
+            beyond[row] = min(beyond[row], distance)
+            if distance < nearest[own]:
+                nearest[own], rivals[own] = distance, other
+    return beyond, rivals
+
+
+def _nearest_means(
+    clusters: NDArray[np.intp], means: NDArray[np.float32], squares: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """The other cluster nearest to each of ``clusters``, int64."""
+    nearest = np.empty(len(clusters), np.int64)
+    rows = max(1, _BLOCK_CELLS // len(means))
+    for start in range(0, len(clusters), rows):
+        block = clusters[start : start + rows]
+        distances = squares[None] - 2 * (means[block] @ means.T)
+        distances[np.arange(len(block)), block] = np.inf
+        nearest[start : start + rows] = distances.argmin(axis=1)
+    return nearest

@@ -1,0 +1,1 @@
+"""The album as plain values: people, faces, advice."""

@@ -1,0 +1,101 @@
+"""A clustering shown: the album of a gallery."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cluster.types import NOISE, Clustering
+from facesearch.album.model import Album, AlbumFace, FailedPhoto, build_album
+from facesearch.clustering.current_people import clustering_of
+from facesearch.clustering.run_store import ClusterRun
+from facesearch.encoders import ENCODERS, thresholds_of
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.records import FaceRecord
+from facesearch.people.assignment import PeopleNow, people_now, told_apart
+from facesearch.people.store import People
+
+
+def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> Album:
+    """The album of a run: its live faces grouped and named, and the photos that failed.
+
+    Faces that came after the run are left out; faces that have gone since are dropped, and so are
+    those of hidden people.
+    """
+    decided = People(gallery.folder).decided()
+    now = people_now(clustering_of(run.clustering, state.live_ids()), run.numbers, decided)
+    clustering, names, person_ids = _shown(now)
+    records = gallery.faces(clustering.ids, state)
+    return build_album(
+        [_album_face(record, clustering, row) for row, record in enumerate(records)],
+        gallery.vectors(clustering.ids),
+        clustering,
+        names,
+        person_ids,
+        title=title,
+        created_at=run.created_at,
+        method=run.method,
+        threshold=run.threshold,
+        linkage=run.how.linkage,
+        encoder=gallery.contract.name,
+        photo_count=len(state.photos) - state.count("gone"),
+        photos_without_faces=state.faceless_count,
+        failed=[
+            FailedPhoto(record.name, record.reason, record.detail)
+            for record in state.having("failed")
+        ],
+        outdated=outdated(gallery, state, run),
+        scale=_scale(gallery, run),
+        apart=told_apart(now, decided),
+        gallery=gallery.folder,
+        confirmed=decided.faces.keys(),
+    )
+
+
+def _shown(now: PeopleNow) -> tuple[Clustering, dict[int, str], dict[int, str]]:
+    """The faces of all but hidden people, without gaps in the labels, and by label the names of
+    these and what commands call them; those of runs from before people had numbers: nothing."""
+    hidden = np.array([each.hidden for each in now.people], bool)
+    dense = np.where(hidden, NOISE, np.cumsum(~hidden) - 1).astype(np.int32)
+    labels = now.clustering.labels
+    kept = (labels == NOISE) | ~np.append(hidden, False)[labels]
+    clustering = Clustering(
+        now.clustering.ids[kept],
+        np.append(dense, np.int32(NOISE))[labels[kept]],
+        now.clustering.confidence[kept],
+    )
+    shown = [(int(dense[row]), each) for row, each in enumerate(now.people) if not each.hidden]
+    names = {label: each.name for label, each in shown if each.name is not None}
+    return clustering, names, {label: each.key for label, each in shown if each.id > 0}
+
+
+def _scale(gallery: Gallery, run: ClusterRun) -> float | None:
+    """The distance at which this encoder's faces are grouped; another's: that of the run."""
+    if gallery.contract.name in ENCODERS:
+        return thresholds_of(gallery.contract).cluster
+    return run.threshold
+
+
+def outdated(gallery: Gallery, state: GalleryState, run: ClusterRun) -> str:
+    """What a run does not know of, and what to do; "" when it is of the faces live now."""
+    new = int((~np.isin(state.live_ids(), run.clustering.ids)).sum())
+    if not new:
+        return ""
+    return (
+        f"{new} face{'s were' if new > 1 else ' was'} added after this clustering and "
+        f"{'are' if new > 1 else 'is'} not shown; run: facesearch cluster {gallery.folder}"
+    )
+
+
+def _album_face(record: FaceRecord, clustering: Clustering, row: int) -> AlbumFace:
+    return AlbumFace(
+        face_id=record.face_id,
+        photo=record.photo.location,
+        name=record.photo.name,
+        box=record.box,
+        photo_size=record.size,
+        score=record.score,
+        confidence=float(clustering.confidence[row]),
+        taken_at=record.taken_at,
+        sha256=record.photo.sha256,
+        quality=record.quality,
+    )

@@ -1,0 +1,1 @@
+"""Commands that group faces into people and show them."""

@@ -1,0 +1,159 @@
+"""``info`` and ``check``: what a gallery holds and whether it is whole."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.cli.output import (
+    description_facts,
+    graph_text,
+    print_facts,
+    print_json,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from facesearch.gallery.gallery import Gallery, GalleryState
+    from facesearch.search.gallery_index import IndexFacts
+    from facesearch.search.knn_graph import GraphFacts
+
+
+def add_commands(commands: Any) -> None:
+    """Add both commands."""
+    info = commands.add_parser("info", help="what a gallery holds")
+    info.add_argument("gallery", type=Path, metavar="GALLERY")
+    info.add_argument("--failed", action="store_true", help="list the photos that failed")
+    info.set_defaults(run=run_info)
+    check = commands.add_parser(
+        "check", help="verify checksums, contract, names and freshness of a gallery"
+    )
+    check.add_argument("gallery", type=Path, metavar="GALLERY")
+    check.set_defaults(run=run_check)
+
+
+def run_info(args: argparse.Namespace) -> int:
+    """Print counts, contract and failures."""
+    from facesearch.gallery.gallery import Gallery
+
+    gallery = Gallery.open(args.gallery)
+    state = gallery.state()
+    failed = state.having("failed")
+    facts = _facts(gallery, state)
+    reasons = Counter(record.reason for record in failed)
+    if args.json:
+        listed = [
+            {"photo": each.location, "reason": each.reason, "detail": each.detail}
+            for each in failed
+        ]
+        print_json({**facts, "failed_reasons": reasons, "failed": listed})
+        return 0
+    print_facts(_lines(facts))
+    if args.failed:
+        print_table(
+            ("photo", "reason", "detail"),
+            [(each.name, each.reason, each.detail) for each in failed],
+        )
+    elif failed:
+        print("failures: " + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()))
+    return 0
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Print every problem; 1 when the truth (shards, names) is damaged."""
+    from facesearch.check import check_gallery
+    from facesearch.gallery.gallery import Gallery
+
+    findings = check_gallery(Gallery.open(args.gallery))
+    if args.json:
+        print_json({"gallery": args.gallery, "problems": findings})
+    elif not findings:
+        print(f"{args.gallery}: all is well")
+    for finding in () if args.json else findings:
+        print(f"{'DAMAGED' if finding.severe else 'note'}: {finding.subject}: {finding.problem}")
+    return 1 if any(finding.severe for finding in findings) else 0
+
+
+def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
+    import numpy as np
+
+    from facesearch.people.store import People
+    from facesearch.quality import MIN_QUALITY
+    from facesearch.recognition.calibration import read_calibration
+    from facesearch.search.gallery_index import index_facts
+    from facesearch.search.knn_graph import graph_facts
+
+    memberships = People(gallery.folder).memberships()
+    shards = gallery.shard_paths()
+    qualities = gallery.qualities(state.live_ids())
+    return {
+        "gallery": gallery.folder,
+        "photos": len(state.photos) - state.count("gone"),
+        "photos_failed": state.count("failed"),
+        "faces": state.face_count,
+        "faces_of_low_quality": int((qualities < MIN_QUALITY).sum()),
+        "faces_of_unknown_quality": int(np.isnan(qualities).sum()),
+        "people_named": len(set(memberships.names)),
+        "faces_named": len(memberships.names),
+        "calibration": read_calibration(gallery),
+        "index": index_facts(gallery, state),
+        "graph": graph_facts(gallery, state),
+        "shards": len(shards),
+        "bytes_in_shards": sum(path.stat().st_size for path in shards),
+        "vectors": gallery.dtype,
+        "contract": gallery.contract,
+        "settings": gallery.settings,
+    }
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
+    """The facts for people."""
+    from facesearch.gallery.gallery import settings_text
+
+    contract = facts["contract"]
+    told = ("calibration", "index", "graph", "vectors", "contract", "settings")
+    plain = [(name.replace("_", " "), value) for name, value in facts.items() if name not in told]
+    return [
+        *plain,
+        *_index_lines(facts["index"]),
+        *_graph_lines(facts["graph"]),
+        ("threshold", _calibration_text(facts)),
+        ("vectors", f"{contract.dimension} x {facts['vectors']}"),
+        ("encoder", f"{contract.name} (weights {contract.weights_sha256[:12]})"),
+        ("alignment", contract.preprocessing),
+        ("detector", f"{contract.detector} ({settings_text(facts['settings'])})"),
+    ]
+
+
+def _index_lines(index: IndexFacts) -> list[tuple[str, object]]:
+    """What the index is and how much of each search it does."""
+    if index.coverage is None or index.description is None:
+        return [("index", f"not used: {index.problem}")]
+    coverage = index.coverage
+    serves = (
+        f"{coverage.share:.1%} of the faces; {coverage.fresh} fresh ones are searched beside it, "
+        f"{coverage.hidden} hidden ones are no longer there"
+    )
+    return [*description_facts(index.description), ("index serves", serves)]
+
+
+def _graph_lines(graph: GraphFacts | None) -> list[tuple[str, object]]:
+    """What the graph is that is kept, if any."""
+    if graph is None:
+        return []
+    return [("graph", f"not used: {graph.problem}" if graph.problem else graph_text(graph))]
+
+
+def _calibration_text(facts: dict[str, Any]) -> str:
+    """The calibrated threshold, and whether it still holds."""
+    from facesearch.cli.recognition.calibrate import rate_text
+
+    calibration = facts["calibration"]
+    if calibration is None:
+        return "the encoder's (not calibrated)"
+    stale = calibration.outgrown(facts["people_named"], facts["faces_named"])
+    return f"{calibration.result.threshold:.4f}, calibrated for {rate_text(calibration.result)}" + (
+        f"; stale: {stale}" if stale else ""
+    )

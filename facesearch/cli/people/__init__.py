@@ -1,0 +1,1 @@
+"""Commands about people: their names and the decisions about them."""

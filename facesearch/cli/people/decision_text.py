@@ -1,0 +1,132 @@
+"""Decisions in words and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from facesearch.cli.output import printable
+from facesearch.people.ledger import Decision
+from facesearch.people.superseded import Overruled
+from facesearch.text import count
+
+
+def in_words(decisions: Sequence[Decision]) -> dict[int, str]:
+    """Each of a ledger's entries in words, by its number; people with the names they had then."""
+    told = {}
+    names: dict[int, str] = {}
+    standing: list[tuple[int, dict[int, str | None]]] = []  # batches, and the names before them
+    for each in decisions:
+        told[each.id] = _told(each, names)
+        if each.action == "undo":  # always of the last batch that stands
+            while standing and standing[-1][0] == each.other:
+                for number, name in standing.pop()[1].items():
+                    names.pop(number, None)
+                    if name is not None:
+                        names[number] = name
+        else:
+            people = (each.person, each.other or each.person)
+            standing.append((each.batch, {number: names.get(number) for number in people}))
+            _enter(each, names)
+    return told
+
+
+def _enter(decision: Decision, names: dict[int, str]) -> None:
+    """Bring ``names`` up to date, of people by number."""
+    if decision.action == "merge" and decision.other is not None:
+        name = names.pop(decision.other, None)
+        if name is not None:
+            names.setdefault(decision.person, name)
+    elif decision.name is not None:
+        named = decision.other if decision.action == "split" else decision.person
+        names[named or decision.person] = decision.name
+
+
+def _told(decision: Decision, names: dict[int, str]) -> str:
+    about = decision.other if decision.action == "split" else decision.person
+    then = {**names, about or 0: decision.name} if decision.name else names
+    person, named = _who(decision.person, names), _who(decision.person, then)
+    other = _who(decision.other or 0, then)
+    belong = sum(each.belongs for each in decision.faces)
+    others = len(decision.faces) - belong
+    new = sum(each.person == decision.other for each in decision.faces)
+    texts = {
+        "enroll": f"{_are(belong)} {named}",
+        "name": f"{person} with {count(belong, 'face')} is {decision.name or 'without a name'}",
+        "merge": f"{other} is {person}, with {count(belong, 'face')}",
+        "split": f"{count(new, 'face')} of {person} {_be(new)} {other}, "
+        f"{belong - new} {_be(belong - new)} not",
+        "reject": f"{_are(others)} not {person}, {belong} {_be(belong)}",
+        "hide": f"{person} with {count(belong, 'face')} is hidden",
+        "unhide": f"{person} with {count(belong, 'face')} is shown again",
+        "import": f"{_are(belong)} {named}, {others} {_be(others)} not, by a file",
+        "undo": f"decision {decision.other} is undone",
+    }
+    return texts[decision.action]
+
+
+def _who(number: int, names: dict[int, str]) -> str:
+    """``Ada (p3)``, or the number alone."""
+    return f"{names[number]} (p{number})" if names.get(number) else f"p{number}"
+
+
+def _are(faces: int) -> str:
+    return f"{count(faces, 'face')} {_be(faces)}"
+
+
+def _be(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def entry(decision: Decision, undone: frozenset[int] = frozenset()) -> dict[str, Any]:
+    """A decision as JSON; ``undone`` are the batches that were."""
+    return {
+        "id": decision.id,
+        "at": decision.created_at,
+        "action": decision.action,
+        "person": f"p{decision.person}" if decision.person else None,
+        "other": None
+        if decision.other is None or decision.action == "undo"
+        else f"p{decision.other}",
+        "name": decision.name,
+        "undoes": decision.other if decision.action == "undo" else None,
+        "undone": decision.batch in undone,
+        "faces": [
+            {"face_id": each.face_id, "person": f"p{each.person}", "belongs": each.belongs}
+            for each in decision.faces
+        ],
+    }
+
+
+def overruled_json(overruled: Iterable[Overruled], words: dict[int, str]) -> list[dict[str, Any]]:
+    """Decisions that were overruled, and of which faces; ``words`` are those of the ledger."""
+    return [
+        {
+            "decision": each.decision.id,
+            "at": each.decision.created_at,
+            "told": words[each.decision.id],
+            "faces": each.faces,
+        }
+        for each in overruled
+    ]
+
+
+def print_overruled(overruled: Iterable[Overruled], words: dict[int, str]) -> None:
+    """A line for each decision that was overruled."""
+    _print_each("overrules", overruled, words)
+
+
+def print_again(again: Iterable[Overruled], words: dict[int, str], would: bool) -> None:
+    """A line for each decision that holds again, or ``would``."""
+    _print_each("would hold again:" if would else "holds again:", again, words)
+
+
+def _print_each(what: str, decisions: Iterable[Overruled], words: dict[int, str]) -> None:
+    for each in decisions:
+        said = count(len(each.decision.faces), "face")
+        some = 0 < len(each.faces) < len(each.decision.faces)
+        text = (
+            f"{what} decision {each.decision.id} of {each.decision.created_at}"
+            f"{f', for {len(each.faces)} of its {said}' if some else ''}: {words[each.decision.id]}"
+        )
+        print(printable(text))

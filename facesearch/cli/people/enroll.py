@@ -1,0 +1,81 @@
+"""``enroll``: give a person's name to the faces of photos."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from facesearch.cli.engine_options import add_engine_options, engine_of
+from facesearch.cli.output import known, print_json, printable
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "enroll",
+        help="say whom photos show",
+        description="Say that the largest face of each photo shows NAME. Photos that are not in "
+        "the gallery yet are added to it.",
+    )
+    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS")
+    add_engine_options(parser)
+    parser.set_defaults(run=run_enroll)
+
+
+def run_enroll(args: argparse.Namespace) -> int:
+    """Enroll and say which face was taken; 2 when no photo had a usable face."""
+    from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
+    from facesearch.curation.enroll import enroll
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.people.store import People
+    from facesearch.quality import MIN_QUALITY
+    from facesearch.search.gallery_index import refresh_index
+
+    gallery = Gallery.open(args.gallery)
+    enrolment = enroll(gallery, engine_of(args, gallery.contract), args.name, args.photos)
+    results, overruled = enrolment.photos, enrolment.overruled
+    refresh_index(gallery)
+    done = [each for each in results if each.face]
+    words = in_words(People(gallery.folder).decisions())
+    if args.json:
+        print_json(
+            {
+                "name": args.name,
+                "enrolled": [
+                    {
+                        "photo": each.photo,
+                        "face_id": each.face.face_id,
+                        "box": each.face.box,
+                        "quality": known(each.face.quality),
+                    }
+                    for each in results
+                    if each.face
+                ],
+                "problems": [
+                    {"photo": each.photo, "problem": each.problem}
+                    for each in results
+                    if not each.face
+                ],
+                "overruled": overruled_json(overruled, words),
+            }
+        )
+    else:
+        print(f"{len(done)} of {len(results)} photos enrolled as {args.name}")
+        print_overruled(overruled, words)
+    for each in results:
+        if each.problem:
+            print(printable(f"not enrolled: {each.photo}: {each.problem}"), file=sys.stderr)
+        elif each.faces_in_photo > 1:
+            text = f"{each.photo} shows {each.faces_in_photo} faces; the largest was taken"
+            print(printable(text), file=sys.stderr)
+        if each.face and each.face.quality < MIN_QUALITY:
+            text = (
+                f"warning: the face in {each.photo} is of low quality ({each.face.quality:.2f}), "
+                "so others may be taken for it and it for others; a clearer photo is better"
+            )
+            print(printable(text), file=sys.stderr)
+    return 0 if done else 2

@@ -1,0 +1,1 @@
+"""Commands that ask who is on a photo."""

@@ -1,0 +1,78 @@
+"""``calibrate``: the identification threshold that a gallery's own faces give."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.cli.output import print_facts, print_json
+
+if TYPE_CHECKING:
+    from indexer.open_set.threshold import OpenSetThreshold
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "calibrate",
+        help="learn the identification threshold from the gallery's own faces",
+        description="Learn at which distance a person who is not enrolled would be taken for "
+        "somebody at a stated rate, and keep it for identify. Enrolled people are searched for "
+        "among each other, and the groups of the last clustering that hold no enrolled face, "
+        "each taken for a person, among the enrolled.",
+    )
+    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument(
+        "--fpir",
+        type=_rate,
+        default=0.01,
+        metavar="RATE",
+        help="share of searches for people who are not enrolled that may give somebody, above 0 "
+        "and at most 0.1 (default: 0.01)",
+    )
+    parser.set_defaults(run=run_calibrate)
+
+
+def run_calibrate(args: argparse.Namespace) -> int:
+    """Calibrate, keep and print."""
+    from facesearch.encoders import thresholds_of
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.recognition.calibration import calibrate
+
+    gallery = Gallery.open(args.gallery)
+    default = thresholds_of(gallery.contract)
+    calibration = calibrate(gallery, gallery.state(), args.fpir, default.cluster)
+    if args.json:
+        print_json(calibration)
+        return 0
+    result = calibration.result
+    learnt = "counted" if result.method == "count" else f"tail of exponent {result.shape:.1f}"
+    print_facts(
+        [
+            ("threshold", f"{result.threshold:.4f} (the encoder's: {default.identification})"),
+            ("strangers", f"{rate_text(result)} ({learnt})"),
+            ("searches", f"{result.searches} for {result.identities} people and groups"),
+            ("enrolled", f"{calibration.people} people with {calibration.faces} faces"),
+        ]
+    )
+    return 0
+
+
+def rate_text(result: OpenSetThreshold) -> str:
+    """The rate and its interval in percent."""
+    low, high = (f"{100 * each:.2g}" for each in (result.low, result.high))
+    return f"{100 * result.fpir:.2g}% taken for somebody (95% interval {low}% to {high}%)"
+
+
+def _rate(text: str) -> float:
+    """An argument in (0, 0.1]."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if 0 < value <= 0.1:
+        return value
+    raise argparse.ArgumentTypeError(
+        f"expected a rate above 0 and at most 0.1, such as 0.01, got {text!r}"
+    )

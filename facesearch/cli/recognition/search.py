@@ -1,0 +1,212 @@
+"""``search``, ``identify`` and ``verify``: questions about the faces of a photo."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.cli.engine_options import (
+    add_engine_options,
+    add_search_device,
+    engine_of,
+    positive_int,
+    squared_distance,
+)
+from facesearch.cli.output import (
+    box_text,
+    counting_progress,
+    known,
+    print_facts,
+    print_json,
+    print_table,
+)
+from indexer.runtime.cores import available_cores
+
+if TYPE_CHECKING:
+    from facesearch.recognition.identify import FaceMatches, Identification, Match
+
+
+def add_commands(commands: Any) -> None:
+    """Add the three commands."""
+    search = commands.add_parser("search", help="the gallery faces nearest to those of a photo")
+    search.add_argument("gallery", type=Path, metavar="GALLERY")
+    search.add_argument("photo", nargs="?", type=Path, metavar="PHOTO")
+    search.add_argument("-k", type=positive_int, default=10, help="matches a face (default: 10)")
+    search.add_argument(
+        "--probes",
+        type=Path,
+        metavar="DIR",
+        help="in place of PHOTO, all at once: a folder of photos, another gallery, or a folder of "
+        "shards; a job that was killed goes on",
+    )
+    search.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="where the matches of --probes go: a new file *.jsonl, *.csv or *.parquet",
+    )
+    add_search_device(search)
+    search.add_argument("--quiet", action="store_true", help="no progress bar")
+    search.set_defaults(run=run_search)
+
+    identify = commands.add_parser("identify", help="who is in a photo, by enrolled names")
+    identify.add_argument("gallery", type=Path, metavar="GALLERY")
+    identify.add_argument("photo", type=Path, metavar="PHOTO")
+    identify.set_defaults(run=run_identify)
+
+    verify = commands.add_parser("verify", help="do two photos show the same person")
+    verify.add_argument("first", type=Path, metavar="PHOTO")
+    verify.add_argument("second", type=Path, metavar="PHOTO")
+    verify.set_defaults(run=run_verify)
+
+    for parser in (identify, verify):
+        parser.add_argument(
+            "--threshold",
+            type=squared_distance,
+            metavar="D",
+            help="largest squared distance of one person (default: the "
+            + ("gallery's calibrated one, or the " if parser is identify else "")
+            + "encoder's)",
+        )
+    for parser in (search, identify, verify):
+        add_engine_options(parser)
+
+
+def run_search(args: argparse.Namespace) -> int:
+    """Print the matches of every face, or write those of many photos."""
+    from facesearch.errors import InputError
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.recognition.identify import search_photo
+
+    if (args.photo is None) == (args.probes is None) or (args.probes is None) != (args.out is None):
+        raise InputError("expected a PHOTO, or both --probes DIR and --out FILE; give one of these")
+    if args.probes is not None:
+        return _search_batch(args)
+    gallery = Gallery.open(args.gallery)
+    engine = engine_of(args, gallery.contract)
+    faces = search_photo(gallery, engine, args.photo, args.k, args.search_device)
+    if args.json:
+        print_json({"photo": args.photo, "faces": [_face_json(face) for face in faces]})
+        return 0
+    if not faces:
+        print(f"no face found in {args.photo}", file=sys.stderr)
+    for number, face in enumerate(faces, 1):
+        print(f"face {number} at {box_text(face.box)}, quality {face.quality:.2f}")
+        rows = [
+            (rank, match.distance, match.person or "", match.face.photo.name)
+            for rank, match in enumerate(face.matches, 1)
+        ]
+        print_table(("rank", "distance", "person", "photo"), rows)
+    return 0
+
+
+def _search_batch(args: argparse.Namespace) -> int:
+    from facesearch.embed import EmbedOptions
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.recognition.batch_search import search_batch
+    from facesearch.recognition.match_writers import match_format
+    from facesearch.recognition.probes import open_probes
+
+    match_format(args.out)  # a mistake in it shows before the models are loaded
+    gallery = Gallery.open(args.gallery)
+    threads = available_cores()
+    probes = open_probes(
+        args.probes,
+        gallery,
+        lambda: engine_of(args, gallery.contract, callers=threads),
+        EmbedOptions(decoders=max(1, threads // 2), threads=threads),
+    )
+    progress = counting_progress(args.quiet, f" {probes.unit}")
+    report = search_batch(gallery, probes, args.out, args.k, progress, device=args.search_device)
+    if args.json:
+        print_json(report)
+        return 0
+    print(
+        f"{report.matches} matches of {report.faces} faces in {report.out}; of {report.probes} "
+        f"{report.unit}, {report.without_face} show no face and {report.failed} failed"
+    )
+    return 0
+
+
+def run_identify(args: argparse.Namespace) -> int:
+    """Print a name or "unknown" for every face; 1 when no face is known."""
+    from facesearch.encoders import thresholds_of
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.recognition.identify import identify_photo
+
+    gallery = Gallery.open(args.gallery)
+    engine = engine_of(args, gallery.contract)
+    default = thresholds_of(engine.contract).identification
+    found = identify_photo(gallery, engine, args.photo, default, args.threshold)
+    if args.json:
+        print_json({"photo": args.photo, "faces": found})
+    elif not found:
+        print(f"no face found in {args.photo}", file=sys.stderr)
+    else:
+        rows = [
+            (
+                box_text(face.box),
+                face.person or "unknown",
+                face.distance,
+                face.nearest,
+                "" if face.margin is None else f"{face.margin:.3f}",
+            )
+            for face in found
+        ]
+        print_table(("face", "person", "distance", "nearest", "margin"), rows)
+        print(f"threshold {_threshold_text(found[0])}")
+    return 0 if any(face.person for face in found) else 1
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Print whether the photos' largest faces show one person; 1 when they do not."""
+    from facesearch.encoders import thresholds_of
+    from facesearch.recognition.identify import verify_photos
+
+    engine = engine_of(args)
+    threshold = _threshold(args, thresholds_of(engine.contract).verification)
+    result = verify_photos(engine, args.first, args.second, threshold)
+    if args.json:
+        print_json(result)
+    else:
+        print_facts(
+            [
+                ("verdict", "same person" if result.same else "different people"),
+                ("distance", f"{result.distance:.3f}"),
+                ("threshold", f"{result.threshold:.3f}"),
+                ("faces", " and ".join(box_text(box) for box in result.boxes)),
+            ]
+        )
+    return 0 if result.same else 1
+
+
+def _threshold(args: argparse.Namespace, default: float) -> float:
+    return default if args.threshold is None else float(args.threshold)
+
+
+def _threshold_text(face: Identification) -> str:
+    """The threshold and where it comes from."""
+    rate = "" if face.fpir is None else f", {100 * face.fpir:.2g}% of strangers taken for somebody"
+    return f"{face.threshold:.3f} ({face.threshold_from}{rate})"
+
+
+def _face_json(face: FaceMatches) -> dict[str, Any]:
+    return {
+        "box": face.box,
+        "score": face.score,
+        "quality": face.quality,
+        "matches": [_match_json(match) for match in face.matches],
+    }
+
+
+def _match_json(match: Match) -> dict[str, Any]:
+    return {
+        "face_id": match.face.face_id,
+        "distance": match.distance,
+        "person": match.person,
+        "photo": match.face.photo.location,
+        "box": match.face.box,
+        "quality": known(match.face.quality),
+    }

@@ -1,0 +1,1 @@
+"""Clusterings of a gallery: run, matched to earlier ones, kept."""

@@ -1,0 +1,122 @@
+"""The merges of the last full clustering, kept, so that another threshold is only another cut."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.agglomerative import MERGING, LinkageName
+from cluster.constraints import Resolved
+from cluster.graph.knn_graph import Graph
+from cluster.linkage.dendrogram import Dendrogram
+from facesearch.gallery.gallery import Gallery
+from indexer.errors import ShardError
+from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
+from indexer.storage.hdf5_writer import replacing_hdf5, write_array
+from indexer.storage.shard_format import Scalar
+from indexer.types import Ids
+
+logger = logging.getLogger(__name__)
+
+FORMAT = "facesearch-merges"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Merges:
+    """A dendrogram and what it was made of: a digest, ``key``, by :func:`merges_key`.
+
+    ``graph`` and ``edge_recall`` are as :class:`facesearch.clustering.run_store.How` has them.
+    """
+
+    key: str
+    dendrogram: Dendrogram
+    graph: str = ""
+    edge_recall: float = 1.0
+
+
+def merges_key(
+    ids: Ids, constraints: Resolved, reach: float, graph: Graph | str, linkage: LinkageName
+) -> str:
+    """The SHA-256 that names merges of the faces ``ids`` (n,), in this order, up to ``reach``.
+
+    Vectors of a face never change, so the ids stand for them. ``graph`` is the one that is kept,
+    or says in words how one is made of the vectors, or that there is none.
+    """
+    told = graph if isinstance(graph, str) else "kept"
+    digest = hashlib.sha256(f"{VERSION} {MERGING} {linkage} {reach!r} {told}".encode())
+    arrays: list[NDArray[Any]] = [ids, constraints.joined, *constraints.apart]
+    if isinstance(graph, Graph):
+        arrays += [graph.rows, graph.distances]
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def merges_path(gallery: Gallery) -> Path:
+    """Where a gallery's merges lie."""
+    return gallery.folder / "clusters" / "merges.h5"
+
+
+def write_merges(gallery: Gallery, merges: Merges) -> None:
+    """Replace the gallery's merges by these; for who holds its lock."""
+    dendrogram = merges.dendrogram
+    with replacing_hdf5(merges_path(gallery), FORMAT, VERSION) as file:
+        file.attrs.update(
+            key=np.bytes_(merges.key.encode()),
+            count=np.int64(dendrogram.count),
+            reach=np.float64(dendrogram.reach),
+            horizon=np.float64(dendrogram.horizon),
+            graph=np.bytes_(merges.graph.encode()),
+            edge_recall=np.float64(merges.edge_recall),
+        )
+        write_array(file, "pairs", dendrogram.pairs)
+        write_array(file, "heights", dendrogram.heights)
+        if dendrogram.neighbours is not None:
+            write_array(file, "neighbours", dendrogram.neighbours)
+
+
+def read_merges(gallery: Gallery, key: str, count: int) -> Merges | None:
+    """The gallery's merges, where they are those of ``key`` and whole; else None.
+
+    ``count`` is the number of faces that ``key`` is of.
+    """
+    path = merges_path(gallery)
+    if not path.exists():
+        return None
+    try:
+        with open_hdf5(path) as file, reading(path, "the merges"):
+            return _read(Checker(file, path), file, key, count)
+    except ShardError as error:
+        logger.warning("clustering without the merges that are kept: %s", error)
+        return None
+
+
+def _read(checker: Checker, file: h5py.File, key: str, count: int) -> Merges | None:
+    def said(name: str) -> Scalar:
+        return checker.attribute(file, name, name)
+
+    def array(name: str) -> NDArray[Any]:
+        return np.asarray(checker.dataset(file, name, name)[()])
+
+    if (said("format"), said("version"), said("key")) != (FORMAT, VERSION, key):
+        return None
+    if said("count") != count:
+        raise checker.fail("count", str(count), said("count"))
+    dendrogram = Dendrogram(
+        count,
+        array("pairs"),
+        array("heights"),
+        float(said("reach")),
+        array("neighbours") if "neighbours" in file else None,
+        float(said("horizon")),
+    )
+    return Merges(key, dendrogram, str(said("graph")), float(said("edge_recall")))

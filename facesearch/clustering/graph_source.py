@@ -1,0 +1,82 @@
+"""The graph that a clustering works on: the gallery's own where it keeps one, else made for it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
+from cluster.graph.knn_graph import Graph, edge_recall
+from facesearch.errors import BusyGalleryError
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.search.knn_graph import graph_path, open_graph, refresh_graph
+from indexer.errors import StaleIndexError
+from indexer.graph.knn_graph import Graph as StoredGraph
+from indexer.types import Ids, Vectors
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ClusteringGraph:
+    """A graph of the faces to be clustered, where it is from, and its measured edge recall."""
+
+    graph: Graph
+    source: Literal["kept", "made"]
+    recall: float
+
+
+def clustering_graph(vectors: Vectors, kept: Graph | None) -> ClusteringGraph:
+    """The graph of ``vectors`` float32 (n, d): the one that is ``kept``, or one that is made.
+
+    Without one about the :data:`cluster.graph.approximate_knn.NEIGHBOURS` nearest are found in near
+    cells.
+    """
+    graph = cell_graph(vectors, NEIGHBOURS) if kept is None else kept
+    return ClusteringGraph(graph, "made" if kept is None else "kept", edge_recall(vectors, graph))
+
+
+def kept_graph(gallery: Gallery, state: GalleryState, ids: Ids) -> Graph | None:
+    """The graph that ``facesearch graph`` made, of the live faces ``ids`` int64 (n,), ascending.
+
+    It is brought up to date. None where there is none to use.
+    """
+    if not graph_path(gallery).exists():
+        return None
+    try:
+        with _up_to_date(gallery, state) as stored:
+            return _among(stored, ids)
+    except (StaleIndexError, BusyGalleryError) as error:
+        logger.warning("clustering without the graph that is kept: %s", error)
+        return None
+
+
+def _up_to_date(gallery: Gallery, state: GalleryState) -> StoredGraph:
+    try:
+        return open_graph(gallery, state)
+    except StaleIndexError:
+        with StoredGraph.open(graph_path(gallery)) as before:
+            k = before.k
+        refresh_graph(gallery, k)
+        return open_graph(gallery, state)
+
+
+def _among(stored: StoredGraph, ids: Ids) -> Graph:
+    """The lines of ``ids``, which the graph covers, with neighbours counted in ``ids``; others,
+    such as poor faces, are left out of the lines."""
+    covered = stored.covered.ids
+    lines = np.searchsorted(covered, ids)
+    place = np.full(len(covered), -1, np.int32)
+    place[lines] = np.arange(len(ids), dtype=np.int32)
+    rows = np.empty((len(ids), stored.k), np.int32)
+    distances = np.empty((len(ids), stored.k), np.float32)
+    for block in stored.blocks():
+        here = place[block.first : block.first + len(block.neighbours)]
+        wanted = here >= 0
+        found = block.neighbours[wanted]
+        rows[here[wanted]] = np.where(found >= 0, place[found], np.int32(-1))
+        distances[here[wanted]] = block.distances[wanted]
+    return Graph(rows, distances)

@@ -1,0 +1,117 @@
+"""Whose faces were before this clustering: by the last run, by undone decisions, by older runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.clustering.run_store import ClusterRun, run_at, run_paths
+from facesearch.errors import GalleryError
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.assignment import NOBODY, person_of_labels
+from facesearch.people.ledger import Decision
+from facesearch.people.projection import Decided, undone_since
+from indexer.types import Ids
+
+logger = logging.getLogger(__name__)
+
+# How many runs are looked through, so that a gallery that is clustered daily does not get slower.
+MOST_RUNS = 30
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The people of faces before, int64 (n,) each, :data:`NOBODY` for none.
+
+    ``last`` are those of the run before, but for faces of people of whom a decision was undone
+    that this run knew: those are of whom they were before that decision. ``older`` is set for
+    faces that the run before had for nobody's, or had taken from somebody who is gone in it: the
+    person they last had; and for all others whose person is not in question, that person again, so
+    that of two clusters with as many of somebody's faces theirs is that person. ``undone`` bool
+    (n,) are the faces of people whom an undone decision was about: what they were put together for
+    does not hold any more. ``people`` int64 (p,) are all that any of these runs had for one of the
+    faces.
+    """
+
+    last: Numbers
+    older: Numbers
+    undone: NDArray[np.bool_]
+    people: Numbers
+
+
+def older_runs(gallery: Gallery) -> Iterator[ClusterRun]:
+    """The runs before the last one, newest first; unreadable ones and those of old are left out."""
+    for path in run_paths(gallery)[-2 : -2 - MOST_RUNS : -1]:
+        try:
+            run = run_at(path)
+        except GalleryError as error:
+            logger.warning("looking for people of before: %s", error)
+            continue
+        if run.people is not None:
+            yield run
+
+
+def earlier_people(
+    ids: Ids,
+    before: Numbers,
+    decisions: list[Decision],
+    known: int,
+    *,
+    decided: Decided,
+    runs: Iterable[ClusterRun],
+) -> Earlier:
+    """Whose the faces ``ids`` (n,) were, that the last run had as ``before`` (n,).
+
+    ``known`` is the newest decision that the last run knew, ``runs`` are those before it, newest
+    first.
+    """
+    waiting = _undone_faces(ids, before, decisions, known)
+    undone = np.zeros(len(ids), bool)
+    for mask in waiting.values():
+        undone |= mask
+    last, older = before.copy(), np.full(len(ids), NOBODY, np.int64)
+    there = np.unique(before)
+    for run in runs:
+        had = _people_of(run, ids, decided)
+        for batch in [batch for batch in waiting if run.how.decisions < batch]:
+            mask = waiting.pop(batch)
+            last[mask] = had[mask]
+        gone = ~np.isin(had, there)
+        took = (older == NOBODY) & (had != NOBODY) & ((before == NOBODY) | gone)
+        older[took] = had[took]
+        there = np.union1d(there, had)
+    older = np.where((older == NOBODY) & (last == before), before, older)
+    return Earlier(last, older, undone, there[there != NOBODY])
+
+
+def _undone_faces(
+    ids: Ids, before: Numbers, decisions: list[Decision], known: int
+) -> dict[int, NDArray[np.bool_]]:
+    """For each undone batch the faces of the people it was about, also those that came since."""
+    told: dict[int, list[int]] = {}
+    for decision in undone_since(decisions, known):
+        told.setdefault(decision.batch, []).extend(each.face_id for each in decision.faces)
+    masks = {}
+    for batch, faces in sorted(told.items(), reverse=True):
+        of_batch = np.isin(ids, np.array(faces, np.int64))
+        people = np.unique(before[of_batch & (before != NOBODY)])
+        masks[batch] = of_batch | np.isin(before, people)
+    return masks
+
+
+def _people_of(run: ClusterRun, ids: Ids, decided: Decided) -> Numbers:
+    """The people that ``ids`` (n,) were of in a run, by the numbers that they have today."""
+    known = run.clustering.ids
+    order = np.argsort(known, kind="stable")
+    if not len(order):
+        return np.full(len(ids), NOBODY, np.int64)
+    numbers = decided.numbers_now(person_of_labels(run.clustering.labels, run.numbers))
+    rows = order[np.minimum(np.searchsorted(known[order], ids), len(order) - 1)]
+    result: Numbers = np.where(known[rows] == ids, numbers[rows], NOBODY)
+    return result

@@ -1,0 +1,253 @@
+"""Which cluster is whom: new clusters under the numbers of the people of before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+from cluster.types import NOISE
+from facesearch.people.assignment import NOBODY, decided_rows, leaders
+from facesearch.people.projection import Decided
+from indexer.types import Ids
+
+Numbers = NDArray[np.int64]
+NewPeople = Callable[[int], range]
+
+
+@dataclass(frozen=True)
+class Move:
+    """Faces that were of person ``source`` and now are of ``target``.
+
+    A "merge" took all that was left of somebody, who is no more; a "split" made somebody new; a
+    "return" brought back somebody who was not there; any other is a "move". ``reason`` says why the
+    clusters are others than before.
+    """
+
+    kind: Literal["merge", "split", "return", "move"]
+    source: int
+    target: int
+    faces: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Somebody who has no face any more, and of how many faces."""
+
+    person: int
+    faces: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a clustering changed of the people of before.
+
+    ``kept`` people are still there, ``born`` ones are new and have no face of anybody before,
+    ``returned`` ones were in an older run and not in the last. ``joined`` faces had nobody and
+    now have somebody who was there; ``left`` ones had somebody and now have nobody.
+    """
+
+    kept: int = 0
+    born: int = 0
+    returned: int = 0
+    joined: int = 0
+    left: int = 0
+    moves: tuple[Move, ...] = ()
+    gone: tuple[Gone, ...] = ()
+
+    @property
+    def moved(self) -> int:
+        """How many faces are of somebody else than before."""
+        return sum(each.faces for each in self.moves)
+
+    def count(self, kind: str) -> int:
+        """How many people merged into others, or were split from them."""
+        if kind == "merge":
+            return len({each.source for each in self.moves if each.kind == kind})
+        return len({each.target for each in self.moves if each.kind == kind})
+
+
+def matched(
+    ids: Ids,
+    labels: NDArray[np.int32],
+    before: Numbers,
+    decided: Decided,
+    new_people: NewPeople,
+    *,
+    older: Numbers | None = None,
+) -> Numbers:
+    """The person of each cluster, int64 (k,), from those that its faces were of ``before`` (n,).
+
+    A cluster is of the person whom most of its decided faces are of; several clusters may be of
+    one. The others are matched to the people that are left so that as many faces as possible keep
+    their person (maximum overlap); and among all such ways, so that as many as possible get back
+    the person that they had still earlier, ``older`` (n,). What then has nobody gets numbers of
+    ``new_people``.
+    """
+    count = int(labels.max(initial=NOISE)) + 1
+    numbers = np.full(count, NOBODY, np.int64)
+    told = decided_rows(ids, decided)
+    rows = np.flatnonzero((told != NOBODY) & (labels != NOISE))
+    for label, person in leaders(
+        list(zip(labels[rows].tolist(), told[rows].tolist(), strict=True))
+    ).items():
+        numbers[label] = person
+    taken = np.unique(told[told != NOBODY])
+    open_rows = (labels != NOISE) & (np.append(numbers, 0)[labels] == NOBODY)
+    # All that could be had of ``older`` together is less than one face of ``before``.
+    votes = [(before, len(ids) + 1)] if older is None else [(before, len(ids) + 1), (older, 1)]
+    ends, weights = [], []
+    for people, weight in votes:
+        rows = np.flatnonzero(open_rows & (people != NOBODY) & ~np.isin(people, taken))
+        ends.append(np.stack([labels[rows].astype(np.int64), people[rows]]))
+        weights.append(np.full(len(rows), weight, np.int64))
+    labels_of, people_of = np.concatenate(ends, axis=1)
+    clusters, chosen = most_overlap(labels_of, people_of, np.concatenate(weights))
+    numbers[clusters] = chosen
+    unknown = np.flatnonzero(numbers == NOBODY)
+    numbers[unknown] = np.array(new_people(len(unknown)), np.int64)
+    return numbers
+
+
+def most_overlap(
+    ones: Numbers, others: Numbers, weights: Numbers | None = None
+) -> tuple[Numbers, Numbers]:
+    """Pairs, each of ``ones`` and of ``others`` in one pair at most, that most rows agree with.
+
+    Both are numbers int64 (n,), row by row; a row counts once, or as often as ``weights`` int64
+    (n,) say, which are positive. This is the assignment problem that Kuhn's Hungarian
+    method (1955) solves. A pair of more rows than the largest others of both its ends together is
+    in every best assignment, for they are all that could be had in its place; such pairs are
+    settled first, which is nearly all, and the sparse solver of scipy (Jonker and Volgenant) has
+    the rest.
+    """
+    pairs, pair_of, counts = np.unique(
+        np.stack([ones, others], axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    if weights is not None:
+        counts = np.zeros(len(pairs), np.int64)
+        np.add.at(counts, pair_of.reshape(-1), weights)
+    ends = [np.unique(pairs[:, side], return_inverse=True)[1] for side in (0, 1)]
+    left, chosen = np.arange(len(pairs)), [np.zeros(0, np.intp)]
+    while len(left):
+        beside = sum(_most_beside(end[left], counts[left]) for end in ends)
+        sure = left[counts[left] > beside]
+        if not len(sure):
+            break
+        chosen.append(sure)
+        left = left[
+            ~(np.isin(ends[0][left], ends[0][sure]) | np.isin(ends[1][left], ends[1][sure]))
+        ]
+    chosen.append(left[_assigned(ends[0][left], ends[1][left], counts[left])])
+    kept = np.sort(np.concatenate(chosen))
+    return pairs[kept, 0], pairs[kept, 1]
+
+
+def _most_beside(ends: Numbers, counts: Numbers) -> Numbers:
+    """For each pair the greatest count of another pair at the same end; 0 where there is none."""
+    order = np.lexsort((-counts, ends))
+    first = np.append(True, np.diff(ends[order]) != 0)
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    ordered = counts[order]
+    second = np.append(ordered[1:], 0)
+    second[np.append(first[1:], True)] = 0  # at the last pair of an end no other follows
+    most = np.where(first, second, ordered[starts])
+    result = np.empty_like(counts)
+    result[order] = most
+    return result
+
+
+def _assigned(ones: Numbers, others: Numbers, counts: Numbers) -> NDArray[np.intp]:
+    """Which pairs make the greatest sum of counts, no number being in two of them."""
+    if not len(ones):
+        return np.zeros(0, np.intp)
+    _, rows = np.unique(ones, return_inverse=True)
+    _, columns = np.unique(others, return_inverse=True)
+    height, width = int(rows.max()) + 1, int(columns.max()) + 1
+    # Each row may also have a column of its own, worth next to nothing: it stays alone.
+    spare = np.arange(height)
+    weights = coo_array(
+        (
+            np.concatenate([counts.astype(np.float64), np.full(height, 1e-3)]),
+            (np.concatenate([rows, spare]), np.concatenate([columns, width + spare])),
+        ),
+        shape=(height, width + height),
+    ).tocsr()
+    found_rows, found_columns = min_weight_full_bipartite_matching(weights, maximize=True)
+    wanted = np.full(height, -1, np.int64)
+    wanted[found_rows] = found_columns
+    chosen: NDArray[np.intp] = np.flatnonzero(wanted[rows] == columns)
+    return chosen
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What may have changed the clusters: other options, people decided of, faces come or gone."""
+
+    options: str
+    decided_since: frozenset[int]
+    people_with_new_faces: frozenset[int]
+
+    def reason(self, *people: int) -> str:
+        """Why something happened to ``people``."""
+        if self.options:
+            return self.options
+        if self.decided_since & set(people):
+            return "something was decided of them"
+        if self.people_with_new_faces & set(people):
+            return "faces came that are near to both"
+        return "all faces were clustered anew"
+
+
+def changes_between(
+    before: Numbers, after: Numbers, known: Numbers, gone: tuple[Gone, ...], why: Circumstances
+) -> Changes:
+    """What became of people from the person of each face ``before`` and ``after``, int64 (n,).
+
+    ``known`` are the numbers of people who were in a run before, the last or an older one.
+    """
+    was, is_now = np.unique(before[before != NOBODY]), np.unique(after[after != NOBODY])
+    rows = (before != NOBODY) & (after != NOBODY) & (before != after)
+    pairs, counts = np.unique(
+        np.stack([before[rows], after[rows]], axis=1), axis=0, return_counts=True
+    )
+    remaining, there, ever = {*is_now.tolist()}, {*was.tolist()}, {*known.tolist()}
+    moves = tuple(
+        Move(
+            "merge"
+            if source not in remaining
+            else "move"
+            if target in there
+            else "return"
+            if target in ever
+            else "split",
+            source,
+            target,
+            faces,
+            why.reason(source, target),
+        )
+        for (source, target), faces in zip(pairs.tolist(), counts.tolist(), strict=True)
+    )
+    old_faced = np.unique(after[(before != NOBODY) & (after != NOBODY)])
+    lost = was[~np.isin(was, is_now) & ~np.isin(was, pairs[:, 0])]
+    left = (before != NOBODY) & (after == NOBODY)
+    lost_faces = tuple(
+        Gone(number, int((left & (before == number)).sum()), why.reason(number))
+        for number in lost.tolist()
+    )
+    return Changes(
+        kept=int(np.isin(was, is_now).sum()),
+        born=int((~np.isin(is_now, np.union1d(was, known)) & ~np.isin(is_now, old_faced)).sum()),
+        returned=int((~np.isin(is_now, was) & np.isin(is_now, known)).sum()),
+        joined=int(((before == NOBODY) & np.isin(after, was)).sum()),
+        left=int(left.sum()),
+        moves=moves,
+        gone=gone + lost_faces,
+    )

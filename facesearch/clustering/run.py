@@ -1,0 +1,286 @@
+"""Clusterings of a gallery: run onto what people decided, and onto the run before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
+from cluster.impostor_threshold import gallery_threshold
+from facesearch.clustering.current_people import album_people, last_run
+from facesearch.clustering.history import earlier_people, older_runs
+from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.partition import Faces, formed
+from facesearch.clustering.person_matching import Circumstances, Gone, changes_between, matched
+from facesearch.clustering.run_store import ClusterRun, How
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.people.assignment import NOBODY, PeopleNow, decided_rows, people_now
+from facesearch.people.projection import Decided, people_concerned
+from facesearch.people.store import People
+from indexer.types import Ids
+
+_Number = TypeVar("_Number", np.int64, np.float32)
+
+# By how much a gallery may grow, from run to run, before all its faces are clustered anew: further
+# than that nobody has measured how much the people would differ
+# (benchmarks/clustering/incremental.py).
+MOST_GROWTH = 1.5
+
+
+def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
+    """Cluster all live faces, as people decided.
+
+    Faces of less quality than ``min_quality`` cannot join what does not belong together: clusters
+    are formed by the other faces alone. Then each of the poor goes to the cluster whose members
+    are nearest on average, if that is within ``attach_threshold``, or is noise. Faces whose quality
+    was never measured count as good, and so do those that something was decided of. Two faces of
+    one photo are never put together, unless ``same_photo`` or a decision says so.
+
+    Faces that are decided to be one person's form one cluster, those of two people never do, and
+    no face comes to whom it was decided not to be. Where the options are those of the run before
+    and not too many faces are new, they join its clusters, or each other; otherwise all are
+    clustered anew. That is a cut of the merges that the gallery keeps, where they are of the same
+    faces, decisions, graph and ``reach``: they do not depend on the threshold, so the cut is what
+    merging again would give. Either way each cluster keeps the number of the person it was
+    (:func:`facesearch.clustering.person_matching.matched`), and the run tells what changed.
+
+    Raises InputError for an unknown method or linkage, one that the method does not have, or
+    complete linkage of more than :data:`cluster.linkage.complete_single_linkage.MOST_PAIRS` faces.
+    """
+    options.check()
+    people = People(gallery.folder)
+    decisions = people.decisions()
+    decided = people.decided()
+    previous = last_run(gallery)
+    then = None if previous is None else album_people(previous, decided)
+    known = 0 if previous is None else previous.how.decisions
+    faces = _faces(gallery, state, options, decided, then)
+    earlier = earlier_people(
+        faces.ids, faces.before, decisions, known, decided=decided, runs=older_runs(gallery)
+    )
+    faces = replace(faces, undone=earlier.undone)
+    options, source = _with_threshold(options, previous, faces)
+    how = replace(_how(options, previous, faces, decided), threshold_from=source)
+    constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
+    barred = _rejected(faces, decided, faces.poor)
+    made = formed(gallery, state, faces, constraints, barred, options=options, how=how)
+    clustering = made.clustering
+    before = _in_order(faces.before, faces.ids, clustering.ids)
+    above = int(previous.numbers.max(initial=0)) if previous is not None else 0
+    numbers = matched(
+        clustering.ids,
+        clustering.labels,
+        _in_order(earlier.last, faces.ids, clustering.ids),
+        decided,
+        lambda count: people.new_people(count, above),
+        older=_in_order(earlier.older, faces.ids, clustering.ids),
+    )
+    now = people_now(clustering, numbers, decided)
+    changes = changes_between(
+        before,
+        now.of_faces(),
+        earlier.people,
+        _without_photos(before, then),
+        Circumstances(
+            "" if previous is None else _other_options(options, previous),
+            frozenset() if previous is None else people_concerned(decisions, known),
+            frozenset(now.of_faces()[before == NOBODY].tolist()),
+        ),
+    )
+    return ClusterRun(
+        now.clustering,
+        options.method,
+        options.cut,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        state.digest(),
+        options.min_quality,
+        options.same_photo,
+        now.numbers,
+        made.how,
+        changes,
+        tuple(
+            _contradiction_text(each, faces.ids[~faces.poor], decided)
+            for each in constraints.contradictions
+        ),
+        made.merges,
+    )
+
+
+def _faces(
+    gallery: Gallery,
+    state: GalleryState,
+    options: ClusterOptions,
+    decided: Decided,
+    then: PeopleNow | None,
+) -> Faces:
+    blocks = list(gallery.blocks(state))
+    none = np.zeros((0, gallery.contract.dimension), np.float32)
+    ids = np.concatenate([np.zeros(0, np.int64), *(block.ids for block in blocks)])
+    vectors = np.concatenate([none, *(block.vectors for block in blocks)])
+    of_people = decided_rows(ids, decided)
+    before, sure = np.full(len(ids), NOBODY, np.int64), np.zeros(len(ids), np.float32)
+    if then is not None:
+        before = _in_order(then.of_faces(), then.clustering.ids, ids)
+        sure = _in_order(then.clustering.confidence, then.clustering.ids, ids, other=0)
+    poor = gallery.qualities(ids) < options.min_quality  # NaN is not less
+    return Faces(
+        ids,
+        vectors,
+        poor & (of_people == NOBODY),
+        None if options.same_photo else gallery.photo_ids(ids),
+        before,
+        sure,
+        of_people,
+        np.zeros(len(ids), bool),
+    )
+
+
+def _in_order(
+    numbers: NDArray[_Number], of_ids: Ids, ids: Ids, other: int = NOBODY
+) -> NDArray[_Number]:
+    """``numbers`` of the faces ``of_ids`` for the faces ``ids``; ``other`` for others."""
+    order = np.argsort(of_ids, kind="stable")
+    if not len(order):
+        return np.full(len(ids), other, numbers.dtype)
+    rows = order[np.minimum(np.searchsorted(of_ids[order], ids), len(order) - 1)]
+    result: NDArray[_Number] = np.where(of_ids[rows] == ids, numbers[rows], other)
+    return result
+
+
+def _how(
+    options: ClusterOptions, previous: ClusterRun | None, faces: Faces, decided: Decided
+) -> How:
+    """Whether all faces are clustered anew, and why."""
+    why = _why_full(options, previous, faces)
+    formed = len(faces.ids) if why or previous is None else previous.how.formed
+    return How(
+        bool(why),
+        why
+        or f"the options are those of the run before; faces to place: {_to_place(faces, previous)}",
+        formed,
+        options.min_size,
+        options.attach_threshold,
+        decided.last,
+        linkage=options.linkage,
+    )
+
+
+def _to_place(faces: Faces, previous: ClusterRun | None) -> str:
+    """Which faces an incremental run has to find somebody for."""
+    known = np.zeros(0, np.int64) if previous is None else previous.clustering.ids
+    new = ~np.isin(faces.ids, known)
+    nobodys = ~new & (faces.before == NOBODY)
+    undone = faces.undone & ~new & ~nobodys
+    kinds = (
+        (new, "new"),
+        (nobodys, "of nobody"),
+        (undone, "of people of whom a decision was undone"),
+    )
+    return ", ".join(f"{mask.sum()} {text}" for mask, text in kinds if mask.any()) or "none"
+
+
+def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: Faces) -> str:
+    if previous is None:
+        return "there is no run to build on"
+    other = _other_options(options, previous)
+    formed = previous.how.formed
+    reasons = (
+        (options.full, "asked for"),
+        (options.method != "agglomerative", f"{options.method} clusters all faces anew"),
+        (options.linkage != "average", f"{options.linkage} linkage clusters all faces anew"),
+        (previous.people is None, "the run before is from before people had numbers"),
+        (other, other),
+        (
+            len(faces.ids) > MOST_GROWTH * formed,
+            f"there are {len(faces.ids)} faces, and the last full run had {formed}",
+        ),
+    )
+    return next((text for holds, text in reasons if holds), "")
+
+
+def _other_options(options: ClusterOptions, previous: ClusterRun) -> str:
+    """Which option is another than in the run before; "" if none is."""
+    pairs = {
+        "method": (previous.method, options.method),
+        "linkage": (previous.how.linkage, options.linkage),
+        "threshold": (previous.threshold, options.cut),
+        "min size": (previous.how.min_size, options.min_size),
+        "min quality": (previous.min_quality, options.min_quality),
+        "attach threshold": (previous.how.attach_threshold, options.attach_threshold),
+        "same photo": (previous.same_photo, options.same_photo),
+    }
+    for name, (was, wanted) in pairs.items():
+        if was != wanted:
+            return f"{name} {was} became {wanted}"
+    return ""
+
+
+def _constraints(faces: Faces, decided: Decided) -> Constraints:
+    """What the good faces have to respect."""
+    good = ~faces.poor
+    return Constraints(
+        None if faces.photos is None else faces.photos[good],
+        cannot=_rejected(faces, decided, good),
+        people=faces.decided[good],
+    )
+
+
+def _rejected(faces: Faces, decided: Decided, which: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Faces and people they were decided not to be, int64 (c, 2): the row of the face among those
+    of ``which`` (n,), and that of one of the person's decided faces among the good ones."""
+    if not decided.rejected:
+        return no_pairs()
+    row_of = {int(face): row for row, face in enumerate(faces.ids[which])}
+    numbers, first = np.unique(faces.decided[~faces.poor], return_index=True)
+    first_of = dict(zip(numbers.tolist(), first.tolist(), strict=True))
+    pairs = [
+        (row_of[face], first_of[number])
+        for face, number in sorted(decided.rejected)
+        if face in row_of and number in first_of
+    ]
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _with_threshold(
+    options: ClusterOptions, previous: ClusterRun | None, faces: Faces
+) -> tuple[ClusterOptions, str]:
+    """``options`` with the threshold to use, and who set it.
+
+    A run that can be built on keeps its threshold: the gallery's own is another for every face.
+    """
+    if not options.from_gallery:
+        return options, "given"
+    if previous is not None and previous.threshold and previous.how.threshold_from != "given":
+        same = replace(options, threshold=previous.threshold)
+        if not _why_full(same, previous, faces):
+            return same, previous.how.threshold_from
+    found = gallery_threshold(faces.vectors[~faces.poor], options.threshold)
+    if found is None:
+        return options, "encoder"
+    return replace(options, threshold=found), "gallery"
+
+
+def _without_photos(before: NDArray[np.int64], then: PeopleNow | None) -> tuple[Gone, ...]:
+    """Who was there ``then``, and has none of the faces that were of somebody ``before`` now."""
+    if then is None:
+        return ()
+    were, counts = np.unique(then.of_faces(), return_counts=True)
+    still = np.isin(were, before) | (were == NOBODY)
+    return tuple(
+        Gone(number, faces, "their photos are gone")
+        for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
+    )
+
+
+def _contradiction_text(each: Contradiction, ids: Ids, decided: Decided) -> str:
+    """In words what could not be followed."""
+    one, two = (int(ids[row]) for row in each.apart)
+    number = decided.faces.get(int(ids[each.must[0]]))
+    whom = "one person" if number is None else decided.person(number).key
+    if each.honoured:
+        return f"faces {one} and {two} are in one photo, and both were decided to be {whom}"
+    return f"face {one} cannot be {whom}, whom face {two} was decided to be"

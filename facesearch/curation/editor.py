@@ -1,0 +1,248 @@
+"""Deciding about people: what a command says, as entries for the ledger.
+
+A decision about a person says of each face he has at that moment that it is his. So what somebody
+looked at stays together whatever a later clustering makes of it, and can be undone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from facesearch.clustering.current_people import gallery_people
+from facesearch.clustering.run_store import run_paths
+from facesearch.errors import InputError
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.records import FaceRecord
+from facesearch.people.assignment import PeopleNow
+from facesearch.people.ledger import Action, Decision, Draft, FaceDecision
+from facesearch.people.projection import Decided, Person
+from facesearch.people.store import Entered, People, clean_name
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was entered about ``person``, as that is now; ``notes`` say what may surprise."""
+
+    person: Person
+    entered: Entered
+    notes: tuple[str, ...] = ()
+
+
+class Deciding:
+    """The people of a gallery as they are, and decisions about them.
+
+    Persons are named as people type them: "p12", a name, or the beginning of one name only.
+    Everything raises InputError for a person or face that is not there, and for what would change
+    nothing; GalleryError where the ledger cannot be used.
+    """
+
+    def __init__(self, gallery: Gallery, state: GalleryState | None = None) -> None:
+        self._gallery = gallery
+        self._state = state or gallery.state()
+        self._people = People(gallery.folder)
+        self.decided: Decided = self._people.decided()
+        self.now: PeopleNow = gallery_people(gallery, self._state)
+        self.clustered = bool(run_paths(gallery))
+
+    def decisions(self) -> list[Decision]:
+        """The ledger as it is now, oldest first."""
+        return self._people.decisions()
+
+    def everyone(self) -> dict[int, Person]:
+        """All people by number: those with faces, and those of whom something was decided."""
+        everyone = dict(self.decided.people)
+        return everyone | {each.id: each for each in self.now.people if each.id > 0}
+
+    def find(self, text: str) -> Person:
+        """Who is meant by ``text``."""
+        everyone = self.everyone()
+        if found := re.fullmatch(r"p(\d+)", text):
+            number = int(found[1])
+            number = self.decided.merged.get(number, number)
+            if number in everyone:
+                return everyone[number]
+            if 0 < number <= self._people.numbers_given():
+                raise InputError(
+                    f"p{number} was somebody and has no faces now: their photos are gone, or they "
+                    f"are others' or nobody's since; who there is: facesearch people list "
+                    f"{self._gallery.folder} --all"
+                )
+        named = {each.name: each for each in everyone.values() if each.name}
+        wanted = " ".join(text.split())
+        if wanted in named:
+            return named[wanted]
+        begin = sorted(name for name in named if name.casefold().startswith(wanted.casefold()))
+        if len(begin) == 1 and wanted:
+            return named[begin[0]]
+        if begin and wanted:
+            more = f" and {len(begin) - _SHOWN} more" if len(begin) > _SHOWN else ""
+            raise InputError(
+                f"{text!r} is the beginning of {', '.join(begin[:_SHOWN])}{more}; write out one"
+            )
+        why, command = "; see", "people list"
+        if not self.clustered:
+            why, command = ": this gallery has not been clustered; first run", "cluster"
+        raise InputError(
+            f"expected a person's name or number such as p12, got {text!r}, which is nobody's"
+            f"{why}: facesearch {command} {self._gallery.folder}"
+        )
+
+    def records(self, person: Person) -> list[FaceRecord]:
+        """A person's faces that are there, the surest first."""
+        return self._gallery.faces(self.now.faces(person.id), self._state)
+
+    def pick(self, person: Person, wanted: Sequence[str]) -> list[int]:
+        """Faces of ``person``, each given by its number or by the photo that it is in."""
+        records = self.records(person)
+        return list(dict.fromkeys(self._pick(person, records, text) for text in wanted))
+
+    def name(self, person: Person, name: str) -> Outcome:
+        """Give a person a name, or another one."""
+        name = clean_name(name)
+        other = self.decided.named(name)
+        if other and other.id == person.id:
+            raise InputError(f"{person.key} is {name} already")
+        if other:
+            raise InputError(
+                f"{name} is {other.key}; if {person.key} is the same person: facesearch people "
+                f"merge {self._gallery.folder} {other.key} {person.key}"
+            )
+        return self._enter(person, [Draft("name", person.id, name=name, faces=self._all(person))])
+
+    def merge(self, person: Person, others: Sequence[Person]) -> Outcome:
+        """Say that ``others`` are ``person``, whose number stays, and whose name if it has one.
+
+        A face that was rejected from the one stays out of both: merging two people does not say
+        that an earlier decision about a single face was wrong.
+        """
+        others = list({each.id: each for each in others}.values())
+        if any(each.id == person.id for each in others):
+            raise InputError(f"expected others than {person.label} to merge with, got the same")
+        drafts, notes, numbers = [], [], {person.id, *(each.id for each in others)}
+        for other in others:
+            faces = []
+            for face in (*self._faces(person), *self._faces(other)):
+                kept = any((face, number) in self.decided.rejected for number in numbers)
+                faces.append(FaceDecision(face, person.id, belongs=not kept))
+                if kept:
+                    notes.append(f"face {face} was decided not to be one of them, and is left out")
+            drafts.append(Draft("merge", person.id, other.id, faces=tuple(faces)))
+            if other.name and person.name:
+                notes.append(f"{other.name} is now {person.name}")
+        if not all(other.hidden for other in others):
+            notes += self._hiding(person)
+        notes += self._shared_photos([person, *others])
+        return self._enter(person, drafts, tuple(dict.fromkeys(notes)))
+
+    def _hiding(self, person: Person) -> list[str]:
+        """A note where ``person`` is hidden, for who gives him faces."""
+        return [f"{person.label} is hidden, so these faces are now"] if person.hidden else []
+
+    def _shared_photos(self, people: Sequence[Person]) -> list[str]:
+        """A note where several of ``people`` are in one photo: seldom are they one."""
+        seen: dict[str, set[str]] = {}
+        for each in people:
+            for record in self.records(each):
+                seen.setdefault(str(record.photo.location), set()).add(each.label)
+        shared = sorted(photo for photo, labels in seen.items() if len(labels) > 1)
+        if not shared:
+            return []
+        more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
+        return [
+            f"several of them are in one photo, and so may be different people: "
+            f"{', '.join(shared[:_SHOWN])}{more}"
+        ]
+
+    def add(self, person: Person, faces: Sequence[int]) -> Outcome:
+        """Say that faces, by their numbers, are ``person``, whosoever they were until now."""
+        faces = list(dict.fromkeys(faces))
+        known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
+        if unknown := [face for face in faces if face not in known]:
+            raise InputError(
+                f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; see them "
+                f"with: facesearch people show {self._gallery.folder} PERSON, or search --json"
+            )
+        if all(self.decided.faces.get(face) == person.id for face in faces):
+            which = "this face is" if len(faces) == 1 else "these faces are"
+            raise InputError(f"{which} decided to be {person.label} already")
+        told = tuple(FaceDecision(face, person.id) for face in faces)
+        draft = Draft("enroll", person.id, faces=(*told, *self._all(person, faces)))
+        return self._enter(person, [draft], tuple(self._hiding(person)))
+
+    def split(self, person: Person, faces: Sequence[int], name: str | None = None) -> Outcome:
+        """Make somebody else of some of a person's faces; the outcome's person is the new one."""
+        self._require_some_left(person, faces)
+        if name is not None:
+            name = clean_name(name)
+            if other := self.decided.named(name):
+                raise InputError(f"{name} is {other.key} already; give another name")
+        (number,) = self._people.new_people(1, above=max(self.everyone(), default=0))
+        chosen = tuple(FaceDecision(face, number) for face in faces)
+        rest = self._all(person, without=faces)
+        draft = Draft("split", person.id, number, name, (*chosen, *rest))
+        return self._enter(Person(number), [draft])
+
+    def reject(self, person: Person, faces: Sequence[int]) -> Outcome:
+        """Say that some faces are not ``person``, whoever else they are."""
+        self._require_some_left(person, faces)
+        chosen = tuple(FaceDecision(face, person.id, belongs=False) for face in faces)
+        rest = self._all(person, without=faces)
+        return self._enter(person, [Draft("reject", person.id, faces=(*chosen, *rest))])
+
+    def hide(self, person: Person, hidden: bool = True) -> Outcome:
+        """Leave a person out of albums and lists, or show him again."""
+        if person.hidden == hidden:
+            raise InputError(f"{person.label} is {'' if hidden else 'not '}hidden already")
+        action: Action = "hide" if hidden else "unhide"
+        return self._enter(person, [Draft(action, person.id, faces=self._all(person))])
+
+    def _enter(
+        self, person: Person, drafts: Sequence[Draft], notes: tuple[str, ...] = ()
+    ) -> Outcome:
+        entered = self._people.decide(drafts)
+        return Outcome(self._people.decided().person(person.id), entered, notes)
+
+    def _faces(self, person: Person) -> list[int]:
+        """A person's faces, of photos that are there or not."""
+        live = self.now.faces(person.id).tolist()
+        told = [face for face, number in self.decided.faces.items() if number == person.id]
+        return sorted({*live, *told})
+
+    def _all(self, person: Person, without: Iterable[int] = ()) -> tuple[FaceDecision, ...]:
+        left = sorted({*self._faces(person)} - {*without})
+        return tuple(FaceDecision(face, person.id) for face in left)
+
+    def _require_some_left(self, person: Person, faces: Sequence[int]) -> None:
+        if not faces:
+            raise InputError(f"expected faces of {person.label}, got none; name one or more")
+        if not self._all(person, without=faces):
+            raise InputError(
+                f"these are all faces of {person.label}; leave at least one, or give them another "
+                f"name: facesearch people name {self._gallery.folder} {person.key} NAME"
+            )
+
+    def _pick(self, person: Person, records: Sequence[FaceRecord], text: str) -> int:
+        if text.isascii() and text.isdigit():
+            found = [each for each in records if each.face_id == int(text)]
+        else:
+            found = [
+                each
+                for each in records
+                if text in (str(each.photo.location), each.photo.name)
+                or str(each.photo.location).endswith(f"/{text}")
+            ]
+        if len(found) == 1:
+            return found[0].face_id
+        if found:
+            photos = ", ".join(f"{each.face_id} ({each.photo.location})" for each in found[:_SHOWN])
+            raise InputError(
+                f"{text!r} may be several faces of {person.label}: {photos}; give a number"
+            )
+        raise InputError(
+            f"expected a face of {person.label} by its number, or the photo it is in, got "
+            f"{text!r}; see them with: facesearch people show {self._gallery.folder} {person.key}"
+        )

@@ -1,0 +1,64 @@
+"""What an undo would take back, and what would be otherwise then."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from facesearch.clustering.current_people import gallery_people
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.assignment import NOBODY, PeopleNow
+from facesearch.people.ledger import Decision
+from facesearch.people.projection import Decided, Person, fold
+from facesearch.people.store import People, undoable
+from facesearch.people.superseded import Overruled, overruled
+
+
+@dataclass(frozen=True)
+class FacesMove:
+    """So many ``faces`` that are of ``source`` and would be of ``target``; None is nobody."""
+
+    source: Person | None
+    target: Person | None
+    faces: int
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """The ``decisions`` to be undone, those that they overruled and that hold ``again``, and the
+    faces that move, until the next clustering places them."""
+
+    decisions: tuple[Decision, ...]
+    again: tuple[Overruled, ...]
+    moves: tuple[FacesMove, ...]
+
+
+def undoing(gallery: Gallery) -> Undoing:
+    """What the next undo would do; raises InputError where nothing is to be undone."""
+    decisions = People(gallery.folder).decisions()
+    last = undoable(decisions)
+    without = [each for each in decisions if each.batch != last[0].batch]
+    decided, then = fold(decisions), fold(without)
+    state = gallery.state()
+    now = gallery_people(gallery, state, decided)
+    moves = _moves(now, gallery_people(gallery, state, then), decided, then)
+    return Undoing(tuple(last), overruled(without, last), moves)
+
+
+def _moves(
+    now: PeopleNow, later: PeopleNow, decided: Decided, then: Decided
+) -> tuple[FacesMove, ...]:
+    """Both of the same faces; the largest moves first."""
+    rows = [np.argsort(each.clustering.ids, kind="stable") for each in (now, later)]
+    pairs = zip(now.of_faces()[rows[0]].tolist(), later.of_faces()[rows[1]].tolist(), strict=True)
+    moved = Counter((source, target) for source, target in pairs if source != target)
+    return tuple(
+        FacesMove(
+            None if source == NOBODY else decided.person(source),
+            None if target == NOBODY else then.person(target),
+            faces,
+        )
+        for (source, target), faces in moved.most_common()
+    )

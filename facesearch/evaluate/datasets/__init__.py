@@ -1,0 +1,1 @@
+"""Labelled photos: read, chosen and embedded."""

@@ -1,0 +1,1 @@
+"""Results of protocols as text, tables, charts and plots."""

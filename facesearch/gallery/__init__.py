@@ -1,0 +1,1 @@
+"""The gallery on disk: photos, faces and their vectors in shards."""

@@ -1,0 +1,378 @@
+"""The gallery: a folder of sealed shards, and what they say together about every photo.
+
+Photo rows are a log. The newest row of a location tells its present state; faces belong to the
+*content* of a photo (its SHA-256), so a moved or copied photo keeps its faces, and a face is live
+as long as some location still holds its photo's content.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.encoders.types import EncoderContract
+from facesearch.errors import (
+    BusyGalleryError,
+    ContractError,
+    GalleryError,
+    InputError,
+)
+from facesearch.gallery.photo_log import PhotoLog, PhotoPart
+from facesearch.gallery.records import FaceRecord, face_qualities, face_records, require_remembered
+from facesearch.gallery.state import GalleryState
+from facesearch.gallery.state_cache import FILE as STATE_FILE
+from facesearch.gallery.state_cache import KeptLog, read_state, write_state
+from facesearch.gallery.tombstones import Forgotten
+from indexer.storage.atomic_files import partial_path, write_atomically
+from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
+from indexer.types import Block, Ids, Vectors, make_ids, split_ids
+
+__all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = "gallery.json"
+SETTINGS = "settings.json"
+FORMAT = "facesearch-gallery"
+VERSION = 1
+DType = Literal["float16", "float32"]
+
+
+class Gallery:
+    """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
+
+    def __init__(self, folder: Path, contract: EncoderContract, dtype: DType) -> None:
+        self.folder = folder
+        self.contract = contract
+        self.dtype: DType = dtype
+        self._is_writer = False
+
+    @classmethod
+    def create(cls, folder: Path, contract: EncoderContract, dtype: DType = "float16") -> Gallery:
+        """Make an empty gallery in ``folder``, which must be absent or empty."""
+        if folder.exists() and not _is_vacant(folder):
+            raise InputError(
+                f"{folder} exists and is not a gallery; name a new or empty folder, "
+                "or an existing gallery"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        description = {
+            "format": FORMAT,
+            "version": VERSION,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "vectors": dtype,
+            "contract": asdict(contract),
+        }
+        write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
+        return cls(folder, contract, dtype)
+
+    @classmethod
+    def open(cls, folder: Path) -> Gallery:
+        """Open an existing gallery; raises :class:`GalleryError` where there is none."""
+        path = folder / DESCRIPTION
+        try:
+            description = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise GalleryError(
+                f"{folder} is not a gallery (it has no gallery.json); "
+                f"make one with: facesearch index PHOTOS --gallery {folder}"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise GalleryError(f"cannot read {path}: {error}") from error
+        contract, dtype = _parse_description(description, path)
+        return cls(folder, contract, dtype)
+
+    @classmethod
+    def open_or_create(
+        cls, folder: Path, contract: EncoderContract, dtype: DType = "float16"
+    ) -> Gallery:
+        """The gallery in ``folder`` if there is one (of equal contract), else a new one."""
+        if not (folder / DESCRIPTION).exists():
+            return cls.create(folder, contract, dtype)
+        gallery = cls.open(folder)
+        gallery.require(contract)
+        return gallery
+
+    def require(self, contract: EncoderContract) -> None:
+        """Raise :class:`ContractError` unless this gallery holds vectors of ``contract``."""
+        differences = self.contract.differences(contract)
+        if differences:
+            raise ContractError(
+                f"the gallery {self.folder} holds vectors of {self.contract.name!r}, which cannot "
+                f"be compared with those of {contract.name!r} ({'; '.join(differences)}); use the "
+                "encoder and detector the gallery was made with, or start a new gallery"
+            )
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """The detector settings photos were last indexed with; empty before the first time."""
+        path = self.folder / SETTINGS
+        try:
+            return dict(json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            return {}
+        except (OSError, TypeError, ValueError) as error:
+            raise GalleryError(f"cannot read {path}: {error}; delete it") from error
+
+    def note_settings(self, settings: Mapping[str, float]) -> None:
+        """Remember the detector settings; a change is logged, for it is not made up for."""
+        before = self.settings
+        if before == settings:
+            return
+        if before:
+            logger.warning(
+                "photos indexed before were searched with %s and are not searched again with %s; "
+                "for the same settings everywhere, index into a new gallery",
+                settings_text(before),
+                settings_text(settings),
+            )
+        write_atomically(self.folder / SETTINGS, json.dumps(dict(settings)).encode())
+
+    @property
+    def shards_folder(self) -> Path:
+        return self.folder / "shards"
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed."""
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BusyGalleryError(
+                    f"another process is writing to {self.folder}; wait until it has ended"
+                ) from None
+            self.shards_folder.mkdir(exist_ok=True)
+            remove_partials(self.shards_folder)
+            self.note_shard_numbers()
+            self._is_writer = True
+            try:
+                yield
+            finally:
+                self._is_writer = False
+
+    def shard_paths(self) -> list[Path]:
+        """Sealed shards, in order of number."""
+        return list_shards(self.shards_folder) if self.shards_folder.exists() else []
+
+    def shard_digests(self) -> dict[str, str]:
+        """File name to recorded SHA-256 of every sealed shard."""
+        return {path.name: _recorded_digest(path) for path in self.shard_paths()}
+
+    def next_shard_number(self) -> int:
+        """A number no shard of this gallery ever had, so that face ids are never used again."""
+        try:
+            noted = int((self.folder / "next-shard").read_text())
+        except FileNotFoundError:
+            noted = 0
+        except (OSError, ValueError) as error:
+            raise GalleryError(
+                f"cannot read {self.folder / 'next-shard'}: {error}; write into it a number "
+                "greater than that of every shard this gallery ever had"
+            ) from error
+        paths = self.shard_paths()
+        return max(noted, int(paths[-1].stem) + 1 if paths else 0)
+
+    def note_shard_numbers(self) -> None:
+        """Remember the numbers in use, should a shard be lost or taken out by hand."""
+        write_atomically(self.folder / "next-shard", f"{self.next_shard_number()}\n".encode())
+
+    def state(self, *, anew: bool = False) -> GalleryState:
+        """Fold all photo tables, in some 200 bytes a photo and some tens of bytes a face.
+
+        The gallery's writer keeps the fold in ``state.h5``, so that only tables of shards that are
+        not in it are read; ``anew`` reads all the same.
+        """
+        paths = self.shard_paths()
+        digests = {path.name: _digest_or_none(path) for path in paths}
+        kept = None if anew else read_state(self.folder, self.contract)
+        if kept is None or not _continue(digests, kept.shards):
+            kept = KeptLog(PhotoLog.empty(), {})
+            if self._is_writer:  # It names photos of shards that may have been taken out.
+                with suppress(OSError):
+                    (self.folder / STATE_FILE).unlink(missing_ok=True)
+        log = kept.log
+        new = [path for path in paths if path.name not in kept.shards]
+        if new:
+            log = log.extended([self._photo_part(path) for path in new])
+            if self._is_writer:
+                self._keep(log, digests)
+        # Read last: shards that lack forgotten faces already were rewritten after this was.
+        return GalleryState.of(log, Forgotten.read(self.folder).ids)
+
+    def _photo_part(self, path: Path) -> PhotoPart:
+        with Shard.open(path) as shard:
+            self._require_shard(shard)
+            return PhotoPart.read(shard)
+
+    def _keep(self, log: PhotoLog, digests: Mapping[str, str | None]) -> None:
+        shards = {name: digest for name, digest in digests.items() if digest}
+        if len(shards) < len(digests):
+            return
+        try:
+            write_state(self.folder, KeptLog(log, shards), self.contract)
+        except OSError as error:
+            logger.warning("the state of %s was not kept: %s", self.folder, error)
+
+    def blocks(self, state: GalleryState) -> Iterator[Block]:
+        """Live faces, one or more blocks a shard, ids ascending.
+
+        Raises ChangedGalleryError where some of them were forgotten since ``state`` was read, as
+        all that reads faces does.
+        """
+        for path in self.shard_paths():
+            rows = state.live.get(int(path.stem))
+            if rows is None or not len(rows):
+                continue
+            keep = np.zeros(int(rows[-1]) + 1, bool)
+            keep[rows] = True
+            with Shard.open(path) as shard:
+                _photo_rows(shard, rows)
+                for block in shard.blocks():
+                    _, block_rows = split_ids(block.ids)
+                    kept = keep[block_rows[block_rows < len(keep)]].nonzero()[0]
+                    if len(kept):
+                        yield Block(block.ids[kept], block.vectors[kept])
+
+    def vectors(self, ids: Ids) -> Vectors:
+        """Vectors of ``ids``, float32 (n, d), in that order; each shard is opened once."""
+        numbers, rows = split_ids(ids)
+        vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                _photo_rows(shard, rows[picked])
+                vectors[picked] = shard.vectors(rows[picked])
+        return vectors
+
+    def qualities(self, ids: Ids) -> NDArray[np.float32]:
+        """Qualities of ``ids``, float32 (n,) in [0, 1] and in that order; NaN: not measured."""
+        numbers, rows = split_ids(ids)
+        qualities = np.zeros(len(ids), np.float32)
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                qualities[picked] = face_qualities(shard, rows[picked])
+        return qualities
+
+    def photo_ids(self, ids: Ids) -> Ids:
+        """For each face of ``ids`` the photo that it was found in, int64 (n,)."""
+        numbers, rows = split_ids(ids)
+        photos = np.zeros(len(ids), np.int64)
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                photos[picked] = make_ids(number, _photo_rows(shard, rows[picked]))
+        return photos
+
+    def faces(self, ids: Ids, state: GalleryState) -> list[FaceRecord]:
+        """Records of live faces ``ids``, in that order."""
+        numbers, rows = split_ids(ids)
+        found: dict[int, FaceRecord] = {}
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                for record in face_records(shard, rows[picked], state.shown):
+                    found[record.face_id] = record
+        return [found[int(face_id)] for face_id in ids]
+
+    def faces_of_photo(self, photo_id: int) -> Ids:
+        """Ids of the faces found in the photo whose content row is ``photo_id``."""
+        (number,), (row,) = split_ids(np.array([photo_id]))
+        with self._shard(int(number)) as shard:
+            return make_ids(shard.number, np.flatnonzero(shard.column("faces", "photo") == row))
+
+    def _shard(self, number: int) -> Shard:
+        return Shard.open(shard_path(self.shards_folder, number))
+
+    def _require_shard(self, shard: Shard) -> None:
+        # Shards from before there was a choice of numerics do not say that theirs were fp32.
+        attributes: Mapping[str, object] = {"numerics": "fp32", **shard.attributes}
+        contract = asdict(self.contract)
+        wrong = {key for key, value in contract.items() if attributes.get(key) != value}
+        if wrong:
+            key = min(wrong)
+            raise ContractError(
+                f"shard {shard.number} in {self.folder} has {key} {attributes.get(key)!r} where "
+                f"the gallery has {contract[key]!r}; it belongs to another gallery: move it out "
+                "of the shards folder"
+            )
+
+
+def settings_text(settings: Mapping[str, float]) -> str:
+    """Detector settings in words."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
+
+
+def _is_vacant(folder: Path) -> bool:
+    """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
+        partial_path(folder / DESCRIPTION).name
+    }
+
+
+def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    for number in np.unique(numbers):
+        yield int(number), np.flatnonzero(numbers == number)
+
+
+def _photo_rows(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The row of the photo of some faces; ChangedGalleryError where one was forgotten."""
+    photos: NDArray[np.int64] = shard.column("faces", "photo")[rows].astype(np.int64)
+    require_remembered(shard, photos)
+    return photos
+
+
+def _recorded_digest(path: Path) -> str:
+    sidecar = digest_path(path)
+    try:
+        return sidecar.read_text().split()[0]
+    except (OSError, IndexError, UnicodeDecodeError) as error:
+        raise GalleryError(
+            f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "
+            "backup, or move the shard out and index its photos again"
+        ) from error
+
+
+def _digest_or_none(path: Path) -> str | None:
+    try:
+        return _recorded_digest(path)
+    except GalleryError:
+        return None
+
+
+def _continue(digests: Mapping[str, str | None], kept: Mapping[str, str]) -> bool:
+    """Whether shards are those of ``kept`` and perhaps some with greater numbers."""
+    new = digests.keys() - kept.keys()
+    return kept.items() <= digests.items() and (
+        not new or not kept or _number(min(new, key=_number)) > _number(max(kept, key=_number))
+    )
+
+
+def _number(name: str) -> int:
+    return int(name.removesuffix(".h5"))
+
+
+def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType]:
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise GalleryError(f"{path} does not describe a gallery (no format {FORMAT!r} in it)")
+    if description.get("version") != VERSION:
+        raise GalleryError(
+            f"{path} is of format version {description.get('version')!r}; this program reads "
+            f"version {VERSION}"
+        )
+    try:
+        contract = EncoderContract(**description["contract"])
+        contract.check()
+        dtype = description["vectors"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
+    if dtype not in ("float16", "float32"):
+        raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")
+    return contract, dtype

@@ -1,0 +1,137 @@
+"""The shard being filled: rows in memory until they are sealed in one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.engine import PhotoFaces
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.records import PhotoRecord, face_table, photo_table
+from facesearch.images import DecodeOutcome
+from indexer.storage.shards import ShardContent, shard_path, write_shard
+
+
+@dataclass(frozen=True)
+class PhotoRow:
+    """A photo's record before it has an id, and the scale its pixels were decoded at."""
+
+    record: PhotoRecord
+    scale: float = 1.0
+
+    @staticmethod
+    def of(outcome: DecodeOutcome, status: str) -> PhotoRow:
+        """The row for what became of a photo."""
+        found, photo = outcome.found, outcome.photo
+        record = PhotoRecord(
+            photo_id=-1,
+            root=os.fsencode(found.root),
+            path=os.fsencode(found.name),
+            size=found.size,
+            mtime_ns=found.mtime_ns,
+            sha256=outcome.sha256,
+            width=photo.width if photo else 0,
+            height=photo.height if photo else 0,
+            taken_at=photo.taken_at if photo else "",
+            status=status,
+            reason=outcome.reason,
+            detail=outcome.detail,
+        )
+        return PhotoRow(record, photo.scale if photo else 1.0)
+
+    @staticmethod
+    def gone(record: PhotoRecord) -> PhotoRow:
+        """The row that says that a photo is no longer where it was."""
+        return PhotoRow(
+            PhotoRecord(
+                photo_id=-1,
+                root=record.root,
+                path=record.path,
+                size=0,
+                mtime_ns=0,
+                sha256="",
+                width=0,
+                height=0,
+                taken_at="",
+                status="gone",
+                reason="",
+                detail="",
+            )
+        )
+
+
+class OpenShard:
+    """Collects rows and seals a shard after every ``capacity`` photos."""
+
+    def __init__(self, gallery: Gallery, capacity: int, sealed: Callable[[Path], None]) -> None:
+        self._gallery = gallery
+        self._capacity = capacity
+        self._sealed = sealed
+        self._number = gallery.next_shard_number()
+        self._clear()
+
+    def _clear(self) -> None:
+        # One list, so that an interruption cannot leave a photo without its faces.
+        self._rows: list[tuple[PhotoRow, PhotoFaces | None]] = []
+
+    def add(self, row: PhotoRow, faces: PhotoFaces | None = None) -> None:
+        """Add a photo and its faces; seals the shard when it is full."""
+        self._rows.append((row, faces))
+        if len(self._rows) >= self._capacity:
+            self.seal()
+
+    def seal(self) -> None:
+        """Write what was collected as one immutable shard; nothing happens when that is nothing."""
+        rows = self._rows
+        if not rows:
+            return
+        self._clear()
+        path = shard_path(self._gallery.shards_folder, self._number)
+        photos = photo_table([row.record for row, _ in rows])
+        with_faces = [
+            (number, row.scale, faces)
+            for number, (row, faces) in enumerate(rows)
+            if faces is not None and len(faces)
+        ]
+        content = ShardContent(
+            number=self._number,
+            vectors=self._joined([each.embeddings.vectors for _, _, each in with_faces]),
+            tables={"photos": photos, "faces": _face_table(with_faces)},
+            attributes=asdict(self._gallery.contract),
+        )
+        write_shard(path, content, dtype=self._gallery.dtype)
+        self._gallery.note_shard_numbers()
+        self._number += 1
+        self._sealed(path)
+
+    def _joined(self, vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return np.concatenate(
+            [np.zeros((0, self._gallery.contract.dimension), np.float32), *vectors]
+        )
+
+
+def _face_table(
+    with_faces: Sequence[tuple[int, float, PhotoFaces]],
+) -> dict[str, NDArray[Any]]:
+    """The face columns: photo rows, and boxes and landmarks in pixels of the full-size photo."""
+    found = [faces.detections.scaled(1 / scale) for _, scale, faces in with_faces]
+    no_numbers = np.zeros(0, np.float32)
+    return face_table(
+        photo=np.repeat(
+            np.array([number for number, _, _ in with_faces], np.int32),
+            np.array([len(each) for each in found], np.int64),
+        ),
+        boxes=np.concatenate([np.zeros((0, 4), np.float32), *(each.boxes for each in found)]),
+        landmarks=np.concatenate(
+            [np.zeros((0, 5, 2), np.float32), *(each.landmarks for each in found)]
+        ),
+        scores=np.concatenate([no_numbers, *(each.scores for each in found)]),
+        norms=np.concatenate([no_numbers, *(each.embeddings.norms for _, _, each in with_faces)]),
+        qualities=[each.qualities for _, _, each in with_faces],
+    )

@@ -1,0 +1,115 @@
+"""The faces that a gallery must not hold: which they were, by photo and place, never the vector.
+
+Written before anything is deleted, so that whatever happens then, they are gone from every answer;
+kept afterwards, so that photos that are indexed again do not bring them back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.errors import GalleryError
+from indexer.id_lookup import rows_of
+from indexer.storage.atomic_files import write_atomically
+from indexer.types import Ids
+
+FILE = "forgotten.json"
+FORMAT = "facesearch-forgotten"
+VERSION = 1
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class ForgottenFace:
+    """A face id that is not used any more, the SHA-256 of its photo's file, and where it was.
+
+    ``box`` is x0, y0, x1, y1 in pixels of the upright photo at full size.
+    """
+
+    face_id: int
+    sha256: str
+    box: tuple[float, float, float, float]
+
+
+class Forgotten:
+    """All faces that were forgotten, by id."""
+
+    def __init__(self, faces: Iterable[ForgottenFace] = ()) -> None:
+        self._by_id = {face.face_id: face for face in faces}
+        self._ids = np.array(sorted(self._by_id), np.int64)
+        self._boxes: dict[str, list[tuple[float, float, float, float]]] = {}
+        for face in self._by_id.values():
+            self._boxes.setdefault(face.sha256, []).append(face.box)
+
+    @classmethod
+    def read(cls, gallery_folder: Path) -> Forgotten:
+        """Those of a gallery; raises GalleryError where the file is damaged."""
+        path = gallery_folder / FILE
+        try:
+            return cls(_parsed(json.loads(path.read_bytes())))
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            raise GalleryError(
+                f"cannot read {path}: {error}; restore it from a backup, for without it faces that "
+                "were forgotten could come back"
+            ) from error
+
+    def write(self, gallery_folder: Path) -> None:
+        """Replace the file at once."""
+        faces = [
+            {"face": face.face_id, "sha256": face.sha256, "box": list(face.box)}
+            for _, face in sorted(self._by_id.items())
+        ]
+        document = {"format": FORMAT, "version": VERSION, "faces": faces}
+        write_atomically(gallery_folder / FILE, json.dumps(document, indent=0).encode())
+
+    @property
+    def ids(self) -> Ids:
+        """Of all of them, int64 (n,), ascending."""
+        return self._ids
+
+    def among(self, ids: Ids) -> NDArray[np.bool_]:
+        """Which of ``ids`` are forgotten."""
+        return rows_of(ids, self._ids) >= 0
+
+    def joined(self, faces: Iterable[ForgottenFace]) -> Forgotten:
+        """These and ``faces``."""
+        return Forgotten([*self._by_id.values(), *faces])
+
+    def without_photos(self, contents: set[str]) -> Forgotten:
+        """Those of other photos than ``contents``, which are SHA-256s."""
+        return Forgotten(face for face in self._by_id.values() if face.sha256 not in contents)
+
+    def boxes_of(self, sha256: str) -> NDArray[np.float64]:
+        """Where faces of a photo were that are to be forgotten, (n, 4), as its content names it."""
+        return np.array(self._boxes.get(sha256, []), np.float64).reshape(-1, 4)
+
+
+def _parsed(found: Any) -> list[ForgottenFace]:
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ValueError(f"expected format {FORMAT!r}, got {str(found)[:80]}")
+    if found.get("version") != VERSION:
+        raise ValueError(f"expected version {VERSION}, got {found.get('version')!r}")
+    return [_face(each) for each in found["faces"]]
+
+
+def _face(found: Any) -> ForgottenFace:
+    face_id, sha256, box = found["face"], found["sha256"], found["box"]
+    if type(face_id) is not int or not 0 <= face_id < 2**63:
+        raise ValueError(f"expected a face id, got {face_id!r:.80}")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise ValueError(f"expected a SHA-256, got {sha256!r:.80}")
+    x0, y0, x1, y1 = map(float, box)
+    if not np.isfinite([x0, y0, x1, y1]).all():
+        raise ValueError(f"expected a box, got {box!r:.80}")
+    return ForgottenFace(face_id, sha256, (x0, y0, x1, y1))

@@ -1,0 +1,1 @@
+"""Model files: found in other packages or downloaded, checked by digest."""

@@ -1,0 +1,1 @@
+"""People as an event log of decisions, and what the decisions add up to."""

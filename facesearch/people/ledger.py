@@ -1,0 +1,243 @@
+"""The ledger of what people decided: every decision in order, never changed (SQLite).
+
+Nothing else is kept of decisions. What holds now is what they add up to
+(:mod:`facesearch.people.projection`), so an undone decision needs no more than an entry that says
+so.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Literal, get_args
+
+from facesearch.errors import GalleryError
+
+VERSION = 2
+Action = Literal["enroll", "name", "merge", "split", "reject", "hide", "unhide", "import", "undo"]
+
+_SCHEMA = """
+CREATE TABLE decision (
+    id INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    action TEXT NOT NULL,
+    person INTEGER NOT NULL,
+    other INTEGER,
+    name TEXT
+) STRICT;
+CREATE TABLE decided_face (
+    decision INTEGER NOT NULL REFERENCES decision (id),
+    face_id INTEGER NOT NULL,
+    person INTEGER NOT NULL,
+    belongs INTEGER NOT NULL,
+    PRIMARY KEY (decision, face_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX decided_face_of ON decided_face (face_id);
+CREATE TABLE counter (next_person INTEGER NOT NULL) STRICT;
+INSERT INTO counter VALUES (1);
+"""
+
+
+@dataclass(frozen=True)
+class FaceDecision:
+    """Whose a face is, by a decision; or, unless it ``belongs``, whose it is not."""
+
+    face_id: int
+    person: int
+    belongs: bool = True
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One entry. ``id`` counts from 1; entries made by one command share a ``batch``.
+
+    ``person`` is whom it is about, and ``other`` for a merge who that person was taken for until
+    now, for a split the new person. ``faces`` are all faces it says something of. An "undo" has
+    the batch that it undoes in ``other``, and person 0.
+    """
+
+    id: int
+    batch: int
+    created_at: str
+    action: Action
+    person: int
+    other: int | None = None
+    name: str | None = None
+    faces: tuple[FaceDecision, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A decision to be entered; see :class:`Decision`."""
+
+    action: Action
+    person: int
+    other: int | None = None
+    name: str | None = None
+    faces: tuple[FaceDecision, ...] = ()
+
+
+class Entries:
+    """The ledger within one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def all(self) -> list[Decision]:
+        """Every entry, the oldest first; raises GalleryError where one makes no sense."""
+        faces: dict[int, list[FaceDecision]] = {}
+        for decision, *face in self._connection.execute(
+            "SELECT decision, face_id, person, belongs FROM decided_face ORDER BY decision, face_id"
+        ):
+            self._require(all(isinstance(each, int) for each in (decision, *face)), face)
+            faces.setdefault(decision, []).append(FaceDecision(face[0], face[1], bool(face[2])))
+        return [
+            self._checked(row, tuple(faces.get(row[0], ())))
+            for row in self._connection.execute(
+                "SELECT id, batch, created_at, action, person, other, name FROM decision "
+                "ORDER BY id"
+            )
+        ]
+
+    def add(self, drafts: Iterable[Draft], created_at: str | None = None) -> list[Decision]:
+        """Enter decisions as one batch."""
+        at = created_at or datetime.now(UTC).isoformat(timespec="seconds")
+        (last,) = self._connection.execute("SELECT COALESCE(MAX(id), 0) FROM decision").fetchone()
+        added = []
+        for number, each in enumerate(drafts, last + 1):
+            added.append(
+                Decision(
+                    number, last + 1, at, each.action, each.person, each.other, each.name,
+                    each.faces,
+                )
+            )  # fmt: skip
+        self._connection.executemany(
+            "INSERT INTO decision (id, batch, created_at, action, person, other, name) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(d.id, d.batch, d.created_at, d.action, d.person, d.other, d.name) for d in added],
+        )
+        self._connection.executemany(
+            "INSERT INTO decided_face VALUES (?, ?, ?, ?)",
+            [(d.id, f.face_id, f.person, int(f.belongs)) for d in added for f in d.faces],
+        )
+        return added
+
+    def new_people(self, count: int, above: int = 0) -> range:
+        """Numbers that no person had before, all greater than ``above``."""
+        (following,) = self._connection.execute("SELECT next_person FROM counter").fetchone()
+        first = max(following, above + 1)
+        self._connection.execute("UPDATE counter SET next_person = ?", (first + count,))
+        return range(first, first + count)
+
+    def forget(self, face_ids: Iterable[int]) -> None:
+        """Take all that was ever said of some faces out of the ledger."""
+        self._connection.executemany(
+            "DELETE FROM decided_face WHERE face_id = ?", [(int(each),) for each in face_ids]
+        )
+
+    def forget_names(self, decisions: Iterable[Decision]) -> None:
+        """Take the names out of some entries."""
+        self._connection.executemany(
+            "UPDATE decision SET name = NULL WHERE id = ?", [(each.id,) for each in decisions]
+        )
+
+    def _checked(self, row: Sequence[object], faces: tuple[FaceDecision, ...]) -> Decision:
+        number, batch, at, action, person, other, name = row
+        numbers = (number, batch, person, 0 if other is None else other)
+        texts = (at, action, "" if name is None else name)
+        self._require(
+            all(isinstance(each, int) for each in numbers)
+            and all(isinstance(each, str) for each in texts)
+            and action in get_args(Action),
+            row,
+        )
+        return Decision(number, batch, at, action, person, other, name, faces)  # type: ignore[arg-type]
+
+    def _require(self, sound: bool, row: Sequence[object]) -> None:
+        # Damage that SQLite does not notice may turn a value into one of another type.
+        if not sound:
+            raise GalleryError(
+                f"{self._path}: expected a decision, got {row!r}; the database is damaged: restore "
+                "it from a backup"
+            )
+
+
+class Ledger:
+    """The ledger of a gallery, ``people.sqlite``; opened anew for every use: it holds no lock."""
+
+    def __init__(self, gallery_folder: Path) -> None:
+        self.path = gallery_folder / "people.sqlite"
+
+    def all(self) -> list[Decision]:
+        """Every entry; none where nothing was decided yet, without making a database."""
+        if not self.path.exists():
+            return []
+        with self.open() as entries:
+            return entries.all()
+
+    def overwrite_what_was_deleted(self) -> None:
+        """Leave nothing in the file of what is in no table any more."""
+        with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+            connection.execute("VACUUM")  # pages that became free still hold what they held
+
+    @contextmanager
+    def open(self) -> Iterator[Entries]:
+        """One transaction: all that is done in it, or nothing.
+
+        Raises GalleryError where the database cannot be used.
+        """
+        try:
+            with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+                connection.execute("BEGIN IMMEDIATE")
+                entries = Entries(connection, self.path)
+                self._prepare(connection, entries)
+                yield entries
+        except sqlite3.DatabaseError as error:
+            raise GalleryError(f"cannot use {self.path}: {error}") from error
+
+    def _prepare(self, connection: sqlite3.Connection, entries: Entries) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == VERSION:
+            return
+        if version not in (0, 1):
+            raise GalleryError(
+                f"{self.path} is of version {version}; this program reads version {VERSION}"
+            )
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        if version == 1:
+            _take_over(connection, entries)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _take_over(connection: sqlite3.Connection, entries: Entries) -> None:
+    """Turn the tables of version 1, which knew enrolled faces only, into decisions."""
+    people = dict(connection.execute("SELECT name, id FROM person"))
+    rows = connection.execute("SELECT created_at, person, face_id FROM ledger ORDER BY id")
+    for (at, name), group in groupby(rows.fetchall(), key=lambda row: row[:2]):
+        _enroll(entries, people[name], name, [row[2] for row in group], at)
+    said = {face.face_id: face.person for decision in entries.all() for face in decision.faces}
+    held = connection.execute(
+        "SELECT name, person_id, face_id FROM membership JOIN person ON person.id = person_id "
+        "ORDER BY person_id, face_id"
+    ).fetchall()
+    # The ledger of version 1 said the same as its memberships, unless someone else wrote them.
+    for (name, person), group in groupby(held, key=lambda row: row[:2]):
+        unsaid = [face for *_, face in group if said.get(face) != person]
+        if unsaid:
+            _enroll(entries, person, name, unsaid, None)
+    entries.new_people(0, above=max(people.values(), default=0))
+    for table in ("membership", "person", "ledger"):
+        connection.execute(f"DROP TABLE {table}")
+
+
+def _enroll(entries: Entries, person: int, name: str, faces: list[int], at: str | None) -> None:
+    decided = tuple(FaceDecision(face, person) for face in dict.fromkeys(faces))
+    entries.add([Draft("enroll", person, name=name, faces=decided)], at)

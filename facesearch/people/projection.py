@@ -1,0 +1,218 @@
+"""What the decisions add up to: who there is, whose faces are whose, and whose they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.people.ledger import Decision, FaceDecision
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody, by a number that stays: named or not, and perhaps hidden from albums."""
+
+    id: int
+    name: str | None = None
+    hidden: bool = False
+
+    @property
+    def key(self) -> str:
+        """How commands write and read the number: "p12"."""
+        return f"p{self.id}"
+
+    @property
+    def label(self) -> str:
+        """The name, or the key of somebody without one."""
+        return self.name or self.key
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The people that something was decided of, by their numbers.
+
+    ``faces`` maps a face to whose it was decided to be, ``since`` to the decision since which it
+    is. ``rejected`` are pairs of a face and whose it is not, each with the decision since which.
+    ``merged`` maps the numbers of people who turned out to be others to those. ``last`` is the
+    number of the newest decision. ``parted`` are pairs of people of whom one was split from the
+    other, the lesser number first.
+    """
+
+    people: Mapping[int, Person]
+    faces: Mapping[int, int]
+    since: Mapping[int, int]
+    rejected: Mapping[tuple[int, int], int]
+    merged: Mapping[int, int]
+    last: int
+    parted: frozenset[tuple[int, int]] = frozenset()
+
+    def person(self, number: int) -> Person:
+        """Whom a number stands for today; an undecided one is somebody without a name."""
+        number = self.merged.get(number, number)
+        return self.people.get(number) or Person(number)
+
+    def named(self, name: str) -> Person | None:
+        """Who has exactly this name."""
+        return next((each for each in self.people.values() if each.name == name), None)
+
+    def numbers_now(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """``numbers`` int64 (n,) after all merges."""
+        if not self.merged:
+            return numbers
+        distinct, inverse = np.unique(numbers, return_inverse=True)
+        now = np.array([self.merged.get(each, each) for each in distinct.tolist()], np.int64)
+        result: NDArray[np.int64] = now[inverse]
+        return result
+
+
+@dataclass
+class _Fold:
+    """Faces and rejections are kept by nodes of a forest, so that a merge moves none of them.
+
+    A number has a node of its own until it is merged into another; said again, it has a new one.
+    """
+
+    people: dict[int, Person] = field(default_factory=dict)
+    _faces: dict[int, int] = field(default_factory=dict)
+    _since: dict[int, int] = field(default_factory=dict)
+    _rejected: dict[int, dict[int, int]] = field(default_factory=dict)
+    _parted: list[tuple[int, int]] = field(default_factory=list)
+    _merged: dict[int, int] = field(default_factory=dict)
+    _node_of: dict[int, int] = field(default_factory=dict)
+    _number_of: list[int] = field(default_factory=list)
+    _parents: list[int] = field(default_factory=list)
+
+    def enter(self, decision: Decision) -> None:
+        person = self.people.get(decision.person, Person(decision.person))
+        name, hidden = person.name, person.hidden
+        if decision.action == "merge" and decision.other is not None:
+            other = self.people.pop(decision.other, Person(decision.other))
+            name = name or other.name
+            self._merge(decision.other, decision.person)
+        elif decision.action == "split" and decision.other is not None:
+            self.people[decision.other] = Person(decision.other, decision.name)
+            self._parted.append((self._node(decision.person), self._node(decision.other)))
+        elif decision.name is not None:
+            name = decision.name
+        if decision.action in ("hide", "unhide"):
+            hidden = decision.action == "hide"
+        self.people[decision.person] = Person(decision.person, name, hidden)
+        for face in decision.faces:
+            self._say(face, decision.id)
+
+    def result(self, last: int) -> Decided:
+        rejected: dict[tuple[int, int], int] = {}
+        for face, nodes in self._rejected.items():
+            for node, since in nodes.items():
+                pair = (face, self._number(node))
+                rejected[pair] = min(since, rejected.get(pair, since))
+        return Decided(
+            self.people,
+            {face: self._number(node) for face, node in sorted(self._faces.items())},
+            {face: since for face, since in self._since.items() if face in self._faces},
+            rejected,
+            {number: self._number(node) for number, node in self._merged.items()},
+            last,
+            frozenset(
+                _pair(self._number(one), self._number(two))
+                for one, two in self._parted
+                if self._root(one) != self._root(two)
+            ),
+        )
+
+    def _say(self, face: FaceDecision, decision: int) -> None:
+        node = self._node(face.person)
+        whose = self._faces.get(face.face_id)
+        is_his = whose is not None and self._root(whose) == node
+        rejected = self._rejected.get(face.face_id, {})
+        kept = {each: since for each, since in rejected.items() if self._root(each) != node}
+        if face.belongs:
+            self._faces[face.face_id] = node
+            if not is_his:
+                self._since[face.face_id] = decision
+        else:
+            kept[node] = min((rejected[e] for e in rejected.keys() - kept.keys()), default=decision)
+            if is_his:
+                del self._faces[face.face_id]
+        self._rejected[face.face_id] = kept
+
+    def _merge(self, gone: int, kept: int) -> None:
+        target = self._node(kept)
+        self._parents[self._node(gone)] = target
+        del self._node_of[gone]
+        self._merged.pop(kept, None)
+        self._merged[gone] = target
+
+    def _node(self, number: int) -> int:
+        """The root that ``number`` has now."""
+        if number not in self._node_of:
+            self._node_of[number] = len(self._parents)
+            self._parents.append(len(self._parents))
+            self._number_of.append(number)
+        return self._node_of[number]
+
+    def _root(self, node: int) -> int:
+        while self._parents[node] != node:
+            self._parents[node] = self._parents[self._parents[node]]
+            node = self._parents[node]
+        return node
+
+    def _number(self, node: int) -> int:
+        return self._number_of[self._root(node)]
+
+
+def _pair(one: int, two: int) -> tuple[int, int]:
+    return min(one, two), max(one, two)
+
+
+def undone_batches(decisions: Iterable[Decision]) -> frozenset[int]:
+    """The batches that were undone."""
+    return frozenset(
+        each.other for each in decisions if each.action == "undo" and each.other is not None
+    )
+
+
+def last_batch(decisions: Sequence[Decision]) -> list[Decision]:
+    """What was decided last, by one command, and is not undone; empty where there is nothing."""
+    undone = undone_batches(decisions)
+    standing = [each for each in decisions if each.action != "undo" and each.batch not in undone]
+    return [each for each in standing if each.batch == standing[-1].batch]
+
+
+def undone_since(decisions: Sequence[Decision], known: int) -> list[Decision]:
+    """Those of the first ``known`` of all decisions that a later one undid."""
+    undone = undone_batches(decisions[known:])
+    return [each for each in decisions[:known] if each.batch in undone]
+
+
+def people_concerned(decisions: Sequence[Decision], known: int) -> frozenset[int]:
+    """Of whom something is decided otherwise than by the first ``known`` of all decisions.
+
+    An undo is about the people of what it undoes.
+    """
+    undone = undone_batches(decisions)
+    new = [e for e in decisions[known:] if e.action != "undo" and e.batch not in undone]
+    return frozenset(
+        number
+        for each in (*new, *undone_since(decisions, known))
+        for number in (each.person, each.other, *(face.person for face in each.faces))
+        if number is not None
+    )
+
+
+def fold(decisions: Iterable[Decision]) -> Decided:
+    """What ``decisions``, in order, add up to. Those that were undone say nothing.
+
+    A face is of the person it was last said to be. Who is merged into another brings along his
+    faces, and his name if the other has none.
+    """
+    decisions = list(decisions)
+    undone = undone_batches(decisions)
+    state = _Fold()
+    for decision in decisions:
+        if decision.action != "undo" and decision.batch not in undone:
+            state.enter(decision)
+    return state.result(decisions[-1].id if decisions else 0)

@@ -1,0 +1,185 @@
+"""Names and whose faces they are: the part of a gallery that people decided."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facesearch.errors import InputError
+from facesearch.people.ledger import Decision, Draft, Entries, FaceDecision, Ledger
+from facesearch.people.projection import Decided, fold, last_batch
+from facesearch.people.superseded import Overruled, overruled
+from indexer.types import Ids
+
+
+@dataclass(frozen=True)
+class Memberships:
+    """Faces with a name: ids int64 (n,) ascending, and the name of each."""
+
+    ids: Ids
+    names: tuple[str, ...]
+
+    def by_id(self) -> dict[int, str]:
+        return {int(face_id): name for face_id, name in zip(self.ids, self.names, strict=True)}
+
+
+def clean_name(name: str) -> str:
+    """A person's name as it is kept: white space trimmed and collapsed to single spaces.
+
+    Raises InputError for an empty name, for one that commands would read as a person's number, and
+    for one with control characters or that is not Unicode text, as arguments are that a terminal
+    sends in another encoding than UTF-8.
+    """
+    cleaned = " ".join(name.split())
+    if not cleaned:
+        raise InputError("expected a person's name, got an empty one; give one")
+    if re.fullmatch(r"p\d+", cleaned, re.IGNORECASE):
+        raise InputError(
+            f"expected a person's name, got {cleaned!r}, which looks like the number of one; "
+            "give another name"
+        )
+    categories = {unicodedata.category(character) for character in cleaned}
+    if "Cs" in categories:
+        raise InputError(
+            f"expected a person's name in UTF-8, got {cleaned!a}; set the locale to it"
+        )
+    if "Cc" in categories:
+        raise InputError(
+            f"expected a person's name without control characters, got {cleaned!a}; leave them out"
+        )
+    return cleaned
+
+
+@dataclass(frozen=True)
+class Entered:
+    """Decisions that were entered together, and what they overrule of those before."""
+
+    decisions: tuple[Decision, ...] = ()
+    overruled: tuple[Overruled, ...] = ()
+
+
+def undoable(decisions: Sequence[Decision]) -> list[Decision]:
+    """What an undo of a ledger would take back; raises InputError where there is nothing."""
+    last = last_batch(decisions)
+    if not last:
+        raise InputError("nothing was decided that is not undone already")
+    return last
+
+
+class People:
+    """The people that a gallery's ledger of decisions tells of."""
+
+    def __init__(self, gallery_folder: Path) -> None:
+        self._ledger = Ledger(gallery_folder)
+
+    def decisions(self) -> list[Decision]:
+        """The ledger, oldest first; raises GalleryError where it cannot be used."""
+        return self._ledger.all()
+
+    def decided(self) -> Decided:
+        """What holds now; raises GalleryError where the database cannot be used."""
+        return fold(self.decisions())
+
+    def decide(self, drafts: Iterable[Draft]) -> Entered:
+        """Enter decisions, to be undone together."""
+        with self._ledger.open() as entries:
+            return _entered(entries, drafts)
+
+    def new_people(self, count: int, above: int = 0) -> range:
+        """Numbers, greater than ``above``, for people whom nobody had a number for."""
+        if not count:
+            return range(0)
+        with self._ledger.open() as entries:
+            return entries.new_people(count, above)
+
+    def enroll(self, name: str, face_ids: Sequence[int]) -> Entered:
+        """Say that ``face_ids`` show ``name``: a decision about those not known as such before.
+
+        A face that belonged to another name now belongs to this one; the ledger keeps both.
+        Without new faces nothing is entered. Raises InputError for a name that :func:`clean_name`
+        refuses, GalleryError where the database cannot be used.
+        """
+        name = clean_name(name)
+        if not face_ids:
+            return Entered()
+        with self._ledger.open() as entries:
+            decided = fold(entries.all())
+            person = decided.named(name)
+            number = person.id if person else entries.new_people(1)[0]
+            distinct = dict.fromkeys(map(int, face_ids))
+            new = [face for face in distinct if decided.faces.get(face) != number]
+            if not new:
+                return Entered()
+            faces = tuple(FaceDecision(face, number) for face in new)
+            return _entered(entries, [Draft("enroll", number, name=name, faces=faces)])
+
+    def undo(self, batch: int | None = None) -> list[Decision]:
+        """Undo what was decided last and is not undone yet; returns it.
+
+        What one command entered is undone together. Raises InputError where there is nothing, or
+        something else than ``batch``, where that is given.
+        """
+        with self._ledger.open() as entries:
+            last = undoable(entries.all())
+            if batch not in (None, last[0].batch):
+                raise InputError(
+                    f"expected to undo decision {batch}, but decision {last[0].id} is the last one "
+                    "now; somebody else decides too: look again with people undo --dry-run"
+                )
+            entries.add([Draft("undo", 0, other=last[0].batch)])
+        return last
+
+    def numbers_given(self) -> int:
+        """How many numbers of people were given out: all from 1 to this one."""
+        if not self._ledger.path.exists():
+            return 0
+        with self._ledger.open() as entries:
+            return entries.new_people(0).start - 1
+
+    def forget(self, face_ids: Ids) -> int:
+        """Delete all that is known of faces, and the names that nobody has then; how many had one.
+
+        What was deleted cannot be read from the file any more.
+        """
+        if not self._ledger.path.exists() or not len(face_ids):
+            return 0
+        named = int(np.isin(self.memberships().ids, face_ids).sum())
+        with self._ledger.open() as entries:
+            entries.forget(face_ids.tolist())
+            decisions = entries.all()
+            # Those undone too: who is named in one alone is somebody while he has faces there.
+            told = {face.person for each in decisions for face in each.faces if face.belongs}
+            merged = {each.other: each.person for each in decisions if each.action == "merge"}
+            told |= {merged[number] for number in told if number in merged}
+            entries.forget_names(
+                each
+                for each in decisions
+                if each.name is not None
+                and (each.other if each.action == "split" else each.person) not in told
+            )
+        self._ledger.overwrite_what_was_deleted()
+        return named
+
+    def memberships(self) -> Memberships:
+        """All faces that were decided to be of somebody with a name, of photos there or not.
+
+        Raises GalleryError where the database cannot be used.
+        """
+        decided = self.decided()
+        named = {
+            face: name
+            for face, person in decided.faces.items()
+            if (name := decided.person(person).name) is not None
+        }
+        return Memberships(np.array(list(named), np.int64), tuple(named.values()))
+
+
+def _entered(entries: Entries, drafts: Iterable[Draft]) -> Entered:
+    earlier = entries.all()
+    decisions = entries.add(drafts)
+    return Entered(tuple(decisions), overruled(earlier, decisions))

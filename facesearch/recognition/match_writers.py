@@ -1,0 +1,147 @@
+"""Matches of many probes as a file: JSON lines, CSV or Parquet, made of parts."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from facesearch.errors import InputError
+from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
+
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class MatchRow:
+    """A match of one face of a probe, or what became of a probe without any.
+
+    ``probe`` is the photo asked about and ``face`` the face in it: counted from 1, largest first,
+    for photos, its face id for faces of shards. ``x0`` to ``y1`` are its box in pixels of the
+    upright photo, ``quality`` is in [0, 1]. ``rank`` counts matches from 1; ``distance`` is
+    squared, in [0, 4]; ``match_face`` is the face id in the gallery, ``match_photo`` its photo,
+    ``person`` its name if it has one. ``reason`` is "" for a match; "no-face", or one of
+    :data:`facesearch.images.REASONS` with its ``detail``, for a probe that has none, whose other
+    columns are then None.
+    """
+
+    probe: str
+    face: int | None = None
+    x0: float | None = None
+    y0: float | None = None
+    x1: float | None = None
+    y1: float | None = None
+    quality: float | None = None
+    rank: int | None = None
+    distance: float | None = None
+    match_face: int | None = None
+    match_photo: str | None = None
+    person: str | None = None
+    reason: str = ""
+    detail: str = ""
+
+
+COLUMNS = tuple(field.name for field in fields(MatchRow))
+
+
+@dataclass(frozen=True)
+class MatchFormat:
+    """How rows become the bytes of a part (of this number), and parts a file."""
+
+    encode: Callable[[Sequence[MatchRow], int], bytes]
+    join: Callable[[Sequence[Path], Path], None]
+
+
+def match_format(out: Path) -> MatchFormat:
+    """The format that the name of ``out`` asks for.
+
+    Raises InputError for a name of none, and for Parquet without pyarrow.
+    """
+    suffix = out.suffix.lower()
+    if suffix not in FORMATS:
+        raise InputError(
+            f"expected an output called *{', *'.join(FORMATS)}, got {out.name!r}; give it one of "
+            "these endings"
+        )
+    if suffix == ".parquet":
+        _pyarrow()
+    return FORMATS[suffix]
+
+
+def join_parts(form: MatchFormat, parts: Sequence[Path], out: Path) -> None:
+    """Write ``out`` from its parts, whole or not at all."""
+    partial = partial_path(out)
+    form.join(parts, partial)
+    sync_file(partial)
+    partial.replace(out)
+    sync_folder(out.parent)
+
+
+def _json_lines(rows: Sequence[MatchRow], number: int) -> bytes:
+    # Bytes of a file name that are not UTF-8 appear as lone surrogates (\udc..).
+    return "".join(json.dumps(asdict(row)) + "\n" for row in rows).encode()
+
+
+def _csv(rows: Sequence[MatchRow], number: int) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if number == 0:
+        writer.writerow(COLUMNS)
+    writer.writerows([getattr(row, name) for name in COLUMNS] for row in rows)
+    # ... and here, where there is no way to write them, as \x escapes.
+    return _unescaped(text.getvalue()).encode()
+
+
+def _unescaped(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _concatenate(parts: Sequence[Path], path: Path) -> None:
+    with path.open("wb") as joined:
+        for part in parts:
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, joined, _COPY_BYTES)
+
+
+def _parquet(rows: Sequence[MatchRow], number: int) -> bytes:
+    pyarrow, parquet = _pyarrow()
+    kinds = {"int": pyarrow.int64(), "float": pyarrow.float64(), "str": pyarrow.string()}
+    columns = {}
+    for field in fields(MatchRow):
+        values = [getattr(row, field.name) for row in rows]
+        kind = str(field.type).partition(" ")[0]
+        texts = [value if value is None else _unescaped(str(value)) for value in values]
+        columns[field.name] = pyarrow.array(texts if kind == "str" else values, kinds[kind])
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), stream)
+    return stream.getvalue()
+
+
+def _join_parquet(parts: Sequence[Path], path: Path) -> None:
+    _, parquet = _pyarrow()
+    with parquet.ParquetWriter(path, parquet.read_schema(parts[0])) as writer:
+        for part in parts:
+            writer.write_table(parquet.read_table(part))
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise InputError(
+            f"Parquet cannot be written without pyarrow ({error}); install it with: "
+            "pip install 'facesearch[parquet]', or name an output *.csv or *.jsonl"
+        ) from error
+
+
+FORMATS = {
+    ".jsonl": MatchFormat(_json_lines, _concatenate),
+    ".csv": MatchFormat(_csv, _concatenate),
+    ".parquet": MatchFormat(_parquet, _join_parquet),
+}

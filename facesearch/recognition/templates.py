@@ -1,0 +1,54 @@
+"""The people of a gallery that have names, and how near each of them is to a face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.errors import InputError
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.people.store import People
+from indexer.open_set.group_distances import GroupRule, Groups
+from indexer.types import Ids, Vectors
+
+# The distance to a person is that to the mean of the enrolled faces, brought back to unit length:
+# it misses the fewest people at any false positive rate, however many faces each has
+# (benchmarks/recognition/identification.py, chosen on one half of LFW View 1's people and confirmed
+# on the other).
+RULE = GroupRule(None)
+
+
+@dataclass(frozen=True)
+class EnrolledPeople:
+    """Live faces with a name: ids int64 (n,), their vectors float32 (n, d), and whose each is.
+
+    ``people`` int64 (n,) are rows of ``names``, which are sorted and each have a face.
+    """
+
+    ids: Ids
+    vectors: Vectors
+    people: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    @classmethod
+    def load(cls, gallery: Gallery, state: GalleryState) -> EnrolledPeople:
+        """Those of a gallery; raises InputError when nobody is enrolled."""
+        memberships = People(gallery.folder).memberships()
+        live = np.isin(memberships.ids, state.live_ids())
+        if not live.any():
+            raise InputError(
+                "nobody is enrolled in this gallery, so nobody can be identified; "
+                f"first run: facesearch enroll {gallery.folder} NAME PHOTO..."
+            )
+        ids = memberships.ids[live]
+        named = [name for name, alive in zip(memberships.names, live, strict=True) if alive]
+        names = sorted(set(named))
+        row_of = {name: row for row, name in enumerate(names)}
+        people = np.array([row_of[name] for name in named], np.int64)
+        return cls(ids, gallery.vectors(ids), people, tuple(names))
+
+    def groups(self) -> Groups:
+        """The people as groups to be searched, by :data:`RULE`."""
+        return Groups(self.vectors, self.people, RULE)

@@ -1,0 +1,65 @@
+"""The album as CSV: a row a face, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from facesearch.album.model import Album, AlbumFace, AlbumPerson
+from facesearch.album.to_json import known
+from facesearch.spreadsheets import plain_cell
+
+COLUMNS = (
+    "face_id",
+    "photo",
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "photo_width",
+    "photo_height",
+    "person",
+    "person_id",
+    "label",
+    "name",
+    "confidence",
+    "person_quality",
+    "face_quality",
+    "score",
+    "taken_at",
+)
+
+
+def album_csv(album: Album) -> str:
+    """The faces of ``album``, person by person as ``album.json`` has them, then those of nobody.
+
+    Boxes are pixels of the upright photo. What is unknown is left empty. RFC 4180 with a header;
+    names of photos and people are as :func:`facesearch.spreadsheets.plain_cell` has them.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for person in album.people:
+        writer.writerows(_row(face, person) for face in person.faces)
+    writer.writerows(_row(face, None) for face in album.noise)
+    return text.getvalue()
+
+
+def _row(face: AlbumFace, person: AlbumPerson | None) -> tuple[object, ...]:
+    return (
+        face.face_id,
+        plain_cell(face.name),
+        *(round(float(edge), 2) for edge in face.box),
+        *face.photo_size,
+        *(_who(person) if person else ("", "", "", "")),
+        round(float(face.confidence), 4),
+        known(person.quality) if person else None,
+        known(face.quality),
+        round(float(face.score), 4),
+        face.taken_at,
+    )
+
+
+def _who(person: AlbumPerson) -> tuple[str, str, str, str | None]:
+    name = None if person.name is None else plain_cell(person.name)
+    return person.key, person.person_id, plain_cell(person.label), name

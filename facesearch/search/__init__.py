@@ -1,0 +1,1 @@
+"""What finds the vectors of a gallery: its index and its neighbour graph."""

@@ -1,0 +1,301 @@
+"""Nearest gallery faces, through the index where it is fresh and over the shards where not."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from facesearch.errors import BusyGalleryError, InputError
+from facesearch.gallery.gallery import Gallery, GalleryState
+from indexer import build
+from indexer.build import Covers, Progress
+from indexer.errors import IndexGoalError, MissingFaissError, StaleIndexError
+from indexer.exact.brute_force import exact_search
+from indexer.id_ranges import IdRuns
+from indexer.index.flat import FlatIndex
+from indexer.index.manifest import IndexDescription
+from indexer.index.overlay import KEPT_FRESH, Changes, Coverage, LivingIndex
+from indexer.ivf.faiss_ivf import IvfIndex
+from indexer.ivf.index import CellsIndex
+from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, Goal, flat_bytes
+from indexer.runtime.devices import torch_device
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors, make_ids
+
+logger = logging.getLogger(__name__)
+
+_Read = TypeVar("_Read")
+
+_RACES = 100  # with a writer that replaces the index again and again
+
+
+def index_folder(gallery: Gallery) -> Path:
+    """Where a gallery's index lies."""
+    return gallery.folder / "index"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asked of an index: a recall, bytes of memory, either or neither.
+
+    What was not asked for is decided anew whenever an index is built.
+    """
+
+    recall: float | None = None
+    memory: float | None = None
+
+    def goal(self, count: int, dimension: int) -> Goal:
+        """For ``count`` vectors; by default half of the machine's memory, and exact search where
+        that suffices for it. Raises InputError for values out of range.
+        """
+        memory, recall = self.memory, self.recall
+        if memory is None:
+            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+        if recall is None:
+            recall = EXACT if flat_bytes(count, dimension) <= memory else DEFAULT_RECALL
+        try:
+            return Goal(recall, memory)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+
+    @classmethod
+    def of(cls, gallery: Gallery) -> Wish:
+        """What the present index was asked to be."""
+        try:
+            goal = IndexDescription.read(index_folder(gallery)).goal
+        except StaleIndexError:
+            return cls()
+        return cls(goal.get("recall"), goal.get("memory"))
+
+
+def build_index(
+    gallery: Gallery, wish: Wish | None = None, progress: Progress = lambda stage, done: None
+) -> IndexDescription:
+    """Build and save the index of all live faces; returns what it came to be.
+
+    Without a ``wish`` it is that which the index there was followed. Raises
+    BusyGalleryError when another process is writing, MissingFaissError without FAISS,
+    IndexGoalError where the goal cannot be met.
+    """
+    with gallery.writing():
+        return rebuild(gallery, gallery.state(), wish, progress, anew=True)
+
+
+def refresh_index(gallery: Gallery) -> GalleryState:
+    """Like :func:`build_index`, unless there is an index that still serves nearly all.
+
+    :meth:`Coverage.worth_rebuilding` is the rule. An index that was found damaged
+    serves none; one that was found whole and has not changed since is not read again. What stands
+    in the way is only logged: searches do without.
+    """
+    try:
+        with gallery.writing():
+            state = gallery.state()
+            if not _serves(gallery, state):
+                rebuild(gallery, state)
+            return state
+    except (MissingFaissError, BusyGalleryError, IndexGoalError) as error:
+        logger.warning("the search index was not renewed: %s", error)
+        return gallery.state()
+
+
+def rebuild(
+    gallery: Gallery,
+    state: GalleryState,
+    wish: Wish | None = None,
+    progress: Progress = lambda stage, done: None,
+    *,
+    anew: bool = False,
+) -> IndexDescription:
+    """As :func:`build_index` does, for a caller that is the gallery's writer already.
+
+    What the present index has learnt may be used again, unless ``anew``. Searches go on meanwhile
+    with what they opened, and find the new index once it is whole.
+    """
+    dimension, folder = gallery.contract.dimension, index_folder(gallery)
+    wish = Wish.of(gallery) if wish is None else wish
+    covers = Covers(state.face_count, dimension, gallery.shard_digests(), state.digest())
+    return build.build_index(
+        folder,
+        lambda: gallery.blocks(state),
+        covers,
+        wish.goal(state.face_count, dimension),
+        asked={name: value for name, value in asdict(wish).items() if value is not None},
+        before=None if anew else _learnt_before(gallery),
+        vectors=gallery.vectors,
+        progress=progress,
+    )
+
+
+def _learnt_before(gallery: Gallery) -> CellsIndex | None:
+    """The present index, where what it has learnt can be used again."""
+    folder, shards = index_folder(gallery), gallery.shard_digests()
+    try:
+        description = IndexDescription.read(folder)
+        if description.recipe != "Cells":
+            return None  # without reading all of it
+        index = build.open_index(folder, shards, description)
+    except StaleIndexError:
+        return None
+    return index if isinstance(index, CellsIndex) else None
+
+
+def _serves(gallery: Gallery, state: GalleryState) -> bool:
+    coverage = index_facts(gallery, state).coverage
+    return coverage is not None and not coverage.worth_rebuilding()
+
+
+def load_index(gallery: Gallery, state: GalleryState, *, anew: bool = False) -> LivingIndex:
+    """The saved index, brought up to the live faces of ``state``.
+
+    All of its file is read ``anew`` where that is asked for. Raises StaleIndexError where there is
+    none, where it is damaged, and where a shard that it covers changed or was lost.
+    """
+    return _loaded(gallery, state, anew)[0]
+
+
+def _loaded(
+    gallery: Gallery, state: GalleryState, anew: bool = False
+) -> tuple[LivingIndex, IndexDescription]:
+    folder = index_folder(gallery)
+
+    def load(description: IndexDescription) -> tuple[Index, IndexDescription]:
+        shards = gallery.shard_digests()
+        return build.open_index(folder, shards, description, anew=anew), description
+
+    base, description = _saved(gallery, load)
+    if isinstance(base, IvfIndex):
+        base.rank_by(gallery.vectors)
+    index = LivingIndex(base, _live(state), lambda ids: search_among(gallery, state, ids))
+    return index, description
+
+
+def _live(state: GalleryState) -> IdRuns:
+    """Ids of all live faces, made shard by shard."""
+    return IdRuns.joined(
+        [IdRuns.of(make_ids(number, rows)) for number, rows in sorted(state.live.items())]
+    )
+
+
+@dataclass(frozen=True)
+class IndexFacts:
+    """What the saved index is and how much of a search it does, or None and the ``problem``."""
+
+    coverage: Coverage | None
+    description: IndexDescription | None = None
+    problem: str = ""
+
+
+def index_facts(gallery: Gallery, state: GalleryState) -> IndexFacts:
+    """What can be said of the saved index by what it holds, without loading an exact one."""
+
+    def facts(description: IndexDescription) -> IndexFacts:
+        held = build.held_ids(index_folder(gallery), gallery.shard_digests(), description)
+        return IndexFacts(Changes.between(held, _live(state)).coverage, description)
+
+    try:
+        return _saved(gallery, facts)
+    except (StaleIndexError, MissingFaissError) as error:
+        return IndexFacts(None, problem=str(error))
+
+
+def _saved(gallery: Gallery, read: Callable[[IndexDescription], _Read]) -> _Read:
+    """What ``read`` makes of the saved index, whatever a writer does meanwhile.
+
+    It is to look at the shards itself, so that those are there which the index covers.
+    """
+    folder = index_folder(gallery)
+    for _ in range(_RACES):
+        description = IndexDescription.read(folder)
+        try:
+            _require_dimension(description, gallery)
+            return read(description)
+        except StaleIndexError as error:
+            stale = error
+            # One that was replaced while it was being opened is no damage.
+            if IndexDescription.read(folder) == description:
+                break
+    raise stale
+
+
+def _require_dimension(description: IndexDescription, gallery: Gallery) -> None:
+    if description.dimension != gallery.contract.dimension:
+        raise StaleIndexError(
+            f"the index in {index_folder(gallery)} is of vectors of {description.dimension} "
+            f"components, the gallery's have {gallery.contract.dimension}; build it anew"
+        )
+
+
+def search_among(gallery: Gallery, state: GalleryState, ids: Ids, device: str = "auto") -> Searcher:
+    """An exact searcher of the live faces ``ids``: in memory while they are few."""
+    part = state.only(ids)
+    blocks = StreamSearcher(lambda: gallery.blocks(part), device)
+    if len(ids) > KEPT_FRESH:
+        return blocks
+    try:
+        index = FlatIndex.build(gallery.blocks(part), gallery.contract.dimension)
+    except MissingFaissError:
+        return blocks
+    index.place(device)
+    return index
+
+
+@dataclass(frozen=True)
+class StreamSearcher:
+    """Exact search over blocks that ``blocks`` reads anew for every search.
+
+    Blocks are moved to a ``device`` that is a GPU; with "auto" they stay, for reading them takes
+    longer than what a GPU would save.
+    """
+
+    blocks: Callable[[], Iterable[Block]]
+    device: str = "auto"
+
+    def search(self, queries: Vectors, k: int) -> Neighbours:
+        """As :func:`indexer.exact.brute_force.exact_search` does."""
+        where = "cpu" if self.device == "auto" else torch_device(self.device)
+        if where == "cpu":
+            return exact_search(self.blocks(), queries, k)
+        from indexer.exact.torch_search import search_blocks  # noqa: PLC0415 - torch takes seconds
+
+        return search_blocks(self.blocks(), queries, k, where)
+
+
+@dataclass(frozen=True)
+class GallerySearch:
+    """Searches the live faces; exactly, but where an ``approximate`` index looks them up."""
+
+    searcher: Searcher
+    approximate: IndexDescription | None = None
+
+    def search(self, queries: Vectors, k: int) -> Neighbours:
+        """As :meth:`indexer.types.Searcher.search` does."""
+        return self.searcher.search(queries, k)
+
+
+def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> GallerySearch:
+    """The live faces to be searched any number of times: the index, or the shards without one.
+
+    ``device`` as :mod:`indexer.runtime.devices` names it; DeviceError is raised for
+    a GPU that is not there, or that the index cannot be searched on.
+    """
+    if device != "auto":
+        torch_device(device)
+    try:
+        index, description = _loaded(gallery, state)
+    except (StaleIndexError, MissingFaissError) as error:
+        logger.warning("searching the shards instead of the index: %s", error)
+        return GallerySearch(StreamSearcher(lambda: gallery.blocks(state), device))
+    index.place(device)
+    return GallerySearch(index, None if index.exact else description)
+
+
+def search_gallery(
+    gallery: Gallery, state: GalleryState, queries: Vectors, k: int, device: str = "auto"
+) -> Neighbours:
+    """The ``k`` nearest live faces of ``queries`` float32 (q, d), at most MAX_NEIGHBOURS or all."""
+    k = max(1, min(k, state.face_count, MAX_NEIGHBOURS))
+    return open_search(gallery, state, device).search(queries, k)

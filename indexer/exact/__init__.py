@@ -1,0 +1,1 @@
+"""Exact nearest neighbours: brute force, and the same answers faster."""

@@ -1,0 +1,1 @@
+"""The k-nearest-neighbour graph of a collection as one file."""

@@ -1,0 +1,1 @@
+"""Indices on disk and in memory: saved, opened, kept up to date."""

@@ -1,0 +1,1 @@
+"""Approximate nearest neighbours: inverted files with a scalar quantiser."""

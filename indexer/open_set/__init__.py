@@ -1,0 +1,1 @@
+"""Open-set identification: thresholds at a stated false positive rate."""

@@ -1,0 +1,1 @@
+"""The machine: cores, devices, threads of BLAS, compiled code."""

@@ -1,0 +1,200 @@
+"""Access to an HDF5 file that may be damaged or hostile, without trusting what it declares.
+
+HDF5 can point outside the file, generate data from formulas and unpack to any size. None of that
+is allowed here: only arrays whose bytes lie within the file are ever read, so that reading takes
+no more memory than the file has bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from indexer.errors import ShardError
+from indexer.storage.byte_strings import ByteStrings
+from indexer.storage.shard_format import BYTES, MAX_ARRAYS, MAX_MEMBERS, OFFSETS, Scalar, is_name
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# Whatever h5py raises on a file that is not what it seems.
+_HDF5_ERRORS = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
+
+
+@contextmanager
+def reading(path: Path, key: str) -> Iterator[None]:
+    """Turn every error of h5py into a ShardError that names the file and the key."""
+    try:
+        yield
+    except ShardError:
+        raise
+    except _HDF5_ERRORS as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ShardError(f"{path}: cannot read {key}: {text}") from error
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open a file that starts as HDF5, for reading, without locks."""
+    with reading(path, "the file"):
+        if not path.is_file():
+            path.stat()  # says why, if there is nothing
+            raise ShardError(f"{path}: expected a file, got something else; name a shard")
+        with path.open("rb") as file:
+            start = file.read(len(_SIGNATURE))
+        if start != _SIGNATURE:
+            raise ShardError(
+                f"{path}: expected an HDF5 file, which starts with {_SIGNATURE!r}, got {start!r}"
+            )
+        return h5py.File(path, "r", locking=False)
+
+
+@dataclass(frozen=True)
+class BytesColumn:
+    """Byte strings: row i is ``data[offsets[i]:offsets[i + 1]]``."""
+
+    offsets: h5py.Dataset
+    data: h5py.Dataset
+
+    def __len__(self) -> int:
+        return int(self.offsets.shape[0]) - 1
+
+    def read(self) -> ByteStrings:
+        """All rows; ValueError where offsets are wrong."""
+        return ByteStrings(self.offsets[()].astype(np.int64), self.data[()])
+
+
+class Checker:
+    """Gives the members of a shard file, each checked to be what the format allows."""
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        self._path = path
+        self._bytes_left = path.stat().st_size
+        self._arrays_left = MAX_ARRAYS
+
+    def fail(self, key: str, expected: str, got: object) -> ShardError:
+        """The error to raise where ``key`` is not what was expected."""
+        return ShardError(
+            f"{self._path}: expected {key} {expected}, got {got}; the file is damaged or not a "
+            "shard: restore it from a backup"
+        )
+
+    def members(self, group: h5py.Group, key: str) -> list[str]:
+        """Names in a group, sorted: few and well formed."""
+        with reading(self._path, key):
+            if len(group) > MAX_MEMBERS:
+                raise self.fail(key, f"with at most {MAX_MEMBERS} members", len(group))
+            names = sorted(group)
+            for name in names:
+                if not is_name(name):
+                    raise self.fail(key, "with members of plain names", repr(name))
+            return names
+
+    def _member(self, parent: h5py.Group, name: str, key: str, what: str) -> Any:
+        link = parent.get(name, getclass=True, getlink=True)
+        if link is None:
+            raise self.fail(key, f"to be {what}", "nothing")
+        if link is not h5py.HardLink:
+            raise self.fail(key, "to be within the file", "a link out of it")
+        return parent[name]
+
+    def group(self, parent: h5py.Group, name: str, key: str) -> h5py.Group:
+        """The group ``name`` of ``parent``."""
+        with reading(self._path, key):
+            member = self._member(parent, name, key, "a group")
+            if not isinstance(member, h5py.Group):
+                raise self.fail(key, "to be a group", type(member).__name__)
+            return member
+
+    def column(self, table: h5py.Group, name: str, key: str) -> h5py.Dataset | BytesColumn:
+        """A table's column: a dataset, or a group of offsets and bytes."""
+        with reading(self._path, key):
+            group = self._member(table, name, key, "a column")
+            if not isinstance(group, h5py.Group):
+                return self.dataset(table, name, key)
+            column = BytesColumn(
+                self.dataset(group, OFFSETS, f"{key}/{OFFSETS}"),
+                self.dataset(group, BYTES, f"{key}/{BYTES}"),
+            )
+            if column.offsets.dtype != "<u8" or column.offsets.ndim != 1 or not column.offsets.size:
+                raise self.fail(f"{key}/{OFFSETS}", "uint64 (n + 1,)", _kind(column.offsets))
+            if column.data.dtype != np.uint8 or column.data.ndim != 1:
+                raise self.fail(f"{key}/{BYTES}", "uint8 (n,)", _kind(column.data))
+            return column
+
+    def dataset(self, parent: h5py.Group, name: str, key: str) -> h5py.Dataset:
+        """An array whose bytes, with checksums, all lie in the file."""
+        with reading(self._path, key):
+            self._arrays_left -= 1
+            if self._arrays_left < 0:
+                raise self.fail("the file", f"to hold at most {MAX_ARRAYS} arrays", "more")
+            array = self._member(parent, name, key, "an array")
+            if not isinstance(array, h5py.Dataset) or not array.shape:
+                raise self.fail(key, "to be an array", _kind(array))
+            self._require_inside(array, key)
+            return array
+
+    def _require_inside(self, array: h5py.Dataset, key: str) -> None:
+        plist = array.id.get_create_plist()
+        if plist.get_external_count() or plist.get_layout() == h5py.h5d.VIRTUAL:
+            raise self.fail(key, "to be within the file", "data stored outside it")
+        filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
+        declared = math.prod(array.shape) * array.dtype.itemsize
+        allowed = [h5py.h5z.FILTER_FLETCHER32] if declared else []
+        if filters != allowed or (declared and array.chunks is None):
+            raise self.fail(key, "in chunks with Fletcher32 and no other filter", filters)
+        # Each array is charged against the file's size, so all of them together fit in it too.
+        self._bytes_left -= declared
+        chunk = math.prod(array.chunks or ()) * array.dtype.itemsize
+        stored = array.id.get_storage_size()
+        if self._bytes_left < 0 or (declared and max(declared, chunk) > stored):
+            raise self.fail(key, f"to have the bytes of {array.shape}", f"{stored} bytes")
+
+    def attribute(self, holder: h5py.Group, name: str, key: str) -> Scalar:
+        """A text, int or float attribute."""
+        with reading(self._path, key):
+            if name not in holder.attrs:
+                raise self.fail(key, "to be there", "nothing")
+            described = h5py.h5a.open(holder.id, name.encode())
+            if described.shape != ():
+                raise self.fail(key, "to be one value", f"shape {described.shape}")
+            return self._scalar(described, key)
+
+    def _scalar(self, described: Any, key: str) -> Scalar:
+        kind = described.get_type()
+        fixed_text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+        if not fixed_text and not isinstance(kind, h5py.h5t.TypeIntegerID | h5py.h5t.TypeFloatID):
+            raise self.fail(key, "to be text of fixed length or a number", type(kind).__name__)
+        value = np.empty((), described.dtype)
+        described.read(value)
+        plain = value.item()
+        return plain.decode("utf-8") if isinstance(plain, bytes) else plain
+
+    def attributes(self, holder: h5py.Group, key: str) -> dict[str, Scalar]:
+        """All attributes of a group."""
+        with reading(self._path, key):
+            if len(holder.attrs) > MAX_MEMBERS:
+                raise self.fail(key, f"with at most {MAX_MEMBERS} attributes", len(holder.attrs))
+            names = sorted(holder.attrs)
+            if not all(is_name(name) for name in names):
+                raise self.fail(key, "with attributes of plain names", names)
+            return {name: self.attribute(holder, name, f"{key}/{name}") for name in names}
+
+
+def _kind(member: object) -> str:
+    if isinstance(member, h5py.Dataset):
+        return f"{member.dtype} {member.shape}"
+    return type(member).__name__

@@ -1,0 +1,67 @@
+"""Writes HDF5 files as :mod:`indexer.storage.hdf5_reader` reads them: every byte under a
+checksum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import h5py
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
+from indexer.storage.byte_strings import ByteStrings
+from indexer.storage.shard_format import BYTES, OFFSETS
+
+_CHUNK_BYTES = 1 << 18
+# Structures of HDF5 1.10, all of which carry checksums; older ones do not, newer ones are needless.
+_HDF5_VERSIONS = ("v110", "v110")
+
+
+def new_hdf5(place: Path | BinaryIO, format_name: str, version: int) -> h5py.File:
+    """A new file that says what it is, open for writing."""
+    file = h5py.File(place, "w", libver=_HDF5_VERSIONS, locking=False)
+    file.attrs["format"] = np.bytes_(format_name)
+    file.attrs["version"] = np.int64(version)
+    return file
+
+
+@contextmanager
+def replacing_hdf5(path: Path, format_name: str, version: int) -> Iterator[h5py.File]:
+    """A new file as :func:`new_hdf5` makes it, that takes the place of ``path`` once whole."""
+    partial = partial_path(path)
+    try:
+        with new_hdf5(partial, format_name, version) as file:
+            yield file
+        sync_file(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def new_array(
+    group: h5py.Group, name: str, shape: tuple[int, ...], dtype: DTypeLike
+) -> h5py.Dataset:
+    """An array to be filled, whose chunks carry checksums."""
+    if not math.prod(shape):  # has no bytes to check, and HDF5 no chunks for it
+        return group.create_dataset(name, shape, dtype)
+    row_bytes = np.dtype(dtype).itemsize * math.prod(shape[1:])
+    rows = min(shape[0], max(1, _CHUNK_BYTES // row_bytes))
+    return group.create_dataset(name, shape, dtype, chunks=(rows, *shape[1:]), fletcher32=True)
+
+
+def write_array(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
+    """An array, whose chunks carry checksums."""
+    new_array(group, name, values.shape, values.dtype)[...] = values
+
+
+def write_strings(group: h5py.Group, name: str, values: ByteStrings) -> None:
+    """A column of byte strings: a group of offsets and bytes."""
+    column = group.create_group(name)
+    write_array(column, OFFSETS, values.offsets.astype("<u8"))
+    write_array(column, BYTES, values.data)

@@ -1,0 +1,257 @@
+"""``facesearch people`` and the growing ``cluster``, as commands, on a gallery of a fake engine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facesearch.cli.main import main
+from facesearch.cli.people.decision_text import in_words
+from facesearch.curation.undo_preview import undoing
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.ledger import Decision
+from facesearch.people.projection import last_batch, undone_batches
+from facesearch.people.store import People
+from support.people_galleries import cluster, index, people_gallery
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    made = people_gallery(tmp_path)
+    cluster(made)
+    return made
+
+
+class Command:
+    """Runs ``facesearch people`` in this process."""
+
+    def __init__(self, gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = str(gallery.folder)
+        self._capsys = capsys
+
+    def text(self, name: str, *words: object, code: int = 0) -> str:
+        """What is printed, on standard error if the ``code`` is not 0."""
+        arguments = ["people", name, self.folder, *map(str, words)]
+        assert main(arguments) == code
+        captured = self._capsys.readouterr()
+        return captured.err if code else captured.out
+
+    def json(self, name: str, *words: object) -> Any:
+        return json.loads(self.text(name, *words, "--json"))
+
+
+@pytest.fixture
+def people(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(gallery, capsys)
+
+
+def test_a_round_of_decisions(people: Command, tmp_path: Path) -> None:
+    assert [each["faces"] for each in people.json("list")["people"]] == [3, 3, 3, 3]
+    assert people.text("name", "p1", "Ann") == "p1 with 3 faces is Ann\n"
+    assert people.text("merge", "Ann", "p2") == "p2 is Ann (p1), with 6 faces\n"
+    assert people.text("split", "ann", "2-0.png", "--name", "Bea") == (
+        "1 face of Ann (p1) is Bea (p5), 5 are not\n"
+        f"overrules decision 2 of {people.json('history')['decisions'][1]['at']}, for 1 of its "
+        "6 faces: p2 is Ann (p1), with 6 faces\n"
+    )
+    assert people.json("reject", "Ann", "2-1.png")["person"] == "p1"
+    shown = people.json("show", "Ann")
+    names = {Path(each["photo"]).name for each in shown["faces"]}
+    assert names == {"1-0.png", "1-1.png", "1-2.png", "2-2.png"}
+    assert all(each["decided"] for each in shown["faces"])
+    listed = people.json("list")
+    assert listed["faces_of_nobody"] == 1
+    assert [each["name"] for each in listed["people"]] == ["Ann", None, None, "Bea"]
+    people.text("hide", "p3")
+    assert len(people.json("list")["people"]) == 3
+    assert len(people.json("list", "--all")["people"]) == 4
+    assert people.text("undo") == "undone: p3 with 3 faces is hidden\n"
+    history = people.json("history")["decisions"]
+    assert [each["action"] for each in history] == [
+        *("name", "merge", "split", "reject", "hide", "undo")
+    ]
+    assert [each["undone"] for each in history] == [False] * 4 + [True, False]
+    assert "p2 is Ann (p1)" in people.text("history")
+    assert people.json("export", tmp_path / "a.csv")["faces"] == 5
+    assert people.json("import", tmp_path / "a.csv")["missing"] == 0
+    assert "2-2.png" in people.text("show", "p1") and "Ann" in people.text("list")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("undo",), "nothing was decided"),
+        (("name", "p9", "Ann"), "nobody's"),
+        (("name", "p1", " "), "empty"),
+        (("split", "p1", "2-0.png"), "expected a face of p1"),
+        (("reject", "p1", "9"), "my.gallery p1"),
+        (("export", "people.txt"), "json"),
+        (("import", "none.csv"), "no file"),
+    ],
+)
+def test_what_cannot_be_done_is_said(people: Command, words: tuple[str, ...], message: str) -> None:
+    assert message in people.text(*words, code=2)
+
+
+def overruled(printed: Any) -> list[tuple[int, str, int]]:
+    """Decisions that a command overruled: number, words, and how many faces."""
+    return [(each["decision"], each["told"], len(each["faces"])) for each in printed["overruled"]]
+
+
+def test_what_a_decision_overrules_is_told_and_comes_back_by_undoing_it(
+    gallery: Gallery, people: Command, tmp_path: Path
+) -> None:
+    face = people.json("show", "p1")["faces"][0]
+    people.text("reject", "p1", face["face_id"])
+    people.text("name", "p1", "Ann")
+    people.text("hide", "p2")
+    other = "1-1.png" if face["photo"].endswith("1-0.png") else "1-0.png"
+    rejected = (1, "1 face is not p1, 2 are", 1)
+    cases: list[tuple[tuple[object, ...], list[tuple[int, str, int]]]] = [
+        (("add", "Ann", face["face_id"]), [rejected]),
+        (("add", "p2", face["face_id"]), []),
+        (("name", "p1", "Bea"), [(2, "p1 with 2 faces is Ann", 0)]),
+        (("split", "Ann", other), [rejected]),
+        (("reject", "Ann", other), [rejected]),
+        (("unhide", "p2"), [(3, "p2 with 3 faces is hidden", 0)]),
+        (("merge", "Ann", "p2"), [(3, "p2 with 3 faces is hidden", 0)]),
+        (("merge", "p3", "Ann"), []),
+    ]
+    before = People(gallery.folder).decided()
+    for words, expected in cases:
+        assert overruled(people.json(*words)) == expected, words
+        people.text("undo")
+        assert replace(People(gallery.folder).decided(), last=before.last) == before
+
+
+def test_an_import_and_a_merge_tell_what_they_overrule(people: Command, tmp_path: Path) -> None:
+    people.text("name", "p1", "Ann")
+    people.text("export", tmp_path / "a.json")
+    people.text("split", "Ann", "1-1.png")
+    split = "1 face of Ann (p1) is p5, 2 are not"
+    assert overruled(people.json("import", tmp_path / "a.json")) == [(2, split, 1)]
+    assert "overrules decision 2" in people.text("undo") + people.text("merge", "Ann", "p5")
+
+
+def test_a_dry_run_of_undo_shows_what_undo_does(gallery: Gallery, people: Command) -> None:
+    people.text("name", "p1", "Ann")
+    people.text("name", "p2", "Bea")
+    (face,) = (each["face_id"] for each in people.json("show", "p2")["faces"][:1])
+    people.text("add", "Ann", face)
+    before = People(gallery.folder).decisions()
+    shown = people.json("undo", "--dry-run")
+    text = people.text("undo", "--dry-run")
+    assert "would be undone: 4 faces are Ann (p1)" in text
+    assert "Ann (p1)  Bea (p2)      1" in text
+    assert People(gallery.folder).decisions() == before
+    was = {each["person"]: each["faces"] for each in people.json("list")["people"]}
+    done = people.json("undo")
+    assert done == {**shown, "dry_run": False}
+    assert shown["moves"] == [{"from": "p1", "to": "p2", "faces": 1}] and len(shown["again"]) == 1
+    now = {each["person"]: each["faces"] for each in people.json("list")["people"]}
+    assert (was["p1"] - now["p1"], now["p2"] - was["p2"]) == (1, 1)
+    people.text("reject", "Ann", "1-0.png")
+    again = f"again: decision 1 of {before[0].created_at}, for 1 of its 3 faces: p1 with 3 faces"
+    assert f"would hold {again} is Ann" in people.text("undo", "--dry-run")
+    assert people.text("undo").splitlines()[1] == f"holds {again} is Ann"
+
+
+def test_history_names_people_as_they_were_called_then(people: Command) -> None:
+    people.text("name", "p1", "Ann")
+    people.text("name", "p2", "Bea")
+    people.text("undo")
+    people.text("name", "p2", "Cid")
+    people.text("merge", "p3", "p2")
+    people.text("name", "p3", "Dot")
+    people.text("merge", "Dot", "Ann")
+    assert [each["told"] for each in people.json("history")["decisions"]] == [
+        "p1 with 3 faces is Ann",
+        "p2 with 3 faces is Bea",
+        "decision 2 is undone",
+        "p2 with 3 faces is Cid",
+        "Cid (p2) is p3, with 6 faces",
+        "Cid (p3) with 6 faces is Dot",
+        "Ann (p1) is Dot (p3), with 9 faces",
+    ]
+
+
+def test_an_undo_is_of_what_it_says(
+    gallery: Gallery, people: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.text("name", "p1", "Ann")
+    found = undoing(gallery)
+    people.text("name", "p2", "Bea")
+    monkeypatch.setattr("facesearch.curation.undo_preview.undoing", lambda gallery: found)
+    assert "decision 2 is the last one now" in people.text("undo", code=2)
+    decided = People(gallery.folder).decided()
+    assert decided.named("Ann") and decided.named("Bea")
+
+
+def test_a_list_of_hidden_people_says_so(
+    people: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 5):
+        people.text("hide", f"p{number}")
+    assert main(["people", "list", people.folder]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (
+        "",
+        "facesearch: everybody is hidden; --all shows them\n",
+    )
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["name", "merge", "split", "undo"]), st.integers(0, 99))))
+def test_words_name_people_by_what_stands(kinds: list[tuple[str, int]]) -> None:
+    decisions: list[Decision] = []
+    for number, (action, choice) in enumerate(kinds, 1):
+        last = last_batch(decisions)
+        goes_on = choice % 3 == 0 and last and last == decisions[-1:]
+        batch = last[0].batch if goes_on else number
+        person, other = 1 + choice % 3, 1 + (choice + 1) % 3
+        name = f"name {number}" if action == "name" or (action == "split" and choice % 2) else None
+        if action != "undo":
+            beside = None if action == "name" else other
+            decisions.append(Decision(number, batch, "", action, person, beside, name))  # type: ignore[arg-type]
+        elif last:
+            decisions.append(Decision(number, number, "", "undo", 0, last[0].batch))
+    words = in_words(decisions)
+    for place, each in enumerate(decisions):
+        undone = undone_batches(decisions[:place])
+        standing = [e for e in decisions[:place] if e.batch not in undone and e.action != "undo"]
+        assert in_words([*standing, each])[each.id] == words[each.id]
+
+
+def test_who_is_gone_is_told(gallery: Gallery, people: Command, tmp_path: Path) -> None:
+    people.text("name", "p4", "Gus")
+    for number in range(3):
+        (tmp_path / "photos" / f"4-{number}.png").unlink()
+        (tmp_path / "photos" / f"3-{number}.png").unlink()
+    index(gallery, tmp_path / "photos")
+    cluster(gallery)
+    listed = people.json("list")["people"]
+    assert [(e["person"], e["gone"]) for e in listed] == [
+        ("p1", False), ("p2", False), ("p4", True)
+    ]  # fmt: skip
+    assert people.text("list").splitlines()[-1].endswith("all faces are gone")
+    assert people.json("history")["decisions"][0]["gone"]
+    assert people.text("history").splitlines()[-1].endswith("all faces are gone")
+    assert "p3 was somebody and has no faces now" in people.text("name", "p3", "Hal", code=2)
+
+
+def test_an_empty_gallery_says_what_to_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unclustered = Command(people_gallery(tmp_path), capsys)
+    assert unclustered.json("list")["people"] == []
+    assert unclustered.text("list") == "" and unclustered.text("history") == ""
+    assert "first run: facesearch cluster" in unclustered.text("name", "p1", "Ann", code=2)
+    with pytest.raises(SystemExit):
+        unclustered.text("add", "p1", "1-0.png")
+    assert "expected a face's number, got '1-0.png'" in capsys.readouterr().err

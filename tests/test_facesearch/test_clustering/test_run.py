@@ -1,0 +1,376 @@
+"""Clusterings of a gallery, names on clusters, and the album they become."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cluster.agglomerative import agglomerative
+from cluster.constraints import Constraints
+from cluster.hdbscan_clustering import DensitySettings, density
+from cluster.labels import ordered_labels
+from cluster.types import NOISE, Clustering
+from facesearch.album.build import gallery_album
+from facesearch.album.to_json import album_json
+from facesearch.clustering import partition
+from facesearch.clustering import run as run_module
+from facesearch.clustering.graph_source import clustering_graph, kept_graph
+from facesearch.clustering.options import REFINE, ClusterOptions
+from facesearch.clustering.run import run_clustering
+from facesearch.clustering.run_store import latest_run, save_run
+from facesearch.curation.editor import Deciding
+from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.errors import GalleryError, InputError
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.assignment import people_now, undecided_numbers
+from facesearch.people.ledger import Decision, FaceDecision
+from facesearch.people.projection import fold
+from facesearch.people.store import People
+from facesearch.search.knn_graph import refresh_graph
+from support.fake_engine import FakeEngine, write_photo
+from support.galleries import drop_column, rewrite_shard
+
+OPTIONS = EmbedOptions(decoders=0, threads=1)
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    folder = tmp_path / "photos"
+    for number in range(12):
+        people = [1 + number % 3] + ([9] if number == 5 else [])
+        write_photo(folder / f"{number:02d}.png", people, variant=number)
+    write_photo(folder / "landscape.png", [])
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    made = Gallery.create(tmp_path / "my.gallery", FakeEngine().contract)
+    embed_photos(made, FakeEngine(), [folder], OPTIONS)  # type: ignore[arg-type]
+    return made
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_people_of_a_clear_gallery_are_found(gallery: Gallery, method: str) -> None:
+    state = gallery.state()
+    run = run_clustering(gallery, state, ClusterOptions(method, 0.5))
+    save_run(gallery, run)
+    album = gallery_album(gallery, state, latest_run(gallery), "Trip")
+    assert [person.photo_count for person in album.people[:3]] == [4, 4, 4]
+    assert album.photo_count == 14 and album.photos_without_faces == 1
+    assert [photo.name for photo in album.failed] == ["broken.jpg"]
+    alone = album.noise if method == "hdbscan" else album.people[3].faces
+    assert [face.name for face in alone] == ["05.png"]
+
+
+def test_run_is_read_back_as_it_was_saved(gallery: Gallery) -> None:
+    run = run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
+    save_run(gallery, run)
+    loaded = latest_run(gallery)
+    assert (loaded.method, loaded.threshold, loaded.state) == ("agglomerative", 0.5, run.state)
+    assert np.array_equal(loaded.clustering.labels, run.clustering.labels)
+    second = run_clustering(gallery, gallery.state(), ClusterOptions("hdbscan", 0.5))
+    assert save_run(gallery, second).name == "000001.h5"
+    assert latest_run(gallery).threshold == pytest.approx(0.5 * REFINE)
+
+
+def test_album_without_clustering_says_what_to_do(gallery: Gallery) -> None:
+    with pytest.raises(GalleryError, match="facesearch cluster"):
+        latest_run(gallery)
+    with pytest.raises(InputError, match="agglomerative or hdbscan"):
+        run_clustering(gallery, gallery.state(), ClusterOptions("k-means", 0.5))
+
+
+def test_damaged_run_says_what_to_do(gallery: Gallery) -> None:
+    path = save_run(
+        gallery, run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
+    )
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(GalleryError, match="cluster again"):
+        latest_run(gallery)
+
+
+def test_deleted_photos_leave_the_album(gallery: Gallery) -> None:
+    run = run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
+    (gallery.folder.parent / "photos" / "00.png").unlink()
+    photos = gallery.folder.parent / "photos"
+    embed_photos(gallery, FakeEngine(), [photos], OPTIONS)  # type: ignore[arg-type]
+    album = gallery_album(gallery, gallery.state(), run, "Trip")
+    assert album.face_count == 12
+    assert "00.png" not in {face.name for face in album.faces}
+
+
+def test_an_enrolled_face_names_its_cluster(gallery: Gallery) -> None:
+    state = gallery.state()
+    run = run_clustering(gallery, state, ClusterOptions("agglomerative", 0.5))
+    chosen = next(
+        face for face in gallery.faces(state.live_ids(), state) if face.photo.name == "01.png"
+    )
+    People(gallery.folder).enroll("Ann", [chosen.face_id])
+    album = gallery_album(gallery, state, run, "Trip")
+    (ann,) = [person for person in album.people if person.name == "Ann"]
+    assert sorted(face.name for face in ann.faces) == ["01.png", "04.png", "07.png", "10.png"]
+
+
+def clustering(labels: list[int]) -> Clustering:
+    n = len(labels)
+    return Clustering(
+        np.arange(n, dtype=np.int64), np.array(labels, np.int32), np.full(n, 0.5, np.float32)
+    )
+
+
+def told(faces: dict[int, str]) -> list[Decision]:
+    """Decisions that faces show people with names."""
+    numbers = {name: number for number, name in enumerate(sorted(set(faces.values())), 1)}
+    return [
+        Decision(
+            n, n, "", "enroll", numbers[name], name=name, faces=(FaceDecision(face, numbers[name]),)
+        )
+        for n, (face, name) in enumerate(faces.items(), 1)
+    ]
+
+
+def names_of(labels: list[int], faces: dict[int, str]) -> list[str | None]:
+    raw = clustering(labels)
+    now = people_now(raw, undecided_numbers(raw.count), fold(told(faces)))
+    return [now.names.get(int(label)) for label in now.clustering.labels]
+
+
+def test_two_people_in_one_cluster_are_told_apart_by_the_majority() -> None:
+    people = names_of([0, 0, 0, 0, 1, -1], {0: "Ann", 1: "Ann", 2: "Bob", 5: "Cid"})
+    assert people == ["Ann", "Ann", "Bob", "Ann", None, "Cid"]
+
+
+def test_a_tie_leaves_the_rest_unnamed() -> None:
+    assert names_of([0, 0, 0, 0], {0: "Ann", 1: "Bob"}) == ["Ann", "Bob", None, None]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> None:
+    n = data.draw(st.integers(1, 12))
+    raw = data.draw(st.lists(st.integers(-1, 3), min_size=n, max_size=n))
+    dense = {label: i for i, label in enumerate(sorted(set(raw) - {-1}))}
+    labels = [dense.get(label, -1) for label in raw]
+    chosen = data.draw(st.dictionaries(st.integers(0, n - 1), st.sampled_from(["Ann", "Bob"])))
+    before = clustering(labels)
+    now = people_now(before, undecided_numbers(before.count), fold(told(chosen)))
+    found = now.clustering.labels
+    for face, name in chosen.items():
+        assert now.names[int(found[face])] == name
+    present = sorted(set(found.tolist()) - {-1})
+    assert present == list(range(len(present)))
+    for label in set(present) - set(now.names):
+        assert len({labels[row] for row in range(n) if found[row] == label}) == 1
+    again = people_now(now.clustering, now.numbers, fold(told(chosen)))
+    assert again.of_faces().tolist() == now.of_faces().tolist()
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Gallery:
+    """Good and poor photos of three people, and poor ones of people nobody else shows."""
+    folder = tmp_path / "photos"
+    for number in range(18):
+        poor = number % 3 == 2
+        person = 1 + number // 6 if number not in {8, 17} else 40 + number
+        quality = 0.1 if poor else 0.9
+        write_photo(folder / f"{number:02d}.png", [person], variant=number, quality=quality)
+    made = Gallery.create(tmp_path / "mixed.gallery", FakeEngine().contract)
+    embed_photos(made, FakeEngine(), [folder], OPTIONS)  # type: ignore[arg-type]
+    return made
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_poor_faces_join_their_people_or_are_noise(mixed: Gallery, method: str) -> None:
+    state = mixed.state()
+    options = ClusterOptions(method, 0.5, min_quality=0.3, attach_threshold=0.3)
+    run = run_clustering(mixed, state, options)
+    save_run(mixed, run)
+    assert latest_run(mixed).min_quality == 0.3
+    album = gallery_album(mixed, state, latest_run(mixed), "Trip")
+    assert [person.photo_count for person in album.people] == [6, 5, 5]
+    assert sorted(face.name for face in album.noise) == ["08.png", "17.png"]
+    assert all(face.quality == pytest.approx(0.1, abs=0.01) for face in album.noise)
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_a_poor_face_that_was_rejected_goes_to_the_next_person(mixed: Gallery, method: str) -> None:
+    options = ClusterOptions(method, 0.5, min_quality=0.3, attach_threshold=4.0)
+    state = mixed.state()
+    save_run(mixed, run_clustering(mixed, state, options))
+    face = int(state.live_ids()[mixed.qualities(state.live_ids()) < 0.3][0])
+    deciding = Deciding(mixed)
+    (person,) = (p for p in deciding.now.people if face in deciding.now.faces(p.id))
+    deciding.reject(person, [face])
+    clustering = run_clustering(mixed, state, options).clustering
+    (label,) = clustering.labels[clustering.ids == face]
+    with_it = clustering.ids[(clustering.labels == label) & (clustering.ids != face)]
+    assert label != NOISE and len(with_it)
+    assert not {*with_it.tolist()} & {*deciding.now.faces(person.id).tolist()}
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_without_a_least_quality_clusters_are_what_they_were(mixed: Gallery, method: str) -> None:
+    state = mixed.state()
+    run = run_clustering(mixed, state, ClusterOptions(method, 0.5, attach_threshold=0.3))
+    ids = state.live_ids()
+    vectors = mixed.vectors(ids)
+    plain = (
+        agglomerative(ids, vectors, 0.5)
+        if method == "agglomerative"
+        else density(
+            ids,
+            vectors,
+            DensitySettings(refine=0.5 * REFINE),
+            constraints=Constraints(mixed.photo_ids(ids)),
+        )
+    )
+    for name in ("ids", "labels", "confidence"):
+        assert np.array_equal(getattr(run.clustering, name), getattr(plain, name)), name
+
+
+@pytest.fixture
+def mirrors(tmp_path: Path) -> Gallery:
+    """Six photos of one person; two of them show the face twice."""
+    folder = tmp_path / "photos"
+    for number in range(6):
+        faces = [1, 1] if number in {1, 4} else [1]
+        write_photo(folder / f"{number:02d}.png", faces, variant=number)
+    made = Gallery.create(tmp_path / "mirrors.gallery", FakeEngine().contract)
+    embed_photos(made, FakeEngine(), [folder], OPTIONS)  # type: ignore[arg-type]
+    return made
+
+
+def test_two_faces_of_one_photo_are_two_people_unless_told(mirrors: Gallery) -> None:
+    state = mirrors.state()
+    run = run_clustering(mirrors, state, ClusterOptions("agglomerative", 0.5))
+    labels, photos = run.clustering.labels, mirrors.photo_ids(run.clustering.ids)
+    assert len(np.bincount(labels)) == 2
+    assert len(set(zip(labels.tolist(), photos.tolist(), strict=True))) == 8
+    save_run(mirrors, run)
+    assert not latest_run(mirrors).same_photo
+    told = run_clustering(mirrors, state, ClusterOptions("agglomerative", 0.5, same_photo=True))
+    assert np.bincount(told.clustering.labels).tolist() == [8]
+    save_run(mirrors, told)
+    assert latest_run(mirrors).same_photo
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.floats(0, 1), st.floats(0, 4), st.floats(0, 4))
+def test_poor_faces_change_nothing_for_the_others(
+    mixed: Gallery, min_quality: float, threshold: float, attach_threshold: float
+) -> None:
+    state = mixed.state()
+    ids = state.live_ids()
+    good = ids[mixed.qualities(ids) >= min_quality]
+    options = ClusterOptions("agglomerative", threshold, 1, min_quality, attach_threshold)
+    run = run_clustering(mixed, state, options).clustering
+    alone = agglomerative(good, mixed.vectors(good), threshold)
+    of_good = np.isin(run.ids, good)
+    assert np.array_equal(run.ids[of_good], alone.ids)
+    labels = ordered_labels(run.ids[of_good], run.labels[of_good])
+    assert np.array_equal(labels, alone.labels)
+    assert np.array_equal(run.confidence[of_good], alone.confidence)
+    assert sorted(run.ids.tolist()) == ids.tolist()
+
+
+def test_faces_of_unknown_quality_are_good_ones(mixed: Gallery) -> None:
+    for path in mixed.shard_paths():
+        rewrite_shard(path, drop_column("faces", "quality"))
+    state = mixed.state()
+    assert np.isnan(mixed.qualities(state.live_ids())).all()
+    gated = run_clustering(mixed, state, ClusterOptions("agglomerative", 0.5, 1, 1.0, 0.3))
+    plain = run_clustering(mixed, state, ClusterOptions("agglomerative", 0.5))
+    assert np.array_equal(gated.clustering.labels, plain.clustering.labels)
+    album = gallery_album(mixed, state, gated, "Trip")
+    assert {each["quality"] for each in album_json(album)["people"][0]["faces"]} == {None}
+
+
+def test_runs_of_before_had_neither_a_least_quality_nor_a_rule_for_one_photo(
+    gallery: Gallery,
+) -> None:
+    run = run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", 0.5))
+    path = save_run(gallery, run)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["min_quality"], file.attrs["same_photo"]
+    assert latest_run(gallery).min_quality == 0
+    assert latest_run(gallery).same_photo
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_a_threshold_of_the_gallery_is_stricter_and_kept(
+    gallery: Gallery, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def found(vectors: np.ndarray, loosest: float) -> float | None:
+        asked.append(loosest)
+        return 0.4 if len(asked) == 1 else None
+
+    monkeypatch.setattr(run_module, "gallery_threshold", found)
+    options = ClusterOptions(method, 0.5, from_gallery=True)
+    factor = 1 if method == "agglomerative" else REFINE
+    run = run_clustering(gallery, gallery.state(), options)
+    assert (run.threshold, run.how.threshold_from) == (pytest.approx(0.4 * factor), "gallery")
+    save_run(gallery, run)
+    again = run_clustering(gallery, gallery.state(), options)
+    if method == "agglomerative":  # built on the run before
+        assert (again.threshold, again.how.threshold_from, len(asked)) == (0.4, "gallery", 1)
+        anew = run_clustering(gallery, gallery.state(), replace(options, full=True))
+        assert (anew.threshold, anew.how.threshold_from) == (0.5, "encoder")
+    given = run_clustering(gallery, gallery.state(), ClusterOptions(method, 0.5))
+    assert given.how.threshold_from == "given"
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_many_faces_are_clustered_by_the_graph_that_is_kept(
+    gallery: Gallery, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ClusterOptions(method, 0.5)
+    plain = run_clustering(gallery, gallery.state(), options)
+    assert (plain.how.graph, plain.how.edge_recall) == ("", 1.0)
+    monkeypatch.setattr("cluster.agglomerative.MOST_DENSE", 4)
+    monkeypatch.setattr(partition, "MOST_WHOLE", 4)
+    made = run_clustering(gallery, gallery.state(), options)
+    assert made.how.graph == "made"
+    refresh_graph(gallery, 6)
+    kept = run_clustering(gallery, gallery.state(), options)
+    assert (kept.how.graph, kept.how.edge_recall) == ("kept", 1.0)
+    for run in (made, kept):
+        assert np.array_equal(run.clustering.labels, plain.clustering.labels)
+    save_run(gallery, kept)
+    assert latest_run(gallery).how == kept.how
+
+
+def test_the_graph_that_is_kept_grows_with_the_gallery(gallery: Gallery, tmp_path: Path) -> None:
+    refresh_graph(gallery, 6)
+    write_photo(tmp_path / "photos" / "new.png", [1, 2], variant=77)
+    embed_photos(gallery, FakeEngine(), [tmp_path / "photos"], OPTIONS)  # type: ignore[arg-type]
+    state = gallery.state()
+    ids = state.live_ids()[1:]  # one face takes no part
+    vectors = gallery.vectors(ids)
+    found = clustering_graph(vectors, kept_graph(gallery, state, ids))
+    assert found.source == "kept"
+    rows = np.where(found.graph.rows >= 0, found.graph.rows, 0)
+    distances = ((vectors[rows] - vectors[:, None]) ** 2).sum(axis=2)
+    told = found.graph.rows >= 0
+    np.testing.assert_allclose(found.graph.distances[told], distances[told], atol=1e-5)
+    assert told.sum(axis=1).min() >= 5
+
+
+def test_faces_stay_as_sure_as_they_were_when_others_join(gallery: Gallery, tmp_path: Path) -> None:
+    options = ClusterOptions("agglomerative", 0.5)
+    first = run_clustering(gallery, gallery.state(), options)
+    save_run(gallery, first)
+    write_photo(tmp_path / "photos" / "new.png", [1], variant=77)
+    embed_photos(gallery, FakeEngine(), [tmp_path / "photos"], OPTIONS)  # type: ignore[arg-type]
+    second = run_clustering(gallery, gallery.state(), options)
+    assert not second.how.full
+    was, now = (
+        dict(zip(run.clustering.ids.tolist(), run.clustering.confidence.tolist(), strict=True))
+        for run in (first, second)
+    )
+    assert {face: now[face] for face in was} == was
+    assert all(now[face] > 0.5 for face in now.keys() - was.keys())

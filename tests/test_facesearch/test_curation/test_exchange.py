@@ -1,0 +1,232 @@
+"""Decisions as files, from one gallery of some photos to another."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from unittest.mock import ANY
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facesearch.curation.editor import Deciding
+from facesearch.curation.exchange import (
+    FaceKey,
+    Imported,
+    PersonEntry,
+    export_people,
+    import_people,
+    people_csv,
+    people_json,
+    read_people,
+    write_people,
+)
+from facesearch.errors import InputError
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.store import People
+from facesearch.spreadsheets import plain_cell, text_of_cell
+from support.fake_engine import FakeEngine, write_photo
+from support.people_galleries import cluster, index, people_gallery
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    """Somebody named with a comma, somebody without a name, a rejected face, somebody hidden."""
+    made = people_gallery(tmp_path)
+    cluster(made)
+    deciding = Deciding(made)
+    deciding.name(deciding.find("p1"), 'Ann "A", Zo\u00eb')
+    deciding.reject(deciding.find("p2"), deciding.pick(deciding.find("p2"), ["2-1.png"]))
+    deciding = Deciding(made)
+    deciding.hide(deciding.find("p3"))
+    return made
+
+
+@pytest.fixture
+def other(gallery: Gallery, tmp_path: Path) -> Gallery:
+    """Another gallery of the same photos, found in another order and under other numbers."""
+    folder = tmp_path / "moved"
+    write_photo(folder / "0.png", [77], 1)
+    made = Gallery.create(tmp_path / "other.gallery", FakeEngine().contract)
+    index(made, folder)
+    for number, photo in enumerate(sorted((tmp_path / "photos").iterdir(), reverse=True)):
+        (folder / f"{number}-moved.png").write_bytes(photo.read_bytes())
+    index(made, folder)
+    return made
+
+
+def meaning(gallery: Gallery) -> set[object]:
+    """What is decided, but for the numbers of people without a name."""
+    return {
+        (each.name, each.hidden, frozenset(each.faces), frozenset(each.rejected))
+        for each in export_people(gallery)
+    }
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv"])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_decisions_come_to_another_gallery(
+    gallery: Gallery, other: Gallery, tmp_path: Path, suffix: str, clustered: bool
+) -> None:
+    if clustered:
+        cluster(other)
+    path = tmp_path / f"people{suffix}"
+    write_people(path, export_people(gallery))
+    assert read_people(path) == export_people(gallery)
+    assert import_people(other, read_people(path)) == Imported(3, 8, 1, 0)
+    assert len(meaning(gallery)) == 3 and meaning(other) == meaning(gallery)
+    assert import_people(other, read_people(path)).people == 3  # once more changes nothing
+    assert meaning(other) == meaning(gallery)
+    cluster(other)
+    assert meaning(other) == meaning(gallery)
+    People(other.folder).undo()
+    People(other.folder).undo()
+    assert export_people(other) == []
+
+
+def test_faces_that_are_not_there_are_counted(
+    gallery: Gallery, other: Gallery, tmp_path: Path
+) -> None:
+    (tmp_path / "photos" / "1-0.png").unlink()
+    index(gallery, tmp_path / "photos")
+    assert len(export_people(gallery)[0].faces) == 3  # kept while the photo is away
+    part = tmp_path / "part"
+    (part / "photos").mkdir(parents=True)
+    (part / "photos" / "x.png").write_bytes((tmp_path / "photos" / "1-1.png").read_bytes())
+    small = Gallery.create(part / "small.gallery", FakeEngine().contract)
+    index(small, part / "photos")
+    assert import_people(small, export_people(gallery)) == Imported(1, 1, 0, 8)
+    none = Gallery.create(tmp_path / "none.gallery", FakeEngine().contract)
+    with pytest.raises(InputError, match="none of the 9 faces"):
+        import_people(none, export_people(gallery))
+    assert People(none.folder).decisions() == []
+
+
+def test_somebody_with_the_name_is_that_person(gallery: Gallery, other: Gallery) -> None:
+    cluster(other)
+    deciding = Deciding(other)
+    deciding.name(deciding.find("p1"), 'Ann "A", Zo\u00eb')
+    import_people(other, export_people(gallery))
+    named = People(other.folder).decided().named('Ann "A", Zo\u00eb')
+    assert named is not None and named.id == 1
+
+
+@pytest.mark.parametrize("named_first", [False, True])
+def test_people_that_a_file_keeps_apart_stay_two(tmp_path: Path, named_first: bool) -> None:
+    gallery = people_gallery(tmp_path, people=1, each=8)
+    cluster(gallery)
+    deciding = Deciding(gallery)
+    person = deciding.find("p1")
+    deciding.split(person, deciding.pick(person, ["1-6.png", "1-7.png"]), "Bob")
+    entries = sorted(export_people(gallery), key=lambda each: (each.name is None) == named_first)
+    before = meaning(gallery)
+    deciding = Deciding(gallery)
+    deciding.merge(deciding.find("Bob"), [deciding.find("p1")])
+    assert len(meaning(gallery)) == 1
+    assert import_people(gallery, entries) == Imported(2, 8, 0, 0, ANY)
+    assert meaning(gallery) == before
+
+
+HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.json", "{", "cannot read"),
+        ("a.json", "[]", "expected a JSON object"),
+        ("a.json", '{"format": "facesearch-people", "version": 1}', "'people' is missing"),
+        ("a.csv", "", "there is no person, name"),
+        ("a.csv", HEAD, "tells of nobody"),
+        ("a.csv", HEAD.replace(",", ";"), "separated by commas"),
+        ("a.csv", HEAD + "1,Ann,no,yes,a,0,0,1\n", "line 2 does not have 9 columns"),
+        ("a.json", '{"format": "other"}', "facesearch-people"),
+        ("a.csv", "person,name\n1,Ann\n", "columns"),
+        ("a.csv", HEAD + "1,Ann,no,maybe,a,0,0,1,1\n", "line 2: expected is to be .*maybe"),
+        ("a.csv", HEAD + "1,Ann,no,yes,a,0,0,nan,1\n", "box"),
+        (
+            "a.csv",
+            HEAD + "1,A\x07,no,yes,a,0,0,1,1\n",
+            "control",
+        ),
+        (
+            "a.csv",
+            HEAD + "1,A,no,yes,a,0,0,1,1\n1,B,no,yes,a,0,0,1,1\n",
+            "several names",
+        ),
+        (
+            "a.csv",
+            HEAD + "1,A,no,yes,a,0,0,1,1\n1,A,maybe,yes,a,0,0,1,1\n",
+            "line 3: .*expected hidden",
+        ),
+        ("a.csv", HEAD + "1,A,no,yes,a,0,0,1,1\n1,A,yes,no,b,0,0,1,1\n", "hidden in some lines"),
+        (
+            "a.csv",
+            HEAD + "1,A,no,yes,a,0,0,1,1\n2,A,no,yes,a,0,0,1,1\n",
+            "two people named",
+        ),
+        ("a.txt", "", "json"),
+    ],
+)
+def test_what_is_no_file_of_people_is_refused(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_people(tmp_path / name)
+
+
+def test_files_are_not_overwritten_and_may_be_missing(gallery: Gallery, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(InputError, match="exists"):
+        write_people(tmp_path / "a.csv", export_people(gallery))
+    with pytest.raises(InputError, match="no file"):
+        read_people(tmp_path / "b.csv")
+    with pytest.raises(InputError, match=r"no folder .*none; make it"):
+        write_people(tmp_path / "none" / "a.csv", export_people(gallery))
+
+
+def test_spreadsheets_may_write_yes_and_no_otherwise(gallery: Gallery, tmp_path: Path) -> None:
+    entries = export_people(gallery)
+    text = people_csv(entries).replace(",no", ",NO").replace(",yes", ",Yes")
+    (tmp_path / "a.csv").write_text(text)
+    assert read_people(tmp_path / "a.csv") == entries
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.csv", "UTF-8 CSV"), ("a.json", "UTF-8 JSON")])
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_files_in_other_encodings_are_refused(
+    gallery: Gallery, tmp_path: Path, name: str, form: str, encoding: str
+) -> None:
+    write_people(tmp_path / name, export_people(gallery))
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    (tmp_path / name).write_text(text, encoding=encoding)
+    with pytest.raises(InputError, match=f"save it as {form}$"):
+        read_people(tmp_path / name)
+
+
+def test_both_forms_say_the_same(gallery: Gallery) -> None:
+    entries = export_people(gallery)
+    document = json.loads(people_json(entries))
+    assert [each["name"] for each in document["people"]] == ['Ann "A", Zo\u00eb', None, None]
+    assert len(people_csv(entries).splitlines()) == 1 + 9
+
+
+@settings(deadline=None)
+@given(st.text("=+-@'\"\n, ab", max_size=5))
+def test_no_name_is_a_formula_to_a_spreadsheet_and_all_come_back(text: str) -> None:
+    cell = plain_cell(text)
+    assert cell[:1] not in {*"=+-@"} and text_of_cell(cell) == text
+    assert cell == text or text.lstrip("'")[0] in "=+-@"
+
+
+@pytest.mark.parametrize("name", ["=1+2", "'=1", '"Ann", B', "-", "'t Hooft"])
+def test_names_of_any_form_come_back_from_csv(name: str, tmp_path: Path) -> None:
+    entry = PersonEntry("p1", name, False, (FaceKey("ab", (0.0, 0.0, 1.0, 1.0)),), ())
+    write_people(tmp_path / "a.csv", [entry])
+    assert read_people(tmp_path / "a.csv") == [entry]
+    cells = next(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))
+    assert cells["name"][0] not in "=+-@"

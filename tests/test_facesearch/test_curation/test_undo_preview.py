@@ -1,0 +1,110 @@
+"""Undone decisions and trial runs: the clustering after them has everybody as before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from facesearch.clustering.options import ClusterOptions
+from facesearch.curation.editor import Deciding
+from facesearch.gallery.gallery import Gallery
+from facesearch.people.store import People
+from support.fake_engine import write_photo
+from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    made = people_gallery(tmp_path)
+    cluster(made)
+    return made
+
+
+def merge(deciding: Deciding) -> None:
+    deciding.merge(deciding.find("p1"), [deciding.find("p3")])
+
+
+def merge_backwards(deciding: Deciding) -> None:
+    deciding.merge(deciding.find("p3"), [deciding.find("p1")])
+
+
+def split(deciding: Deciding) -> None:
+    person = deciding.find("p1")
+    deciding.split(person, deciding.pick(person, ["1-1.png", "1-2.png"]))
+
+
+def reject(deciding: Deciding) -> None:
+    person = deciding.find("p1")
+    deciding.reject(person, deciding.pick(person, ["1-2.png"]))
+
+
+def add(deciding: Deciding) -> None:
+    deciding.add(deciding.find("p1"), deciding.now.faces(2)[:2].tolist())
+
+
+DECISIONS = (merge, merge_backwards, split, reject, add)
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("decide", DECISIONS)
+def test_the_run_after_an_undo_has_everybody_as_before(
+    gallery: Gallery, decide: Callable[[Deciding], None], full: bool
+) -> None:
+    before = photos_of_people(gallery)
+    decide(Deciding(gallery))
+    cluster(gallery, replace(CLEAR, full=full))
+    assert photos_of_people(gallery) != before
+    People(gallery.folder).undo()
+    run = cluster(gallery, replace(CLEAR, full=full))
+    assert photos_of_people(gallery) == before
+    assert run.how.full == full and (full or "a decision was undone" in run.how.why)
+    assert {each.reason for each in run.changes.moves} == {"something was decided of them"}
+    assert not cluster(gallery).changes.moved
+
+
+def test_reasons_name_no_person_by_the_number_of_a_batch(gallery: Gallery) -> None:
+    deciding = Deciding(gallery)
+    person = deciding.find("p2")
+    deciding.split(person, deciding.pick(person, ["2-2.png"]))  # batch 1, not about person 1
+    cluster(gallery)
+    People(gallery.folder).undo()
+    loose = replace(CLEAR, full=True)
+    (move,) = cluster(gallery, loose).changes.moves
+    assert (move.source, move.target, move.reason) == (5, 2, "something was decided of them")
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        replace(CLEAR, threshold=4.0),
+        replace(CLEAR, threshold=1e-6),
+        replace(CLEAR, method="hdbscan"),
+        replace(CLEAR, min_size=4),
+    ],
+)
+def test_a_trial_run_costs_nobody_his_number(tmp_path: Path, trial: ClusterOptions) -> None:
+    gallery = people_gallery(tmp_path, people=5, each=2)
+    write_photo(tmp_path / "photos" / "6-0.png", [6], 1)
+    index(gallery, tmp_path / "photos")
+    cluster(gallery)
+    before = photos_of_people(gallery)
+    cluster(gallery, trial)
+    cluster(gallery, trial)
+    changes = cluster(gallery, CLEAR).changes
+    assert photos_of_people(gallery) == before
+    assert changes.born == 0 == changes.count("split")
+    assert changes.kept + changes.returned == 6
+    again = cluster(gallery, CLEAR).changes
+    assert (again.kept, again.returned) == (6, 0)
+
+
+def test_somebody_enrolled_since_is_new_and_not_back(gallery: Gallery, tmp_path: Path) -> None:
+    write_photo(tmp_path / "photos" / "8-0.png", [8], 1)
+    index(gallery, tmp_path / "photos")
+    new = gallery.state().live_ids()[-1:].tolist()
+    People(gallery.folder).enroll("Gus", new)
+    changes = cluster(gallery, CLEAR).changes
+    assert (changes.kept, changes.born, changes.returned) == (4, 1, 0)

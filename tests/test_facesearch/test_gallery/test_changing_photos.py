@@ -1,0 +1,44 @@
+"""Searches while the gallery changes and its index is rebuilt: always an answer that was right."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+from facesearch.search.gallery_index import build_index
+from indexer.exact.brute_force import exact_search
+from support.galleries import small_gallery
+from support.living import QUERIES, K, answer, change_and_rebuild, search_until_done
+
+ROUNDS, READERS = 8, 2
+
+
+def test_every_answer_is_that_of_a_state_that_existed(tmp_path: Path) -> None:
+    gallery = small_gallery(tmp_path)
+    build_index(gallery)
+    states = {answer(exact_search(gallery.blocks(gallery.state()), QUERIES, K))}
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["support.living"])
+    done = context.Event()
+    processes = [
+        context.Process(target=search_until_done, args=(gallery.folder, number, done))
+        for number in range(READERS)
+    ]
+    processes.append(
+        context.Process(target=change_and_rebuild, args=(gallery.folder, ROUNDS, done))
+    )
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * len(processes)
+    states |= set((tmp_path / "states").read_text().splitlines())
+    for number in range(READERS):
+        answers = (tmp_path / f"answers-{number}").read_text().splitlines()
+        assert len(set(answers)) > 1  # else nothing changed meanwhile
+        assert set(answers) <= states
+        warnings = (tmp_path / f"warnings-{number}").read_text().splitlines()
+        # An index is missing while faces are forgotten, and only then; it is never half there.
+        assert len(warnings) < len(answers)
+        for each in warnings:
+            assert "there is no index" in each or "changed since" in each

@@ -1,0 +1,465 @@
+"""The flat index: equal to exact search, saved whole, and refused when it is not the gallery's."""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import faiss
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer.build import held_ids
+from indexer.errors import DeviceError, InvalidVectorsError, MissingFaissError, StaleIndexError
+from indexer.exact import torch_search
+from indexer.exact.brute_force import exact_search
+from indexer.exact.int8_kernel import LANES
+from indexer.exact.int8_search import CertifiedSearch
+from indexer.exact.torch_search import TorchSearch
+from indexer.index import files, manifest
+from indexer.index import flat as index_module
+from indexer.index.flat import FlatIndex
+from indexer.index.manifest import IndexDescription
+from indexer.runtime import devices
+from indexer.storage.atomic_files import sha256_of
+from indexer.storage.faiss_files import import_faiss
+from indexer.types import MAX_NEIGHBOURS, Block
+from support.search import Search, blocks, nearest_by_loops, require_equal, searches
+from support.vectors import unit_vectors
+
+SHARDS = {"00000000.h5": "a" * 64, "00000001.h5": "b" * 64}
+VECTORS = unit_vectors(300, 8, seed=0)
+IDS = np.random.default_rng(0).permutation(300).astype(np.int64) + 2**33
+
+
+def built() -> FlatIndex:
+    return FlatIndex.build(blocks(IDS, VECTORS, 70), 8)
+
+
+@given(search=searches())
+@settings(max_examples=150, deadline=None)
+def test_equals_plain_loops(search: Search) -> None:
+    index = FlatIndex.build(blocks(search.ids, search.vectors, 9), search.queries.shape[1])
+    assert len(index) == len(search.ids)
+    require_equal(index.search(search.queries, search.k), nearest_by_loops(search))
+
+
+def test_many_equal_vectors_come_by_id() -> None:
+    vectors = np.concatenate([np.repeat(VECTORS[:1], 500, axis=0), VECTORS])
+    ids = np.random.default_rng(1).permutation(800)
+    queries = VECTORS[[0, 5]]
+    index = FlatIndex.build(blocks(ids, vectors, 1000), 8)
+    require_equal(index.search(queries, 20), exact_search(blocks(ids, vectors, 1000), queries, 20))
+    assert index.search(queries, 20).ids[0].tolist() == sorted([*ids[:500], ids[500]])[:20]
+
+
+@given(search=searches())
+@settings(max_examples=60, deadline=None)
+def test_codes_answer_the_same(search: Search) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index_module, "_MANY_VECTORS", 1)
+        patch.setattr(index_module, "_WORTH_CODES", 0)
+        index = FlatIndex.build(blocks(search.ids, search.vectors, 9), search.queries.shape[1])
+        require_equal(index.search(search.queries, search.k), nearest_by_loops(search))
+
+
+@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
+@pytest.mark.parametrize(
+    ("batches", "made"), [([512], True), ([511], False), ([1] * 32, True), ([1] * 31, False)]
+)
+def test_codes_are_made_when_they_pay(
+    batches: list[int], made: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(index_module, "_MANY_VECTORS", 300)
+    monkeypatch.setattr(
+        index_module, "CertifiedSearch", lambda *a: asked.append(a) or CertifiedSearch(*a)
+    )
+    index = built()
+    for batch in batches:
+        queries = np.repeat(VECTORS[:1], batch, axis=0)
+        assert index.search(queries, 1).ids.tolist() == [[IDS[0]]] * batch
+    assert bool(asked) == made
+    index.search(VECTORS[:200], 1)
+    index.search(VECTORS[:200], 1)
+    index.search(VECTORS[:200], 1)
+    assert len(asked) == 1
+    monkeypatch.setattr(index_module, "is_available", lambda dimension: False)
+    without = built()
+    without.search(np.repeat(VECTORS, 2, axis=0), 1)
+    assert len(asked) == 1
+
+
+def test_saved_index_answers_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    built().save(folder, SHARDS, "state")
+    loaded = FlatIndex.load(folder, SHARDS)
+    assert (len(loaded), loaded.dimension) == (300, 8)
+    require_equal(loaded.search(VECTORS[:9], 7), built().search(VECTORS[:9], 7))
+
+
+def test_empty_index(tmp_path: Path) -> None:
+    FlatIndex.build([], 8).save(tmp_path, {})
+    found = FlatIndex.load(tmp_path, {}).search(VECTORS[:2], 3)
+    assert found.ids.tolist() == [[-1] * 3] * 2
+
+
+def test_new_index_replaces_the_old_one(tmp_path: Path) -> None:
+    built().save(tmp_path, SHARDS)
+    FlatIndex.build([Block(IDS[:5], VECTORS[:5])], 8).save(tmp_path, SHARDS, "later")
+    assert len(list(tmp_path.iterdir())) == 3
+    assert len(FlatIndex.load(tmp_path, SHARDS)) == 5
+
+
+def test_crash_while_saving_leaves_the_old_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built().save(tmp_path, SHARDS)
+    for name in ("sync_file", "sync_folder"):
+        with monkeypatch.context() as patch:
+            patch.setattr(files, name, crash)
+            with pytest.raises(InterruptedError):
+                FlatIndex.build([Block(IDS[:5], VECTORS[:5])], 8).save(tmp_path, SHARDS, "later")
+        assert len(FlatIndex.load(tmp_path, SHARDS)) == 300
+    built().save(tmp_path, SHARDS)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def crash(path: Path) -> None:
+    raise InterruptedError(path)
+
+
+@pytest.mark.parametrize(
+    ("shards", "message"),
+    [
+        ({"00000000.h5": "a" * 64}, r"00000001\.h5 are gone"),
+        ({**SHARDS, "00000001.h5": "c"}, r"stale: 00000001\.h5 changed"),
+        ({}, r"00000000\.h5, 00000001\.h5 are gone"),
+    ],
+)
+def test_stale_index_names_what_differs(
+    tmp_path: Path, shards: dict[str, str], message: str
+) -> None:
+    built().save(tmp_path, SHARDS, "s")
+    with pytest.raises(StaleIndexError, match=message):
+        FlatIndex.load(tmp_path, shards)
+
+
+def test_shards_beside_those_covered_do_not_matter(tmp_path: Path) -> None:
+    built().save(tmp_path, SHARDS, "s")
+    more = {**SHARDS, "00000002.h5": "c"}
+    assert len(FlatIndex.load(tmp_path, more)) == 300
+
+
+@given(search=searches(), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_hidden_vectors_were_never_there(search: Search, data: st.DataObject) -> None:
+    index = FlatIndex.build(blocks(search.ids, search.vectors, 9), search.queries.shape[1])
+    left = np.ones(len(search.ids), bool)
+    for _ in range(2):
+        hidden = data.draw(st.lists(st.sampled_from([*search.ids.tolist(), -1, 2**62]), max_size=9))
+        index.hide(np.array(hidden, np.int64))
+        left &= ~np.isin(search.ids, hidden)
+        assert index.ids.all().tolist() == sorted(search.ids[left].tolist())
+        assert len(index) == left.sum()
+        rest = Search(search.ids[left], search.vectors[left], search.queries, search.k)
+        require_equal(index.search(search.queries, search.k), nearest_by_loops(rest))
+
+
+@pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
+def test_codes_forget_hidden_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "_MANY_VECTORS", 1)
+    monkeypatch.setattr(index_module, "_WORTH_CODES", 0)
+    index = built()
+    assert index.search(VECTORS, 1).ids[:, 0].tolist() == IDS.tolist()
+    index.hide(IDS[::2])
+    left = blocks(IDS[1::2], VECTORS[1::2], 70)
+    require_equal(index.search(VECTORS, 9), exact_search(left, VECTORS, 9))
+
+
+def test_an_index_less_hidden_vectors_is_saved_so(tmp_path: Path) -> None:
+    index = built()
+    index.hide(IDS[:250])
+    index.save(tmp_path, SHARDS)
+    loaded = FlatIndex.load(tmp_path, SHARDS)
+    assert loaded.ids.all().tolist() == sorted(IDS[250:].tolist())
+
+
+def test_ids_are_read_without_the_vectors(tmp_path: Path) -> None:
+    index = built()
+    index.hide(IDS[::3])
+    index.save(tmp_path, SHARDS)
+    description = IndexDescription.read(tmp_path)
+    found = held_ids(tmp_path, SHARDS, description)
+    np.testing.assert_array_equal(found.all(), index.ids.all())
+    with pytest.raises(StaleIndexError, match=r"00000001\.h5 are gone"):
+        held_ids(tmp_path, {"00000000.h5": "a" * 64}, description)
+    FlatIndex.build([], 8).save(tmp_path, SHARDS)
+    assert not held_ids(tmp_path, SHARDS, IndexDescription.read(tmp_path)).count
+
+
+@pytest.mark.parametrize("ids", [[1, 1, 2], [-1, 1, 2]])
+def test_ids_that_are_none_are_refused(tmp_path: Path, ids: list[int]) -> None:
+    FlatIndex.build([Block(np.arange(3), VECTORS[:3])], 8).save(tmp_path, SHARDS)
+    exchange(
+        lambda path: path.write_bytes(path.read_bytes()[:-24] + np.array(ids, "<i8").tobytes())
+    )(tmp_path)
+    with pytest.raises(StaleIndexError, match=r"ascend, each once.*build it anew"):
+        held_ids(tmp_path, SHARDS, IndexDescription.read(tmp_path))
+    exchange(lambda path: path.write_bytes(path.read_bytes()[:-32] + bytes(32)))(tmp_path)
+    with pytest.raises(StaleIndexError, match="expected 3 ids, got 0"):
+        held_ids(tmp_path, SHARDS, IndexDescription.read(tmp_path))
+
+
+def described(key: str, value: object) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        path = folder / "index.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+
+    return apply
+
+
+def index_file(folder: Path) -> Path:
+    (path,) = folder.glob("flat-*.faiss")
+    return path
+
+
+def flip_a_bit(folder: Path) -> None:
+    content = bytearray(index_file(folder).read_bytes())
+    content[len(content) // 2] ^= 1
+    index_file(folder).write_bytes(content)
+
+
+def exchange(content: Callable[[Path], Any]) -> Callable[[Path], None]:
+    """Another index file with the right digest, as someone who means harm would leave it."""
+
+    def apply(folder: Path) -> None:
+        path = index_file(folder)
+        content(path)
+        digest = sha256_of(path)
+        path.rename(folder / f"flat-{digest[:16]}.faiss")
+        described("sha256", digest)(folder)
+
+    return apply
+
+
+def tree(path: Path) -> None:
+    faiss.write_index(faiss.IndexHNSWFlat(8, 4), str(path))
+
+
+def test_a_description_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built().save(tmp_path, SHARDS)
+    monkeypatch.setattr(manifest, "_MOST_BYTES", 100)
+    with pytest.raises(StaleIndexError, match=r"index\.json cannot be read: expected at most 100"):
+        FlatIndex.load(tmp_path, SHARDS)
+
+
+def padded_tree(path: Path) -> None:
+    """As long as the index that is expected, which FAISS does not mind."""
+    length = path.stat().st_size
+    faiss.write_index(faiss.IndexHNSWFlat(8, 4), str(path))
+    path.write_bytes(path.read_bytes().ljust(length, b"\0"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "index.json").unlink(), "there is no index"),
+        (lambda folder: (folder / "index.json").write_text("{"), "cannot be read"),
+        (lambda folder: (folder / "index.json").write_text("[" * 99_999), "cannot be read"),
+        (lambda folder: (folder / "index.json").write_text("[]"), "expected an object"),
+        (described("version", 2), "'version': 2"),
+        (described("metric", "cosine"), "cosine"),
+        (described("count", -1), "expected count"),
+        (described("count", True), "expected count"),
+        (described("sha256", "../../x"), "expected count"),
+        (described("sha256", 7), "expected count"),
+        (described("shards", ["x"]), "expected count"),
+        (described("state", None), "expected count"),
+        (described("count", 299), "flat index of 299"),
+        (described("count", 30), "expected 30 vectors"),
+        (described("count", 2**62), "expected count"),
+        (described("dimension", 2**40), "expected count"),
+        (described("dimension", 9), "9 components"),
+        (lambda folder: index_file(folder).unlink(), "No such file"),
+        (flip_a_bit, "damaged"),
+        (exchange(lambda path: path.write_bytes(b"not an index")), "got 12 bytes"),
+        (exchange(lambda path: path.write_bytes(b"no index" * 1500)), "is not an index"),
+        (exchange(tree), "bytes and headers, got"),
+        (exchange(padded_tree), "expected a flat index"),
+    ],
+)
+def test_damaged_index_is_explained(
+    tmp_path: Path, damage: Callable[[Path], None], message: str
+) -> None:
+    built().save(tmp_path, SHARDS)
+    damage(tmp_path)
+    with pytest.raises(StaleIndexError, match=message):
+        FlatIndex.load(tmp_path, SHARDS)
+
+
+@given(data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_mutated_files_are_refused_or_harmless(data: st.DataObject) -> None:
+    """Whatever lies in the folder: StaleIndexError that names the place, or the very answers."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        built().save(folder, SHARDS, "s")
+        path = data.draw(st.sampled_from([folder / "index.json", index_file(folder)]), "file")
+        path.write_bytes(mutated(path.read_bytes(), data))
+        try:
+            loaded = FlatIndex.load(folder, SHARDS)
+        except StaleIndexError as error:
+            # What was mutated into another digest or set of shards is named by these.
+            named = (str(folder), "the index is stale")
+            assert any(each in str(error) for each in named)
+        else:
+            require_equal(loaded.search(VECTORS[:9], 7), built().search(VECTORS[:9], 7))
+
+
+def test_an_index_of_another_metric_is_refused(tmp_path: Path) -> None:
+    built().save(tmp_path, SHARDS, "s")
+    metric = index_file(tmp_path).read_bytes()[70:74]
+    assert metric == struct.pack("<i", 1)
+    exchange(
+        lambda path: path.write_bytes(path.read_bytes()[:70] + bytes(4) + path.read_bytes()[74:])
+    )(tmp_path)
+    with pytest.raises(StaleIndexError, match="expected a flat index"):
+        FlatIndex.load(tmp_path, SHARDS)
+
+
+@given(data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_mutated_files_of_the_right_digest_are_refused_or_are_indices(data: st.DataObject) -> None:
+    """As someone leaves them who means harm: other unit vectors or ids pass, nothing else."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        built().save(folder, SHARDS, "s")
+        exchange(lambda path: path.write_bytes(mutated(path.read_bytes(), data)))(folder)
+        try:
+            loaded = FlatIndex.load(folder, SHARDS)
+        except StaleIndexError as error:
+            assert str(folder) in str(error)
+        else:
+            assert len(np.unique(loaded.ids.all())) == 300
+            found = loaded.search(VECTORS[:9], 7)
+            assert np.isfinite(found.distances).all() and np.isin(found.ids, loaded.ids.all()).all()
+
+
+def mutated(before: bytes, data: st.DataObject) -> bytes:
+    """Bits flipped, the end cut off, an absurd number written, or bytes put in."""
+    how = data.draw(st.sampled_from(["flip", "cut", "number", "insert", "repeat"]), "how")
+    # Headers are at the ends of the file and of its vectors, and few.
+    ends = st.integers(0, 200) | st.integers(max(0, len(before) - 2600), len(before) - 1)
+    at = data.draw((ends | st.integers(0, len(before) - 1)).map(lambda n: min(n, len(before) - 1)))
+    if how == "flip":
+        flipped = bytearray(before)
+        flipped[at] ^= 1 << data.draw(st.integers(0, 7))
+        return bytes(flipped)
+    if how == "cut":
+        return before[:at]
+    if how == "repeat":
+        return before + before[:at]
+    piece = data.draw(
+        st.sampled_from([b"\xff" * 8, b"\x7f" * 8, (2**39).to_bytes(8, "little"), b"\0" * 8])
+    )
+    return before[:at] + piece + before[at + (8 if how == "number" else 0) :]
+
+
+def test_swapped_files_are_refused(tmp_path: Path) -> None:
+    built().save(tmp_path / "one", SHARDS)
+    FlatIndex.build(blocks(IDS, VECTORS[::-1].copy(), 70), 8).save(tmp_path / "two", SHARDS)
+    one, two = index_file(tmp_path / "one"), index_file(tmp_path / "two")
+    one.write_bytes(two.read_bytes())
+    with pytest.raises(StaleIndexError, match=f"{one.name}.*damaged"):
+        FlatIndex.load(tmp_path / "one", SHARDS)
+
+
+@pytest.mark.parametrize(
+    ("ids", "vectors", "message"),
+    [
+        ([1, 2, 1], VECTORS[:3], "id 1 twice"),
+        ([1, -1, 2], VECTORS[:3], "got id -1"),
+        ([1], unit_vectors(1, 9, seed=0), "8 components, got 9"),
+    ],
+)
+def test_refused_blocks(ids: list[int], vectors: np.ndarray, message: str) -> None:
+    with pytest.raises(InvalidVectorsError, match=message):
+        FlatIndex.build([Block(np.array(ids), vectors)], 8)
+
+
+@pytest.mark.parametrize(
+    ("queries", "k", "message"),
+    [
+        (VECTORS.astype(np.float64), 1, "float32"),
+        (VECTORS[:, :7] / 0.9, 1, "unit length"),
+        (unit_vectors(1, 7, seed=0), 1, "8 components"),
+        (np.full((1, 8), np.nan, np.float32), 1, "unit length"),
+        (VECTORS, 0, "k of 1 or more"),
+        (VECTORS, MAX_NEIGHBOURS + 1, "k of at most 65536"),
+    ],
+)
+def test_refused_queries(queries: np.ndarray, k: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        built().search(queries, k)
+
+
+def test_dimension_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="dimension of 1 or more"):
+        FlatIndex.build([], 0)
+
+
+def test_missing_faiss_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingFaissError, match=r"pip install 'facesearch\[cpu\]'"):
+        import_faiss()
+
+
+@pytest.mark.parametrize(("device", "expected"), [("auto", "cuda:0"), ("cuda:1", "cuda:1")])
+def test_a_gpu_answers_once_it_pays_or_is_named(
+    device: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def on_the_cpu(ids: Any, vectors: Any, where: str) -> TorchSearch:
+        made.append(where)
+        return TorchSearch(ids, vectors, "cpu")
+
+    monkeypatch.setattr(devices, "torch_gpus", lambda: 2)
+    monkeypatch.setattr(torch_search, "TorchSearch", on_the_cpu)
+    monkeypatch.setattr(index_module, "_MANY_VECTORS", 300)
+    index = built()
+    index.place(device)
+    expected_answers = exact_search(blocks(IDS, VECTORS, 300), VECTORS, 3)
+    assert index.search(VECTORS[:1], 3).ids.tolist() == expected_answers.ids[:1].tolist()
+    assert made == ([] if device == "auto" else [expected])
+    for _ in range(2):
+        require_equal(index.search(VECTORS, 3), expected_answers)
+    assert made == [expected]
+    index.place("cpu")
+    require_equal(index.search(VECTORS, 3), expected_answers)
+    assert made == [expected]
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "torch_gpus", lambda: 0)
+    for device in ("cuda", "cuda:1", "gpu"):
+        with pytest.raises(DeviceError, match="expected a device"):
+            built().place(device)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not devices.torch_gpus(), reason="torch finds no GPU")
+def test_a_gpu_that_is_there_gives_the_same() -> None:
+    index = built()
+    index.place("cuda")
+    require_equal(index.search(VECTORS, 7), exact_search(blocks(IDS, VECTORS, 300), VECTORS, 7))
