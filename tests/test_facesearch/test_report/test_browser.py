@@ -240,7 +240,7 @@ def test_search_finds_people_and_files_and_can_be_cleared(open_page: Any) -> Non
 
 
 def wait_until_in_sight(page: Any, heading: str) -> None:
-    """Wait until a heading is wholly between the bar and the lower edge; an error if it never is."""
+    """Wait until a heading is wholly between the bar and the lower edge of the window."""
     page.wait_for_function(
         """(heading) => {
             const place = document.querySelector(heading).getBoundingClientRect();
