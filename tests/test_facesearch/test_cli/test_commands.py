@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from PIL import Image, ImageFilter, ImageOps
 from facesearch.demo import DemoTruth, make_demo_photos
 from facesearch.gallery.gallery import Gallery
 from indexer.storage.shards import Shard
+from support.processes import Done, run_command
 
 COMMAND = (sys.executable, "-m", "facesearch.cli.main")
 
@@ -37,24 +37,8 @@ class Demo:
         return self.photos / next(names)
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Done]
-
-
 def run(*words: object) -> Done:
-    done = subprocess.run(
-        [*COMMAND, *(str(word) for word in words)], capture_output=True, text=True, check=False
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return run_command(words)
 
 
 @pytest.fixture(scope="module")

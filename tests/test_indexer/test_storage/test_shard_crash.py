@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
-from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,20 +17,12 @@ from indexer.storage.shards import (
     shard_path,
     write_shard,
 )
+from support.processes import start
 from support.shards import example, write_and_die, write_until_killed
 
 # The calls that order a sealing on the disk: fsync of the shard; fsync and rename of its digest,
 # fsync of the folder; link, unlink of the shard; fsync of the folder.
 LINK, STEPS = 4, 7
-
-
-def start(target: Callable[..., None], *args: Any) -> BaseProcess:
-    # Forked from a server that has imported everything, so that processes start at once.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["support.shards"])
-    process = context.Process(target=target, args=args)
-    process.start()
-    return process
 
 
 def require_whole(folder: Path) -> list[Path]:
