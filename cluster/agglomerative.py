@@ -15,15 +15,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.constraints import Constraints, Resolved
-from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
-from cluster.graph.knn_graph import Graph
+from cluster.constraints import Constraints, ResolvedConstraints
+from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
+from cluster.graph.knn_graph import KnnGraph
 from cluster.labels import check_ids, ordered_labels
 from cluster.linkage.average_linkage import average_linkage, check_vectors
 from cluster.linkage.complete_single_linkage import MOST_PAIRS, complete_linkage, single_linkage
 from cluster.linkage.dendrogram import Dendrogram
-from cluster.linkage.graph_average_linkage import sparse_average_linkage
-from cluster.review.silhouette import confidence, graph_confidence
+from cluster.linkage.graph_average_linkage import graph_average_linkage
+from cluster.review.silhouette import graph_silhouette_confidence, silhouette_confidence
 from cluster.types import Clustering
 
 LinkageName = Literal["average", "complete", "single"]
@@ -43,8 +43,8 @@ def agglomerative(
     threshold: float,
     *,
     min_size: int = 1,
-    constraints: Constraints | Resolved | None = None,
-    graph: Graph | None = None,
+    constraints: Constraints | ResolvedConstraints | None = None,
+    graph: KnnGraph | None = None,
     linkage: LinkageName = "average",
 ) -> Clustering:
     """Clusters of ``vectors`` (n, d) whose members are on average at most ``threshold`` apart.
@@ -66,8 +66,8 @@ def merged(
     vectors: NDArray[Any],
     reach: float,
     *,
-    constraints: Constraints | Resolved | None = None,
-    graph: Graph | None = None,
+    constraints: Constraints | ResolvedConstraints | None = None,
+    graph: KnnGraph | None = None,
     linkage: LinkageName = "average",
 ) -> Dendrogram:
     """The merges of ``vectors`` (n, d) at squared distances of at most ``reach``.
@@ -93,13 +93,13 @@ def merged(
             raise ValueError("expected no graph for complete linkage, which needs all pairs")
         return Dendrogram.of(complete_linkage(vectors, reach, constraints), len(vectors), reach)
     if graph is None and len(vectors) > most:
-        graph = cell_graph(vectors, NEIGHBOURS)
+        graph = approximate_knn_graph(vectors, NEIGHBOURS)
     if linkage == "single":
         rows = single_linkage(vectors, reach, constraints, graph)
     elif graph is None:
         rows = average_linkage(vectors, reach, constraints)
     else:
-        rows = sparse_average_linkage(vectors, graph, reach, constraints)
+        rows = graph_average_linkage(vectors, graph, reach, constraints)
     return Dendrogram.of(rows, len(vectors), reach, graph)
 
 
@@ -123,7 +123,7 @@ def clusters_at(
 ) -> Clustering:
     """The clusters of ``merges`` of ``vectors`` (n, d), cut at ``threshold``.
 
-    The confidence is that of :func:`cluster.review.silhouette.confidence`, or over the graph of the
+    The confidence is that of :func:`silhouette_confidence`, or over the graph of the
     merges where they have one. Raises ValueError on a wrong shape, dtype or size, or a threshold
     beyond where merging stopped.
     """
@@ -134,8 +134,8 @@ def clusters_at(
         raise ValueError(f"expected merges of {len(vectors)} vectors, got those of {merges.count}")
     labels = ordered_labels(ids, merges.groups(threshold), min_size)
     sure = (
-        confidence(vectors, labels, threshold)
+        silhouette_confidence(vectors, labels, threshold)
         if merges.neighbours is None
-        else graph_confidence(vectors, labels, threshold, merges.neighbours)
+        else graph_silhouette_confidence(vectors, labels, threshold, merges.neighbours)
     )
     return Clustering(ids, labels, sure)

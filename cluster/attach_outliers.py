@@ -91,15 +91,15 @@ def _nearest(
     """Label, distance and confidence of each line of ``distances`` (m, k), which it overwrites."""
     each = np.arange(len(distances))
     label = distances.argmin(axis=1).astype(np.int32)
-    own = distances[each, label]
+    to_label = distances[each, label]
     distances[each, label] = np.inf
     beyond = distances.min(axis=1)
     beyond[~np.isfinite(beyond)] = UNRELATED  # there is no other cluster that it may go to
-    near = own <= threshold
-    reached = np.where(near, own, 0)
+    near = to_label <= threshold
+    reached = np.where(near, to_label, 0)
     largest = np.maximum(np.maximum(reached, beyond), np.finfo(np.float32).tiny)
     confidence = np.where(near, np.clip((beyond - reached) / largest, 0, 1), 0)
-    return np.where(near, label, NOISE).astype(np.int32), own, confidence.astype(np.float32)
+    return np.where(near, label, NOISE).astype(np.int32), to_label, confidence.astype(np.float32)
 
 
 def _of_vectors(labels: NDArray[np.int32], cannot: NDArray[np.int64] | None) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 _NEGLIGIBLE = 1e-17  # of the likeliest overlap
 
@@ -29,7 +29,7 @@ def expected_mutual_information(one: NDArray[np.int64], two: NDArray[np.int64]) 
     return float(_summed(sizes_one, counts_one, sizes_two, counts_two, total))
 
 
-@compiled
+@jit
 def _summed(
     sizes_one: NDArray[np.int64],
     counts_one: NDArray[np.int64],
@@ -45,7 +45,7 @@ def _summed(
     return expected
 
 
-@compiled
+@jit
 def _expected_overlap(one: int, two: int, total: int) -> float:
     """The expectation of (m / n) ln(n m / (a b)) over overlaps m of parts of a and b among n."""
     least, most = max(1, one + two - total), min(one, two)

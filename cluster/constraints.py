@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.linkage.union_find import Apart, Rows
+from cluster.linkage.union_find import CannotLinks, Rows
 
 Pairs = NDArray[np.int64]
 
@@ -80,7 +80,7 @@ class Contradiction:
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedConstraints:
     """Constraints that do not contradict one another, and what had to give way.
 
     ``joined`` int64 (m, 2) are merged before all else. ``apart`` are the sets that merging has to
@@ -88,11 +88,11 @@ class Resolved:
     """
 
     joined: Pairs
-    apart: Apart
+    apart: CannotLinks
     contradictions: tuple[Contradiction, ...]
 
 
-def resolve(constraints: Constraints, count: int) -> Resolved:
+def resolve(constraints: Constraints, count: int) -> ResolvedConstraints:
     """Must-links taken in order, each unless it contradicts a cannot-link by those before it.
 
     Those of one of the ``people`` come first. Raises ValueError as :meth:`Constraints.check` does.
@@ -104,7 +104,7 @@ def resolve(constraints: Constraints, count: int) -> Resolved:
     must = np.concatenate([people, must])
     joined, contradictions = _honoured(must, cannot, constraints)
     apart = _apart(constraints.photos, cannot, first, count)
-    return Resolved(joined, apart, tuple(contradictions))
+    return ResolvedConstraints(joined, apart, tuple(contradictions))
 
 
 def _of_people(people: NDArray[np.int64] | None) -> tuple[Pairs, Rows]:
@@ -184,7 +184,9 @@ def _of_one_photo(
     return None
 
 
-def _apart(photos: NDArray[np.int64] | None, cannot: Pairs, people: Rows, count: int) -> Apart:
+def _apart(
+    photos: NDArray[np.int64] | None, cannot: Pairs, people: Rows, count: int
+) -> CannotLinks:
     """Photos of two or more vectors, pairs, and a vector of each person, as sets of vectors."""
     numbers = np.zeros(0, np.int64)
     several = np.zeros(0, np.int64)
@@ -198,7 +200,7 @@ def _apart(photos: NDArray[np.int64] | None, cannot: Pairs, people: Rows, count:
     sets = np.concatenate([numbers, pair_sets, people_set])
     members = np.concatenate([several, cannot.ravel(), people])
     by_set, by_member = np.argsort(sets, kind="stable"), np.argsort(members, kind="stable")
-    return Apart(
+    return CannotLinks(
         _starts(members, count),
         sets[by_member],
         _starts(sets, photo_sets + len(cannot) + bool(len(people))),

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.constraints import Constraints, Resolved
-from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
-from cluster.graph.knn_graph import Graph, exact_graph
+from cluster.constraints import Constraints, ResolvedConstraints
+from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
+from cluster.graph.knn_graph import KnnGraph, exact_knn_graph
 from cluster.labels import check_ids, ordered_labels
 from cluster.linkage.average_linkage import check_vectors, cut
-from cluster.linkage.graph_average_linkage import sparse_average_linkage
+from cluster.linkage.graph_average_linkage import graph_average_linkage
 from cluster.linkage.hdbscan_tree import Density, graph_density
 from cluster.types import NOISE, Clustering
 
@@ -68,13 +68,13 @@ class DensityResult:
 DEFAULTS = DensitySettings()
 
 
-def density(
+def hdbscan_clustering(
     ids: NDArray[np.int64],
     vectors: NDArray[Any],
     settings: DensitySettings = DEFAULTS,
     *,
-    graph: Graph | None = None,
-    constraints: Constraints | Resolved | None = None,
+    graph: KnnGraph | None = None,
+    constraints: Constraints | ResolvedConstraints | None = None,
 ) -> Clustering:
     """Clusters of ``vectors`` (n, d) that stay dense over the widest range of distances.
 
@@ -98,10 +98,10 @@ def density_result(
     vectors: NDArray[Any],
     settings: DensitySettings = DEFAULTS,
     *,
-    graph: Graph | None = None,
-    constraints: Constraints | Resolved | None = None,
+    graph: KnnGraph | None = None,
+    constraints: Constraints | ResolvedConstraints | None = None,
 ) -> DensityResult:
-    """As :func:`density`, with what it knows of outliers (GLOSH)."""
+    """As :func:`hdbscan_clustering`, with what it knows of outliers (GLOSH)."""
     check_vectors(vectors)
     check_ids(ids, vectors)
     count = len(vectors)
@@ -113,7 +113,7 @@ def density_result(
     if graph is not None and len(graph) != count:
         raise ValueError(f"expected a graph of {count} vectors, got one of {len(graph)}")
     if graph is None and count > MOST_WHOLE:
-        graph = cell_graph(vectors, max(NEIGHBOURS, settings.min_samples))
+        graph = approximate_knn_graph(vectors, max(NEIGHBOURS, settings.min_samples))
     found = (
         _whole(vectors, settings.min_cluster_size, min(settings.min_samples, count - 1))
         if graph is None
@@ -121,7 +121,7 @@ def density_result(
     )
     groups = found.groups
     if settings.refine is not None or constraints is not None:
-        graph = exact_graph(vectors, min(NEIGHBOURS, count - 1)) if graph is None else graph
+        graph = exact_knn_graph(vectors, min(NEIGHBOURS, count - 1)) if graph is None else graph
         groups = _refined(vectors, groups, graph, settings.refine, constraints)
     labels = ordered_labels(ids, groups, settings.min_cluster_size)
     confidence = np.where(labels == NOISE, 0, np.clip(found.strengths, 0, 1)).astype(np.float32)
@@ -134,16 +134,16 @@ def density_result(
 def _refined(
     vectors: NDArray[Any],
     groups: NDArray[Any],
-    graph: Graph,
+    graph: KnnGraph,
     threshold: float | None,
-    constraints: Constraints | Resolved | None,
+    constraints: Constraints | ResolvedConstraints | None,
 ) -> NDArray[np.int64]:
     """``groups`` taken apart by average linkage over the edges within them; noise stays noise."""
     stop = 4.0 if threshold is None else threshold
     near = np.maximum(graph.rows, 0)
     within = (graph.rows >= 0) & (groups[near] == groups[:, None]) & (groups[:, None] >= 0)
-    inner = Graph(np.where(within, graph.rows, np.int32(-1)), graph.distances)
-    linkage = sparse_average_linkage(vectors, inner, stop, constraints)
+    inner = KnnGraph(np.where(within, graph.rows, np.int32(-1)), graph.distances)
+    linkage = graph_average_linkage(vectors, inner, stop, constraints)
     parts = cut(linkage, len(vectors), stop).astype(np.int64)
     # A must-link may reach out of a cluster, or hold what is noise: it is kept.
     alone = np.bincount(parts)[parts] == 1

@@ -106,8 +106,8 @@ def _pairs_beyond(vectors: NDArray[Any], beyond: float) -> tuple[NDArray[np.floa
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]
         distances = 2 - 2 * (np.asarray(vectors[block], np.float32) @ right.T)
-        told = block[:, None] != others
-        pairs += int(told.sum())
-        kept.append(distances[told & (distances > beyond)])
+        different = block[:, None] != others
+        pairs += int(different.sum())
+        kept.append(distances[different & (distances > beyond)])
     found = np.concatenate(kept)
     return found, 1 - len(found) / pairs

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.constraints import Constraints, Resolved, resolve
-from cluster.graph.knn_graph import Graph
+from cluster.constraints import Constraints, ResolvedConstraints, resolve
+from cluster.graph.knn_graph import KnnGraph
 from cluster.labels import check_ids, ordered_labels
 from cluster.linkage.average_linkage import check_vectors, cut
-from cluster.linkage.graph_average_linkage import sparse_average_linkage
-from cluster.nearest_clusters import nearest_groups
-from cluster.review.silhouette import confidence, moments
+from cluster.linkage.graph_average_linkage import graph_average_linkage
+from cluster.nearest_clusters import nearest_clusters
+from cluster.review.silhouette import moments, silhouette_confidence
 from cluster.types import NOISE, Clustering
 from indexer.exact.int8_search import search_blocks
-from indexer.id_lookup import without_own
+from indexer.id_lookup import drop_self
 from indexer.types import Block, Neighbours
 
 # Of each new vector: so many edges to groups, and so many to new vectors. Those to groups are
@@ -35,13 +35,13 @@ GROUPS, NEW = 8, 24
 Rows = NDArray[np.int64]
 
 
-def grown(
+def grow_clusters(
     before: Clustering,
     vectors: NDArray[Any],
     threshold: float,
     *,
     min_size: int = 1,
-    constraints: Constraints | Resolved | None = None,
+    constraints: Constraints | ResolvedConstraints | None = None,
 ) -> Clustering:
     """The clusters of ``before`` after its noise, the new vectors, has joined them.
 
@@ -54,16 +54,16 @@ def grown(
     """
     check_vectors(vectors)
     check_ids(before.ids, vectors)
-    if not isinstance(constraints, Resolved):
+    if not isinstance(constraints, ResolvedConstraints):
         constraints = resolve(constraints or Constraints(), len(vectors))
     points = np.ascontiguousarray(vectors, np.float32)
     graph = _new_edges(points, before.labels, threshold)
     chained = np.concatenate([_chains(before.labels), constraints.joined])
-    linkage = sparse_average_linkage(points, graph, threshold, replace(constraints, joined=chained))
+    linkage = graph_average_linkage(points, graph, threshold, replace(constraints, joined=chained))
     labels = ordered_labels(before.ids, cut(linkage, len(points), threshold), min_size)
     sure = np.where(labels == NOISE, np.float32(0), before.confidence)
     new = np.flatnonzero((before.labels == NOISE) & (labels != NOISE))
-    sure[new] = confidence(points, labels, threshold, new)
+    sure[new] = silhouette_confidence(points, labels, threshold, new)
     return Clustering(before.ids, labels, sure)
 
 
@@ -76,7 +76,9 @@ def _chains(labels: NDArray[np.int32]) -> Rows:
     return pairs
 
 
-def _new_edges(points: NDArray[np.float32], labels: NDArray[np.int32], threshold: float) -> Graph:
+def _new_edges(
+    points: NDArray[np.float32], labels: NDArray[np.int32], threshold: float
+) -> KnnGraph:
     """From each new vector to the nearest groups and new vectors; a group stands at a member."""
     new, kept = np.flatnonzero(labels == NOISE), np.flatnonzero(labels != NOISE)
     rows = np.full((len(points), GROUPS + NEW), -1, np.int32)
@@ -90,9 +92,9 @@ def _new_edges(points: NDArray[np.float32], labels: NDArray[np.int32], threshold
     if len(kept) and len(new):
         _, first, dense = np.unique(labels[kept], return_index=True, return_inverse=True)
         means, squares = moments(points, dense.astype(np.int32), kept)
-        enter(slice(GROUPS), nearest_groups(points[new], means, squares, GROUPS), kept[first])
+        enter(slice(GROUPS), nearest_clusters(points[new], means, squares, GROUPS), kept[first])
     if len(new):
         among = Block(np.arange(len(new)), points[new])
         found = search_blocks([among], among.vectors, NEW + 1)
-        enter(slice(GROUPS, None), without_own(found, among.ids), new)
-    return Graph(rows, distances)
+        enter(slice(GROUPS, None), drop_self(found, among.ids), new)
+    return KnnGraph(rows, distances)

@@ -17,7 +17,7 @@ from indexer.types import Block, Neighbours
 Vectors = NDArray[np.float32]
 
 
-def nearest_groups(points: Vectors, means: Vectors, squares: Vectors, k: int) -> Neighbours:
+def nearest_clusters(points: Vectors, means: Vectors, squares: Vectors, k: int) -> Neighbours:
     """The ``k`` groups nearest to each of ``points`` (m, d), unit length, as rows of ``means``.
 
     ``means`` (g, d) and mean squared ``squares`` (g,) are those of

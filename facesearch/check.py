@@ -17,10 +17,10 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.schema import schema_problems
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import read_state
-from facesearch.gallery.tombstones import Forgotten
-from facesearch.people.store import People
+from facesearch.gallery.tombstones import Tombstones
+from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import read_calibration
-from facesearch.recognition.templates import EnrolledPeople
+from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import index_folder, load_index
 from facesearch.search.knn_graph import graph_path, open_graph
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
@@ -55,7 +55,7 @@ def check_gallery(gallery: Gallery) -> list[Finding]:
         findings += _findings(path.name, partial(_check_shard, path), severe=True)
     state = None
     try:
-        state = gallery.state(anew=True)
+        state = gallery.state(ignore_cache=True)
     except Exception as error:
         findings.append(_failure("gallery", error, severe=True))
     findings += _findings("next-shard", partial(_check_numbers, gallery), severe=True)
@@ -134,7 +134,7 @@ def _check_kept_state(gallery: Gallery, state: GalleryState) -> list[Finding]:
 
 def _check_forgotten(gallery: Gallery) -> list[Finding]:
     """Faces that were forgotten and are still in their shards."""
-    left = len(unfinished(gallery, Forgotten.read(gallery.folder).ids))
+    left = len(unfinished(gallery, Tombstones.read(gallery.folder).ids))
     if not left:
         return []
     text = (
@@ -147,7 +147,7 @@ def _check_forgotten(gallery: Gallery) -> list[Finding]:
 def _check_people(
     gallery: Gallery, paths: Sequence[Path], state: GalleryState | None
 ) -> list[Finding]:
-    ids = People(gallery.folder).memberships().ids
+    ids = PeopleStore(gallery.folder).memberships().ids
     numbers, _ = split_ids(ids)
     there = np.isin(numbers, [int(path.stem) for path in paths])
     findings = []
@@ -174,7 +174,7 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
         text = f"there is none, so searches read the shards; run: {command}"
         return [Finding("index", text, severe=False)]
     try:
-        coverage = load_index(gallery, state, anew=True).coverage
+        coverage = load_index(gallery, state, verify=True).coverage
     except MissingFaissError as error:
         return [Finding("index", f"not checked: {error}", severe=False)]
     except StaleIndexError as error:
@@ -213,7 +213,7 @@ def _check_calibration(gallery: Gallery, state: GalleryState) -> list[Finding]:
     calibration = read_calibration(gallery)
     if calibration is None:
         return []
-    enrolled = EnrolledPeople.load(gallery, state)
+    enrolled = PersonTemplates.load(gallery, state)
     stale = calibration.outgrown(len(enrolled.names), len(enrolled.ids))
     if not stale:
         return []

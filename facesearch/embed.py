@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.detect.boxes import iou
+from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import PhotoRecord
-from facesearch.gallery.shard_builder import OpenShard, PhotoRow
-from facesearch.gallery.tombstones import Forgotten
+from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
+from facesearch.gallery.tombstones import Tombstones
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
 from facesearch.images.file_access import absolute
 from indexer.types import Ids
@@ -34,9 +34,6 @@ logger = logging.getLogger(__name__)
 RETRIED_REASONS = ("unreadable", "timeout", "internal")
 # Photos a thread takes at once: enough that the encoder gets full batches at a face a photo.
 BATCH_PHOTOS = 16
-# Intersection over union above which a face is the one that was forgotten: it is found again in the
-# very same file, if perhaps with other settings.
-SAME_PLACE = 0.4
 
 _NONE = np.zeros(0, np.int64)
 
@@ -119,8 +116,8 @@ class _Job:
         self.state = state
         self.report = EmbedReport()
         self.contents: set[str] = set()  # that this job added
-        self.forgotten = Forgotten.read(gallery.folder)
-        self.shard = OpenShard(gallery, options.shard_photos, self.report.shards.append)
+        self.forgotten = Tombstones.read(gallery.folder)
+        self.shard = ShardBuilder(gallery, options.shard_photos, self.report.shards.append)
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
         """The whole job, for absolute ``roots``."""
@@ -207,7 +204,7 @@ class _Job:
         """``faces`` without those that were to be forgotten, which indexing must not bring back."""
         scale = outcome.photo.scale if outcome.photo else 1.0
         boxes = faces.detections.scaled(1 / scale).boxes
-        again = iou(boxes, self.forgotten.boxes_of(outcome.sha256)) > SAME_PLACE
+        again = iou(boxes, self.forgotten.boxes_of(outcome.sha256)) >= SAME_FACE_IOU
         return faces.only(np.logical_not(again.any(axis=1)))
 
     def _store_failure(self, outcome: DecodeOutcome) -> None:

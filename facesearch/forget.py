@@ -19,21 +19,21 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.clustering.dendrogram_cache import merges_path
+from facesearch.clustering.dendrogram_cache import dendrogram_path
 from facesearch.clustering.run_store import run_paths
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.state_cache import FILE as STATE_FILE
-from facesearch.gallery.tombstones import Forgotten, ForgottenFace
+from facesearch.gallery.tombstones import Tombstone, Tombstones
 from facesearch.images import sha256_of
 from facesearch.images.discover import REPORT_MARKER
 from facesearch.images.file_access import absolute
-from facesearch.people.store import People, clean_name
-from facesearch.search.gallery_index import Wish, index_folder, rebuild
+from facesearch.people.store import PeopleStore, normalise_name
+from facesearch.search.gallery_index import IndexGoal, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path
 from indexer.errors import IndexGoalError, MissingFaissError
-from indexer.id_lookup import rows_of
+from indexer.id_lookup import positions_of
 from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
 from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
 from indexer.types import Ids, make_ids, split_ids
@@ -78,14 +78,14 @@ def forget(gallery: Gallery, selection: Selection = Selection()) -> ForgetReport
     """
     with gallery.writing():
         ids = _selected(gallery, gallery.state(), selection)
-        before = Forgotten.read(gallery.folder)
+        before = Tombstones.read(gallery.folder)
         new = ids[~before.among(ids)]
         forgotten = before.joined(_faces(gallery, new))
         report = ForgetReport(faces=len(forgotten.ids) - len(before.ids))
         if report.faces:
             forgotten.write(gallery.folder)
         # Also names of faces whose shards were lost.
-        report.named = People(gallery.folder).forget(ids)
+        report.named = PeopleStore(gallery.folder).forget(ids)
         _delete(gallery, unfinished(gallery, forgotten.ids), report)
         return report
 
@@ -103,7 +103,7 @@ def lift(gallery: Gallery, photos: Sequence[Path]) -> ForgetReport:
         photo_ids = np.array(sorted(state.contents[each] for each in contents), np.int64)
         ids = [gallery.faces_of_photo(int(photo)) for photo in photo_ids]
         # First this: while the photos' rows are there, the same call finds what is left to do.
-        Forgotten.read(gallery.folder).without_photos(contents).write(gallery.folder)
+        Tombstones.read(gallery.folder).without_photos(contents).write(gallery.folder)
         report = ForgetReport()
         _delete(gallery, np.concatenate([_NONE, *ids]), report, photo_ids)
         return report
@@ -149,8 +149,8 @@ def _require_faces(gallery: Gallery, ids: Ids) -> None:
 
 
 def _faces_of_person(gallery: Gallery, name: str) -> set[int]:
-    memberships = People(gallery.folder).memberships()
-    cleaned = clean_name(name)
+    memberships = PeopleStore(gallery.folder).memberships()
+    cleaned = normalise_name(name)
     ids = {face for face, each in memberships.by_id().items() if each == cleaned}
     if not ids:
         known = ", ".join(sorted(set(memberships.names))[:10]) or "nobody"
@@ -177,14 +177,14 @@ def _contents(gallery: Gallery, state: GalleryState, photo: Path) -> set[str]:
     return found
 
 
-def _faces(gallery: Gallery, ids: Ids) -> Iterator[ForgottenFace]:
+def _faces(gallery: Gallery, ids: Ids) -> Iterator[Tombstone]:
     """Which faces ``ids`` are, those that shards still hold."""
     for number, rows in _by_shard(unfinished(gallery, ids)):
         with Shard.open(shard_path(gallery.shards_folder, number)) as shard:
             contents = shard.column("photos", "sha256")
             photos, boxes = (shard.column("faces", name)[rows] for name in ("photo", "box"))
         for row, photo, box in zip(rows.tolist(), photos.tolist(), boxes.tolist(), strict=True):
-            yield ForgottenFace((number << 32) | row, contents[photo].decode(), tuple(box))
+            yield Tombstone((number << 32) | row, contents[photo].decode(), tuple(box))
 
 
 def _delete(
@@ -196,9 +196,9 @@ def _delete(
     """Take faces out of everything; the rows of ``photo_ids`` become those of photos gone."""
     if not len(ids) and not len(photo_ids):
         return
-    report.named += People(gallery.folder).forget(ids)
+    report.named += PeopleStore(gallery.folder).forget(ids)
     report.clusterings = sum(_take_out_of_run(path, ids) for path in run_paths(gallery))
-    wish = Wish.of(gallery)
+    wish = IndexGoal.of(gallery)
     _remove_derived(gallery, report)
     photo_rows = dict(_by_shard(photo_ids))
     face_rows = dict(_by_shard(ids))
@@ -217,7 +217,7 @@ def _take_out_of_run(path: Path, ids: Ids) -> bool:
     """Rewrite a clustering without the lines of ``ids``, if it has any."""
     with h5py.File(path, "r") as file:
         held = file["ids"][()]
-        kept = rows_of(held, ids) < 0
+        kept = positions_of(held, ids, ascending=True) < 0
         if kept.all():
             return False
         attributes = dict(file.attrs)
@@ -240,7 +240,7 @@ def _remove_derived(gallery: Gallery, report: ForgetReport) -> None:
     described.unlink(missing_ok=True)  # first, so that nothing is described that is not there
     shutil.rmtree(index_folder(gallery), ignore_errors=True)
     (gallery.folder / STATE_FILE).unlink(missing_ok=True)
-    for path in (graph_path(gallery), merges_path(gallery)):
+    for path in (graph_path(gallery), dendrogram_path(gallery)):
         if path.exists():
             path.unlink()
             report.removed.append(path.name)

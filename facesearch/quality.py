@@ -90,7 +90,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Logistic:
+class HingeLogistic:
     """A probability: the logistic function of ``intercept`` minus the sum of all terms."""
 
     intercept: float
@@ -112,8 +112,8 @@ class QualityModel:
     only where it was fitted to them. Without a model of scores, ``face`` is None and counts as 1.
     """
 
-    face: Logistic | None
-    recognised: Logistic
+    face: HingeLogistic | None
+    recognised: HingeLogistic
 
     def quality(self, components: dict[str, Floats]) -> NDArray[np.float32]:
         """In [0, 1], float32 (n,)."""
@@ -130,7 +130,7 @@ SCORED_BY = "mtcnn-"  # how names of detectors begin whose scores the models kno
 NORMED_BY = "dlib-resnet-v1"  # the encoder whose norms they know
 UNSCORED = QualityModel(
     face=None,
-    recognised=Logistic(
+    recognised=HingeLogistic(
         3.722,
         (
             Term("size", 5.53, 0.375),
@@ -142,8 +142,8 @@ UNSCORED = QualityModel(
     ),
 )
 SCORED = QualityModel(
-    face=Logistic(7.603, (Term("certainty", 3.5, 2.67),)),
-    recognised=Logistic(
+    face=HingeLogistic(7.603, (Term("certainty", 3.5, 2.67),)),
+    recognised=HingeLogistic(
         4.153,
         (
             Term("size", 3.22, 1.43),
@@ -156,8 +156,8 @@ SCORED = QualityModel(
     ),
 )
 SCORED_AND_NORMED = QualityModel(
-    face=Logistic(7.648, (Term("certainty", 3.3, 2.71), Term("norm", 1.38, 11.7))),
-    recognised=Logistic(
+    face=HingeLogistic(7.648, (Term("certainty", 3.3, 2.71), Term("norm", 1.38, 11.7))),
+    recognised=HingeLogistic(
         5.309,
         (
             Term("size", 3.22, 1.34),

@@ -11,27 +11,28 @@ from pathlib import Path
 import numpy as np
 
 from indexer.errors import IndexGoalError, StaleIndexError
-from indexer.id_ranges import IdRuns
+from indexer.id_ranges import IdRanges
 from indexer.index.files import opened_index, replace_index
 from indexer.index.flat import FlatIndex, read_ids
-from indexer.index.manifest import IndexDescription
+from indexer.index.manifest import IndexManifest
 from indexer.ivf import faiss_ivf
-from indexer.ivf.build import Blocks, build_cells, learn
-from indexer.ivf.index import SPARE, CellRecipe, CellsIndex, Learnt, cells_available
+from indexer.ivf.build import Blocks, build_ivf, learn
+from indexer.ivf.index import SPARE, IvfRecipe, IvfSqIndex, TrainedQuantizer, ivf_available
 from indexer.ivf.kmeans import SAMPLE_EACH
-from indexer.ivf.recipes import EXACT, Goal, cell_bytes, cell_count, cell_recipes, flat_bytes
+from indexer.ivf.recipes import EXACT, RecipeGoal, cell_bytes, cell_count, cell_recipes, flat_bytes
 from indexer.ivf.tune import (
     ProbedIndex,
-    Truth,
+    TrueNeighbours,
     choose_coding,
     choose_probes,
     find_truth,
     measure,
     pick,
 )
+from indexer.protocols import Index
 from indexer.storage.faiss_files import import_faiss
 from indexer.storage.safetensors_file import ArrayFileError
-from indexer.types import Ids, Index, Vectors
+from indexer.types import Ids, Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
-class Covers:
+class CoveredShards:
     """What an index is of: ``count`` vectors of ``dimension``, in ``shards`` and ``state``.
 
     ``shards`` maps each shard's name to its SHA-256, ``state`` is any digest of the vectors in.
@@ -60,14 +61,14 @@ class Covers:
 def build_index(
     folder: Path,
     blocks: Blocks,
-    covers: Covers,
-    goal: Goal,
+    covers: CoveredShards,
+    goal: RecipeGoal,
     *,
     asked: Mapping[str, float] | None = None,
-    before: CellsIndex | None = None,
+    before: IvfSqIndex | None = None,
     vectors: faiss_ivf.VectorsOf | None = None,
     progress: Progress = lambda stage, done: None,
-) -> IndexDescription:
+) -> IndexManifest:
     """Replace the index in ``folder`` by one of all vectors of ``blocks`` that meets ``goal``.
 
     ``blocks`` gives the same blocks at each call, ids ascending. The index is exact where the
@@ -80,15 +81,13 @@ def build_index(
     ``progress`` is told the stage and how many vectors are done.
     """
     shards, remembered = dict(covers.shards), dict(asdict(goal) if asked is None else asked)
-    about = IndexDescription(
-        covers.count, covers.dimension, "", shards, covers.state, goal=remembered
-    )
+    about = IndexManifest(covers.count, covers.dimension, "", shards, covers.state, goal=remembered)
     exact = flat_bytes(covers.count, covers.dimension)
     few = covers.count <= FEW
     if exact <= goal.memory and (goal.recall == EXACT or few):
         index = FlatIndex.build(blocks(), covers.dimension)
 
-        def write(path: Path) -> IndexDescription:
+        def write(path: Path) -> IndexManifest:
             index.write(path)
             return about
 
@@ -105,12 +104,12 @@ def build_index(
 @dataclass(frozen=True)
 class _Approximate:
     blocks: Blocks
-    about: IndexDescription
-    goal: Goal
+    about: IndexManifest
+    goal: RecipeGoal
     vectors: faiss_ivf.VectorsOf | None
     progress: Progress
 
-    def write(self, path: Path, before: CellsIndex | None) -> IndexDescription:
+    def write(self, path: Path, before: IvfSqIndex | None) -> IndexManifest:
         """Build, tune, and tell what came of it."""
         count = self.about.count
         random = np.random.default_rng(_SEED)
@@ -127,18 +126,18 @@ class _Approximate:
         learnt_from = sample.vectors[~np.isin(sample.ids, asked.ids)]  # these are to measure by
         recipe = self._recipe(learnt_from, truth)
         self.progress("chosen", count)
-        if not cells_available(self.about.dimension):
+        if not ivf_available(self.about.dimension):
             return self._warned(self._ivf(path, learnt_from, recipe, truth))
         learnt = learn(learnt_from, recipe, count)
         self.progress("learnt", count)
         return self._warned(self._cells(path, learnt, truth))
 
-    def _cells(self, path: Path, learnt: Learnt, truth: Truth) -> IndexDescription:
-        build_cells(path, self.blocks, learnt, progress=self.progress)
+    def _cells(self, path: Path, learnt: TrainedQuantizer, truth: TrueNeighbours) -> IndexManifest:
+        build_ivf(path, self.blocks, learnt, progress=self.progress)
         bits, seen = learnt.coding.bits, learnt.seen
-        return self._described(CellsIndex.open(path), truth, "Cells", bits, seen)
+        return self._described(IvfSqIndex.open(path), truth, "Cells", bits, seen)
 
-    def _warned(self, described: IndexDescription) -> IndexDescription:
+    def _warned(self, described: IndexManifest) -> IndexManifest:
         found = described.measured
         if found["recall_at_1_high"] < self.goal.recall:
             logger.warning(
@@ -148,17 +147,17 @@ class _Approximate:
             )
         return described
 
-    def _again(self, before: CellsIndex) -> Learnt | None:
+    def _again(self, before: IvfSqIndex) -> TrainedQuantizer | None:
         fits = cell_bytes(self.about.count, before.recipe) <= self.goal.memory
         known = before.dimension == self.about.dimension
         grown = self.about.count > GROWN * before.learnt.seen
         return before.learnt if fits and known and not grown else None
 
-    def _recipe(self, sample: Vectors, truth: Truth) -> CellRecipe:
+    def _recipe(self, sample: Vectors, truth: TrueNeighbours) -> IvfRecipe:
         count, dimension = self.about.count, self.about.dimension
-        cells = cells_available(dimension)
+        cells = ivf_available(dimension)
 
-        def recipes(memory: float) -> list[CellRecipe]:
+        def recipes(memory: float) -> list[IvfRecipe]:
             return [
                 each
                 for each in cell_recipes(sample, count, memory)
@@ -176,17 +175,19 @@ class _Approximate:
         return choose_coding(sample, fitting, truth.half(0), self.goal.recall, spare)
 
     def _ivf(
-        self, path: Path, sample: Vectors, recipe: CellRecipe, truth: Truth
-    ) -> IndexDescription:
-        index = faiss_ivf.IvfIndex.build(self.blocks(), sample, recipe.cells, recipe.components)
+        self, path: Path, sample: Vectors, recipe: IvfRecipe, truth: TrueNeighbours
+    ) -> IndexManifest:
+        index = faiss_ivf.FaissIvfIndex.build(
+            self.blocks(), sample, recipe.cells, recipe.components
+        )
         index.write(path)
         if self.vectors is not None:
             index.rank_by(self.vectors)
         return self._described(index, truth, "IVF", faiss_ivf.BITS, self.about.count)
 
     def _described(
-        self, index: ProbedIndex, truth: Truth, recipe: str, bits: int, seen: int
-    ) -> IndexDescription:
+        self, index: ProbedIndex, truth: TrueNeighbours, recipe: str, bits: int, seen: int
+    ) -> IndexManifest:
         choose_probes(index, truth.half(0), self.goal.recall)
         found = measure(index, truth.half(1))
         low, high = found.interval
@@ -216,9 +217,9 @@ class _Approximate:
 def open_index(
     folder: Path,
     shards: Mapping[str, str],
-    description: IndexDescription | None = None,
+    description: IndexManifest | None = None,
     *,
-    anew: bool = False,
+    verify: bool = False,
 ) -> Index:
     """The index saved in ``folder``, if the shards that it covers are all among ``shards``.
 
@@ -229,17 +230,17 @@ def open_index(
     that was found whole and has not changed since is only read ``anew`` where that is asked for, or
     where FAISS, which believes what it reads, reads it.
     """
-    description = description or IndexDescription.read(folder)
-    anew = anew or description.recipe != "Cells"
-    with opened_index(folder, description, shards, anew=anew) as (file, path):
+    description = description or IndexManifest.read(folder)
+    verify = verify or description.recipe != "Cells"
+    with opened_index(folder, description, shards, verify=verify) as (file, path):
         if description.recipe == "Flat":
             return FlatIndex.read(file, path, description)
         index: ProbedIndex
         if description.recipe == "IVF":
-            index = faiss_ivf.IvfIndex.read(file, path, description)
+            index = faiss_ivf.FaissIvfIndex.read(file, path, description)
         else:
             try:
-                index = CellsIndex.open(path)
+                index = IvfSqIndex.open(path)
             except ArrayFileError as error:
                 raise StaleIndexError(f"{error}; build it anew") from error
             if (len(index), index.dimension) != (description.count, description.dimension):
@@ -252,7 +253,7 @@ def open_index(
         return index
 
 
-def held_ids(folder: Path, shards: Mapping[str, str], description: IndexDescription) -> IdRuns:
+def held_ids(folder: Path, shards: Mapping[str, str], description: IndexManifest) -> IdRanges:
     """Those of the vectors in the index in ``folder`` that ``description`` is of.
 
     An exact index is not loaded for that. Raises what :func:`open_index` does.

@@ -10,7 +10,7 @@ from indexer.types import Ids
 
 
 @dataclass(frozen=True)
-class IdRuns:
+class IdRanges:
     """Ids in runs: that of row ``rows[i]`` is ``ids[i]``, and both go on by ones from there.
 
     ``rows`` and ``ids`` int64 (runs,) ascend; the last run ends at row ``count``.
@@ -21,7 +21,7 @@ class IdRuns:
     count: int
 
     @classmethod
-    def of(cls, ids: Ids) -> IdRuns:
+    def of(cls, ids: Ids) -> IdRanges:
         """The runs of ``ids`` int64 (n,); ValueError unless they ascend, each once, from 0 on."""
         steps = np.diff(ids)
         if len(ids) and (ids[0] < 0 or (steps <= 0).any()):
@@ -32,7 +32,7 @@ class IdRuns:
         return cls(starts, ids[starts], len(ids))
 
     @classmethod
-    def joined(cls, parts: list[IdRuns]) -> IdRuns:
+    def joined(cls, parts: list[IdRanges]) -> IdRanges:
         """Runs of parts after each other; ValueError unless all ids ascend."""
         offsets = np.cumsum([0, *(part.count for part in parts)])
         rows = [part.rows + offset for part, offset in zip(parts, offsets, strict=False)]
@@ -80,7 +80,7 @@ class IdRuns:
         there = (beyond >= 0) & (beyond < self._lengths[run])
         return np.where(there, self.rows[run] + beyond, -1)
 
-    def without(self, other: IdRuns) -> IdRuns:
+    def without(self, other: IdRanges) -> IdRanges:
         """Those of the ids that ``other`` has not."""
         after = np.concatenate([np.zeros(1, np.int64), other._ends])
         before = np.append(other.ids, np.iinfo(np.int64).max)
@@ -93,7 +93,7 @@ class IdRuns:
         starts = np.maximum(self.ids[run], after[gap])
         lengths = np.minimum(self._ends[run], before[gap]) - starts
         starts, lengths = starts[lengths > 0], lengths[lengths > 0]
-        return IdRuns(np.cumsum(lengths) - lengths, starts, int(lengths.sum()))
+        return IdRanges(np.cumsum(lengths) - lengths, starts, int(lengths.sum()))
 
     def all(self) -> Ids:
         """Every id, ascending, int64 (count,)."""

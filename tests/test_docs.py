@@ -17,7 +17,7 @@ PAGES += sorted((ROOT / "docs").glob("*.md"))
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="argparse words its help differently")
-def test_commands_page_is_the_programs_own_help() -> None:
+def test_commands_page_is_the_programs_help() -> None:
     spec = importlib.util.spec_from_file_location("make_commands", ROOT / "docs/make_commands.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -7,21 +7,23 @@ from collections import Counter
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from facesearch.clustering.person_matching import Changes, Move
-from facesearch.people.assignment import NOBODY, PeopleNow
+from facesearch.clustering.person_matching import PeopleChanges, PersonMove
+from facesearch.people.assignment import NOBODY, PersonAssignment
 
 CAME = "faces came that are near to both"
 
 
-def unexplained(before: PeopleNow, now: PeopleNow, changes: Changes) -> list[str]:
+def unexplained(
+    before: PersonAssignment, now: PersonAssignment, changes: PeopleChanges
+) -> list[str]:
     """What became of people and faces that ``changes`` do not say, or say wrongly."""
     was, is_now = numbers_of(before), numbers_of(now)
     flows = Counter((was[face], is_now[face]) for face in was if min(was[face], is_now[face]) > 0)
-    told = {(each.source, each.target): each.faces for each in changes.moves if each.reason}
+    reported = {(each.source, each.target): each.faces for each in changes.moves if each.reason}
     problems = [
-        f"{faces} faces of p{one} are p{two}, which is told of {told.get((one, two), 0)}"
+        f"{faces} faces of p{one} are p{two}, which is reported as {reported.get((one, two), 0)}"
         for (one, two), faces in flows.items()
-        if one != two and told.get((one, two)) != faces
+        if one != two and reported.get((one, two)) != faces
     ]
     left = {number for number in was.values() if number > 0} - {*is_now.values()}
     ended = {each.person for each in changes.gone if each.reason}
@@ -46,23 +48,23 @@ class Reasons:
         option: str,
         full: bool,
         decided_since: set[int],
-        before: PeopleNow,
-        now: PeopleNow,
+        before: PersonAssignment,
+        now: PersonAssignment,
     ) -> None:
         self._option, self._full, self._decided_since = option, full, decided_since
         self._was = numbers_of(before)
         self._now = numbers_of(now)
         self._came = {p for face, p in self._now.items() if p > 0 > self._was.get(face, NOBODY)}
 
-    def wrong(self, changes: Changes) -> list[str]:
+    def wrong(self, changes: PeopleChanges) -> list[str]:
         """The moves and the people gone that are told with another reason than there was."""
-        told = [
+        reported = [
             (f"p{e.source} to p{e.target}", e.reason, {e.source, e.target}) for e in changes.moves
         ]
-        told += [(f"p{e.person} gone", e.reason, {e.person}) for e in changes.gone]
+        reported += [(f"p{e.person} gone", e.reason, {e.person}) for e in changes.gone]
         problems = [
             f"{what}: {reason}, which is not so, but: {self._reason(people)}"
-            for what, reason, people in told
+            for what, reason, people in reported
             if reason != self._reason(people)
         ]
         return problems + [
@@ -80,13 +82,13 @@ class Reasons:
             return CAME
         return "all faces were clustered anew" if self._full else "nothing"
 
-    def _whole(self, move: Move) -> bool:
+    def _whole(self, move: PersonMove) -> bool:
         """Whether all that was somebody's went together, to where a face has come."""
         faces = [face for face, number in self._was.items() if number == move.source]
         return {self._now[face] for face in faces} == {move.target} and move.target in self._came
 
 
-def misnumbered(before: PeopleNow, now: PeopleNow, decided: set[int]) -> list[str]:
+def misnumbered(before: PersonAssignment, now: PersonAssignment, decided: set[int]) -> list[str]:
     """Whether more faces could have kept their person, had the numbers been given otherwise.
 
     Of people of whom nothing is ``decided``: those have their numbers by their decided faces.
@@ -108,7 +110,7 @@ def misnumbered(before: PeopleNow, now: PeopleNow, decided: set[int]) -> list[st
     return [] if kept == most else [f"{kept} faces kept their person, and {most} could have"]
 
 
-def numbers_of(people: PeopleNow) -> dict[int, int]:
+def numbers_of(people: PersonAssignment) -> dict[int, int]:
     """Whose each face is."""
     return dict(zip(people.clustering.ids.tolist(), people.of_faces().tolist(), strict=True))
 

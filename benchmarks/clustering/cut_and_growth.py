@@ -24,9 +24,9 @@ from benchmarks.clustering.scale import STOP, made_faces, made_photos
 from benchmarks.common.record import record
 from cluster.agglomerative import MOST_APART, clusters_at, merged
 from cluster.constraints import Constraints, resolve
-from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
+from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
 from cluster.impostor_threshold import gallery_threshold
-from cluster.incremental import grown
+from cluster.incremental import grow_clusters
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.options import LOOSER
 from indexer.runtime.cores import available_cores
@@ -70,7 +70,7 @@ def reaches(count: int) -> Result:
     vectors, truth = made_faces(count)
     resolved = resolve(Constraints(made_photos(truth)), count)
     threshold = gallery_threshold(vectors, STOP) or STOP
-    graph, graph_time = timed(lambda: cell_graph(vectors, NEIGHBOURS))
+    graph, graph_time = timed(lambda: approximate_knn_graph(vectors, NEIGHBOURS))
     result: Result = {"faces": count, "threshold": threshold, "graph": graph_time, "merging": []}
     for reach in (threshold, STOP, LOOSER * STOP, MOST_APART):
         merges, spent = timed(
@@ -91,7 +91,7 @@ def growth(clustered: int, new: int) -> Result:
     labels = np.full(len(groups), NOISE, np.int32)
     labels[:clustered] = np.unique(groups[:clustered], return_inverse=True)[1]
     before = Clustering(np.arange(len(groups)), labels, np.zeros(len(groups), np.float32))
-    after, spent = timed(lambda: grown(before, vectors, STOP))
+    after, spent = timed(lambda: grow_clusters(before, vectors, STOP))
     groups_before, groups_after = before.count, after.count
     return {
         "clustered": clustered,

@@ -39,11 +39,11 @@ from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import save_run
-from facesearch.curation.editor import Deciding
+from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.assignment import PeopleNow
+from facesearch.people.assignment import PersonAssignment
 from facesearch.people.projection import Person
-from facesearch.people.store import People
+from facesearch.people.store import PeopleStore
 
 ROUNDS = 10
 DECISIONS = 3  # between two clusterings
@@ -62,7 +62,7 @@ class Expected:
     names: dict[int, str] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
 
-    def lost(self, now: PeopleNow, people: People) -> list[str]:
+    def lost(self, now: PersonAssignment, people: PeopleStore) -> list[str]:
         """What the gallery says otherwise."""
         of_face = numbers_of(now)
         decided = people.decided()
@@ -105,7 +105,7 @@ class Owner:
 
     def decide(self) -> None:
         """One decision, of a kind drawn among those that there is a reason for."""
-        kinds: dict[str, Callable[[Deciding], bool]] = {
+        kinds: dict[str, Callable[[PeopleEditor], bool]] = {
             "name": self._name,
             "merge": self._merge,
             "split": self._split,
@@ -114,7 +114,7 @@ class Owner:
             "hide": self._hide,
             "undo": self._undo,
         }
-        deciding = Deciding(self._gallery)
+        deciding = PeopleEditor(self._gallery)
         before = copy.deepcopy(self.expected)
         likely = np.array([LIKELY[kind] for kind in kinds])
         drawn = self._rng.choice(list(kinds), len(kinds), replace=False, p=likely / likely.sum())
@@ -130,7 +130,7 @@ class Owner:
                     self._before.append(before)
                 return
 
-    def _name(self, deciding: Deciding) -> bool:
+    def _name(self, deciding: PeopleEditor) -> bool:
         for person in self._people(deciding, least=2):
             name = f"person {self._of(deciding, person)}"
             if person.name is None and deciding.decided.named(name) is None:
@@ -140,7 +140,7 @@ class Owner:
                 return True
         return False
 
-    def _merge(self, deciding: Deciding) -> bool:
+    def _merge(self, deciding: PeopleEditor) -> bool:
         seen: dict[int, Person] = {}
         for found in self._people(deciding, least=1):
             first = seen.setdefault(self._of(deciding, found), found)
@@ -161,7 +161,7 @@ class Owner:
                 return True
         return False
 
-    def _split(self, deciding: Deciding) -> bool:
+    def _split(self, deciding: PeopleEditor) -> bool:
         for person in self._people(deciding, least=2):
             others = self._others(deciding, person)
             if others:
@@ -174,7 +174,7 @@ class Owner:
                 return True
         return False
 
-    def _reject(self, deciding: Deciding) -> bool:
+    def _reject(self, deciding: PeopleEditor) -> bool:
         for person in self._people(deciding, least=2):
             others = self._others(deciding, person)[:2]
             if others:
@@ -186,7 +186,7 @@ class Owner:
                 return True
         return False
 
-    def _add(self, deciding: Deciding) -> bool:
+    def _add(self, deciding: PeopleEditor) -> bool:
         of_faces = numbers_of(deciding.now)
         for person in self._people(deciding, least=2):
             truth = self._of(deciding, person)
@@ -203,14 +203,14 @@ class Owner:
                 return True
         return False
 
-    def _hide(self, deciding: Deciding) -> bool:
+    def _hide(self, deciding: PeopleEditor) -> bool:
         person = next(each for each in self._people(deciding, least=1) if not each.hidden)
         self._say(deciding, person)
         self.expected.hidden.add(person.id)
         deciding.hide(person)
         return True
 
-    def _undo(self, deciding: Deciding) -> bool:
+    def _undo(self, deciding: PeopleEditor) -> bool:
         if not self._before:
             return False
         self.expected = self._before.pop()
@@ -218,10 +218,10 @@ class Owner:
         if len(self._about) < self._known:
             self._known -= 1
             self._undone |= about
-        People(self._gallery.folder).undo()
+        PeopleStore(self._gallery.folder).undo()
         return True
 
-    def _people(self, deciding: Deciding, least: int) -> list[Person]:
+    def _people(self, deciding: PeopleEditor, least: int) -> list[Person]:
         """People with so many faces or more, in an order drawn."""
         sizes = np.bincount(deciding.now.clustering.labels + 1)[1:]
         people = [
@@ -229,22 +229,24 @@ class Owner:
         ]
         return [people[place] for place in self._rng.permutation(len(people))]
 
-    def _of(self, deciding: Deciding, person: Person) -> int:
+    def _of(self, deciding: PeopleEditor, person: Person) -> int:
         """Who most of a person's faces are."""
         faces = deciding.now.faces(person.id).tolist()
         return Counter(self.whose[face] for face in faces).most_common(1)[0][0]
 
-    def _others(self, deciding: Deciding, person: Person) -> list[int]:
+    def _others(self, deciding: PeopleEditor, person: Person) -> list[int]:
         """A person's faces that are somebody else's."""
         truth = self._of(deciding, person)
         faces = deciding.now.faces(person.id).tolist()
         return [face for face in faces if self.whose[face] != truth]
 
-    def _say(self, deciding: Deciding, person: Person, as_person: Person | None = None) -> None:
+    def _say(self, deciding: PeopleEditor, person: Person, as_person: Person | None = None) -> None:
         """A decision about a person is one about each of the faces."""
         self._about[-1] |= {person.id, (as_person or person).id}
-        told = [face for face, number in self.expected.faces.items() if number == person.id]
-        faces = {*deciding.now.faces(person.id).tolist(), *told}
+        expected_faces = [
+            face for face, number in self.expected.faces.items() if number == person.id
+        ]
+        faces = {*deciding.now.faces(person.id).tolist(), *expected_faces}
         self.expected.faces |= dict.fromkeys(faces, (as_person or person).id)
 
 
@@ -330,13 +332,15 @@ def played(
             changes.count("merge"),
             changes.count("split"),
             len(changes.gone),
-            owner.expected.lost(now, People(gallery.folder)),
+            owner.expected.lost(now, PeopleStore(gallery.folder)),
             problems,
         )
         if number < ROUNDS:
             for _ in range(DECISIONS):
                 owner.decide()
-                lost = owner.expected.lost(gallery_people(gallery, state), People(gallery.folder))
+                lost = owner.expected.lost(
+                    gallery_people(gallery, state), PeopleStore(gallery.folder)
+                )
                 done.lost.extend(lost)
         yield done
 

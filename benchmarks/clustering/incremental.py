@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.clustering.quality import Labels, load
 from benchmarks.common.record import record
 from cluster.agglomerative import agglomerative
-from cluster.incremental import grown
+from cluster.incremental import grow_clusters
 from cluster.metrics import adjusted_rand_index, bcubed_scores, pairwise_scores
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.person_matching import most_overlap
@@ -41,7 +41,7 @@ def main() -> None:
     args = parser.parse_args()
     vectors, truth = load(args.vectors)
     small = agglomerative(np.arange(300), vectors[:300], 0.1)  # compiles
-    grown(_with_new(small, 100), vectors[:400], 0.1)
+    grow_clusters(_with_new(small, 100), vectors[:400], 0.1)
     result: dict[str, Any] = {"note": args.note, "faces": len(truth), "runs": []}
     for threshold in THRESHOLDS:
         for seed in SEEDS:
@@ -78,7 +78,7 @@ def grow(
     """``base`` grown to each of ``ends`` faces in turn, and the seconds that took."""
     started = time.perf_counter()
     for end in ends:
-        base = grown(_with_new(base, end - len(base.ids)), vectors[:end], threshold)
+        base = grow_clusters(_with_new(base, end - len(base.ids)), vectors[:end], threshold)
     return base, time.perf_counter() - started
 
 

@@ -28,7 +28,7 @@ from benchmarks.clustering.scale import made_photos
 from benchmarks.common.record import record, versions
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
-from cluster.hdbscan_clustering import DensitySettings, density
+from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
 from cluster.impostor_threshold import gallery_threshold
 from facesearch.clustering.options import REFINE
 from facesearch.encoders import encoder_spec
@@ -50,7 +50,7 @@ class Method:
     usual: tuple[Any, ...] = ()
 
 
-def own_threshold(vectors: Vectors) -> float:
+def peer_threshold(vectors: Vectors) -> float:
     """As ``facesearch cluster`` has it by default."""
     album = encoder_spec("dlib-resnet-v1").thresholds(True).cluster
     found = gallery_threshold(vectors, album)
@@ -58,22 +58,22 @@ def own_threshold(vectors: Vectors) -> float:
 
 
 def ours(vectors: Vectors, threshold: float | None, truth: Labels) -> Labels:
-    at = own_threshold(vectors) if threshold is None else threshold
+    at = peer_threshold(vectors) if threshold is None else threshold
     return agglomerative(np.arange(len(vectors)), vectors, at).labels
 
 
 def ours_apart(vectors: Vectors, threshold: float | None, truth: Labels) -> Labels:
-    at = own_threshold(vectors) if threshold is None else threshold
+    at = peer_threshold(vectors) if threshold is None else threshold
     photos = Constraints(made_photos(truth))
     return agglomerative(np.arange(len(vectors)), vectors, at, constraints=photos).labels
 
 
 def ours_density(vectors: Vectors, samples: int, truth: Labels) -> Labels:
-    return density(np.arange(len(vectors)), vectors, _refined(vectors, samples)).labels
+    return hdbscan_clustering(np.arange(len(vectors)), vectors, _refined(vectors, samples)).labels
 
 
 def ours_density_apart(vectors: Vectors, samples: int, truth: Labels) -> Labels:
-    return density(
+    return hdbscan_clustering(
         np.arange(len(vectors)),
         vectors,
         _refined(vectors, samples),
@@ -82,7 +82,7 @@ def ours_density_apart(vectors: Vectors, samples: int, truth: Labels) -> Labels:
 
 
 def _refined(vectors: Vectors, samples: int) -> DensitySettings:
-    return DensitySettings(min_samples=samples, refine=REFINE * own_threshold(vectors))
+    return DensitySettings(min_samples=samples, refine=REFINE * peer_threshold(vectors))
 
 
 def hdbscan(vectors: Vectors, setting: tuple[int, int], truth: Labels) -> Labels:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common.record import record
-from cluster.hdbscan_clustering import DensitySettings, density
+from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
 from cluster.labels import ordered_labels
 from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.metrics import (
@@ -35,7 +35,7 @@ from cluster.metrics import (
     normalized_mutual_information,
     pairwise_scores,
 )
-from cluster.review.silhouette import confidence
+from cluster.review.silhouette import silhouette_confidence
 
 THRESHOLDS = np.round(np.arange(0.08, 0.261, 0.01), 3)
 GALLERIES = ((30, 10), (100, 10), (300, 5), (1000, 3), (0, 1))  # people (0: all), repeats
@@ -156,7 +156,7 @@ def hdbscan_grid(
         runs = [
             bcubed_scores(
                 truth[rows],
-                density(rows, vectors[rows], DensitySettings(size, samples)).labels,
+                hdbscan_clustering(rows, vectors[rows], DensitySettings(size, samples)).labels,
             ).f
             for rows in galleries
         ]
@@ -188,7 +188,7 @@ def quality(
         f"agglomerative {threshold}": cut(linkage, len(vectors), threshold)
         for threshold in sorted(set(chosen.values()))
     }
-    found["hdbscan"] = density(ids, vectors).labels
+    found["hdbscan"] = hdbscan_clustering(ids, vectors).labels
     return {
         "faces": len(vectors),
         "people": len(np.unique(truth)),
@@ -295,11 +295,11 @@ def whole_dendrogram(vectors: NDArray[np.float32]) -> object:
 def up_to_threshold(vectors: NDArray[np.float32]) -> object:
     linkage = average_linkage(vectors, stop=0.15)
     labels = ordered_labels(np.arange(len(vectors)), cut(linkage, len(vectors), 0.15))
-    return confidence(vectors, labels, 0.15)
+    return silhouette_confidence(vectors, labels, 0.15)
 
 
 def hdbscan_default(vectors: NDArray[np.float32]) -> object:
-    return density(np.arange(len(vectors)), vectors)
+    return hdbscan_clustering(np.arange(len(vectors)), vectors)
 
 
 def scipy_average(vectors: NDArray[np.float32]) -> object:

@@ -32,15 +32,15 @@ from benchmarks.common.face_model import FaceModel
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record, versions
 from cluster.constraints import Constraints
-from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
-from cluster.graph.knn_graph import Graph, exact_graph
-from cluster.hdbscan_clustering import DensitySettings, density
+from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
+from cluster.graph.knn_graph import KnnGraph, exact_knn_graph
+from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
 from cluster.impostor_threshold import gallery_threshold
 from cluster.labels import ordered_labels
 from cluster.linkage.average_linkage import average_linkage, cut
-from cluster.linkage.graph_average_linkage import sparse_average_linkage
+from cluster.linkage.graph_average_linkage import graph_average_linkage
 from cluster.metrics import adjusted_rand_index
-from cluster.review.silhouette import graph_confidence
+from cluster.review.silhouette import graph_silhouette_confidence
 from facesearch.clustering.options import REFINE
 from indexer.runtime.cores import available_cores
 
@@ -147,7 +147,7 @@ def ours(count: int) -> Result:
     threshold = gallery_threshold(vectors, STOP) or STOP
     started = time.perf_counter()
     settings = DensitySettings(min_samples=1, refine=REFINE * threshold)
-    dense = density(np.arange(count), vectors, settings, graph=graph)
+    dense = hdbscan_clustering(np.arange(count), vectors, settings, graph=graph)
     seconds["hdbscan over the graph"] = time.perf_counter() - started
     return {
         "faces": count,
@@ -165,7 +165,7 @@ def ours(count: int) -> Result:
 
 def _stages(
     vectors: Vectors, constraints: Constraints, seconds: dict[str, float]
-) -> tuple[Graph, NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[KnnGraph, NDArray[np.float64], NDArray[np.float64]]:
     """Graph, dendrogram and constrained dendrogram; ``seconds`` are noted by stage."""
 
     def timed(name: str, stage: Callable[[], Any]) -> Any:
@@ -174,15 +174,15 @@ def _stages(
         seconds[name] = time.perf_counter() - started
         return made
 
-    graph = timed("graph", lambda: cell_graph(vectors, NEIGHBOURS))
-    linkage = timed("linkage", lambda: sparse_average_linkage(vectors, graph, STOP))
+    graph = timed("graph", lambda: approximate_knn_graph(vectors, NEIGHBOURS))
+    linkage = timed("linkage", lambda: graph_average_linkage(vectors, graph, STOP))
     groups = timed("cut", lambda: cut(linkage, len(vectors), 0.13))
     labels = ordered_labels(np.arange(len(vectors)), groups)
-    timed("confidence", lambda: graph_confidence(vectors, labels, 0.13, graph.rows))
+    timed("confidence", lambda: graph_silhouette_confidence(vectors, labels, 0.13, graph.rows))
     timed("threshold", lambda: gallery_threshold(vectors, STOP))
     constrained = timed(
         "linkage with photos kept apart",
-        lambda: sparse_average_linkage(vectors, graph, STOP, constraints),
+        lambda: graph_average_linkage(vectors, graph, STOP, constraints),
     )
     return graph, linkage, constrained
 
@@ -209,7 +209,7 @@ def by_threshold(linkage: NDArray[np.float64], truth: Labels) -> dict[str, Resul
     }
 
 
-def edge_recall(vectors: Vectors, truth: Labels, graph: Graph) -> dict[str, float]:
+def edge_recall(vectors: Vectors, truth: Labels, graph: KnnGraph) -> dict[str, float]:
     """The share of exact neighbours that the graph has: of all, and of the same person."""
     rows = np.sort(np.random.default_rng(2).permutation(len(vectors))[:CHECKED])
     width = graph.rows.shape[1]
@@ -299,10 +299,10 @@ def sparse_against_dense(vectors: Vectors, truth: Labels) -> Result:
     dense = average_linkage(vectors, STOP)
     result: Result = {"faces": len(vectors), "people": len(np.unique(truth))}
     result["dense"] = by_threshold(dense, truth)
-    graph = exact_graph(vectors, max(NEIGHBOUR_COUNTS))
+    graph = exact_knn_graph(vectors, max(NEIGHBOUR_COUNTS))
     for k in NEIGHBOUR_COUNTS:
-        nearest = Graph(graph.rows[:, :k].copy(), graph.distances[:, :k].copy())
-        sparse = sparse_average_linkage(vectors, nearest, STOP)
+        nearest = KnnGraph(graph.rows[:, :k].copy(), graph.distances[:, :k].copy())
+        sparse = graph_average_linkage(vectors, nearest, STOP)
         result[f"k = {k}"] = by_threshold(sparse, truth)
         for threshold in THRESHOLDS:
             both = (cut(each, len(vectors), threshold) for each in (dense, sparse))

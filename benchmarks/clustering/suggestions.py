@@ -35,9 +35,9 @@ from cluster.constraints import Constraints
 from cluster.labels import ordered_labels
 from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.review import review_suggestions
-from cluster.review.membership import belonging_of, clusters_of
+from cluster.review.membership import clusters_of, membership_of
 from cluster.review.review_suggestions import Logistic, suggest
-from cluster.review.silhouette import confidence
+from cluster.review.silhouette import silhouette_confidence
 from facesearch.encoders import encoder_spec
 
 # What benchmarks/common/labelled_vectors.py embeds with: a gallery of such vectors is clustered at
@@ -136,7 +136,7 @@ def examples(
     halves = clusters_of(vectors, half_labels, near=0)
     half_people = person_of(truth, half_labels)
     wrong = review_suggestions.wrong_features(
-        belonging_of(vectors, labels, clusters), labels, clusters, scale
+        membership_of(vectors, labels, clusters), labels, clusters, scale
     )
     known = ~np.isnan(wrong).any(axis=1)
     found = {"WRONG": Examples(wrong[known], (truth != people[labels])[known])}
@@ -192,8 +192,8 @@ def measured(
     known = ~np.isnan(found.doubt)
     wrong = (truth != people[labels])[known]
     measures = {
-        "1 - confidence": 1 - confidence(vectors, labels, scale)[known],
-        "to the others": found.belonging.own[known],
+        "1 - confidence": 1 - silhouette_confidence(vectors, labels, scale)[known],
+        "to the others": found.belonging.within[known],
         "to the direction of the others' mean": found.belonging.towards[known],
         "-margin": -np.nan_to_num(found.belonging.margin[known], nan=2.0),
         "doubt": found.doubt[known],
@@ -217,29 +217,31 @@ def measured(
 
 
 def shares(
-    truth: Labels, labels: NDArray[np.int32], told: NDArray[np.float32]
+    truth: Labels, labels: NDArray[np.int32], stated: NDArray[np.float32]
 ) -> dict[str, dict[str, float]]:
     """Of clusters of one person, of two and of more: the mean share of faces that are right, the
     one that is ``told`` (k,), and how far that is off in the mean."""
     kept = labels >= 0
-    table = np.zeros((len(told), int(truth.max()) + 1), np.int64)
+    table = np.zeros((len(stated), int(truth.max()) + 1), np.int64)
     np.add.at(table, (labels[kept], truth[kept]), 1)
     right, people = table.max(axis=1) / table.sum(axis=1), (table > 0).sum(axis=1)
     kinds = {"of one": people == 1, "of two": people == 2, "of more": people > 2}
-    known = ~np.isnan(told)
+    known = ~np.isnan(stated)
     return {
         name: {
             "clusters": int((kind & known).sum()),
             "right": float(right[kind & known].mean()),
-            "told": float(told[kind & known].mean()),
-            "off": float(np.abs(told - right)[kind & known].mean()),
+            "told": float(stated[kind & known].mean()),
+            "off": float(np.abs(stated - right)[kind & known].mean()),
         }
         for name, kind in kinds.items()
         if (kind & known).any()
     }
 
 
-def mixed(truth: Labels, labels: NDArray[np.int32], mixture: review_suggestions.Mixture) -> bool:
+def mixed(
+    truth: Labels, labels: NDArray[np.int32], mixture: review_suggestions.MixtureSuggestion
+) -> bool:
     """Whether the parts of ``mixture`` are of two people."""
     rest = np.setdiff1d(np.flatnonzero(labels == mixture.label), mixture.rows)
     one, two = (np.bincount(truth[rows]).argmax() for rows in (mixture.rows, rest))

@@ -24,10 +24,10 @@ from benchmarks.clustering.quality import SEED, Labels, load, members, scores
 from benchmarks.common.face_model import FaceModel
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record
-from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
+from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
 from cluster.impostor_threshold import gallery_threshold, impostor_law
 from cluster.linkage.average_linkage import cut
-from cluster.linkage.graph_average_linkage import sparse_average_linkage
+from cluster.linkage.graph_average_linkage import graph_average_linkage
 from facesearch.encoders import encoder_spec
 
 COUNTS = (20_000, 50_000, 200_000)
@@ -77,19 +77,19 @@ def made(count: int) -> tuple[Vectors, Labels]:
 def study(vectors: Vectors, truth: Labels) -> dict[str, Any]:
     """Law beside truth, and threshold beside the best."""
     encoder = encoder_spec("dlib-resnet-v1").thresholds(True).cluster
-    law, own = impostor_law(vectors, encoder), gallery_threshold(vectors, encoder)
+    law, from_gallery = impostor_law(vectors, encoder), gallery_threshold(vectors, encoder)
     result: dict[str, Any] = {"faces": len(truth), "people": len(np.unique(truth))}
-    result["own_threshold"] = own
-    threshold = encoder if own is None else own
+    result["own_threshold"] = from_gallery
+    threshold = encoder if from_gallery is None else from_gallery
     if law is not None:
         distances = {share: law.distance_of(share) for share in SHARES}
-        told = impostor_shares(vectors, truth, list(distances.values()))
+        observed_shares = impostor_shares(vectors, truth, list(distances.values()))
         result["law"] = [
             {"share": share, "distance": distances[share], "observed": observed}
-            for share, observed in zip(SHARES, told, strict=True)
+            for share, observed in zip(SHARES, observed_shares, strict=True)
         ]
-    graph = cell_graph(vectors, NEIGHBOURS)
-    linkage = sparse_average_linkage(vectors, graph, LOOSEST)
+    graph = approximate_knn_graph(vectors, NEIGHBOURS)
+    linkage = graph_average_linkage(vectors, graph, LOOSEST)
     found = {each: scores(truth, cut(linkage, len(truth), each)) for each in THRESHOLDS}
     best = max(found, key=lambda each: found[each]["pairwise_f"] + found[each]["bcubed_f"])
     result["at_own"] = scores(truth, cut(linkage, len(truth), threshold))

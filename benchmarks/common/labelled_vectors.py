@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.jobs.album import read_truth
 from facesearch.cli.engine_options import add_engine_options, engine_of
-from facesearch.evaluate.datasets.embed_dataset import EmbedOptions, embed_photos
+from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions, embed_photos
 from facesearch.evaluate.datasets.labelled_photos import read_folder
 from indexer.runtime.cores import available_cores
 
@@ -38,7 +38,7 @@ def main() -> None:
         people = dict(zip(labelled.paths, labelled.people, strict=True))
     cores = available_cores()
     engine = engine_of(args, callers=cores)
-    options = EmbedOptions(decoders=1, threads=cores, cache=args.cache)
+    options = DatasetEmbedOptions(decoders=1, threads=cores, cache=args.cache)
     (embedded,) = embed_photos(engine, args.photos, tuple(people), options=options)
     usable = embedded.usable("reject")
     paths, names = (np.array(list(each))[usable] for each in (people, people.values()))

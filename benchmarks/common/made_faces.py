@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common.face_model import FITTED, FaceModel, fit_face_model
-from benchmarks.common.made_galleries import Faces, MadeGallery, draw_faces
+from benchmarks.common.made_galleries import MadeFaces, MadeGallery, draw_faces
 from benchmarks.common.record import record
 from indexer.exact.brute_force import exact_search
 from indexer.types import Block, Ids
@@ -81,20 +81,22 @@ def main() -> None:
     print(f"recorded in {record('made_faces', result)}")
 
 
-def lfw_faces(images: Path, cache: Path) -> Faces:
+def lfw_faces(images: Path, cache: Path) -> MadeFaces:
     """Every photo of LFW whose face was found, by the default encoder."""
     from facesearch.engine import create_engine
-    from facesearch.evaluate.datasets.embed_dataset import EmbedOptions, embed_photos
+    from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions, embed_photos
 
     paths = sorted(path.relative_to(images).as_posix() for path in images.glob("*/*.jpg"))
-    (embedded,) = embed_photos(create_engine(), images, paths, options=EmbedOptions(cache=cache))
+    (embedded,) = embed_photos(
+        create_engine(), images, paths, options=DatasetEmbedOptions(cache=cache)
+    )
     usable = embedded.usable("reject")
     folders = [path.split("/")[0] for path, kept in zip(paths, usable, strict=True) if kept]
     _, people = np.unique(folders, return_inverse=True)
-    return Faces(embedded.vectors[usable], people.astype(np.int64))
+    return MadeFaces(embedded.vectors[usable], people.astype(np.int64))
 
 
-def fitted(real: Faces, found: Distances) -> FaceModel:
+def fitted(real: MadeFaces, found: Distances) -> FaceModel:
     """The model whose spreads make distances within people most like the real ones."""
     wanted = np.log(np.quantile(found.same, QUANTILES[1:]))
     model = fit_face_model(real.vectors, real.people)
@@ -106,7 +108,7 @@ def fitted(real: Faces, found: Distances) -> FaceModel:
     return models[int(np.argmin(errors))]
 
 
-def distances_of(faces: Faces) -> Distances:
+def distances_of(faces: MadeFaces) -> Distances:
     """Distances among all faces, and to the nearest of others in galleries drawn at random."""
     order = np.random.default_rng(0).permutation(len(faces.people))
     sizes = (*GALLERIES, len(order))
@@ -125,7 +127,7 @@ def distances_of(faces: Faces) -> Distances:
     return Distances(same_person(faces), different, nearest)
 
 
-def same_person(faces: Faces) -> NDArray[np.float32]:
+def same_person(faces: MadeFaces) -> NDArray[np.float32]:
     """Squared distances of two faces of one person, of people with few enough faces."""
     counts = np.bincount(faces.people)
     parts = []
@@ -149,7 +151,7 @@ def figures(distances: Distances) -> dict[str, Any]:
     }
 
 
-def hidden(real: Faces, model: FaceModel) -> dict[str, Any]:
+def hidden(real: MadeFaces, model: FaceModel) -> dict[str, Any]:
     """Rank-1 identification of real probes among the other real faces and made ones."""
     probes = first_of_several(real.people)
     enrolled = np.setdiff1d(np.arange(len(real.people)), probes)

@@ -29,7 +29,7 @@ _PEOPLE, _FACES, _PROBES = range(3)
 
 
 @dataclass(frozen=True)
-class Faces:
+class MadeFaces:
     """Vectors float32 (n, d) and whose they are, int64 (n,)."""
 
     vectors: Vectors
@@ -80,7 +80,7 @@ class MadeGallery:
             people[picked] = self._people_of(chunk)[ids[picked] % CHUNK]
         return people
 
-    def probes(self, count: int) -> Faces:
+    def probes(self, count: int) -> MadeFaces:
         """Further faces of people who are in the gallery; none of them is in it."""
         chunks = -(-self._count // CHUNK)
         if not chunks:
@@ -88,11 +88,11 @@ class MadeGallery:
         probed = np.linspace(0, chunks - 1, min(chunks, _PROBED_CHUNKS)).astype(np.int64)
         return self._further(probed, count)
 
-    def strangers(self, count: int) -> Faces:
+    def strangers(self, count: int) -> MadeFaces:
         """Faces of people who are not in the gallery."""
         return self._further(_STRANGERS + np.arange(_PROBED_CHUNKS), count)
 
-    def _further(self, chunks: NDArray[np.int64], count: int) -> Faces:
+    def _further(self, chunks: NDArray[np.int64], count: int) -> MadeFaces:
         parts = []
         for number, chunk in enumerate(chunks.tolist()):
             share = count * (number + 1) // len(chunks) - count * number // len(chunks)
@@ -102,9 +102,9 @@ class MadeGallery:
                 faces = faces[: self._count - chunk * CHUNK]
             people = faces[random.integers(0, len(faces), share)]
             parts.append(
-                Faces(_draw(self._model, random, self._centres(chunk), people % CHUNK), people)
+                MadeFaces(_draw(self._model, random, self._centres(chunk), people % CHUNK), people)
             )
-        return Faces(
+        return MadeFaces(
             np.concatenate([part.vectors for part in parts]),
             np.concatenate([part.people for part in parts]),
         )
@@ -148,11 +148,11 @@ class Centres:
     spreads: Vectors
 
 
-def draw_faces(model: FaceModel, people: Ids, seed: int) -> Faces:
+def draw_faces(model: FaceModel, people: Ids, seed: int) -> MadeFaces:
     """A face of each of ``people`` int64 (n,), who are counted from 0; all in memory."""
     random = np.random.default_rng(seed)
     centres = _draw_centres(model, random, int(people.max()) + 1)
-    return Faces(_draw(model, random, centres, people), people)
+    return MadeFaces(_draw(model, random, centres, people), people)
 
 
 def _draw_centres(model: FaceModel, random: np.random.Generator, count: int) -> Centres:

@@ -231,15 +231,15 @@ def cluster_threshold() -> str:
     """The law of impostors beside the truth, and the gallery's threshold beside the best."""
     rows = []
     for name, each in result("cluster_threshold")["galleries"].items():
-        own, best = each["at_own"], each["at_best"]
+        default, best = each["at_own"], each["at_best"]
         rows.append(
             [
                 f"{name}: {each['faces']:,} faces of {each['people']:,}",
                 ", ".join(f"{point['observed']:.1e}" for point in each.get("law", [])),
                 "none" if each["own_threshold"] is None else f"{each['own_threshold']:.3f}",
                 f"{each['best_threshold']:.3f}",
-                *(f"{of['pairwise_f']:.3f} / {of['bcubed_f']:.3f}" for of in (own, best)),
-                f"{own['pairwise_precision']:.3f}",
+                *(f"{of['pairwise_f']:.3f} / {of['bcubed_f']:.3f}" for of in (default, best)),
+                f"{default['pairwise_precision']:.3f}",
             ]
         )
     header = (

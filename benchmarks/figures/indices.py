@@ -60,15 +60,15 @@ def _best(best: dict[str, dict[str, Any]]) -> str:
         return f"None of ours reaches a recall@1 of {WANTED}."
     fastest = max(reached, key=lambda point: point["queries_per_second"])
     speed, kept = fastest["queries_per_second"], fastest["bytes_each"]
-    told = []
+    ratios = []
     for name, point in graphs.items():
         ratio = f"{speed / point['queries_per_second']:.1f} times {name}"
         if point["recall_at_1"] < WANTED:
             ratio += f" (which stops at {point['recall_at_1']:.3f})"
-        told.append(ratio)
+        ratios.append(ratio)
     return (
         f"With {kept:.0f} bytes a face, ours answers batches at a recall@1 of "
-        f"{fastest['recall_at_1']:.3f} " + ", ".join(told) + "."
+        f"{fastest['recall_at_1']:.3f} " + ", ".join(ratios) + "."
     )
 
 

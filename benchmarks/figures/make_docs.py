@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
 from benchmarks.figures import indices, people, speed
-from facesearch.encoders.calibrate import LEAST_COSINE
+from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(
@@ -39,7 +39,7 @@ def summary() -> str:
     speeds = found["photos_per_second_one_core"]
     detector, facenet = "facesearch MTCNN, min face 20", "facenet-pytorch, min face 20"
     detector, facenet = _name(recalls, detector), _name(recalls, facenet)
-    own, dlib = lfw["int8 + flip"], lfw["dlib-hog"]
+    default, dlib = lfw["int8 + flip"], lfw["dlib-hog"]
     ways = encoder["threads_1"]["dlib-resnet-v1"]
     rows = [
         [
@@ -64,12 +64,12 @@ def summary() -> str:
         ],
         [
             "LFW View 2 accuracy (deep-funneled photos)",
-            evaluated.accuracy(own),
+            evaluated.accuracy(default),
             f"dlib, HOG: {evaluated.accuracy(dlib)}",
         ],
         [
             "LFW View 2 TAR at FAR 0.001",
-            evaluated.tar_at(own, "0.001"),
+            evaluated.tar_at(default, "0.001"),
             f"dlib, HOG: {evaluated.tar_at(dlib, '0.001')}",
         ],
         [

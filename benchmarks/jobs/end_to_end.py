@@ -108,8 +108,8 @@ def main() -> None:
     measured = {name: summary([each[name] for each in rounds]) for name in runs}
     rate = "median_photos_per_second"
     ratios = {
-        f"{own} over {peer}": measured[own][rate] / each[rate]
-        for own in (OURS, LARGER_FACES)
+        f"{ours} over {peer}": measured[ours][rate] / each[rate]
+        for ours in (OURS, LARGER_FACES)
         for peer, each in measured.items()
         if peer not in {OURS, LARGER_FACES}
     }

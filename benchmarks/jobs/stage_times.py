@@ -84,7 +84,7 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
     import facesearch.engine
     import facesearch.images.worker
     from facesearch.detect import mtcnn
-    from facesearch.gallery.shard_builder import OpenShard
+    from facesearch.gallery.shard_builder import ShardBuilder
 
     networks = engine.detector._networks
     places: list[tuple[Any, str, str]] = [
@@ -100,7 +100,7 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
         (engine.aligner, "align", "align"),
         (engine.encoder, "embed", "encode"),
         (facesearch.engine, "measure", "quality"),
-        (OpenShard, "seal", "write shards"),
+        (ShardBuilder, "seal", "write shards"),
     ]
     with mock.patch.object(facesearch.embed, "ThreadPoolExecutor", Inline):
         patches = [

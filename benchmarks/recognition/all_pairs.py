@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class AllPairs:
+class AllPairsRates:
     """Every two of n photos, by squared distance, ascending; a ``weight`` is of each person.
 
     ``same`` float32 (s,) and ``same_person`` int64 (s,): pairs of one person. ``different``
@@ -69,7 +69,7 @@ class AllPairs:
         return np.stack([self.validation_rates(weight=draw.astype(np.float64)) for draw in draws])
 
 
-def all_pairs(vectors: NDArray[np.float32], people: NDArray[np.int64]) -> AllPairs:
+def all_pairs(vectors: NDArray[np.float32], people: NDArray[np.int64]) -> AllPairsRates:
     """Every two rows of unit vectors float32 (n, d); ``people`` int64 (n,) from 0 say whose."""
     counts = np.bincount(people)
     total = (len(people) ** 2 - (counts**2).sum()) // 2
@@ -90,7 +90,7 @@ def all_pairs(vectors: NDArray[np.float32], people: NDArray[np.int64]) -> AllPai
         near_rows.append(np.stack([people[block][rows[:, 0]], people[rows[:, 1]]], axis=1))
         near, near_rows = _nearest(near, near_rows, keep)
     order = np.argsort(np.concatenate(same))
-    return AllPairs(
+    return AllPairsRates(
         np.concatenate(same)[order], np.concatenate(same_rows)[order], near[0], near_rows[0], counts
     )
 

@@ -37,11 +37,11 @@ from benchmarks.common.record import record
 from cluster.linkage.average_linkage import average_linkage, cut
 from facesearch.cli.engine_options import add_engine_options, engine_of
 from facesearch.encoders import thresholds_of
-from facesearch.evaluate.datasets.embed_dataset import EmbedOptions, embed_photos
+from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions, embed_photos
 from facesearch.evaluate.datasets.labelled_photos import read_folder
 from facesearch.recognition.templates import RULE
 from indexer.errors import TooFewImpostorsError
-from indexer.open_set.group_distances import GroupRule, Groups
+from indexer.open_set.group_distances import GroupRule, VectorGroups
 from indexer.open_set.threshold import (
     ImpostorSample,
     clopper_pearson,
@@ -63,18 +63,18 @@ Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Faces:
+class ProbeFaces:
     """Vectors float32 (n, d) and whose they are, int64 (n,)."""
 
     vectors: NDArray[np.float32]
     people: Labels
 
-    def of(self, people: Labels) -> Faces:
+    def of(self, people: Labels) -> ProbeFaces:
         """The faces of ``people``."""
         return self.at(np.flatnonzero(np.isin(self.people, people)))
 
-    def at(self, rows: NDArray[np.intp]) -> Faces:
-        return Faces(self.vectors[rows], self.people[rows])
+    def at(self, rows: NDArray[np.intp]) -> ProbeFaces:
+        return ProbeFaces(self.vectors[rows], self.people[rows])
 
 
 def main() -> None:
@@ -89,10 +89,10 @@ def main() -> None:
     cores = available_cores()
     engine = engine_of(args, callers=cores)
     labelled = read_folder(args.data / "images")
-    options = EmbedOptions(decoders=1, threads=cores, cache=args.cache)
+    options = DatasetEmbedOptions(decoders=1, threads=cores, cache=args.cache)
     (embedded,) = embed_photos(engine, labelled.root, labelled.paths, options=options)
     usable = embedded.usable("reject")
-    faces = Faces(embedded.vectors[usable], labelled.person_numbers[usable])
+    faces = ProbeFaces(embedded.vectors[usable], labelled.person_numbers[usable])
     about = {
         "people": len(np.unique(faces.people)),
         "contract": dataclasses.asdict(engine.contract),
@@ -109,7 +109,7 @@ def main() -> None:
     print(record(f"identity_{args.what}", {**about, **result}))
 
 
-def choose_rule(faces: Faces, training: Labels, default: float) -> dict[str, Any]:
+def choose_rule(faces: ProbeFaces, training: Labels, default: float) -> dict[str, Any]:
     """The rules on the people ``training``, which choose, and on all others, who report."""
     others = np.setdiff1d(faces.people, training)
     choosing = compare_rules(faces.of(training), default)
@@ -122,7 +122,7 @@ def choose_rule(faces: Faces, training: Labels, default: float) -> dict[str, Any
     }
 
 
-def measure_rates(faces: Faces, merged: float) -> dict[str, Any]:
+def measure_rates(faces: ProbeFaces, merged: float) -> dict[str, Any]:
     """Promised and observed rates on LFW, with and without doubles."""
     doubled = doubles(faces)
     single = faces.of(np.setdiff1d(faces.people, doubled))
@@ -139,7 +139,7 @@ def read_people(path: Path) -> list[str]:
     return [line.split()[0] for line in path.read_text().splitlines()[1:] if line.strip()]
 
 
-def compare_rules(faces: Faces, default: float) -> dict[str, Any]:
+def compare_rules(faces: ProbeFaces, default: float) -> dict[str, Any]:
     """Mean and standard error over the draws of every rule's rates, by photos enrolled."""
     sizes = np.bincount(faces.people)
     result: dict[str, Any] = {}
@@ -161,7 +161,7 @@ def compare_rules(faces: Faces, default: float) -> dict[str, Any]:
 
 
 def drawn_rows(
-    faces: Faces, people: Labels, most: int, rng: np.random.Generator
+    faces: ProbeFaces, people: Labels, most: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """Rows of at most so many drawn faces of each of ``people``."""
     order = rng.permutation(len(faces.people))
@@ -172,11 +172,11 @@ def drawn_rows(
 
 
 def rates_of(
-    rule: str, enrolled: Faces, mated: Faces, strangers: Faces, default: float
+    rule: str, enrolled: ProbeFaces, mated: ProbeFaces, strangers: ProbeFaces, default: float
 ) -> dict[str, float]:
     """Misses at rank 1 and at each FPIR, and both rates at the encoder's default threshold."""
     names, groups = np.unique(enrolled.people, return_inverse=True)
-    searched = Groups(enrolled.vectors, groups, GroupRule.parse(rule))
+    searched = VectorGroups(enrolled.vectors, groups, GroupRule.parse(rule))
     found, false = (searched.nearest_two(each.vectors) for each in (mated, strangers))
     right = names[found.groups[:, 0]] == mated.people
     near = np.sort(false.distances[:, 0])
@@ -223,7 +223,7 @@ class Rate:
     searches: int
 
 
-def doubles(faces: Faces) -> Labels:
+def doubles(faces: ProbeFaces) -> Labels:
     """People with a photo nearer to another person than nearly all are to their own.
 
     Nearer to another's template than the nearest 5% of people's first photos are to the template
@@ -236,14 +236,16 @@ def doubles(faces: Faces) -> Labels:
     first = np.searchsorted(faces.people, names)
     rest = np.setdiff1d(np.arange(len(groups)), first)
     several, others = np.unique(groups[rest], return_inverse=True)
-    own = Groups(faces.vectors[rest], others, RULE).distances(faces.vectors[first[several]])
-    near = np.quantile(np.diagonal(own), 0.05)
-    found = Groups(faces.vectors, groups, RULE).nearest_two(faces.vectors, without=groups)
+    same_person = VectorGroups(faces.vectors[rest], others, RULE).distances(
+        faces.vectors[first[several]]
+    )
+    near = np.quantile(np.diagonal(same_person), 0.05)
+    found = VectorGroups(faces.vectors, groups, RULE).nearest_two(faces.vectors, without=groups)
     close = found.distances[:, 0] < near
     return np.union1d(names[groups[close]], names[found.groups[close, 0]])
 
 
-def lfw_rates(faces: Faces, merged: float) -> Iterator[Rate]:
+def lfw_rates(faces: ProbeFaces, merged: float) -> Iterator[Rate]:
     """Rates at every size, on halves drawn anew."""
     for repeat in range(REPEATS):
         rng = np.random.default_rng([SEED, repeat])
@@ -260,12 +262,12 @@ def lfw_rates(faces: Faces, merged: float) -> Iterator[Rate]:
 
 
 def rates_at(
-    holds: Faces, clusters: Labels, taken: NDArray[np.intp], asked: Faces, merged: float
+    holds: ProbeFaces, clusters: Labels, taken: NDArray[np.intp], asked: ProbeFaces, merged: float
 ) -> Iterator[Rate]:
     """Every way and rate with the faces ``taken`` enrolled in a gallery that ``holds`` these."""
     enrolled = holds.at(taken)
     groups = np.unique(enrolled.people, return_inverse=True)[1].astype(np.int64)
-    searched = Groups(enrolled.vectors, groups, RULE)
+    searched = VectorGroups(enrolled.vectors, groups, RULE)
     unknown = np.flatnonzero(~np.isin(clusters, clusters[taken]))
     vectors, labels = holds.vectors[unknown], clusters[unknown]
     mutual = search_each_other(enrolled.vectors, groups, RULE)

@@ -23,16 +23,16 @@ from benchmarks.common.markdown import result
 from benchmarks.common.record import record
 from benchmarks.recognition.identification import (
     MOST_FACES,
-    Faces,
     Labels,
+    ProbeFaces,
     Rate,
     drawn_rows,
     pooled,
     rates_at,
 )
-from cluster.graph.approximate_knn import cell_graph
+from cluster.graph.approximate_knn import approximate_knn_graph
 from cluster.linkage.average_linkage import cut
-from cluster.linkage.graph_average_linkage import sparse_average_linkage
+from cluster.linkage.graph_average_linkage import graph_average_linkage
 from facesearch.encoders import thresholds_of
 from facesearch.encoders.types import EncoderContract
 
@@ -56,8 +56,8 @@ def made_rates(merged: float) -> Iterator[Rate]:
     for seed in range(REPEATS):
         gallery = MadeGallery(FACES, FaceModel.load(), seed)
         holds = faces_of(gallery)
-        graph = cell_graph(holds.vectors, NEIGHBOURS)
-        linkage = sparse_average_linkage(holds.vectors, graph, stop=merged)
+        graph = approximate_knn_graph(holds.vectors, NEIGHBOURS)
+        linkage = graph_average_linkage(holds.vectors, graph, stop=merged)
         labels = cut(linkage, len(holds.people), merged).astype(np.int64)
         rng = np.random.default_rng(seed)
         asked = strangers_of(gallery, rng)
@@ -68,17 +68,17 @@ def made_rates(merged: float) -> Iterator[Rate]:
         print("rates on made galleries", seed, len(people), len(asked.people), file=sys.stderr)
 
 
-def faces_of(gallery: MadeGallery) -> Faces:
+def faces_of(gallery: MadeGallery) -> ProbeFaces:
     """All faces of a gallery and whose they are."""
     vectors = np.concatenate([block.vectors for block in gallery.blocks()])
     people: Labels = gallery.people(np.arange(len(gallery)))
-    return Faces(vectors, people)
+    return ProbeFaces(vectors, people)
 
 
-def strangers_of(gallery: MadeGallery, rng: np.random.Generator) -> Faces:
+def strangers_of(gallery: MadeGallery, rng: np.random.Generator) -> ProbeFaces:
     """One face of each of many people who are not in the gallery."""
     found = gallery.strangers(STRANGERS)
-    faces = Faces(found.vectors, found.people)
+    faces = ProbeFaces(found.vectors, found.people)
     return faces.at(drawn_rows(faces, np.unique(faces.people), 1, rng))
 
 

@@ -22,7 +22,7 @@ from benchmarks.common.record import record
 from facesearch.cli.engine_options import add_engine_options, engine_of
 from facesearch.encoders import thresholds_of
 from facesearch.evaluate import protocols
-from facesearch.evaluate.datasets.embed_dataset import EmbedOptions
+from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions
 from facesearch.evaluate.datasets.labelled_photos import read_folder
 from facesearch.evaluate.datasets.pair_lists import read_pairs_file
 from facesearch.evaluate.degradation import paper_degradations
@@ -50,7 +50,7 @@ def main() -> None:
     """Run every protocol, write its report, record all figures."""
     args = parse()
     cores = available_cores()
-    options = EmbedOptions(decoders=1, threads=cores, cache=args.cache)
+    options = DatasetEmbedOptions(decoders=1, threads=cores, cache=args.cache)
     engine = engine_of(args, callers=cores)
     setup = protocols.Setup(
         engine, missing=args.missing, seed=SEED, options=options, progress=progress
@@ -75,13 +75,13 @@ def runs(setup: protocols.Setup, data: Path) -> dict[str, Callable[[], Report]]:
     images, pairs = data / "images", read_pairs_file(data / "pairs.txt")
     photos = read_folder(images)
     drawn = photos.of_people(ROBUSTNESS_PEOPLE, SEED)
-    own = (defaults.verification, defaults.identification)
+    default_thresholds = (defaults.verification, defaults.identification)
     worse = paper_degradations()
     return {
         "lfw": lambda: protocols.run_pairs(
             setup, images, pairs, name="LFW View 2", threshold=defaults.verification
         ),
-        "folder": lambda: protocols.run_folder(setup, photos, thresholds=own),
+        "folder": lambda: protocols.run_folder(setup, photos, thresholds=default_thresholds),
         "identification": lambda: protocols.run_identification(setup, photos),
         "clustering": lambda: protocols.run_clustering(
             setup, photos, threshold=defaults.cluster, with_density=True

@@ -24,7 +24,7 @@ from benchmarks.vision.detection import MATCH_OVERLAP, REPORTED, Labelled, load_
 from facesearch.detect.boxes import matched
 from facesearch.detect.types import Detections, Pixels
 from facesearch.engine import FaceEngine, PhotoFaces
-from facesearch.evaluate.verification import Pairs, read_pairs
+from facesearch.evaluate.verification import LabelledPairs, read_pairs
 from facesearch.quality import components
 
 DATA = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data"))
@@ -32,7 +32,7 @@ BATCH = 32  # photos
 
 
 @dataclass(frozen=True)
-class Faces:
+class RatedFaces:
     """n faces: their photos' names, how those were degraded ("" where not), and whether they are
     ``real`` bool (n,); the other arrays as :class:`PhotoFaces` has them."""
 
@@ -60,22 +60,22 @@ class Faces:
         return {name: row for row, name in enumerate(self.names.tolist())}
 
 
-def view1_pairs() -> list[Pairs]:
+def view1_pairs() -> list[LabelledPairs]:
     """Both halves of LFW View 1."""
     return [read_pairs(DATA / "lfw" / f"pairsDev{part}.txt") for part in ("Train", "Test")]
 
 
-def view2_pairs() -> Pairs:
+def view2_pairs() -> LabelledPairs:
     """The pairs of LFW View 2."""
     return read_pairs(DATA / "lfw" / "pairs.txt")
 
 
-def photos_of(pairs: Sequence[Pairs]) -> list[str]:
+def photos_of(pairs: Sequence[LabelledPairs]) -> list[str]:
     """Names of all photos in some pairs, sorted."""
     return sorted({name for each in pairs for name in (*each.first, *each.second)})
 
 
-def load_faces(name: str, cache: Path, engine: Callable[[], FaceEngine]) -> Faces:
+def load_faces(name: str, cache: Path, engine: Callable[[], FaceEngine]) -> RatedFaces:
     """A set of faces by name, from ``cache`` or embedded into it."""
     path = cache / f"{name}.npz"
     if not path.exists():
@@ -85,11 +85,11 @@ def load_faces(name: str, cache: Path, engine: Callable[[], FaceEngine]) -> Face
         np.savez(partial, **vars(faces))
         partial.rename(path)
     with np.load(path) as stored:
-        return Faces(**{key: stored[key] for key in stored.files})
+        return RatedFaces(**{key: stored[key] for key in stored.files})
 
 
-def _lfw(names: Sequence[str], ways: Sequence[Any]) -> Callable[[FaceEngine], Faces]:
-    def embed(engine: FaceEngine) -> Faces:
+def _lfw(names: Sequence[str], ways: Sequence[Any]) -> Callable[[FaceEngine], RatedFaces]:
+    def embed(engine: FaceEngine) -> RatedFaces:
         pieces = []
         for start in range(0, len(names), BATCH):
             batch = [_lfw_photo(name, ways) for name in names[start : start + BATCH]]
@@ -120,8 +120,8 @@ def _nearest_middle(faces: Detections, photo: Pixels) -> Detections:
     return Detections(faces.boxes[order], faces.landmarks[order], faces.scores[order])
 
 
-def _wider(part: slice, variants: bool) -> Callable[[FaceEngine], Faces]:
-    def embed(engine: FaceEngine) -> Faces:
+def _wider(part: slice, variants: bool) -> Callable[[FaceEngine], RatedFaces]:
+    def embed(engine: FaceEngine) -> RatedFaces:
         names = list(json.loads((DATA / "wider" / "boxes.json").read_text()))[part]
         pieces = []
         for photo in load_photos(DATA / "wider", names):
@@ -146,8 +146,8 @@ def _variants(photo: Labelled) -> Iterator[tuple[Pixels, NDArray[np.float64]]]:
         yield np.ascontiguousarray(pixels[:, ::-1]), mirrored
 
 
-def _faces(name: str, way: str, faces: PhotoFaces, real: NDArray[np.bool_]) -> Faces:
-    return Faces(
+def _faces(name: str, way: str, faces: PhotoFaces, real: NDArray[np.bool_]) -> RatedFaces:
+    return RatedFaces(
         names=np.full(len(faces), name),
         ways=np.full(len(faces), way),
         real=real,
@@ -158,13 +158,13 @@ def _faces(name: str, way: str, faces: PhotoFaces, real: NDArray[np.bool_]) -> F
     )
 
 
-def _joined(pieces: Sequence[Faces]) -> Faces:
-    return Faces(
+def _joined(pieces: Sequence[RatedFaces]) -> RatedFaces:
+    return RatedFaces(
         **{key: np.concatenate([getattr(each, key) for each in pieces]) for key in vars(pieces[0])}
     )
 
 
-def _sets() -> dict[str, Callable[[FaceEngine], Faces]]:
+def _sets() -> dict[str, Callable[[FaceEngine], RatedFaces]]:
     view1, view2 = photos_of(view1_pairs()), photos_of([view2_pairs()])
     return {
         "lfw": _lfw(sorted({*view1, *view2}), ()),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from facesearch.quality import Logistic, Term
+from facesearch.quality import HingeLogistic, Term
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +22,7 @@ STEPS = 30  # of a component's range, from its 1st to its 99th percentile
 ROUNDS = 5
 
 
-def fit(components: dict[str, Floats], names: Sequence[str], target: Floats) -> Logistic:
+def fit(components: dict[str, Floats], names: Sequence[str], target: Floats) -> HingeLogistic:
     """The model over the named components float64 (n,) that makes ``target`` likeliest.
 
     ``target`` float64 (n,) in [0, 1]: what share of trials was a success. Weights and limits are
@@ -44,7 +44,7 @@ def fit(components: dict[str, Floats], names: Sequence[str], target: Floats) -> 
         for name, weight in zip(names, weights.tolist(), strict=True)
         if weight * (limits[name] - np.percentile(components[name], 1)) > 0.01
     ]
-    return Logistic(round(intercept, 3), tuple(terms))
+    return HingeLogistic(round(intercept, 3), tuple(terms))
 
 
 def _solve(

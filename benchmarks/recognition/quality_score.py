@@ -37,7 +37,7 @@ from benchmarks.common.record import record
 from benchmarks.jobs.album import our_quality, read_truth
 from benchmarks.recognition.quality_data import (
     DATA,
-    Faces,
+    RatedFaces,
     load_faces,
     photos_of,
     view1_pairs,
@@ -114,7 +114,7 @@ class Sets:
         engine: Any = functools.cache(_engine)
         self._load = functools.cache(lambda name: load_faces(name, cache, engine))
 
-    def __getitem__(self, name: str) -> Faces:
+    def __getitem__(self, name: str) -> RatedFaces:
         return self._load(name)
 
 
@@ -126,7 +126,7 @@ def _model() -> QualityModel:
     return quality_model(DETECTOR, ENCODER)
 
 
-def _mates(clean: Faces) -> dict[str, list[int]]:
+def _mates(clean: RatedFaces) -> dict[str, list[int]]:
     """Rows of each person's photos of View 1."""
     view1 = set(photos_of(view1_pairs()))
     mates: dict[str, list[int]] = {}
@@ -137,7 +137,7 @@ def _mates(clean: Faces) -> dict[str, list[int]]:
 
 
 def _targets(
-    faces: Faces, clean: Faces, mates: dict[str, list[int]]
+    faces: RatedFaces, clean: RatedFaces, mates: dict[str, list[int]]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Rows of ``faces`` with a mate, and the share of their mates that are recognised in them."""
     threshold = encoder_spec(ENCODER).flipped.verification
@@ -156,7 +156,7 @@ def _person(name: str) -> str:
     return name.partition("/")[0]
 
 
-def baselines(faces: Faces) -> dict[str, NDArray[Any]]:
+def baselines(faces: RatedFaces) -> dict[str, NDArray[Any]]:
     """What could serve as a quality: ours, single components, and chance."""
     parts, model = faces.components(), _model()
     generator = np.random.default_rng(SEED)
@@ -171,7 +171,7 @@ def baselines(faces: Faces) -> dict[str, NDArray[Any]]:
     }
 
 
-def error_versus_discard(first: Faces, second: Faces) -> dict[str, Any]:
+def error_versus_discard(first: RatedFaces, second: RatedFaces) -> dict[str, Any]:
     """The rate of false non-matches by the share of same pairs left out, for every measure."""
     pairs = view2_pairs()
     rows = first.rows(), second.rows()
@@ -207,7 +207,7 @@ def _curve(missed: NDArray[np.bool_]) -> dict[str, float]:
     return at | {"mean to 0.2": round(float(kept[: len(kept) // 5].mean()), 4)}
 
 
-def false_finds(faces: Faces) -> dict[str, Any]:
+def false_finds(faces: RatedFaces) -> dict[str, Any]:
     """How well each measure tells true finds from false ones, and what the least quality costs."""
     poor = _model().quality(faces.components()) < MIN_QUALITY
     areas = {
@@ -277,7 +277,7 @@ def _grouped(
     return np.asarray(whole.labels[np.argsort(whole.ids)])
 
 
-def wider_groups(faces: Faces) -> dict[str, Any]:
+def wider_groups(faces: RatedFaces) -> dict[str, Any]:
     """What becomes of true and false finds of crowded photos: alone, in a group, or noise."""
     quality = _model().quality(faces.components())
     result = {}

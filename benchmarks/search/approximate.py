@@ -35,8 +35,8 @@ from benchmarks.common.face_model import FaceModel
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import kept_runs, record, versions
 from indexer.exact.int8_search import CertifiedSearch
-from indexer.ivf.build import build_cells, learn
-from indexer.ivf.index import CellRecipe, CellsIndex
+from indexer.ivf.build import build_ivf, learn
+from indexer.ivf.index import IvfRecipe, IvfSqIndex
 from indexer.ivf.kmeans import SAMPLE_EACH
 from indexer.ivf.recipes import cell_count
 from indexer.runtime.cores import available_cores
@@ -53,7 +53,7 @@ Search = Callable[[Vectors], Ids]
 
 
 @dataclass(frozen=True)
-class Way:
+class SearchMethod:
     """A built index: what its bytes are, and a search for each of its settings."""
 
     bytes_each: float
@@ -61,7 +61,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Faces:
+class BenchmarkFaces:
     """A gallery in memory, 1,000 probes, who they are, and the exact nearest of each, (q,)."""
 
     vectors: Vectors
@@ -71,7 +71,7 @@ class Faces:
     nearest: Ids
 
     @classmethod
-    def made(cls, count: int) -> Faces:
+    def made(cls, count: int) -> BenchmarkFaces:
         gallery = MadeGallery(count, FaceModel.load())
         vectors = np.concatenate([block.vectors for block in gallery.blocks()])
         probes = gallery.probes(QUERIES)
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     args = parser.parse_args()
     faiss.omp_set_num_threads(available_cores())
-    faces = Faces.made(args.count)
+    faces = BenchmarkFaces.made(args.count)
     runs = kept_runs("presets")
     run = runs.setdefault(str(args.count), {"ways": {}, "build_seconds": {}})
     run["exact_rank_1"] = float((faces.people[faces.nearest] == faces.probed).mean())
@@ -108,7 +108,7 @@ def main() -> None:
         record("presets", {"seed": 0, "runs": runs})
 
 
-def measure(search: Search, faces: Faces, repeats: int) -> dict[str, Any]:
+def measure(search: Search, faces: BenchmarkFaces, repeats: int) -> dict[str, Any]:
     """Recall, rank-1 and speed of one setting."""
     found = search(faces.probes)
     seconds = []
@@ -134,16 +134,18 @@ def measure(search: Search, faces: Faces, repeats: int) -> dict[str, Any]:
 
 
 @contextmanager
-def cells(vectors: Vectors, components: int, bits: int, *, rerank: bool = False) -> Iterator[Way]:
+def cells(
+    vectors: Vectors, components: int, bits: int, *, rerank: bool = False
+) -> Iterator[SearchMethod]:
     """Ours: by codes alone, or with the nearest ranked by their vectors, which stay in the file."""
     count = len(vectors)
     random = np.random.default_rng(0)
-    recipe = CellRecipe(cell_count(count), components, bits)
+    recipe = IvfRecipe(cell_count(count), components, bits)
     chosen = np.sort(random.permutation(count)[: SAMPLE_EACH * recipe.cells])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index"
-        build_cells(path, lambda: _blocks(vectors), learn(vectors[chosen], recipe, count))
-        index = CellsIndex.open(path)
+        build_ivf(path, lambda: _blocks(vectors), learn(vectors[chosen], recipe, count))
+        index = IvfSqIndex.open(path)
         index.rerank = rerank
 
         def settings() -> Iterator[tuple[str, Search]]:
@@ -154,7 +156,7 @@ def cells(vectors: Vectors, components: int, bits: int, *, rerank: bool = False)
                     lambda asked: index.search(asked, NEIGHBOURS).ids,
                 )
 
-        yield Way(index.bytes_each, settings())
+        yield SearchMethod(index.bytes_each, settings())
 
 
 def _blocks(vectors: Vectors, rows: int = 65_536) -> Iterator[Block]:
@@ -164,7 +166,7 @@ def _blocks(vectors: Vectors, rows: int = 65_536) -> Iterator[Block]:
 
 
 @contextmanager
-def faiss_ivf(vectors: Vectors, codes: str) -> Iterator[Way]:
+def faiss_ivf(vectors: Vectors, codes: str) -> Iterator[SearchMethod]:
     """An inverted file, nprobe swept from its default of 1."""
     count = cell_count(len(vectors))
     index = faiss.index_factory(vectors.shape[1], codes.format(count=count))
@@ -178,11 +180,11 @@ def faiss_ivf(vectors: Vectors, codes: str) -> Iterator[Way]:
             default = " (default)" if probes == 1 else ""
             yield f"nprobe {probes}{default}", lambda asked: index.search(asked, NEIGHBOURS)[1]
 
-    yield Way(size, settings())
+    yield SearchMethod(size, settings())
 
 
 @contextmanager
-def faiss_hnsw(vectors: Vectors) -> Iterator[Way]:
+def faiss_hnsw(vectors: Vectors) -> Iterator[SearchMethod]:
     """HNSW32 with its default construction, efSearch swept from its default of 16."""
     index = faiss.IndexHNSWFlat(vectors.shape[1], 32)
     index.add(vectors)
@@ -194,11 +196,11 @@ def faiss_hnsw(vectors: Vectors) -> Iterator[Way]:
             default = " (default)" if effort == 16 else ""
             yield f"efSearch {effort}{default}", lambda asked: index.search(asked, NEIGHBOURS)[1]
 
-    yield Way(size, settings())
+    yield SearchMethod(size, settings())
 
 
 @contextmanager
-def hnswlib(vectors: Vectors) -> Iterator[Way]:
+def hnswlib(vectors: Vectors) -> Iterator[SearchMethod]:
     """hnswlib with the M and ef_construction that its documentation gives; ef swept."""
     import hnswlib as library
 
@@ -215,11 +217,11 @@ def hnswlib(vectors: Vectors) -> Iterator[Way]:
                 lambda asked: index.knn_query(asked, NEIGHBOURS)[0].astype(np.int64),
             )
 
-    yield Way(index.index_file_size() / len(vectors), settings())
+    yield SearchMethod(index.index_file_size() / len(vectors), settings())
 
 
 @contextmanager
-def usearch(vectors: Vectors, dtype: str) -> Iterator[Way]:
+def usearch(vectors: Vectors, dtype: str) -> Iterator[SearchMethod]:
     """usearch with its default graph; expansion swept from its default of 64."""
     from usearch.index import Index, MetricKind
 
@@ -238,24 +240,24 @@ def usearch(vectors: Vectors, dtype: str) -> Iterator[Way]:
                 ),
             )
 
-    yield Way(index.serialized_length / len(vectors), settings())
+    yield SearchMethod(index.serialized_length / len(vectors), settings())
 
 
 @contextmanager
-def faiss_flat(vectors: Vectors, kind: type[faiss.Index]) -> Iterator[Way]:
+def faiss_flat(vectors: Vectors, kind: type[faiss.Index]) -> Iterator[SearchMethod]:
     """Exact, for scale."""
     index = kind(vectors.shape[1])
     index.add(vectors)
-    yield Way(
+    yield SearchMethod(
         vectors.shape[1] * 4, iter([("exact", lambda asked: index.search(asked, NEIGHBOURS)[1])])
     )
 
 
 @contextmanager
-def certified(vectors: Vectors) -> Iterator[Way]:
+def certified(vectors: Vectors) -> Iterator[SearchMethod]:
     """Ours, exact."""
     index = CertifiedSearch(np.arange(len(vectors)), vectors)
-    yield Way(
+    yield SearchMethod(
         vectors.shape[1] * 4 + index.bytes_each,
         iter([("exact", lambda asked: index.search(asked, NEIGHBOURS).ids)]),
     )

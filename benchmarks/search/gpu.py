@@ -61,7 +61,7 @@ Search = Callable[[Vectors], NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Way:
+class GpuMethod:
     """``build`` puts vectors on the device; what it gives is searched with every setting.
 
     ``precision`` and ``bytes_each`` of a component are those of exhaustive ways, which have a
@@ -133,13 +133,13 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def all_ways(device: str, count: int) -> Iterator[tuple[str, Way]]:
+def all_ways(device: str, count: int) -> Iterator[tuple[str, GpuMethod]]:
     """Every way that this machine has."""
     place = "cuda:0" if device in {"cuda", "auto"} else device
     for precision in PRECISIONS:
         build = partial(torch_index, device=place, precision=precision)
         size = 4 if precision == "fp32" else 2
-        yield f"torch {precision}", Way(build, {"certified": by_torch}, precision, size)
+        yield f"torch {precision}", GpuMethod(build, {"certified": by_torch}, precision, size)
     if device != "cpu" and not faiss_gpus(faiss):
         return
     for half in (False, True) if device != "cpu" else (False,):
@@ -147,15 +147,15 @@ def all_ways(device: str, count: int) -> Iterator[tuple[str, Way]]:
         flat = partial(faiss_index, recipe="Flat", device=device, half=half)
         yield (
             name,
-            Way(flat, {"exhaustive": by_faiss}, "fp16" if half else "fp32", 2 if half else 4),
+            GpuMethod(flat, {"exhaustive": by_faiss}, "fp16" if half else "fp32", 2 if half else 4),
         )
     cells = 2 ** round(np.log2(4 * np.sqrt(count)))
     probed = {f"nprobe {n}": partial(by_cells, probed=n) for n in PROBED if n <= cells}
     for codes in ("Flat", "SQ8"):
         ivf = partial(faiss_index, recipe=f"IVF{cells},{codes}", device=device, trained=cells)
-        yield f"faiss IVF{cells},{codes}", Way(ivf, probed)
+        yield f"faiss IVF{cells},{codes}", GpuMethod(ivf, probed)
     if has_cagra(faiss):
-        yield "faiss CAGRA", Way(partial(cagra_index, device=device), {"default": by_faiss})
+        yield "faiss CAGRA", GpuMethod(partial(cagra_index, device=device), {"default": by_faiss})
 
 
 def torch_index(vectors: Vectors, device: str, precision: str) -> TorchSearch:
@@ -201,7 +201,7 @@ class Bench:
     repeats: int
 
 
-def measured(way: Way, bench: Bench) -> dict[str, Any]:
+def measured(way: GpuMethod, bench: Bench) -> dict[str, Any]:
     """Build, memory, and every setting's recall and speed."""
     before, started = used(bench.device), time.perf_counter()
     index = way.build(bench.vectors)
@@ -251,7 +251,7 @@ def recall(found: NDArray[Any], truth: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def floor(way: Way, shape: tuple[int, ...], batch: int, speeds: dict[str, float]) -> float:
+def floor(way: GpuMethod, shape: tuple[int, ...], batch: int, speeds: dict[str, float]) -> float:
     """Seconds that a batch takes at the least."""
     count, dimension = shape
     reading = count * dimension * way.bytes_each / speeds["copied_bytes_a_second"]

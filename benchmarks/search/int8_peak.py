@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from indexer.exact.int8_kernel import BATCH, BYTES, LANES, multiply_add
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 SUMS = 12  # apart from each other, so that no instruction waits for the one before
 TIMES = 20_000_000
@@ -44,7 +44,7 @@ def _multiply(typing_context: Any, times: Any, bits: Any) -> Any:
 multiply: Any = intrinsic(_multiply)
 
 
-@compiled
+@jit
 def _run(times: int, bits: int) -> int:
     return multiply(times, bits)
 

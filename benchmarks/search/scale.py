@@ -37,10 +37,10 @@ from benchmarks.common.face_model import FaceModel
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import kept_runs, record
 from indexer import build
-from indexer.build import Covers, build_index, open_index
+from indexer.build import CoveredShards, build_index, open_index
 from indexer.exact.int8_search import search_blocks
-from indexer.ivf.index import CellsIndex
-from indexer.ivf.recipes import Goal
+from indexer.ivf.index import IvfSqIndex
+from indexer.ivf.recipes import RecipeGoal
 from indexer.storage.shards import (
     Shard,
     ShardContent,
@@ -195,12 +195,12 @@ def build_shards(
             print(f"{stage}: {time.perf_counter() - started:.0f} s", flush=True)
         stages[stage] = round(time.perf_counter() - started, 2)
 
-    covers = Covers(count, gallery(count).dimension, {}, "")
+    covers = CoveredShards(count, gallery(count).dimension, {}, "")
     description = build_index(
         folder / "index",
         lambda: shard_blocks(folder),
         covers,
-        Goal(recall, bytes_each * count),
+        RecipeGoal(recall, bytes_each * count),
         progress=progress,
     )
     return {
@@ -218,7 +218,7 @@ def search_index(folder: Path, count: int, rerank: bool) -> Result:
     started = time.perf_counter()
     index = open_index(folder / "index", {})
     opened = time.perf_counter() - started
-    if isinstance(index, CellsIndex):
+    if isinstance(index, IvfSqIndex):
         index.rerank = rerank
     made = gallery(count)
     probes, nearest = made.probes(PROBES), np.load(folder / "nearest.npy")

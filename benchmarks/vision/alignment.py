@@ -193,11 +193,11 @@ def mean_landmarks(table: Table, args: argparse.Namespace) -> Floats:
     rows, placed = np.flatnonzero(fit_half(table)), []
     for row in rows:
         photo = load_photo(str(table["photo"][row]), args.data)
-        own = five_point_predictor().predict(photo, table["hog"][row][None])[0]
-        a, b = own - own.mean(axis=0), MEAN_FACE - MEAN_FACE.mean(axis=0)
+        reference = five_point_predictor().predict(photo, table["hog"][row][None])[0]
+        a, b = reference - reference.mean(axis=0), MEAN_FACE - MEAN_FACE.mean(axis=0)
         a_complex, b_complex = a @ (1, 1j), b @ (1, 1j)
         turn = (np.conj(a_complex) @ b_complex) / (np.conj(a_complex) @ a_complex)
-        z = turn * ((table["landmarks"][row] - own.mean(axis=0)) @ (1, 1j))
+        z = turn * ((table["landmarks"][row] - reference.mean(axis=0)) @ (1, 1j))
         placed.append(np.stack([z.real, z.imag], axis=1) + MEAN_FACE.mean(axis=0))
     return np.median(placed, axis=0)
 
@@ -207,12 +207,12 @@ def cutters(table: Table, args: argparse.Namespace) -> dict[str, Callable[[Pixel
     import dlib
 
     constants, predictor = fit(table), five_point_predictor()
-    own = dlib.shape_predictor(str(FIVE_POINT_MODEL.locate()))
+    reference = dlib.shape_predictor(str(FIVE_POINT_MODEL.locate()))
     target = (mean_landmarks(table, args) + 0.25) / 1.5 * 150
 
     def hog(photo: Pixels, row: Any) -> Any:
         rect = dlib.rectangle(*(int(x) for x in row["hog"]))
-        return dlib.get_face_chip(photo, own(photo, rect), 150, 0.25)
+        return dlib.get_face_chip(photo, reference(photo, rect), 150, 0.25)
 
     def by_rect(rect: Callable[[Any], Floats], exact: bool = False) -> Callable[..., Any]:
         def cut(photo: Pixels, row: Any) -> Any:
@@ -328,11 +328,11 @@ def speed_on(photos: list[Pixels], repeats: int) -> dict[str, Any]:
     import dlib
 
     find = dlib.get_frontal_face_detector()
-    own = dlib.shape_predictor(str(FIVE_POINT_MODEL.locate()))
+    reference = dlib.shape_predictor(str(FIVE_POINT_MODEL.locate()))
     ours = five_point_predictor()
     faces = [(photo, found[0]) for photo in photos if (found := find(photo, 0))]
     rects = [np.array([[r.left(), r.top(), r.right(), r.bottom()]], float) for _, r in faces]
-    shapes = [own(photo, rect) for photo, rect in faces]
+    shapes = [reference(photo, rect) for photo, rect in faces]
     points = [
         rounded(ours.predict(photo, rect)) for (photo, _), rect in zip(faces, rects, strict=True)
     ]
@@ -341,7 +341,7 @@ def speed_on(photos: list[Pixels], repeats: int) -> dict[str, Any]:
         if not (face_chips(photo, point, 150, 0.25)[0] == expected).all():
             raise SystemExit("a chip differs from dlib's; timings would compare different work")
     each = {
-        "dlib_predictor": lambda: [own(photo, rect) for photo, rect in faces],
+        "dlib_predictor": lambda: [reference(photo, rect) for photo, rect in faces],
         "predictor": lambda: [
             ours.predict(f[0], rect) for f, rect in zip(faces, rects, strict=True)
         ],

@@ -36,10 +36,10 @@ from facesearch.encoders import DEFAULT_ENCODER, encoder_spec
 from facesearch.encoders.backends import Backend
 from facesearch.encoders.backends.openvino_backend import OpenVinoBackend
 from facesearch.encoders.backends.torch_backend import TorchBackend
-from facesearch.encoders.inception_resnet import InceptionResnetV1
+from facesearch.encoders.facenet.inception_resnet import InceptionResnetV1
 from facesearch.encoders.load import ranges_file, read_network
 from facesearch.encoders.network_ir import Network
-from facesearch.encoders.quantization import Ranges, measured_ranges, read_ranges
+from facesearch.encoders.quantization import ActivationRanges, measured_ranges, read_ranges
 from facesearch.encoders.torch_import import traced_network
 from facesearch.evaluate.verification import read_pairs
 from facesearch.model_files.packaged import PackagedFile
@@ -67,7 +67,7 @@ def real_chips(pairs: str, count: int) -> tuple[Chips, Chips]:
     return np.array(chips[0]), np.array(chips[1])
 
 
-def ours(network: Network, ranges: Ranges, threads: int) -> Iterator[tuple[str, Backend]]:
+def ours(network: Network, ranges: ActivationRanges, threads: int) -> Iterator[tuple[str, Backend]]:
     """Every back end and precision of one network."""
     for precision in ("fp32", "bf16"):
         yield f"torch {precision}", TorchBackend(network, precision, threads=threads)

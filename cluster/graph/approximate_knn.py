@@ -18,18 +18,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.graph.knn_graph import Graph
+from cluster.graph.knn_graph import KnnGraph
 from cluster.linkage.average_linkage import check_vectors, squared_lengths
 from indexer.exact.int8_kernel import BYTES, LANES
 from indexer.ivf.build import learn
-from indexer.ivf.faiss_ivf import IvfIndex
-from indexer.ivf.index import CellRecipe
-from indexer.ivf.kmeans import CentreFinder
+from indexer.ivf.faiss_ivf import FaissIvfIndex
+from indexer.ivf.index import IvfRecipe
+from indexer.ivf.kmeans import CentroidFinder
 from indexer.ivf.scalar_quantizer import encode
-from indexer.ivf.scan import CellScan, empty_rows
+from indexer.ivf.scan import InvertedLists, empty_rows
 from indexer.runtime.blas_threads import one_thread_each
 from indexer.runtime.cores import available_cores
-from indexer.runtime.numba_jit import compiled_reordering
+from indexer.runtime.numba_jit import jit_fastmath
 from indexer.types import Block
 
 NEIGHBOURS = 32  # of each vector in a graph that is made for one clustering
@@ -47,9 +47,9 @@ Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 
-def cell_graph(
+def approximate_knn_graph(
     vectors: NDArray[Any], k: int, *, probes: int = PROBES, threads: int | None = None
-) -> Graph:
+) -> KnnGraph:
     """About the ``k`` nearest others of each of ``vectors`` (n, d), unit length, and how far.
 
     More ``probes`` find more of them and take longer: time grows with n (n / :data:`CELL` +
@@ -67,7 +67,7 @@ def cell_graph(
     rows = np.full((len(points), k), -1, np.int32)
     distances = np.full((len(points), k), np.inf, np.float32)
     if len(points) < 2:
-        return Graph(rows, distances)
+        return KnnGraph(rows, distances)
     threads = threads or available_cores()
     with one_thread_each(), ThreadPoolExecutor(threads) as pool:
         recipe, sample = _recipe(points)
@@ -83,7 +83,7 @@ def cell_graph(
 
         for _ in pool.map(search, range(0, len(points), _BLOCK)):
             pass
-    return Graph(rows, distances)
+    return KnnGraph(rows, distances)
 
 
 class _Cells(Protocol):
@@ -106,20 +106,20 @@ class _Cells(Protocol):
 class _ByteCells:
     order: Rows
     points: Vectors
-    scan: CellScan
+    scan: InvertedLists
 
     @classmethod
     def of(
         cls,
         points: Vectors,
-        recipe: CellRecipe,
+        recipe: IvfRecipe,
         sample: Vectors,
         pool: ThreadPoolExecutor,
         threads: int,
     ) -> _ByteCells:
         learnt = learn(sample, recipe, len(points), threads)
         coding, centres = learnt.coding, learnt.centres[_near_together(learnt.centres)]
-        finder = CentreFinder(centres, threads)
+        finder = CentroidFinder(centres, threads)
         parts = (points[start : start + _ASSIGNED] for start in range(0, len(points), _ASSIGNED))
         cell = np.concatenate([finder.nearest(coding.project(part)[0]) for part in parts])
         order = np.argsort(cell, kind="stable")
@@ -136,7 +136,7 @@ class _ByteCells:
 
         for _ in pool.map(write, range(0, len(points), _BLOCK)):
             pass
-        return cls(order, grouped, CellScan(coding, centres, rows._replace(starts=starts)))
+        return cls(order, grouped, InvertedLists(coding, centres, rows._replace(starts=starts)))
 
     def search(self, start: int, k: int, probes: int) -> Rows:
         components, rest = self.scan.coding.project(self.points[start : start + _BLOCK])
@@ -147,21 +147,21 @@ class _ByteCells:
 class _FaissCells:
     order: Rows
     points: Vectors
-    index: IvfIndex
+    index: FaissIvfIndex
 
     @classmethod
-    def of(cls, points: Vectors, recipe: CellRecipe, sample: Vectors) -> _FaissCells:
+    def of(cls, points: Vectors, recipe: IvfRecipe, sample: Vectors) -> _FaissCells:
         order = np.arange(len(points))
         components = min(recipe.components, points.shape[1], len(sample))
         block = Block(order, points)
-        return cls(order, points, IvfIndex.build([block], sample, recipe.cells, components))
+        return cls(order, points, FaissIvfIndex.build([block], sample, recipe.cells, components))
 
     def search(self, start: int, k: int, probes: int) -> Rows:
         self.index.probes = min(probes, self.index.cells)
         return self.index.search(self.points[start : start + _BLOCK], k).ids
 
 
-def _recipe(points: Vectors) -> tuple[CellRecipe, Vectors]:
+def _recipe(points: Vectors) -> tuple[IvfRecipe, Vectors]:
     """How to keep ``points`` (n, d), and the sample of them that cells are learnt from."""
     cells = max(1, len(points) // CELL)
     chosen = np.random.default_rng(_SEED).permutation(len(points))[: _SAMPLE * cells]
@@ -169,7 +169,7 @@ def _recipe(points: Vectors) -> tuple[CellRecipe, Vectors]:
     centred = sample - sample.mean(axis=0, dtype=np.float64)
     variances = np.cumsum(np.linalg.eigvalsh(centred.T @ centred)[::-1])
     components = int(np.searchsorted(variances, _VARIANCE * variances[-1])) + 1
-    return CellRecipe(cells, -(-components // BYTES) * BYTES, _BITS), sample
+    return IvfRecipe(cells, -(-components // BYTES) * BYTES, _BITS), sample
 
 
 def _near_together(centres: Vectors) -> Rows:
@@ -187,7 +187,7 @@ def _halves(centres: Vectors, part: Rows) -> list[Rows]:
     return np.array_split(part[np.argsort(along, kind="stable")], 2)
 
 
-@compiled_reordering
+@jit_fastmath
 def _keep_nearest(
     points: Vectors, order: Rows, start: int, near: Rows, kept: tuple[NDArray[np.int32], Vectors]
 ) -> None:
@@ -198,14 +198,14 @@ def _keep_nearest(
     """
     rows, distances = kept
     for line in range(len(near)):
-        own = start + line
-        found, best = rows[order[own]], distances[order[own]]
+        source = start + line
+        found, best = rows[order[source]], distances[order[source]]
         for other in near[line]:
-            if other == own or not 0 <= other < len(points):
+            if other == source or not 0 <= other < len(points):
                 continue
             distance = np.float32(0)
             for column in range(points.shape[1]):
-                difference = points[own, column] - points[other, column]
+                difference = points[source, column] - points[other, column]
                 distance += difference * difference
             place = len(best)
             while place > 0 and (

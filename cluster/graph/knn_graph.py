@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cluster.labels import check_ids
 from indexer.exact.brute_force import exact_search
-from indexer.id_lookup import rows_of, without_own
+from indexer.id_lookup import drop_self, positions_of
 from indexer.types import Block, Neighbours
 
 CHECKED = 512  # vectors, whose neighbours are searched for to know what a graph lacks
@@ -20,7 +20,7 @@ _QUERIES = 4096
 
 
 @dataclass(frozen=True)
-class Graph:
+class KnnGraph:
     """Neighbours of n vectors: rows int32 (n, k), squared distances float32 (n, k).
 
     Row -1 is none, anywhere in a line. An edge counts from whichever end it is seen; the distance
@@ -48,7 +48,7 @@ class Graph:
         return len(self.rows)
 
 
-def graph_of(ids: NDArray[np.int64], neighbours: Neighbours) -> Graph:
+def graph_of(ids: NDArray[np.int64], neighbours: Neighbours) -> KnnGraph:
     """``neighbours`` of the vectors ``ids`` int64 (n,), in that order, with rows for ids.
 
     Neighbours that are not among ``ids`` are left out, so the stored graph of a whole gallery
@@ -60,12 +60,12 @@ def graph_of(ids: NDArray[np.int64], neighbours: Neighbours) -> Graph:
     rows = np.empty(neighbours.ids.shape, np.int32)
     for start in range(0, len(ids), _QUERIES):
         part = slice(start, start + _QUERIES)
-        places = rows_of(neighbours.ids[part], ascending)
+        places = positions_of(neighbours.ids[part], ascending, ascending=True)
         rows[part] = np.where(places >= 0, order[places], -1)
-    return Graph(rows, neighbours.distances)
+    return KnnGraph(rows, neighbours.distances)
 
 
-def horizon(graph: Graph) -> float:
+def horizon(graph: KnnGraph) -> float:
     """The squared distance below which ``graph`` has every edge, if its lines are the nearest.
 
     That is how far the line reaches that reaches least; +inf where none has as many neighbours as
@@ -76,7 +76,7 @@ def horizon(graph: Graph) -> float:
     return float(graph.distances.max(axis=1).min())
 
 
-def edge_recall(vectors: NDArray[Any], graph: Graph) -> float:
+def edge_recall(vectors: NDArray[Any], graph: KnnGraph) -> float:
     """The share of the exact neighbours of vectors (n, d), unit length, that ``graph`` has.
 
     Measured on :data:`CHECKED` vectors drawn at random, each compared with all others, in time
@@ -104,7 +104,7 @@ def edge_recall(vectors: NDArray[Any], graph: Graph) -> float:
     return float(found / (len(rows) * width))
 
 
-def exact_graph(vectors: NDArray[Any], k: int) -> Graph:
+def exact_knn_graph(vectors: NDArray[Any], k: int) -> KnnGraph:
     """The ``k`` nearest others of each of ``vectors`` (n, d), unit length; n^2 d operations."""
     points = np.ascontiguousarray(vectors, np.float32)
     block = [Block(np.arange(len(points)), points)]
@@ -112,6 +112,6 @@ def exact_graph(vectors: NDArray[Any], k: int) -> Graph:
     distances = np.empty((len(points), k), np.float32)
     for start in range(0, len(points), _QUERIES):
         part = slice(start, start + _QUERIES)
-        found = without_own(exact_search(block, points[part], k + 1), block[0].ids[part])
+        found = drop_self(exact_search(block, points[part], k + 1), block[0].ids[part])
         rows[part], distances[part] = found.ids, found.distances
-    return Graph(rows, distances)
+    return KnnGraph(rows, distances)

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.constraints import Constraints, Resolved, resolve
+from cluster.constraints import Constraints, ResolvedConstraints, resolve
 from cluster.linkage.union_find import Forest, Rows, excluded, forest_of, join, root
-from indexer.runtime.numba_jit import compiled_reordering
+from indexer.runtime.numba_jit import jit_fastmath
 
 Linkage = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class Open(NamedTuple):
 def average_linkage(
     vectors: NDArray[Any],
     stop: float = np.inf,
-    constraints: Constraints | Resolved | None = None,
+    constraints: Constraints | ResolvedConstraints | None = None,
 ) -> Linkage:
     """The dendrogram of ``vectors`` (n, d) floating point, as scipy writes it.
 
@@ -56,7 +56,7 @@ def average_linkage(
     ``vectors``. Raises ValueError unless ``vectors`` is two-dimensional, floating and finite.
     """
     means = float32_means(vectors)
-    if not isinstance(constraints, Resolved):
+    if not isinstance(constraints, ResolvedConstraints):
         constraints = resolve(constraints or Constraints(), len(vectors))
     forest = forest_of(len(vectors), constraints.apart)
     first = join_first(means, constraints.joined, forest)
@@ -116,7 +116,7 @@ def squared_lengths(points: NDArray[np.float32]) -> NDArray[np.float64]:
     return squares
 
 
-@compiled_reordering
+@jit_fastmath
 def group_distance(means: Means, one: int, two: int) -> float:
     """The mean squared distance between two groups, from float32 products."""
     points, squares = means
@@ -126,7 +126,7 @@ def group_distance(means: Means, one: int, two: int) -> float:
     return float(max(squares[one] + squares[two] - 2.0 * product, 0.0))
 
 
-@compiled_reordering
+@jit_fastmath
 def merge_means(means: Means, sizes: Rows, kept: int, gone: int) -> float:
     """Make ``kept`` the mean of both groups; returns their distance, summed in float64.
 
@@ -144,7 +144,7 @@ def merge_means(means: Means, sizes: Rows, kept: int, gone: int) -> float:
     return distance
 
 
-@compiled_reordering
+@jit_fastmath
 def join_first(means: Means, joined: Rows, forest: Forest) -> Rows:
     """Merge the groups of each pair of ``joined`` (m, 2); the roots merged, (m or fewer, 2)."""
     members, merges = np.empty((len(joined), 2), np.int64), 0
@@ -159,7 +159,7 @@ def join_first(means: Means, joined: Rows, forest: Forest) -> Rows:
     return members[:merges]
 
 
-@compiled_reordering
+@jit_fastmath
 def _nearest(
     groups: Open, active: int, tip: int, previous: int, forest: Forest
 ) -> tuple[int, float]:
@@ -182,7 +182,7 @@ def _nearest(
     return best, best_distance
 
 
-@compiled_reordering
+@jit_fastmath
 def _merge_by_chain(
     groups: Open, stop: float, forest: Forest
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -233,7 +233,7 @@ def _merge_by_chain(
     return members[:merges], heights[:merges]
 
 
-@compiled_reordering
+@jit_fastmath
 def as_scipy_rows(
     members: NDArray[np.int64], heights: NDArray[np.float64], count: int
 ) -> NDArray[np.float64]:
@@ -249,7 +249,7 @@ def as_scipy_rows(
     return rows
 
 
-@compiled_reordering
+@jit_fastmath
 def _groups(pairs: NDArray[np.int64], count: int) -> NDArray[np.int32]:
     """Group numbers int32 (count,), counted in the order in which the vectors show them."""
     parents = np.arange(count + len(pairs))

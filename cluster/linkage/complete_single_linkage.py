@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import squareform
 
-from cluster.constraints import Constraints, Resolved, resolve
-from cluster.graph.knn_graph import Graph
+from cluster.constraints import Constraints, ResolvedConstraints, resolve
+from cluster.graph.knn_graph import KnnGraph
 from cluster.linkage.average_linkage import Linkage, as_scipy_rows, check_vectors, squared_lengths
 from cluster.linkage.minimum_spanning_forest import check_places, edge_keys, spanning_forest
-from cluster.linkage.union_find import Apart, Forest, Rows, forest_of, join, root
+from cluster.linkage.union_find import CannotLinks, Forest, Rows, forest_of, join, root
 
 # Up to here all pairs fit in a gigabyte or two.
 MOST_PAIRS = 10_000
@@ -35,7 +35,7 @@ _LINES = 256  # of distances, at a time
 def complete_linkage(
     vectors: NDArray[Any],
     stop: float = np.inf,
-    constraints: Constraints | Resolved | None = None,
+    constraints: Constraints | ResolvedConstraints | None = None,
 ) -> Linkage:
     """The dendrogram of ``vectors`` (n, d) by the greatest squared distance between two groups.
 
@@ -69,8 +69,8 @@ def complete_linkage(
 def single_linkage(
     vectors: NDArray[Any],
     stop: float = np.inf,
-    constraints: Constraints | Resolved | None = None,
-    graph: Graph | None = None,
+    constraints: Constraints | ResolvedConstraints | None = None,
+    graph: KnnGraph | None = None,
 ) -> Linkage:
     """The dendrogram of ``vectors`` (n, d) by the least squared distance between two groups.
 
@@ -92,8 +92,10 @@ def single_linkage(
 
 
 def _prepared(
-    vectors: NDArray[Any], constraints: Constraints | Resolved | None, graph: Graph | None = None
-) -> tuple[NDArray[np.float32], Resolved, Forest]:
+    vectors: NDArray[Any],
+    constraints: Constraints | ResolvedConstraints | None,
+    graph: KnnGraph | None = None,
+) -> tuple[NDArray[np.float32], ResolvedConstraints, Forest]:
     """The vectors, what they have to respect, and the forest in which must-linked ones are one."""
     check_vectors(vectors)
     if graph is None and len(vectors) > MOST_PAIRS:
@@ -104,7 +106,7 @@ def _prepared(
         raise ValueError(f"expected a graph of {len(vectors)} vectors, got one of {len(graph)}")
     if graph is not None:
         check_places(graph.rows)
-    if not isinstance(constraints, Resolved):
+    if not isinstance(constraints, ResolvedConstraints):
         constraints = resolve(constraints or Constraints(), len(vectors))
     points = np.ascontiguousarray(vectors, np.float32)
     squared_lengths(points)
@@ -142,7 +144,7 @@ def _roots(forest: Forest) -> Rows:
     return np.array([root(forest.parents, each) for each in range(len(forest.parents))], np.int64)
 
 
-def _sets(apart: Apart) -> list[Rows]:
+def _sets(apart: CannotLinks) -> list[Rows]:
     return np.split(apart.members, apart.member_starts[1:-1]) if len(apart.members) else []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.graph.knn_graph import Graph, horizon
+from cluster.graph.knn_graph import KnnGraph, horizon
 from cluster.linkage.average_linkage import Linkage, groups_after
 
 
@@ -57,7 +57,7 @@ class Dendrogram:
 
     @classmethod
     def of(
-        cls, linkage: Linkage, count: int, reach: float, graph: Graph | None = None
+        cls, linkage: Linkage, count: int, reach: float, graph: KnnGraph | None = None
     ) -> Dendrogram:
         """Rows of a ``linkage`` of ``count`` vectors, over ``graph``, that stopped at ``reach``."""
         pairs, heights = linkage[:, :2].astype(np.int32), linkage[:, 2].astype(np.float32)

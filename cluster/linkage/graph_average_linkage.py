@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.constraints import Constraints, Resolved, resolve
-from cluster.graph.knn_graph import Graph
+from cluster.constraints import Constraints, ResolvedConstraints, resolve
+from cluster.graph.knn_graph import KnnGraph
 from cluster.linkage.average_linkage import (
     Linkage,
     Means,
@@ -39,7 +39,7 @@ from cluster.linkage.average_linkage import (
 from cluster.linkage.minimum_spanning_forest import check_places
 from cluster.linkage.union_find import Forest, Rows, excluded, forest_of, join, root
 from indexer.runtime.cores import available_cores
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 _FEW = 2**16  # edges, that are one round
 _SHARE = 1 / 32  # of more of them, that a round takes
@@ -47,11 +47,11 @@ _LINES = 2**14  # of the graph, that a thread reads at a time
 _PART = 2**14  # edges, that a thread measures at a time
 
 
-def sparse_average_linkage(
+def graph_average_linkage(
     vectors: NDArray[Any],
-    graph: Graph,
+    graph: KnnGraph,
     stop: float = np.inf,
-    constraints: Constraints | Resolved | None = None,
+    constraints: Constraints | ResolvedConstraints | None = None,
     *,
     threads: int | None = None,
 ) -> Linkage:
@@ -73,13 +73,13 @@ def sparse_average_linkage(
     if len(graph) != len(vectors):
         raise ValueError(f"expected a graph of {len(vectors)} vectors, got one of {len(graph)}")
     check_places(graph.rows)
-    if not isinstance(constraints, Resolved):
+    if not isinstance(constraints, ResolvedConstraints):
         constraints = resolve(constraints or Constraints(), len(vectors))
     forest = forest_of(len(vectors), constraints.apart)
     first = join_first(means, constraints.joined, forest)
     with ThreadPoolExecutor(threads or available_cores()) as pool:
         edges = _edges(graph, float(stop), pool)
-        groups = Groups(means, graph.rows, forest)
+        groups = LinkageGroups(means, graph.rows, forest)
         members, heights = _merge_in_rounds(groups, edges, float(stop), pool)
     rows: Linkage = as_scipy_rows(
         np.concatenate([first, members]),
@@ -100,7 +100,7 @@ class Edges(NamedTuple):
     bounds: NDArray[np.float32]
 
 
-class Groups(NamedTuple):
+class LinkageGroups(NamedTuple):
     """The groups so far: their means, the graph's rows of vectors int32 (n, k), and the forest."""
 
     means: Means
@@ -108,7 +108,7 @@ class Groups(NamedTuple):
     forest: Forest
 
 
-def _edges(graph: Graph, stop: float, pool: ThreadPoolExecutor) -> Edges:
+def _edges(graph: KnnGraph, stop: float, pool: ThreadPoolExecutor) -> Edges:
     """Each pair of the graph at most ``stop`` apart, once."""
     find = partial(_edges_of, graph.rows, graph.distances, stop)
     found = list(pool.map(find, range(0, len(graph), _LINES)))
@@ -117,7 +117,7 @@ def _edges(graph: Graph, stop: float, pool: ThreadPoolExecutor) -> Edges:
     return Edges(np.concatenate(places), np.concatenate(bounds))
 
 
-@compiled
+@jit
 def _edges_of(
     rows: NDArray[np.int32], distances: NDArray[np.float32], stop: float, start: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
@@ -139,7 +139,7 @@ def _edges_of(
 
 
 def _merge_in_rounds(
-    groups: Groups, edges: Edges, stop: float, pool: ThreadPoolExecutor
+    groups: LinkageGroups, edges: Edges, stop: float, pool: ThreadPoolExecutor
 ) -> tuple[Rows, NDArray[np.float64]]:
     """Every merge at most ``stop``: the root vectors of both groups (m, 2), and distances.
 
@@ -175,15 +175,15 @@ def _round_end(bounds: NDArray[np.float32]) -> float:
     return float(np.partition(sample, share)[share])
 
 
-@compiled
+@jit
 def _flatten(parents: Rows) -> None:
     """Make every vector point to its root."""
     for vector in range(len(parents)):
         parents[vector] = root(parents, vector)
 
 
-@compiled
-def _measure(groups: Groups, edges: Edges, stop: float, picked: Rows) -> None:
+@jit
+def _measure(groups: LinkageGroups, edges: Edges, stop: float, picked: Rows) -> None:
     """Set the bounds of the edges ``picked`` to what their groups are apart now.
 
     Every vector points to its root.
@@ -201,13 +201,13 @@ def _measure(groups: Groups, edges: Edges, stop: float, picked: Rows) -> None:
             bounds[edge] = distance
 
 
-@compiled
+@jit
 def _bits(number: float) -> np.int64:
     """A float32 of 0 or more as an integer of the same order."""
     return np.int64(np.float32(number).view(np.int32))
 
 
-@compiled
+@jit
 def _keys(bounds: NDArray[np.float32], picked: Rows, end: float) -> Rows:
     """A key for each edge of ``picked`` with a bound of at most ``end``: bound, then number."""
     keys = np.empty(len(picked), np.int64)
@@ -219,7 +219,7 @@ def _keys(bounds: NDArray[np.float32], picked: Rows, end: float) -> Rows:
     return keys[:found]
 
 
-@compiled
+@jit
 def _sift_down(heap: Rows, length: int) -> None:
     """Put the first of ``heap[:length]``, otherwise a heap with the least on top, in its place."""
     key, place = heap[0], 0
@@ -234,7 +234,7 @@ def _sift_down(heap: Rows, length: int) -> None:
     heap[place] = key
 
 
-@compiled
+@jit
 def _sift_up(heap: Rows, place: int) -> None:
     """Put the last of ``heap[: place + 1]``, otherwise a heap, in its place."""
     key = heap[place]
@@ -244,9 +244,9 @@ def _sift_up(heap: Rows, place: int) -> None:
     heap[place] = key
 
 
-@compiled
+@jit
 def _merge_round(
-    groups: Groups, edges: Edges, keys: Rows, limits: tuple[float, float, float]
+    groups: LinkageGroups, edges: Edges, keys: Rows, limits: tuple[float, float, float]
 ) -> tuple[Rows, NDArray[np.float64]]:
     """Merge by the edges of ``keys``: the root vectors of both groups (m, 2), and distances.
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, resolve
-from cluster.graph.knn_graph import Graph
+from cluster.graph.knn_graph import KnnGraph
 from cluster.linkage.average_linkage import Linkage, as_scipy_rows
 from cluster.linkage.minimum_spanning_forest import check_places, edge_keys, spanning_forest
 from cluster.linkage.union_find import Forest, Rows, forest_of
@@ -36,7 +36,7 @@ class Density:
     outlyingness: NDArray[np.float64]
 
 
-def graph_density(graph: Graph, min_cluster_size: int, min_samples: int) -> Density:
+def graph_density(graph: KnnGraph, min_cluster_size: int, min_samples: int) -> Density:
     """What HDBSCAN makes of the edges of ``graph``, of two vectors or more.
 
     It equals ``hdbscan`` where the graph has every pair, ties aside. Memory is 8 bytes for each
@@ -57,7 +57,7 @@ def graph_density(graph: Graph, min_cluster_size: int, min_samples: int) -> Dens
     return Density(groups, np.nan_to_num(strengths, nan=1.0), np.nan_to_num(outlyingness, nan=0.0))
 
 
-def reachability_tree(graph: Graph, min_samples: int) -> Linkage:
+def reachability_tree(graph: KnnGraph, min_samples: int) -> Linkage:
     """The single-linkage tree of mutual reachability, float64 (n - 1, 4), distances not squared."""
     rows, distances = graph.rows, graph.distances
     if not 1 <= min_samples <= rows.shape[1]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.linkage.union_find import Forest, Rows, excluded, join, root
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 LARGEST_KEYS = 2**32
 
@@ -21,7 +21,7 @@ def check_places(rows: NDArray[np.int32]) -> None:
         raise ValueError(f"expected n k below 2^32 in the graph, got {rows.size}")
 
 
-@compiled
+@jit
 def edge_keys(
     rows: NDArray[np.int32], distances: NDArray[np.float32], least: NDArray[np.float32]
 ) -> Rows:
@@ -45,7 +45,7 @@ def edge_keys(
     return keys[:found].copy()
 
 
-@compiled
+@jit
 def spanning_forest(
     rows: NDArray[np.int32], keys: Rows, forest: Forest
 ) -> tuple[Rows, NDArray[np.float64]]:

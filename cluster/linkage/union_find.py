@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 Rows = NDArray[np.int64]
 
 
-class Apart(NamedTuple):
+class CannotLinks(NamedTuple):
     """Sets of vectors no two of which may be in one group.
 
     Set s is ``members[member_starts[s] : member_starts[s + 1]]``; vector v is in the sets
@@ -36,15 +36,15 @@ class Forest(NamedTuple):
     parents: Rows
     following: Rows
     sizes: Rows
-    apart: Apart
+    apart: CannotLinks
 
 
-def forest_of(count: int, apart: Apart) -> Forest:
+def forest_of(count: int, apart: CannotLinks) -> Forest:
     """``count`` groups of one."""
     return Forest(np.arange(count), np.arange(count), np.ones(count, np.int64), apart)
 
 
-@compiled
+@jit
 def root(parents: Rows, node: int) -> int:
     """The group of ``node``; the path to it is halved."""
     while parents[node] != node:
@@ -53,7 +53,7 @@ def root(parents: Rows, node: int) -> int:
     return node
 
 
-@compiled
+@jit
 def join(forest: Forest, kept: int, gone: int) -> None:
     """Make root ``kept`` the root of both groups."""
     forest.parents[gone] = kept
@@ -63,7 +63,7 @@ def join(forest: Forest, kept: int, gone: int) -> None:
     forest.following[gone] = after
 
 
-@compiled
+@jit
 def excluded(forest: Forest, one: int, two: int) -> bool:
     """Whether the groups with roots ``one`` and ``two`` have members of one set.
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE
-from indexer.runtime.numba_jit import compiled_reordering
+from indexer.runtime.numba_jit import jit_fastmath
 
 _ROUNDS = 24  # of moving vectors; most clusters are still after five
 
 
-def halves_of(vectors: NDArray[Any], labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+def bisect_clusters(vectors: NDArray[Any], labels: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Which half of its cluster each of ``vectors`` (n, d) is in, bool (n,): True is the smaller.
 
     The halves are those of 2-means with centres on the sphere (Dhillon and Modha 2001, "Concept
@@ -31,7 +31,7 @@ def halves_of(vectors: NDArray[Any], labels: NDArray[np.int32]) -> NDArray[np.bo
     return result
 
 
-@compiled_reordering
+@jit_fastmath
 def _farthest(points: NDArray[np.float32], centre: NDArray[Any]) -> int:
     """The row of ``points`` with the least product with ``centre``."""
     best, least = 0, np.inf
@@ -44,7 +44,7 @@ def _farthest(points: NDArray[np.float32], centre: NDArray[Any]) -> int:
     return best
 
 
-@compiled_reordering
+@jit_fastmath
 def _move(
     points: NDArray[np.float32], centres: NDArray[np.float64], second: NDArray[np.bool_]
 ) -> bool:
@@ -60,7 +60,7 @@ def _move(
     return moved
 
 
-@compiled_reordering
+@jit_fastmath
 def _recentre(
     points: NDArray[np.float32], second: NDArray[np.bool_], centres: NDArray[np.float64]
 ) -> None:
@@ -78,26 +78,26 @@ def _recentre(
             centres[half, column] /= max(np.sqrt(length), 1e-30)
 
 
-@compiled_reordering
+@jit_fastmath
 def _halves(points: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
     """The smaller half of each of the clusters ``points[starts[i] : starts[i + 1]]``."""
     second = np.zeros(len(points), np.bool_)
     centres = np.empty((2, points.shape[1]), np.float64)
     for cluster in range(len(starts) - 1):
-        own = points[starts[cluster] : starts[cluster + 1]]
+        members = points[starts[cluster] : starts[cluster + 1]]
         there = second[starts[cluster] : starts[cluster + 1]]
-        _recentre(own, there, centres)  # all are in the first half yet
-        one = _farthest(own, centres[0])
-        two = _farthest(own, own[one])
+        _recentre(members, there, centres)  # all are in the first half yet
+        one = _farthest(members, centres[0])
+        two = _farthest(members, members[one])
         for column in range(points.shape[1]):
-            centres[0, column], centres[1, column] = own[one, column], own[two, column]
+            centres[0, column], centres[1, column] = members[one, column], members[two, column]
         for _ in range(_ROUNDS):
-            if not _move(own, centres, there):
+            if not _move(members, centres, there):
                 break
-            _recentre(own, there, centres)
+            _recentre(members, there, centres)
         count = there.sum()
-        if count == len(own):
+        if count == len(members):
             there[:] = False
-        elif 2 * count > len(own):
+        elif 2 * count > len(members):
             there[:] = ~there
     return second

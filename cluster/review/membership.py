@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.graph.approximate_knn import cell_graph
-from cluster.graph.knn_graph import exact_graph
+from cluster.graph.approximate_knn import approximate_knn_graph
+from cluster.graph.knn_graph import exact_knn_graph
 from cluster.review.silhouette import moments
 from cluster.types import NOISE
 
@@ -55,7 +55,7 @@ class Clusters:
 
 
 @dataclass(frozen=True)
-class Belonging:
+class Membership:
     """Of n vectors: mean squared distances to the own cluster and the next, float32 (n,).
 
     ``own`` is to the other members of the cluster; NaN for noise and clusters of one. ``next`` is
@@ -64,7 +64,7 @@ class Belonging:
     the direction of the other members' mean, which tells wrong vectors best; NaN as ``own``.
     """
 
-    own: Floats
+    within: Floats
     next: Floats
     next_label: Labels
     towards: Floats
@@ -72,7 +72,7 @@ class Belonging:
     @property
     def margin(self) -> Floats:
         """How much farther the next cluster is than the own, float32 (n,), NaN where unknown."""
-        margin: Floats = self.next - self.own
+        margin: Floats = self.next - self.within
         return margin
 
 
@@ -80,7 +80,7 @@ def clusters_of(vectors: NDArray[Any], labels: Labels, near: int = NEAREST) -> C
     """The clusters of unit ``vectors`` (n, d) by ``labels`` (n,), from 0 without gaps, -1 noise.
 
     Time grows with n, and with the number of clusters as that of
-    :func:`cluster.graph.approximate_knn.cell_graph`. Raises ValueError for labels of other vectors.
+    :func:`approximate_knn_graph`. Raises ValueError for labels of other vectors.
     """
     if labels.shape != vectors.shape[:1]:
         raise ValueError(f"expected labels ({len(vectors)},), one a vector, got {labels.shape}")
@@ -92,17 +92,17 @@ def clusters_of(vectors: NDArray[Any], labels: Labels, near: int = NEAREST) -> C
     return Clusters(np.bincount(labels[kept]), means, _nearest(means, near))
 
 
-def belonging_of(
+def membership_of(
     vectors: NDArray[Any],
     labels: Labels,
     clusters: Clusters,
     cannot: NDArray[np.int64] | None = None,
-) -> Belonging:
+) -> Membership:
     """How near each of ``vectors`` is to the cluster it is in, and to the next.
 
     The next is never the cluster of a vector that it cannot link with, by pairs ``cannot`` (c, 2).
     """
-    own, following, towards = (np.full(len(labels), np.nan, np.float32) for _ in range(3))
+    within, following, towards = (np.full(len(labels), np.nan, np.float32) for _ in range(3))
     next_label = np.full(len(labels), NOISE, np.int32)
     kept = np.flatnonzero(labels != NOISE)
     barred = _barred(labels, len(clusters.sizes), cannot)
@@ -110,7 +110,7 @@ def belonging_of(
         rows = kept[start : start + _ROWS]
         points, label = np.asarray(vectors[rows], np.float32), labels[rows]
         several = clusters.sizes[label] > 1
-        own[rows[several]], towards[rows[several]] = _to_own(
+        within[rows[several]], towards[rows[several]] = _distances_within(
             points[several], clusters.means[label[several]], clusters.sizes[label[several]]
         )
         if clusters.nearest.shape[1]:
@@ -119,10 +119,12 @@ def belonging_of(
                 keys = rows[:, None] * len(clusters.sizes) + near
                 near = np.where(np.isin(keys, barred), NOISE, near)
             following[rows], next_label[rows] = _to_next(points, near, clusters)
-    return Belonging(own, following, next_label, towards)
+    return Membership(within, following, next_label, towards)
 
 
-def _to_own(points: Floats, means: Floats, sizes: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _distances_within(
+    points: Floats, means: Floats, sizes: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
     """Mean squared distance to the others, and squared distance to the direction of their mean."""
     share = (sizes / (sizes - 1))[:, None].astype(np.float32)
     others = means * share - points * (share - 1)
@@ -167,6 +169,6 @@ def _nearest(means: Floats, near: int) -> NDArray[np.int32]:
     found = np.full((len(means), near), NOISE, np.int32)
     if wanted > 0:
         few = len(means) <= MOST_COMPARED
-        graph = (exact_graph if few else cell_graph)(directions, wanted)
+        graph = (exact_knn_graph if few else approximate_knn_graph)(directions, wanted)
         found[:, :wanted] = graph.rows
     return found

@@ -20,8 +20,8 @@ from scipy import sparse
 from scipy.special import expit
 
 from cluster.constraints import Constraints
-from cluster.review.bisect_clusters import halves_of
-from cluster.review.membership import Belonging, Clusters, belonging_of, clusters_of
+from cluster.review.bisect_clusters import bisect_clusters
+from cluster.review.membership import Clusters, Membership, clusters_of, membership_of
 from cluster.types import NOISE
 
 Floats = NDArray[np.floating[Any]]
@@ -54,7 +54,7 @@ WRONG = Logistic(-10.940, (-1.638, 11.166, -2.696, -0.351, 0.397))
 
 
 @dataclass(frozen=True)
-class Merge:
+class MergeSuggestion:
     """Clusters ``one`` < ``two`` that may be one person; ``distance`` is the mean squared one."""
 
     one: int
@@ -65,7 +65,7 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class Mixture:
+class MixtureSuggestion:
     """Cluster ``label`` may be two people: ``rows`` int64 of its vectors are the smaller part, or
     the one without confirmed vectors where one part has some; ``distance`` the mean squared one
     from them to the others."""
@@ -88,9 +88,9 @@ class Suggestions:
     farther.
     """
 
-    merges: tuple[Merge, ...]
-    mixtures: tuple[Mixture, ...]
-    belonging: Belonging
+    merges: tuple[MergeSuggestion, ...]
+    mixtures: tuple[MixtureSuggestion, ...]
+    belonging: Membership
     doubt: NDArray[np.float32]
     quality: NDArray[np.float32]
     cohesion: NDArray[np.float32]
@@ -123,7 +123,7 @@ def suggest(
     constraints = constraints or Constraints()
     constraints.check(len(vectors))
     worth = np.ones(len(vectors)) if worth is None else worth
-    belonging = belonging_of(vectors, labels, clusters, constraints.cannot)
+    belonging = membership_of(vectors, labels, clusters, constraints.cannot)
     doubt = WRONG.probabilities(wrong_features(belonging, labels, clusters, scale))
     confirmed = np.zeros(len(vectors), bool) if confirmed is None else confirmed & (labels != NOISE)
     doubt = np.where(confirmed, 0, doubt)
@@ -216,7 +216,7 @@ def mixed_features(halves: Clusters, count: int, scale: float) -> Floats:
 
 
 def wrong_features(
-    belonging: Belonging, labels: Labels, clusters: Clusters, scale: float
+    belonging: Membership, labels: Labels, clusters: Clusters, scale: float
 ) -> Floats:
     """What tells whether vectors are in a wrong cluster, float64 (n, 5); NaN where unknown.
 
@@ -227,7 +227,7 @@ def wrong_features(
     margin = np.where(belonging.next_label == NOISE, scale, belonging.margin)
     sizes = np.append(clusters.sizes, 1)[labels]  # label -1 takes the last
     count = np.full(len(labels), np.log(max(len(clusters.sizes), 1)))
-    distances = [belonging.towards / scale, belonging.own / scale, margin / scale]
+    distances = [belonging.towards / scale, belonging.within / scale, margin / scale]
     return np.column_stack([*distances, np.log(sizes), count]).astype(np.float64)
 
 
@@ -238,7 +238,7 @@ def _merges(  # noqa: PLR0917 - what suggest was given
     constraints: Constraints,
     worth: Floats,
     least: float,
-) -> tuple[Merge, ...]:
+) -> tuple[MergeSuggestion, ...]:
     pairs = candidates(labels, clusters, constraints)
     if not len(pairs):
         return ()
@@ -246,7 +246,7 @@ def _merges(  # noqa: PLR0917 - what suggest was given
     distances = clusters.distances(pairs[:, 0], pairs[:, 1])
     gains = probabilities * _totals(worth, labels, len(clusters.sizes))[pairs].min(axis=1)
     return tuple(
-        Merge(
+        MergeSuggestion(
             int(pairs[row, 0]),
             int(pairs[row, 1]),
             float(distances[row]),
@@ -265,14 +265,14 @@ def parted(
     Half labels int32 (n,): 2i and 2i + 1 are the larger and the smaller of the i-th of those
     clusters, -1 all other vectors. The ``confirmed`` of a cluster are all in one half.
     """
-    second = halves_of(vectors, labels)
+    second = bisect_clusters(vectors, labels)
     if confirmed is not None and confirmed.any():
         second = _together(second, labels, confirmed)
     split = np.unique(labels[second]).astype(np.int64)
     place = np.full(int(labels.max(initial=NOISE)) + 2, -1, np.int64)
     place[split] = np.arange(len(split))
-    own = place[labels]  # noise takes the last place, which is -1
-    return np.where(own < 0, NOISE, 2 * own + second).astype(np.int32), split
+    half_label = place[labels]  # noise takes the last place, which is -1
+    return np.where(half_label < 0, NOISE, 2 * half_label + second).astype(np.int32), split
 
 
 def _together(
@@ -280,10 +280,12 @@ def _together(
 ) -> NDArray[np.bool_]:
     """Halves in which all confirmed vectors are where most of them were, the smaller ``True``."""
     count = int(labels.max(initial=NOISE)) + 1
-    own = labels[confirmed]
-    most = 2 * np.bincount(own, second[confirmed], count) > np.bincount(own, minlength=count)
+    half_label = labels[confirmed]
+    most = 2 * np.bincount(half_label, second[confirmed], count) > np.bincount(
+        half_label, minlength=count
+    )
     second = second.copy()
-    second[confirmed] = most[own]
+    second[confirmed] = most[half_label]
     kept = labels != NOISE
     sizes = np.bincount(labels[kept], minlength=count)
     larger = 2 * np.bincount(labels[kept], second[kept], count) > sizes
@@ -300,7 +302,7 @@ def _mixtures(  # noqa: PLR0917 - what suggest was given
     worth: Floats,
     confirmed: NDArray[np.bool_],
     least: float,
-) -> tuple[Mixture, ...]:
+) -> tuple[MixtureSuggestion, ...]:
     """Of ``count`` clusters those ``split``, with ``half_labels`` as :func:`parted` gives them."""
     if not len(split):
         return ()
@@ -316,7 +318,7 @@ def _mixtures(  # noqa: PLR0917 - what suggest was given
         np.arange(0, len(halves.sizes), 2), np.arange(1, len(halves.sizes), 2)
     )
     return tuple(
-        Mixture(
+        MixtureSuggestion(
             int(split[row]),
             np.sort(order[starts[leaving[row]] : starts[leaving[row] + 1]]).astype(np.int64),
             float(distances[row]),

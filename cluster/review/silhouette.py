@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.nearest_clusters import nearest_groups
+from cluster.nearest_clusters import nearest_clusters
 from cluster.types import NOISE
-from indexer.runtime.numba_jit import compiled_reordering
+from indexer.runtime.numba_jit import jit_fastmath
 
 # The mean squared distance of unit vectors that have nothing to do with one another: with no
 # other cluster to compare with, a cluster is compared with this.
@@ -19,7 +19,7 @@ _BLOCK_CELLS = 2**22
 _ROWS = 2**14
 
 
-def confidence(
+def silhouette_confidence(
     vectors: NDArray[Any],
     labels: NDArray[np.int32],
     threshold: float,
@@ -36,31 +36,32 @@ def confidence(
     """
     wanted = np.arange(len(labels)) if rows is None else rows
     result = np.zeros(len(wanted), np.float32)
-    told = np.flatnonzero(labels[wanted] != NOISE)
-    if not len(told):
+    grouped = np.flatnonzero(labels[wanted] != NOISE)
+    if not len(grouped):
         return result
     kept = np.flatnonzero(labels != NOISE)
     sizes = np.bincount(labels[kept]).astype(np.float32)
     means, squares = moments(vectors, labels[kept], kept)
-    label = labels[wanted[told]]
-    points = np.ascontiguousarray(vectors[wanted[told]], np.float32)
-    near = nearest_groups(points, means, squares, 2)
+    label = labels[wanted[grouped]]
+    points = np.ascontiguousarray(vectors[wanted[grouped]], np.float32)
+    near = nearest_clusters(points, means, squares, 2)
     beyond = np.where(near.ids[:, 0] == label, near.distances[:, 1], near.distances[:, 0])
     beyond[np.isinf(beyond)] = UNRELATED
     within = _to_means(points, means[label], squares[label])
-    result[told] = _silhouettes(within, beyond, sizes[label], threshold)
+    result[grouped] = _silhouettes(within, beyond, sizes[label], threshold)
     return result
 
 
-def graph_confidence(
+def graph_silhouette_confidence(
     vectors: NDArray[Any],
     labels: NDArray[np.int32],
     threshold: float,
     neighbours: NDArray[np.int32],
 ) -> NDArray[np.float32]:
-    """:func:`confidence` in time that grows with the edges of a graph, not with the clusters.
+    """:func:`silhouette_confidence` in time that grows with the edges of a graph, not with the
+    clusters.
 
-    ``neighbours`` int32 (n, k) are its rows, as :class:`cluster.graph.knn_graph.Graph` has them.
+    ``neighbours`` int32 (n, k) are its rows, as :class:`cluster.graph.knn_graph.KnnGraph` has them.
 
     The next cluster is the nearest of those that a vector's own neighbours are in and of the one
     that comes nearest to any member of its cluster. So it is too high where the graph does not
@@ -104,7 +105,7 @@ def moments(
     return means, squares
 
 
-@compiled_reordering
+@jit_fastmath
 def _moments(
     points: NDArray[np.float32], starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -136,9 +137,9 @@ def _silhouettes(
     next; ``sizes`` are those of the own."""
     # The mean over all members counts the vector's distance to itself, 0; leave it out.
     others = np.maximum(within * sizes / np.maximum(sizes - 1, 1), 0)
-    own = np.where(sizes > 1, others, np.float32(threshold))
-    largest = np.maximum(np.maximum(own, beyond), np.finfo(np.float32).tiny)
-    silhouettes: NDArray[np.float32] = np.clip((beyond - own) / largest, 0, 1)
+    within = np.where(sizes > 1, others, np.float32(threshold))
+    largest = np.maximum(np.maximum(within, beyond), np.finfo(np.float32).tiny)
+    silhouettes: NDArray[np.float32] = np.clip((beyond - within) / largest, 0, 1)
     return silhouettes
 
 
@@ -151,7 +152,7 @@ def _to_means(
     return distances
 
 
-@compiled_reordering
+@jit_fastmath
 def _beyond_by_graph(
     points: NDArray[np.float32],
     labels: NDArray[np.int32],
@@ -168,15 +169,15 @@ def _beyond_by_graph(
     nearest = np.full(len(means), np.inf, np.float32)
     rivals = np.full(len(means), -1, np.int64)
     for row in range(len(points)):
-        own = labels[row]
-        if own < 0:
+        its_label = labels[row]
+        if its_label < 0:
             continue
-        before, length = own, np.float32(0)
+        before, length = its_label, np.float32(0)
         for place in range(points.shape[1]):
             length += points[row, place] * points[row, place]
         for column in range(rows.shape[1]):
-            other = labels[rows[row, column]] if rows[row, column] >= 0 else own
-            if other < 0 or other in (own, before):
+            other = labels[rows[row, column]] if rows[row, column] >= 0 else its_label
+            if other < 0 or other in (its_label, before):
                 continue
             before = other
             product = np.float32(0)
@@ -184,8 +185,8 @@ def _beyond_by_graph(
                 product += points[row, place] * means[other, place]
             distance = np.float32(max(length + squares[other] - 2 * product, 0))
             beyond[row] = min(beyond[row], distance)
-            if distance < nearest[own]:
-                nearest[own], rivals[own] = distance, other
+            if distance < nearest[its_label]:
+                nearest[its_label], rivals[its_label] = distance, other
     return beyond, rivals
 
 

@@ -12,6 +12,7 @@ from cluster.constraints import Constraints
 from cluster.review.review_suggestions import Suggestions, suggest
 from cluster.types import NOISE
 from facesearch.quality import MIN_QUALITY
+from indexer.id_lookup import positions_of
 
 # What is less likely is not worth the owner's time.
 LEAST_PROBABILITY = 0.2
@@ -82,7 +83,7 @@ class PersonFaces:
 
 
 @dataclass(frozen=True)
-class Faces:
+class AdviceInput:
     """Of n faces: ids int64 (n,), numbers of their photos int64 (n,), unit vectors (n, d), and
     qualities float64 (n,), NaN where unknown."""
 
@@ -99,7 +100,7 @@ class Faces:
 
 
 @dataclass(frozen=True)
-class Advised:
+class AdvisedAlbum:
     """Advice, and how good each of the people is: expected share of right faces, NaN if unknown."""
 
     advice: Advice
@@ -108,11 +109,11 @@ class Advised:
 
 def advise(
     people: Sequence[PersonFaces],
-    faces: Faces,
+    faces: AdviceInput,
     scale: float,
     apart: Iterable[FacePair] = (),
     confirmed: Collection[int] = (),
-) -> Advised:
+) -> AdvisedAlbum:
     """Advice on ``people``, whose rows are those of ``faces``; the other faces are nobody's.
 
     ``scale`` is the encoder's distance (see :mod:`cluster.review.review_suggestions`), ``apart``
@@ -134,7 +135,7 @@ def advise(
         confirmed=np.isin(faces.ids, np.array(list(confirmed), np.int64)),
         least=LEAST_PROBABILITY,
     )
-    return Advised(
+    return AdvisedAlbum(
         Advice(
             _merges(found, people),
             tuple(
@@ -170,7 +171,7 @@ def _doubts(
     found: Suggestions,
     people: Sequence[PersonFaces],
     labels: NDArray[np.int32],
-    faces: Faces,
+    faces: AdviceInput,
 ) -> tuple[DoubtAdvice, ...]:
     doubted = np.flatnonzero((found.doubt >= LEAST_DOUBT) & (faces.worth > 0))  # NaN is not
     gains = found.doubt[doubted] * faces.worth[doubted]
@@ -190,6 +191,6 @@ def _doubts(
 
 def _rows_of_pairs(pairs: Iterable[FacePair], face_ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of the pairs whose faces are both there, int64 (c, 2)."""
-    row_of = {face_id: row for row, face_id in enumerate(face_ids.tolist())}
-    rows = [(row_of[one], row_of[two]) for one, two in pairs if one in row_of and two in row_of]
-    return np.array([pair for pair in rows if pair[0] != pair[1]], np.int64).reshape(-1, 2)
+    rows = positions_of(np.array(list(pairs), np.int64).reshape(-1, 2), face_ids)
+    known = np.flatnonzero((rows.min(axis=1, initial=0) >= 0) & (rows[:, 0] != rows[:, 1]))
+    return rows[known]

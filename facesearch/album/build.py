@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from cluster.types import NOISE, Clustering
-from facesearch.album.model import Album, AlbumFace, FailedPhoto, build_album
+from facesearch.album.model import (
+    AdviceBasis,
+    Album,
+    AlbumFace,
+    AlbumInfo,
+    FailedPhoto,
+    build_album,
+)
 from facesearch.clustering.current_people import clustering_of
 from facesearch.clustering.run_store import ClusterRun
 from facesearch.encoders import ENCODERS, thresholds_of
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
-from facesearch.people.assignment import PeopleNow, people_now, told_apart
-from facesearch.people.store import People
+from facesearch.people.assignment import PersonAssignment, assign_people, cannot_link_faces
+from facesearch.people.store import PeopleStore
 
 
 def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> Album:
@@ -21,37 +28,44 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
     Faces that came after the run are left out; faces that have gone since are dropped, and so are
     those of hidden people.
     """
-    decided = People(gallery.folder).decided()
-    now = people_now(clustering_of(run.clustering, state.live_ids()), run.numbers, decided)
+    decided = PeopleStore(gallery.folder).decided()
+    now = assign_people(clustering_of(run.clustering, state.live_ids()), run.numbers, decided)
     clustering, names, person_ids = _shown(now)
     records = gallery.faces(clustering.ids, state)
+    scale = _scale(gallery, run)
     return build_album(
         [_album_face(record, clustering, row) for row, record in enumerate(records)],
         gallery.vectors(clustering.ids),
         clustering,
         names,
         person_ids,
+        about=_about(gallery, state, run, title),
+        basis=None
+        if scale is None
+        else AdviceBasis(scale, cannot_link_faces(now, decided), decided.faces.keys()),
+    )
+
+
+def _about(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> AlbumInfo:
+    return AlbumInfo(
         title=title,
         created_at=run.created_at,
         method=run.method,
         threshold=run.threshold,
-        linkage=run.how.linkage,
         encoder=gallery.contract.name,
         photo_count=len(state.photos) - state.count("gone"),
         photos_without_faces=state.faceless_count,
-        failed=[
+        failed=tuple(
             FailedPhoto(record.name, record.reason, record.detail)
             for record in state.having("failed")
-        ],
+        ),
         outdated=outdated(gallery, state, run),
-        scale=_scale(gallery, run),
-        apart=told_apart(now, decided),
         gallery=gallery.folder,
-        confirmed=decided.faces.keys(),
+        linkage=run.how.linkage,
     )
 
 
-def _shown(now: PeopleNow) -> tuple[Clustering, dict[int, str], dict[int, str]]:
+def _shown(now: PersonAssignment) -> tuple[Clustering, dict[int, str], dict[int, str]]:
     """The faces of all but hidden people, without gaps in the labels, and by label the names of
     these and what commands call them; those of runs from before people had numbers: nothing."""
     hidden = np.array([each.hidden for each in now.people], bool)

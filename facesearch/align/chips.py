@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facesearch.align.arrays import readonly
 from facesearch.align.similarity import similarity
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 # Mean position of the five landmarks in dlib's unit square (``get_face_chip_details``).
 MEAN_FACE = np.array(
@@ -45,7 +45,7 @@ def face_chips(
     return chips
 
 
-@compiled
+@jit
 def halve(image: Any, top: int, left: int, height: int, width: int) -> Any:
     """A region of ``image`` uint8 (rows, columns, 3) at half size, smoothed by 1 4 6 4 1 both ways.
 
@@ -68,7 +68,7 @@ def halve(image: Any, top: int, left: int, height: int, width: int) -> Any:
     return half
 
 
-@compiled
+@jit
 def add_rows(channels: Any, stride: int, sums: Any) -> None:
     """``sums`` uint16 of five rows, weighted 1 4 6 4 1, that start ``stride`` apart."""
     row0, row1, row2 = channels, channels[stride:], channels[2 * stride :]
@@ -79,7 +79,7 @@ def add_rows(channels: Any, stride: int, sums: Any) -> None:
         sums[i] = np.uint16(outer + np.uint16(inner * 4) + np.uint16(np.uint16(row2[i]) * 6))
 
 
-@compiled
+@jit
 def add_columns(sums: Any, smooth: Any) -> None:
     """``smooth`` uint8: pixels of ``sums`` and the four after, weighted 1 4 6 4 1, over 256.
 
@@ -93,7 +93,7 @@ def add_columns(sums: Any, smooth: Any) -> None:
         smooth[i] = np.uint8(total >> np.uint16(8))
 
 
-@compiled
+@jit
 def surroundings(centre_x: Any, centre_y: Any, reach: Any, height: Any, width: Any) -> Any:
     """Rows and columns (top, bottom, left, right; ends exclusive) within ``reach`` of a centre."""
     left, right = max(centre_x - reach, 0.0), min(centre_x + reach, width - 1.0)
@@ -105,7 +105,7 @@ def surroundings(centre_x: Any, centre_y: Any, reach: Any, height: Any, width: A
     return first_row, last_row + 1, first_column, last_column + 1
 
 
-@compiled
+@jit
 def sample_chip(image: Any, region: Any, origin: Any, step: Any, chip: Any) -> None:
     """Fill ``chip`` from a region of ``image`` uint8 (rows, columns, 3), by bilinear interpolation.
 
@@ -130,7 +130,7 @@ def sample_chip(image: Any, region: Any, origin: Any, step: Any, chip: Any) -> N
                 chip[row, column, channel] = plane[column]
 
 
-@compiled
+@jit
 def locate_row(  # noqa: PLR0917 - compiled code takes no keywords
     row: int, origin: Any, step: Any, last: Any, width: int, at: Any, across: Any, down: Any
 ) -> None:
@@ -151,7 +151,7 @@ def locate_row(  # noqa: PLR0917 - compiled code takes no keywords
         across[column], down[column] = at_x - west, at_y - north
 
 
-@compiled
+@jit
 def word(channels: Any, first: Any) -> Any:
     """Four successive ``channels`` as uint32, the first lowest; the compiler makes it one load."""
     low = np.uint32(channels[first]) | (np.uint32(channels[first + np.uintp(1)]) << np.uint32(8))
@@ -162,7 +162,7 @@ def word(channels: Any, first: Any) -> Any:
     )
 
 
-@compiled
+@jit
 def read_corners(channels: Any, stride: Any, at: Any, words: Any) -> None:
     """``words`` uint32 (4, size) of the neighbours: upper left and right, lower left and right."""
     upper_left, upper_right, lower_left, lower_right = words[0], words[1], words[2], words[3]
@@ -178,7 +178,7 @@ def read_corners(channels: Any, stride: Any, at: Any, words: Any) -> None:
             lower_right[column] = word(channels, first + stride + np.uintp(2))
 
 
-@compiled
+@jit
 def blend_row(words: Any, channel: Any, across: Any, down: Any, blend: Any) -> None:
     """One channel of the four ``words``, blended in dlib's order of operations; uint8 (size,)."""
     upper_left, upper_right, lower_left, lower_right = words[0], words[1], words[2], words[3]
@@ -193,7 +193,7 @@ def blend_row(words: Any, channel: Any, across: Any, down: Any, blend: Any) -> N
         blend[i] = np.uint8(np.int32((1.0 - down[i]) * upper + down[i] * lower))
 
 
-@compiled
+@jit
 def cut_chip(photo: Any, landmarks: Any, target: Any, chip: Any) -> None:
     """Fill ``chip`` uint8 (size, size, 3), black before, so that ``landmarks`` lie on ``target``.
 
@@ -230,7 +230,7 @@ def cut_chip(photo: Any, landmarks: Any, target: Any, chip: Any) -> None:
     sample_chip(image, (0, image.shape[0], 0, image.shape[1]), origin, (along, across), chip)
 
 
-@compiled
+@jit
 def cut_chips(photo: Any, landmarks: Any, target: Any, chips: Any) -> None:
     """Fill ``chips`` uint8 (n, size, size, 3), black before; see :func:`face_chips`."""
     for face in range(len(landmarks)):

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from facesearch.align.similarity import similarity
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 
-@compiled
+@jit
 def locate_pixels(  # noqa: PLR0917 - compiled code takes no keywords
     rect: Any,
     shape: Any,
@@ -49,7 +49,7 @@ def locate_pixels(  # noqa: PLR0917 - compiled code takes no keywords
             at[i] = np.int32(y * width + x) if inside else np.int32(-1)
 
 
-@compiled
+@jit
 def read_levels(channels: Any, at: Any, levels: Any) -> None:
     """Grey ``levels`` int16 of the pixels ``at``, 0 where -1; ``channels``: the photo, flat."""
     for i in range(len(at)):
@@ -62,7 +62,7 @@ def read_levels(channels: Any, at: Any, levels: Any) -> None:
         levels[i] = np.int16(level // np.uint32(3))
 
 
-@compiled
+@jit
 def walk_trees(features: Any, thresholds: Any, levels: Any, reached: Any) -> None:
     """The leaf ``reached`` uint8 (trees,) in each tree of four full levels of nodes.
 
@@ -79,7 +79,7 @@ def walk_trees(features: Any, thresholds: Any, levels: Any, reached: Any) -> Non
         reached[tree] = node - np.uintp(15)
 
 
-@compiled
+@jit
 def add_leaves(leaves: Any, reached: Any, shape: Any) -> None:
     """Add to ``shape`` float32 (5, 2) the leaf ``reached`` in each tree, in the trees' order.
 
@@ -98,7 +98,7 @@ def add_leaves(leaves: Any, reached: Any, shape: Any) -> None:
     shape[4, 0], shape[4, 1] = x4, y4
 
 
-@compiled
+@jit
 def fit_shapes(  # noqa: PLR0917
     photo: Any,
     rects: Any,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facesearch.align.arrays import readonly
 from facesearch.align.regression_trees import fit_shapes
-from facesearch.encoders.dlib_format import DlibReader
+from facesearch.encoders.dlib.format import DlibReader
 from facesearch.model_files.packaged import PackagedFile
 
 # Trained on photos whose licence allows any use; the same package's 68-point file is not, and is

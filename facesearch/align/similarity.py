@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 
-@compiled
+@jit
 def similarity(source: Any, target: Any) -> Any:
     """The similarity x' = a x - b y + c, y' = b x + a y + d that best maps source to target.
 

@@ -157,16 +157,16 @@ class _Bar:
 def run_calibrate(args: argparse.Namespace) -> int:
     """Measure, and say how close int8 then is; 1 when it is too far to be used."""
     from facesearch.encoders import encoder_spec
-    from facesearch.encoders.calibrate import LEAST_COSINE, calibrate
+    from facesearch.encoders.int8_calibration import LEAST_COSINE, calibrate_int8
     from facesearch.encoders.load import read_network
     from facesearch.engine import EncoderChoice, create_engine
 
     spec = encoder_spec(args.name)
     network = read_network(spec, args.weights).network
-    path = _own_ranges(network)
+    path = _ranges_path(network)
     choice = EncoderChoice(args.name, args.weights, "cpu", "fp32")
     chips = _chips(create_engine(encoder=choice), args.photos, args.faces)
-    result = calibrate(network, chips, path)
+    result = calibrate_int8(network, chips, path)
     if args.json:
         print_json({**vars(result), "good": result.good, "file": path})
     else:
@@ -176,7 +176,7 @@ def run_calibrate(args: argparse.Namespace) -> int:
     return 0 if result.good else 1
 
 
-def _own_ranges(network: Network) -> Path:
+def _ranges_path(network: Network) -> Path:
     """Where measured ranges are kept; raises InputError where there are some already."""
     from facesearch.encoders.load import ranges_file
     from facesearch.encoders.quantization import PACKAGED

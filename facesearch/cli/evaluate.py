@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from facesearch.encoders import Thresholds
     from facesearch.evaluate.presentation.report import Report
     from facesearch.evaluate.protocols import Setup
-    from facesearch.evaluate.verification import Pairs
+    from facesearch.evaluate.verification import LabelledPairs
 
 _FAILURES_SHOWN = 20
 _PEOPLE = "folder with a folder for each person: PERSON/PHOTO"
@@ -193,7 +193,7 @@ def _add_shared_options(parser: argparse.ArgumentParser) -> None:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Run the protocol, print its tables, write the report."""
     from facesearch.encoders import thresholds_of
-    from facesearch.evaluate.datasets.embed_dataset import EmbedOptions
+    from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions
     from facesearch.evaluate.presentation.matplotlib_plots import require_matplotlib
     from facesearch.evaluate.presentation.report import report_json, write_report
     from facesearch.evaluate.protocols import Setup
@@ -208,7 +208,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         rule=args.face,
         missing=args.missing,
         seed=args.seed,
-        options=EmbedOptions(decoders=max(1, cores // 2), threads=cores, cache=args.cache),
+        options=DatasetEmbedOptions(decoders=max(1, cores // 2), threads=cores, cache=args.cache),
         progress=counting_progress(args.quiet, " photos"),
     )
     report = args.protocol(args, setup, thresholds_of(engine.contract))
@@ -299,7 +299,7 @@ def _run_robustness(args: argparse.Namespace, setup: Setup, _: Thresholds) -> Re
     return run_robustness(setup, args.photos, photos, worse, of=args.of, far=args.far)
 
 
-def _listed_pairs(path: Path) -> Pairs:
+def _listed_pairs(path: Path) -> LabelledPairs:
     from facesearch.evaluate.datasets.pair_lists import read_pairs_file
 
     return read_pairs_file(path)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
     from facesearch.search.knn_graph import GraphFacts
-    from indexer.index.manifest import IndexDescription
+    from indexer.index.manifest import IndexManifest
 
 CELL_LIMIT = 60
 
@@ -130,7 +130,7 @@ def stage_progress(quiet: bool) -> Callable[[str, int], None]:
     return show
 
 
-def description_facts(description: IndexDescription) -> list[tuple[str, object]]:
+def description_facts(description: IndexManifest) -> list[tuple[str, object]]:
     """What a saved index is, for people."""
     measured, settings = description.measured, description.parameters
     if not measured:

@@ -10,29 +10,29 @@ from cluster.types import NOISE, Clustering
 from facesearch.clustering.run_store import ClusterRun, latest_run, run_paths
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.people.assignment import PeopleNow, people_now
-from facesearch.people.projection import Decided
-from facesearch.people.store import People
+from facesearch.people.assignment import PersonAssignment, assign_people
+from facesearch.people.projection import DecisionState
+from facesearch.people.store import PeopleStore
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
 
 
-def album_people(run: ClusterRun, decided: Decided) -> PeopleNow:
+def album_people(run: ClusterRun, decided: DecisionState) -> PersonAssignment:
     """The people of a run as was decided up to now."""
-    return people_now(run.clustering, run.numbers, decided)
+    return assign_people(run.clustering, run.numbers, decided)
 
 
 def gallery_people(
-    gallery: Gallery, state: GalleryState, decided: Decided | None = None
-) -> PeopleNow:
+    gallery: Gallery, state: GalleryState, decided: DecisionState | None = None
+) -> PersonAssignment:
     """Who is in a gallery now: the people of its last run, of faces that are live.
 
     Faces that came after it belong to those they were decided to be. ``decided`` is what holds, by
     default all that was decided and not undone.
     """
     live = state.live_ids()
-    decided = People(gallery.folder).decided() if decided is None else decided
+    decided = PeopleStore(gallery.folder).decided() if decided is None else decided
     run = last_run(gallery)
     if run is None:
         none = np.zeros(0, np.int64)
@@ -45,7 +45,7 @@ def gallery_people(
         np.concatenate([known.labels, np.full(len(late), NOISE, np.int32)]),
         np.concatenate([known.confidence, np.zeros(len(late), np.float32)]),
     )
-    return people_now(everyone, numbers, decided)
+    return assign_people(everyone, numbers, decided)
 
 
 def clustering_of(clustering: Clustering, ids: Ids) -> Clustering:

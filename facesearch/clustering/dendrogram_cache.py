@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.agglomerative import MERGING, LinkageName
-from cluster.constraints import Resolved
-from cluster.graph.knn_graph import Graph
+from cluster.constraints import ResolvedConstraints
+from cluster.graph.knn_graph import KnnGraph
 from cluster.linkage.dendrogram import Dendrogram
 from facesearch.gallery.gallery import Gallery
 from indexer.errors import ShardError
@@ -30,10 +30,10 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Merges:
-    """A dendrogram and what it was made of: a digest, ``key``, by :func:`merges_key`.
+class CachedDendrogram:
+    """A dendrogram and what it was made of: a digest, ``key``, by :func:`dendrogram_key`.
 
-    ``graph`` and ``edge_recall`` are as :class:`facesearch.clustering.run_store.How` has them.
+    ``graph`` and ``edge_recall`` are as :class:`facesearch.clustering.run_store.RunInfo` has them.
     """
 
     key: str
@@ -42,18 +42,22 @@ class Merges:
     edge_recall: float = 1.0
 
 
-def merges_key(
-    ids: Ids, constraints: Resolved, reach: float, graph: Graph | str, linkage: LinkageName
+def dendrogram_key(
+    ids: Ids,
+    constraints: ResolvedConstraints,
+    reach: float,
+    graph: KnnGraph | str,
+    linkage: LinkageName,
 ) -> str:
     """The SHA-256 that names merges of the faces ``ids`` (n,), in this order, up to ``reach``.
 
     Vectors of a face never change, so the ids stand for them. ``graph`` is the one that is kept,
     or says in words how one is made of the vectors, or that there is none.
     """
-    told = graph if isinstance(graph, str) else "kept"
-    digest = hashlib.sha256(f"{VERSION} {MERGING} {linkage} {reach!r} {told}".encode())
+    graph_name = graph if isinstance(graph, str) else "kept"
+    digest = hashlib.sha256(f"{VERSION} {MERGING} {linkage} {reach!r} {graph_name}".encode())
     arrays: list[NDArray[Any]] = [ids, constraints.joined, *constraints.apart]
-    if isinstance(graph, Graph):
+    if isinstance(graph, KnnGraph):
         arrays += [graph.rows, graph.distances]
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape}".encode())
@@ -61,15 +65,15 @@ def merges_key(
     return digest.hexdigest()
 
 
-def merges_path(gallery: Gallery) -> Path:
+def dendrogram_path(gallery: Gallery) -> Path:
     """Where a gallery's merges lie."""
     return gallery.folder / "clusters" / "merges.h5"
 
 
-def write_merges(gallery: Gallery, merges: Merges) -> None:
+def write_dendrogram(gallery: Gallery, merges: CachedDendrogram) -> None:
     """Replace the gallery's merges by these; for who holds its lock."""
     dendrogram = merges.dendrogram
-    with replacing_hdf5(merges_path(gallery), FORMAT, VERSION) as file:
+    with replacing_hdf5(dendrogram_path(gallery), FORMAT, VERSION) as file:
         file.attrs.update(
             key=np.bytes_(merges.key.encode()),
             count=np.int64(dendrogram.count),
@@ -84,12 +88,12 @@ def write_merges(gallery: Gallery, merges: Merges) -> None:
             write_array(file, "neighbours", dendrogram.neighbours)
 
 
-def read_merges(gallery: Gallery, key: str, count: int) -> Merges | None:
+def read_dendrogram(gallery: Gallery, key: str, count: int) -> CachedDendrogram | None:
     """The gallery's merges, where they are those of ``key`` and whole; else None.
 
     ``count`` is the number of faces that ``key`` is of.
     """
-    path = merges_path(gallery)
+    path = dendrogram_path(gallery)
     if not path.exists():
         return None
     try:
@@ -100,7 +104,7 @@ def read_merges(gallery: Gallery, key: str, count: int) -> Merges | None:
         return None
 
 
-def _read(checker: Checker, file: h5py.File, key: str, count: int) -> Merges | None:
+def _read(checker: Checker, file: h5py.File, key: str, count: int) -> CachedDendrogram | None:
     def said(name: str) -> Scalar:
         return checker.attribute(file, name, name)
 
@@ -119,4 +123,4 @@ def _read(checker: Checker, file: h5py.File, key: str, count: int) -> Merges | N
         array("neighbours") if "neighbours" in file else None,
         float(said("horizon")),
     )
-    return Merges(key, dendrogram, str(said("graph")), float(said("edge_recall")))
+    return CachedDendrogram(key, dendrogram, str(said("graph")), float(said("edge_recall")))

@@ -8,13 +8,13 @@ from typing import Literal
 
 import numpy as np
 
-from cluster.graph.approximate_knn import NEIGHBOURS, cell_graph
-from cluster.graph.knn_graph import Graph, edge_recall
+from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
+from cluster.graph.knn_graph import KnnGraph, edge_recall
 from facesearch.errors import BusyGalleryError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.search.knn_graph import graph_path, open_graph, refresh_graph
 from indexer.errors import StaleIndexError
-from indexer.graph.knn_graph import Graph as StoredGraph
+from indexer.graph.knn_graph import KnnGraphFile
 from indexer.types import Ids, Vectors
 
 logger = logging.getLogger(__name__)
@@ -24,22 +24,22 @@ logger = logging.getLogger(__name__)
 class ClusteringGraph:
     """A graph of the faces to be clustered, where it is from, and its measured edge recall."""
 
-    graph: Graph
+    graph: KnnGraph
     source: Literal["kept", "made"]
     recall: float
 
 
-def clustering_graph(vectors: Vectors, kept: Graph | None) -> ClusteringGraph:
+def clustering_graph(vectors: Vectors, kept: KnnGraph | None) -> ClusteringGraph:
     """The graph of ``vectors`` float32 (n, d): the one that is ``kept``, or one that is made.
 
     Without one about the :data:`cluster.graph.approximate_knn.NEIGHBOURS` nearest are found in near
     cells.
     """
-    graph = cell_graph(vectors, NEIGHBOURS) if kept is None else kept
+    graph = approximate_knn_graph(vectors, NEIGHBOURS) if kept is None else kept
     return ClusteringGraph(graph, "made" if kept is None else "kept", edge_recall(vectors, graph))
 
 
-def kept_graph(gallery: Gallery, state: GalleryState, ids: Ids) -> Graph | None:
+def kept_graph(gallery: Gallery, state: GalleryState, ids: Ids) -> KnnGraph | None:
     """The graph that ``facesearch graph`` made, of the live faces ``ids`` int64 (n,), ascending.
 
     It is brought up to date. None where there is none to use.
@@ -54,17 +54,17 @@ def kept_graph(gallery: Gallery, state: GalleryState, ids: Ids) -> Graph | None:
         return None
 
 
-def _up_to_date(gallery: Gallery, state: GalleryState) -> StoredGraph:
+def _up_to_date(gallery: Gallery, state: GalleryState) -> KnnGraphFile:
     try:
         return open_graph(gallery, state)
     except StaleIndexError:
-        with StoredGraph.open(graph_path(gallery)) as before:
+        with KnnGraphFile.open(graph_path(gallery)) as before:
             k = before.k
         refresh_graph(gallery, k)
         return open_graph(gallery, state)
 
 
-def _among(stored: StoredGraph, ids: Ids) -> Graph:
+def _among(stored: KnnGraphFile, ids: Ids) -> KnnGraph:
     """The lines of ``ids``, which the graph covers, with neighbours counted in ``ids``; others,
     such as poor faces, are left out of the lines."""
     covered = stored.covered.ids
@@ -79,4 +79,4 @@ def _among(stored: StoredGraph, ids: Ids) -> Graph:
         found = block.neighbours[wanted]
         rows[here[wanted]] = np.where(found >= 0, place[found], np.int32(-1))
         distances[here[wanted]] = block.distances[wanted]
-    return Graph(rows, distances)
+    return KnnGraph(rows, distances)

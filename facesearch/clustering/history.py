@@ -14,7 +14,8 @@ from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import NOBODY, person_of_labels
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import Decided, undone_since
+from facesearch.people.projection import DecisionState, undone_since
+from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Earlier:
+class PreviousAssignments:
     """The people of faces before, int64 (n,) each, :data:`NOBODY` for none.
 
     ``last`` are those of the run before, but for faces of people of whom a decision was undone
@@ -63,9 +64,9 @@ def earlier_people(
     decisions: list[Decision],
     known: int,
     *,
-    decided: Decided,
+    decided: DecisionState,
     runs: Iterable[ClusterRun],
-) -> Earlier:
+) -> PreviousAssignments:
     """Whose the faces ``ids`` (n,) were, that the last run had as ``before`` (n,).
 
     ``known`` is the newest decision that the last run knew, ``runs`` are those before it, newest
@@ -87,31 +88,25 @@ def earlier_people(
         older[took] = had[took]
         there = np.union1d(there, had)
     older = np.where((older == NOBODY) & (last == before), before, older)
-    return Earlier(last, older, undone, there[there != NOBODY])
+    return PreviousAssignments(last, older, undone, there[there != NOBODY])
 
 
 def _undone_faces(
     ids: Ids, before: Numbers, decisions: list[Decision], known: int
 ) -> dict[int, NDArray[np.bool_]]:
     """For each undone batch the faces of the people it was about, also those that came since."""
-    told: dict[int, list[int]] = {}
+    undone_faces: dict[int, list[int]] = {}
     for decision in undone_since(decisions, known):
-        told.setdefault(decision.batch, []).extend(each.face_id for each in decision.faces)
+        undone_faces.setdefault(decision.batch, []).extend(each.face_id for each in decision.faces)
     masks = {}
-    for batch, faces in sorted(told.items(), reverse=True):
+    for batch, faces in sorted(undone_faces.items(), reverse=True):
         of_batch = np.isin(ids, np.array(faces, np.int64))
         people = np.unique(before[of_batch & (before != NOBODY)])
         masks[batch] = of_batch | np.isin(before, people)
     return masks
 
 
-def _people_of(run: ClusterRun, ids: Ids, decided: Decided) -> Numbers:
+def _people_of(run: ClusterRun, ids: Ids, decided: DecisionState) -> Numbers:
     """The people that ``ids`` (n,) were of in a run, by the numbers that they have today."""
-    known = run.clustering.ids
-    order = np.argsort(known, kind="stable")
-    if not len(order):
-        return np.full(len(ids), NOBODY, np.int64)
     numbers = decided.numbers_now(person_of_labels(run.clustering.labels, run.numbers))
-    rows = order[np.minimum(np.searchsorted(known[order], ids), len(order) - 1)]
-    result: Numbers = np.where(known[rows] == ids, numbers[rows], NOBODY)
-    return result
+    return values_at(numbers, positions_of(ids, run.clustering.ids), NOBODY)

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from cluster.agglomerative import MOST_APART, clusters_at, merged, most_dense
 from cluster.attach_outliers import attach
-from cluster.constraints import Resolved
+from cluster.constraints import ResolvedConstraints
 from cluster.graph.approximate_knn import NEIGHBOURS
-from cluster.hdbscan_clustering import MOST_WHOLE, DensitySettings, density
-from cluster.incremental import grown
+from cluster.hdbscan_clustering import MOST_WHOLE, DensitySettings, hdbscan_clustering
+from cluster.incremental import grow_clusters
 from cluster.types import NOISE, Clustering
-from facesearch.clustering.dendrogram_cache import Merges, merges_key, read_merges
+from facesearch.clustering.dendrogram_cache import CachedDendrogram, dendrogram_key, read_dendrogram
 from facesearch.clustering.graph_source import clustering_graph, kept_graph
 from facesearch.clustering.options import ClusterOptions
-from facesearch.clustering.run_store import How
+from facesearch.clustering.run_store import RunInfo
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import NOBODY
@@ -25,7 +25,7 @@ from indexer.types import Ids, Vectors
 
 
 @dataclass(frozen=True)
-class Faces:
+class FaceSet:
     """What is clustered: ids (n,), vectors (n, d), and of each face whether it is too ``poor`` to
     take part, its photo (None: photos do not count), its person before and how ``sure`` that was,
     whom it was decided to be, and whether the person before is of before a decision was
@@ -42,24 +42,24 @@ class Faces:
 
 
 @dataclass(frozen=True)
-class Formed:
+class Partition:
     """The clusters, how they were formed, and the merges made for it, if any."""
 
     clustering: Clustering
-    how: How
-    merges: Merges | None = None
+    how: RunInfo
+    merges: CachedDendrogram | None = None
 
 
-def formed(
+def partition_faces(
     gallery: Gallery,
     state: GalleryState,
-    faces: Faces,
-    constraints: Resolved,
+    faces: FaceSet,
+    constraints: ResolvedConstraints,
     barred: NDArray[np.int64],
     *,
     options: ClusterOptions,
-    how: How,
-) -> Formed:
+    how: RunInfo,
+) -> Partition:
     """The clusters of ``faces``: of the good ones, as ``constraints`` of them say, then the poor.
 
     ``barred`` int64 (c, 2): rows of poor faces, each with a good one whose cluster it may not join.
@@ -72,12 +72,12 @@ def formed(
 def _of_good(
     gallery: Gallery,
     state: GalleryState,
-    faces: Faces,
-    constraints: Resolved,
+    faces: FaceSet,
+    constraints: ResolvedConstraints,
     *,
     options: ClusterOptions,
-    how: How,
-) -> Formed:
+    how: RunInfo,
+) -> Partition:
     good = ~faces.poor
     ids, vectors = faces.ids[good], faces.vectors[good]
     if options.method != "agglomerative":
@@ -85,16 +85,16 @@ def _of_good(
         if len(ids) > MOST_WHOLE:
             graph = clustering_graph(vectors, kept_graph(gallery, state, ids))
             how = replace(how, graph=graph.source, edge_recall=graph.recall)
-        clustering = density(
+        clustering = hdbscan_clustering(
             ids,
             vectors,
             DensitySettings(max(2, options.min_size), refine=options.cut),
             graph=None if graph is None else graph.graph,
             constraints=constraints,
         )
-        return Formed(clustering, how)
+        return Partition(clustering, how)
     if not how.full:
-        return Formed(_grown(ids, vectors, faces, constraints, options), how)
+        return Partition(_grown(ids, vectors, faces, constraints, options), how)
     merges, made = _merges(gallery, state, (ids, vectors), constraints, options)
     how = replace(
         how,
@@ -108,16 +108,16 @@ def _of_good(
     clustering = clusters_at(
         ids, vectors, merges.dendrogram, options.threshold, min_size=options.min_size
     )
-    return Formed(clustering, how, merges if made else None)
+    return Partition(clustering, how, merges if made else None)
 
 
 def _merges(
     gallery: Gallery,
     state: GalleryState,
     good: tuple[Ids, Vectors],
-    constraints: Resolved,
+    constraints: ResolvedConstraints,
     options: ClusterOptions,
-) -> tuple[Merges, bool]:
+) -> tuple[CachedDendrogram, bool]:
     """The merges of these faces, and whether they were made now."""
     ids, vectors = good
     average = options.linkage == "average"
@@ -130,9 +130,11 @@ def _merges(
             f"got {len(ids)}; take average linkage, or keep more poor faces out with --min-quality"
         )
     kept = kept_graph(gallery, state, ids) if many else None
-    told = f"made, {NEIGHBOURS}" if many else ""
-    key = merges_key(ids, constraints, reach, told if kept is None else kept, options.linkage)
-    if not options.full and (found := read_merges(gallery, key, len(ids))) is not None:
+    graph_made = f"made, {NEIGHBOURS}" if many else ""
+    key = dendrogram_key(
+        ids, constraints, reach, graph_made if kept is None else kept, options.linkage
+    )
+    if not options.full and (found := read_dendrogram(gallery, key, len(ids))) is not None:
         return found, False
     graph = clustering_graph(vectors, kept) if many else None
     dendrogram = merged(
@@ -143,11 +145,11 @@ def _merges(
         linkage=options.linkage,
     )
     if graph is None:
-        return Merges(key, dendrogram), True
-    return Merges(key, dendrogram, graph.source, graph.recall), True
+        return CachedDendrogram(key, dendrogram), True
+    return CachedDendrogram(key, dendrogram, graph.source, graph.recall), True
 
 
-def _has_all(merges: Merges, threshold: float) -> bool:
+def _has_all(merges: CachedDendrogram, threshold: float) -> bool:
     """Whether every pair within ``threshold`` was looked at, as far as can be told."""
     return merges.edge_recall == 1 and threshold < merges.dendrogram.horizon
 
@@ -155,8 +157,8 @@ def _has_all(merges: Merges, threshold: float) -> bool:
 def _grown(
     ids: Ids,
     vectors: Vectors,
-    faces: Faces,
-    constraints: Resolved,
+    faces: FaceSet,
+    constraints: ResolvedConstraints,
     options: ClusterOptions,
 ) -> Clustering:
     """The clusters of before, of the good faces, with those that are new."""
@@ -164,7 +166,7 @@ def _grown(
     _, dense = np.unique(before, return_inverse=True)
     nobody = int((before == NOBODY).any())
     groups = np.where(before == NOBODY, NOISE, dense - nobody).astype(np.int32)
-    return grown(
+    return grow_clusters(
         Clustering(ids, groups, faces.sure[~faces.poor]),
         vectors,
         options.threshold,
@@ -174,7 +176,7 @@ def _grown(
 
 
 def _with_poor(
-    clustering: Clustering, faces: Faces, barred: NDArray[np.int64], options: ClusterOptions
+    clustering: Clustering, faces: FaceSet, barred: NDArray[np.int64], options: ClusterOptions
 ) -> Clustering:
     """``clustering`` of the good faces, and after it the poor ones."""
     poor = faces.poor

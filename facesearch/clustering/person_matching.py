@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from cluster.types import NOISE
 from facesearch.people.assignment import NOBODY, decided_rows, leaders
-from facesearch.people.projection import Decided
+from facesearch.people.projection import DecisionState
 from indexer.types import Ids
 
 Numbers = NDArray[np.int64]
@@ -21,7 +21,7 @@ NewPeople = Callable[[int], range]
 
 
 @dataclass(frozen=True)
-class Move:
+class PersonMove:
     """Faces that were of person ``source`` and now are of ``target``.
 
     A "merge" took all that was left of somebody, who is no more; a "split" made somebody new; a
@@ -37,7 +37,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Gone:
+class PersonGone:
     """Somebody who has no face any more, and of how many faces."""
 
     person: int
@@ -46,7 +46,7 @@ class Gone:
 
 
 @dataclass(frozen=True)
-class Changes:
+class PeopleChanges:
     """What a clustering changed of the people of before.
 
     ``kept`` people are still there, ``born`` ones are new and have no face of anybody before,
@@ -59,8 +59,8 @@ class Changes:
     returned: int = 0
     joined: int = 0
     left: int = 0
-    moves: tuple[Move, ...] = ()
-    gone: tuple[Gone, ...] = ()
+    moves: tuple[PersonMove, ...] = ()
+    gone: tuple[PersonGone, ...] = ()
 
     @property
     def moved(self) -> int:
@@ -74,11 +74,11 @@ class Changes:
         return len({each.target for each in self.moves if each.kind == kind})
 
 
-def matched(
+def match_clusters(
     ids: Ids,
     labels: NDArray[np.int32],
     before: Numbers,
-    decided: Decided,
+    decided: DecisionState,
     new_people: NewPeople,
     *,
     older: Numbers | None = None,
@@ -93,13 +93,13 @@ def matched(
     """
     count = int(labels.max(initial=NOISE)) + 1
     numbers = np.full(count, NOBODY, np.int64)
-    told = decided_rows(ids, decided)
-    rows = np.flatnonzero((told != NOBODY) & (labels != NOISE))
+    decided_people = decided_rows(ids, decided)
+    rows = np.flatnonzero((decided_people != NOBODY) & (labels != NOISE))
     for label, person in leaders(
-        list(zip(labels[rows].tolist(), told[rows].tolist(), strict=True))
+        list(zip(labels[rows].tolist(), decided_people[rows].tolist(), strict=True))
     ).items():
         numbers[label] = person
-    taken = np.unique(told[told != NOBODY])
+    taken = np.unique(decided_people[decided_people != NOBODY])
     open_rows = (labels != NOISE) & (np.append(numbers, 0)[labels] == NOBODY)
     # All that could be had of ``older`` together is less than one face of ``before``.
     votes = [(before, len(ids) + 1)] if older is None else [(before, len(ids) + 1), (older, 1)]
@@ -188,7 +188,7 @@ def _assigned(ones: Numbers, others: Numbers, counts: Numbers) -> NDArray[np.int
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class ChangeContext:
     """What may have changed the clusters: other options, people decided of, faces come or gone."""
 
     options: str
@@ -207,8 +207,12 @@ class Circumstances:
 
 
 def changes_between(
-    before: Numbers, after: Numbers, known: Numbers, gone: tuple[Gone, ...], why: Circumstances
-) -> Changes:
+    before: Numbers,
+    after: Numbers,
+    known: Numbers,
+    gone: tuple[PersonGone, ...],
+    why: ChangeContext,
+) -> PeopleChanges:
     """What became of people from the person of each face ``before`` and ``after``, int64 (n,).
 
     ``known`` are the numbers of people who were in a run before, the last or an older one.
@@ -220,7 +224,7 @@ def changes_between(
     )
     remaining, there, ever = {*is_now.tolist()}, {*was.tolist()}, {*known.tolist()}
     moves = tuple(
-        Move(
+        PersonMove(
             "merge"
             if source not in remaining
             else "move"
@@ -239,10 +243,10 @@ def changes_between(
     lost = was[~np.isin(was, is_now) & ~np.isin(was, pairs[:, 0])]
     left = (before != NOBODY) & (after == NOBODY)
     lost_faces = tuple(
-        Gone(number, int((left & (before == number)).sum()), why.reason(number))
+        PersonGone(number, int((left & (before == number)).sum()), why.reason(number))
         for number in lost.tolist()
     )
-    return Changes(
+    return PeopleChanges(
         kept=int(np.isin(was, is_now).sum()),
         born=int((~np.isin(is_now, np.union1d(was, known)) & ~np.isin(is_now, old_faced)).sum()),
         returned=int((~np.isin(is_now, was) & np.isin(is_now, known)).sum()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +13,21 @@ from cluster.impostor_threshold import gallery_threshold
 from facesearch.clustering.current_people import album_people, last_run
 from facesearch.clustering.history import earlier_people, older_runs
 from facesearch.clustering.options import ClusterOptions
-from facesearch.clustering.partition import Faces, formed
-from facesearch.clustering.person_matching import Circumstances, Gone, changes_between, matched
-from facesearch.clustering.run_store import ClusterRun, How
+from facesearch.clustering.partition import FaceSet, partition_faces
+from facesearch.clustering.person_matching import (
+    ChangeContext,
+    PersonGone,
+    changes_between,
+    match_clusters,
+)
+from facesearch.clustering.run_store import ClusterRun, RunInfo
+from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.people.assignment import NOBODY, PeopleNow, decided_rows, people_now
-from facesearch.people.projection import Decided, people_concerned
-from facesearch.people.store import People
+from facesearch.people.assignment import NOBODY, PersonAssignment, assign_people, decided_rows
+from facesearch.people.projection import DecisionState, people_concerned
+from facesearch.people.store import PeopleStore
+from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
-
-_Number = TypeVar("_Number", np.int64, np.float32)
 
 # By how much a gallery may grow, from run to run, before all its faces are clustered anew: further
 # than that nobody has measured how much the people would differ
@@ -46,13 +50,13 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     clustered anew. That is a cut of the merges that the gallery keeps, where they are of the same
     faces, decisions, graph and ``reach``: they do not depend on the threshold, so the cut is what
     merging again would give. Either way each cluster keeps the number of the person it was
-    (:func:`facesearch.clustering.person_matching.matched`), and the run tells what changed.
+    (:func:`facesearch.clustering.person_matching.match_clusters`), and the run tells what changed.
 
     Raises InputError for an unknown method or linkage, one that the method does not have, or
     complete linkage of more than :data:`cluster.linkage.complete_single_linkage.MOST_PAIRS` faces.
     """
     options.check()
-    people = People(gallery.folder)
+    people = PeopleStore(gallery.folder)
     decisions = people.decisions()
     decided = people.decided()
     previous = last_run(gallery)
@@ -67,25 +71,26 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     how = replace(_how(options, previous, faces, decided), threshold_from=source)
     constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
     barred = _rejected(faces, decided, faces.poor)
-    made = formed(gallery, state, faces, constraints, barred, options=options, how=how)
+    made = partition_faces(gallery, state, faces, constraints, barred, options=options, how=how)
     clustering = made.clustering
-    before = _in_order(faces.before, faces.ids, clustering.ids)
+    rows = positions_of(clustering.ids, faces.ids, ascending=True)
+    before = faces.before[rows]
     above = int(previous.numbers.max(initial=0)) if previous is not None else 0
-    numbers = matched(
+    numbers = match_clusters(
         clustering.ids,
         clustering.labels,
-        _in_order(earlier.last, faces.ids, clustering.ids),
+        earlier.last[rows],
         decided,
         lambda count: people.new_people(count, above),
-        older=_in_order(earlier.older, faces.ids, clustering.ids),
+        older=earlier.older[rows],
     )
-    now = people_now(clustering, numbers, decided)
+    now = assign_people(clustering, numbers, decided)
     changes = changes_between(
         before,
         now.of_faces(),
         earlier.people,
         _without_photos(before, then),
-        Circumstances(
+        ChangeContext(
             "" if previous is None else _other_options(options, previous),
             frozenset() if previous is None else people_concerned(decisions, known),
             frozenset(now.of_faces()[before == NOBODY].tolist()),
@@ -114,50 +119,36 @@ def _faces(
     gallery: Gallery,
     state: GalleryState,
     options: ClusterOptions,
-    decided: Decided,
-    then: PeopleNow | None,
-) -> Faces:
-    blocks = list(gallery.blocks(state))
-    none = np.zeros((0, gallery.contract.dimension), np.float32)
-    ids = np.concatenate([np.zeros(0, np.int64), *(block.ids for block in blocks)])
-    vectors = np.concatenate([none, *(block.vectors for block in blocks)])
-    of_people = decided_rows(ids, decided)
-    before, sure = np.full(len(ids), NOBODY, np.int64), np.zeros(len(ids), np.float32)
+    decided: DecisionState,
+    then: PersonAssignment | None,
+) -> FaceSet:
+    table = FaceTable.read(gallery, state)
+    of_people = decided_rows(table.ids, decided)
+    before, sure = np.full(len(table), NOBODY, np.int64), np.zeros(len(table), np.float32)
     if then is not None:
-        before = _in_order(then.of_faces(), then.clustering.ids, ids)
-        sure = _in_order(then.clustering.confidence, then.clustering.ids, ids, other=0)
-    poor = gallery.qualities(ids) < options.min_quality  # NaN is not less
-    return Faces(
-        ids,
-        vectors,
+        rows = positions_of(table.ids, then.clustering.ids)
+        before = values_at(then.of_faces(), rows, NOBODY)
+        sure = values_at(then.clustering.confidence, rows, 0)
+    poor = table.quality < options.min_quality  # NaN is not less
+    return FaceSet(
+        table.ids,
+        table.vectors,
         poor & (of_people == NOBODY),
-        None if options.same_photo else gallery.photo_ids(ids),
+        None if options.same_photo else table.photo,
         before,
         sure,
         of_people,
-        np.zeros(len(ids), bool),
+        np.zeros(len(table), bool),
     )
 
 
-def _in_order(
-    numbers: NDArray[_Number], of_ids: Ids, ids: Ids, other: int = NOBODY
-) -> NDArray[_Number]:
-    """``numbers`` of the faces ``of_ids`` for the faces ``ids``; ``other`` for others."""
-    order = np.argsort(of_ids, kind="stable")
-    if not len(order):
-        return np.full(len(ids), other, numbers.dtype)
-    rows = order[np.minimum(np.searchsorted(of_ids[order], ids), len(order) - 1)]
-    result: NDArray[_Number] = np.where(of_ids[rows] == ids, numbers[rows], other)
-    return result
-
-
 def _how(
-    options: ClusterOptions, previous: ClusterRun | None, faces: Faces, decided: Decided
-) -> How:
+    options: ClusterOptions, previous: ClusterRun | None, faces: FaceSet, decided: DecisionState
+) -> RunInfo:
     """Whether all faces are clustered anew, and why."""
     why = _why_full(options, previous, faces)
     formed = len(faces.ids) if why or previous is None else previous.how.formed
-    return How(
+    return RunInfo(
         bool(why),
         why
         or f"the options are those of the run before; faces to place: {_to_place(faces, previous)}",
@@ -169,7 +160,7 @@ def _how(
     )
 
 
-def _to_place(faces: Faces, previous: ClusterRun | None) -> str:
+def _to_place(faces: FaceSet, previous: ClusterRun | None) -> str:
     """Which faces an incremental run has to find somebody for."""
     known = np.zeros(0, np.int64) if previous is None else previous.clustering.ids
     new = ~np.isin(faces.ids, known)
@@ -183,7 +174,7 @@ def _to_place(faces: Faces, previous: ClusterRun | None) -> str:
     return ", ".join(f"{mask.sum()} {text}" for mask, text in kinds if mask.any()) or "none"
 
 
-def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: Faces) -> str:
+def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: FaceSet) -> str:
     if previous is None:
         return "there is no run to build on"
     other = _other_options(options, previous)
@@ -219,7 +210,7 @@ def _other_options(options: ClusterOptions, previous: ClusterRun) -> str:
     return ""
 
 
-def _constraints(faces: Faces, decided: Decided) -> Constraints:
+def _constraints(faces: FaceSet, decided: DecisionState) -> Constraints:
     """What the good faces have to respect."""
     good = ~faces.poor
     return Constraints(
@@ -229,24 +220,23 @@ def _constraints(faces: Faces, decided: Decided) -> Constraints:
     )
 
 
-def _rejected(faces: Faces, decided: Decided, which: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _rejected(
+    faces: FaceSet, decided: DecisionState, which: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """Faces and people they were decided not to be, int64 (c, 2): the row of the face among those
     of ``which`` (n,), and that of one of the person's decided faces among the good ones."""
     if not decided.rejected:
         return no_pairs()
-    row_of = {int(face): row for row, face in enumerate(faces.ids[which])}
+    rejected = np.array(sorted(decided.rejected), np.int64)
     numbers, first = np.unique(faces.decided[~faces.poor], return_index=True)
-    first_of = dict(zip(numbers.tolist(), first.tolist(), strict=True))
-    pairs = [
-        (row_of[face], first_of[number])
-        for face, number in sorted(decided.rejected)
-        if face in row_of and number in first_of
-    ]
-    return np.array(pairs, np.int64).reshape(-1, 2)
+    rows = positions_of(rejected[:, 0], faces.ids[which], ascending=True)
+    people = values_at(first, positions_of(rejected[:, 1], numbers, ascending=True), -1)
+    pairs = np.stack([rows, people], axis=1)
+    return pairs[(pairs >= 0).all(axis=1)]
 
 
 def _with_threshold(
-    options: ClusterOptions, previous: ClusterRun | None, faces: Faces
+    options: ClusterOptions, previous: ClusterRun | None, faces: FaceSet
 ) -> tuple[ClusterOptions, str]:
     """``options`` with the threshold to use, and who set it.
 
@@ -264,19 +254,21 @@ def _with_threshold(
     return replace(options, threshold=found), "gallery"
 
 
-def _without_photos(before: NDArray[np.int64], then: PeopleNow | None) -> tuple[Gone, ...]:
+def _without_photos(
+    before: NDArray[np.int64], then: PersonAssignment | None
+) -> tuple[PersonGone, ...]:
     """Who was there ``then``, and has none of the faces that were of somebody ``before`` now."""
     if then is None:
         return ()
     were, counts = np.unique(then.of_faces(), return_counts=True)
     still = np.isin(were, before) | (were == NOBODY)
     return tuple(
-        Gone(number, faces, "their photos are gone")
+        PersonGone(number, faces, "their photos are gone")
         for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
     )
 
 
-def _contradiction_text(each: Contradiction, ids: Ids, decided: Decided) -> str:
+def _contradiction_text(each: Contradiction, ids: Ids, decided: DecisionState) -> str:
     """In words what could not be followed."""
     one, two = (int(ids[row]) for row in each.apart)
     number = decided.faces.get(int(ids[each.must[0]]))

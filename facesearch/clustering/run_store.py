@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE, Clustering
-from facesearch.clustering.dendrogram_cache import Merges, write_merges
-from facesearch.clustering.person_matching import Changes, Gone, Move
+from facesearch.clustering.dendrogram_cache import CachedDendrogram, write_dendrogram
+from facesearch.clustering.person_matching import PeopleChanges, PersonGone, PersonMove
 from facesearch.errors import ChangedGalleryError, GalleryError
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.tombstones import Forgotten
+from facesearch.gallery.tombstones import Tombstones
 from facesearch.people.assignment import NOBODY, person_of_labels, undecided_numbers
 from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
 
@@ -26,7 +26,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class How:
+class RunInfo:
     """How a run was made: of all faces anew, or onto the run before; and ``why`` so.
 
     ``formed`` is how many faces the last full run had, and ``min_size`` and ``attach_threshold``
@@ -74,10 +74,10 @@ class ClusterRun:
     min_quality: float
     same_photo: bool
     people: NDArray[np.int64] | None = None
-    how: How = How()
-    changes: Changes = field(default_factory=Changes)
+    how: RunInfo = RunInfo()
+    changes: PeopleChanges = field(default_factory=PeopleChanges)
     contradictions: tuple[str, ...] = ()
-    merges: Merges | None = field(default=None, compare=False)
+    merges: CachedDendrogram | None = field(default=None, compare=False)
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -93,7 +93,7 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
     """
     folder = gallery.folder / "clusters"
     with gallery.writing():
-        forgotten = int(Forgotten.read(gallery.folder).among(run.clustering.ids).sum())
+        forgotten = int(Tombstones.read(gallery.folder).among(run.clustering.ids).sum())
         if forgotten:
             raise ChangedGalleryError(
                 f"{forgotten} faces of {gallery.folder} were forgotten while it was clustered; "
@@ -108,7 +108,7 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
         partial.replace(path)
         sync_folder(folder)
         if run.merges is not None:
-            write_merges(gallery, run.merges)
+            write_dendrogram(gallery, run.merges)
     return path
 
 
@@ -175,7 +175,7 @@ def read_run(path: Path) -> ClusterRun:
             float(file.attrs.get("min_quality", 0.0)),  # runs before there was any have none
             bool(file.attrs.get("same_photo", True)),
             people,
-            How(**story.get("how", {})),
+            RunInfo(**story.get("how", {})),
             _changes(story.get("changes", {})),
             tuple(map(str, story.get("contradictions", ()))),
         )
@@ -195,10 +195,10 @@ def _people(file: Any, clustering: Clustering) -> NDArray[np.int64] | None:
     return numbers
 
 
-def _changes(found: dict[str, Any]) -> Changes:
-    moves = tuple(Move(**each) for each in found.pop("moves", ()))
-    gone = tuple(Gone(**each) for each in found.pop("gone", ()))
-    return Changes(**found, moves=moves, gone=gone)
+def _changes(found: dict[str, Any]) -> PeopleChanges:
+    moves = tuple(PersonMove(**each) for each in found.pop("moves", ()))
+    gone = tuple(PersonGone(**each) for each in found.pop("gone", ()))
+    return PeopleChanges(**found, moves=moves, gone=gone)
 
 
 def run_paths(gallery: Gallery) -> list[Path]:

@@ -15,24 +15,24 @@ from facesearch.clustering.run_store import run_paths
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
-from facesearch.people.assignment import PeopleNow
-from facesearch.people.ledger import Action, Decision, Draft, FaceDecision
-from facesearch.people.projection import Decided, Person
-from facesearch.people.store import Entered, People, clean_name
+from facesearch.people.assignment import PersonAssignment
+from facesearch.people.ledger import Action, Decision, FaceDecision, NewDecision
+from facesearch.people.projection import DecisionState, Person
+from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_name
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EditResult:
     """What was entered about ``person``, as that is now; ``notes`` say what may surprise."""
 
     person: Person
-    entered: Entered
+    entered: EnteredDecisions
     notes: tuple[str, ...] = ()
 
 
-class Deciding:
+class PeopleEditor:
     """The people of a gallery as they are, and decisions about them.
 
     Persons are named as people type them: "p12", a name, or the beginning of one name only.
@@ -43,9 +43,9 @@ class Deciding:
     def __init__(self, gallery: Gallery, state: GalleryState | None = None) -> None:
         self._gallery = gallery
         self._state = state or gallery.state()
-        self._people = People(gallery.folder)
-        self.decided: Decided = self._people.decided()
-        self.now: PeopleNow = gallery_people(gallery, self._state)
+        self._people = PeopleStore(gallery.folder)
+        self.decided: DecisionState = self._people.decided()
+        self.now: PersonAssignment = gallery_people(gallery, self._state)
         self.clustered = bool(run_paths(gallery))
 
     def decisions(self) -> list[Decision]:
@@ -100,9 +100,9 @@ class Deciding:
         records = self.records(person)
         return list(dict.fromkeys(self._pick(person, records, text) for text in wanted))
 
-    def name(self, person: Person, name: str) -> Outcome:
+    def name(self, person: Person, name: str) -> EditResult:
         """Give a person a name, or another one."""
-        name = clean_name(name)
+        name = normalise_name(name)
         other = self.decided.named(name)
         if other and other.id == person.id:
             raise InputError(f"{person.key} is {name} already")
@@ -111,9 +111,11 @@ class Deciding:
                 f"{name} is {other.key}; if {person.key} is the same person: facesearch people "
                 f"merge {self._gallery.folder} {other.key} {person.key}"
             )
-        return self._enter(person, [Draft("name", person.id, name=name, faces=self._all(person))])
+        return self._enter(
+            person, [NewDecision("name", person.id, name=name, faces=self._all(person))]
+        )
 
-    def merge(self, person: Person, others: Sequence[Person]) -> Outcome:
+    def merge(self, person: Person, others: Sequence[Person]) -> EditResult:
         """Say that ``others`` are ``person``, whose number stays, and whose name if it has one.
 
         A face that was rejected from the one stays out of both: merging two people does not say
@@ -130,7 +132,7 @@ class Deciding:
                 faces.append(FaceDecision(face, person.id, belongs=not kept))
                 if kept:
                     notes.append(f"face {face} was decided not to be one of them, and is left out")
-            drafts.append(Draft("merge", person.id, other.id, faces=tuple(faces)))
+            drafts.append(NewDecision("merge", person.id, other.id, faces=tuple(faces)))
             if other.name and person.name:
                 notes.append(f"{other.name} is now {person.name}")
         if not all(other.hidden for other in others):
@@ -157,7 +159,7 @@ class Deciding:
             f"{', '.join(shared[:_SHOWN])}{more}"
         ]
 
-    def add(self, person: Person, faces: Sequence[int]) -> Outcome:
+    def add(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Say that faces, by their numbers, are ``person``, whosoever they were until now."""
         faces = list(dict.fromkeys(faces))
         known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
@@ -169,48 +171,48 @@ class Deciding:
         if all(self.decided.faces.get(face) == person.id for face in faces):
             which = "this face is" if len(faces) == 1 else "these faces are"
             raise InputError(f"{which} decided to be {person.label} already")
-        told = tuple(FaceDecision(face, person.id) for face in faces)
-        draft = Draft("enroll", person.id, faces=(*told, *self._all(person, faces)))
+        decided_here = tuple(FaceDecision(face, person.id) for face in faces)
+        draft = NewDecision("enroll", person.id, faces=(*decided_here, *self._all(person, faces)))
         return self._enter(person, [draft], tuple(self._hiding(person)))
 
-    def split(self, person: Person, faces: Sequence[int], name: str | None = None) -> Outcome:
+    def split(self, person: Person, faces: Sequence[int], name: str | None = None) -> EditResult:
         """Make somebody else of some of a person's faces; the outcome's person is the new one."""
         self._require_some_left(person, faces)
         if name is not None:
-            name = clean_name(name)
+            name = normalise_name(name)
             if other := self.decided.named(name):
                 raise InputError(f"{name} is {other.key} already; give another name")
         (number,) = self._people.new_people(1, above=max(self.everyone(), default=0))
         chosen = tuple(FaceDecision(face, number) for face in faces)
         rest = self._all(person, without=faces)
-        draft = Draft("split", person.id, number, name, (*chosen, *rest))
+        draft = NewDecision("split", person.id, number, name, (*chosen, *rest))
         return self._enter(Person(number), [draft])
 
-    def reject(self, person: Person, faces: Sequence[int]) -> Outcome:
+    def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Say that some faces are not ``person``, whoever else they are."""
         self._require_some_left(person, faces)
         chosen = tuple(FaceDecision(face, person.id, belongs=False) for face in faces)
         rest = self._all(person, without=faces)
-        return self._enter(person, [Draft("reject", person.id, faces=(*chosen, *rest))])
+        return self._enter(person, [NewDecision("reject", person.id, faces=(*chosen, *rest))])
 
-    def hide(self, person: Person, hidden: bool = True) -> Outcome:
+    def hide(self, person: Person, hidden: bool = True) -> EditResult:
         """Leave a person out of albums and lists, or show him again."""
         if person.hidden == hidden:
             raise InputError(f"{person.label} is {'' if hidden else 'not '}hidden already")
         action: Action = "hide" if hidden else "unhide"
-        return self._enter(person, [Draft(action, person.id, faces=self._all(person))])
+        return self._enter(person, [NewDecision(action, person.id, faces=self._all(person))])
 
     def _enter(
-        self, person: Person, drafts: Sequence[Draft], notes: tuple[str, ...] = ()
-    ) -> Outcome:
+        self, person: Person, drafts: Sequence[NewDecision], notes: tuple[str, ...] = ()
+    ) -> EditResult:
         entered = self._people.decide(drafts)
-        return Outcome(self._people.decided().person(person.id), entered, notes)
+        return EditResult(self._people.decided().person(person.id), entered, notes)
 
     def _faces(self, person: Person) -> list[int]:
         """A person's faces, of photos that are there or not."""
         live = self.now.faces(person.id).tolist()
-        told = [face for face, number in self.decided.faces.items() if number == person.id]
-        return sorted({*live, *told})
+        decided_here = [face for face, number in self.decided.faces.items() if number == person.id]
+        return sorted({*live, *decided_here})
 
     def _all(self, person: Person, without: Iterable[int] = ()) -> tuple[FaceDecision, ...]:
         left = sorted({*self._faces(person)} - {*without})

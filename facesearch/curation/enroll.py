@@ -14,8 +14,8 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.images import sha256_of
 from facesearch.images.file_access import absolute
-from facesearch.people.store import People, clean_name
-from facesearch.people.superseded import Overruled
+from facesearch.people.store import PeopleStore, normalise_name
+from facesearch.people.superseded import Superseded
 from facesearch.recognition.identify import largest_first
 
 
@@ -34,7 +34,7 @@ class Enrolment:
     """What became of each photo, and what was decided before and is overruled."""
 
     photos: tuple[Enrolled, ...]
-    overruled: tuple[Overruled, ...]
+    superseded: tuple[Superseded, ...]
 
 
 def enroll(gallery: Gallery, engine: FaceEngine, name: str, photos: Sequence[Path]) -> Enrolment:
@@ -44,7 +44,7 @@ def enroll(gallery: Gallery, engine: FaceEngine, name: str, photos: Sequence[Pat
     reported and the others go on. Raises InputError for an unusable name, for a folder, and for a
     photo that does not exist.
     """
-    name = clean_name(name)
+    name = normalise_name(name)
     for photo in photos:
         if photo.is_dir():
             raise InputError(f"expected photos of {name}, got the folder {photo}; name its photos")
@@ -52,7 +52,7 @@ def enroll(gallery: Gallery, engine: FaceEngine, name: str, photos: Sequence[Pat
     state = gallery.state()
     results = tuple(_largest_face(gallery, state, absolute(photo)) for photo in photos)
     faces = [each.face.face_id for each in results if each.face]
-    return Enrolment(results, People(gallery.folder).enroll(name, faces).overruled)
+    return Enrolment(results, PeopleStore(gallery.folder).enroll(name, faces).superseded)
 
 
 def _largest_face(gallery: Gallery, state: GalleryState, photo: Path) -> Enrolled:

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from facesearch.clustering.current_people import gallery_people
+from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import leaders
-from facesearch.people.ledger import Draft, FaceDecision
-from facesearch.people.store import People, clean_name
-from facesearch.people.superseded import Overruled
+from facesearch.people.ledger import FaceDecision, NewDecision
+from facesearch.people.store import PeopleStore, normalise_name
+from facesearch.people.superseded import Superseded
 from facesearch.spreadsheets import plain_cell, text_of_cell
 from indexer.storage.shards import Shard
 from indexer.types import make_ids
@@ -31,8 +32,6 @@ from indexer.types import make_ids
 FORMAT = "facesearch-people"
 VERSION = 1
 SUFFIXES = (".json", ".csv")
-# Another detector setting moves a box a little; that of another face overlaps less.
-LEAST_OVERLAP = 0.5
 
 Box = tuple[float, float, float, float]
 
@@ -58,7 +57,7 @@ class PersonEntry:
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """What an import came to: people and faces decided of, faces that are not here, and what was
     decided here before and is overruled."""
 
@@ -66,12 +65,12 @@ class Imported:
     faces: int
     rejected: int
     missing: int
-    overruled: tuple[Overruled, ...] = ()
+    superseded: tuple[Superseded, ...] = ()
 
 
 def export_people(gallery: Gallery) -> list[PersonEntry]:
     """All that is decided in a gallery now, also of faces whose photos are not there."""
-    decided = People(gallery.folder).decided()
+    decided = PeopleStore(gallery.folder).decided()
     keys = dict(_keys(gallery)) if decided.people else {}
     faces: dict[int, list[FaceKey]] = {}
     rejected: dict[int, list[FaceKey]] = {}
@@ -94,7 +93,7 @@ def export_people(gallery: Gallery) -> list[PersonEntry]:
     ]
 
 
-def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
+def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportResult:
     """Decide in a gallery what ``entries`` say; undone at once, like any decision.
 
     Somebody with a name is who has it here, or else who has most of the faces and no name here;
@@ -102,15 +101,15 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
     somebody new, and so is who is another entry by name. Faces that are not in this gallery are
     counted and left out. Raises InputError where nothing of it is here.
     """
-    people = People(gallery.folder)
+    people = PeopleStore(gallery.folder)
     decided = people.decided()
     now = gallery_people(gallery, gallery.state())
     of_face = dict(zip(now.clustering.ids.tolist(), now.of_faces().tolist(), strict=True))
     found = _find(gallery, entries)
-    drafts: list[Draft] = []
+    drafts: list[NewDecision] = []
     named = {each.name: decided.named(each.name) for each in entries if each.name}
     taken = {person.id for person in named.values() if person}
-    told_of: set[int] = set()
+    known_keys: set[int] = set()
     missing = 0
     for each in entries:
         faces = [found.get(key) for key in each.faces]
@@ -132,20 +131,22 @@ def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> Imported:
             above = int(now.numbers.max(initial=0))
             (number,) = people.new_people(1, above)
         taken.add(number)
-        told_of.add(number)
+        known_keys.add(number)
         decisions = tuple(FaceDecision(face, number) for face in here)
         decisions += tuple(FaceDecision(face, number, belongs=False) for face in not_here)
-        drafts.append(Draft("import", number, name=each.name, faces=decisions))
+        drafts.append(NewDecision("import", number, name=each.name, faces=decisions))
         if each.hidden != decided.person(number).hidden:
-            drafts.append(Draft("hide" if each.hidden else "unhide", number))
+            drafts.append(NewDecision("hide" if each.hidden else "unhide", number))
     if not drafts:
         raise InputError(
             f"none of the {missing} faces is in {gallery.folder}; index their photos first"
         )
     entered = people.decide(drafts)
-    told = [face for draft in drafts for face in draft.faces]
-    belong = sum(face.belongs for face in told)
-    return Imported(len(told_of), belong, len(told) - belong, missing, entered.overruled)
+    entered_faces = [face for draft in drafts for face in draft.faces]
+    belong = sum(face.belongs for face in entered_faces)
+    return ImportResult(
+        len(known_keys), belong, len(entered_faces) - belong, missing, entered.superseded
+    )
 
 
 def write_people(path: Path, entries: Sequence[PersonEntry]) -> None:
@@ -292,7 +293,7 @@ def _entry(
 ) -> PersonEntry:
     if not isinstance(hidden, bool):
         raise ValueError(f"expected hidden to be true or false, got {hidden!r}")
-    name = None if name is None else clean_name(name)
+    name = None if name is None else normalise_name(name)
     return PersonEntry(person, name, hidden, tuple(faces), tuple(rejected))
 
 
@@ -324,24 +325,19 @@ def _keys(gallery: Gallery) -> Iterator[tuple[int, FaceKey]]:
 def _find(gallery: Gallery, entries: Sequence[PersonEntry]) -> dict[FaceKey, int]:
     """The face here of every key that has one: in its photo the one that overlaps most."""
     wanted = {key for each in entries for key in (*each.faces, *each.rejected)}
-    photos = {key.sha256 for key in wanted}
+    keys: dict[str, list[FaceKey]] = {}
+    for key in sorted(wanted, key=lambda each: (each.sha256, each.box)):
+        keys.setdefault(key.sha256, []).append(key)
     here: dict[str, list[tuple[int, Box]]] = {}
     for face, key in _keys(gallery):
-        if key.sha256 in photos:
+        if key.sha256 in keys:
             here.setdefault(key.sha256, []).append((face, key.box))
     found = {}
-    for key in wanted:
-        faces = here.get(key.sha256, ())
-        overlap, face = max(((_overlap(key.box, box), face) for face, box in faces), default=(0, 0))
-        if overlap >= LEAST_OVERLAP:
-            found[key] = face
+    for sha256, faces in here.items():
+        asked = keys[sha256]
+        overlaps = iou(np.array([key.box for key in asked]), np.array([box for _, box in faces]))
+        for key, overlap in zip(asked, overlaps, strict=True):
+            best = int(np.argmax(overlap))
+            if overlap[best] >= SAME_FACE_IOU:
+                found[key] = faces[best][0]
     return found
-
-
-def _overlap(one: Box, two: Box) -> float:
-    """Intersection over union."""
-    wide = min(one[2], two[2]) - max(one[0], two[0])
-    high = min(one[3], two[3]) - max(one[1], two[1])
-    both = max(wide, 0.0) * max(high, 0.0)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, two))
-    return both / (areas - both) if areas > both else 0.0

@@ -9,11 +9,11 @@ import numpy as np
 
 from facesearch.clustering.current_people import gallery_people
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.assignment import NOBODY, PeopleNow
+from facesearch.people.assignment import NOBODY, PersonAssignment
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import Decided, Person, fold
-from facesearch.people.store import People, undoable
-from facesearch.people.superseded import Overruled, overruled
+from facesearch.people.projection import DecisionState, Person, replay
+from facesearch.people.store import PeopleStore, undoable
+from facesearch.people.superseded import Superseded, superseded_by
 
 
 @dataclass(frozen=True)
@@ -26,29 +26,29 @@ class FacesMove:
 
 
 @dataclass(frozen=True)
-class Undoing:
+class UndoPreview:
     """The ``decisions`` to be undone, those that they overruled and that hold ``again``, and the
     faces that move, until the next clustering places them."""
 
     decisions: tuple[Decision, ...]
-    again: tuple[Overruled, ...]
+    again: tuple[Superseded, ...]
     moves: tuple[FacesMove, ...]
 
 
-def undoing(gallery: Gallery) -> Undoing:
+def preview_undo(gallery: Gallery) -> UndoPreview:
     """What the next undo would do; raises InputError where nothing is to be undone."""
-    decisions = People(gallery.folder).decisions()
+    decisions = PeopleStore(gallery.folder).decisions()
     last = undoable(decisions)
     without = [each for each in decisions if each.batch != last[0].batch]
-    decided, then = fold(decisions), fold(without)
+    decided, then = replay(decisions), replay(without)
     state = gallery.state()
     now = gallery_people(gallery, state, decided)
     moves = _moves(now, gallery_people(gallery, state, then), decided, then)
-    return Undoing(tuple(last), overruled(without, last), moves)
+    return UndoPreview(tuple(last), superseded_by(without, last), moves)
 
 
 def _moves(
-    now: PeopleNow, later: PeopleNow, decided: Decided, then: Decided
+    now: PersonAssignment, later: PersonAssignment, decided: DecisionState, then: DecisionState
 ) -> tuple[FacesMove, ...]:
     """Both of the same faces; the largest moves first."""
     rows = [np.argsort(each.clustering.ids, kind="stable") for each in (now, later)]

@@ -41,7 +41,7 @@ _MOST_PIXELS = {1: 16, 2: 14, 3: 9, 4: 7} if LANES == 16 else {2: 4, 4: 3}
 
 
 @dataclass(frozen=True)
-class Tile:
+class ConvolutionTile:
     """``pixels`` neighbouring outputs by ``LANES * vectors`` channels."""
 
     pixels: int
@@ -52,7 +52,7 @@ class Tile:
         return LANES * self.vectors
 
 
-def fitting_tile(channels: int, row: int | None = None) -> Tile:
+def fitting_tile(channels: int, row: int | None = None) -> ConvolutionTile:
     """The tile for a layer of ``channels`` whose rows have ``row`` outputs (None: any number).
 
     Of those that fit the registers, one that wastes the fewest channels and outputs.
@@ -60,12 +60,12 @@ def fitting_tile(channels: int, row: int | None = None) -> Tile:
     vectors = min(_MOST_PIXELS, key=lambda count: (-channels % (LANES * count), -count))
     most = _MOST_PIXELS[vectors]
     if row is None:
-        return Tile(most, vectors)
+        return ConvolutionTile(most, vectors)
     pixels = min(range(1, most + 1), key=lambda count: (-(-row // count), count))
-    return Tile(pixels, vectors)
+    return ConvolutionTile(pixels, vectors)
 
 
-def make_convolution(tile: Tile) -> Any:
+def make_convolution(tile: ConvolutionTile) -> Any:
     """A function for compiled code that computes a layer, or as much of it as is asked for.
 
     ``convolve(x, rows, step, length, packed, channels, out, out_at, count, lines, line_step)``:
@@ -91,7 +91,7 @@ def make_convolution(tile: Tile) -> Any:
         )
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            _Code(context, builder, signature, arguments).convolve(tile)
+            _ConvolutionCode(context, builder, signature, arguments).convolve(tile)
             return context.get_dummy_value()
 
         return signature, generate
@@ -110,7 +110,7 @@ def _largest(
     signature = types.void(x, x_at, places, vectors, out, out_at)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = _Code(context, builder, signature, arguments)
+        code = _ConvolutionCode(context, builder, signature, arguments)
         _, x_at, places, vectors, _, out_at = arguments
         sources = [code.pointer(0, x_at, place) for place in _unpacked(builder, places)]
         target = code.pointer(4, out_at)
@@ -128,7 +128,7 @@ def _largest(
 largest: Any = intrinsic(_largest)
 
 
-class _Code:
+class _ConvolutionCode:
     """Emits instructions into the function being compiled, whose arguments it knows."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
@@ -137,7 +137,7 @@ class _Code:
         self.types = signature.args
         self.arguments = arguments
 
-    def convolve(self, tile: Tile) -> None:
+    def convolve(self, tile: ConvolutionTile) -> None:
         """The body of a function of :func:`make_convolution`."""
         builder = self.builder
         _, rows, step, length, _, channels, _, out_at, count, lines, line_step = self.arguments
@@ -159,7 +159,9 @@ class _Code:
                     place = builder.gep(target, [builder.mul(pixel, channels)])
                     self.store_prelu(sums, block, place, channels)
 
-    def products(self, tile: Tile, source: Any, offsets: Any, block: Any) -> list[list[Any]]:
+    def products(
+        self, tile: ConvolutionTile, source: Any, offsets: Any, block: Any
+    ) -> list[list[Any]]:
         """Variables ``[pixel][vector]`` with the biases of ``block`` and all products added."""
         step, length = self.arguments[2:4]
         biases = [self.load(block, v) for v in range(tile.vectors)]
@@ -210,9 +212,9 @@ class _Code:
         with cgutils.for_range(builder, length) as loop:
             line = self.strided(lines, loop.index, vectors * LANES)
             weights = [self.load(line, v) for v in range(vectors)]
-            for own, place in zip(sums, inputs, strict=True):
+            for of_output, place in zip(sums, inputs, strict=True):
                 value = self.spread(builder.load(builder.gep(place, [loop.index])))
-                for variable, weight in zip(own, weights, strict=True):
+                for variable, weight in zip(of_output, weights, strict=True):
                     # "contract" lets it become one fused instruction where the machine has it
                     product = builder.fmul(value, weight, flags=("contract",))
                     total = builder.fadd(builder.load(variable), product, flags=("contract",))
@@ -227,9 +229,9 @@ class _Code:
         zero = ir.Constant(_VECTOR, None)
         vectors = len(sums[0])
         slopes = [self.load(block, vectors + v) for v in range(vectors)]
-        for p, own in enumerate(sums):
+        for p, of_output in enumerate(sums):
             place = self.strided(target, channels, p)
-            for v, (variable, slope) in enumerate(zip(own, slopes, strict=True)):
+            for v, (variable, slope) in enumerate(zip(of_output, slopes, strict=True)):
                 total = builder.load(variable)
                 positive = builder.fcmp_ordered(">", total, zero)
                 result = builder.select(positive, total, builder.fmul(total, slope))
@@ -241,7 +243,7 @@ def _steps(builder: Any, stop: Any, step: int) -> Any:
     return cgutils.for_range_slice(builder, _INDEX(0), stop, _INDEX(step))
 
 
-def pack(kernel: Floats, bias: Floats, slopes: Floats, tile: Tile) -> Floats:
+def pack(kernel: Floats, bias: Floats, slopes: Floats, tile: ConvolutionTile) -> Floats:
     """A layer as :func:`make_convolution` of ``tile`` reads it.
 
     ``kernel`` (inputs, outputs), ``bias`` and ``slopes`` (outputs,). Flat: for each block of the

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facesearch.detect.boxes import Boxes
 from facesearch.detect.mtcnn_weights import Floats
 from facesearch.detect.types import Pixels
-from indexer.runtime.numba_jit import compiled_reordering
+from indexer.runtime.numba_jit import jit_fastmath
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def sample_crops(pyramid: Pyramid, boxes: Boxes, side: int) -> Floats:
     return crops
 
 
-@compiled_reordering
+@jit_fastmath
 def _sample(level: Pixels, boxes: Boxes, rows: NDArray[np.int64], crops: Floats) -> None:
     """Fill ``crops[rows]`` with ``boxes`` (pixels of ``level``): down each column, then across."""
     height, width, _ = level.shape
@@ -98,13 +98,13 @@ def _sample(level: Pixels, boxes: Boxes, rows: NDArray[np.int64], crops: Floats)
             _blend_columns(blended, low[0], high[0], part[0], crop[y])
 
 
-@compiled_reordering
+@jit_fastmath
 def _blend_rows(top: Any, bottom: Any, down: Any, blended: Floats) -> None:
     for i in range(len(top)):
         blended[i] = top[i] * (np.float32(1) - down) + bottom[i] * down
 
 
-@compiled_reordering
+@jit_fastmath
 def _blend_columns(blended: Floats, low: Any, high: Any, part: Any, line: Any) -> None:
     for x in range(len(low)):
         # Unsigned, so that no index is taken for one that counts from the end.
@@ -115,7 +115,7 @@ def _blend_columns(blended: Floats, low: Any, high: Any, part: Any, line: Any) -
             line[place + c] = value + blended[right + c] * across
 
 
-@compiled_reordering
+@jit_fastmath
 def _locate(ends: Any, last: int, low: Any, high: Any, part: Any) -> None:
     """For each sample between ``ends`` its two pixels, and how far it is from the lower one."""
     step = (ends[1] - ends[0]) / np.float32(len(low))

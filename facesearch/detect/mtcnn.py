@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facesearch.detect.boxes import Boxes, nms, squared
 from facesearch.detect.image_pyramid import Pyramid, build_pyramid, sample_crops
-from facesearch.detect.mtcnn_networks import Networks
+from facesearch.detect.mtcnn_networks import MtcnnNetworks
 from facesearch.detect.mtcnn_weights import NAME, Floats
 from facesearch.detect.types import Detections, Pixels
 from facesearch.detect.validation import check_photo, check_score
@@ -70,7 +70,7 @@ class MtcnnDetector:
         self.proposal_score = proposal_score
         self.refined_score = refined_score
         self.pyramid_factor = pyramid_factor
-        self._networks = Networks()
+        self._networks = MtcnnNetworks()
 
     def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
         """Faces of each photo (RGB uint8 (h, w, 3)), best score first.

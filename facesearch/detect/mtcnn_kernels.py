@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facesearch.detect.conv_codegen import LANES, fitting_tile, largest, make_convolution
 from facesearch.detect.mtcnn_weights import Floats
-from indexer.runtime.numba_jit import compiled_reordering
+from indexer.runtime.numba_jit import jit_fastmath
 
 # P-Net's rows are as long as the photo is wide, R-Net's and O-Net's as stated.
 P_TILES = (fitting_tile(10), fitting_tile(16), fitting_tile(32))
@@ -36,7 +36,7 @@ _SLACK = 8192
 Bytes = NDArray[np.uint8]
 
 
-@compiled_reordering
+@jit_fastmath
 def propose(
     level: Bytes, least: float, conv1: Floats, conv2: Floats, conv3: Floats, heads: Floats
 ) -> Floats:
@@ -86,7 +86,7 @@ def propose(
     return found[:count].copy()
 
 
-@compiled_reordering
+@jit_fastmath
 def _to_floats(level: Bytes, y: int, out: Floats, at: int) -> None:
     row = level[y].reshape(-1)
     part = out[at : at + len(row)]
@@ -94,7 +94,7 @@ def _to_floats(level: Bytes, y: int, out: Floats, at: int) -> None:
         part[i] = row[i]
 
 
-@compiled_reordering
+@jit_fastmath
 def _pool_pair(x: Floats, stride: int, rows: int, width: int, out: Floats, at: int) -> None:
     """Maxima of 2 x 2 of 10 channels; where a row or column is missing, of what is there."""
     below = stride if rows == 2 else 0
@@ -103,7 +103,7 @@ def _pool_pair(x: Floats, stride: int, rows: int, width: int, out: Floats, at: i
         largest(x, 20 * i, (0, right, below, below + right), 16 // LANES, out, at + i * 10)
 
 
-@compiled_reordering
+@jit_fastmath
 def _append(
     heads: Floats, width: int, least: float, row: int, found: Floats, count: int
 ) -> int:  # fmt: skip
@@ -118,7 +118,7 @@ def _append(
     return count
 
 
-@compiled_reordering
+@jit_fastmath
 def _pool3(x: Floats, side: int, channels: int, out: Floats) -> None:
     """Maxima of 3 x 3 at stride 2 of a square map, the last ones of what is left at the edge."""
     new, vectors = side // 2, -(-channels // LANES)
@@ -138,7 +138,7 @@ def _pool3(x: Floats, side: int, channels: int, out: Floats) -> None:
             largest(x, corner, places, vectors, out, (y * new + i) * channels)
 
 
-@compiled_reordering
+@jit_fastmath
 def _pool2(x: Floats, side: int, channels: int, out: Floats) -> None:
     """Maxima of 2 x 2 at stride 2 of a square map of even side."""
     new, vectors = side // 2, -(-channels // LANES)
@@ -150,7 +150,7 @@ def _pool2(x: Floats, side: int, channels: int, out: Floats) -> None:
             largest(x, corner, places, vectors, out, (y * new + i) * channels)
 
 
-@compiled_reordering
+@jit_fastmath
 def refine(
     crops: Floats, conv1: Floats, conv2: Floats, conv3: Floats, dense: Floats, heads: Floats
 ) -> Floats:
@@ -169,7 +169,7 @@ def refine(
     return _classify(features, n, 576, dense, 128, heads)
 
 
-@compiled_reordering
+@jit_fastmath
 def output(
     crops: Floats, conv1: Floats, conv2: Floats, conv3: Floats, conv4: Floats, dense: Floats,
     heads: Floats,
@@ -191,7 +191,7 @@ def output(
     return _classify(features, n, 1152, dense, 256, heads)
 
 
-@compiled_reordering
+@jit_fastmath
 def _classify(
     features: Floats, n: int, length: int, dense: Floats, hidden: int, heads: Floats
 ) -> Floats:

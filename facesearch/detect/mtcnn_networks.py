@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.detect import mtcnn_kernels as kernels
-from facesearch.detect.conv_codegen import Tile, pack
+from facesearch.detect.conv_codegen import ConvolutionTile, pack
 from facesearch.detect.mtcnn_weights import O_NET, P_NET, R_NET, Floats, Layer
 
 
-class Networks:
+class MtcnnNetworks:
     """P-Net, R-Net and O-Net; every method takes RGB uint8 and may be called from any thread.
 
     Scores are probabilities; box offsets are x0, y0, x1, y1 as fractions of a box's width and
@@ -75,11 +75,11 @@ def _matrix(layer: Layer) -> Floats:
     return layer.kernel.reshape(-1, layer.kernel.shape[-1])
 
 
-def _packed(layer: Layer, tile: Tile) -> Floats:
+def _packed(layer: Layer, tile: ConvolutionTile) -> Floats:
     return pack(_matrix(layer), layer.bias, layer.slopes, tile)
 
 
-def _packed_all(layers: Sequence[Layer], tiles: Sequence[Tile]) -> list[Floats]:
+def _packed_all(layers: Sequence[Layer], tiles: Sequence[ConvolutionTile]) -> list[Floats]:
     return [_packed(layer, tile) for layer, tile in zip(layers, tiles, strict=True)]
 
 

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from facesearch.encoders.backends import Placement, load_backend
-from facesearch.encoders.dlib_resnet import read_dlib_resnet
+from facesearch.encoders.dlib.resnet import read_dlib_resnet
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.network_ir import Network, Weighted
 from facesearch.encoders.quantization import PACKAGED
@@ -24,7 +24,7 @@ def read_network(spec: EncoderSpec, weights: Path | None = None) -> Weighted:
     """
     if spec.alignment == "dlib":
         return _read_dlib(spec, weights)
-    from facesearch.encoders.facenet import read_facenet  # noqa: PLC0415 - torch takes seconds
+    from facesearch.encoders.facenet.loader import read_facenet  # noqa: PLC0415 - torch takes seconds
 
     return read_facenet(spec, weights)
 

@@ -25,7 +25,7 @@ PIXEL_RANGE = 255.0
 
 
 @dataclass(frozen=True)
-class Ranges:
+class ActivationRanges:
     """The largest input of each convolution, by the node it comes from; the smallest is 0.
 
     ``network``: the digest of the network they were measured in; ``chips``: how many were seen.
@@ -49,11 +49,11 @@ class Ranges:
         return json.dumps(asdict(self), indent=1) + "\n"
 
 
-def read_ranges(path: Path, network: Network) -> Ranges:
+def read_ranges(path: Path, network: Network) -> ActivationRanges:
     """Ranges kept in a file; raises WeightsError unless they are whole and of ``network``."""
     try:
         stored = json.loads(path.read_bytes())
-        ranges = Ranges(
+        ranges = ActivationRanges(
             str(stored["network"]),
             int(stored["chips"]),
             {int(node): float(value) for node, value in stored["largest"].items()},
@@ -73,7 +73,7 @@ def read_ranges(path: Path, network: Network) -> Ranges:
     return ranges
 
 
-def measured_ranges(network: Network, batches: Iterable[NDArray[np.uint8]]) -> Ranges:
+def measured_ranges(network: Network, batches: Iterable[NDArray[np.uint8]]) -> ActivationRanges:
     """The largest input of each convolution over all chips, computed in fp32.
 
     ``batches``: chips uint8 (n, side, side, 3). Raises InputError when there are none, or when a
@@ -96,7 +96,7 @@ def measured_ranges(network: Network, batches: Iterable[NDArray[np.uint8]]) -> R
             largest[node] = max(largest[node], high)
     if not chips or not all(largest.values()):
         raise InputError(f"expected chips that excite every layer, got {chips} that do not")
-    return Ranges(network.digest, chips, largest)
+    return ActivationRanges(network.digest, chips, largest)
 
 
 def _sources(network: Network) -> set[int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.hdbscan_clustering import density
+from cluster.hdbscan_clustering import hdbscan_clustering
 from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.metrics import (
     Score,
@@ -93,7 +93,9 @@ def clustering_study(
 
     chosen = [score("average linkage", threshold, cut(linkage, len(kept), threshold))]
     if with_density:
-        chosen.append(score("HDBSCAN", None, density(kept.astype(np.int64), faces).labels))
+        chosen.append(
+            score("HDBSCAN", None, hdbscan_clustering(kept.astype(np.int64), faces).labels)
+        )
     return ClusteringStudy(
         photos=len(people),
         people=len(np.unique(people)),

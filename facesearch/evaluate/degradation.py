@@ -18,7 +18,7 @@ from facesearch.detect.types import Detections, Pixels
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
 from facesearch.evaluate.datasets.embed_dataset import ChosenFace, embed_chosen, find_faces
-from facesearch.evaluate.datasets.embedding_cache import PhotoRecord
+from facesearch.evaluate.datasets.embedding_cache import CachedPhoto
 from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE
 
 QUALITIES = (10, 20, 30, 50, 70, 90)
@@ -80,7 +80,7 @@ class Degraded:
     def variants(self) -> int:
         return 1 + len(self.degradations)
 
-    def embed(self, engine: FaceEngine, photos: Sequence[Pixels]) -> list[PhotoRecord]:
+    def embed(self, engine: FaceEngine, photos: Sequence[Pixels]) -> list[CachedPhoto]:
         """A record of all variants of each photo, the photo as it is first."""
         faces = find_faces(engine, photos, self.rule)
         variants = [embed_chosen(engine, photos, faces)]
@@ -99,7 +99,7 @@ class Degraded:
                 ]
             variants.append(embed_chosen(engine, worse, found))
         return [
-            PhotoRecord(
+            CachedPhoto(
                 np.concatenate([each.vectors for each in records]),
                 np.concatenate([each.states for each in records]),
             )

@@ -65,7 +65,7 @@ class Searches:
 
 
 @dataclass(frozen=True)
-class Identification:
+class IdentificationResult:
     """The searches of each split, with ``enrol`` photos a person enrolled."""
 
     enrol: int
@@ -131,7 +131,7 @@ def identification(
     seed: int = 0,
     fpirs: Sequence[float] = FPIRS,
     ranks: int = RANKS,
-) -> Identification:
+) -> IdentificationResult:
     """Search the photos ``vectors`` float32 (n, d), unit length, of the people int (n,).
 
     A probe for which ``usable`` is False returns nobody: a miss where it is mated, and no false
@@ -153,7 +153,7 @@ def identification(
         _searches(vectors, people, kept, split, fpirs=tuple(fpirs), ranks=ranks)
         for split in (_draw(people, enrol, seed, repeat) for repeat in range(repeats))
     ]
-    return Identification(enrol, seed, tuple(found))
+    return IdentificationResult(enrol, seed, tuple(found))
 
 
 def _draw(people: NDArray[np.integer], enrol: int, seed: int, repeat: int) -> Split:

@@ -17,7 +17,7 @@ from facesearch.evaluate.all_pairs import AllPairs, all_pairs
 from facesearch.evaluate.clustering import clustering_study
 from facesearch.evaluate.datasets.embed_dataset import (
     NO_CACHE,
-    EmbedOptions,
+    DatasetEmbedOptions,
     OneFace,
     Progress,
     embed_photos,
@@ -51,7 +51,7 @@ class Setup:
     rule: str = DEFAULT_RULE
     missing: str = "reject"
     seed: int = 0
-    options: EmbedOptions = NO_CACHE
+    options: DatasetEmbedOptions = NO_CACHE
     progress: Progress = lambda done, total: None
 
     def embed(self, root: Path, paths: Sequence[str]) -> EmbeddedPhotos:
@@ -85,7 +85,7 @@ class Setup:
 def run_pairs(
     setup: Setup,
     root: Path,
-    pairs: v.Pairs,
+    pairs: v.LabelledPairs,
     *,
     name: str = "pairs",
     threshold: float | None = None,
@@ -200,7 +200,7 @@ def run_clustering(
 def run_video(
     setup: Setup,
     tracks: Tracks,
-    pairs: v.Pairs | None = None,
+    pairs: v.LabelledPairs | None = None,
     *,
     frames: int = FRAMES,
     threshold: float | None = None,
@@ -245,7 +245,7 @@ def run_video(
 def run_robustness(
     setup: Setup,
     root: Path,
-    subject: LabelledPhotos | v.Pairs,
+    subject: LabelledPhotos | v.LabelledPairs,
     degradations: Sequence[Degradation],
     *,
     of: str = "face",
@@ -276,7 +276,7 @@ def run_robustness(
     )
 
 
-def photos_of(pairs: v.Pairs) -> tuple[str, ...]:
+def photos_of(pairs: v.LabelledPairs) -> tuple[str, ...]:
     """Every photo (or track) that a list of pairs names, once, sorted."""
     return tuple(sorted({*pairs.first, *pairs.second}))
 

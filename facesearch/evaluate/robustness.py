@@ -64,7 +64,7 @@ class EveryPair:
 class ListedPairs:
     """The pairs of a file."""
 
-    pairs: v.Pairs
+    pairs: v.LabelledPairs
     missing: str
 
     def counts(self) -> tuple[int, int]:

@@ -23,7 +23,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Pairs:
+class LabelledPairs:
     """n pairs of photos: relative paths, ``same`` bool (n,) and ``folds`` int64 (n,) from 0."""
 
     first: tuple[str, ...]
@@ -35,7 +35,7 @@ class Pairs:
         return len(self.first)
 
 
-def read_pairs(path: Path) -> Pairs:
+def read_pairs(path: Path) -> LabelledPairs:
     """The pairs in one of the text files of LFW: ``pairs.txt`` or those of View 1.
 
     The first line has the number of folds, if there are several, and of pairs of either kind in
@@ -56,7 +56,7 @@ def read_pairs(path: Path) -> Pairs:
         for number, (words, is_same) in enumerate(zip(body, same, strict=True), start=2)
     ]
     first, second = zip(*photos, strict=True) if photos else ((), ())
-    return Pairs(first, second, same, np.repeat(np.arange(folds), each * 2))
+    return LabelledPairs(first, second, same, np.repeat(np.arange(folds), each * 2))
 
 
 def _read_pair(words: list[str], same: bool, where: str) -> tuple[str, str]:

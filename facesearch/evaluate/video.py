@@ -19,9 +19,9 @@ from facesearch.errors import InputError
 from facesearch.evaluate.datasets.embed_dataset import (
     NO_CACHE,
     ONE_FACE,
-    EmbedOptions,
+    DatasetEmbedOptions,
+    EmbeddingMethod,
     Progress,
-    Way,
     embed_photos,
 )
 from facesearch.evaluate.datasets.embedded_photos import NEVER, EmbeddedPhotos, PhotoFailure
@@ -55,8 +55,8 @@ def embed_tracks(
     tracks: Tracks,
     *,
     frames: int = FRAMES,
-    way: Way = ONE_FACE,
-    options: EmbedOptions = NO_CACHE,
+    way: EmbeddingMethod = ONE_FACE,
+    options: DatasetEmbedOptions = NO_CACHE,
     progress: Progress = lambda done, total: None,
 ) -> EmbeddedTracks:
     """The first ``frames`` frames of each track in which a face is found, as their mean.

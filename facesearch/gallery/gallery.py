@@ -27,12 +27,12 @@ from facesearch.errors import (
     GalleryError,
     InputError,
 )
-from facesearch.gallery.photo_log import PhotoLog, PhotoPart
-from facesearch.gallery.records import FaceRecord, face_qualities, face_records, require_remembered
+from facesearch.gallery.photo_log import PhotoLog, ShardLog
+from facesearch.gallery.records import FaceRecord, face_photos, face_qualities, face_records
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
-from facesearch.gallery.state_cache import KeptLog, read_state, write_state
-from facesearch.gallery.tombstones import Forgotten
+from facesearch.gallery.state_cache import CachedLog, read_state, write_state
+from facesearch.gallery.tombstones import Tombstones
 from indexer.storage.atomic_files import partial_path, write_atomically
 from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
@@ -187,7 +187,7 @@ class Gallery:
         """Remember the numbers in use, should a shard be lost or taken out by hand."""
         write_atomically(self.folder / "next-shard", f"{self.next_shard_number()}\n".encode())
 
-    def state(self, *, anew: bool = False) -> GalleryState:
+    def state(self, *, ignore_cache: bool = False) -> GalleryState:
         """Fold all photo tables, in some 200 bytes a photo and some tens of bytes a face.
 
         The gallery's writer keeps the fold in ``state.h5``, so that only tables of shards that are
@@ -195,9 +195,9 @@ class Gallery:
         """
         paths = self.shard_paths()
         digests = {path.name: _digest_or_none(path) for path in paths}
-        kept = None if anew else read_state(self.folder, self.contract)
+        kept = None if ignore_cache else read_state(self.folder, self.contract)
         if kept is None or not _continue(digests, kept.shards):
-            kept = KeptLog(PhotoLog.empty(), {})
+            kept = CachedLog(PhotoLog.empty(), {})
             if self._is_writer:  # It names photos of shards that may have been taken out.
                 with suppress(OSError):
                     (self.folder / STATE_FILE).unlink(missing_ok=True)
@@ -208,19 +208,19 @@ class Gallery:
             if self._is_writer:
                 self._keep(log, digests)
         # Read last: shards that lack forgotten faces already were rewritten after this was.
-        return GalleryState.of(log, Forgotten.read(self.folder).ids)
+        return GalleryState.of(log, Tombstones.read(self.folder).ids)
 
-    def _photo_part(self, path: Path) -> PhotoPart:
+    def _photo_part(self, path: Path) -> ShardLog:
         with Shard.open(path) as shard:
             self._require_shard(shard)
-            return PhotoPart.read(shard)
+            return ShardLog.read(shard)
 
     def _keep(self, log: PhotoLog, digests: Mapping[str, str | None]) -> None:
         shards = {name: digest for name, digest in digests.items() if digest}
         if len(shards) < len(digests):
             return
         try:
-            write_state(self.folder, KeptLog(log, shards), self.contract)
+            write_state(self.folder, CachedLog(log, shards), self.contract)
         except OSError as error:
             logger.warning("the state of %s was not kept: %s", self.folder, error)
 
@@ -237,7 +237,7 @@ class Gallery:
             keep = np.zeros(int(rows[-1]) + 1, bool)
             keep[rows] = True
             with Shard.open(path) as shard:
-                _photo_rows(shard, rows)
+                face_photos(shard, rows)
                 for block in shard.blocks():
                     _, block_rows = split_ids(block.ids)
                     kept = keep[block_rows[block_rows < len(keep)]].nonzero()[0]
@@ -250,7 +250,7 @@ class Gallery:
         vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
         for number, picked in _by_shard(numbers):
             with self._shard(number) as shard:
-                _photo_rows(shard, rows[picked])
+                face_photos(shard, rows[picked])
                 vectors[picked] = shard.vectors(rows[picked])
         return vectors
 
@@ -262,15 +262,6 @@ class Gallery:
             with self._shard(number) as shard:
                 qualities[picked] = face_qualities(shard, rows[picked])
         return qualities
-
-    def photo_ids(self, ids: Ids) -> Ids:
-        """For each face of ``ids`` the photo that it was found in, int64 (n,)."""
-        numbers, rows = split_ids(ids)
-        photos = np.zeros(len(ids), np.int64)
-        for number, picked in _by_shard(numbers):
-            with self._shard(number) as shard:
-                photos[picked] = make_ids(number, _photo_rows(shard, rows[picked]))
-        return photos
 
     def faces(self, ids: Ids, state: GalleryState) -> list[FaceRecord]:
         """Records of live faces ``ids``, in that order."""
@@ -320,13 +311,6 @@ def _is_vacant(folder: Path) -> bool:
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     for number in np.unique(numbers):
         yield int(number), np.flatnonzero(numbers == number)
-
-
-def _photo_rows(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The row of the photo of some faces; ChangedGalleryError where one was forgotten."""
-    photos: NDArray[np.int64] = shard.column("faces", "photo")[rows].astype(np.int64)
-    require_remembered(shard, photos)
-    return photos
 
 
 def _recorded_digest(path: Path) -> str:

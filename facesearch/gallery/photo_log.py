@@ -41,7 +41,7 @@ class PhotoLog:
         none = np.zeros(0, np.int64)
         return cls(PhotoTable.empty(), none.astype(bool), none, none, none, none.astype(np.int32))
 
-    def extended(self, parts: Sequence[PhotoPart]) -> PhotoLog:
+    def extended(self, parts: Sequence[ShardLog]) -> PhotoLog:
         """This and ``parts``, which are of shards of greater numbers, ascending."""
         photos = PhotoTable.joined([self.photos, *(part.photos for part in parts)])
         newest, holder = _newest(photos), _holders(photos)
@@ -68,7 +68,7 @@ class PhotoLog:
 
 
 @dataclass(frozen=True)
-class PhotoPart:
+class ShardLog:
     """What one shard adds to the log: its photo table, and its column faces/photo int32."""
 
     number: int
@@ -76,7 +76,7 @@ class PhotoPart:
     faces: NDArray[np.int32]
 
     @classmethod
-    def read(cls, shard: Shard) -> PhotoPart:
+    def read(cls, shard: Shard) -> ShardLog:
         """That of a shard; raises as :meth:`PhotoTable.read` does."""
         return cls(shard.number, PhotoTable.read(shard), shard.column("faces", "photo"))
 

@@ -66,7 +66,7 @@ class PhotoRow:
         )
 
 
-class OpenShard:
+class ShardBuilder:
     """Collects rows and seals a shard after every ``capacity`` photos."""
 
     def __init__(self, gallery: Gallery, capacity: int, sealed: Callable[[Path], None]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facesearch.gallery.photo_log import PhotoLog
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.records import PhotoRecord
-from indexer.id_lookup import rows_of
+from indexer.id_lookup import positions_of
 from indexer.types import Ids, make_ids, split_ids
 
 
@@ -28,7 +28,7 @@ class GalleryState:
     """
 
     log: PhotoLog
-    photos: Photos
+    photos: NewestPhotos
     contents: Contents
     shown: ShownPhotos
     live: Mapping[int, NDArray[np.int64]]
@@ -38,10 +38,10 @@ class GalleryState:
     def of(cls, log: PhotoLog, forgotten: Ids) -> GalleryState:
         """The state that ``log`` comes to, without the faces ``forgotten``, ascending."""
         table = log.photos
-        photo = rows_of(log.owners, table.ids)
+        photo = positions_of(log.owners, table.ids, ascending=True)
         starts = np.cumsum(log.counts) - log.counts
         numbers, rows = split_ids(forgotten)
-        shard = rows_of(numbers, log.shards)
+        shard = positions_of(numbers, log.shards, ascending=True)
         there = shard >= 0
         there[there] = rows[there] < log.counts[shard[there]]
         photo[starts[shard[there]] + rows[there]] = -1
@@ -59,7 +59,7 @@ class GalleryState:
         }
         return cls(
             log,
-            Photos(table, log.newest),
+            NewestPhotos(table, log.newest),
             Contents(table, np.flatnonzero(log.holder == np.arange(len(table)))),
             ShownPhotos(table, shown[:-1]),
             live,
@@ -112,7 +112,7 @@ class GalleryState:
         return hashlib.sha256(self.live_ids().tobytes()).hexdigest()
 
 
-class Photos(Mapping[bytes, PhotoRecord]):
+class NewestPhotos(Mapping[bytes, PhotoRecord]):
     """The newest record of each location; ``table`` has their rows among others."""
 
     def __init__(self, table: PhotoTable, newest: NDArray[np.bool_]) -> None:
@@ -206,7 +206,7 @@ class ShownPhotos(Mapping[int, PhotoRecord]):
         self.rows = rows
 
     def __getitem__(self, photo_id: int) -> PhotoRecord:
-        (row,) = rows_of(np.array([photo_id]), self._table.ids)
+        (row,) = positions_of(np.array([photo_id]), self._table.ids, ascending=True)
         if row < 0 or self.rows[row] < 0:
             raise KeyError(photo_id)
         return self._table.record(int(self.rows[row]))

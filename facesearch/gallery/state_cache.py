@@ -54,14 +54,14 @@ _LOG = {
 
 
 @dataclass(frozen=True)
-class KeptLog:
+class CachedLog:
     """A photo log, and the shards that it is of: their SHA-256 by file name."""
 
     log: PhotoLog
     shards: Mapping[str, str]
 
 
-def write_state(folder: Path, kept: KeptLog, contract: EncoderContract) -> None:
+def write_state(folder: Path, kept: CachedLog, contract: EncoderContract) -> None:
     """Replace the file in a gallery's folder; the caller is the gallery's writer.
 
     Raises OSError where it cannot be written, as on a full disk, and leaves nothing behind then.
@@ -73,7 +73,7 @@ def write_state(folder: Path, kept: KeptLog, contract: EncoderContract) -> None:
         partial_path(path).unlink(missing_ok=True)
 
 
-def _written(kept: KeptLog, contract: EncoderContract) -> bytes:
+def _written(kept: CachedLog, contract: EncoderContract) -> bytes:
     """The bytes of the file. HDF5 writes to memory, since it cannot close what it cannot write."""
     covered = json.dumps({"contract": asdict(contract), "shards": dict(kept.shards)}).encode()
     memory = BytesIO()
@@ -91,7 +91,7 @@ def _written(kept: KeptLog, contract: EncoderContract) -> bytes:
     return memory.getvalue()
 
 
-def read_state(folder: Path, contract: EncoderContract) -> KeptLog | None:
+def read_state(folder: Path, contract: EncoderContract) -> CachedLog | None:
     """What the file in a gallery's folder holds; None where there is none that can be used."""
     path = folder / FILE
     if not path.exists():
@@ -104,7 +104,7 @@ def read_state(folder: Path, contract: EncoderContract) -> KeptLog | None:
         return None
 
 
-def _read(path: Path, file: h5py.File, contract: EncoderContract) -> KeptLog:
+def _read(path: Path, file: h5py.File, contract: EncoderContract) -> CachedLog:
     checker = Checker(file, path)
     for name, expected in (("format", FORMAT), ("version", VERSION)):
         if (found := checker.attribute(file, name, name)) != expected:
@@ -120,7 +120,7 @@ def _read(path: Path, file: h5py.File, contract: EncoderContract) -> KeptLog:
     }
     log = PhotoLog(photos=PhotoTable(**columns), **parts)
     _check(log)
-    return KeptLog(log, covered["shards"])
+    return CachedLog(log, covered["shards"])
 
 
 def _column(checker: Checker, group: h5py.Group, name: str) -> ByteStrings | NDArray[Any]:

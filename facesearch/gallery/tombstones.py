@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.errors import GalleryError
-from indexer.id_lookup import rows_of
+from indexer.id_lookup import positions_of
 from indexer.storage.atomic_files import write_atomically
 from indexer.types import Ids
 
@@ -29,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class ForgottenFace:
+class Tombstone:
     """A face id that is not used any more, the SHA-256 of its photo's file, and where it was.
 
     ``box`` is x0, y0, x1, y1 in pixels of the upright photo at full size.
@@ -40,10 +40,10 @@ class ForgottenFace:
     box: tuple[float, float, float, float]
 
 
-class Forgotten:
+class Tombstones:
     """All faces that were forgotten, by id."""
 
-    def __init__(self, faces: Iterable[ForgottenFace] = ()) -> None:
+    def __init__(self, faces: Iterable[Tombstone] = ()) -> None:
         self._by_id = {face.face_id: face for face in faces}
         self._ids = np.array(sorted(self._by_id), np.int64)
         self._boxes: dict[str, list[tuple[float, float, float, float]]] = {}
@@ -51,7 +51,7 @@ class Forgotten:
             self._boxes.setdefault(face.sha256, []).append(face.box)
 
     @classmethod
-    def read(cls, gallery_folder: Path) -> Forgotten:
+    def read(cls, gallery_folder: Path) -> Tombstones:
         """Those of a gallery; raises GalleryError where the file is damaged."""
         path = gallery_folder / FILE
         try:
@@ -80,22 +80,22 @@ class Forgotten:
 
     def among(self, ids: Ids) -> NDArray[np.bool_]:
         """Which of ``ids`` are forgotten."""
-        return rows_of(ids, self._ids) >= 0
+        return positions_of(ids, self._ids, ascending=True) >= 0
 
-    def joined(self, faces: Iterable[ForgottenFace]) -> Forgotten:
+    def joined(self, faces: Iterable[Tombstone]) -> Tombstones:
         """These and ``faces``."""
-        return Forgotten([*self._by_id.values(), *faces])
+        return Tombstones([*self._by_id.values(), *faces])
 
-    def without_photos(self, contents: set[str]) -> Forgotten:
+    def without_photos(self, contents: set[str]) -> Tombstones:
         """Those of other photos than ``contents``, which are SHA-256s."""
-        return Forgotten(face for face in self._by_id.values() if face.sha256 not in contents)
+        return Tombstones(face for face in self._by_id.values() if face.sha256 not in contents)
 
     def boxes_of(self, sha256: str) -> NDArray[np.float64]:
         """Where faces of a photo were that are to be forgotten, (n, 4), as its content names it."""
         return np.array(self._boxes.get(sha256, []), np.float64).reshape(-1, 4)
 
 
-def _parsed(found: Any) -> list[ForgottenFace]:
+def _parsed(found: Any) -> list[Tombstone]:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError(f"expected format {FORMAT!r}, got {str(found)[:80]}")
     if found.get("version") != VERSION:
@@ -103,7 +103,7 @@ def _parsed(found: Any) -> list[ForgottenFace]:
     return [_face(each) for each in found["faces"]]
 
 
-def _face(found: Any) -> ForgottenFace:
+def _face(found: Any) -> Tombstone:
     face_id, sha256, box = found["face"], found["sha256"], found["box"]
     if type(face_id) is not int or not 0 <= face_id < 2**63:
         raise ValueError(f"expected a face id, got {face_id!r:.80}")
@@ -112,4 +112,4 @@ def _face(found: Any) -> ForgottenFace:
     x0, y0, x1, y1 = map(float, box)
     if not np.isfinite([x0, y0, x1, y1]).all():
         raise ValueError(f"expected a box, got {box!r:.80}")
-    return ForgottenFace(face_id, sha256, (x0, y0, x1, y1))
+    return Tombstone(face_id, sha256, (x0, y0, x1, y1))

@@ -12,7 +12,7 @@ from functools import partial
 from facesearch.errors import InputError
 from facesearch.images.decode import DEFAULT_LIMITS, DecodeLimits
 from facesearch.images.types import DecodedPhoto, FoundPhoto
-from facesearch.images.worker import Reading, read_photo
+from facesearch.images.worker import ReadPhoto, read_photo
 from facesearch.images.worker_process import WorkerLostError, WorkerProcess
 
 DEFAULT_AHEAD = 32
@@ -92,14 +92,14 @@ def _decode_here(
             yield _outcome(task, read_photo(location, known.__contains__, max_side, limits))
 
 
-def _outcome(task: DecodeTask, reading: Reading) -> DecodeOutcome:
+def _outcome(task: DecodeTask, reading: ReadPhoto) -> DecodeOutcome:
     return DecodeOutcome(
         task.found, reading.sha256, reading.photo, reading.known, reading.reason, reading.detail
     )
 
 
 def _refused(task: DecodeTask) -> DecodeOutcome:
-    return _outcome(task, Reading(reason="unreadable", detail=task.found.error))
+    return _outcome(task, ReadPhoto(reason="unreadable", detail=task.found.error))
 
 
 def _bytes(outcome: DecodeOutcome) -> int:
@@ -205,7 +205,7 @@ class _Pool:
                 except WorkerLostError as lost:
                     self._discard(process)
                     process = None
-                    reading = Reading(reason="timeout", detail=str(lost))
+                    reading = ReadPhoto(reason="timeout", detail=str(lost))
                 self._finish(number, _outcome(task, reading))
         except BaseException as error:  # reported by the thread that takes the outcomes
             with self.changed:

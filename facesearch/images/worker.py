@@ -23,7 +23,7 @@ from facesearch.images.worker_protocol import Message, receive, send
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadPhoto:
     """What came of one file: a photo, a digest that was known, or a reason and its detail."""
 
     sha256: str = ""
@@ -35,7 +35,7 @@ class Reading:
 
 def read_photo(
     path: Path, is_known: Callable[[str], bool], max_side: int | None, limits: DecodeLimits
-) -> Reading:
+) -> ReadPhoto:
     """Hash the file and, unless ``is_known`` says so of its digest, decode it; never raises for
     anything that is wrong with the file, which is read once if it is not huge."""
     sha256 = ""
@@ -43,12 +43,12 @@ def read_photo(
         with photo_stream(path, limits.file_bytes) as stream:
             sha256 = sha256_of_stream(stream)
             if is_known(sha256):
-                return Reading(sha256, known=True)
-            return Reading(sha256, decode_stream(stream, max_side=max_side, limits=limits))
+                return ReadPhoto(sha256, known=True)
+            return ReadPhoto(sha256, decode_stream(stream, max_side=max_side, limits=limits))
     except PhotoError as error:
-        return Reading(sha256, reason=error.reason, detail=error.detail)
+        return ReadPhoto(sha256, reason=error.reason, detail=error.detail)
     except MemoryError:
-        return Reading(sha256, reason="too-large", detail="reading it takes too much memory")
+        return ReadPhoto(sha256, reason="too-large", detail="reading it takes too much memory")
 
 
 def main(channel_descriptor: int, limits: DecodeLimits, timeout: float) -> None:
@@ -82,7 +82,7 @@ def _silence() -> None:
     os.close(descriptor)
 
 
-def _read(channel: socket.socket, request: Message, limits: DecodeLimits) -> Reading:
+def _read(channel: socket.socket, request: Message, limits: DecodeLimits) -> ReadPhoto:
     def is_known(sha256: str) -> bool:
         # The parent compares: what it knows may be too much to send along with every photo.
         if not request["compare"]:
@@ -93,7 +93,7 @@ def _read(channel: socket.socket, request: Message, limits: DecodeLimits) -> Rea
     return read_photo(Path(request["path"]), is_known, request["max_side"], limits)
 
 
-def _answer(channel: socket.socket, reading: Reading) -> None:
+def _answer(channel: socket.socket, reading: ReadPhoto) -> None:
     answer: dict[str, Any] = {
         "sha256": reading.sha256,
         "known": reading.known,

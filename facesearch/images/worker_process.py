@@ -14,7 +14,7 @@ from pathlib import Path
 from facesearch.errors import FacesearchError
 from facesearch.images.decode import DecodeLimits
 from facesearch.images.types import DecodedPhoto
-from facesearch.images.worker import Reading
+from facesearch.images.worker import ReadPhoto
 from facesearch.images.worker_protocol import Message, receive, receive_pixels, send
 
 _START_SECONDS = 120.0
@@ -80,7 +80,7 @@ class WorkerProcess:
                 f"it had one. To decode without such processes, use 0 workers"
             ) from error
 
-    def read(self, path: Path, known: frozenset[str], max_side: int | None) -> Reading:
+    def read(self, path: Path, known: frozenset[str], max_side: int | None) -> ReadPhoto:
         """What ``worker.read_photo`` gives for ``path``; WorkerLostError if it never answers."""
         try:
             request = {"path": str(path), "max_side": max_side, "compare": bool(known)}
@@ -113,7 +113,7 @@ class WorkerProcess:
         self.kill()
         self._channel.close()
 
-    def _reading(self, answer: Message) -> Reading:
+    def _reading(self, answer: Message) -> ReadPhoto:
         photo = None
         if "shape" in answer:
             pixels = receive_pixels(
@@ -123,7 +123,7 @@ class WorkerProcess:
                 pixels, int(answer["width"]), int(answer["height"]), str(answer["taken_at"])
             )
         sha256, reason, detail = (str(answer[key]) for key in ("sha256", "reason", "detail"))
-        return Reading(sha256, photo, bool(answer["known"]), reason, detail)
+        return ReadPhoto(sha256, photo, bool(answer["known"]), reason, detail)
 
     def _end(self) -> str:
         """How the process ended, in words."""

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
-from facesearch.people.projection import Decided, Person
+from facesearch.people.projection import DecisionState, Person
+from indexer.id_lookup import positions_of
 from indexer.types import Ids
 
 NOBODY = -1
 
 
 @dataclass(frozen=True)
-class PeopleNow:
+class PersonAssignment:
     """Faces by person: the label of a face in ``clustering`` is a row of ``people``."""
 
     clustering: Clustering
@@ -61,7 +62,9 @@ def person_of_labels(labels: NDArray[np.int32], numbers: NDArray[np.int64]) -> N
     return of_faces
 
 
-def people_now(clustering: Clustering, numbers: NDArray[np.int64], decided: Decided) -> PeopleNow:
+def assign_people(
+    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState
+) -> PersonAssignment:
     """The people of ``clustering``, whose label l was ``numbers[l]``, as was decided since.
 
     A face always goes to whom it was decided to be, and never to whom it was decided not to be:
@@ -72,7 +75,7 @@ def people_now(clustering: Clustering, numbers: NDArray[np.int64], decided: Deci
     of_clusters = _by_majority(clustering, decided.numbers_now(numbers), decided)
     of_faces = person_of_labels(clustering.labels, of_clusters)
     confidence = clustering.confidence.copy()
-    rows = _rows(clustering.ids, np.array(list(decided.faces), np.int64))
+    rows = positions_of(np.array(list(decided.faces), np.int64), clustering.ids)
     people = np.array(list(decided.faces.values()), np.int64)
     of_faces[rows[rows >= 0]] = people[rows >= 0]
     confidence[rows[rows >= 0]] = 1.0
@@ -86,15 +89,15 @@ def undecided_numbers(count: int) -> NDArray[np.int64]:
     return -2 - np.arange(count, dtype=np.int64)
 
 
-def decided_rows(ids: Ids, decided: Decided) -> NDArray[np.int64]:
+def decided_rows(ids: Ids, decided: DecisionState) -> NDArray[np.int64]:
     """For each face of ``ids`` whose it was decided to be, int64 (n,); :data:`NOBODY`: not."""
     people = np.full(len(ids), NOBODY, np.int64)
-    rows = _rows(ids, np.array(list(decided.faces), np.int64))
+    rows = positions_of(np.array(list(decided.faces), np.int64), ids)
     people[rows[rows >= 0]] = np.array(list(decided.faces.values()), np.int64)[rows >= 0]
     return people
 
 
-def told_apart(now: PeopleNow, decided: Decided) -> list[tuple[int, int]]:
+def cannot_link_faces(now: PersonAssignment, decided: DecisionState) -> list[tuple[int, int]]:
     """Pairs of faces of which people said that they show two persons.
 
     A rejected face, and one face of whom it is not; of two people one of whom was split from the
@@ -109,8 +112,8 @@ def told_apart(now: PeopleNow, decided: Decided) -> list[tuple[int, int]]:
     for pair in sorted(decided.parted):
         if face_of.keys() >= {*pair}:
             for one, other in (pair, pair[::-1]):
-                own = [face_of[one], *faces_of.get(one, ())]
-                pairs += [(face, face_of[other]) for face in own]
+                of_person = [face_of[one], *faces_of.get(one, ())]
+                pairs += [(face, face_of[other]) for face in of_person]
     return pairs
 
 
@@ -128,12 +131,14 @@ def leaders(votes: list[tuple[int, int]]) -> dict[int, int]:
 
 
 def _by_majority(
-    clustering: Clustering, numbers: NDArray[np.int64], decided: Decided
+    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState
 ) -> NDArray[np.int64]:
     """The person of each cluster, int64 (k,)."""
     people = decided_rows(clustering.ids, decided)
-    told = np.flatnonzero((people != NOBODY) & (clustering.labels != NOISE))
-    votes = list(zip(clustering.labels[told].tolist(), people[told].tolist(), strict=True))
+    decided_rows_ = np.flatnonzero((people != NOBODY) & (clustering.labels != NOISE))
+    votes = list(
+        zip(clustering.labels[decided_rows_].tolist(), people[decided_rows_].tolist(), strict=True)
+    )
     result = numbers.copy()
     for label, person in leaders(votes).items():
         if int(numbers[label]) not in decided.people:
@@ -141,33 +146,25 @@ def _by_majority(
     return result
 
 
-def _labelled(clustering: Clustering, of_faces: NDArray[np.int64], decided: Decided) -> PeopleNow:
+def _labelled(
+    clustering: Clustering, of_faces: NDArray[np.int64], decided: DecisionState
+) -> PersonAssignment:
     _, rows = np.unique(of_faces, return_inverse=True)
     groups = np.where(of_faces == NOBODY, NOISE, rows)
     labels = ordered_labels(clustering.ids, groups)
     numbers = np.zeros(int(labels.max(initial=NOISE)) + 1, np.int64)
     numbers[labels[labels != NOISE]] = of_faces[labels != NOISE]
     confidence = np.where(labels == NOISE, np.float32(0), clustering.confidence)
-    return PeopleNow(
+    return PersonAssignment(
         Clustering(clustering.ids, labels, confidence),
         tuple(decided.person(number) for number in numbers.tolist()),
     )
 
 
-def _rows(ids: Ids, wanted: Ids) -> NDArray[np.int64]:
-    """The row of each of ``wanted`` in ``ids``, int64 (m,); -1 where it is not there."""
-    if not len(ids):
-        return np.full(len(wanted), -1, np.int64)
-    order = np.argsort(ids, kind="stable")
-    places = np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)
-    rows: NDArray[np.int64] = order[places]
-    return np.where(ids[rows] == wanted, rows, -1)
-
-
 def _there(pairs: Iterable[tuple[int, int]], ids: Ids) -> list[tuple[int, int]]:
     """``pairs`` of a face and a number, with the row of each face that is among ``ids``."""
     ordered = sorted(pairs)
-    rows = _rows(ids, np.array([face for face, _ in ordered], np.int64))
+    rows = positions_of(np.array([face for face, _ in ordered], np.int64), ids)
     return [
         (row, number) for row, (_, number) in zip(rows.tolist(), ordered, strict=True) if row >= 0
     ]

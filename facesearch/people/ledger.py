@@ -73,7 +73,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Draft:
+class NewDecision:
     """A decision to be entered; see :class:`Decision`."""
 
     action: Action
@@ -83,7 +83,7 @@ class Draft:
     faces: tuple[FaceDecision, ...] = ()
 
 
-class Entries:
+class LedgerTransaction:
     """The ledger within one transaction."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -106,7 +106,7 @@ class Entries:
             )
         ]
 
-    def add(self, drafts: Iterable[Draft], created_at: str | None = None) -> list[Decision]:
+    def add(self, drafts: Iterable[NewDecision], created_at: str | None = None) -> list[Decision]:
         """Enter decisions as one batch."""
         at = created_at or datetime.now(UTC).isoformat(timespec="seconds")
         (last,) = self._connection.execute("SELECT COALESCE(MAX(id), 0) FROM decision").fetchone()
@@ -188,7 +188,7 @@ class Ledger:
             connection.execute("VACUUM")  # pages that became free still hold what they held
 
     @contextmanager
-    def open(self) -> Iterator[Entries]:
+    def open(self) -> Iterator[LedgerTransaction]:
         """One transaction: all that is done in it, or nothing.
 
         Raises GalleryError where the database cannot be used.
@@ -196,13 +196,13 @@ class Ledger:
         try:
             with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
                 connection.execute("BEGIN IMMEDIATE")
-                entries = Entries(connection, self.path)
+                entries = LedgerTransaction(connection, self.path)
                 self._prepare(connection, entries)
                 yield entries
         except sqlite3.DatabaseError as error:
             raise GalleryError(f"cannot use {self.path}: {error}") from error
 
-    def _prepare(self, connection: sqlite3.Connection, entries: Entries) -> None:
+    def _prepare(self, connection: sqlite3.Connection, entries: LedgerTransaction) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == VERSION:
             return
@@ -217,7 +217,7 @@ class Ledger:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _take_over(connection: sqlite3.Connection, entries: Entries) -> None:
+def _take_over(connection: sqlite3.Connection, entries: LedgerTransaction) -> None:
     """Turn the tables of version 1, which knew enrolled faces only, into decisions."""
     people = dict(connection.execute("SELECT name, id FROM person"))
     rows = connection.execute("SELECT created_at, person, face_id FROM ledger ORDER BY id")
@@ -238,6 +238,8 @@ def _take_over(connection: sqlite3.Connection, entries: Entries) -> None:
         connection.execute(f"DROP TABLE {table}")
 
 
-def _enroll(entries: Entries, person: int, name: str, faces: list[int], at: str | None) -> None:
+def _enroll(
+    entries: LedgerTransaction, person: int, name: str, faces: list[int], at: str | None
+) -> None:
     decided = tuple(FaceDecision(face, person) for face in dict.fromkeys(faces))
-    entries.add([Draft("enroll", person, name=name, faces=decided)], at)
+    entries.add([NewDecision("enroll", person, name=name, faces=decided)], at)

@@ -31,7 +31,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecisionState:
     """The people that something was decided of, by their numbers.
 
     ``faces`` maps a face to whose it was decided to be, ``since`` to the decision since which it
@@ -69,7 +69,7 @@ class Decided:
 
 
 @dataclass
-class _Fold:
+class _Replay:
     """Faces and rejections are kept by nodes of a forest, so that a merge moves none of them.
 
     A number has a node of its own until it is merged into another; said again, it has a new one.
@@ -103,13 +103,13 @@ class _Fold:
         for face in decision.faces:
             self._say(face, decision.id)
 
-    def result(self, last: int) -> Decided:
+    def result(self, last: int) -> DecisionState:
         rejected: dict[tuple[int, int], int] = {}
         for face, nodes in self._rejected.items():
             for node, since in nodes.items():
                 pair = (face, self._number(node))
                 rejected[pair] = min(since, rejected.get(pair, since))
-        return Decided(
+        return DecisionState(
             self.people,
             {face: self._number(node) for face, node in sorted(self._faces.items())},
             {face: since for face, since in self._since.items() if face in self._faces},
@@ -203,7 +203,7 @@ def people_concerned(decisions: Sequence[Decision], known: int) -> frozenset[int
     )
 
 
-def fold(decisions: Iterable[Decision]) -> Decided:
+def replay(decisions: Iterable[Decision]) -> DecisionState:
     """What ``decisions``, in order, add up to. Those that were undone say nothing.
 
     A face is of the person it was last said to be. Who is merged into another brings along his
@@ -211,7 +211,7 @@ def fold(decisions: Iterable[Decision]) -> Decided:
     """
     decisions = list(decisions)
     undone = undone_batches(decisions)
-    state = _Fold()
+    state = _Replay()
     for decision in decisions:
         if decision.action != "undo" and decision.batch not in undone:
             state.enter(decision)

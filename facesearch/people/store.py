@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from facesearch.errors import InputError
-from facesearch.people.ledger import Decision, Draft, Entries, FaceDecision, Ledger
-from facesearch.people.projection import Decided, fold, last_batch
-from facesearch.people.superseded import Overruled, overruled
+from facesearch.people.ledger import Decision, FaceDecision, Ledger, LedgerTransaction, NewDecision
+from facesearch.people.projection import DecisionState, last_batch, replay
+from facesearch.people.superseded import Superseded, superseded_by
 from indexer.types import Ids
 
 
@@ -28,7 +28,7 @@ class Memberships:
         return {int(face_id): name for face_id, name in zip(self.ids, self.names, strict=True)}
 
 
-def clean_name(name: str) -> str:
+def normalise_name(name: str) -> str:
     """A person's name as it is kept: white space trimmed and collapsed to single spaces.
 
     Raises InputError for an empty name, for one that commands would read as a person's number, and
@@ -56,11 +56,11 @@ def clean_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Entered:
+class EnteredDecisions:
     """Decisions that were entered together, and what they overrule of those before."""
 
     decisions: tuple[Decision, ...] = ()
-    overruled: tuple[Overruled, ...] = ()
+    superseded: tuple[Superseded, ...] = ()
 
 
 def undoable(decisions: Sequence[Decision]) -> list[Decision]:
@@ -71,7 +71,7 @@ def undoable(decisions: Sequence[Decision]) -> list[Decision]:
     return last
 
 
-class People:
+class PeopleStore:
     """The people that a gallery's ledger of decisions tells of."""
 
     def __init__(self, gallery_folder: Path) -> None:
@@ -81,11 +81,11 @@ class People:
         """The ledger, oldest first; raises GalleryError where it cannot be used."""
         return self._ledger.all()
 
-    def decided(self) -> Decided:
+    def decided(self) -> DecisionState:
         """What holds now; raises GalleryError where the database cannot be used."""
-        return fold(self.decisions())
+        return replay(self.decisions())
 
-    def decide(self, drafts: Iterable[Draft]) -> Entered:
+    def decide(self, drafts: Iterable[NewDecision]) -> EnteredDecisions:
         """Enter decisions, to be undone together."""
         with self._ledger.open() as entries:
             return _entered(entries, drafts)
@@ -97,26 +97,26 @@ class People:
         with self._ledger.open() as entries:
             return entries.new_people(count, above)
 
-    def enroll(self, name: str, face_ids: Sequence[int]) -> Entered:
+    def enroll(self, name: str, face_ids: Sequence[int]) -> EnteredDecisions:
         """Say that ``face_ids`` show ``name``: a decision about those not known as such before.
 
         A face that belonged to another name now belongs to this one; the ledger keeps both.
-        Without new faces nothing is entered. Raises InputError for a name that :func:`clean_name`
-        refuses, GalleryError where the database cannot be used.
+        Without new faces nothing is entered. Raises InputError for a name that
+        :func:`normalise_name` refuses, GalleryError where the database cannot be used.
         """
-        name = clean_name(name)
+        name = normalise_name(name)
         if not face_ids:
-            return Entered()
+            return EnteredDecisions()
         with self._ledger.open() as entries:
-            decided = fold(entries.all())
+            decided = replay(entries.all())
             person = decided.named(name)
             number = person.id if person else entries.new_people(1)[0]
             distinct = dict.fromkeys(map(int, face_ids))
             new = [face for face in distinct if decided.faces.get(face) != number]
             if not new:
-                return Entered()
+                return EnteredDecisions()
             faces = tuple(FaceDecision(face, number) for face in new)
-            return _entered(entries, [Draft("enroll", number, name=name, faces=faces)])
+            return _entered(entries, [NewDecision("enroll", number, name=name, faces=faces)])
 
     def undo(self, batch: int | None = None) -> list[Decision]:
         """Undo what was decided last and is not undone yet; returns it.
@@ -131,7 +131,7 @@ class People:
                     f"expected to undo decision {batch}, but decision {last[0].id} is the last one "
                     "now; somebody else decides too: look again with people undo --dry-run"
                 )
-            entries.add([Draft("undo", 0, other=last[0].batch)])
+            entries.add([NewDecision("undo", 0, other=last[0].batch)])
         return last
 
     def numbers_given(self) -> int:
@@ -153,14 +153,14 @@ class People:
             entries.forget(face_ids.tolist())
             decisions = entries.all()
             # Those undone too: who is named in one alone is somebody while he has faces there.
-            told = {face.person for each in decisions for face in each.faces if face.belongs}
+            still_named = {face.person for each in decisions for face in each.faces if face.belongs}
             merged = {each.other: each.person for each in decisions if each.action == "merge"}
-            told |= {merged[number] for number in told if number in merged}
+            still_named |= {merged[number] for number in still_named if number in merged}
             entries.forget_names(
                 each
                 for each in decisions
                 if each.name is not None
-                and (each.other if each.action == "split" else each.person) not in told
+                and (each.other if each.action == "split" else each.person) not in still_named
             )
         self._ledger.overwrite_what_was_deleted()
         return named
@@ -179,7 +179,7 @@ class People:
         return Memberships(np.array(list(named), np.int64), tuple(named.values()))
 
 
-def _entered(entries: Entries, drafts: Iterable[Draft]) -> Entered:
+def _entered(entries: LedgerTransaction, drafts: Iterable[NewDecision]) -> EnteredDecisions:
     earlier = entries.all()
     decisions = entries.add(drafts)
-    return Entered(tuple(decisions), overruled(earlier, decisions))
+    return EnteredDecisions(tuple(decisions), superseded_by(earlier, decisions))

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import Decided, fold, undone_batches
+from facesearch.people.projection import DecisionState, replay, undone_batches
 
 
 @dataclass(frozen=True)
-class Overruled:
+class Superseded:
     """An earlier decision that does not hold any more: of ``faces``, or, where there are none, in
     the name, the hiding or the split that it was about."""
 
@@ -18,7 +18,7 @@ class Overruled:
     faces: tuple[int, ...] = ()
 
 
-def overruled(earlier: Sequence[Decision], new: Sequence[Decision]) -> tuple[Overruled, ...]:
+def superseded_by(earlier: Sequence[Decision], new: Sequence[Decision]) -> tuple[Superseded, ...]:
     """What the ``new`` entries of a ledger overrule of the ``earlier`` ones, oldest first.
 
     Of a face this is the decision since which it was somebody's, or was not, and not those that
@@ -26,19 +26,21 @@ def overruled(earlier: Sequence[Decision], new: Sequence[Decision]) -> tuple[Ove
     """
     undone = undone_batches(earlier)
     standing = [each for each in earlier if each.action != "undo" and each.batch not in undone]
-    before, after = fold(earlier), fold([*earlier, *new])
+    before, after = replay(earlier), replay([*earlier, *new])
     faces: dict[int, list[int]] = {}
     for decision, face in _lost_faces(before, after, {f.face_id for d in new for f in d.faces}):
         faces.setdefault(decision, []).append(face)
     others = {each.id for each in _lost_of_people(standing, before, after)}
     return tuple(
-        Overruled(each, tuple(faces.get(each.id, ())))
+        Superseded(each, tuple(faces.get(each.id, ())))
         for each in standing
         if each.id in faces or each.id in others
     )
 
 
-def _lost_faces(before: Decided, after: Decided, faces: Iterable[int]) -> Iterator[tuple[int, int]]:
+def _lost_faces(
+    before: DecisionState, after: DecisionState, faces: Iterable[int]
+) -> Iterator[tuple[int, int]]:
     """Decisions, each with one of ``faces`` of which it does not hold any more."""
     people: dict[int, list[int]] = {}
     for face, number in before.rejected:
@@ -53,7 +55,7 @@ def _lost_faces(before: Decided, after: Decided, faces: Iterable[int]) -> Iterat
 
 
 def _lost_of_people(
-    standing: Sequence[Decision], before: Decided, after: Decided
+    standing: Sequence[Decision], before: DecisionState, after: DecisionState
 ) -> Iterator[Decision]:
     """Decisions whose name, hiding or split does not hold any more."""
     people = [(each, after.person(each.id)) for each in before.people.values()]

@@ -16,7 +16,7 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.recognition.match_writers import MatchRow, join_parts, match_format
 from facesearch.recognition.probes import NO_FACE, ProbeFace, ProbeFailure, ProbePart, Probes
-from facesearch.recognition.resumable_parts import Parts
+from facesearch.recognition.resumable_parts import ResumableOutput
 from facesearch.search.gallery_index import open_search
 from indexer.types import MAX_NEIGHBOURS, Neighbours
 
@@ -77,7 +77,7 @@ def search_batch(
     search = _Search(gallery, state, k, device)
     size = _part_probes(probes.unit, k)
     job = {"gallery": search.digest(), "probes": probes.digest(size), "k": k}
-    with Parts.open(out, {**job, "format": out.suffix.lower()}) as parts:
+    with ResumableOutput.open(out, {**job, "format": out.suffix.lower()}) as parts:
         done = len(parts.paths())
         progress(min(done * size, len(probes)), len(probes))
         for number, part in enumerate(probes.parts(size, done), done):
@@ -107,13 +107,13 @@ class _Search:
     def digest(self) -> str:
         """Names everything of the gallery that the answers depend on."""
         index = self._searcher.approximate  # which decides what is found
-        told = (
+        described = (
             self._state.digest(),
             sorted(self._gallery.shard_digests().items()),
             sorted(self._names.items()),
             None if index is None else (index.sha256, sorted(index.parameters.items())),
         )
-        return hashlib.sha256(repr(told).encode()).hexdigest()
+        return hashlib.sha256(repr(described).encode()).hexdigest()
 
     def rows(self, part: ProbePart) -> Iterator[MatchRow]:
         """The matches of every face of a part, nearest first, and its failures, in its order."""

@@ -23,8 +23,8 @@ from facesearch.clustering.current_people import album_people
 from facesearch.clustering.run_store import ClusterRun, latest_run, run_paths
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.people.store import People
-from facesearch.recognition.templates import RULE, EnrolledPeople
+from facesearch.people.store import PeopleStore
+from facesearch.recognition.templates import RULE, PersonTemplates
 from indexer.errors import TooFewImpostorsError
 from indexer.open_set.threshold import (
     LEAST_IDENTITIES,
@@ -102,7 +102,7 @@ def calibrate(
     InputError where nobody is enrolled or there are too few people and clusters to learn from,
     ValueError for another rate, BusyGalleryError when another process is writing.
     """
-    enrolled = EnrolledPeople.load(gallery, state)
+    enrolled = PersonTemplates.load(gallery, state)
     samples = []
     if len(enrolled.names) > 1:
         samples.append(search_each_other(enrolled.vectors, enrolled.people, RULE))
@@ -136,7 +136,7 @@ def calibrate(
 
 
 def threshold_in_use(
-    enrolled: EnrolledPeople,
+    enrolled: PersonTemplates,
     calibration: Calibration | None,
     encoder_default: float,
     given: float | None = None,
@@ -162,12 +162,12 @@ def threshold_in_use(
 def _strangers(
     gallery: Gallery,
     state: GalleryState,
-    enrolled: EnrolledPeople,
+    enrolled: PersonTemplates,
     run: ClusterRun,
     beyond: float,
 ) -> ImpostorSample:
     """Faces of people without an enrolled face, searched among the enrolled."""
-    clustering = album_people(run, People(gallery.folder).decided()).clustering
+    clustering = album_people(run, PeopleStore(gallery.folder).decided()).clustering
     ids, labels = clustering.ids, clustering.labels.astype(np.int64)
     known = np.unique(labels[np.isin(ids, enrolled.ids)])
     kept = (labels >= 0) & ~np.isin(labels, known) & np.isin(ids, state.live_ids())

@@ -21,7 +21,7 @@ from facesearch.recognition.calibration import (
     read_calibration,
     threshold_in_use,
 )
-from facesearch.recognition.templates import EnrolledPeople
+from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import search_gallery
 from indexer.open_set.group_distances import NearestGroups
 from indexer.types import Neighbours, Vectors
@@ -157,7 +157,7 @@ def identify_photo(
     InputError when nobody is enrolled.
     """
     gallery.require(engine.contract)
-    enrolled = EnrolledPeople.load(gallery, gallery.state())
+    enrolled = PersonTemplates.load(gallery, gallery.state())
     calibration = None if given is not None else read_calibration(gallery)
     threshold = threshold_in_use(enrolled, calibration, encoder_default, given)
     probe = read_probe(engine, photo)

@@ -21,7 +21,7 @@ _JOB = "job.json"
 _PART = re.compile(r"\d{8}\.part")
 
 
-class Parts:
+class ResumableOutput:
     """The folder beside ``out`` that holds the parts finished so far; open with :meth:`open`."""
 
     def __init__(self, folder: Path) -> None:
@@ -29,7 +29,7 @@ class Parts:
 
     @classmethod
     @contextmanager
-    def open(cls, out: Path, job: Mapping[str, Any]) -> Iterator[Parts]:
+    def open(cls, out: Path, job: Mapping[str, Any]) -> Iterator[ResumableOutput]:
         """The parts of ``job``, locked; those of another job for the same output are removed.
 
         ``job`` is JSON that says all that decides the output. Raises BusyGalleryError while

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.people.store import People
-from indexer.open_set.group_distances import GroupRule, Groups
+from facesearch.people.store import PeopleStore
+from indexer.open_set.group_distances import GroupRule, VectorGroups
 from indexer.types import Ids, Vectors
 
 # The distance to a person is that to the mean of the enrolled faces, brought back to unit length:
@@ -21,7 +21,7 @@ RULE = GroupRule(None)
 
 
 @dataclass(frozen=True)
-class EnrolledPeople:
+class PersonTemplates:
     """Live faces with a name: ids int64 (n,), their vectors float32 (n, d), and whose each is.
 
     ``people`` int64 (n,) are rows of ``names``, which are sorted and each have a face.
@@ -33,9 +33,9 @@ class EnrolledPeople:
     names: tuple[str, ...]
 
     @classmethod
-    def load(cls, gallery: Gallery, state: GalleryState) -> EnrolledPeople:
+    def load(cls, gallery: Gallery, state: GalleryState) -> PersonTemplates:
         """Those of a gallery; raises InputError when nobody is enrolled."""
-        memberships = People(gallery.folder).memberships()
+        memberships = PeopleStore(gallery.folder).memberships()
         live = np.isin(memberships.ids, state.live_ids())
         if not live.any():
             raise InputError(
@@ -49,6 +49,6 @@ class EnrolledPeople:
         people = np.array([row_of[name] for name in named], np.int64)
         return cls(ids, gallery.vectors(ids), people, tuple(names))
 
-    def groups(self) -> Groups:
+    def groups(self) -> VectorGroups:
         """The people as groups to be searched, by :data:`RULE`."""
-        return Groups(self.vectors, self.people, RULE)
+        return VectorGroups(self.vectors, self.people, RULE)

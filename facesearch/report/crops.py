@@ -89,8 +89,8 @@ def prepare_pictures(
         place.mkdir(parents=True, exist_ok=True)
     pictures = Pictures()
     jobs = []
-    for photo, own in _by_photo(faces).items():
-        job = _plan(photo, own, folder, pictures)
+    for photo, of_photo in _by_photo(faces).items():
+        job = _plan(photo, of_photo, folder, pictures)
         if job is not None:
             jobs.append(job)
     for done, job in enumerate(_run(jobs, folder, pictures, workers), start=1):

@@ -20,7 +20,7 @@ from facesearch.images.file_access import absolute
 from facesearch.report.advice_view import advice_view, odds
 from facesearch.report.crops import Pictures
 from facesearch.report.links import photo_href
-from facesearch.report.pagination import PAGE_FACES, Volume, volumes_of
+from facesearch.report.pagination import PAGE_FACES, AlbumPage, volumes_of
 from facesearch.report.plots import Plot, plots_of
 from facesearch.report.timeline import Appearance, Period, periods_of
 from facesearch.report.view_models import FaceView, PersonView, moment, number, period
@@ -88,7 +88,7 @@ class Page:
         self.problems = sorted(pictures.problems.values(), key=lambda photo: photo.name)
         self.turn_to(self.volumes[0])
 
-    def turn_to(self, volume: Volume) -> None:
+    def turn_to(self, volume: AlbumPage) -> None:
         """Show the people of ``volume``."""
         self.volume = volume
         views = [self._people[person.key] for person in volume.people]
@@ -106,7 +106,7 @@ class Page:
     @property
     def gallery(self) -> str:
         """The gallery's path as a shell reads it, wherever it is typed."""
-        gallery = self.album.gallery
+        gallery = self.album.about.gallery
         return "GALLERY" if gallery is None else shlex.quote(printable(absolute(gallery)))
 
     @property

@@ -11,7 +11,7 @@ PAGE_FACES = 5000
 
 
 @dataclass(frozen=True)
-class Volume:
+class AlbumPage:
     """The people and the faces of nobody on one page; ``number`` counts from 1."""
 
     number: int
@@ -29,7 +29,7 @@ def volume_file(number: int) -> str:
     return "index.html" if number == 1 else f"people-{number}.html"
 
 
-def volumes_of(album: Album, most: int) -> list[Volume]:
+def volumes_of(album: Album, most: int) -> list[AlbumPage]:
     """The pages of ``album``, of ``most`` faces each; a person is never parted."""
     ordered = sorted(album.people, key=_section)
     pages: list[list[AlbumPerson]] = [[]]
@@ -47,7 +47,7 @@ def volumes_of(album: Album, most: int) -> list[Volume]:
         pages.append([])
     volumes, start = [], 0
     for number, (people, room) in enumerate(zip(pages, rooms, strict=True), start=1):
-        volumes.append(Volume(number, tuple(people), album.noise[start : start + room]))
+        volumes.append(AlbumPage(number, tuple(people), album.noise[start : start + room]))
         start += room
     return volumes
 

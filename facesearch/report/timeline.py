@@ -41,11 +41,11 @@ def periods_of(people: Sequence[AlbumPerson]) -> list[Period]:
     found: dict[str, list[Appearance]] = {}
     photos: dict[str, set[object]] = {}
     for person in people:
-        own: dict[str, list[AlbumFace]] = {}
+        by_period: dict[str, list[AlbumFace]] = {}
         for face in person.faces:
             if match := _MONTH.match(face.taken_at):
-                own.setdefault(match[1] if by_year else match[0], []).append(face)
-        for start, faces in own.items():
+                by_period.setdefault(match[1] if by_year else match[0], []).append(face)
+        for start, faces in by_period.items():
             here = {face.photo for face in faces}
             photos.setdefault(start, set()).update(here)
             found.setdefault(start, []).append(Appearance(person, faces[0], len(here)))

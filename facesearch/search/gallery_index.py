@@ -12,18 +12,19 @@ from typing import TypeVar
 from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from indexer import build
-from indexer.build import Covers, Progress
+from indexer.build import CoveredShards, Progress
 from indexer.errors import IndexGoalError, MissingFaissError, StaleIndexError
 from indexer.exact.brute_force import exact_search
-from indexer.id_ranges import IdRuns
+from indexer.id_ranges import IdRanges
 from indexer.index.flat import FlatIndex
-from indexer.index.manifest import IndexDescription
-from indexer.index.overlay import KEPT_FRESH, Changes, Coverage, LivingIndex
-from indexer.ivf.faiss_ivf import IvfIndex
-from indexer.ivf.index import CellsIndex
-from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, Goal, flat_bytes
+from indexer.index.manifest import IndexManifest
+from indexer.index.overlay import KEPT_FRESH, Coverage, IndexChanges, OverlayIndex
+from indexer.ivf.faiss_ivf import FaissIvfIndex
+from indexer.ivf.index import IvfSqIndex
+from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, RecipeGoal, flat_bytes
+from indexer.protocols import Index, Searcher
 from indexer.runtime.devices import torch_device
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors, make_ids
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Neighbours, Vectors, make_ids
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def index_folder(gallery: Gallery) -> Path:
 
 
 @dataclass(frozen=True)
-class Wish:
+class IndexGoal:
     """What somebody asked of an index: a recall, bytes of memory, either or neither.
 
     What was not asked for is decided anew whenever an index is built.
@@ -47,7 +48,7 @@ class Wish:
     recall: float | None = None
     memory: float | None = None
 
-    def goal(self, count: int, dimension: int) -> Goal:
+    def goal(self, count: int, dimension: int) -> RecipeGoal:
         """For ``count`` vectors; by default half of the machine's memory, and exact search where
         that suffices for it. Raises InputError for values out of range.
         """
@@ -57,23 +58,23 @@ class Wish:
         if recall is None:
             recall = EXACT if flat_bytes(count, dimension) <= memory else DEFAULT_RECALL
         try:
-            return Goal(recall, memory)
+            return RecipeGoal(recall, memory)
         except ValueError as error:
             raise InputError(str(error)) from error
 
     @classmethod
-    def of(cls, gallery: Gallery) -> Wish:
+    def of(cls, gallery: Gallery) -> IndexGoal:
         """What the present index was asked to be."""
         try:
-            goal = IndexDescription.read(index_folder(gallery)).goal
+            goal = IndexManifest.read(index_folder(gallery)).goal
         except StaleIndexError:
             return cls()
         return cls(goal.get("recall"), goal.get("memory"))
 
 
 def build_index(
-    gallery: Gallery, wish: Wish | None = None, progress: Progress = lambda stage, done: None
-) -> IndexDescription:
+    gallery: Gallery, wish: IndexGoal | None = None, progress: Progress = lambda stage, done: None
+) -> IndexManifest:
     """Build and save the index of all live faces; returns what it came to be.
 
     Without a ``wish`` it is that which the index there was followed. Raises
@@ -81,7 +82,7 @@ def build_index(
     IndexGoalError where the goal cannot be met.
     """
     with gallery.writing():
-        return rebuild(gallery, gallery.state(), wish, progress, anew=True)
+        return rebuild(gallery, gallery.state(), wish, progress, retrain=True)
 
 
 def refresh_index(gallery: Gallery) -> GalleryState:
@@ -105,42 +106,42 @@ def refresh_index(gallery: Gallery) -> GalleryState:
 def rebuild(
     gallery: Gallery,
     state: GalleryState,
-    wish: Wish | None = None,
+    wish: IndexGoal | None = None,
     progress: Progress = lambda stage, done: None,
     *,
-    anew: bool = False,
-) -> IndexDescription:
+    retrain: bool = False,
+) -> IndexManifest:
     """As :func:`build_index` does, for a caller that is the gallery's writer already.
 
     What the present index has learnt may be used again, unless ``anew``. Searches go on meanwhile
     with what they opened, and find the new index once it is whole.
     """
     dimension, folder = gallery.contract.dimension, index_folder(gallery)
-    wish = Wish.of(gallery) if wish is None else wish
-    covers = Covers(state.face_count, dimension, gallery.shard_digests(), state.digest())
+    wish = IndexGoal.of(gallery) if wish is None else wish
+    covers = CoveredShards(state.face_count, dimension, gallery.shard_digests(), state.digest())
     return build.build_index(
         folder,
         lambda: gallery.blocks(state),
         covers,
         wish.goal(state.face_count, dimension),
         asked={name: value for name, value in asdict(wish).items() if value is not None},
-        before=None if anew else _learnt_before(gallery),
+        before=None if retrain else _learnt_before(gallery),
         vectors=gallery.vectors,
         progress=progress,
     )
 
 
-def _learnt_before(gallery: Gallery) -> CellsIndex | None:
+def _learnt_before(gallery: Gallery) -> IvfSqIndex | None:
     """The present index, where what it has learnt can be used again."""
     folder, shards = index_folder(gallery), gallery.shard_digests()
     try:
-        description = IndexDescription.read(folder)
+        description = IndexManifest.read(folder)
         if description.recipe != "Cells":
             return None  # without reading all of it
         index = build.open_index(folder, shards, description)
     except StaleIndexError:
         return None
-    return index if isinstance(index, CellsIndex) else None
+    return index if isinstance(index, IvfSqIndex) else None
 
 
 def _serves(gallery: Gallery, state: GalleryState) -> bool:
@@ -148,35 +149,35 @@ def _serves(gallery: Gallery, state: GalleryState) -> bool:
     return coverage is not None and not coverage.worth_rebuilding()
 
 
-def load_index(gallery: Gallery, state: GalleryState, *, anew: bool = False) -> LivingIndex:
+def load_index(gallery: Gallery, state: GalleryState, *, verify: bool = False) -> OverlayIndex:
     """The saved index, brought up to the live faces of ``state``.
 
     All of its file is read ``anew`` where that is asked for. Raises StaleIndexError where there is
     none, where it is damaged, and where a shard that it covers changed or was lost.
     """
-    return _loaded(gallery, state, anew)[0]
+    return _loaded(gallery, state, verify)[0]
 
 
 def _loaded(
-    gallery: Gallery, state: GalleryState, anew: bool = False
-) -> tuple[LivingIndex, IndexDescription]:
+    gallery: Gallery, state: GalleryState, verify: bool = False
+) -> tuple[OverlayIndex, IndexManifest]:
     folder = index_folder(gallery)
 
-    def load(description: IndexDescription) -> tuple[Index, IndexDescription]:
+    def load(description: IndexManifest) -> tuple[Index, IndexManifest]:
         shards = gallery.shard_digests()
-        return build.open_index(folder, shards, description, anew=anew), description
+        return build.open_index(folder, shards, description, verify=verify), description
 
     base, description = _saved(gallery, load)
-    if isinstance(base, IvfIndex):
+    if isinstance(base, FaissIvfIndex):
         base.rank_by(gallery.vectors)
-    index = LivingIndex(base, _live(state), lambda ids: search_among(gallery, state, ids))
+    index = OverlayIndex(base, _live(state), lambda ids: search_among(gallery, state, ids))
     return index, description
 
 
-def _live(state: GalleryState) -> IdRuns:
+def _live(state: GalleryState) -> IdRanges:
     """Ids of all live faces, made shard by shard."""
-    return IdRuns.joined(
-        [IdRuns.of(make_ids(number, rows)) for number, rows in sorted(state.live.items())]
+    return IdRanges.joined(
+        [IdRanges.of(make_ids(number, rows)) for number, rows in sorted(state.live.items())]
     )
 
 
@@ -185,16 +186,16 @@ class IndexFacts:
     """What the saved index is and how much of a search it does, or None and the ``problem``."""
 
     coverage: Coverage | None
-    description: IndexDescription | None = None
+    description: IndexManifest | None = None
     problem: str = ""
 
 
 def index_facts(gallery: Gallery, state: GalleryState) -> IndexFacts:
     """What can be said of the saved index by what it holds, without loading an exact one."""
 
-    def facts(description: IndexDescription) -> IndexFacts:
+    def facts(description: IndexManifest) -> IndexFacts:
         held = build.held_ids(index_folder(gallery), gallery.shard_digests(), description)
-        return IndexFacts(Changes.between(held, _live(state)).coverage, description)
+        return IndexFacts(IndexChanges.between(held, _live(state)).coverage, description)
 
     try:
         return _saved(gallery, facts)
@@ -202,26 +203,26 @@ def index_facts(gallery: Gallery, state: GalleryState) -> IndexFacts:
         return IndexFacts(None, problem=str(error))
 
 
-def _saved(gallery: Gallery, read: Callable[[IndexDescription], _Read]) -> _Read:
+def _saved(gallery: Gallery, read: Callable[[IndexManifest], _Read]) -> _Read:
     """What ``read`` makes of the saved index, whatever a writer does meanwhile.
 
     It is to look at the shards itself, so that those are there which the index covers.
     """
     folder = index_folder(gallery)
     for _ in range(_RACES):
-        description = IndexDescription.read(folder)
+        description = IndexManifest.read(folder)
         try:
             _require_dimension(description, gallery)
             return read(description)
         except StaleIndexError as error:
             stale = error
             # One that was replaced while it was being opened is no damage.
-            if IndexDescription.read(folder) == description:
+            if IndexManifest.read(folder) == description:
                 break
     raise stale
 
 
-def _require_dimension(description: IndexDescription, gallery: Gallery) -> None:
+def _require_dimension(description: IndexManifest, gallery: Gallery) -> None:
     if description.dimension != gallery.contract.dimension:
         raise StaleIndexError(
             f"the index in {index_folder(gallery)} is of vectors of {description.dimension} "
@@ -269,10 +270,10 @@ class GallerySearch:
     """Searches the live faces; exactly, but where an ``approximate`` index looks them up."""
 
     searcher: Searcher
-    approximate: IndexDescription | None = None
+    approximate: IndexManifest | None = None
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
-        """As :meth:`indexer.types.Searcher.search` does."""
+        """As :meth:`indexer.protocols.Searcher.search` does."""
         return self.searcher.search(queries, k)
 
 

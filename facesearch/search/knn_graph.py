@@ -15,7 +15,7 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.search.gallery_index import GallerySearch, open_search, search_among
 from indexer.errors import StaleIndexError
 from indexer.graph.build import MAX_K, GraphReport, Growth, Progress, build_graph
-from indexer.graph.knn_graph import EXACT, Accuracy, Covered, Graph
+from indexer.graph.knn_graph import EXACT, GraphAccuracy, GraphCoverage, KnnGraphFile
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +25,9 @@ def graph_path(gallery: Gallery) -> Path:
     return gallery.folder / "graph.h5"
 
 
-def open_graph(gallery: Gallery, state: GalleryState) -> Graph:
+def open_graph(gallery: Gallery, state: GalleryState) -> KnnGraphFile:
     """The graph of exactly the live faces; StaleIndexError where there is none."""
-    graph = Graph.open(graph_path(gallery))
+    graph = KnnGraphFile.open(graph_path(gallery))
     try:
         graph.require_covers(gallery.shard_digests(), state.digest())
     except StaleIndexError:
@@ -40,7 +40,7 @@ def open_graph(gallery: Gallery, state: GalleryState) -> Graph:
 class GraphFacts:
     """What the graph that is kept is: ``k`` neighbours of so many ``faces``, or the ``problem``.
 
-    ``exact`` and ``index_recall`` are those of :class:`Accuracy`, the latter None
+    ``exact`` and ``index_recall`` are those of :class:`GraphAccuracy`, the latter None
     where it is not known.
     """
 
@@ -51,7 +51,7 @@ class GraphFacts:
     problem: str = ""
 
     @classmethod
-    def of(cls, faces: int, k: int, accuracy: Accuracy) -> GraphFacts:
+    def of(cls, faces: int, k: int, accuracy: GraphAccuracy) -> GraphFacts:
         """What a graph of such an ``accuracy`` is."""
         recall = accuracy.recall
         return cls(faces, k, accuracy.exact, None if math.isnan(recall) else recall)
@@ -85,7 +85,7 @@ def refresh_graph(
         raise InputError(f"expected k of 1 to {MAX_K}, got {k}; ask for fewer neighbours")
     with gallery.writing():
         state = gallery.state()
-        covered = Covered(state.live_ids(), gallery.shard_digests(), state.digest())
+        covered = GraphCoverage(state.live_ids(), gallery.shard_digests(), state.digest())
         if not len(covered.ids):
             raise InputError(f"the gallery {gallery.folder} has no faces to make a graph of")
         with ExitStack() as stack:
@@ -109,16 +109,16 @@ def refresh_graph(
             )
 
 
-def _accuracy(search: GallerySearch) -> Accuracy:
+def _accuracy(search: GallerySearch) -> GraphAccuracy:
     if search.approximate is None:
         return EXACT
-    return Accuracy(False, search.approximate.measured.get("recall_at_1", math.nan))
+    return GraphAccuracy(False, search.approximate.measured.get("recall_at_1", math.nan))
 
 
-def _known(gallery: Gallery, covered: Covered, k: int) -> Graph | None:
+def _known(gallery: Gallery, covered: GraphCoverage, k: int) -> KnnGraphFile | None:
     """The graph there is, where a graph of k neighbours can be made from it."""
     try:
-        graph = Graph.open(graph_path(gallery))
+        graph = KnnGraphFile.open(graph_path(gallery))
     except StaleIndexError as error:
         logger.info("building the graph anew: %s", error)
         return None

@@ -32,7 +32,7 @@ def exact_search(blocks: Iterable[Block], queries: Vectors, k: int) -> Neighbour
     that is not in [1, MAX_NEIGHBOURS].
     """
     check_queries(queries, k)
-    best = Best.none(len(queries), k)
+    best = TopK.none(len(queries), k)
     for block in blocks:
         check_dimension(queries, block.vectors.shape[1])
         for first in range(0, len(queries), _TILE_QUERIES):
@@ -41,7 +41,7 @@ def exact_search(blocks: Iterable[Block], queries: Vectors, k: int) -> Neighbour
     return best.neighbours()
 
 
-class Best:
+class TopK:
     """The best so far of each query: float32 distances and int64 ids (q, k), ascending."""
 
     def __init__(self, ids: Ids, distances: NDArray[np.float32]) -> None:
@@ -49,14 +49,14 @@ class Best:
         self._distances = distances
 
     @classmethod
-    def none(cls, queries: int, k: int) -> Best:
+    def none(cls, queries: int, k: int) -> TopK:
         """Nothing found yet."""
         ids = np.full((queries, k), -1, np.int64)
         return cls(ids, np.full((queries, k), np.inf, np.float32))
 
-    def part(self, rows: slice) -> Best:
+    def part(self, rows: slice) -> TopK:
         """A view of some queries: what is added to it is added here."""
-        return Best(self._ids[rows], self._distances[rows])
+        return TopK(self._ids[rows], self._distances[rows])
 
     @property
     def worst(self) -> NDArray[np.float32]:
@@ -91,7 +91,7 @@ class Best:
         return Neighbours(self._ids, self._distances)
 
 
-def _search_block(block: Block, queries: Vectors, best: Best) -> None:
+def _search_block(block: Block, queries: Vectors, best: TopK) -> None:
     for start in range(0, len(block), _TILE_ROWS):
         rows = slice(start, start + _TILE_ROWS)
         vectors = block.vectors[rows]
@@ -101,7 +101,7 @@ def _search_block(block: Block, queries: Vectors, best: Best) -> None:
             best.add(query, block.ids[rows][row], distances)
 
 
-def _candidates(queries: Vectors, vectors: Vectors, best: Best) -> tuple[Ids, Ids]:
+def _candidates(queries: Vectors, vectors: Vectors, best: TopK) -> tuple[Ids, Ids]:
     """Queries and rows of pairs among which are all that may be better than the best so far."""
     margin = slack(queries.shape[1])
     distances = quick_distances(queries, vectors)

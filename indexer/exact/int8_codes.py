@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.exact.int8_kernel import BYTES, GREATEST_QUERY
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 # Sums of products of bytes, and what is added to them, must fit 32 bits.
 MOST_COMPONENTS = 16_384
@@ -201,7 +201,7 @@ def _aligned_zeros(size: int) -> Bytes:
     return memory[start : start + size]
 
 
-@compiled
+@jit
 def _encode(
     components: Doubles,
     step: float,

@@ -50,7 +50,7 @@ GREATEST_QUERY = 127 if VNNI else 63
 
 
 @dataclass(frozen=True)
-class Tile:
+class ScreenTile:
     """``vectors`` of ``lanes`` gallery rows each, by ``queries``, multiplied by VNNI or by AVX2."""
 
     vectors: int
@@ -65,11 +65,11 @@ class Tile:
 
 # All sums, the rows of one step and one query's bytes fit the registers: 32 of AVX-512, 16 of AVX2,
 # where without VNNI products and ones take two more.
-BATCH = Tile(4, 6) if LANES == 16 else Tile(2, 6)
-SINGLE = Tile(BATCH.vectors, 1)
+BATCH = ScreenTile(4, 6) if LANES == 16 else ScreenTile(2, 6)
+SINGLE = ScreenTile(BATCH.vectors, 1)
 
 
-def make_screen(tile: Tile) -> Any:
+def make_screen(tile: ScreenTile) -> Any:
     """A function for compiled code that finds the pairs of a tile that reach their limits.
 
     ``screen(codes, at, queries, query_at, steps, terms, limits, limit_at, found)``: returns
@@ -94,14 +94,14 @@ def make_screen(tile: Tile) -> Any:
         )
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return _Code(context, builder, signature, arguments, tile).screen()
+            return _ScreenCode(context, builder, signature, arguments, tile).screen()
 
         return signature, generate
 
     return intrinsic(screen)
 
 
-def multiply_add(builder: Any, total: Any, rows: Any, query: Any, tile: Tile) -> Any:
+def multiply_add(builder: Any, total: Any, rows: Any, query: Any, tile: ScreenTile) -> Any:
     """``total`` with each lane's four unsigned bytes of ``rows`` times four signed ones added.
 
     All are vectors of ``tile.lanes`` int32; where there is no VNNI, in two steps by AVX2.
@@ -123,11 +123,11 @@ def multiply_add(builder: Any, total: Any, rows: Any, query: Any, tile: Tile) ->
     return builder.add(total, builder.call(added, [both, ones]))
 
 
-class _Code:
+class _ScreenCode:
     """Emits the instructions of a tile into the function being compiled."""
 
     def __init__(
-        self, context: Any, builder: Any, signature: Any, arguments: Any, tile: Tile
+        self, context: Any, builder: Any, signature: Any, arguments: Any, tile: ScreenTile
     ) -> None:
         self.context = context
         self.builder = builder
@@ -165,9 +165,9 @@ class _Code:
             rows = [
                 self.load(self.vector, step, v * tile.lanes * BYTES) for v in range(tile.vectors)
             ]
-            for j, own in enumerate(sums):
+            for j, of_query in enumerate(sums):
                 query = self.spread(self.load(_INTEGER, asked, j * BYTES))
-                for variable, row in zip(own, rows, strict=True):
+                for variable, row in zip(of_query, rows, strict=True):
                     total = multiply_add(builder, builder.load(variable), row, query, tile)
                     builder.store(total, variable)
         return sums
@@ -177,9 +177,9 @@ class _Code:
         builder = self.builder
         limits = self.pointer(6, 7)
         masks = []
-        for j, own in enumerate(sums):
+        for j, of_query in enumerate(sums):
             limit = self.spread(builder.load(builder.gep(limits, [_INDEX(j)])))
-            masks += [builder.icmp_signed(">=", builder.load(total), limit) for total in own]
+            masks += [builder.icmp_signed(">=", builder.load(total), limit) for total in of_query]
         return masks
 
     def pointer(self, position: int, offset: int | None = None) -> Any:

@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from indexer.exact.int8_kernel import BATCH, BYTES, LANES, SINGLE, make_screen
-from indexer.runtime.numba_jit import compiled, compiled_reordering
+from indexer.runtime.numba_jit import jit, jit_fastmath
 from indexer.types import Ids
 
 ROWS = BATCH.rows
@@ -73,7 +73,7 @@ def _single(typing_context: Any, number: Any) -> Any:
 single: Any = intrinsic(_single)
 
 
-class Rows(NamedTuple):
+class ScreenRows(NamedTuple):
     """A gallery: codes and terms of GalleryCodes, vectors float32 (n, d) or float16's bits.
 
     numba has no float16, so these are viewed as uint16.
@@ -84,7 +84,7 @@ class Rows(NamedTuple):
     vectors: NDArray[Any]
 
 
-class Queries(NamedTuple):
+class ScreenQueries(NamedTuple):
     """Some queries, and what is known of each.
 
     ``codes`` int8, packed by ``WIDTH`` of them or, for a single one, by 1; ``vectors`` float32
@@ -110,7 +110,7 @@ class Queries(NamedTuple):
     slack: float
 
 
-class Pairs(NamedTuple):
+class ScreenPairs(NamedTuple):
     """Room for pairs: rows of queries and of the gallery, and quick distances, each (p,)."""
 
     query: NDArray[np.int64]
@@ -118,15 +118,15 @@ class Pairs(NamedTuple):
     distance: NDArray[np.float32]
 
     @classmethod
-    def room(cls, count: int) -> Pairs:
+    def room(cls, count: int) -> ScreenPairs:
         return cls(
             np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.float32)
         )
 
 
-@compiled
+@jit
 def screen(
-    gallery: Rows, queries: Queries, found: Pairs, first: int, last: int
+    gallery: ScreenRows, queries: ScreenQueries, found: ScreenPairs, first: int, last: int
 ) -> tuple[int, int, int]:
     """Put in ``found`` the pairs of the queries with tiles ``first`` to ``last`` that may be best.
 
@@ -181,7 +181,7 @@ def screen(
     return last, count, measured
 
 
-@compiled
+@jit
 def _scale_terms(
     terms: NDArray[np.float32], first: int, ratio: float, scaled: NDArray[np.int32]
 ) -> None:
@@ -190,9 +190,14 @@ def _scale_terms(
         scaled[row] = np.int32(min(np.ceil(terms[first + row] * ratio) + 1.0, _ALWAYS))
 
 
-@compiled
+@jit
 def _measure(
-    gallery: Rows, queries: Queries, found: Pairs, count: int, waits: Ids, waiting: int
+    gallery: ScreenRows,
+    queries: ScreenQueries,
+    found: ScreenPairs,
+    count: int,
+    waits: Ids,
+    waiting: int,
 ) -> int:
     """Take the distances of the pairs that wait, keep those that may be best, lower the limits."""
     for pair in range(waiting):
@@ -210,7 +215,7 @@ def _measure(
     return count
 
 
-@compiled_reordering
+@jit_fastmath
 def _quick_distance(
     queries: NDArray[np.float32], query: int, vectors: NDArray[Any], row: int
 ) -> Any:
@@ -222,7 +227,7 @@ def _quick_distance(
     return total
 
 
-@compiled
+@jit
 def _replace_greatest(heap: NDArray[np.float32], value: Any) -> None:
     """Put ``value`` into a heap in place of its greatest, which comes first."""
     place = 0
@@ -239,8 +244,8 @@ def _replace_greatest(heap: NDArray[np.float32], value: Any) -> None:
     heap[place] = value
 
 
-@compiled
-def _limit(queries: Queries, query: int) -> Any:
+@jit
+def _limit(queries: ScreenQueries, query: int) -> Any:
     """What a candidate of a query must reach, never rounded up."""
     farthest = np.float64(queries.nearest[query, 0]) + queries.slack
     if not np.isfinite(farthest):

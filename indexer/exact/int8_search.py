@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError
-from indexer.exact.brute_force import Best, exact_search
+from indexer.exact.brute_force import TopK, exact_search
 from indexer.exact.distances import check_dimension, check_queries, pair_distances, slack
 from indexer.exact.int8_codes import MOST_COMPONENTS, OFFSET, GalleryCodes, QueryCodes
 from indexer.exact.int8_kernel import LANES
@@ -25,9 +25,9 @@ from indexer.exact.int8_screen import (
     NO_LIMIT,
     ROWS,
     WIDTH,
-    Pairs,
-    Queries,
-    Rows,
+    ScreenPairs,
+    ScreenQueries,
+    ScreenRows,
     screen,
 )
 from indexer.runtime.cores import available_cores
@@ -88,7 +88,7 @@ class CertifiedSearch:
         """
         check_queries(queries, k)
         check_dimension(queries, self._vectors.shape[1])
-        best = Best.none(len(queries), k)
+        best = TopK.none(len(queries), k)
         if self._codes and len(queries):
             for rows, found in self._parts(self._codes, queries, k):
                 best.add(np.repeat(rows, k), found.ids.ravel(), found.distances.ravel())
@@ -116,13 +116,15 @@ class CertifiedSearch:
         with ThreadPoolExecutor(self._threads) as pool:
             yield from pool.map(nearest, tasks)
 
-    def _nearest(self, codes: GalleryCodes, block: Queries, first: int, last: int) -> Neighbours:
+    def _nearest(
+        self, codes: GalleryCodes, block: ScreenQueries, first: int, last: int
+    ) -> Neighbours:
         """The best of tiles ``first`` to ``last`` for a block of queries."""
         stored = self._vectors
         bits = stored.view(np.uint16) if stored.dtype == np.float16 else stored
-        rows = Rows(codes.packed, codes.terms, bits)
-        best = Best.none(*block.nearest.shape)
-        room = Pairs.room(max(_PAIRS, 2 * ROWS * len(block.vectors)))
+        rows = ScreenRows(codes.packed, codes.terms, bits)
+        best = TopK.none(*block.nearest.shape)
+        room = ScreenPairs.room(max(_PAIRS, 2 * ROWS * len(block.vectors)))
         while first < last:
             first, count, _ = screen(rows, block, room, first, last)
             within = block.nearest[:, 0][room.query[:count]] + 2 * block.slack
@@ -143,7 +145,7 @@ def search_blocks(
     check_queries(queries, k)
     if len(queries) < _WORTH_CODES or not is_available(queries.shape[1]):
         return exact_search(blocks, queries, k)
-    best = Best.none(len(queries), k)
+    best = TopK.none(len(queries), k)
     for block in blocks:
         found = CertifiedSearch(block.ids, block.vectors, threads).search(queries, k)
         query = np.repeat(np.arange(len(queries)), k)
@@ -165,14 +167,14 @@ def check_gallery(ids: Ids, vectors: NDArray[np.floating[Any]]) -> None:
         check_unit_vectors(vectors[first : first + _CHECKED])
 
 
-def _prepare(codes: GalleryCodes, encoded: QueryCodes, queries: Vectors, k: int) -> Queries:
+def _prepare(codes: GalleryCodes, encoded: QueryCodes, queries: Vectors, k: int) -> ScreenQueries:
     """What the kernel needs of a block of queries."""
     count = len(queries)
     width = WIDTH if count > 1 else 1
     limits = np.full(-(-count // width) * width, NO_LIMIT, np.int32)
     limits[:count] = LEAST_LIMIT
     whole = encoded.codes.astype(np.float64)
-    return Queries(
+    return ScreenQueries(
         codes=encoded.packed(width),
         vectors=queries,
         nearest=np.full((count, k), np.inf, np.float32),

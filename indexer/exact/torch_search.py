@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from indexer.exact.brute_force import Best
+from indexer.exact.brute_force import TopK
 from indexer.exact.distances import check_dimension, check_queries, pair_distances
 from indexer.exact.int8_search import check_gallery
 from indexer.exact.torch_products import PRECISIONS, Rounded, full_sums, product_error, products
@@ -215,7 +215,7 @@ class _Asked:
 
 
 def _search(parts: Iterator[_Part], queries: Vectors, k: int, place: _Place) -> Neighbours:
-    best = Best.none(len(queries), k)
+    best = TopK.none(len(queries), k)
     if not len(queries):
         return best.neighbours()
     with full_sums(place.device):
@@ -229,7 +229,7 @@ def _search(parts: Iterator[_Part], queries: Vectors, k: int, place: _Place) -> 
     return best.neighbours()
 
 
-def _search_part(part: _Part, asked: _Asked, best: Best, place: _Place) -> None:
+def _search_part(part: _Part, asked: _Asked, best: TopK, place: _Place) -> None:
     # Half the quick distance, less half the query's square, which is the same for all vectors.
     near = products(asked.numbers, part.numbers)
     torch.sub(part.halves, near, out=near)

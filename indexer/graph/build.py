@@ -22,14 +22,15 @@ from indexer.graph.knn_graph import (
     EXACT,
     FORMAT,
     VERSION,
-    Accuracy,
-    Covered,
-    Graph,
+    GraphAccuracy,
+    GraphCoverage,
     GraphRows,
+    KnnGraphFile,
 )
-from indexer.id_lookup import rows_of, without_own
+from indexer.id_lookup import drop_self, positions_of
+from indexer.protocols import Searcher
 from indexer.storage.hdf5_writer import new_array, replacing_hdf5, write_array
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Searcher, Vectors
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Vectors
 
 MAX_K = MAX_NEIGHBOURS - 1  # one more is searched for: a vector finds itself
 
@@ -40,7 +41,7 @@ Progress = Callable[[int, int], None]
 class Growth:
     """A graph of fewer vectors, or partly others, and the ``fresh`` vectors it does not know."""
 
-    before: Graph
+    before: KnnGraphFile
     fresh: Searcher
 
 
@@ -55,17 +56,17 @@ class GraphReport:
     k: int
     searched: int
     updated: int
-    accuracy: Accuracy
+    accuracy: GraphAccuracy
 
 
 def build_graph(
     path: Path,
-    covered: Covered,
+    covered: GraphCoverage,
     blocks: Iterable[Block],
     index: Searcher,
     *,
     k: int,
-    accuracy: Accuracy = EXACT,
+    accuracy: GraphAccuracy = EXACT,
     growth: Growth | None = None,
     progress: Progress = lambda done, total: None,
 ) -> GraphReport:
@@ -104,7 +105,7 @@ class _Work:
         self._growth = growth
         self._known = np.zeros(0, np.int64) if growth is None else growth.before.covered.ids
         # The row that each known vector has now, -1 where it is gone.
-        self._moved = rows_of(self._known, ids)
+        self._moved = positions_of(self._known, ids, ascending=True)
         self.searched = self.updated = 0
 
     def rows(self, blocks: Iterable[Block]) -> Iterator[GraphRows]:
@@ -125,23 +126,23 @@ class _Work:
         kept, before = self._kept(self._ids[first : first + len(vectors)])
         neighbours = np.empty((len(vectors), self._k), np.int32)
         distances = np.empty((len(vectors), self._k), np.float32)
-        anew = np.flatnonzero(~kept)
-        if len(anew):
-            found = self._index.search(vectors[anew], self._k + 1)
-            others = without_own(found, self._ids[first + anew])
-            neighbours[anew], distances[anew] = self._rows(others.ids), others.distances
+        to_search = np.flatnonzero(~kept)
+        if len(to_search):
+            found = self._index.search(vectors[to_search], self._k + 1)
+            others = drop_self(found, self._ids[first + to_search])
+            neighbours[to_search], distances[to_search] = self._rows(others.ids), others.distances
         if before is not None and self._growth is not None:
             found = self._growth.fresh.search(vectors[kept], self._k)
             fresh = GraphRows(0, self._rows(found.ids), found.distances)
             neighbours[kept], distances[kept] = _nearest(before, fresh, self._k)
-        self.searched += len(anew)
+        self.searched += len(to_search)
         self.updated += int(kept.sum())
         return GraphRows(first, neighbours, distances)
 
     def _kept(self, ids: Ids) -> tuple[NDArray[np.bool_], GraphRows | None]:
         """Which of ``ids`` keep all the neighbours they had, and their lines with present rows."""
         kept = np.zeros(len(ids), np.bool_)
-        known = rows_of(ids, self._known)
+        known = positions_of(ids, self._known, ascending=True)
         there = np.flatnonzero(known >= 0)
         if not len(there) or self._growth is None:
             return kept, None
@@ -155,7 +156,7 @@ class _Work:
         return kept, GraphRows(first, moved[whole], distances[whole]) if whole.any() else None
 
     def _rows(self, ids: Ids) -> NDArray[np.int32]:
-        rows = rows_of(ids, self._ids)
+        rows = positions_of(ids, self._ids, ascending=True)
         if ((rows < 0) & (ids >= 0)).any():
             raise InvalidVectorsError("expected an index of the ids covered, got one with others")
         return rows.astype(np.int32)
@@ -170,7 +171,7 @@ def _nearest(
     return nearest_first(neighbours, distances, k)
 
 
-def _write_header(file: h5py.File, covered: Covered, accuracy: Accuracy) -> None:
+def _write_header(file: h5py.File, covered: GraphCoverage, accuracy: GraphAccuracy) -> None:
     file.attrs["state"] = np.bytes_(covered.state.encode())
     file.attrs["exact"] = np.int64(accuracy.exact)
     file.attrs["recall"] = np.float64(accuracy.recall)

@@ -1,7 +1,7 @@
 """The k-NN graph of a gallery: the k nearest neighbours of every vector, in one HDF5 file.
 
 Searching a gallery for itself is the costly part of clustering it, so the answer is kept. It is as
-exact as the index that found it, which the file says (:class:`Accuracy`).
+exact as the index that found it, which the file says (:class:`GraphAccuracy`).
 ``docs/format.md`` describes the file, ``indexer/graph/build.py`` makes it.
 """
 
@@ -29,7 +29,7 @@ BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class GraphAccuracy:
     """Whether neighbours are those of exact search, or an approximate index found some of them.
 
     ``recall`` is how often such an index finds the nearest vector, as it was measured when it was
@@ -45,12 +45,14 @@ class Accuracy:
         if self.exact and self.recall != 1:
             raise ValueError(f"expected a recall of 1 of exact neighbours, got {self.recall}")
 
-    def beside(self, other: Accuracy) -> Accuracy:
+    def beside(self, other: GraphAccuracy) -> GraphAccuracy:
         """Of neighbours of which some are so accurate, and some as ``other`` says."""
-        return Accuracy(self.exact and other.exact, float(np.minimum(self.recall, other.recall)))
+        return GraphAccuracy(
+            self.exact and other.exact, float(np.minimum(self.recall, other.recall))
+        )
 
 
-EXACT = Accuracy()
+EXACT = GraphAccuracy()
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class GraphRows:
 
 
 @dataclass(frozen=True)
-class Covered:
+class GraphCoverage:
     """Which vectors a graph is of: ids int64 (n,), ascending, and what names them.
 
     ``shards`` maps shards to their SHA-256, ``state`` is any digest of what else decides which
@@ -83,7 +85,7 @@ class Covered:
             raise ValueError("expected ids (n,) that ascend, each once; sort them")
 
 
-class Graph:
+class KnnGraphFile:
     """A graph file, open for reading. Open with :meth:`open`; use as a context manager.
 
     Every method raises StaleIndexError where the file turns out to be damaged: all that is to be
@@ -111,14 +113,14 @@ class Graph:
         if not isinstance(digests, dict):
             raise checker.fail("shards", "an object", digests)
         state = str(checker.attribute(file, "state", "state"))
-        self.covered = Covered(ids[()], digests, state)
+        self.covered = GraphCoverage(ids[()], digests, state)
         exact, recall = (checker.attribute(file, name, name) for name in ("exact", "recall"))
         if exact not in (0, 1):
             raise checker.fail("exact", "0 or 1", repr(exact))
-        self.accuracy = Accuracy(bool(exact), float(recall))
+        self.accuracy = GraphAccuracy(bool(exact), float(recall))
 
     @classmethod
-    def open(cls, path: Path) -> Graph:
+    def open(cls, path: Path) -> KnnGraphFile:
         """Open a graph; StaleIndexError where there is none."""
         if not path.exists():
             raise StaleIndexError(f"there is no graph at {path}; build it")
@@ -133,7 +135,7 @@ class Graph:
         """Close the file; the graph cannot be read afterwards."""
         self._file.close()
 
-    def __enter__(self) -> Graph:
+    def __enter__(self) -> KnnGraphFile:
         return self
 
     def __exit__(

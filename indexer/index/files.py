@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from indexer.errors import StaleIndexError
-from indexer.index.manifest import FILES, IndexDescription
+from indexer.index.manifest import FILES, IndexManifest
 from indexer.storage.atomic_files import (
     partial_path,
     sha256_of,
@@ -20,7 +20,7 @@ from indexer.storage.atomic_files import (
 from indexer.storage.verified_digests import identity, is_verified, note_verified, verified_path
 
 
-def replace_index(folder: Path, write: Callable[[Path], IndexDescription]) -> IndexDescription:
+def replace_index(folder: Path, write: Callable[[Path], IndexManifest]) -> IndexManifest:
     """Replace the index in ``folder`` by the one that ``write`` makes at a path and describes.
 
     The digest in the description is filled in here. A crash leaves the old or the new index;
@@ -51,7 +51,7 @@ def replace_index(folder: Path, write: Callable[[Path], IndexDescription]) -> In
 
 @contextmanager
 def opened_index(
-    folder: Path, description: IndexDescription, shards: Mapping[str, str], *, anew: bool = False
+    folder: Path, description: IndexManifest, shards: Mapping[str, str], *, verify: bool = False
 ) -> Iterator[tuple[BinaryIO, Path]]:
     """The index file that ``description`` names, at its start, once its digest was found right.
 
@@ -63,7 +63,7 @@ def opened_index(
     path = folder / description.file_name
     try:
         with path.open("rb") as file:
-            if anew or not is_verified(path, file, description.sha256):
+            if verify or not is_verified(path, file, description.sha256):
                 _verify(path, file, description.sha256)
             yield file, path
     except OSError as error:

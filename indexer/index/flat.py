@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError, StaleIndexError
-from indexer.exact.brute_force import Best
+from indexer.exact.brute_force import TopK
 from indexer.exact.distances import (
     check_block,
     check_dimension,
@@ -20,12 +20,13 @@ from indexer.exact.distances import (
     slack,
 )
 from indexer.exact.int8_search import CertifiedSearch, is_available
-from indexer.id_ranges import IdRuns
+from indexer.id_ranges import IdRanges
 from indexer.index.files import opened_index, replace_index
-from indexer.index.manifest import IndexDescription
+from indexer.index.manifest import IndexManifest
+from indexer.protocols import Searcher
 from indexer.runtime.devices import check_device, torch_device
 from indexer.storage.faiss_files import import_faiss, read_faiss, write_faiss
-from indexer.types import Block, Ids, Neighbours, Searcher, Vectors, check_unit_vectors
+from indexer.types import Block, Ids, Neighbours, Vectors, check_unit_vectors
 
 # Codes take as long to make as FAISS takes for some hundred queries, and one that comes alone costs
 # it as much as some that come together. Where there are few vectors, FAISS is as quick.
@@ -70,9 +71,9 @@ class FlatIndex:
         return int(self._index.ntotal)
 
     @property
-    def ids(self) -> IdRuns:
+    def ids(self) -> IdRanges:
         """Of all vectors."""
-        return IdRuns.of(np.sort(self._ids))
+        return IdRanges.of(np.sort(self._ids))
 
     @property
     def dimension(self) -> int:
@@ -161,7 +162,7 @@ class FlatIndex:
         return None
 
     def _search_faiss(self, queries: Vectors, k: int) -> Neighbours:
-        best = Best.none(len(queries), k)
+        best = TopK.none(len(queries), k)
         if len(self) and len(queries):
             queries = np.ascontiguousarray(queries)
             farthest = self._add_nearest(queries, k, best)
@@ -173,7 +174,7 @@ class FlatIndex:
                 self._add_within(queries, query, float(best.worst[query]) + 2 * margin, best)
         return best.neighbours()
 
-    def _add_nearest(self, queries: Vectors, k: int, best: Best) -> NDArray[np.float32]:
+    def _add_nearest(self, queries: Vectors, k: int, best: TopK) -> NDArray[np.float32]:
         count = min(k + _SPARE, len(self))
         quick, rows = self._flat.search(queries, count)
         query = np.repeat(np.arange(len(queries)), count)
@@ -181,12 +182,12 @@ class FlatIndex:
         farthest: NDArray[np.float32] = quick[:, -1]
         return farthest
 
-    def _add_within(self, queries: Vectors, query: int, radius: float, best: Best) -> None:
+    def _add_within(self, queries: Vectors, query: int, radius: float, best: TopK) -> None:
         _, _, rows = self._flat.range_search(queries[query : query + 1], radius)
         best.clear(query)
         self._add(queries, np.full(len(rows), query), rows, best)
 
-    def _add(self, queries: Vectors, query: Ids, rows: Ids, best: Best) -> None:
+    def _add(self, queries: Vectors, query: Ids, rows: Ids, best: TopK) -> None:
         best.add(query, self._ids[rows], pair_distances(queries, self._vectors, query, rows))
 
     def save(self, folder: Path, shards: Mapping[str, str], state: str = "") -> None:
@@ -196,9 +197,9 @@ class FlatIndex:
         what else decides which vectors are in. A folder must have one writer at a time.
         """
 
-        def write(path: Path) -> IndexDescription:
+        def write(path: Path) -> IndexManifest:
             self.write(path)
-            return IndexDescription(len(self), self.dimension, "", dict(shards), state)
+            return IndexManifest(len(self), self.dimension, "", dict(shards), state)
 
         replace_index(folder, write)
 
@@ -215,12 +216,12 @@ class FlatIndex:
         changed or was lost, and where there is no index or a damaged one: all that is to be done
         in each case is to build it.
         """
-        description = IndexDescription.read(folder)
-        with opened_index(folder, description, shards, anew=True) as (file, path):
+        description = IndexManifest.read(folder)
+        with opened_index(folder, description, shards, verify=True) as (file, path):
             return cls.read(file, path, description)
 
     @classmethod
-    def read(cls, file: BinaryIO, path: Path, description: IndexDescription) -> FlatIndex:
+    def read(cls, file: BinaryIO, path: Path, description: IndexManifest) -> FlatIndex:
         """The index in a file whose digest is right; StaleIndexError where it is no such index."""
         faiss = import_faiss()
         _require_size(file, path, description)
@@ -237,7 +238,7 @@ class FlatIndex:
             check_unit_vectors(self._vectors[first : first + _CHECKED])
 
 
-def read_ids(file: BinaryIO, path: Path, description: IndexDescription) -> IdRuns:
+def read_ids(file: BinaryIO, path: Path, description: IndexManifest) -> IdRanges:
     """Those in a file of :meth:`FlatIndex.write` whose digest is right, without its vectors.
 
     FAISS writes them last, and before them how many they are. Raises StaleIndexError where that is
@@ -249,12 +250,12 @@ def read_ids(file: BinaryIO, path: Path, description: IndexDescription) -> IdRun
     try:
         if numbers[0] != description.count:
             raise ValueError(f"expected {description.count} ids, got {numbers[0]}")
-        return IdRuns.of(np.sort(numbers[1:]))
+        return IdRanges.of(np.sort(numbers[1:]))
     except ValueError as error:
         raise StaleIndexError(f"{path}: {error}; build it anew") from error
 
 
-def _require_size(file: BinaryIO, path: Path, description: IndexDescription) -> None:
+def _require_size(file: BinaryIO, path: Path, description: IndexManifest) -> None:
     """Refuse a file that is too small or large for what it is said to hold, before it is read."""
     size = os.fstat(file.fileno()).st_size
     least = description.count * (4 * description.dimension + 8)
@@ -265,7 +266,7 @@ def _require_size(file: BinaryIO, path: Path, description: IndexDescription) -> 
         )
 
 
-def _read(file: BinaryIO, path: Path, description: IndexDescription, faiss: Any) -> Any:
+def _read(file: BinaryIO, path: Path, description: IndexManifest, faiss: Any) -> Any:
     index = read_faiss(file, path, faiss)
     if not _is_flat(index, faiss, description):
         raise StaleIndexError(
@@ -276,7 +277,7 @@ def _read(file: BinaryIO, path: Path, description: IndexDescription, faiss: Any)
     return index
 
 
-def _is_flat(index: Any, faiss: Any, description: IndexDescription) -> bool:
+def _is_flat(index: Any, faiss: Any, description: IndexManifest) -> bool:
     """Whether all counts in the file, which FAISS believes, are those described."""
     if not isinstance(index, faiss.IndexIDMap):
         return False

@@ -29,7 +29,7 @@ _MOST_COMPONENTS = 1 << 16
 
 
 @dataclass(frozen=True)
-class IndexDescription:
+class IndexManifest:
     """``shards`` maps the names of the shards covered to their SHA-256.
 
     ``state`` is the caller's own digest of the vectors that are in; ``sha256`` is the index file's.
@@ -60,7 +60,7 @@ class IndexDescription:
         write_atomically(folder / _FILE_NAME, content.encode())
 
     @classmethod
-    def read(cls, folder: Path) -> IndexDescription:
+    def read(cls, folder: Path) -> IndexManifest:
         """Read ``index.json``; StaleIndexError where it is missing, damaged or not understood."""
         path = folder / _FILE_NAME
         try:
@@ -76,7 +76,7 @@ class IndexDescription:
         return cls._parse(found, path)
 
     @classmethod
-    def _parse(cls, found: Any, path: Path) -> IndexDescription:
+    def _parse(cls, found: Any, path: Path) -> IndexManifest:
         expected = {"format": FORMAT, "version": VERSION, "metric": METRIC}
         if not isinstance(found, dict):
             raise StaleIndexError(f"{path}: expected an object, got {found!r:.80}; build it anew")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.exact.distances import nearest_first
-from indexer.id_ranges import IdRuns
-from indexer.types import Ids, Index, Neighbours, Searcher, Vectors
+from indexer.id_ranges import IdRanges
+from indexer.protocols import Index, Searcher
+from indexer.types import Ids, Neighbours, Vectors
 
 # A saved index is kept while the vectors hidden from it and those it lacks are at most this share
 # of all: rebuilt at every step of so much growth, a gallery costs a constant number of builds of
@@ -44,18 +45,18 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class Changes:
+class IndexChanges:
     """What live ids differ in from those that an index holds: some are ``gone``, some ``fresh``.
 
     ``live`` is how many are live.
     """
 
-    gone: IdRuns
-    fresh: IdRuns
+    gone: IdRanges
+    fresh: IdRanges
     live: int
 
     @classmethod
-    def between(cls, held: IdRuns, live: IdRuns) -> Changes:
+    def between(cls, held: IdRanges, live: IdRanges) -> IndexChanges:
         """From the ids ``held`` to those ``live``."""
         return cls(held.without(live), live.without(held), live.count)
 
@@ -65,19 +66,19 @@ class Changes:
         return Coverage(self.live - self.fresh.count, self.gone.count, self.fresh.count)
 
 
-class LivingIndex:
+class OverlayIndex:
     """Exactly the ``live`` vectors, whatever those of the saved ``base`` are.
 
     Where the base is exact, so are all answers: those of :func:`exact_search` over
     the live vectors. Where it is not, the fresh vectors are still found exactly.
     """
 
-    def __init__(self, base: Index, live: IdRuns, searcher: Callable[[Ids], Searcher]) -> None:
+    def __init__(self, base: Index, live: IdRanges, searcher: Callable[[Ids], Searcher]) -> None:
         """Take over ``base``, from which vectors are hidden that are not ``live``.
 
         ``searcher`` makes an exact searcher of some live vectors: those that the base lacks.
         """
-        changes = Changes.between(base.ids, live)
+        changes = IndexChanges.between(base.ids, live)
         if changes.gone.count:
             base.hide(changes.gone.all())
         self._base = base
@@ -93,7 +94,7 @@ class LivingIndex:
         return self._base.exact
 
     def place(self, device: str) -> None:
-        """Search the saved vectors on ``device``; see :meth:`indexer.types.Index.place`."""
+        """Search the saved vectors on ``device``; see :meth:`indexer.protocols.Index.place`."""
         self._base.place(device)
 
     def search(self, queries: Vectors, k: int) -> Neighbours:

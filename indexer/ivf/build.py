@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from indexer.errors import InvalidVectorsError
 from indexer.exact.distances import check_block
 from indexer.exact.int8_kernel import GREATEST_QUERY
-from indexer.id_ranges import IdRuns
-from indexer.ivf.index import CellRecipe, Learnt, file_shapes
-from indexer.ivf.kmeans import CentreFinder, learn_centres
-from indexer.ivf.scalar_quantizer import HIDDEN, ROWS, Coding, encode
+from indexer.id_ranges import IdRanges
+from indexer.ivf.index import IvfRecipe, TrainedQuantizer, file_shapes
+from indexer.ivf.kmeans import CentroidFinder, learn_centroids
+from indexer.ivf.scalar_quantizer import HIDDEN, ROWS, ScalarQuantizer, encode
 from indexer.runtime.blas_threads import one_thread_each
 from indexer.runtime.cores import available_cores
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 from indexer.storage.safetensors_file import Arrays, write_arrays
 from indexer.types import Block, Ids, Vectors
 
@@ -38,24 +38,28 @@ _Given = TypeVar("_Given")
 _Done = TypeVar("_Done")
 
 
-def learn(sample: Vectors, recipe: CellRecipe, seen: int, threads: int | None = None) -> Learnt:
-    """What :func:`build_cells` needs to know, from a ``sample`` (n, d) of ``seen`` vectors.
+def learn(
+    sample: Vectors, recipe: IvfRecipe, seen: int, threads: int | None = None
+) -> TrainedQuantizer:
+    """What :func:`build_ivf` needs to know, from a ``sample`` (n, d) of ``seen`` vectors.
 
     Raises InvalidVectorsError for an empty sample.
     """
     if not len(sample):
         raise InvalidVectorsError("expected a sample to learn from, got no vectors")
     with one_thread_each():
-        coding = Coding.fit(sample[:: -(-len(sample) // _FITTED)], recipe.components, recipe.bits)
-        return Learnt(
-            coding, learn_centres(_components(coding, sample), recipe.cells, threads), seen
+        coding = ScalarQuantizer.fit(
+            sample[:: -(-len(sample) // _FITTED)], recipe.components, recipe.bits
+        )
+        return TrainedQuantizer(
+            coding, learn_centroids(_components(coding, sample), recipe.cells, threads), seen
         )
 
 
-def build_cells(
+def build_ivf(
     path: Path,
     blocks: Blocks,
-    learnt: Learnt,
+    learnt: TrainedQuantizer,
     threads: int | None = None,
     progress: Callable[[str, int], None] = lambda stage, done: None,
 ) -> None:
@@ -68,7 +72,7 @@ def build_cells(
     threads = threads or available_cores()
     coding, centres = learnt.coding, learnt.centres
     with one_thread_each(), ThreadPoolExecutor(threads) as pool:
-        work = _Build(coding, centres, CentreFinder(centres, threads), pool, threads)
+        work = _Build(coding, centres, CentroidFinder(centres, threads), pool, threads)
         cells, ids = work.assign(blocks(), progress)
         shapes = file_shapes(ids.count, len(ids.ids), len(centres), coding)
         metadata = {
@@ -88,15 +92,15 @@ def build_cells(
 
 @dataclass(frozen=True)
 class _Build:
-    coding: Coding
+    coding: ScalarQuantizer
     centres: Vectors
-    finder: CentreFinder
+    finder: CentroidFinder
     pool: ThreadPoolExecutor
     threads: int
 
     def assign(
         self, blocks: Iterable[Block], progress: Callable[[str, int], None]
-    ) -> tuple[list[NDArray[np.int32]], IdRuns]:
+    ) -> tuple[list[NDArray[np.int32]], IdRanges]:
         """The cells of the vectors of each block, and all ids."""
         cells: list[NDArray[np.int32]] = []
         runs, done = [], 0
@@ -104,12 +108,12 @@ class _Build:
             components = _components(self.coding, block.vectors)
             cells.append(self.finder.nearest(components).astype(np.int32))
             try:
-                runs.append(IdRuns.of(block.ids))
+                runs.append(IdRanges.of(block.ids))
             except ValueError as error:
                 raise InvalidVectorsError(str(error)) from error
             progress("assigned", done := done + len(block))
         try:
-            return cells, IdRuns.joined(runs)
+            return cells, IdRanges.joined(runs)
         except ValueError as error:
             raise InvalidVectorsError(str(error)) from error
 
@@ -164,7 +168,7 @@ class _Build:
             progress("written", done := done + written)
 
 
-@compiled
+@jit
 def take_places(cells: NDArray[np.int32], free: Ids) -> Ids:
     """The next free place of each of ``cells`` (n,), int64 (n,); ``free`` (cells,) moves on."""
     places = np.empty(len(cells), np.int64)
@@ -174,7 +178,7 @@ def take_places(cells: NDArray[np.int32], free: Ids) -> Ids:
     return places
 
 
-def _components(coding: Coding, vectors: Vectors) -> Vectors:
+def _components(coding: ScalarQuantizer, vectors: Vectors) -> Vectors:
     parts = [
         coding.project(vectors[start : start + _ENCODED])[0]
         for start in range(0, len(vectors), _ENCODED)

@@ -1,7 +1,7 @@
 """An approximate index by FAISS alone, for processors that :mod:`indexer.ivf.index` cannot use.
 
 Principal components, an inverted file and one byte a component (``PCAc,IVFn,SQ8``). FAISS's file
-holds no vectors, so what is found is ranked by those of the caller (:meth:`IvfIndex.rank_by`).
+holds no vectors, so what is found is ranked by those of the caller (:meth:`FaissIvfIndex.rank_by`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from indexer.exact.distances import (
     nearest_first,
     pair_distances,
 )
-from indexer.id_ranges import IdRuns
-from indexer.index.manifest import IndexDescription
+from indexer.id_ranges import IdRanges
+from indexer.index.manifest import IndexManifest
 from indexer.runtime.devices import to_device
 from indexer.storage.faiss_files import import_faiss, read_faiss, write_faiss
 from indexer.types import Block, Ids, Neighbours, Vectors
@@ -32,7 +32,7 @@ SPARE = 8  # neighbours beyond k whose true distances are looked at
 VectorsOf = Callable[[Ids], Vectors]
 
 
-class IvfIndex:
+class FaissIvfIndex:
     """Searches look into ``probes`` lists. Distances are those of the codes, which leave out what
     the components do not hold, until there are vectors to rank by."""
 
@@ -72,7 +72,7 @@ class IvfIndex:
     @classmethod
     def build(
         cls, blocks: Iterable[Block], sample: Vectors, cells: int, components: int
-    ) -> IvfIndex:
+    ) -> FaissIvfIndex:
         """Index all vectors of ``blocks``; learn ``cells`` and components from ``sample`` (n, d).
 
         Raises InvalidVectorsError for vectors of another dimension than the sample's.
@@ -88,7 +88,7 @@ class IvfIndex:
         return cls(index, faiss)
 
     @property
-    def ids(self) -> IdRuns:
+    def ids(self) -> IdRanges:
         """Of the vectors that searches can find."""
         lists = self._lists.invlists
         parts = [
@@ -96,7 +96,7 @@ class IvfIndex:
             for cell in range(self.cells)
             if lists.list_size(cell)
         ]
-        return IdRuns.of(np.sort(np.concatenate([*parts, np.zeros(0, np.int64)])))
+        return IdRanges.of(np.sort(np.concatenate([*parts, np.zeros(0, np.int64)])))
 
     def place(self, device: str) -> None:
         """Search on ``device``; DeviceError for one that is not there. Nothing can be hidden then.
@@ -142,7 +142,7 @@ class IvfIndex:
         write_faiss(self._index, path, self._faiss)
 
     @classmethod
-    def read(cls, file: BinaryIO, path: Path, description: IndexDescription) -> IvfIndex:
+    def read(cls, file: BinaryIO, path: Path, description: IndexManifest) -> FaissIvfIndex:
         """The index in a file whose digest is right; StaleIndexError where it is no such index."""
         faiss = import_faiss()
         index = read_faiss(file, path, faiss)

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from indexer.errors import DeviceError
 from indexer.exact.distances import check_dimension, check_queries, nearest_first, pair_distances
 from indexer.exact.int8_kernel import BYTES, GREATEST_QUERY, LANES
-from indexer.id_ranges import IdRuns
-from indexer.ivf.scalar_quantizer import BITS, HIDDEN, ROWS, Coding
-from indexer.ivf.scan import NO_ROW, CellScan, Found, row_shapes
-from indexer.ivf.scan_kernel import Rows
+from indexer.id_ranges import IdRanges
+from indexer.ivf.scalar_quantizer import BITS, HIDDEN, ROWS, ScalarQuantizer
+from indexer.ivf.scan import NO_ROW, InvertedLists, ScanResult, row_shapes
+from indexer.ivf.scan_kernel import CellRows
 from indexer.runtime.blas_threads import one_thread_each
 from indexer.runtime.cores import available_cores
 from indexer.runtime.devices import check_device
@@ -46,13 +46,13 @@ DTYPES = {
 }  # fmt: skip
 
 
-def cells_available(dimension: int) -> bool:
+def ivf_available(dimension: int) -> bool:
     """Whether this processor multiplies bytes (AVX2), and there is something to code."""
     return LANES > 0 and dimension >= 1
 
 
 @dataclass(frozen=True)
-class CellRecipe:
+class IvfRecipe:
     """``cells`` of vectors coded by ``components``, a multiple of 4, of 8, 10 or 12 ``bits``."""
 
     cells: int
@@ -61,18 +61,18 @@ class CellRecipe:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class TrainedQuantizer:
     """How vectors are coded and the ``centres`` float32 (cells, c) of their cells.
 
     ``seen`` is how many vectors there were when this was learnt from a sample of them.
     """
 
-    coding: Coding
+    coding: ScalarQuantizer
     centres: Vectors
     seen: int
 
 
-class CellsIndex:
+class IvfSqIndex:
     """Searches look into ``probes`` cells; see the module. Open with :meth:`open`.
 
     What codes say is nearest is ranked by the vectors, which stay in the file until they are looked
@@ -81,9 +81,9 @@ class CellsIndex:
 
     def __init__(
         self,
-        scan: CellScan,
+        scan: InvertedLists,
         members: NDArray[np.int32],
-        ids: IdRuns,
+        ids: IdRanges,
         vectors: NDArray[np.float16],
         *,
         seen: int,
@@ -116,7 +116,7 @@ class CellsIndex:
         return len(self._scan.centres)
 
     @property
-    def coding(self) -> Coding:
+    def coding(self) -> ScalarQuantizer:
         """How vectors are kept."""
         return self._scan.coding
 
@@ -126,13 +126,13 @@ class CellsIndex:
         return self.coding.components
 
     @property
-    def recipe(self) -> CellRecipe:
-        return CellRecipe(self.cells, self.components, self.coding.bits)
+    def recipe(self) -> IvfRecipe:
+        return IvfRecipe(self.cells, self.components, self.coding.bits)
 
     @property
-    def learnt(self) -> Learnt:
+    def learnt(self) -> TrainedQuantizer:
         """What an index of more vectors like these need not learn again."""
-        return Learnt(self.coding, self._scan.centres, self._seen)
+        return TrainedQuantizer(self.coding, self._scan.centres, self._seen)
 
     @property
     def bytes_each(self) -> float:
@@ -151,13 +151,13 @@ class CellsIndex:
         return sum(array.nbytes for array in held) / max(1, self._runs.count)
 
     @property
-    def ids(self) -> IdRuns:
+    def ids(self) -> IdRanges:
         """Of the vectors that searches can find."""
         if not self._hidden:
             return self._runs
         count = self._runs.count
         hidden = self._members[:count][self._scan.rows.terms[:count] == HIDDEN]
-        return self._runs.without(IdRuns.of(self._runs.at(np.sort(hidden))))
+        return self._runs.without(IdRanges.of(self._runs.at(np.sort(hidden))))
 
     def place(self, device: str) -> None:
         """Searches run on the CPU; raises DeviceError for a GPU."""
@@ -198,14 +198,16 @@ class CellsIndex:
             width = min(k, wanted)
 
             def tell(part: slice) -> None:
-                told = self._told(queries[part], Found(found.rows[part], found.distances[part]))
-                ids[part, :width] = told.ids[:, :width]
-                distances[part, :width] = told.distances[:, :width]
+                neighbours = self._as_neighbours(
+                    queries[part], ScanResult(found.rows[part], found.distances[part])
+                )
+                ids[part, :width] = neighbours.ids[:, :width]
+                distances[part, :width] = neighbours.distances[:, :width]
 
             self._each(tell, _slices(len(queries), _FEW))
         return Neighbours(ids, distances)
 
-    def _told(self, queries: Vectors, found: Found) -> Neighbours:
+    def _as_neighbours(self, queries: Vectors, found: ScanResult) -> Neighbours:
         """Ids for rows and, unless codes are to be trusted, true distances and their order."""
         there = found.rows != NO_ROW
         members = self._members[np.where(there, found.rows, 0)].astype(np.int64)
@@ -224,7 +226,7 @@ class CellsIndex:
         enough = -(-_MULTIPLE * k * self.cells // self._runs.count)
         return min(max(self.probes, enough), self.cells)
 
-    def _found(self, queries: Vectors, k: int, probes: int) -> Found:
+    def _found(self, queries: Vectors, k: int, probes: int) -> ScanResult:
         threads = self._threads
         if len(queries) < _FEW * threads:
             looked_into = len(queries) * self._runs.count * probes / self.cells
@@ -237,15 +239,15 @@ class CellsIndex:
         parts = -(-len(queries) // (_QUERIES * threads)) * threads
         tasks = [(part, (0, 1)) for part in np.array_split(queries, parts)]
         found = self._mapped(tasks, k, probes)
-        return Found(
+        return ScanResult(
             np.concatenate([each.rows for each in found]),
             np.concatenate([each.distances for each in found]),
         )
 
     def _mapped(
         self, tasks: list[tuple[Vectors, tuple[int, int]]], k: int, probes: int
-    ) -> list[Found]:
-        def one(task: tuple[Vectors, tuple[int, int]]) -> Found:
+    ) -> list[ScanResult]:
+        def one(task: tuple[Vectors, tuple[int, int]]) -> ScanResult:
             components, rest = self.coding.project(task[0])
             return self._scan.nearest(components, rest, k, probes, task[1])
 
@@ -258,8 +260,8 @@ class CellsIndex:
         return [work(tasks[0])] if len(tasks) == 1 else list(self._pool.map(work, tasks))
 
     @classmethod
-    def open(cls, path: Path, threads: int | None = None) -> CellsIndex:
-        """The index in a file of :func:`indexer.ivf.build.build_cells`, mapped into memory.
+    def open(cls, path: Path, threads: int | None = None) -> IvfSqIndex:
+        """The index in a file of :func:`indexer.ivf.build.build_ivf`, mapped into memory.
 
         Raises ArrayFileError where it is not whole, or was made for other processors.
         """
@@ -276,11 +278,11 @@ class CellsIndex:
                 f"{path} was made for processors that read {made_for[0]} rows at a time and "
                 f"multiply by bytes up to {made_for[1]}; this one: {ROWS} and {GREATEST_QUERY}"
             )
-        coding = Coding(arrays["centre"], arrays["axes"], step, bits)
-        ids = IdRuns(arrays["run_rows"], arrays["run_ids"], count)
+        coding = ScalarQuantizer(arrays["centre"], arrays["axes"], step, bits)
+        ids = IdRanges(arrays["run_rows"], arrays["run_ids"], count)
         _check(path, arrays, coding, ids)
-        rows = Rows(*(arrays[name] for name in ("codes", "fine", "terms", "starts")))
-        scan = CellScan(coding, arrays["centres"], rows)
+        rows = CellRows(*(arrays[name] for name in ("codes", "fine", "terms", "starts")))
+        scan = InvertedLists(coding, arrays["centres"], rows)
         members, vectors = arrays["members"], arrays["vectors"]
         return cls(scan, members, ids, vectors, seen=seen, threads=threads)
 
@@ -289,7 +291,7 @@ def _slices(count: int, rows: int) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, count, rows)]
 
 
-def file_shapes(count: int, runs: int, cells: int, coding: Coding) -> Shapes:
+def file_shapes(count: int, runs: int, cells: int, coding: ScalarQuantizer) -> Shapes:
     """Shapes and dtypes of all arrays of a file, in their order."""
     rows = row_shapes(count, coding)
     shapes = {
@@ -306,7 +308,7 @@ def file_shapes(count: int, runs: int, cells: int, coding: Coding) -> Shapes:
     return {name: shapes[name] for name in DTYPES}
 
 
-def _check(path: Path, arrays: Arrays, coding: Coding, ids: IdRuns) -> None:
+def _check(path: Path, arrays: Arrays, coding: ScalarQuantizer, ids: IdRanges) -> None:
     """Raise ArrayFileError unless no search can reach beyond an array."""
     axes, centres, starts = coding.axes, arrays["centres"], arrays["starts"]
     numbers: list[NDArray[Any]] = [coding.centre, axes, centres]

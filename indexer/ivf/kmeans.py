@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from indexer.ivf.scalar_quantizer import Coding
-from indexer.ivf.scan import CellScan
+from indexer.ivf.scalar_quantizer import ScalarQuantizer
+from indexer.ivf.scan import InvertedLists
 from indexer.runtime.cores import available_cores
 from indexer.types import Ids, Vectors
 
@@ -21,18 +21,18 @@ _BLOCK = 4096
 _SEED = 0
 
 
-class CentreFinder:
+class CentroidFinder:
     """The centre nearest to each vector; where there are many, nearly always."""
 
     def __init__(self, centres: Vectors, threads: int | None = None) -> None:
         """``centres`` float32 (cells, c), at least 1; ``threads``: by default, all cores."""
         self._threads = threads or available_cores()
         groups = len(centres) // _GROUP if len(centres) > _FEW else 1
-        middles = learn_centres(centres, groups, self._threads) if groups > 1 else centres[:1]
+        middles = learn_centroids(centres, groups, self._threads) if groups > 1 else centres[:1]
         group = _nearest_by_product(centres, middles)
         self._order = np.argsort(group, kind="stable")
-        self._scan = CellScan.of(
-            Coding.plain(centres), middles, group[self._order], centres[self._order]
+        self._scan = InvertedLists.of(
+            ScalarQuantizer.plain(centres), middles, group[self._order], centres[self._order]
         )
         self._probes = max(_LEAST_SEARCHED, round(_SEARCHED * groups))
 
@@ -51,7 +51,7 @@ class CentreFinder:
         return numbers
 
 
-def learn_centres(sample: Vectors, count: int, threads: int | None = None) -> Vectors:
+def learn_centroids(sample: Vectors, count: int, threads: int | None = None) -> Vectors:
     """``count`` centres float32 (count, c) of ``sample`` (n, c), n >= 1, by k-means (Lloyd 1982).
 
     Fewer where the sample is smaller. A centre that loses all its vectors stays where it is.
@@ -60,7 +60,7 @@ def learn_centres(sample: Vectors, count: int, threads: int | None = None) -> Ve
     count = min(count, len(sample))
     centres = sample[np.sort(random.permutation(len(sample))[:count])].copy()
     for _ in range(ROUNDS):
-        cell = CentreFinder(centres, threads).nearest(sample)
+        cell = CentroidFinder(centres, threads).nearest(sample)
         order = np.argsort(cell, kind="stable")
         held, starts = np.unique(cell[order], return_index=True)
         sums = np.add.reduceat(sample[order], starts, axis=0)

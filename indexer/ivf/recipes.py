@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.exact.int8_kernel import BYTES
-from indexer.ivf.index import CellRecipe
+from indexer.ivf.index import IvfRecipe
 from indexer.ivf.scalar_quantizer import BITS
 from indexer.types import Vectors
 
@@ -22,7 +22,7 @@ _FLAT_BYTES = 8  # of a vector beside its components: its id
 
 
 @dataclass(frozen=True)
-class Goal:
+class RecipeGoal:
     """``recall``: the share of searches that give the nearest vector, 1 for exact search.
 
     ``memory`` is how many bytes the index may take.
@@ -43,7 +43,7 @@ def flat_bytes(count: int, dimension: int) -> int:
     return count * (dimension * 4 + _FLAT_BYTES + dimension + 4)
 
 
-def cell_bytes(count: int, recipe: CellRecipe) -> float:
+def cell_bytes(count: int, recipe: IvfRecipe) -> float:
     """Memory of an index by cells."""
     each = recipe.components * recipe.bits / 8 + _ROW_BYTES
     return count * each + recipe.cells * recipe.components * 4
@@ -55,7 +55,7 @@ def cell_count(count: int) -> int:
     return max(_LEAST_CELLS, min(1 << power, _MOST_CELLS))
 
 
-def cell_recipes(sample: Vectors, count: int, memory: float) -> list[CellRecipe]:
+def cell_recipes(sample: Vectors, count: int, memory: float) -> list[IvfRecipe]:
     """Ways to code ``count`` vectors like ``sample`` (n, d) within ``memory``, the smallest first.
 
     Components are those that hold certain shares of the variance.
@@ -65,6 +65,6 @@ def cell_recipes(sample: Vectors, count: int, memory: float) -> list[CellRecipe]
     shares = np.cumsum(np.maximum(variances, 0)) / max(variances.sum(), np.finfo(float).tiny)
     kept = {int(np.searchsorted(shares, share)) + 1 for share in _VARIANCES}
     components = {-(-min(each, len(shares)) // BYTES) * BYTES for each in kept}
-    recipes = [CellRecipe(cell_count(count), c, bits) for c in components for bits in BITS]
+    recipes = [IvfRecipe(cell_count(count), c, bits) for c in components for bits in BITS]
     fitting = [recipe for recipe in recipes if cell_bytes(count, recipe) <= memory]
     return sorted(fitting, key=lambda recipe: (cell_bytes(count, recipe), recipe.components))

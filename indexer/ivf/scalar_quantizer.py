@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from indexer.exact.int8_codes import GREATEST, LEAST_STEP, OFFSET, random_turn
 from indexer.exact.int8_kernel import BATCH, BYTES, GREATEST_QUERY
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 from indexer.types import Vectors
 
 ROWS = BATCH.rows  # of a tile
@@ -36,7 +36,7 @@ Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Coding:
+class ScalarQuantizer:
     """``centre`` float32 (d,), ``axes`` float32 (d, c), c a multiple of 4, and the step of codes.
 
     Component i is about ``step * codes[i]`` for vectors and ``query_step * codes[i]`` for queries,
@@ -49,7 +49,7 @@ class Coding:
     bits: int
 
     @classmethod
-    def fit(cls, sample: Vectors, components: int, bits: int) -> Coding:
+    def fit(cls, sample: Vectors, components: int, bits: int) -> ScalarQuantizer:
         """The coding of what ``sample`` (n, d), n >= 1, is drawn from, along ``components`` axes.
 
         Raises ValueError unless components are a multiple of 4, and bits one of BITS.
@@ -69,7 +69,7 @@ class Coding:
         return cls(centre.astype(np.float32), turned, step, bits)
 
     @classmethod
-    def plain(cls, sample: Vectors) -> Coding:
+    def plain(cls, sample: Vectors) -> ScalarQuantizer:
         """The coding in 12 bits of what is components already, as ``sample`` (n, c) is."""
         components = sample.shape[1]
         axes = np.eye(components, dtype=np.float32)
@@ -108,7 +108,7 @@ def _step(sample: NDArray[Any]) -> float:
     return max(float(reach) / GREATEST, LEAST_STEP)
 
 
-@compiled
+@jit
 def encode(
     components: Vectors,
     rest: Vectors,
@@ -147,7 +147,9 @@ def encode(
         terms[places[i]] = np.int32(np.rint(term))
 
 
-def decode(coding: Coding, codes: Bytes, fine: Bytes, first: int, end: int) -> NDArray[np.float32]:
+def decode(
+    coding: ScalarQuantizer, codes: Bytes, fine: Bytes, first: int, end: int
+) -> NDArray[np.float32]:
     """What the codes of the rows ``first`` up to ``end`` stand for: components float32 (n, c)."""
     steps = coding.components // BYTES
     tile, row = np.divmod(np.arange(first, end), ROWS)
@@ -162,7 +164,7 @@ def decode(coding: Coding, codes: Bytes, fine: Bytes, first: int, end: int) -> N
     return result
 
 
-def query_codes(coding: Coding, components: Any) -> tuple[NDArray[np.int8], Vectors]:
+def query_codes(coding: ScalarQuantizer, components: Any) -> tuple[NDArray[np.int8], Vectors]:
     """Queries as bytes int8 (q, c), and the lengths of what these lack, float32 (q,)."""
     codes = np.clip(np.rint(components / coding.query_step), -GREATEST_QUERY, GREATEST_QUERY)
     lacks = np.linalg.norm(components - codes * coding.query_step, axis=1)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from indexer.exact.distances import nearest_first
 from indexer.exact.int8_codes import OFFSET
-from indexer.ivf.scalar_quantizer import HIDDEN, ROWS, Coding, encode, query_codes
-from indexer.ivf.scan_kernel import Asked, Rows, Visits, choose_cells, group_visits, scan
+from indexer.ivf.scalar_quantizer import HIDDEN, ROWS, ScalarQuantizer, encode, query_codes
+from indexer.ivf.scan_kernel import CellQueries, CellRows, Visits, choose_cells, group_visits, scan
 from indexer.types import Ids, Vectors
 
 NO_ROW = 2**62
@@ -19,7 +19,7 @@ _MARGIN = 3.0  # standard deviations of a sum of bytes that are allowed for
 
 
 @dataclass(frozen=True)
-class Found:
+class ScanResult:
     """The nearest rows of each query, int64 (q, k), and squared distances float32; ties by row.
 
     Where there are none, the row is NO_ROW and the distance +inf.
@@ -28,23 +28,25 @@ class Found:
     rows: Ids
     distances: Vectors
 
-    def merged(self, other: Found) -> Found:
+    def merged(self, other: ScanResult) -> ScanResult:
         """The nearest of both, which have no row in common."""
         rows = np.concatenate([self.rows, other.rows], axis=1)
         distances = np.concatenate([self.distances, other.distances], axis=1)
-        return Found(*nearest_first(rows, distances, self.rows.shape[1]))
+        return ScanResult(*nearest_first(rows, distances, self.rows.shape[1]))
 
 
 @dataclass(frozen=True)
-class CellScan:
+class InvertedLists:
     """``rows`` in cells around ``centres`` float32 (cells, c), coded by ``coding``."""
 
-    coding: Coding
+    coding: ScalarQuantizer
     centres: Vectors
-    rows: Rows
+    rows: CellRows
 
     @classmethod
-    def of(cls, coding: Coding, centres: Vectors, cells: Ids, components: Vectors) -> CellScan:
+    def of(
+        cls, coding: ScalarQuantizer, centres: Vectors, cells: Ids, components: Vectors
+    ) -> InvertedLists:
         """In memory: rows with ``components`` (n, c) in ``cells`` (n,), which must not descend."""
         rows = empty_rows(len(components), coding)
         encode(
@@ -61,7 +63,7 @@ class CellScan:
         k: int,
         probes: int,
         share: tuple[int, int] = (0, 1),
-    ) -> Found:
+    ) -> ScanResult:
         """The ``k`` nearest rows in the ``probes`` nearest cells, for queries (q, c).
 
         ``rest`` (q,) are squared lengths of what components leave out. With ``share`` (i, n) only
@@ -75,7 +77,7 @@ class CellScan:
             groups = len(visits.cells)
             first, last = (groups * (share[0] + i) // share[1] for i in (0, 1))
             scan(self.rows, asked, visits, first, last)
-        return Found(*nearest_first(asked.rows, asked.nearest, k))
+        return ScanResult(*nearest_first(asked.rows, asked.nearest, k))
 
     @cached_property
     def _halves(self) -> Vectors:
@@ -92,7 +94,7 @@ class CellScan:
         choose_cells(distances, distances.argmin(axis=1), farthest, chosen)
         return chosen
 
-    def _asked(self, components: Vectors, rest: Vectors, k: int) -> Asked:
+    def _asked(self, components: Vectors, rest: Vectors, k: int) -> CellQueries:
         coding, count = self.coding, len(components)
         codes, lacks = query_codes(coding, components)
         squares = np.einsum("ij,ij->i", components, components)
@@ -101,7 +103,7 @@ class CellScan:
         if coding.fine_bits:
             lost += squares * coding.components * coding.step**2 / 12
         deviation = np.sqrt(lost / coding.components)
-        return Asked(
+        return CellQueries(
             np.ascontiguousarray(components),
             codes,
             squares + rest,
@@ -115,7 +117,7 @@ class CellScan:
         )
 
 
-def row_shapes(count: int, coding: Coding) -> dict[str, tuple[tuple[int, ...], str]]:
+def row_shapes(count: int, coding: ScalarQuantizer) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shapes and dtypes of the arrays of ``count`` rows, by their names in Rows; no starts."""
     padded = -(-count // ROWS) * ROWS
     return {
@@ -125,8 +127,8 @@ def row_shapes(count: int, coding: Coding) -> dict[str, tuple[tuple[int, ...], s
     }
 
 
-def empty_rows(count: int, coding: Coding) -> Rows:
+def empty_rows(count: int, coding: ScalarQuantizer) -> CellRows:
     """Room for ``count`` rows in memory; those that fill the last tile are never found."""
     shapes = row_shapes(count, coding)
     codes, fine = (np.zeros(*shapes[name]) for name in ("codes", "fine"))
-    return Rows(codes, fine, np.full(*shapes["terms"][:1], HIDDEN), np.zeros(1, np.int64))
+    return CellRows(codes, fine, np.full(*shapes["terms"][:1], HIDDEN), np.zeros(1, np.int64))

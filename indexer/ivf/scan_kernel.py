@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from indexer.exact.int8_kernel import BATCH, BYTES, LANES, SINGLE, make_screen
 from indexer.exact.int8_screen import LEAST_LIMIT, NO_LIMIT
 from indexer.ivf.scalar_quantizer import ROWS
-from indexer.runtime.numba_jit import compiled, compiled_reordering
+from indexer.runtime.numba_jit import jit, jit_fastmath
 
 WIDTH = BATCH.queries
 _VECTORS = BATCH.vectors
@@ -24,7 +24,7 @@ _screen_batch = make_screen(BATCH)
 _screen_single = make_screen(SINGLE)
 
 
-class Rows(NamedTuple):
+class CellRows(NamedTuple):
     """A gallery by cells: codes, finer codes and terms of :mod:`indexer.ivf.scalar_quantizer`.
 
     ``starts`` int64 (cells + 1,) are the first rows of cells and the end of the last.
@@ -36,7 +36,7 @@ class Rows(NamedTuple):
     starts: NDArray[np.int64]
 
 
-class Asked(NamedTuple):
+class CellQueries(NamedTuple):
     """Some queries: ``components`` float32 (q, c), ``codes`` int8 (q, c), and the best so far.
 
     ``squares`` (q,) are a_q, ``shifts`` what the offset of stored codes adds to sums of bytes, in
@@ -67,8 +67,8 @@ class Visits(NamedTuple):
     asking: NDArray[np.int32]
 
 
-@compiled
-def scan(gallery: Rows, asked: Asked, visits: Visits, first: int, last: int) -> int:
+@jit
+def scan(gallery: CellRows, asked: CellQueries, visits: Visits, first: int, last: int) -> int:
     """Have the groups ``first`` up to ``last`` of visits done; returns how many rows were measured.
 
     Each query's heap holds the nearest of all rows it has seen.
@@ -126,9 +126,9 @@ def scan(gallery: Rows, asked: Asked, visits: Visits, first: int, last: int) -> 
     return measured
 
 
-@compiled
+@jit
 def _pack(
-    asked: Asked,
+    asked: CellQueries,
     asking: NDArray[np.int32],
     width: int,
     panels: NDArray[np.int8],
@@ -146,8 +146,8 @@ def _pack(
             packed[place + step * width] = codes[asking[slot], step] if there else 0
 
 
-@compiled
-def _limit(asked: Asked, query: int) -> Any:
+@jit
+def _limit(asked: CellQueries, query: int) -> Any:
     """What the sum of a row must reach, for it may be among the nearest."""
     farthest = asked.nearest[query, 0]
     if not np.isfinite(farthest):
@@ -157,8 +157,8 @@ def _limit(asked: Asked, query: int) -> Any:
     return np.int32(min(max(limit, LEAST_LIMIT), _GREATEST_LIMIT))
 
 
-@compiled_reordering
-def _distance(gallery: Rows, asked: Asked, query: int, row: int) -> Any:
+@jit_fastmath
+def _distance(gallery: CellRows, asked: CellQueries, query: int, row: int) -> Any:
     """The squared distance from the codes of ``row``, and terms as whole units."""
     components = asked.components[query]
     steps = len(components) // BYTES
@@ -192,12 +192,12 @@ def _distance(gallery: Rows, asked: Asked, query: int, row: int) -> Any:
     return np.float32(max(asked.squares[query] - 2 * sums, 0.0))
 
 
-@compiled
+@jit
 def _before(distance: Any, row: int, other: Any, other_row: int) -> Any:
     return distance < other or (distance == other and row < other_row)
 
 
-@compiled
+@jit
 def _replace_greatest(
     heap: NDArray[np.float32], rows: NDArray[np.int64], distance: Any, row: int
 ) -> None:
@@ -218,7 +218,7 @@ def _replace_greatest(
     heap[place], rows[place] = distance, row
 
 
-@compiled
+@jit
 def choose_cells(
     distances: NDArray[np.float32],
     nearest: NDArray[np.int64],
@@ -241,7 +241,7 @@ def choose_cells(
                 taken += 1
 
 
-@compiled
+@jit
 def group_visits(
     chosen: NDArray[np.int32], cells: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:

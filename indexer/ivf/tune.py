@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.exact.int8_search import search_blocks
-from indexer.id_lookup import without_own
+from indexer.id_lookup import drop_self
 from indexer.ivf.build import Blocks
-from indexer.ivf.index import CellRecipe
-from indexer.ivf.scalar_quantizer import Coding, decode, encode
+from indexer.ivf.index import IvfRecipe
+from indexer.ivf.scalar_quantizer import ScalarQuantizer, decode, encode
 from indexer.ivf.scan import empty_rows
-from indexer.types import Block, Ids, Index, Neighbours, Vectors
+from indexer.protocols import Index
+from indexer.types import Block, Ids, Neighbours, Vectors
 
 NEAR = 128  # true neighbours of each query that codes must keep apart
 BATCH = 1000
@@ -46,28 +47,30 @@ class ProbedIndex(Index, Protocol):
 
 
 @dataclass(frozen=True)
-class Truth:
+class TrueNeighbours:
     """Vectors of the gallery and their exact neighbours, themselves left out.
 
     ``queries`` float32 (q, d) with ids (q,); ``found`` (q, k); ``vectors`` float32 (m, d) are those
     of all neighbours, by ``ids`` (m,), which ascend.
     """
 
-    own: Ids
+    query_ids: Ids
     queries: Vectors
     found: Neighbours
     ids: Ids
     vectors: Vectors
 
-    def half(self, number: int) -> Truth:
+    def half(self, number: int) -> TrueNeighbours:
         """Every other query, from the one of that ``number``, 0 or 1, on."""
         part = slice(number, None, 2)
         found = Neighbours(self.found.ids[part], self.found.distances[part])
-        return Truth(self.own[part], self.queries[part], found, self.ids, self.vectors)
+        return TrueNeighbours(
+            self.query_ids[part], self.queries[part], found, self.ids, self.vectors
+        )
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRecall:
     """``recall`` of the nearest over so many ``queries`` that nothing was chosen by.
 
     ``interval`` is that of 95% confidence (Wilson 1927). ``single_seconds`` is the median time of
@@ -95,19 +98,21 @@ def pick(blocks: Iterable[Block], chosen: NDArray[np.int64]) -> Block:
     return Block(np.concatenate(ids), np.concatenate([np.zeros((0, width), np.float32), *vectors]))
 
 
-def find_truth(blocks: Blocks, queries: Block) -> Truth:
+def find_truth(blocks: Blocks, queries: Block) -> TrueNeighbours:
     """The exact neighbours of ``queries``, which are vectors of the gallery; reads it twice."""
-    found = without_own(search_blocks(blocks(), queries.vectors, NEAR + 1), queries.ids)
+    found = drop_self(search_blocks(blocks(), queries.vectors, NEAR + 1), queries.ids)
     wanted = np.unique(found.ids[found.ids >= 0])
     ids, vectors = [np.zeros(0, np.int64)], [np.zeros((0, queries.vectors.shape[1]), np.float32)]
     for block in blocks():
         kept = np.isin(block.ids, wanted, assume_unique=True)
         ids.append(block.ids[kept])
         vectors.append(block.vectors[kept])
-    return Truth(queries.ids, queries.vectors, found, np.concatenate(ids), np.concatenate(vectors))
+    return TrueNeighbours(
+        queries.ids, queries.vectors, found, np.concatenate(ids), np.concatenate(vectors)
+    )
 
 
-def coded_recall(coding: Coding, truth: Truth, spare: int) -> float:
+def coded_recall(coding: ScalarQuantizer, truth: TrueNeighbours, spare: int) -> float:
     """How often the nearest is among the ``spare`` + 1 nearest by distances from codes.
 
     Only the true neighbours are compared, so no search with these codes can find it more often.
@@ -123,18 +128,20 @@ def coded_recall(coding: Coding, truth: Truth, spare: int) -> float:
     distances = np.square(differences).sum(axis=2) + asked_rest[:, None] + rest[near]
     distances[truth.found.ids < 0] = np.inf
     nearest = truth.found.distances == truth.found.distances[:, :1]
-    own = np.where(nearest, distances, np.inf).min(axis=1)
-    return float(((distances < own[:, None]).sum(axis=1) <= spare).mean())
+    nearest_coded = np.where(nearest, distances, np.inf).min(axis=1)
+    return float(((distances < nearest_coded[:, None]).sum(axis=1) <= spare).mean())
 
 
 def choose_coding(
-    sample: Vectors, recipes: list[CellRecipe], truth: Truth, recall: float, spare: int
-) -> CellRecipe:
+    sample: Vectors, recipes: list[IvfRecipe], truth: TrueNeighbours, recall: float, spare: int
+) -> IvfRecipe:
     """The first of ``recipes`` whose codes leave room for ``recall``, or the best of all."""
     best, best_recall = recipes[0], -1.0
     enough = recall + (1 - recall) / 3  # what is not looked into costs the rest
     for recipe in recipes:
-        reached = coded_recall(Coding.fit(sample, recipe.components, recipe.bits), truth, spare)
+        reached = coded_recall(
+            ScalarQuantizer.fit(sample, recipe.components, recipe.bits), truth, spare
+        )
         if reached >= enough:
             return recipe
         if reached > best_recall:
@@ -142,19 +149,19 @@ def choose_coding(
     return best
 
 
-def recall_of(index: Index, truth: Truth) -> float:
+def recall_of(index: Index, truth: TrueNeighbours) -> float:
     """The share of queries whose nearest, or one as near, is found first."""
-    found = without_own(index.search(truth.queries, 2), truth.own)
+    found = drop_self(index.search(truth.queries, 2), truth.query_ids)
     return float(_agrees(found.ids[:, 0], truth).mean())
 
 
-def _agrees(nearest: Ids, truth: Truth) -> NDArray[np.bool_]:
+def _agrees(nearest: Ids, truth: TrueNeighbours) -> NDArray[np.bool_]:
     as_near = truth.found.distances == truth.found.distances[:, :1]
     agrees: NDArray[np.bool_] = ((truth.found.ids == nearest[:, None]) & as_near).any(axis=1)
     return agrees
 
 
-def choose_probes(index: ProbedIndex, truth: Truth, recall: float) -> None:
+def choose_probes(index: ProbedIndex, truth: TrueNeighbours, recall: float) -> None:
     """Set the fewest probes with which ``recall`` is reached, or nearly what all of them reach.
 
     It must be reached with a standard error to spare, for the least of many settings that seem to
@@ -177,7 +184,7 @@ def choose_probes(index: ProbedIndex, truth: Truth, recall: float) -> None:
     index.probes = high
 
 
-def measure(index: Index, truth: Truth) -> Measured:
+def measure(index: Index, truth: TrueNeighbours) -> MeasuredRecall:
     """Recall over the queries of ``truth``, and speed."""
     recall = recall_of(index, truth)
     batch = np.resize(truth.queries, (BATCH, truth.queries.shape[1]))
@@ -186,7 +193,7 @@ def measure(index: Index, truth: Truth) -> Measured:
         lambda at: index.search(batch[at % BATCH][None], 10), most=_MOST_SINGLES
     )
     count = len(truth.queries)
-    return Measured(recall, wilson(recall, count), count, single, BATCH / whole, BATCH)
+    return MeasuredRecall(recall, wilson(recall, count), count, single, BATCH / whole, BATCH)
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:

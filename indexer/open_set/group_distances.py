@@ -53,7 +53,7 @@ class NearestGroups:
     distances: NDArray[np.float32]
 
 
-class Groups:
+class VectorGroups:
     """Vectors float32 (n, d), unit length, each of a group int (n,) in 0 to g - 1, none empty."""
 
     def __init__(self, vectors: Vectors, groups: NDArray[np.integer[Any]], rule: GroupRule) -> None:
@@ -133,10 +133,10 @@ class Groups:
             return np.asarray(np.minimum.reduceat(distances, self._starts, axis=1))
         reduced = np.empty((len(distances), len(self)))
         for group, (start, size) in enumerate(zip(self._starts, self.sizes, strict=True)):
-            own = distances[:, start : start + size]
+            of_group = distances[:, start : start + size]
             if size > nearest:
-                own = np.partition(own, nearest - 1, axis=1)[:, :nearest]
-            reduced[:, group] = own.mean(axis=1)
+                of_group = np.partition(of_group, nearest - 1, axis=1)[:, :nearest]
+            reduced[:, group] = of_group.mean(axis=1)
         return reduced
 
 

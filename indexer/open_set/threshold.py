@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from indexer.errors import TooFewImpostorsError
-from indexer.open_set.group_distances import GroupRule, Groups
-from indexer.open_set.weibull_tail import Observed, Tail, fit_tail
+from indexer.open_set.group_distances import GroupRule, VectorGroups
+from indexer.open_set.weibull_tail import CensoredDistances, WeibullTail, fit_tail
 from indexer.types import Vectors
 
 MOST_FPIR = 0.1
@@ -89,21 +89,21 @@ def search_each_other(
 
     ``groups`` int64 (n,) are 0 to g - 1, g of 2 or more.
     """
-    among = Groups(vectors, groups, rule)
+    among = VectorGroups(vectors, groups, rule)
     nearest = among.nearest_two(vectors, without=groups)
     return ImpostorSample(nearest.distances[:, 0], groups, len(among) - 1, mutual=True)
 
 
 def search_strangers(
-    groups: Groups, vectors: Vectors, identities: NDArray[np.int64], beyond: float = 0.0
+    groups: VectorGroups, vectors: Vectors, identities: NDArray[np.int64], beyond: float = 0.0
 ) -> ImpostorSample:
     """``vectors`` float32 (n, d) of ``identities`` int64 (n,) that are none of ``groups``' own.
 
     Only searches that end farther than ``beyond`` are kept; see :class:`ImpostorSample`.
     """
     distances = groups.nearest_two(vectors).distances[:, 0]
-    told = distances > beyond if beyond > 0 else np.ones(len(distances), np.bool_)
-    return ImpostorSample(distances[told], identities[told], len(groups), beyond)
+    informative = distances > beyond if beyond > 0 else np.ones(len(distances), np.bool_)
+    return ImpostorSample(distances[informative], identities[informative], len(groups), beyond)
 
 
 @dataclass(frozen=True)
@@ -229,8 +229,8 @@ def _from_tail(
     )
 
 
-def _joined(samples: Sequence[ImpostorSample], groups: int) -> Observed:
-    return Observed(
+def _joined(samples: Sequence[ImpostorSample], groups: int) -> CensoredDistances:
+    return CensoredDistances(
         np.concatenate([sample.distances.astype(np.float64) for sample in samples]),
         np.concatenate([sample.weights for sample in samples]),
         np.concatenate([np.full(len(s.distances), s.searched / groups) for s in samples]),
@@ -238,7 +238,7 @@ def _joined(samples: Sequence[ImpostorSample], groups: int) -> Observed:
     )
 
 
-def _bound(observed: Observed, identities: int) -> float:
+def _bound(observed: CensoredDistances, identities: int) -> float:
     """The distance up to which the tail goes, by weight."""
     order = np.argsort(observed.distances, kind="stable")
     wanted = min(identities, max(identities**_TAIL_POWER, _TAIL_LEAST))
@@ -253,10 +253,10 @@ def _resampled_weights(samples: Sequence[ImpostorSample]) -> Iterator[NDArray[np
     """
     rng = np.random.default_rng(_SEED)
     for _ in range(_RESAMPLES):
-        yield np.concatenate([_drawn_anew(sample, rng) for sample in samples])
+        yield np.concatenate([_resampled(sample, rng) for sample in samples])
 
 
-def _drawn_anew(sample: ImpostorSample, rng: np.random.Generator) -> NDArray[np.float64]:
+def _resampled(sample: ImpostorSample, rng: np.random.Generator) -> NDArray[np.float64]:
     identities, which = np.unique(sample.identities, return_inverse=True)
     if not len(identities):
         return sample.weights
@@ -265,8 +265,10 @@ def _drawn_anew(sample: ImpostorSample, rng: np.random.Generator) -> NDArray[np.
     return np.asarray(sample.weights * times[which] * (len(identities) / size))
 
 
-def _refitted(observed: Observed, weights: NDArray[np.float64], bound: float) -> Tail | None:
-    again = Observed(observed.distances, weights, observed.shares, observed.beyond)
+def _refitted(
+    observed: CensoredDistances, weights: NDArray[np.float64], bound: float
+) -> WeibullTail | None:
+    again = CensoredDistances(observed.distances, weights, observed.shares, observed.beyond)
     return fit_tail(again, bound)
 
 

@@ -23,7 +23,7 @@ _SHAPES = (0.05, 1000.0)
 
 
 @dataclass(frozen=True)
-class Tail:
+class WeibullTail:
     """P(nearest <= t) = 1 - exp(-hazard (t / bound)^shape), for t of at most ``bound``."""
 
     shape: float
@@ -40,7 +40,7 @@ class Tail:
 
 
 @dataclass(frozen=True)
-class Observed:
+class CensoredDistances:
     """Nearest-impostor distances, each float64 (s,).
 
     ``weights`` count a search as so many; ``shares`` are the impostors it was among, as shares of
@@ -54,7 +54,7 @@ class Observed:
     beyond: Floats
 
 
-def fit_tail(observed: Observed, bound: float) -> Tail | None:
+def fit_tail(observed: CensoredDistances, bound: float) -> WeibullTail | None:
     """The law of the distances up to ``bound``; None where they do not tell one.
 
     With cumulative hazard H(t) = h (t / bound)^a and observation i seen only beyond c_i, the log
@@ -80,7 +80,7 @@ def fit_tail(observed: Observed, bound: float) -> Tail | None:
     if not (slope(_SHAPES[0]) > 0 > slope(_SHAPES[1])):
         return None
     shape = float(brentq(slope, *_SHAPES))
-    return Tail(shape, events / parts.at(shape)[0], bound)
+    return WeibullTail(shape, events / parts.at(shape)[0], bound)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class _Parts:
 
 
 def _entries(
-    observed: Observed, exposure: Floats, seen: NDArray[np.bool_], bound: float
+    observed: CensoredDistances, exposure: Floats, seen: NDArray[np.bool_], bound: float
 ) -> tuple[Floats, Floats]:
     """Logarithms of the distinct distances beyond which searches are seen, and their exposure."""
     late = seen & (observed.beyond > 0)

@@ -15,12 +15,12 @@ from numba import njit
 _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
 
-def compiled(kernel: _Kernel) -> _Kernel:
+def jit(kernel: _Kernel) -> _Kernel:
     """``kernel`` compiled on its first call; floating-point operations keep their order."""
     return _njit(kernel)
 
 
-def compiled_reordering(kernel: _Kernel) -> _Kernel:
+def jit_fastmath(kernel: _Kernel) -> _Kernel:
     """``kernel`` compiled so that sums may be reordered to vectorise, and division never raises.
 
     Infinities, NaN and comparisons keep their meaning.

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.gallery.gallery import Gallery
-from facesearch.search.gallery_index import Wish, build_index
+from facesearch.search.gallery_index import IndexGoal, build_index
 from indexer import build
-from indexer.index.manifest import IndexDescription
+from indexer.index.manifest import IndexManifest
 from indexer.ivf import tune
 from indexer.storage.shards import Shard, ShardContent, digest_path, write_shard
 from support.fake_engine import FakeEngine, write_photo
@@ -34,12 +34,12 @@ def small_gallery(folder: Path, photos: int = 12, shard_photos: int = 5) -> Gall
     return gallery
 
 
-def approximate_index(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> IndexDescription:
+def approximate_index(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> IndexManifest:
     """Build an approximate index of however few faces."""
     monkeypatch.setattr(build, "FEW", 0)
     monkeypatch.setattr(build, "QUERIES", 8)
     monkeypatch.setattr(tune, "_SECONDS", 0.02)
-    return build_index(gallery, Wish(recall=0.9))
+    return build_index(gallery, IndexGoal(recall=0.9))
 
 
 def rewrite_shard(path: Path, change: Callable[[Tables], None]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import ClusterRun, save_run
-from facesearch.curation.editor import Deciding
+from facesearch.curation.editor import PeopleEditor
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.gallery.gallery import Gallery
 from support.fake_engine import FakeEngine, write_photo
@@ -42,6 +42,6 @@ def cluster(gallery: Gallery, options: ClusterOptions = CLEAR) -> ClusterRun:
 
 def photos_of_people(gallery: Gallery) -> dict[str, set[str]]:
     """The photos of every person there is, by name or number."""
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     people = deciding.now.people
     return {p.label: {each.photo.name for each in deciding.records(p)} for p in people}

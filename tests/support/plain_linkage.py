@@ -8,12 +8,12 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.constraints import Resolved
+from cluster.constraints import ResolvedConstraints
 
 
 def plain_linkage(
     vectors: NDArray[np.float32],
-    resolved: Resolved,
+    resolved: ResolvedConstraints,
     between: Callable[[NDArray[np.float64]], np.float64] = np.mean,
 ) -> tuple[list[float], list[frozenset[int]]]:
     """Always merge the nearest two groups that may: heights, and the group each merge makes.
@@ -50,7 +50,7 @@ def plain_linkage(
         merge(one, two, height)
 
 
-def sets_apart(resolved: Resolved) -> list[frozenset[int]]:
+def sets_apart(resolved: ResolvedConstraints) -> list[frozenset[int]]:
     """The sets no two of whose members may be merged."""
     starts, members = resolved.apart.member_starts, resolved.apart.members
     return [frozenset(members[start:end].tolist()) for start, end in pairwise(starts)]

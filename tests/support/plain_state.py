@@ -9,7 +9,7 @@ import numpy as np
 
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import PhotoRecord
-from facesearch.gallery.tombstones import Forgotten
+from facesearch.gallery.tombstones import Tombstones
 from indexer.storage.shards import Shard
 
 
@@ -42,7 +42,7 @@ def plain_state(gallery: Gallery) -> PlainState:
             for row, photo in enumerate(shard.column("faces", "photo").tolist()):
                 if photo >= 0:
                     owners[shard.number << 32 | row] = shard.number << 32 | photo
-    for face in Forgotten.read(gallery.folder).ids.tolist():
+    for face in Tombstones.read(gallery.folder).ids.tolist():
         owners.pop(face, None)
     for record in sorted(state.photos.values(), key=lambda each: each.photo_id):
         if state.holds(record):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cluster import agglomerative as module
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
-from cluster.graph.knn_graph import exact_graph
+from cluster.graph.knn_graph import exact_knn_graph
 from cluster.linkage.average_linkage import average_linkage
 from cluster.metrics import adjusted_rand_index
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
@@ -98,7 +98,7 @@ def test_many_are_clustered_over_a_graph(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("neighbours", [None, 6])
 def test_two_of_one_photo_are_two_people(neighbours: int | None) -> None:
     vectors, truth = grouped_vectors(10, 6, seed=2)
-    graph = exact_graph(vectors, neighbours) if neighbours else None
+    graph = exact_knn_graph(vectors, neighbours) if neighbours else None
     photos = np.where(truth == 3, 0, np.arange(1, 61))
     photos[:2] = photos[2]
     found = agglomerative(

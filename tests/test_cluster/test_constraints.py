@@ -38,14 +38,14 @@ def test_nothing_asked_nothing_kept_apart() -> None:
     assert resolved.contradictions == ()
 
 
-def test_a_must_link_against_a_cannot_link_is_left_out_and_told() -> None:
+def test_a_must_link_against_a_cannot_link_is_left_out_and_reported() -> None:
     asked = Constraints(must=pairs((0, 1), (2, 3), (1, 2), (4, 0)), cannot=pairs((3, 0)))
     resolved = resolve(asked, 5)
     assert resolved.joined.tolist() == [[0, 1], [2, 3], [4, 0]]
     assert resolved.contradictions == (Contradiction((1, 2), (0, 3), honoured=False),)
 
 
-def test_a_must_link_over_one_photo_is_honoured_and_told() -> None:
+def test_a_must_link_over_one_photo_is_honoured_and_reported() -> None:
     asked = Constraints(np.array([0, 1, 2, 0]), must=pairs((0, 1), (2, 3), (1, 2), (0, 3)))
     resolved = resolve(asked, 4)
     assert resolved.joined.tolist() == [[0, 1], [2, 3], [1, 2]]
@@ -65,7 +65,7 @@ row_pairs = st.lists(
 
 
 @given(row_pairs, row_pairs)
-def test_every_must_link_holds_or_is_told_and_no_cannot_link_is_broken(
+def test_every_must_link_holds_or_is_reported_and_no_cannot_link_is_broken(
     must: list[tuple[int, int]], cannot: list[tuple[int, int]]
 ) -> None:
     resolved = resolve(Constraints(must=pairs(*must), cannot=pairs(*cannot)), 10)
@@ -73,8 +73,8 @@ def test_every_must_link_holds_or_is_told_and_no_cannot_link_is_broken(
     for one, two in resolved.joined.tolist():
         both = group[one] | group[two]
         group.update(dict.fromkeys(both, both))
-    told = {each.must for each in resolved.contradictions}
-    assert all(two in group[one] or (one, two) in told for one, two in must)
+    reported = {each.must for each in resolved.contradictions}
+    assert all(two in group[one] or (one, two) in reported for one, two in must)
     assert not any(two in group[one] for one, two in cannot)
     for each in resolved.contradictions:
         assert each.apart in cannot or each.apart[::-1] in cannot
@@ -107,9 +107,9 @@ def test_faces_decided_to_be_people_are_those_people(
     resolved = resolve(constraints, count)
     assert resolved.contradictions == ()
     groups = cut(average_linkage(vectors, 4.0, constraints), count, 4.0)
-    told = people >= 0
-    same_group = groups[told][:, None] == groups[told]
-    assert (same_group == (people[told][:, None] == people[told])).all()
+    known = people >= 0
+    same_group = groups[known][:, None] == groups[known]
+    assert (same_group == (people[known][:, None] == people[known])).all()
 
 
 def test_two_people_are_not_linked_by_a_must() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cluster.hdbscan_clustering import DensitySettings, density
+from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
 from cluster.metrics import bcubed_scores
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
 
@@ -20,7 +20,7 @@ def test_people_far_apart_are_found_and_strangers_are_noise() -> None:
     strangers = unit_vectors(10, 64, seed=99)
     everyone = np.concatenate([vectors, strangers])
     labels = np.concatenate([truth, np.full(10, -1)])
-    found = density(np.arange(170), everyone)
+    found = hdbscan_clustering(np.arange(170), everyone)
     assert bcubed_scores(labels, found.labels).f > 0.95
     assert found.confidence[:160].mean() > 0.8
 
@@ -29,7 +29,12 @@ def test_more_samples_leave_more_noise() -> None:
     vectors, _ = grouped_vectors(20, 4, seed=2, spread=1.5)
     noise = [
         int(
-            (density(np.arange(80), vectors, DensitySettings(min_samples=samples)).labels < 0).sum()
+            (
+                hdbscan_clustering(
+                    np.arange(80), vectors, DensitySettings(min_samples=samples)
+                ).labels
+                < 0
+            ).sum()
         )
         for samples in (1, 3)
     ]
@@ -38,7 +43,7 @@ def test_more_samples_leave_more_noise() -> None:
 
 def test_no_cluster_is_smaller_than_asked_for() -> None:
     vectors, _ = grouped_vectors(12, 4, seed=3, spread=0.8)
-    found = density(np.arange(48), vectors, DensitySettings(min_cluster_size=4))
+    found = hdbscan_clustering(np.arange(48), vectors, DensitySettings(min_cluster_size=4))
     assert found.count
     assert (np.bincount(found.labels[found.labels >= 0]) >= 4).all()
 
@@ -46,7 +51,7 @@ def test_no_cluster_is_smaller_than_asked_for() -> None:
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 @pytest.mark.parametrize("min_cluster_size", [2, 5])
 def test_too_few_vectors_are_noise(count: int, min_cluster_size: int) -> None:
-    found = density(
+    found = hdbscan_clustering(
         np.arange(count),
         unit_vectors(count, 8, seed=4),
         DensitySettings(min_cluster_size, min_samples=9),
@@ -56,7 +61,7 @@ def test_too_few_vectors_are_noise(count: int, min_cluster_size: int) -> None:
 
 
 def test_equal_vectors_belong_fully() -> None:
-    found = density(np.arange(20), np.repeat(unit_vectors(5, 8, seed=5), 4, axis=0))
+    found = hdbscan_clustering(np.arange(20), np.repeat(unit_vectors(5, 8, seed=5), 4, axis=0))
     assert found.labels.tolist() == np.repeat(np.arange(5), 4).tolist()
     np.testing.assert_array_equal(found.confidence, 1)
 
@@ -68,7 +73,7 @@ def test_result_is_well_formed(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = density(
+        found = hdbscan_clustering(
             np.arange(len(vectors)),
             vectors,
             DensitySettings(min_cluster_size, min_samples),
@@ -87,6 +92,6 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="got 2 and 0"):
         DensitySettings(min_samples=0)
     with pytest.raises(ValueError, match="finite"):
-        density(np.arange(3), vectors * np.float32(np.nan))
+        hdbscan_clustering(np.arange(3), vectors * np.float32(np.nan))
     with pytest.raises(ValueError, match="ids int64"):
-        density(np.arange(4), vectors)
+        hdbscan_clustering(np.arange(4), vectors)

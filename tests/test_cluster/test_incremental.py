@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
-from cluster.incremental import GROUPS, _new_edges, grown
+from cluster.incremental import GROUPS, _new_edges, grow_clusters
 from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.metrics import adjusted_rand_index
-from cluster.review.silhouette import confidence
+from cluster.review.silhouette import silhouette_confidence
 from cluster.types import NOISE, Clustering
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
 
@@ -30,7 +30,7 @@ def unplaced(count: int, labels: list[int] | NDArray[np.int32] = ()) -> Clusteri
 def test_when_all_are_new_it_is_average_linkage(
     vectors: NDArray[np.float32], threshold: float
 ) -> None:
-    found = grown(unplaced(len(vectors)), vectors, threshold)
+    found = grow_clusters(unplaced(len(vectors)), vectors, threshold)
     groups = cut(average_linkage(vectors, threshold), len(vectors), threshold)
     assert adjusted_rand_index(groups, found.labels) == pytest.approx(1)
 
@@ -90,9 +90,9 @@ def test_clear_people_grow_to_what_they_are_at_once(seed: int, first: int) -> No
     order = np.random.default_rng(seed).permutation(60)
     vectors, truth = vectors[order], truth[order]
     base = agglomerative(np.arange(first), vectors[:first], 0.5)
-    found = grown(unplaced(60, base.labels), vectors, 0.5)
+    found = grow_clusters(unplaced(60, base.labels), vectors, 0.5)
     assert adjusted_rand_index(truth, found.labels) == 1
-    sure = confidence(vectors, found.labels, 0.5)
+    sure = silhouette_confidence(vectors, found.labels, 0.5)
     assert found.confidence[first:] == pytest.approx(sure[first:], abs=1e-5)
     assert (found.confidence[:first] == np.float32(0.25)).all()
 
@@ -106,10 +106,12 @@ def test_what_is_together_stays_and_constraints_hold(
     first = data.draw(st.integers(0, count))
     people = np.array(data.draw(st.lists(st.integers(-1, 2), min_size=count, max_size=count)))
     photos = np.array(data.draw(st.lists(st.integers(-1, 9), min_size=count, max_size=count)))
-    told = Constraints(None, people=people[:first])
-    base = agglomerative(np.arange(first), vectors[:first], 0.8, constraints=told)
+    known = Constraints(None, people=people[:first])
+    base = agglomerative(np.arange(first), vectors[:first], 0.8, constraints=known)
     constraints = Constraints(photos, people=people)
-    found = grown(unplaced(count, base.labels), vectors, 0.8, constraints=constraints).labels
+    found = grow_clusters(
+        unplaced(count, base.labels), vectors, 0.8, constraints=constraints
+    ).labels
     for label in range(base.count):
         assert len(set(found[:first][base.labels == label])) == 1
     for one in range(count):
@@ -120,7 +122,7 @@ def test_what_is_together_stays_and_constraints_hold(
 
 def test_many_new_faces_of_somebody_join_the_few_that_were_there() -> None:
     vectors, _ = grouped_vectors(1, 60, 3, spread=0.9)
-    found = grown(unplaced(60, [0] * 5), vectors, 1.1)
+    found = grow_clusters(unplaced(60, [0] * 5), vectors, 1.1)
     assert (found.labels == 0).all()
 
 
@@ -129,13 +131,13 @@ def test_a_new_face_may_bring_two_people_together() -> None:
     vectors[0], vectors[1] = (1, 0), (0.6, 0.8)
     middle = (vectors.sum(axis=0) / np.linalg.norm(vectors.sum(axis=0))).astype(np.float32)
     three = np.stack([vectors[0], vectors[1], middle])
-    assert grown(unplaced(2, [0, 1]), three[:2], 0.6).labels.tolist() == [0, 1]
-    assert grown(unplaced(3, [0, 1]), three, 0.6).labels.tolist() == [0, 0, 0]
+    assert grow_clusters(unplaced(2, [0, 1]), three[:2], 0.6).labels.tolist() == [0, 1]
+    assert grow_clusters(unplaced(3, [0, 1]), three, 0.6).labels.tolist() == [0, 0, 0]
 
 
 def test_small_groups_are_noise_and_wrong_shapes_are_refused() -> None:
     vectors, _ = grouped_vectors(3, 2, 0)
-    assert grown(unplaced(6), vectors, 0.5, min_size=3).labels.tolist() == [NOISE] * 6
-    assert len(grown(unplaced(0), vectors[:0], 0.5).ids) == 0
+    assert grow_clusters(unplaced(6), vectors, 0.5, min_size=3).labels.tolist() == [NOISE] * 6
+    assert len(grow_clusters(unplaced(0), vectors[:0], 0.5).ids) == 0
     with pytest.raises(ValueError, match="expected ids"):
-        grown(unplaced(5), vectors, 0.5)
+        grow_clusters(unplaced(5), vectors, 0.5)

@@ -21,7 +21,7 @@ from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.schema import SCHEMA
 from facesearch.gallery.state_cache import FILE as STATE_FILE
-from facesearch.people.store import People
+from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import build_index
 from indexer.storage.shards import digest_path
 from support.fake_engine import FakeEngine
@@ -56,7 +56,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
     state = gallery.state()
     build_index(gallery)
     save_run(gallery, run_clustering(gallery, state, ClusterOptions("agglomerative", 0.3)))
-    People(gallery.folder).enroll("Ann", [number << 32 for number in state.live])
+    PeopleStore(gallery.folder).enroll("Ann", [number << 32 for number in state.live])
     return gallery
 
 
@@ -164,7 +164,7 @@ def test_a_state_that_says_other_than_the_shards_is_found(kept: Gallery, key: st
     with h5py.File(kept.folder / STATE_FILE, "r+") as file:
         file[key][0] = 1 - file[key][0]
     found = kept.state().log
-    assert not found.equals(kept.state(anew=True).log)
+    assert not found.equals(kept.state(ignore_cache=True).log)
     (finding,) = check_gallery(kept)
     assert (finding.subject, finding.severe) == (STATE_FILE, False)
     assert "says other than the shards" in finding.problem
@@ -195,7 +195,7 @@ def test_names_in_missing_shards_are_found_beside_a_broken_one(gallery: Gallery)
 
 def test_names_of_photos_that_are_gone_are_only_a_note(tmp_path: Path) -> None:
     gallery = small_gallery(tmp_path)
-    People(gallery.folder).enroll("Ann", gallery.state().live_ids()[-1:].tolist())
+    PeopleStore(gallery.folder).enroll("Ann", gallery.state().live_ids()[-1:].tolist())
     (tmp_path / "photos" / "11.png").unlink()
     options = EmbedOptions(decoders=0, threads=1)
     embed_photos(gallery, FakeEngine(), [tmp_path / "photos"], options)  # type: ignore[arg-type]
@@ -231,7 +231,7 @@ def test_a_spoilt_note_of_shard_numbers_is_severe(gallery: Gallery) -> None:
 def test_unexpected_errors_are_findings_too(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Gallery, *, anew: bool) -> None:
+    def broken(self: Gallery, *, ignore_cache: bool) -> None:
         raise np.exceptions.AxisError("no such axis")
 
     monkeypatch.setattr(Gallery, "state", broken)

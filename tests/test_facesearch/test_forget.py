@@ -15,7 +15,7 @@ import pytest
 from facesearch import forget as forget_module
 from facesearch.check import check_gallery
 from facesearch.cli.main import main
-from facesearch.clustering.dendrogram_cache import merges_path
+from facesearch.clustering.dendrogram_cache import dendrogram_path
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import latest_run, run_paths, save_run
@@ -24,9 +24,9 @@ from facesearch.errors import ChangedGalleryError, GalleryError, InputError
 from facesearch.forget import ForgetReport, Selection, forget, lift
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
-from facesearch.gallery.tombstones import Forgotten, ForgottenFace
+from facesearch.gallery.tombstones import Tombstone, Tombstones
 from facesearch.images.discover import REPORT_MARKER
-from facesearch.people.store import People
+from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import build_index, load_index, refresh_index, search_gallery
 from facesearch.search.knn_graph import refresh_graph
 from indexer.exact.brute_force import exact_search
@@ -57,8 +57,8 @@ def full_gallery(folder: Path, dtype: Any = "float16") -> Gallery:
     index_photos(gallery)
     state = gallery.state()
     build_index(gallery)
-    People(gallery.folder).enroll("Annabel Lee", [GONE])
-    People(gallery.folder).enroll("Bob", [0, 4])
+    PeopleStore(gallery.folder).enroll("Annabel Lee", [GONE])
+    PeopleStore(gallery.folder).enroll("Bob", [0, 4])
     save_run(gallery, run_clustering(gallery, state, ClusterOptions("agglomerative", 0.3)))
     save_run(gallery, run_clustering(gallery, state, ClusterOptions("hdbscan", 0.3)))
     refresh_graph(gallery, 3)
@@ -86,9 +86,9 @@ def require_without(gallery: Gallery, gone: Ids, ids_before: Ids, vectors_before
     assert load_index(gallery, state).coverage.base == kept.sum()
     for path in run_paths(gallery):
         assert not np.isin(gone, forget_module.h5py.File(path)["ids"][()]).any()
-    assert not merges_path(gallery).exists()
+    assert not dendrogram_path(gallery).exists()
     assert latest_run(gallery).clustering.ids.tolist() == ids_before[kept].tolist()
-    assert not np.isin(gone, People(gallery.folder).memberships().ids).any()
+    assert not np.isin(gone, PeopleStore(gallery.folder).memberships().ids).any()
     for vector in vectors_before[~kept]:
         require_no_bytes(gallery, vector)
     assert not [each for each in check_gallery(gallery) if each.severe]
@@ -281,7 +281,7 @@ def crash_at(step: int, patch: pytest.MonkeyPatch) -> Iterator[int]:
     return calls
 
 
-def test_readers_of_an_older_state_are_told(gallery: Gallery) -> None:
+def test_readers_of_an_older_state_are_reported(gallery: Gallery) -> None:
     ids, vectors = before(gallery)
     state = gallery.state()
     forget(gallery, Selection(ids=(GONE,)))
@@ -308,16 +308,16 @@ def test_forgotten_rows_hold_nothing(gallery: Gallery) -> None:
 
 def test_round_trip_of_what_is_forgotten(tmp_path: Path) -> None:
     faces = [
-        ForgottenFace(5, "a" * 64, (0.5, 1.0, 2.25, 3.0)),
-        ForgottenFace(3, "b" * 64, (0, 0, 1, 1)),
+        Tombstone(5, "a" * 64, (0.5, 1.0, 2.25, 3.0)),
+        Tombstone(3, "b" * 64, (0, 0, 1, 1)),
     ]
-    Forgotten(faces).write(tmp_path)
-    read = Forgotten.read(tmp_path)
+    Tombstones(faces).write(tmp_path)
+    read = Tombstones.read(tmp_path)
     assert read.ids.tolist() == [3, 5]
     assert read.boxes_of("a" * 64).tolist() == [[0.5, 1.0, 2.25, 3.0]]
     assert read.boxes_of("c" * 64).shape == (0, 4)
     assert read.without_photos({"b" * 64}).ids.tolist() == [5]
-    assert Forgotten.read(tmp_path / "empty").ids.tolist() == []
+    assert Tombstones.read(tmp_path / "empty").ids.tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -336,11 +336,11 @@ def test_round_trip_of_what_is_forgotten(tmp_path: Path) -> None:
 def test_a_damaged_list_is_never_taken_for_an_empty_one(tmp_path: Path, text: str) -> None:
     (tmp_path / "forgotten.json").write_text(text)
     with pytest.raises(GalleryError, match=r"forgotten\.json.*backup"):
-        Forgotten.read(tmp_path)
+        Tombstones.read(tmp_path)
 
 
 def test_nothing_of_a_name_is_left_in_free_pages(tmp_path: Path) -> None:
-    people = People(tmp_path)
+    people = PeopleStore(tmp_path)
     for number in range(200):
         people.enroll(f"Somebody {number:04d}", [number])
     assert people.forget(np.arange(1, 200)) == 199
@@ -355,8 +355,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     words = ["forget", str(gallery.folder)]
     shown = str(photo(gallery, "01.png"))
     assert main([*words, "--photo", shown, "--face", "0", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["faces"], told["named"], told["shards"]) == (3, 2, 1)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["faces"], printed["named"], printed["shards"]) == (3, 2, 1)
     assert main(["info", str(gallery.folder), "--json"]) == 0
     coverage = json.loads(capsys.readouterr().out)["index"]["coverage"]
     assert coverage == {"base": 11, "hidden": 0, "fresh": 0}
@@ -383,7 +383,7 @@ def test_info_tells_of_hidden_and_fresh_faces(
 
 def test_unfinished_work_is_found_by_check(tmp_path: Path) -> None:
     gallery = full_gallery(tmp_path)
-    Forgotten([ForgottenFace(GONE, "a" * 64, (0, 0, 1, 1))]).write(gallery.folder)
+    Tombstones([Tombstone(GONE, "a" * 64, (0, 0, 1, 1))]).write(gallery.folder)
     (problem,) = (each.problem for each in check_gallery(gallery) if each.severe)
     assert f"finish with: facesearch forget {gallery.folder}" in problem
     forget(gallery)

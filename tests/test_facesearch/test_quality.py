@@ -18,7 +18,7 @@ from facesearch.quality import (
     SCORED,
     SCORED_AND_NORMED,
     UNSCORED,
-    Logistic,
+    HingeLogistic,
     Qualities,
     QualityModel,
     Term,
@@ -237,7 +237,7 @@ def test_no_face_has_no_quality() -> None:
         assert len(measure(none, found, np.zeros(0, np.float32), SCORED_AND_NORMED)) == 0
 
 
-def test_mistakes_are_told() -> None:
+def test_mistakes_are_reported() -> None:
     with pytest.raises(ValueError, match="expected 1 chips and norms, got 2"):
         measure(np.zeros((2, 9, 9, 3), np.uint8), [faces(head())], np.zeros(2, np.float32), SCORED)
     with pytest.raises(ValueError, match=r"expected noise float32 \(1,\)"):
@@ -245,7 +245,7 @@ def test_mistakes_are_told() -> None:
 
 
 def test_a_component_beyond_enough_counts_no_more() -> None:
-    model = Logistic(1.0, (Term("size", 4.0, 2.0),))
+    model = HingeLogistic(1.0, (Term("size", 4.0, 2.0),))
     found = model.probability({"size": np.array([3.0, 4.0, 9.0])})
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-np.array([-1.0, 1.0, 1.0]))))
 

@@ -13,22 +13,22 @@ import numpy as np
 import pytest
 
 from indexer import build as build_module
-from indexer.build import Covers, build_index, open_index
+from indexer.build import CoveredShards, build_index, open_index
 from indexer.errors import IndexGoalError, StaleIndexError
 from indexer.exact.brute_force import exact_search
 from indexer.exact.distances import pair_distances
 from indexer.exact.int8_kernel import LANES
-from indexer.id_lookup import without_own
+from indexer.id_lookup import drop_self
 from indexer.index.flat import FlatIndex
-from indexer.index.manifest import IndexDescription
+from indexer.index.manifest import IndexManifest
 from indexer.ivf import faiss_ivf, tune
-from indexer.ivf.faiss_ivf import IvfIndex
-from indexer.ivf.index import SPARE, CellRecipe, CellsIndex
-from indexer.ivf.recipes import Goal, cell_bytes, cell_count, cell_recipes, flat_bytes
-from indexer.ivf.scalar_quantizer import Coding
+from indexer.ivf.faiss_ivf import FaissIvfIndex
+from indexer.ivf.index import SPARE, IvfRecipe, IvfSqIndex
+from indexer.ivf.recipes import RecipeGoal, cell_bytes, cell_count, cell_recipes, flat_bytes
+from indexer.ivf.scalar_quantizer import ScalarQuantizer
 from indexer.ivf.tune import (
-    Measured,
-    Truth,
+    MeasuredRecall,
+    TrueNeighbours,
     coded_recall,
     find_truth,
     measure,
@@ -36,14 +36,15 @@ from indexer.ivf.tune import (
     recall_of,
     wilson,
 )
-from indexer.types import Block, Ids, Index, Vectors
+from indexer.protocols import Index
+from indexer.types import Block, Ids, Vectors
 from support.search import blocks, require_equal
 from support.vectors import grouped_vectors
 
 VECTORS, PEOPLE = grouped_vectors(300, 10, seed=1, spread=0.5)
 IDS = np.arange(len(VECTORS)) * 2 + 7
 SHARDS = {"00000000.h5": "a" * 64}
-COVERS = Covers(len(VECTORS), 64, SHARDS, "state")
+COVERS = CoveredShards(len(VECTORS), 64, SHARDS, "state")
 APPROXIMATE = pytest.param(True, marks=pytest.mark.skipif(not LANES, reason="needs AVX2"))
 
 
@@ -71,33 +72,37 @@ def by_cells(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 def recall(index: Index) -> float:
     truth = exact_search(gallery(), VECTORS, 2)
-    found = without_own(index.search(VECTORS, 2), IDS)
-    return float((found.ids == without_own(truth, IDS).ids).mean())
+    found = drop_self(index.search(VECTORS, 2), IDS)
+    return float((found.ids == drop_self(truth, IDS).ids).mean())
 
 
 def test_exact_where_there_is_memory(tmp_path: Path) -> None:
-    description = build_index(tmp_path, gallery, COVERS, Goal(1.0, 1e9))
+    description = build_index(tmp_path, gallery, COVERS, RecipeGoal(1.0, 1e9))
     index = open_index(tmp_path, SHARDS)
     assert isinstance(index, FlatIndex) and index.exact
     require_equal(index.search(VECTORS[:50], 9), exact_search(gallery(), VECTORS[:50], 9))
     assert description.recipe == "Flat" and not description.measured
-    assert IndexDescription.read(tmp_path) == description
+    assert IndexManifest.read(tmp_path) == description
 
 
 def test_exact_where_there_are_few(tmp_path: Path) -> None:
-    few = Covers(300, 64, SHARDS, "")
+    few = CoveredShards(300, 64, SHARDS, "")
     part = [Block(IDS[:300], VECTORS[:300])]
-    assert build_index(tmp_path, lambda: part, few, Goal(0.9, 1e9)).recipe == "Flat"
+    assert build_index(tmp_path, lambda: part, few, RecipeGoal(0.9, 1e9)).recipe == "Flat"
 
 
 def test_approximate_reaches_its_goal(tmp_path: Path, by_cells: bool) -> None:
     stages: list[str] = []
     description = build_index(
-        tmp_path, gallery, COVERS, Goal(0.9, 100 * 3000), progress=lambda s, n: stages.append(s)
+        tmp_path,
+        gallery,
+        COVERS,
+        RecipeGoal(0.9, 100 * 3000),
+        progress=lambda s, n: stages.append(s),
     )
     assert description.recipe == ("Cells" if by_cells else "IVF")
     index = open_index(tmp_path, SHARDS)
-    assert isinstance(index, CellsIndex if by_cells else IvfIndex) and not index.exact
+    assert isinstance(index, IvfSqIndex if by_cells else FaissIvfIndex) and not index.exact
     assert index.probes == description.parameters["probes"]
     np.testing.assert_array_equal(index.ids.all(), IDS)
     measured = description.measured
@@ -112,7 +117,7 @@ def test_approximate_reaches_its_goal(tmp_path: Path, by_cells: bool) -> None:
 
 
 def test_hidden_in_either(tmp_path: Path, by_cells: bool) -> None:
-    build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000))
+    build_index(tmp_path, gallery, COVERS, RecipeGoal(0.9, 80 * 3000))
     index = open_index(tmp_path, SHARDS)
     index.hide(IDS[::2])
     assert len(index) == 1500
@@ -122,16 +127,16 @@ def test_hidden_in_either(tmp_path: Path, by_cells: bool) -> None:
 
 def test_faiss_is_measured_as_it_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
-    measured_by: list[Truth] = []
+    measured_by: list[TrueNeighbours] = []
 
-    def measuring(index: Index, truth: Truth) -> Measured:
+    def measuring(index: Index, truth: TrueNeighbours) -> MeasuredRecall:
         measured_by.append(truth)
         return measure(index, truth)
 
     monkeypatch.setattr(build_module, "measure", measuring)
-    found = build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000), vectors=vectors_of)
+    found = build_index(tmp_path, gallery, COVERS, RecipeGoal(0.9, 80 * 3000), vectors=vectors_of)
     index = open_index(tmp_path, SHARDS)
-    assert isinstance(index, IvfIndex)
+    assert isinstance(index, FaissIvfIndex)
     by_codes = recall_of(index, measured_by[0])
     index.rank_by(vectors_of)
     assert found.measured["recall_at_1"] == recall_of(index, measured_by[0]) > by_codes
@@ -143,13 +148,13 @@ def test_codes_for_faiss_are_chosen_by_as_many_as_it_ranks(
     monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
     spares: list[int] = []
 
-    def choosing(*given: Any) -> CellRecipe:
+    def choosing(*given: Any) -> IvfRecipe:
         spares.append(given[-1])
         return tune.choose_coding(*given)
 
     monkeypatch.setattr(build_module, "choose_coding", choosing)
     for vectors in (None, vectors_of):
-        build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000), vectors=vectors)
+        build_index(tmp_path, gallery, COVERS, RecipeGoal(0.9, 80 * 3000), vectors=vectors)
     assert spares == [0, faiss_ivf.SPARE]
 
 
@@ -157,9 +162,9 @@ def test_faiss_tells_true_distances_by_true_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
-    build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000))
+    build_index(tmp_path, gallery, COVERS, RecipeGoal(0.9, 80 * 3000))
     index = open_index(tmp_path, SHARDS)
-    assert isinstance(index, IvfIndex)
+    assert isinstance(index, FaissIvfIndex)
     queries = VECTORS[:300]
     by_codes, recall_by_codes = index.search(queries, 5), recall(index)
     index.rank_by(vectors_of)
@@ -176,24 +181,24 @@ def test_faiss_tells_true_distances_by_true_vectors(
 
 def test_goals_that_cannot_be_met(tmp_path: Path, by_cells: bool) -> None:
     with pytest.raises(IndexGoalError, match="allow more, or name a recall below 1"):
-        build_index(tmp_path, gallery, COVERS, Goal(1.0, 1e5))
+        build_index(tmp_path, gallery, COVERS, RecipeGoal(1.0, 1e5))
     with pytest.raises(IndexGoalError, match="no index of 3000 vectors fits 1000 bytes; allow at"):
-        build_index(tmp_path, gallery, COVERS, Goal(0.9, 1e3))
+        build_index(tmp_path, gallery, COVERS, RecipeGoal(0.9, 1e3))
     assert not list(tmp_path.iterdir())
     for wrong in (0.3, 1.1, np.nan):
         with pytest.raises(ValueError, match=r"recall in \[0.5, 1\]"):
-            Goal(wrong, 1e9)
+            RecipeGoal(wrong, 1e9)
     with pytest.raises(ValueError, match="positive"):
-        Goal(1.0, 0)
+        RecipeGoal(1.0, 0)
 
 
 @pytest.mark.skipif(not LANES, reason="needs AVX2")
-def test_a_recall_out_of_reach_is_told(
+def test_a_recall_out_of_reach_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tune, "recall_of", lambda index, truth: 0.7)
     with caplog.at_level(logging.WARNING):
-        description = build_index(tmp_path, gallery, COVERS, Goal(0.99, 100 * 3000))
+        description = build_index(tmp_path, gallery, COVERS, RecipeGoal(0.99, 100 * 3000))
     assert description.measured["recall_at_1"] == 0.7
     assert "less than the 0.9900 asked for" in caplog.text
 
@@ -203,21 +208,21 @@ def test_what_was_learnt_is_used_again_until_there_are_many_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build_module, "FEW", 1000)
-    half = Covers(1500, 64, SHARDS, "")
+    half = CoveredShards(1500, 64, SHARDS, "")
     part = blocks(IDS[::2], VECTORS[::2].copy(), 400)
-    build_index(tmp_path, lambda: part, half, Goal(0.95, 1.5e5))
+    build_index(tmp_path, lambda: part, half, RecipeGoal(0.95, 1.5e5))
     before = open_index(tmp_path, SHARDS)
-    assert isinstance(before, CellsIndex)
+    assert isinstance(before, IvfSqIndex)
     stages: list[str] = []
 
-    def build(covers: Covers) -> CellsIndex:
+    def build(covers: CoveredShards) -> IvfSqIndex:
         stages.clear()
         build_index(
-            tmp_path, gallery, covers, Goal(0.9, 3e5),
+            tmp_path, gallery, covers, RecipeGoal(0.9, 3e5),
             before=before, progress=lambda stage, done: stages.append(stage),
         )  # fmt: skip
         index = open_index(tmp_path, SHARDS)
-        assert isinstance(index, CellsIndex)
+        assert isinstance(index, IvfSqIndex)
         return index
 
     index = build(COVERS)
@@ -230,7 +235,7 @@ def test_what_was_learnt_is_used_again_until_there_are_many_more(
 
 @pytest.mark.skipif(not LANES, reason="needs AVX2")
 def test_crash_leaves_the_index_there_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000))
+    build_index(tmp_path, gallery, COVERS, RecipeGoal(0.9, 80 * 3000))
     before = (tmp_path / "index.json").read_bytes()
 
     def crash(*given: object) -> None:
@@ -238,22 +243,22 @@ def test_crash_leaves_the_index_there_was(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(build_module, "measure", crash)
     with pytest.raises(KeyboardInterrupt):
-        build_index(tmp_path, gallery, COVERS, Goal(0.95, 80 * 3000))
+        build_index(tmp_path, gallery, COVERS, RecipeGoal(0.95, 80 * 3000))
     assert (tmp_path / "index.json").read_bytes() == before
     assert len(open_index(tmp_path, SHARDS)) == 3000
     assert not list(tmp_path.glob(".*"))
 
 
 def test_another_kind_of_index_replaces_the_file(tmp_path: Path, by_cells: bool) -> None:
-    build_index(tmp_path, gallery, COVERS, Goal(1.0, 1e9))
-    build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000))
+    build_index(tmp_path, gallery, COVERS, RecipeGoal(1.0, 1e9))
+    build_index(tmp_path, gallery, COVERS, RecipeGoal(0.9, 80 * 3000))
     assert len(list(tmp_path.iterdir())) == 3
-    build_index(tmp_path, gallery, COVERS, Goal(1.0, 1e9))
+    build_index(tmp_path, gallery, COVERS, RecipeGoal(1.0, 1e9))
     assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_files_of_another_kind_or_number_are_refused(tmp_path: Path, by_cells: bool) -> None:
-    described = build_index(tmp_path, gallery, COVERS, Goal(0.9, 80 * 3000))
+    described = build_index(tmp_path, gallery, COVERS, RecipeGoal(0.9, 80 * 3000))
     for other in (
         replace(described, count=2999),
         replace(described, dimension=63),
@@ -278,7 +283,7 @@ def test_files_of_another_kind_or_number_are_refused(tmp_path: Path, by_cells: b
     ],
 )
 def test_descriptions_that_are_none(tmp_path: Path, key: str, value: object) -> None:
-    build_index(tmp_path, gallery, COVERS, Goal(1.0, 1e9))
+    build_index(tmp_path, gallery, COVERS, RecipeGoal(1.0, 1e9))
     path = tmp_path / "index.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     with pytest.raises(StaleIndexError, match="recipe of Flat, Cells, IVF"):
@@ -296,26 +301,26 @@ def test_pick_takes_places_in_the_stream() -> None:
 def test_truth_is_exact_and_halves_share_no_query() -> None:
     asked = pick(gallery(), np.arange(0, 3000, 10))
     truth = find_truth(gallery, asked)
-    exact = without_own(exact_search(gallery(), asked.vectors, tune.NEAR + 1), asked.ids)
+    exact = drop_self(exact_search(gallery(), asked.vectors, tune.NEAR + 1), asked.ids)
     require_equal(truth.found, exact)
     np.testing.assert_array_equal(truth.vectors, VECTORS[np.searchsorted(IDS, truth.ids)])
-    assert not np.isin(truth.half(0).own, truth.half(1).own).any()
-    assert len(truth.half(0).own) + len(truth.half(1).own) == 300
+    assert not np.isin(truth.half(0).query_ids, truth.half(1).query_ids).any()
+    assert len(truth.half(0).query_ids) + len(truth.half(1).query_ids) == 300
 
 
 @pytest.mark.skipif(not LANES, reason="needs AVX2")
 def test_codes_bound_the_recall_of_any_search(tmp_path: Path) -> None:
     truth = find_truth(gallery, pick(gallery(), np.arange(0, 3000, 10)))
     reached = [
-        coded_recall(Coding.fit(VECTORS, components, bits), truth, 0)
+        coded_recall(ScalarQuantizer.fit(VECTORS, components, bits), truth, 0)
         for components, bits in ((16, 8), (32, 8), (64, 8), (64, 12))
     ]
     assert reached == sorted(reached) and reached[-1] > 0.98
-    from indexer.ivf.build import build_cells, learn
+    from indexer.ivf.build import build_ivf, learn
 
-    build_cells(tmp_path / "index", gallery, learn(VECTORS, CellRecipe(16, 32, 8), 3000))
-    index = CellsIndex.open(tmp_path / "index")
-    spared = coded_recall(Coding.fit(VECTORS, 32, 8), truth, SPARE)
+    build_ivf(tmp_path / "index", gallery, learn(VECTORS, IvfRecipe(16, 32, 8), 3000))
+    index = IvfSqIndex.open(tmp_path / "index")
+    spared = coded_recall(ScalarQuantizer.fit(VECTORS, 32, 8), truth, SPARE)
     assert reached[1] < spared <= 1
     assert abs(measure(index, truth).recall - spared) < 0.03
     index.rerank = False

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.recognition.all_pairs import FARS as ALL_PAIRS_FARS
-from benchmarks.recognition.all_pairs import REPEATS, AllPairs, Floats, all_pairs
+from benchmarks.recognition.all_pairs import REPEATS, AllPairsRates, Floats, all_pairs
 from facesearch.evaluate import verification as v
 
 FARS = (1e-3, 1e-2)
@@ -26,8 +26,8 @@ class Views:
     ``other_photos`` are those of View 2 that View 1 does not have.
     """
 
-    first: v.Pairs
-    second: v.Pairs
+    first: v.LabelledPairs
+    second: v.LabelledPairs
     first_photos: tuple[str, ...]
     other_photos: tuple[str, ...]
 
@@ -40,7 +40,7 @@ class Views:
 def read_views(data: Path) -> Views:
     """The pair lists in LFW's folder."""
     train, test = (v.read_pairs(data / f"pairsDev{part}.txt") for part in ("Train", "Test"))
-    first = v.Pairs(
+    first = v.LabelledPairs(
         train.first + test.first,
         train.second + test.second,
         np.concatenate([train.same, test.same]),
@@ -60,18 +60,18 @@ class Rates:
     draws: Floats
 
 
-def pairs_of_view1(views: Views, vectors: NDArray[np.float32]) -> AllPairs:
+def pairs_of_view1(views: Views, vectors: NDArray[np.float32]) -> AllPairsRates:
     """Every two photos of View 1; ``vectors`` are those of ``views.photos``."""
     people = [path.partition("/")[0] for path in views.first_photos]
     return all_pairs(vectors[: len(people)], np.unique(people, return_inverse=True)[1])
 
 
-def rates_of(everything: AllPairs) -> Rates:
+def rates_of(everything: AllPairsRates) -> Rates:
     """VAL and how it varies; the draws are the same people for every row."""
     return Rates(everything.validation_rates(), everything.bootstrap(REPEATS, SEED))
 
 
-def distances_of(pairs: v.Pairs, views: Views, vectors: NDArray[np.float32]) -> v.Distances:
+def distances_of(pairs: v.LabelledPairs, views: Views, vectors: NDArray[np.float32]) -> v.Distances:
     """Squared distances of all pairs of a view."""
     rows = {path: row for row, path in enumerate(views.photos)}
     sides = (pairs.first, pairs.second)
@@ -79,7 +79,11 @@ def distances_of(pairs: v.Pairs, views: Views, vectors: NDArray[np.float32]) -> 
 
 
 def view1_figures(
-    pairs: v.Pairs, distances: v.Distances, everything: AllPairs, rates: Rates, base: Rates
+    pairs: v.LabelledPairs,
+    distances: v.Distances,
+    everything: AllPairsRates,
+    rates: Rates,
+    base: Rates,
 ) -> dict[str, Any]:
     """What rows are chosen by, VAL's difference to the row ``base``, and thresholds."""
     threshold = v.best_threshold(distances, pairs.same)
@@ -100,7 +104,9 @@ def view1_figures(
     }
 
 
-def view2_figures(pairs: v.Pairs, distances: v.Distances, threshold: float) -> dict[str, Any]:
+def view2_figures(
+    pairs: v.LabelledPairs, distances: v.Distances, threshold: float
+) -> dict[str, Any]:
     """View 2 by its protocol, and at the ``threshold`` of View 1."""
     folds = v.fold_accuracy(distances, pairs.same, pairs.folds)
     tar, far = v.rates(distances, pairs.same, threshold)

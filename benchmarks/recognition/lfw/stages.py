@@ -102,12 +102,12 @@ def hog() -> Callable[[Pixels], Detections]:
     import dlib
 
     # One for each thread: dlib does not promise that its detector may be shared.
-    own = threading.local()
+    of_thread = threading.local()
 
     def detect(photo: Pixels) -> Detections:
-        if not hasattr(own, "detector"):
-            own.detector = dlib.get_frontal_face_detector()
-        rects, scores, _ = own.detector.run(photo, 1, 0.0)
+        if not hasattr(of_thread, "detector"):
+            of_thread.detector = dlib.get_frontal_face_detector()
+        rects, scores, _ = of_thread.detector.run(photo, 1, 0.0)
         boxes = [[r.left(), r.top(), r.right(), r.bottom()] for r in rects]
         return Detections(
             np.array(boxes, np.float32).reshape(-1, 4),

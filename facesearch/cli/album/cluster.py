@@ -17,8 +17,8 @@ from facesearch.text import count
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
-    from facesearch.clustering.person_matching import Changes
-    from facesearch.clustering.run_store import How
+    from facesearch.clustering.person_matching import PeopleChanges
+    from facesearch.clustering.run_store import RunInfo
 
 _MOVES_SHOWN = 10
 
@@ -152,7 +152,7 @@ def run_cluster(args: argparse.Namespace) -> int:
     return 0
 
 
-def _why_inexact(how: How, gallery: Path) -> str:
+def _why_inexact(how: RunInfo, gallery: Path) -> str:
     """Why single linkage may have missed a pair, and what to do."""
     if how.edge_recall == 1:
         return (
@@ -168,7 +168,7 @@ def _why_inexact(how: How, gallery: Path) -> str:
     )
 
 
-def _print_changes(changes: Changes) -> None:
+def _print_changes(changes: PeopleChanges) -> None:
     """What became of the people of before, the largest moves first."""
     if changes == type(changes)(born=changes.born):
         return  # there was nobody before
@@ -201,8 +201,8 @@ def run_report(args: argparse.Namespace) -> int:
     gallery = Gallery.open(args.gallery)
     title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")
     album = gallery_album(gallery, gallery.state(), latest_run(gallery), title)
-    if album.outdated:
-        print(f"facesearch: {album.outdated}", file=sys.stderr)
+    if album.about.outdated:
+        print(f"facesearch: {album.about.outdated}", file=sys.stderr)
     path = write_report(album, args.out or gallery.folder / "report", workers=available_cores())
     sidecars = []
     if args.xmp:
@@ -217,7 +217,7 @@ def run_report(args: argparse.Namespace) -> int:
             facts["sidecars_skipped"] = skipped
         print_json(facts)
     else:
-        people, photos = len(album.people), count(album.photo_count, "photo")
+        people, photos = len(album.people), count(album.about.photo_count, "photo")
         print(f"{count(people, 'person', 'people')} in {photos}: {path}")
         for each, where in zip(sidecars, _sidecar_places(args, path), strict=True):
             print(f"{count(each.written, 'sidecar file')} {where}")

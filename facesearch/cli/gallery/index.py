@@ -145,11 +145,11 @@ def run_build(args: argparse.Namespace) -> int:
     """Build the index whether or not it is fresh, and tell what it is."""
     from facesearch.cli.output import description_facts
     from facesearch.gallery.gallery import Gallery
-    from facesearch.search.gallery_index import Wish, build_index
+    from facesearch.search.gallery_index import IndexGoal, build_index
 
     gallery = Gallery.open(args.gallery)
     given = args.recall is not None or args.memory is not None
-    wish = Wish(args.recall, args.memory) if given else None
+    wish = IndexGoal(args.recall, args.memory) if given else None
     description = build_index(gallery, wish, stage_progress(args.quiet))
     if args.json:
         print_json({"gallery": gallery.folder, "faces": description.count, "index": description})

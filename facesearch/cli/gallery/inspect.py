@@ -79,13 +79,13 @@ def run_check(args: argparse.Namespace) -> int:
 def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
     import numpy as np
 
-    from facesearch.people.store import People
+    from facesearch.people.store import PeopleStore
     from facesearch.quality import MIN_QUALITY
     from facesearch.recognition.calibration import read_calibration
     from facesearch.search.gallery_index import index_facts
     from facesearch.search.knn_graph import graph_facts
 
-    memberships = People(gallery.folder).memberships()
+    memberships = PeopleStore(gallery.folder).memberships()
     shards = gallery.shard_paths()
     qualities = gallery.qualities(state.live_ids())
     return {
@@ -113,8 +113,12 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     from facesearch.gallery.gallery import settings_text
 
     contract = facts["contract"]
-    told = ("calibration", "index", "graph", "vectors", "contract", "settings")
-    plain = [(name.replace("_", " "), value) for name, value in facts.items() if name not in told]
+    described_apart = ("calibration", "index", "graph", "vectors", "contract", "settings")
+    plain = [
+        (name.replace("_", " "), value)
+        for name, value in facts.items()
+        if name not in described_apart
+    ]
     return [
         *plain,
         *_index_lines(facts["index"]),

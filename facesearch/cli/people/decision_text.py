@@ -7,17 +7,17 @@ from typing import Any
 
 from facesearch.cli.output import printable
 from facesearch.people.ledger import Decision
-from facesearch.people.superseded import Overruled
+from facesearch.people.superseded import Superseded
 from facesearch.text import count
 
 
 def in_words(decisions: Sequence[Decision]) -> dict[int, str]:
     """Each of a ledger's entries in words, by its number; people with the names they had then."""
-    told = {}
+    texts = {}
     names: dict[int, str] = {}
     standing: list[tuple[int, dict[int, str | None]]] = []  # batches, and the names before them
     for each in decisions:
-        told[each.id] = _told(each, names)
+        texts[each.id] = _decision_text(each, names)
         if each.action == "undo":  # always of the last batch that stands
             while standing and standing[-1][0] == each.other:
                 for number, name in standing.pop()[1].items():
@@ -28,7 +28,7 @@ def in_words(decisions: Sequence[Decision]) -> dict[int, str]:
             people = (each.person, each.other or each.person)
             standing.append((each.batch, {number: names.get(number) for number in people}))
             _enter(each, names)
-    return told
+    return texts
 
 
 def _enter(decision: Decision, names: dict[int, str]) -> None:
@@ -42,7 +42,7 @@ def _enter(decision: Decision, names: dict[int, str]) -> None:
         names[named or decision.person] = decision.name
 
 
-def _told(decision: Decision, names: dict[int, str]) -> str:
+def _decision_text(decision: Decision, names: dict[int, str]) -> str:
     about = decision.other if decision.action == "split" else decision.person
     then = {**names, about or 0: decision.name} if decision.name else names
     person, named = _who(decision.person, names), _who(decision.person, then)
@@ -98,7 +98,7 @@ def entry(decision: Decision, undone: frozenset[int] = frozenset()) -> dict[str,
     }
 
 
-def overruled_json(overruled: Iterable[Overruled], words: dict[int, str]) -> list[dict[str, Any]]:
+def overruled_json(overruled: Iterable[Superseded], words: dict[int, str]) -> list[dict[str, Any]]:
     """Decisions that were overruled, and of which faces; ``words`` are those of the ledger."""
     return [
         {
@@ -111,17 +111,17 @@ def overruled_json(overruled: Iterable[Overruled], words: dict[int, str]) -> lis
     ]
 
 
-def print_overruled(overruled: Iterable[Overruled], words: dict[int, str]) -> None:
+def print_overruled(overruled: Iterable[Superseded], words: dict[int, str]) -> None:
     """A line for each decision that was overruled."""
     _print_each("overrules", overruled, words)
 
 
-def print_again(again: Iterable[Overruled], words: dict[int, str], would: bool) -> None:
+def print_again(again: Iterable[Superseded], words: dict[int, str], would: bool) -> None:
     """A line for each decision that holds again, or ``would``."""
     _print_each("would hold again:" if would else "holds again:", again, words)
 
 
-def _print_each(what: str, decisions: Iterable[Overruled], words: dict[int, str]) -> None:
+def _print_each(what: str, decisions: Iterable[Superseded], words: dict[int, str]) -> None:
     for each in decisions:
         said = count(len(each.decision.faces), "face")
         some = 0 < len(each.faces) < len(each.decision.faces)

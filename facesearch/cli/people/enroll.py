@@ -31,16 +31,16 @@ def run_enroll(args: argparse.Namespace) -> int:
     from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
     from facesearch.curation.enroll import enroll
     from facesearch.gallery.gallery import Gallery
-    from facesearch.people.store import People
+    from facesearch.people.store import PeopleStore
     from facesearch.quality import MIN_QUALITY
     from facesearch.search.gallery_index import refresh_index
 
     gallery = Gallery.open(args.gallery)
     enrolment = enroll(gallery, engine_of(args, gallery.contract), args.name, args.photos)
-    results, overruled = enrolment.photos, enrolment.overruled
+    results, overruled = enrolment.photos, enrolment.superseded
     refresh_index(gallery)
     done = [each for each in results if each.face]
-    words = in_words(People(gallery.folder).decisions())
+    words = in_words(PeopleStore(gallery.folder).decisions())
     if args.json:
         print_json(
             {

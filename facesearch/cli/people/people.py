@@ -12,7 +12,7 @@ from facesearch.cli.output import box_text, known, print_facts, print_json, prin
 from facesearch.text import count
 
 if TYPE_CHECKING:
-    from facesearch.curation.editor import Deciding, Outcome
+    from facesearch.curation.editor import EditResult, PeopleEditor
     from facesearch.people.projection import Person
 
 _PERSON = 'a name, the beginning of one name only, or a number such as "p12"'
@@ -84,18 +84,18 @@ def _person(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("person", metavar="PERSON", help=_PERSON)
 
 
-def _open(args: argparse.Namespace) -> Deciding:
-    from facesearch.curation.editor import Deciding
+def _open(args: argparse.Namespace) -> PeopleEditor:
+    from facesearch.curation.editor import PeopleEditor
     from facesearch.gallery.gallery import Gallery
 
-    return Deciding(Gallery.open(args.gallery))
+    return PeopleEditor(Gallery.open(args.gallery))
 
 
 def run_list(args: argparse.Namespace) -> int:
     """A line a person."""
     deciding = _open(args)
     counts = Counter(deciding.now.of_faces().tolist())
-    told = Counter(deciding.decided.faces.values())
+    decided_faces = Counter(deciding.decided.faces.values())
     everyone = sorted(deciding.everyone().values(), key=lambda each: (-counts[each.id], each.id))
     people = [each for each in everyone if args.all or not each.hidden]
     if args.json:
@@ -105,8 +105,8 @@ def run_list(args: argparse.Namespace) -> int:
                     {
                         **_about(each),
                         "faces": counts[each.id],
-                        "decided": told[each.id],
-                        "gone": _gone(counts[each.id], told[each.id]),
+                        "decided": decided_faces[each.id],
+                        "gone": _gone(counts[each.id], decided_faces[each.id]),
                     }
                     for each in people
                 ],
@@ -119,12 +119,12 @@ def run_list(args: argparse.Namespace) -> int:
             each.key,
             each.name or "",
             counts[each.id],
-            told[each.id],
+            decided_faces[each.id],
             ", ".join(
                 text
                 for text, holds in (
                     ("hidden", each.hidden),
-                    ("all faces are gone", _gone(counts[each.id], told[each.id])),
+                    ("all faces are gone", _gone(counts[each.id], decided_faces[each.id])),
                 )
                 if holds
             ),
@@ -154,7 +154,7 @@ def run_show(args: argparse.Namespace) -> int:
     records = deciding.records(person)
     ids, sure = deciding.now.clustering.ids, deciding.now.clustering.confidence
     confidence = dict(zip(ids.tolist(), sure.tolist(), strict=True))
-    told = deciding.decided.faces
+    decided_faces = deciding.decided.faces
     if args.json:
         faces = [
             {
@@ -163,7 +163,7 @@ def run_show(args: argparse.Namespace) -> int:
                 "box": each.box,
                 "confidence": confidence[each.face_id],
                 "quality": known(each.quality),
-                "decided": told.get(each.face_id) == person.id,
+                "decided": decided_faces.get(each.face_id) == person.id,
             }
             for each in records
         ]
@@ -175,7 +175,7 @@ def run_show(args: argparse.Namespace) -> int:
             each.face_id,
             box_text(each.box),
             confidence[each.face_id],
-            "yes" if told.get(each.face_id) == person.id else "",
+            "yes" if decided_faces.get(each.face_id) == person.id else "",
             each.photo.name,
         )
         for each in records
@@ -234,13 +234,13 @@ def run_unhide(args: argparse.Namespace) -> int:
 def run_undo(args: argparse.Namespace) -> int:
     """Undo, or look what that would be, and say what."""
     from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_again
-    from facesearch.curation.undo_preview import undoing
+    from facesearch.curation.undo_preview import preview_undo
     from facesearch.gallery.gallery import Gallery
-    from facesearch.people.store import People
+    from facesearch.people.store import PeopleStore
 
     gallery = Gallery.open(args.gallery)
-    people = People(gallery.folder)
-    found = undoing(gallery)
+    people = PeopleStore(gallery.folder)
+    found = preview_undo(gallery)
     words = in_words(people.decisions())
     if not args.dry_run:
         people.undo(found.decisions[0].batch)
@@ -282,10 +282,10 @@ def run_history(args: argparse.Namespace) -> int:
     from facesearch.cli.people.decision_text import entry, in_words
     from facesearch.gallery.gallery import Gallery
     from facesearch.people.projection import undone_batches
-    from facesearch.people.store import People
+    from facesearch.people.store import PeopleStore
 
     gallery = Gallery.open(args.gallery)
-    decisions = People(gallery.folder).decisions()
+    decisions = PeopleStore(gallery.folder).decisions()
     undone = undone_batches(decisions)
     live = {*gallery.state().live_ids().tolist()}
     gone = {
@@ -342,13 +342,13 @@ def run_import(args: argparse.Namespace) -> int:
     from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
     from facesearch.curation.exchange import import_people, read_people
     from facesearch.gallery.gallery import Gallery
-    from facesearch.people.store import People
+    from facesearch.people.store import PeopleStore
 
     gallery = Gallery.open(args.gallery)
     imported = import_people(gallery, read_people(args.file))
-    words = in_words(People(gallery.folder).decisions())
+    words = in_words(PeopleStore(gallery.folder).decisions())
     if args.json:
-        print_json({**vars(imported), "overruled": overruled_json(imported.overruled, words)})
+        print_json({**vars(imported), "overruled": overruled_json(imported.superseded, words)})
         return 0
     print_facts(
         [
@@ -358,11 +358,11 @@ def run_import(args: argparse.Namespace) -> int:
             ("not here", imported.missing),
         ]
     )
-    print_overruled(imported.overruled, words)
+    print_overruled(imported.superseded, words)
     return 0
 
 
-def _done(args: argparse.Namespace, deciding: Deciding, outcome: Outcome) -> int:
+def _done(args: argparse.Namespace, deciding: PeopleEditor, outcome: EditResult) -> int:
     from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_overruled
 
     entered = outcome.entered
@@ -372,14 +372,14 @@ def _done(args: argparse.Namespace, deciding: Deciding, outcome: Outcome) -> int
             {
                 **_about(outcome.person),
                 "decisions": [entry(each) for each in entered.decisions],
-                "overruled": overruled_json(entered.overruled, words),
+                "overruled": overruled_json(entered.superseded, words),
                 "notes": outcome.notes,
             }
         )
         return 0
     for each in entered.decisions:
         print(printable(words[each.id]))
-    print_overruled(entered.overruled, words)
+    print_overruled(entered.superseded, words)
     for note in outcome.notes:
         print(printable(f"note: {note}"))
     return 0

@@ -24,7 +24,7 @@ from facesearch.encoders.network_ir import (
     Pool,
     Relu,
 )
-from facesearch.encoders.quantization import Ranges
+from facesearch.encoders.quantization import ActivationRanges
 
 # Numbers of steps between the ends of a quantised range: unsigned activations, signed weights.
 _ACTIVATION_LEVELS, _WEIGHT_LEVELS = 256, 255
@@ -41,7 +41,7 @@ class OpenVinoBackend:
         self,
         network: Network,
         precision: str,
-        ranges: Ranges | None = None,
+        ranges: ActivationRanges | None = None,
         threads: int | None = None,
         callers: int = 1,
     ) -> None:
@@ -65,7 +65,7 @@ class OpenVinoBackend:
         return np.array(result[0], np.float32)
 
 
-def build_model(network: Network, ranges: Ranges | None = None) -> Any:
+def build_model(network: Network, ranges: ActivationRanges | None = None) -> Any:
     """The network as an OpenVINO model of uint8 (n, side, side, 3); quantised with ``ranges``."""
     pixels = ops.parameter([-1, network.side, network.side, 3], np.uint8, name="pixels")
     floats = ops.convert(pixels, np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 from facesearch.detect.types import Detections, Pixels
 from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.evaluate.datasets.embedded_photos import EmbeddedPhotos, PhotoFailure, State
-from facesearch.evaluate.datasets.embedding_cache import EmbeddingCache, PhotoRecord
+from facesearch.evaluate.datasets.embedding_cache import CachedPhoto, EmbeddingCache
 from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE, choose_face
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos
 from facesearch.images.file_access import refusal
@@ -39,7 +39,7 @@ _PORTRAIT_LANDMARKS = (
 Progress = Callable[[int, int], None]
 
 
-class Way(Protocol):
+class EmbeddingMethod(Protocol):
     """How photos become vectors: ``name`` says all that decides them, ``variants`` how many."""
 
     @property
@@ -48,7 +48,7 @@ class Way(Protocol):
     @property
     def variants(self) -> int: ...
 
-    def embed(self, engine: FaceEngine, photos: Sequence[Pixels]) -> list[PhotoRecord]:
+    def embed(self, engine: FaceEngine, photos: Sequence[Pixels]) -> list[CachedPhoto]:
         """A record of each photo RGB uint8 (h, w, 3)."""
         ...
 
@@ -67,7 +67,7 @@ class OneFace:
     def variants(self) -> int:
         return 1
 
-    def embed(self, engine: FaceEngine, photos: Sequence[Pixels]) -> list[PhotoRecord]:
+    def embed(self, engine: FaceEngine, photos: Sequence[Pixels]) -> list[CachedPhoto]:
         """A record of one variant of each photo."""
         return embed_chosen(engine, photos, find_faces(engine, photos, self.rule))
 
@@ -84,7 +84,7 @@ class ChosenFace:
 
 
 @dataclass(frozen=True)
-class EmbedOptions:
+class DatasetEmbedOptions:
     """``decoders`` processes (0: none) and ``threads`` work; ``cache``: a folder, or None."""
 
     decoders: int = 1
@@ -92,7 +92,7 @@ class EmbedOptions:
     cache: Path | None = None
 
 
-NO_CACHE = EmbedOptions()
+NO_CACHE = DatasetEmbedOptions()
 
 
 def find_faces(engine: FaceEngine, photos: Sequence[Pixels], rule: str) -> list[ChosenFace]:
@@ -103,11 +103,11 @@ def find_faces(engine: FaceEngine, photos: Sequence[Pixels], rule: str) -> list[
 
 def embed_chosen(
     engine: FaceEngine, photos: Sequence[Pixels], faces: Sequence[ChosenFace]
-) -> list[PhotoRecord]:
+) -> list[CachedPhoto]:
     """A record of one variant of each photo, at the faces given."""
     embedded = engine.embed(photos, [face.detection for face in faces])
     return [
-        PhotoRecord(each.embeddings.vectors, np.array([face.state], np.uint8))
+        CachedPhoto(each.embeddings.vectors, np.array([face.state], np.uint8))
         for each, face in zip(embedded, faces, strict=True)
     ]
 
@@ -130,8 +130,8 @@ def embed_photos(
     root: Path,
     paths: Sequence[str],
     *,
-    way: Way = ONE_FACE,
-    options: EmbedOptions = NO_CACHE,
+    way: EmbeddingMethod = ONE_FACE,
+    options: DatasetEmbedOptions = NO_CACHE,
     progress: Progress = lambda done, total: None,
 ) -> list[EmbeddedPhotos]:
     """The photos ``root / path`` as each variant of ``way``, in the order of ``paths``.
@@ -142,7 +142,7 @@ def embed_photos(
     cache = None
     if options.cache is not None:
         cache = EmbeddingCache(options.cache, engine.contract, engine.settings, way.name)
-    records: list[PhotoRecord | None] = []
+    records: list[CachedPhoto | None] = []
     failures = []
     try:
         for outcome, fresh in _processed(engine, _tasks(root, paths, cache), way, options):
@@ -158,8 +158,8 @@ def embed_photos(
 
 
 def _kept(
-    cache: EmbeddingCache | None, outcome: DecodeOutcome, fresh: PhotoRecord | None
-) -> PhotoRecord | None:
+    cache: EmbeddingCache | None, outcome: DecodeOutcome, fresh: CachedPhoto | None
+) -> CachedPhoto | None:
     """The record of a photo, new or known, None for a failure; what is new is kept."""
     if cache is None:
         return fresh
@@ -173,9 +173,9 @@ def _kept(
 
 def _by_variant(
     paths: tuple[str, ...],
-    records: Sequence[PhotoRecord | None],
+    records: Sequence[CachedPhoto | None],
     failures: tuple[PhotoFailure, ...],
-    way: Way,
+    way: EmbeddingMethod,
     dimension: int,
 ) -> list[EmbeddedPhotos]:
     vectors = np.zeros((way.variants, len(paths), dimension), np.float32)
@@ -213,11 +213,14 @@ def _found(root: Path, path: Path) -> FoundPhoto:
     return FoundPhoto(root, str(path), status.st_size, status.st_mtime_ns)
 
 
-Processed = tuple[DecodeOutcome, PhotoRecord | None]
+Processed = tuple[DecodeOutcome, CachedPhoto | None]
 
 
 def _processed(
-    engine: FaceEngine, tasks: Iterator[DecodeTask], way: Way, options: EmbedOptions
+    engine: FaceEngine,
+    tasks: Iterator[DecodeTask],
+    way: EmbeddingMethod,
+    options: DatasetEmbedOptions,
 ) -> Iterator[Processed]:
     """Outcomes in order, with the records of the decoded ones; threads work ahead of it."""
     outcomes = decode_photos(tasks, workers=options.decoders, max_side=DECODE_SIDE)
@@ -231,7 +234,9 @@ def _processed(
             yield from waiting.popleft().result()
 
 
-def _process(engine: FaceEngine, way: Way, outcomes: Sequence[DecodeOutcome]) -> list[Processed]:
+def _process(
+    engine: FaceEngine, way: EmbeddingMethod, outcomes: Sequence[DecodeOutcome]
+) -> list[Processed]:
     """Each outcome with its record; where a batch fails its photos are tried one by one."""
     decoded = [outcome for outcome in outcomes if outcome.photo is not None]
     try:

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class PhotoRecord:
+class CachedPhoto:
     """One photo in v variants: ``vectors`` float32 (v, d) and ``states`` uint8 (v,)."""
 
     vectors: NDArray[np.float32]
@@ -59,11 +59,11 @@ class EmbeddingCache:
         """Records added since the last :meth:`save`."""
         return len(self._records) - self._saved
 
-    def get(self, digest: str) -> PhotoRecord:
+    def get(self, digest: str) -> CachedPhoto:
         """The record of a photo in :attr:`digests`."""
         return self._records[digest]
 
-    def add(self, digest: str, record: PhotoRecord) -> None:
+    def add(self, digest: str, record: CachedPhoto) -> None:
         """Keep a record; it is on disk after :meth:`save`."""
         self._records[digest] = record
 
@@ -84,7 +84,7 @@ class EmbeddingCache:
         write_atomically(self.path, stream.getvalue())
         self._saved = len(self._records)
 
-    def _load(self) -> dict[str, PhotoRecord]:
+    def _load(self) -> dict[str, CachedPhoto]:
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in ("made_by", "digests", "vectors", "states")}
@@ -93,7 +93,7 @@ class EmbeddingCache:
             logger.warning("the embeddings in %s are made anew: %s", self.path, error)
             return {}
         return {
-            str(digest): PhotoRecord(vectors, states)
+            str(digest): CachedPhoto(vectors, states)
             for digest, vectors, states in zip(
                 arrays["digests"], arrays["vectors"], arrays["states"], strict=True
             )

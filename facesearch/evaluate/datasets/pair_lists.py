@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facesearch.errors import InputError
-from facesearch.evaluate.verification import Pairs, read_pairs
+from facesearch.evaluate.verification import LabelledPairs, read_pairs
 
 # What files of this kind call their columns, written in lower case without spaces.
 _NAMES = {
@@ -23,14 +23,14 @@ _WORDS = frozenset({"same", "different"})
 _SAME = {"1": True, "true": True, "same": True, "0": False, "false": False, "different": False}
 
 
-def read_pairs_file(path: Path) -> Pairs:
+def read_pairs_file(path: Path) -> LabelledPairs:
     """The pairs of a file in LFW's format or a table; raises :class:`InputError` for others.
 
     A table is UTF-8 text, its columns separated by tabs or commas: two paths below the folder of
     photos; 1, true or same, or else 0, false or different; and, if the pairs come in folds, the
     name of the fold. A first line of names (first, second, same, fold; or photo1, photo2 ...)
     may put them in another order and add columns, which are ignored; so are
-    empty lines and those that begin with #. Without folds ``Pairs.folds``
+    empty lines and those that begin with #. Without folds ``LabelledPairs.folds``
     is all 0.
     """
     try:
@@ -43,7 +43,7 @@ def read_pairs_file(path: Path) -> Pairs:
     return _read_table(path, lines)
 
 
-def _read_table(path: Path, lines: Sequence[str]) -> Pairs:
+def _read_table(path: Path, lines: Sequence[str]) -> LabelledPairs:
     separator = "\t" if any("\t" in line for line in lines) else ","
     rows = [
         (number, [cell.strip() for cell in cells])
@@ -67,7 +67,7 @@ def _read_table(path: Path, lines: Sequence[str]) -> Pairs:
     pairs = [_pair(cells, columns, f"{path}, line {number}") for number, cells in body]
     first, second, same, folds = zip(*pairs, strict=True)
     numbers = np.unique(np.array(folds), return_inverse=True)[1].astype(np.int64)
-    return Pairs(first, second, np.array(same, np.bool_), numbers)
+    return LabelledPairs(first, second, np.array(same, np.bool_), numbers)
 
 
 def _header(cells: Sequence[str], labels: Set[str]) -> dict[str, int]:

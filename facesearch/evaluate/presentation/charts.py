@@ -9,7 +9,7 @@ import numpy as np
 
 from facesearch.evaluate.clustering import ClusteringStudy
 from facesearch.evaluate.curves import Curve, Floats
-from facesearch.evaluate.identification import Identification
+from facesearch.evaluate.identification import IdentificationResult
 from facesearch.evaluate.robustness import Robustness
 
 LINEAR, LOG, DEVIATE = "linear", "log", "normal deviate"
@@ -92,7 +92,7 @@ def det_chart(curve: Curve, same_pairs: int, different_pairs: int, title: str) -
     )
 
 
-def identification_charts(found: Identification) -> tuple[Chart, ...]:
+def identification_charts(found: IdentificationResult) -> tuple[Chart, ...]:
     """The DET curve of open-set identification, and the CMC."""
     fpir, fnir = found.det()
     splits = f"mean of {len(found.splits)} splits"

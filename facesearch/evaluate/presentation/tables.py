@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from facesearch.evaluate.all_pairs import AllPairs, ValidationRate
 from facesearch.evaluate.clustering import ClusteringScores, ClusteringStudy
 from facesearch.evaluate.degradation import Degradation
-from facesearch.evaluate.identification import Identification
+from facesearch.evaluate.identification import IdentificationResult
 from facesearch.evaluate.presentation.report import Table
 from facesearch.evaluate.robustness import Robustness
 from facesearch.evaluate.verification import Estimate
@@ -69,7 +69,7 @@ def all_pairs_tables(result: AllPairs) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-def identification_tables(found: Identification) -> tuple[Table, ...]:
+def identification_tables(found: IdentificationResult) -> tuple[Table, ...]:
     """FNIR at FPIR and the CMC, means over the splits."""
     first = found.splits[0]
     rows = []

@@ -16,10 +16,10 @@ from benchmarks.common.vector_gallery import vector_gallery
 from cluster.types import Clustering
 from facesearch.clustering import current_people, run
 from facesearch.clustering.history import earlier_people
-from facesearch.clustering.person_matching import Changes, Circumstances, matched
-from facesearch.people.assignment import PeopleNow, people_now
-from facesearch.people.projection import Decided, Person, fold
-from facesearch.people.store import People
+from facesearch.clustering.person_matching import ChangeContext, PeopleChanges, match_clusters
+from facesearch.people.assignment import PersonAssignment, assign_people
+from facesearch.people.projection import DecisionState, Person, replay
+from facesearch.people.store import PeopleStore
 from support.vectors import grouped_vectors
 
 
@@ -36,8 +36,8 @@ def test_no_decision_is_lost_and_every_change_is_explained(tmp_path: Path, seed:
 
 
 def swapped(*arguments: Any, **options: Any) -> Any:
-    numbers = matched(*arguments, **options)
-    decided: Decided = arguments[3]
+    numbers = match_clusters(*arguments, **options)
+    decided: DecisionState = arguments[3]
     free = np.flatnonzero(~np.isin(numbers, [*decided.people]))[:2]
     numbers[free] = numbers[free[::-1]]
     return numbers
@@ -63,8 +63,11 @@ EVERYBODY = frozenset(range(10_000))
         ("earlier_people", forgetting),
         ("people_concerned", always(EVERYBODY)),
         ("_other_options", always("threshold 0.95 became 0.85")),
-        ("Circumstances", lambda *told: Circumstances(*told[:2], EVERYBODY)),
-        ("people_now", lambda clustering, numbers, _: people_now(clustering, numbers, fold(()))),
+        ("Circumstances", lambda *arguments: ChangeContext(*arguments[:2], EVERYBODY)),
+        (
+            "people_now",
+            lambda clustering, numbers, _: assign_people(clustering, numbers, replay(())),
+        ),
     ],
 )
 def test_a_carrying_over_that_is_broken_is_noticed(
@@ -83,25 +86,25 @@ def test_a_carrying_over_that_is_broken_is_noticed(
     assert any(noticed(seed) for seed in range(4))  # by what is decided, which is drawn
 
 
-def now_of(numbers: list[int]) -> PeopleNow:
+def now_of(numbers: list[int]) -> PersonAssignment:
     distinct, labels = np.unique(numbers, return_inverse=True)
     clustering = Clustering(
         np.arange(len(numbers), dtype=np.int64),
         labels.astype(np.int32),
         np.ones(len(numbers), np.float32),
     )
-    return PeopleNow(clustering, tuple(Person(number) for number in distinct.tolist()))
+    return PersonAssignment(clustering, tuple(Person(number) for number in distinct.tolist()))
 
 
 def test_the_bookkeeping_notices_what_is_lost(tmp_path: Path) -> None:
     expected = Expected({0: 1, 1: 1}, {(2, 1)}, {1: "Ann"}, {2})
-    assert len(expected.lost(now_of([1, 2, 1]), People(tmp_path))) == 4
+    assert len(expected.lost(now_of([1, 2, 1]), PeopleStore(tmp_path))) == 4
 
 
 def test_the_bookkeeping_notices_what_is_not_explained() -> None:
-    assert unexplained(now_of([1, 1, 2]), now_of([1, 1, 2]), Changes()) == []
-    assert len(unexplained(now_of([1, 1, 2]), now_of([1, 2, 2]), Changes())) == 1
-    assert len(unexplained(now_of([1, 1, 2]), now_of([3, 3, 2]), Changes())) == 3
+    assert unexplained(now_of([1, 1, 2]), now_of([1, 1, 2]), PeopleChanges()) == []
+    assert len(unexplained(now_of([1, 1, 2]), now_of([1, 2, 2]), PeopleChanges())) == 1
+    assert len(unexplained(now_of([1, 1, 2]), now_of([3, 3, 2]), PeopleChanges())) == 3
 
 
 def test_the_bookkeeping_notices_who_could_have_kept_their_person() -> None:

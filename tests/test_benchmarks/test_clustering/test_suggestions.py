@@ -27,11 +27,11 @@ def test_the_scale_is_that_of_a_report_on_such_vectors(tmp_path: Path) -> None:
     assert _scale(gallery, run) == suggestions.SCALE
 
 
-def test_shares_are_told_by_how_many_people_a_cluster_shows() -> None:
+def test_shares_are_reported_by_how_many_people_a_cluster_shows() -> None:
     truth = np.array([0, 0, 0, 0, 1, 1, 2, 1, 2, 3, 0])
     labels = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 2, -1], np.int32)
-    told = np.array([0.9, 0.6, 0.7], np.float32)
-    found = suggestions.shares(truth, labels, told)
+    stated = np.array([0.9, 0.6, 0.7], np.float32)
+    found = suggestions.shares(truth, labels, stated)
     assert [each["clusters"] for each in found.values()] == [1, 1, 1]
     assert [each["right"] for each in found.values()] == pytest.approx([1, 2 / 3, 0.5])
     assert [each["off"] for each in found.values()] == pytest.approx([0.1, 2 / 3 - 0.6, 0.2])

@@ -15,8 +15,8 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import adjusted_rand_score
 
 from cluster.agglomerative import LinkageName, agglomerative, merged
-from cluster.constraints import Constraints, Resolved, resolve
-from cluster.graph.knn_graph import exact_graph, horizon
+from cluster.constraints import Constraints, ResolvedConstraints, resolve
+from cluster.graph.knn_graph import exact_knn_graph, horizon
 from cluster.linkage import complete_single_linkage as module
 from cluster.linkage.average_linkage import cut
 from cluster.linkage.complete_single_linkage import complete_linkage, single_linkage
@@ -29,7 +29,7 @@ names = pytest.mark.parametrize("name", LINKAGES)
 
 
 @st.composite
-def constrained(draw: st.DrawFn) -> tuple[Vectors, Resolved]:
+def constrained(draw: st.DrawFn) -> tuple[Vectors, ResolvedConstraints]:
     """A few vectors, and photos, people and pairs that say something about them."""
     vectors = draw(vector_sets(least=2, most=16))
     count = len(vectors)
@@ -64,7 +64,7 @@ def test_heights_and_cuts_are_those_of_scipy(name: str, vectors: Vectors, thresh
 @settings(deadline=None)
 @given(case=constrained())
 def test_constraints_give_what_the_plain_way_gives(
-    name: str, case: tuple[Vectors, Resolved]
+    name: str, case: tuple[Vectors, ResolvedConstraints]
 ) -> None:
     vectors, resolved = case
     heights, made = plain_linkage(vectors, resolved, np.max if name == "complete" else np.min)
@@ -87,12 +87,12 @@ def no_near_ties(vectors: Vectors) -> bool:
 @settings(deadline=None)
 @given(case=constrained(), threshold=st.floats(0, 4), k=st.integers(1, 6))
 def test_no_merge_joins_what_was_kept_apart(
-    name: str, case: tuple[Vectors, Resolved], threshold: float, k: int
+    name: str, case: tuple[Vectors, ResolvedConstraints], threshold: float, k: int
 ) -> None:
     vectors, resolved = case
     found = [LINKAGES[name](vectors, constraints=resolved)]
     if name == "single":
-        found.append(single_linkage(vectors, 4, resolved, exact_graph(vectors, k)))
+        found.append(single_linkage(vectors, 4, resolved, exact_knn_graph(vectors, k)))
     for rows in found:
         asked = cut(rows[: len(resolved.joined)], len(vectors), 0)
         groups = cut(rows, len(vectors), threshold)
@@ -105,10 +105,10 @@ def test_no_merge_joins_what_was_kept_apart(
 @settings(deadline=None)
 @given(constrained(), st.integers(1, 16), st.floats(0.001, 4))
 def test_single_linkage_over_a_graph_is_exact_up_to_its_horizon(
-    case: tuple[Vectors, Resolved], k: int, threshold: float
+    case: tuple[Vectors, ResolvedConstraints], k: int, threshold: float
 ) -> None:
     vectors, resolved = case
-    graph = exact_graph(vectors, k)
+    graph = exact_knn_graph(vectors, k)
     rows = single_linkage(vectors, constraints=resolved, graph=graph)
     threshold = min(threshold, horizon(graph) - 1e-5)
     if threshold > 0 and no_near_ties(vectors):
@@ -118,7 +118,7 @@ def test_single_linkage_over_a_graph_is_exact_up_to_its_horizon(
 
 def test_groups_of_single_linkage_are_the_parts_that_near_pairs_join() -> None:
     vectors = unit_vectors(400, 8, seed=3)
-    for graph in (None, exact_graph(vectors, 399)):
+    for graph in (None, exact_knn_graph(vectors, 399)):
         groups = cut(single_linkage(vectors, 0.3, graph=graph), 400, 0.3)
         near = squareform(pdist(vectors.astype(np.float64), "sqeuclidean")) <= 0.3
         assert adjusted_rand_score(groups, connected_components(near)[1]) == 1
@@ -126,9 +126,9 @@ def test_groups_of_single_linkage_are_the_parts_that_near_pairs_join() -> None:
 
 def test_the_horizon_is_where_the_first_line_ends() -> None:
     vectors = unit_vectors(9, 4, seed=1)
-    graph = exact_graph(vectors, 3)
+    graph = exact_knn_graph(vectors, 3)
     assert horizon(graph) == graph.distances[:, -1].min()
-    assert horizon(exact_graph(vectors, 9)) == np.inf
+    assert horizon(exact_knn_graph(vectors, 9)) == np.inf
 
 
 @names
@@ -161,6 +161,6 @@ def test_wrong_input_is_refused(name: LinkageName) -> None:
     with pytest.raises(ValueError, match="expected linkage average, complete, single, got 'ward'"):
         merged(vectors, 1, linkage="ward")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="needs all pairs"):
-        merged(vectors, 1, linkage="complete", graph=exact_graph(vectors, 2))
+        merged(vectors, 1, linkage="complete", graph=exact_knn_graph(vectors, 2))
     with pytest.raises(ValueError, match="a graph of 3 vectors, got one of 4"):
-        single_linkage(vectors[:3], graph=exact_graph(vectors, 2))
+        single_linkage(vectors[:3], graph=exact_knn_graph(vectors, 2))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cluster.agglomerative import agglomerative, clusters_at, merged
 from cluster.constraints import Constraints
-from cluster.graph.knn_graph import exact_graph
+from cluster.graph.knn_graph import exact_knn_graph
 from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.linkage.dendrogram import Dendrogram
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
@@ -28,7 +28,7 @@ def test_a_cut_is_the_run_that_stops_there(
     photos = data.draw(st.lists(st.integers(-1, 8), min_size=len(vectors), max_size=len(vectors)))
     constraints, ids = Constraints(np.array(photos)), np.arange(len(vectors))
     threshold = reach * share
-    for graph in (None, exact_graph(vectors, len(vectors) - 1)):
+    for graph in (None, exact_knn_graph(vectors, len(vectors) - 1)):
         kept = merged(vectors, reach, constraints=constraints, graph=graph)
         found = clusters_at(ids, vectors, kept, threshold)
         stopped = agglomerative(ids, vectors, threshold, constraints=constraints, graph=graph)
@@ -60,7 +60,7 @@ def test_a_merge_at_the_threshold_is_never_lost_to_rounding(vectors: Vectors) ->
 
 def test_the_same_input_gives_the_same_merges() -> None:
     vectors, _ = grouped_vectors(30, 9, seed=1, spread=1.5)
-    for graph in (None, exact_graph(vectors, 5)):
+    for graph in (None, exact_knn_graph(vectors, 5)):
         one, two = (merged(vectors, 1.5, graph=graph) for _ in range(2))
         np.testing.assert_array_equal(one.pairs, two.pairs)
         np.testing.assert_array_equal(one.heights, two.heights)

@@ -14,8 +14,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from cluster import hdbscan_clustering as module
 from cluster.constraints import Constraints
-from cluster.graph.knn_graph import Graph, exact_graph
-from cluster.hdbscan_clustering import DensitySettings, density, density_result
+from cluster.graph.knn_graph import KnnGraph, exact_knn_graph
+from cluster.hdbscan_clustering import DensitySettings, density_result, hdbscan_clustering
 from cluster.linkage.hdbscan_tree import graph_density, reachability_tree
 from support.vectors import grouped_vectors, unit_vectors
 
@@ -42,7 +42,7 @@ def people(seed: int) -> Vectors:
 def test_with_every_pair_it_is_hdbscan(seed: int, size: int, samples: int) -> None:
     vectors = people(seed)
     expected = theirs(vectors, size, samples)
-    graph = exact_graph(vectors, len(vectors) - 1)
+    graph = exact_knn_graph(vectors, len(vectors) - 1)
     heights = reachability_tree(graph, samples)[:, 2]
     np.testing.assert_allclose(heights, expected.single_linkage_tree_.to_numpy()[:, 2], atol=1e-5)
     found = graph_density(graph, size, samples)
@@ -57,14 +57,14 @@ def test_with_every_pair_it_is_hdbscan(seed: int, size: int, samples: int) -> No
 def test_a_graph_of_few_neighbours_finds_the_same_people() -> None:
     vectors, _ = grouped_vectors(60, 8, seed=3)
     ids = np.arange(len(vectors))
-    whole = density(ids, vectors)
-    part = density(ids, vectors, graph=exact_graph(vectors, 10))
+    whole = hdbscan_clustering(ids, vectors)
+    part = hdbscan_clustering(ids, vectors, graph=exact_knn_graph(vectors, 10))
     assert adjusted_rand_score(whole.labels, part.labels) > 0.98
 
 
 def test_parts_that_no_edge_joins_are_apart() -> None:
     rows = np.array([[1], [0], [3], [2], [5], [4]], np.int32)
-    tree = reachability_tree(Graph(rows, np.full((6, 1), 0.25, np.float32)), 1)
+    tree = reachability_tree(KnnGraph(rows, np.full((6, 1), 0.25, np.float32)), 1)
     assert tree[:, 2].tolist() == [0.5, 0.5, 0.5, np.inf, np.inf]
     assert tree[-1, 3] == 6
 
@@ -72,7 +72,7 @@ def test_parts_that_no_edge_joins_are_apart() -> None:
 def test_many_vectors_are_clustered_by_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, truth = grouped_vectors(40, 8, seed=4)
     monkeypatch.setattr(module, "MOST_WHOLE", 100)
-    found = density(np.arange(len(vectors)), vectors)
+    found = hdbscan_clustering(np.arange(len(vectors)), vectors)
     assert adjusted_rand_score(truth, found.labels) > 0.95
 
 
@@ -80,9 +80,9 @@ def test_many_vectors_are_clustered_by_a_graph(monkeypatch: pytest.MonkeyPatch) 
 def test_refining_takes_chains_apart(by_graph: bool) -> None:
     angles = np.concatenate([np.linspace(0, 1, 60), np.linspace(2.6, 2.7, 60)])
     chain = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    ids, graph = np.arange(120), exact_graph(chain, 8) if by_graph else None
-    assert density(ids, chain, graph=graph).labels[[0, 59]].tolist() == [0, 0]
-    found = density(ids, chain, DensitySettings(refine=0.02), graph=graph)
+    ids, graph = np.arange(120), exact_knn_graph(chain, 8) if by_graph else None
+    assert hdbscan_clustering(ids, chain, graph=graph).labels[[0, 59]].tolist() == [0, 0]
+    found = hdbscan_clustering(ids, chain, DensitySettings(refine=0.02), graph=graph)
     assert found.labels[0] != found.labels[59]
     for label in range(found.count):
         members = chain[found.labels == label].astype(np.float64)
@@ -96,11 +96,11 @@ def test_constraints_hold_within_clusters_of_density() -> None:
     ids = np.arange(len(vectors))
     photos = np.full(len(vectors), -1)
     photos[:2] = 7  # two faces of one person, who stand in one photo
-    found = density(ids, vectors, constraints=Constraints(photos))
+    found = hdbscan_clustering(ids, vectors, constraints=Constraints(photos))
     assert found.labels[0] != found.labels[1]
     assert adjusted_rand_score(truth[8:], found.labels[8:]) == 1
     cannot = Constraints(cannot=np.array([[3, 4]]))
-    apart = density(ids, vectors, DensitySettings(refine=1.0), constraints=cannot)
+    apart = hdbscan_clustering(ids, vectors, DensitySettings(refine=1.0), constraints=cannot)
     assert apart.labels[3] != apart.labels[4]
 
 
@@ -112,10 +112,10 @@ def test_strangers_are_outliers() -> None:
 
 def test_wrong_arguments_are_refused() -> None:
     vectors = unit_vectors(6, 8, seed=0)
-    graph = exact_graph(vectors, 2)
+    graph = exact_knn_graph(vectors, 2)
     with pytest.raises(ValueError, match="1 to the 2 neighbours"):
-        density(np.arange(6), vectors, DensitySettings(min_samples=3), graph=graph)
+        hdbscan_clustering(np.arange(6), vectors, DensitySettings(min_samples=3), graph=graph)
     with pytest.raises(ValueError, match="graph of 5 vectors"):
-        density(np.arange(5), vectors[:5], graph=graph)
+        hdbscan_clustering(np.arange(5), vectors[:5], graph=graph)
     with pytest.raises(ValueError, match="got 5"):
         DensitySettings(refine=5)

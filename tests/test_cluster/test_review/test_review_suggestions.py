@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cluster.constraints import Constraints
 from cluster.review import review_suggestions as module
-from cluster.review.bisect_clusters import halves_of
-from cluster.review.membership import belonging_of, clusters_of
+from cluster.review.bisect_clusters import bisect_clusters
+from cluster.review.membership import clusters_of, membership_of
 from cluster.review.review_suggestions import candidates, suggest
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
 
@@ -36,14 +36,14 @@ def test_belonging_is_that_over_every_pair(
     vectors: NDArray[np.float32], clusters: int, seed: int
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
-    found = belonging_of(vectors, labels, clusters_of(vectors, labels, near=clusters))
+    found = membership_of(vectors, labels, clusters_of(vectors, labels, near=clusters))
     for row, label in enumerate(labels.tolist()):
         others = np.flatnonzero((labels == label) & (np.arange(len(labels)) != row))
         here = vectors[row : row + 1]
         if label < 0 or not len(others):
-            assert np.isnan(found.own[row]) and np.isnan(found.towards[row])
+            assert np.isnan(found.within[row]) and np.isnan(found.towards[row])
         else:
-            assert found.own[row] == pytest.approx(mean_squared(here, vectors[others]), abs=1e-4)
+            assert found.within[row] == pytest.approx(mean_squared(here, vectors[others]), abs=1e-4)
         rest = {
             other: mean_squared(here, vectors[labels == other])
             for other in set(labels.tolist()) - {label, -1}
@@ -85,7 +85,7 @@ def test_halves_are_two_parts_that_no_vector_wants_to_leave(
     vectors: NDArray[np.float32], clusters: int, seed: int
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
-    second = halves_of(vectors, labels)
+    second = bisect_clusters(vectors, labels)
     assert not second[labels < 0].any()
     for label in range(labels.max() + 1):
         rows = np.flatnonzero(labels == label)
@@ -180,7 +180,7 @@ def test_what_was_confirmed_is_not_doubted_and_parts_of_one_person_not_parted() 
     assert np.array_equal(mixture.rows, np.flatnonzero(truth == 1))
 
 
-def test_what_cannot_be_told_is_not_a_number() -> None:
+def test_what_is_unknown_is_not_a_number() -> None:
     vectors = unit_vectors(4, 16, seed=1)
     found = suggest(vectors, np.array([0, 1, -1, 2], np.int32), SCALE)
     assert np.isnan(found.doubt).all() and np.isnan(found.quality).all()
@@ -189,7 +189,7 @@ def test_what_cannot_be_told_is_not_a_number() -> None:
     assert not none.merges and not none.mixtures and len(none.quality) == 0
 
 
-def test_gains_fall_and_only_likely_ones_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gains_fall_and_only_likely_ones_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = np.concatenate([grouped_vectors(30, 4, seed=9, spread=0.5)[0]])
     labels = np.random.default_rng(1).integers(0, 40, len(vectors))
     labels = np.unique(labels, return_inverse=True)[1].astype(np.int32)
@@ -230,7 +230,7 @@ def test_what_cannot_link_is_not_next(
     rows = st.integers(0, len(vectors) - 1)
     pairs = st.tuples(rows, rows).filter(lambda pair: pair[0] != pair[1])
     cannot = np.array(data.draw(st.lists(pairs, max_size=4)), np.int64).reshape(-1, 2)
-    found = belonging_of(vectors, labels, clusters_of(vectors, labels, near=clusters), cannot)
+    found = membership_of(vectors, labels, clusters_of(vectors, labels, near=clusters), cannot)
     for row, label in enumerate(labels.tolist()):
         both = [*cannot[cannot[:, 0] == row, 1], *cannot[cannot[:, 1] == row, 0]]
         allowed = set(labels.tolist()) - {label, -1} - {int(labels[other]) for other in both}

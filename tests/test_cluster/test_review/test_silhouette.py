@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cluster.graph.knn_graph import exact_graph
-from cluster.review.silhouette import UNRELATED, confidence, graph_confidence
+from cluster.graph.knn_graph import exact_knn_graph
+from cluster.review.silhouette import UNRELATED, graph_silhouette_confidence, silhouette_confidence
 from support.vectors import grouped_vectors, vector_sets
 
 
@@ -45,7 +45,9 @@ def test_confidence_is_the_silhouette(
     labels = some_labels(len(vectors), clusters, seed)
     # Distances of 1e-4 between unit vectors keep three digits in float32, and so does their ratio.
     np.testing.assert_allclose(
-        confidence(vectors, labels, 0.3), slow_confidence(vectors, labels, 0.3), atol=1e-3
+        silhouette_confidence(vectors, labels, 0.3),
+        slow_confidence(vectors, labels, 0.3),
+        atol=1e-3,
     )
 
 
@@ -56,8 +58,10 @@ def test_some_rows_have_what_they_have_among_all(
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
     rows = np.random.default_rng(seed).permutation(len(vectors))[: len(vectors) // 2]
-    whole = confidence(vectors, labels, 0.3)
-    np.testing.assert_allclose(confidence(vectors, labels, 0.3, rows), whole[rows], atol=1e-6)
+    whole = silhouette_confidence(vectors, labels, 0.3)
+    np.testing.assert_allclose(
+        silhouette_confidence(vectors, labels, 0.3, rows), whole[rows], atol=1e-6
+    )
 
 
 @settings(deadline=None)
@@ -67,8 +71,10 @@ def test_over_a_graph_of_every_pair_it_is_the_same(
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
     np.testing.assert_allclose(
-        graph_confidence(vectors, labels, 0.3, exact_graph(vectors, len(vectors) - 1).rows),
-        confidence(vectors, labels, 0.3),
+        graph_silhouette_confidence(
+            vectors, labels, 0.3, exact_knn_graph(vectors, len(vectors) - 1).rows
+        ),
+        silhouette_confidence(vectors, labels, 0.3),
         atol=1e-3,
     )
 
@@ -79,14 +85,14 @@ def test_over_a_graph_of_few_it_is_never_less(
     vectors: NDArray[np.float32], clusters: int, seed: int, k: int
 ) -> None:
     labels = some_labels(len(vectors), clusters, seed)
-    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, k).rows)
-    assert (over_graph >= confidence(vectors, labels, 0.3) - 1e-3).all()
+    over_graph = graph_silhouette_confidence(vectors, labels, 0.3, exact_knn_graph(vectors, k).rows)
+    assert (over_graph >= silhouette_confidence(vectors, labels, 0.3) - 1e-3).all()
     assert ((over_graph >= 0) & (over_graph <= 1)).all()
     assert (over_graph[labels < 0] == 0).all()
 
 
-def test_clusters_whose_neighbours_are_all_their_own_have_a_next_one() -> None:
+def test_clusters_whose_neighbours_are_all_their_members_have_a_next_one() -> None:
     vectors, truth = grouped_vectors(9, 12, seed=5)
     labels = truth.astype(np.int32)
-    over_graph = graph_confidence(vectors, labels, 0.3, exact_graph(vectors, 4).rows)
-    np.testing.assert_allclose(over_graph, confidence(vectors, labels, 0.3), atol=0.02)
+    over_graph = graph_silhouette_confidence(vectors, labels, 0.3, exact_knn_graph(vectors, 4).rows)
+    np.testing.assert_allclose(over_graph, silhouette_confidence(vectors, labels, 0.3), atol=0.02)

@@ -7,24 +7,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facesearch.album.advice import Faces, PersonFaces, advise
+from facesearch.album.advice import AdviceInput, PersonFaces, advise
 from facesearch.album.figures import TREE_FACES, figures_of
 from support.vectors import grouped_vectors
 
 SCALE = 0.14
 
 
-def case() -> tuple[list[PersonFaces], Faces]:
+def case() -> tuple[list[PersonFaces], AdviceInput]:
     """Three bunches of ten faces; the first bunch is two people of the album, p0 and p3."""
     vectors, truth = grouped_vectors(3, 10, seed=3, spread=0.12)
     labels = truth.copy()
     labels[6:10] = 3
     people = [PersonFaces(f"p{n}", False, np.flatnonzero(labels == n)) for n in range(4)]
     ids = np.arange(30, dtype=np.int64) + 100
-    return people, Faces(ids, np.arange(30, dtype=np.int64), vectors, np.ones(30))
+    return people, AdviceInput(ids, np.arange(30, dtype=np.int64), vectors, np.ones(30))
 
 
-def pairs(people: list[PersonFaces], faces: Faces, **options: object) -> list[tuple[str, str]]:
+def pairs(
+    people: list[PersonFaces], faces: AdviceInput, **options: object
+) -> list[tuple[str, str]]:
     return [each.keys for each in advise(people, faces, SCALE, **options).advice.merges]
 
 

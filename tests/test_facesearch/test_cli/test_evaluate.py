@@ -94,7 +94,7 @@ def test_every_protocol_prints_and_writes(
     )
 
 
-def test_a_missing_photo_is_told_and_does_not_stop_the_rest(
+def test_a_missing_photo_is_reported_and_does_not_stop_the_rest(
     lfw: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (lfw / "images" / "P1" / "P1_0001.jpg").unlink()
@@ -116,7 +116,7 @@ def test_a_missing_photo_is_told_and_does_not_stop_the_rest(
         (("identification", "images", "--enrol", 3), "more than 3 photos"),
     ],
 )
-def test_mistakes_are_told(
+def test_mistakes_are_reported(
     words: tuple[object, ...],
     message: str,
     lfw: Path,

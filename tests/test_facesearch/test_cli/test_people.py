@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from facesearch.cli.main import main
 from facesearch.cli.people.decision_text import in_words
-from facesearch.curation.undo_preview import undoing
+from facesearch.curation.undo_preview import preview_undo
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import last_batch, undone_batches
-from facesearch.people.store import People
+from facesearch.people.store import PeopleStore
 from support.people_galleries import cluster, index, people_gallery
 
 
@@ -104,7 +104,7 @@ def overruled(printed: Any) -> list[tuple[int, str, int]]:
     return [(each["decision"], each["told"], len(each["faces"])) for each in printed["overruled"]]
 
 
-def test_what_a_decision_overrules_is_told_and_comes_back_by_undoing_it(
+def test_what_a_decision_overrules_is_reported_and_comes_back_by_undoing_it(
     gallery: Gallery, people: Command, tmp_path: Path
 ) -> None:
     face = people.json("show", "p1")["faces"][0]
@@ -123,11 +123,11 @@ def test_what_a_decision_overrules_is_told_and_comes_back_by_undoing_it(
         (("merge", "Ann", "p2"), [(3, "p2 with 3 faces is hidden", 0)]),
         (("merge", "p3", "Ann"), []),
     ]
-    before = People(gallery.folder).decided()
+    before = PeopleStore(gallery.folder).decided()
     for words, expected in cases:
         assert overruled(people.json(*words)) == expected, words
         people.text("undo")
-        assert replace(People(gallery.folder).decided(), last=before.last) == before
+        assert replace(PeopleStore(gallery.folder).decided(), last=before.last) == before
 
 
 def test_an_import_and_a_merge_tell_what_they_overrule(people: Command, tmp_path: Path) -> None:
@@ -144,12 +144,12 @@ def test_a_dry_run_of_undo_shows_what_undo_does(gallery: Gallery, people: Comman
     people.text("name", "p2", "Bea")
     (face,) = (each["face_id"] for each in people.json("show", "p2")["faces"][:1])
     people.text("add", "Ann", face)
-    before = People(gallery.folder).decisions()
+    before = PeopleStore(gallery.folder).decisions()
     shown = people.json("undo", "--dry-run")
     text = people.text("undo", "--dry-run")
     assert "would be undone: 4 faces are Ann (p1)" in text
     assert "Ann (p1)  Bea (p2)      1" in text
-    assert People(gallery.folder).decisions() == before
+    assert PeopleStore(gallery.folder).decisions() == before
     was = {each["person"]: each["faces"] for each in people.json("list")["people"]}
     done = people.json("undo")
     assert done == {**shown, "dry_run": False}
@@ -185,11 +185,11 @@ def test_an_undo_is_of_what_it_says(
     gallery: Gallery, people: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people.text("name", "p1", "Ann")
-    found = undoing(gallery)
+    found = preview_undo(gallery)
     people.text("name", "p2", "Bea")
-    monkeypatch.setattr("facesearch.curation.undo_preview.undoing", lambda gallery: found)
+    monkeypatch.setattr("facesearch.curation.undo_preview.preview_undo", lambda gallery: found)
     assert "decision 2 is the last one now" in people.text("undo", code=2)
-    decided = People(gallery.folder).decided()
+    decided = PeopleStore(gallery.folder).decided()
     assert decided.named("Ann") and decided.named("Bea")
 
 
@@ -228,7 +228,7 @@ def test_words_name_people_by_what_stands(kinds: list[tuple[str, int]]) -> None:
         assert in_words([*standing, each])[each.id] == words[each.id]
 
 
-def test_who_is_gone_is_told(gallery: Gallery, people: Command, tmp_path: Path) -> None:
+def test_who_is_gone_is_reported(gallery: Gallery, people: Command, tmp_path: Path) -> None:
     people.text("name", "p4", "Gus")
     for number in range(3):
         (tmp_path / "photos" / f"4-{number}.png").unlink()

@@ -17,26 +17,27 @@ from hypothesis import strategies as st
 
 from cluster.agglomerative import MERGING, LinkageName
 from cluster.constraints import Constraints, resolve
-from cluster.graph.knn_graph import exact_graph
+from cluster.graph.knn_graph import exact_knn_graph
 from cluster.linkage.dendrogram import Dendrogram
 from facesearch.cli.main import main
 from facesearch.clustering.dendrogram_cache import (
-    Merges,
-    merges_key,
-    merges_path,
-    read_merges,
-    write_merges,
+    CachedDendrogram,
+    dendrogram_key,
+    dendrogram_path,
+    read_dendrogram,
+    write_dendrogram,
 )
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import latest_run, run_at, run_paths, save_run
-from facesearch.curation.editor import Deciding
+from facesearch.curation.editor import PeopleEditor
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.encoders import Thresholds
 from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.forget import Selection, forget
+from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.store import People
+from facesearch.people.store import PeopleStore
 from facesearch.search.knn_graph import refresh_graph
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index, people_gallery
@@ -57,7 +58,7 @@ def gallery(
     made = Gallery.create(tmp_path / "my.gallery", FakeEngine().contract)
     embed_photos(made, FakeEngine(), [tmp_path / "photos"], EmbedOptions(decoders=0, threads=1))  # type: ignore[arg-type]
     cluster(made, replace(OPTIONS, full=True))
-    deciding = Deciding(made)
+    deciding = PeopleEditor(made)
     deciding.name(deciding.now.people[0], "Ada")
     if request.param != "all pairs":
         monkeypatch.setattr("cluster.agglomerative.MOST_DENSE", 4)
@@ -98,7 +99,7 @@ def cuts(gallery: Gallery, options: ClusterOptions) -> bool:
     return run.how.cut
 
 
-def test_what_merges_depend_on_makes_them_anew(gallery: Gallery, tmp_path: Path) -> None:
+def test_what_merges_depend_on_rebuilds_them(gallery: Gallery, tmp_path: Path) -> None:
     other = replace(OPTIONS, threshold=0.4)
     assert cuts(gallery, other)
     for options in (
@@ -109,7 +110,7 @@ def test_what_merges_depend_on_makes_them_anew(gallery: Gallery, tmp_path: Path)
         replace(other, threshold=1.6),
     ):
         assert not cuts(gallery, options)
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.merge(deciding.now.people[1], [deciding.now.people[2]])
     assert not cuts(gallery, other)
     cluster(gallery, other)
@@ -119,7 +120,7 @@ def test_what_merges_depend_on_makes_them_anew(gallery: Gallery, tmp_path: Path)
     assert not cuts(gallery, OPTIONS)
 
 
-def test_a_graph_that_is_kept_since_makes_them_anew(
+def test_a_graph_that_is_kept_since_rebuilds_them(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cluster.agglomerative.MOST_DENSE", 4)
@@ -132,9 +133,9 @@ def test_a_graph_that_is_kept_since_makes_them_anew(
 
 
 def test_a_cut_is_kept_as_a_run_and_can_be_built_on(gallery: Gallery) -> None:
-    before = merges_path(gallery).read_bytes()
+    before = dendrogram_path(gallery).read_bytes()
     run = cluster(gallery, replace(OPTIONS, threshold=0.4))
-    assert run.how.cut and merges_path(gallery).read_bytes() == before
+    assert run.how.cut and dendrogram_path(gallery).read_bytes() == before
     kept = latest_run(gallery)
     assert (kept.threshold, kept.how) == (0.4, run.how)
     again = run_clustering(gallery, gallery.state(), replace(OPTIONS, threshold=0.4))
@@ -142,9 +143,9 @@ def test_a_cut_is_kept_as_a_run_and_can_be_built_on(gallery: Gallery) -> None:
 
 
 def test_density_keeps_and_cuts_none(gallery: Gallery) -> None:
-    merges_path(gallery).unlink()
+    dendrogram_path(gallery).unlink()
     run = cluster(gallery, replace(OPTIONS, method="hdbscan"))
-    assert not run.how.cut and not merges_path(gallery).exists()
+    assert not run.how.cut and not dendrogram_path(gallery).exists()
 
 
 def other_pairs(file: h5py.File) -> None:
@@ -183,16 +184,14 @@ def huge(file: h5py.File) -> None:
 @pytest.mark.parametrize(
     "damage", [other_pairs, other_neighbours, no_key, more_faces, link_out, huge]
 )
-def test_damaged_merges_are_made_anew(
-    gallery: Gallery, damage: Callable[[h5py.File], None]
-) -> None:
-    with h5py.File(merges_path(gallery), "r+", libver=("v110", "v110")) as file:
+def test_damaged_merges_are_rebuilt(gallery: Gallery, damage: Callable[[h5py.File], None]) -> None:
+    with h5py.File(dendrogram_path(gallery), "r+", libver=("v110", "v110")) as file:
         damage(file)
     assert not cuts(gallery, replace(OPTIONS, threshold=0.4))
 
 
-def test_merges_that_were_cut_off_are_made_anew(gallery: Gallery) -> None:
-    path = merges_path(gallery)
+def test_merges_that_were_cut_off_are_rebuilt(gallery: Gallery) -> None:
+    path = dendrogram_path(gallery)
     path.write_bytes(path.read_bytes()[:700])
     assert not cuts(gallery, replace(OPTIONS, threshold=0.4))
 
@@ -202,7 +201,7 @@ def test_merges_that_cannot_be_written_leave_those_before(
 ) -> None:
     gallery = people_gallery(tmp_path)
     cluster(gallery)
-    path = merges_path(gallery)
+    path = dendrogram_path(gallery)
     before, there = path.read_bytes(), sorted(path.parent.iterdir())
 
     def fail(descriptor: int) -> None:
@@ -211,7 +210,7 @@ def test_merges_that_cannot_be_written_leave_those_before(
     monkeypatch.setattr("os.fsync", fail)
     none = Dendrogram(2, np.zeros((0, 2), np.int32), np.zeros(0, np.float32), 1.0)
     with pytest.raises(OSError, match="full"):
-        write_merges(gallery, Merges("0" * 64, none))
+        write_dendrogram(gallery, CachedDendrogram("0" * 64, none))
     assert path.read_bytes() == before and sorted(path.parent.iterdir()) == there
 
 
@@ -220,39 +219,39 @@ def test_a_run_of_faces_that_were_forgotten_meanwhile_is_not_kept(gallery: Galle
     run = run_clustering(gallery, gallery.state(), replace(OPTIONS, full=True))
     first = int(gallery.state().live_ids()[0])
     forget(gallery, Selection(ids=(first,)))
-    assert not merges_path(gallery).exists()
+    assert not dendrogram_path(gallery).exists()
     with pytest.raises(ChangedGalleryError, match="were forgotten while it was clustered"):
         save_run(gallery, run)
-    assert not merges_path(gallery).exists() and run_paths(gallery) == kept
+    assert not dendrogram_path(gallery).exists() and run_paths(gallery) == kept
     assert not any(first in run_at(path).clustering.ids for path in kept)
     cluster(gallery, replace(OPTIONS, full=True))
-    assert merges_path(gallery).exists()
+    assert dendrogram_path(gallery).exists()
 
 
 def test_the_key_names_all_that_merging_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     ids, photos = np.arange(6), np.array([0, 0, 1, 2, 3, 4])
-    graph = exact_graph(unit_vectors(6, 4, seed=1), 3)
+    graph = exact_knn_graph(unit_vectors(6, 4, seed=1), 3)
     none, apart = resolve(Constraints(), 6), resolve(Constraints(photos), 6)
     must = resolve(Constraints(must=np.array([[0, 1]])), 6)
     keys = [
-        merges_key(ids, none, 0.5, "", "average"),
-        merges_key(ids[::-1].copy(), none, 0.5, "", "average"),
-        merges_key(ids, none, 0.6, "", "average"),
-        merges_key(ids, none, 0.5, "made, 32", "average"),
-        merges_key(ids, none, 0.5, graph, "average"),
-        merges_key(ids, none, 0.5, replace(graph, rows=graph.rows[:, ::-1].copy()), "average"),
-        merges_key(ids, apart, 0.5, "", "average"),
-        merges_key(ids, must, 0.5, "", "average"),
-        merges_key(ids, none, 0.5, "", "single"),
+        dendrogram_key(ids, none, 0.5, "", "average"),
+        dendrogram_key(ids[::-1].copy(), none, 0.5, "", "average"),
+        dendrogram_key(ids, none, 0.6, "", "average"),
+        dendrogram_key(ids, none, 0.5, "made, 32", "average"),
+        dendrogram_key(ids, none, 0.5, graph, "average"),
+        dendrogram_key(ids, none, 0.5, replace(graph, rows=graph.rows[:, ::-1].copy()), "average"),
+        dendrogram_key(ids, apart, 0.5, "", "average"),
+        dendrogram_key(ids, must, 0.5, "", "average"),
+        dendrogram_key(ids, none, 0.5, "", "single"),
     ]
     assert len(set(keys)) == len(keys)
-    assert merges_key(ids.copy(), resolve(Constraints(), 6), 0.5, "", "average") == keys[0]
+    assert dendrogram_key(ids.copy(), resolve(Constraints(), 6), 0.5, "", "average") == keys[0]
     monkeypatch.setattr("facesearch.clustering.dendrogram_cache.MERGING", MERGING + 1)
-    assert merges_key(ids, none, 0.5, "", "average") not in keys
+    assert dendrogram_key(ids, none, 0.5, "", "average") not in keys
 
 
 def test_there_are_none_at_first(tmp_path: Path) -> None:
-    assert read_merges(people_gallery(tmp_path), "0" * 64, 12) is None
+    assert read_dendrogram(people_gallery(tmp_path), "0" * 64, 12) is None
 
 
 LINKED = pytest.mark.parametrize("linkage", ["complete", "single"])
@@ -264,20 +263,20 @@ def test_other_linkages_keep_photos_and_decisions_apart(
 ) -> None:
     options = replace(OPTIONS, linkage=linkage, threshold=3.9)
     state = gallery.state()
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     ada, other = deciding.find("Ada"), deciding.now.people[1]
     deciding.name(other, "Bob")
     run = cluster(gallery, options)
     assert (run.how.linkage, run.how.full, run.how.cut) == (linkage, True, False)
     labels, ids = run.clustering.labels, run.clustering.ids
-    photos = gallery.photo_ids(ids)
+    photos = FaceTable.read(gallery, gallery.state()).of(ids).photo
     clustered = labels >= 0
     of_photo = list(zip(labels[clustered].tolist(), photos[clustered].tolist(), strict=True))
     assert len(set(of_photo)) == len(of_photo)
-    decided = People(gallery.folder).decided()
+    decided = PeopleStore(gallery.folder).decided()
     for person in (ada, other):
-        own = [face for face, number in decided.faces.items() if number == person.id]
-        assert len(set(labels[np.isin(ids, own)].tolist())) == 1
+        of_person = [face for face, number in decided.faces.items() if number == person.id]
+        assert len(set(labels[np.isin(ids, of_person)].tolist())) == 1
     apart = [labels[ids == face][0] for face in decided.faces]
     assert len(set(apart)) == 2
     found = run_clustering(gallery, state, replace(options, threshold=0.3))
@@ -287,7 +286,7 @@ def test_other_linkages_keep_photos_and_decisions_apart(
 
 
 @LINKED
-def test_other_linkages_begin_anew_and_tell_people_apart(
+def test_other_linkages_start_over_and_separate_people(
     tmp_path: Path, linkage: LinkageName
 ) -> None:
     gallery = people_gallery(tmp_path)
@@ -328,7 +327,7 @@ def test_single_linkage_tells_where_its_graph_ends(
 
 
 @pytest.mark.parametrize(
-    ("kept", "recall", "told"),
+    ("kept", "recall", "message"),
     [
         (True, 1.0, "have more others within the threshold.* or a graph of more: .* -k K$"),
         (
@@ -346,7 +345,7 @@ def test_single_linkage_tells_why_it_is_approximate(
     *,
     kept: bool,
     recall: float,
-    told: str,
+    message: str,
 ) -> None:
     made = people_gallery(tmp_path)
     if kept:
@@ -359,4 +358,4 @@ def test_single_linkage_tells_why_it_is_approximate(
     assert main(["cluster", str(made.folder), *words, "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["exact"] is False
-    assert re.search(told, captured.err)
+    assert re.search(message, captured.err)

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from facesearch.clustering.history import earlier_people
-from facesearch.clustering.person_matching import matched
+from facesearch.clustering.person_matching import match_clusters
 from facesearch.clustering.run_store import latest_run
-from facesearch.curation.editor import Deciding
+from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import NOBODY
-from facesearch.people.projection import fold
-from facesearch.people.store import People
+from facesearch.people.projection import replay
+from facesearch.people.store import PeopleStore
 from support.people_galleries import cluster, people_gallery
 
 
 def test_without_undone_decisions_ties_go_by_the_last_run() -> None:
     before = np.array([5, 5, NOBODY, 7], np.int64)
-    earlier = earlier_people(np.arange(4), before, [], 0, decided=fold([]), runs=[])
+    earlier = earlier_people(np.arange(4), before, [], 0, decided=replay([]), runs=[])
     assert earlier.last.tolist() == earlier.older.tolist() == before.tolist()
     assert not earlier.undone.any() and earlier.people.tolist() == [5, 7]
 
@@ -32,8 +32,8 @@ def test_whose_faces_were_not_in_question_keeps_the_person_in_a_tie(tmp_path: Pa
     label = int(np.argmax(np.bincount(first.clustering.labels)))
     person = int(first.numbers[label])
     faces = first.clustering.ids[first.clustering.labels == label][:2]
-    people = People(gallery.folder)
-    deciding = Deciding(gallery, gallery.state())
+    people = PeopleStore(gallery.folder)
+    deciding = PeopleEditor(gallery, gallery.state())
     deciding.split(deciding.find(f"p{person}"), [int(faces[0])])
     cluster(gallery)
     known = latest_run(gallery)
@@ -51,7 +51,7 @@ def test_whose_faces_were_not_in_question_keeps_the_person_in_a_tie(tmp_path: Pa
     )
     assert earlier.last.tolist() == [person, person]
     assert earlier.older.tolist() == [NOBODY, person]
-    numbers = matched(
+    numbers = match_clusters(
         faces,
         np.array([0, 1], np.int32),
         earlier.last,

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from facesearch.clustering.person_matching import (
-    Circumstances,
-    Move,
+    ChangeContext,
+    PersonMove,
     changes_between,
-    matched,
+    match_clusters,
     most_overlap,
 )
 from facesearch.people.ledger import Decision, FaceDecision
-from facesearch.people.projection import fold
+from facesearch.people.projection import replay
 
 NUMBERS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=60)
 
@@ -58,11 +58,11 @@ def test_people_keep_their_numbers(
 ) -> None:
     _, new_people = numbers_from(100)
     ids = np.arange(len(labels))
-    found = matched(
+    found = match_clusters(
         ids,
         np.array(labels, np.int32),
         np.array(before, np.int64),
-        fold([]),
+        replay([]),
         new_people,  # type: ignore[arg-type]
     )
     assert found.tolist() == expected
@@ -82,7 +82,7 @@ def test_people_who_were_gone_come_back(
     _, new_people = numbers_from(100)
     labels = np.array([0, 0, 1, 1, 2], np.int32)
     was, earlier = np.array(before, np.int64), np.array(older, np.int64)
-    found = matched(np.arange(5), labels, was, fold([]), new_people, older=earlier)  # type: ignore[arg-type]
+    found = match_clusters(np.arange(5), labels, was, replay([]), new_people, older=earlier)  # type: ignore[arg-type]
     assert found.tolist() == expected
 
 
@@ -96,7 +96,7 @@ def test_older_people_never_cost_a_face_its_person(rows: list[tuple[int, int, in
     most = table[linear_sum_assignment(table, maximize=True)].sum()
     _, new_people = numbers_from(100)
     ids = np.arange(len(rows))
-    found = matched(ids, labels, values[:, 1], fold([]), new_people, older=values[:, 2])  # type: ignore[arg-type]
+    found = match_clusters(ids, labels, values[:, 1], replay([]), new_people, older=values[:, 2])  # type: ignore[arg-type]
     assert len(set(found.tolist())) == len(found)
     assert (found[labels] == values[:, 1]).sum() == most
 
@@ -108,29 +108,29 @@ def test_what_was_decided_goes_before_overlap() -> None:
     labels = np.array([0, 0, 0, 1, 2], np.int32)
     before = np.array([8, 8, 8, 7, -1], np.int64)
     _, new_people = numbers_from(100)
-    found = matched(np.arange(5), labels, before, fold(decisions), new_people)  # type: ignore[arg-type]
+    found = match_clusters(np.arange(5), labels, before, replay(decisions), new_people)  # type: ignore[arg-type]
     assert found.tolist() == [7, 100, 7]  # both clusters with a face of Ann's are Ann
 
 
 def test_changes_say_what_became_of_everybody() -> None:
     before = np.array([1, 1, 1, 2, 2, 3, -1, -1, 4, 5], np.int64)
     after = np.array([1, 1, 9, 1, 1, 3, 3, 8, -1, 6], np.int64)
-    why = Circumstances("", frozenset({1}), frozenset({3, 6}))
+    why = ChangeContext("", frozenset({1}), frozenset({3, 6}))
     known = np.array([1, 2, 3, 4, 5, 7], np.int64)
     changes = changes_between(before, after, known, (), why)
     assert changes.moves == (
-        Move("split", 1, 9, 1, "something was decided of them"),
-        Move("merge", 2, 1, 2, "something was decided of them"),
-        Move("merge", 5, 6, 1, "faces came that are near to both"),
+        PersonMove("split", 1, 9, 1, "something was decided of them"),
+        PersonMove("merge", 2, 1, 2, "something was decided of them"),
+        PersonMove("merge", 5, 6, 1, "faces came that are near to both"),
     )
     assert (changes.kept, changes.born, changes.joined, changes.left) == (2, 1, 1, 1)
     assert changes.returned == 0
     back = changes_between(before, after, np.array([6, 8, 9]), (), why)
     assert (back.kept, back.born, back.returned, back.count("split")) == (2, 0, 3, 0)
-    assert back.moves[0] == Move("return", 1, 9, 1, "something was decided of them")
+    assert back.moves[0] == PersonMove("return", 1, 9, 1, "something was decided of them")
     assert [(each.person, each.faces) for each in changes.gone] == [(4, 1)]
     assert changes.moved == 4 and changes.count("merge") == 2 and changes.count("split") == 1
     other = changes_between(
-        before, after, known, (), Circumstances("threshold 1 became 2", frozenset(), frozenset())
+        before, after, known, (), ChangeContext("threshold 1 became 2", frozenset(), frozenset())
     )
     assert {each.reason for each in other.moves} == {"threshold 1 became 2"}

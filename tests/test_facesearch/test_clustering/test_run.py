@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
-from cluster.hdbscan_clustering import DensitySettings, density
+from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
 from facesearch.album.build import gallery_album
@@ -24,14 +24,15 @@ from facesearch.clustering.graph_source import clustering_graph, kept_graph
 from facesearch.clustering.options import REFINE, ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import latest_run, save_run
-from facesearch.curation.editor import Deciding
+from facesearch.curation.editor import PeopleEditor
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
+from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.assignment import people_now, undecided_numbers
+from facesearch.people.assignment import assign_people, undecided_numbers
 from facesearch.people.ledger import Decision, FaceDecision
-from facesearch.people.projection import fold
-from facesearch.people.store import People
+from facesearch.people.projection import replay
+from facesearch.people.store import PeopleStore
 from facesearch.search.knn_graph import refresh_graph
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import drop_column, rewrite_shard
@@ -59,8 +60,8 @@ def test_people_of_a_clear_gallery_are_found(gallery: Gallery, method: str) -> N
     save_run(gallery, run)
     album = gallery_album(gallery, state, latest_run(gallery), "Trip")
     assert [person.photo_count for person in album.people[:3]] == [4, 4, 4]
-    assert album.photo_count == 14 and album.photos_without_faces == 1
-    assert [photo.name for photo in album.failed] == ["broken.jpg"]
+    assert album.about.photo_count == 14 and album.about.photos_without_faces == 1
+    assert [photo.name for photo in album.about.failed] == ["broken.jpg"]
     alone = album.noise if method == "hdbscan" else album.people[3].faces
     assert [face.name for face in alone] == ["05.png"]
 
@@ -108,7 +109,7 @@ def test_an_enrolled_face_names_its_cluster(gallery: Gallery) -> None:
     chosen = next(
         face for face in gallery.faces(state.live_ids(), state) if face.photo.name == "01.png"
     )
-    People(gallery.folder).enroll("Ann", [chosen.face_id])
+    PeopleStore(gallery.folder).enroll("Ann", [chosen.face_id])
     album = gallery_album(gallery, state, run, "Trip")
     (ann,) = [person for person in album.people if person.name == "Ann"]
     assert sorted(face.name for face in ann.faces) == ["01.png", "04.png", "07.png", "10.png"]
@@ -121,7 +122,7 @@ def clustering(labels: list[int]) -> Clustering:
     )
 
 
-def told(faces: dict[int, str]) -> list[Decision]:
+def decisions(faces: dict[int, str]) -> list[Decision]:
     """Decisions that faces show people with names."""
     numbers = {name: number for number, name in enumerate(sorted(set(faces.values())), 1)}
     return [
@@ -134,11 +135,11 @@ def told(faces: dict[int, str]) -> list[Decision]:
 
 def names_of(labels: list[int], faces: dict[int, str]) -> list[str | None]:
     raw = clustering(labels)
-    now = people_now(raw, undecided_numbers(raw.count), fold(told(faces)))
+    now = assign_people(raw, undecided_numbers(raw.count), replay(decisions(faces)))
     return [now.names.get(int(label)) for label in now.clustering.labels]
 
 
-def test_two_people_in_one_cluster_are_told_apart_by_the_majority() -> None:
+def test_two_people_in_one_cluster_are_separated_by_the_majority() -> None:
     people = names_of([0, 0, 0, 0, 1, -1], {0: "Ann", 1: "Ann", 2: "Bob", 5: "Cid"})
     assert people == ["Ann", "Ann", "Bob", "Ann", None, "Cid"]
 
@@ -156,7 +157,7 @@ def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> Non
     labels = [dense.get(label, -1) for label in raw]
     chosen = data.draw(st.dictionaries(st.integers(0, n - 1), st.sampled_from(["Ann", "Bob"])))
     before = clustering(labels)
-    now = people_now(before, undecided_numbers(before.count), fold(told(chosen)))
+    now = assign_people(before, undecided_numbers(before.count), replay(decisions(chosen)))
     found = now.clustering.labels
     for face, name in chosen.items():
         assert now.names[int(found[face])] == name
@@ -164,7 +165,7 @@ def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> Non
     assert present == list(range(len(present)))
     for label in set(present) - set(now.names):
         assert len({labels[row] for row in range(n) if found[row] == label}) == 1
-    again = people_now(now.clustering, now.numbers, fold(told(chosen)))
+    again = assign_people(now.clustering, now.numbers, replay(decisions(chosen)))
     assert again.of_faces().tolist() == now.of_faces().tolist()
 
 
@@ -201,7 +202,7 @@ def test_a_poor_face_that_was_rejected_goes_to_the_next_person(mixed: Gallery, m
     state = mixed.state()
     save_run(mixed, run_clustering(mixed, state, options))
     face = int(state.live_ids()[mixed.qualities(state.live_ids()) < 0.3][0])
-    deciding = Deciding(mixed)
+    deciding = PeopleEditor(mixed)
     (person,) = (p for p in deciding.now.people if face in deciding.now.faces(p.id))
     deciding.reject(person, [face])
     clustering = run_clustering(mixed, state, options).clustering
@@ -220,11 +221,11 @@ def test_without_a_least_quality_clusters_are_what_they_were(mixed: Gallery, met
     plain = (
         agglomerative(ids, vectors, 0.5)
         if method == "agglomerative"
-        else density(
+        else hdbscan_clustering(
             ids,
             vectors,
             DensitySettings(refine=0.5 * REFINE),
-            constraints=Constraints(mixed.photo_ids(ids)),
+            constraints=Constraints(FaceTable.read(mixed, state).of(ids).photo),
         )
     )
     for name in ("ids", "labels", "confidence"):
@@ -243,17 +244,20 @@ def mirrors(tmp_path: Path) -> Gallery:
     return made
 
 
-def test_two_faces_of_one_photo_are_two_people_unless_told(mirrors: Gallery) -> None:
+def test_two_faces_of_one_photo_are_two_people_unless_allowed(mirrors: Gallery) -> None:
     state = mirrors.state()
     run = run_clustering(mirrors, state, ClusterOptions("agglomerative", 0.5))
-    labels, photos = run.clustering.labels, mirrors.photo_ids(run.clustering.ids)
+    labels, photos = (
+        run.clustering.labels,
+        FaceTable.read(mirrors, mirrors.state()).of(run.clustering.ids).photo,
+    )
     assert len(np.bincount(labels)) == 2
     assert len(set(zip(labels.tolist(), photos.tolist(), strict=True))) == 8
     save_run(mirrors, run)
     assert not latest_run(mirrors).same_photo
-    told = run_clustering(mirrors, state, ClusterOptions("agglomerative", 0.5, same_photo=True))
-    assert np.bincount(told.clustering.labels).tolist() == [8]
-    save_run(mirrors, told)
+    together = run_clustering(mirrors, state, ClusterOptions("agglomerative", 0.5, same_photo=True))
+    assert np.bincount(together.clustering.labels).tolist() == [8]
+    save_run(mirrors, together)
     assert latest_run(mirrors).same_photo
 
 
@@ -318,8 +322,8 @@ def test_a_threshold_of_the_gallery_is_stricter_and_kept(
     again = run_clustering(gallery, gallery.state(), options)
     if method == "agglomerative":  # built on the run before
         assert (again.threshold, again.how.threshold_from, len(asked)) == (0.4, "gallery", 1)
-        anew = run_clustering(gallery, gallery.state(), replace(options, full=True))
-        assert (anew.threshold, anew.how.threshold_from) == (0.5, "encoder")
+        fresh = run_clustering(gallery, gallery.state(), replace(options, full=True))
+        assert (fresh.threshold, fresh.how.threshold_from) == (0.5, "encoder")
     given = run_clustering(gallery, gallery.state(), ClusterOptions(method, 0.5))
     assert given.how.threshold_from == "given"
 
@@ -355,9 +359,9 @@ def test_the_graph_that_is_kept_grows_with_the_gallery(gallery: Gallery, tmp_pat
     assert found.source == "kept"
     rows = np.where(found.graph.rows >= 0, found.graph.rows, 0)
     distances = ((vectors[rows] - vectors[:, None]) ** 2).sum(axis=2)
-    told = found.graph.rows >= 0
-    np.testing.assert_allclose(found.graph.distances[told], distances[told], atol=1e-5)
-    assert told.sum(axis=1).min() >= 5
+    known = found.graph.rows >= 0
+    np.testing.assert_allclose(found.graph.distances[known], distances[known], atol=1e-5)
+    assert known.sum(axis=1).min() >= 5
 
 
 def test_faces_stay_as_sure_as_they_were_when_others_join(gallery: Gallery, tmp_path: Path) -> None:

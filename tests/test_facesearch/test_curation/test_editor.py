@@ -11,11 +11,11 @@ import pytest
 from facesearch.album.build import gallery_album
 from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.run_store import latest_run
-from facesearch.curation.editor import Deciding
+from facesearch.curation.editor import PeopleEditor
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.store import People
-from facesearch.recognition.templates import EnrolledPeople
+from facesearch.people.store import PeopleStore
+from facesearch.recognition.templates import PersonTemplates
 from support.fake_engine import write_photo
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 
@@ -33,12 +33,12 @@ def of(person: int, *numbers: int) -> set[str]:
 
 def test_people_have_numbers_and_get_names(gallery: Gallery) -> None:
     assert photos_of_people(gallery) == {f"p{n}": of(n) for n in range(1, 5)}
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.name(deciding.find("p2"), " Bea  ")
     assert photos_of_people(gallery)["Bea"] == of(2)
-    enrolled = EnrolledPeople.load(gallery, gallery.state())
+    enrolled = PersonTemplates.load(gallery, gallery.state())
     assert enrolled.names == ("Bea",) and len(enrolled.ids) == 3
-    again = Deciding(gallery)
+    again = PeopleEditor(gallery)
     assert again.find("b").id == again.find("Bea").id == again.find("p2").id == 2
     with pytest.raises(InputError, match="already"):
         again.name(again.find("p2"), "Bea")
@@ -47,10 +47,10 @@ def test_people_have_numbers_and_get_names(gallery: Gallery) -> None:
 
 
 def test_who_is_nobody_or_could_be_two_is_an_error(gallery: Gallery) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.name(deciding.find("p1"), "Ann Lee")
     deciding.name(deciding.find("p2"), "Ann Moe")
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     assert deciding.find("ann m").id == 2
     with pytest.raises(InputError, match="Ann Lee, Ann Moe; write out one"):
         deciding.find("Ann")
@@ -60,17 +60,17 @@ def test_who_is_nobody_or_could_be_two_is_an_error(gallery: Gallery) -> None:
 
 
 def test_merged_people_stay_one_and_undo_takes_them_apart(gallery: Gallery) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.name(deciding.find("p3"), "Cid")
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     outcome = deciding.merge(deciding.find("p1"), [deciding.find("p3"), deciding.find("p4")])
     assert outcome.person.name == "Cid" and outcome.notes == ()
     merged = photos_of_people(gallery)
     assert merged["Cid"] == of(1) | of(3) | of(4) and set(merged) == {"Cid", "p2"}
     run = cluster(gallery, replace(CLEAR, full=True))
     assert run.how.full and run.how.why == "asked for"
-    assert photos_of_people(gallery) == merged and Deciding(gallery).find("p4").id == 1
-    People(gallery.folder).undo()
+    assert photos_of_people(gallery) == merged and PeopleEditor(gallery).find("p4").id == 1
+    PeopleStore(gallery.folder).undo()
     run = cluster(gallery, replace(CLEAR, full=True))
     assert sorted(photos_of_people(gallery).values(), key=min) == [of(n) for n in range(1, 5)]
     assert photos_of_people(gallery)["Cid"] == of(3)  # named before, and that stands
@@ -79,7 +79,7 @@ def test_merged_people_stay_one_and_undo_takes_them_apart(gallery: Gallery) -> N
 
 
 def test_split_people_stay_two_at_any_threshold(gallery: Gallery) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     person = deciding.find("p1")
     outcome = deciding.split(person, deciding.pick(person, ["1-2.png"]), "Dot")
     assert outcome.person.id == 5
@@ -92,7 +92,7 @@ def test_split_people_stay_two_at_any_threshold(gallery: Gallery) -> None:
 
 
 def test_a_rejected_face_does_not_come_back_by_itself(gallery: Gallery) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     person = deciding.find("p1")
     (face,) = deciding.pick(person, ["1-2.png"])
     deciding.reject(person, [face])
@@ -102,7 +102,7 @@ def test_a_rejected_face_does_not_come_back_by_itself(gallery: Gallery) -> None:
         assert photos_of_people(gallery)["p1"] >= of(1, 0, 1), options
         assert "1-2.png" not in photos_of_people(gallery)["p1"], options
     # Until somebody says so.
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.add(deciding.find("p1"), [face])
     assert photos_of_people(gallery)["p1"] >= of(1)
 
@@ -121,7 +121,7 @@ def advised(gallery: Gallery) -> tuple[set[frozenset[str]], set[tuple[str, str]]
 
 @pytest.mark.parametrize("how", ["reject", "split"])
 def test_advice_does_not_contradict_what_was_decided(gallery: Gallery, how: str) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     person = deciding.find("p1")
     getattr(deciding, how)(person, deciding.pick(person, ["1-2.png"]))
     cluster(gallery)
@@ -129,23 +129,23 @@ def test_advice_does_not_contradict_what_was_decided(gallery: Gallery, how: str)
         1, 2
     )
     assert advised(gallery)[0] == set()
-    People(gallery.folder).undo()
+    PeopleStore(gallery.folder).undo()
     assert advised(gallery)[0] == {frozenset(of(1))}
 
 
 @pytest.mark.parametrize("how", ["reject", "split"])
 def test_no_decided_face_is_doubted(gallery: Gallery, how: str) -> None:
     cluster(gallery, replace(CLEAR, threshold=0.1))
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.name(deciding.find("p1"), "Ann")
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     (face,) = deciding.pick(deciding.find("p1"), ["1-2.png"])
     deciding.add(deciding.find("p2"), [face])
     assert "1-2.png" not in dict(advised(gallery)[1])
-    People(gallery.folder).undo()
-    deciding = Deciding(gallery)
+    PeopleStore(gallery.folder).undo()
+    deciding = PeopleEditor(gallery)
     outcome = getattr(deciding, how)(deciding.find("p1"), [face])
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     if how == "split":  # and is p2, it turns out
         deciding.merge(deciding.find("p2"), [outcome.person])
     else:
@@ -155,12 +155,12 @@ def test_no_decided_face_is_doubted(gallery: Gallery, how: str) -> None:
 
 
 def test_merging_keeps_out_who_was_rejected_and_says_so(gallery: Gallery) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     person = deciding.find("p1")
     (face,) = deciding.pick(person, ["1-2.png"])
     deciding.reject(person, [face])
     cluster(gallery)
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     (alone,) = [each for each in deciding.now.people if face in deciding.now.faces(each.id)]
     outcome = deciding.merge(deciding.find("p1"), [alone])
     assert len(outcome.notes) == 1 and str(face) in outcome.notes[0]
@@ -169,17 +169,19 @@ def test_merging_keeps_out_who_was_rejected_and_says_so(gallery: Gallery) -> Non
 
 
 def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.hide(deciding.find("p2"))
     run = cluster(gallery)
     album = gallery_album(gallery, gallery.state(), run, "Trip")
     assert len(album.people) == 3 and album.face_count == 9
-    numbers = {each.id for each in Deciding(gallery).now.people} - {2}
+    numbers = {each.id for each in PeopleEditor(gallery).now.people} - {2}
     assert {each.person_id for each in album.people} == {f"p{number}" for number in numbers}
     for each in album.people:
-        found = Deciding(gallery).find(each.person_id)
-        assert {*Deciding(gallery).now.faces(found.id).tolist()} == {f.face_id for f in each.faces}
-    deciding = Deciding(gallery)
+        found = PeopleEditor(gallery).find(each.person_id)
+        assert {*PeopleEditor(gallery).now.faces(found.id).tolist()} == {
+            f.face_id for f in each.faces
+        }
+    deciding = PeopleEditor(gallery)
     assert deciding.find("p2").hidden
     with pytest.raises(InputError, match="hidden already"):
         deciding.hide(deciding.find("p2"))
@@ -187,27 +189,27 @@ def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
     assert gallery_album(gallery, gallery.state(), run, "Trip").face_count == 12
 
 
-def test_who_gives_faces_to_somebody_hidden_is_told(gallery: Gallery) -> None:
+def test_who_gives_faces_to_somebody_hidden_is_reported(gallery: Gallery) -> None:
     note = ("Bob is hidden, so these faces are now",)
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.name(deciding.find("p1"), "Bob")
     for who in ("Bob", "p4"):
-        deciding = Deciding(gallery)
+        deciding = PeopleEditor(gallery)
         deciding.hide(deciding.find(who))
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     assert deciding.merge(deciding.find("Bob"), [deciding.find("p4")]).notes == ()
     assert deciding.merge(deciding.find("p3"), [deciding.find("Bob")]).notes == ()
-    People(gallery.folder).undo()
-    deciding = Deciding(gallery)
+    PeopleStore(gallery.folder).undo()
+    deciding = PeopleEditor(gallery)
     assert deciding.merge(deciding.find("Bob"), [deciding.find("p2")]).notes == note
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     (face,) = deciding.pick(deciding.find("p3"), ["3-0.png"])
     assert deciding.add(deciding.find("Bob"), [face]).notes == note
 
 
 def test_an_album_does_not_doubt_what_was_decided(gallery: Gallery) -> None:
     run = cluster(gallery)
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.merge(deciding.find("p1"), [deciding.find("p2")])
     album = gallery_album(gallery, gallery.state(), run, "Trip")
     one = album.people[0]
@@ -216,7 +218,7 @@ def test_an_album_does_not_doubt_what_was_decided(gallery: Gallery) -> None:
 
 
 def test_all_faces_of_a_person_or_none_are_no_part_of_them(gallery: Gallery) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     person = deciding.find("p1")
     for decide in (deciding.split, deciding.reject):
         with pytest.raises(InputError, match="all faces"):
@@ -231,16 +233,16 @@ def test_all_faces_of_a_person_or_none_are_no_part_of_them(gallery: Gallery) -> 
 
 
 def test_what_is_decided_already_is_not_entered_again(gallery: Gallery) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     one, two = (deciding.now.faces(number).tolist() for number in (1, 2))
     deciding.add(deciding.find("p1"), one[:1])
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     for faces, message in ((one, "these faces are decided"), (one[:1], "this face is decided")):
         with pytest.raises(InputError, match=f"{message} to be p1 already"):
             deciding.add(deciding.find("p1"), faces)
     assert len(deciding.decisions()) == 1
     deciding.add(deciding.find("p1"), [one[0], two[0]])
-    assert {*one, two[0]} <= {*Deciding(gallery).now.faces(1).tolist()}
+    assert {*one, two[0]} <= {*PeopleEditor(gallery).now.faces(1).tolist()}
 
 
 def test_new_photos_join_without_a_full_run(gallery: Gallery, tmp_path: Path) -> None:
@@ -271,7 +273,7 @@ def test_other_options_or_too_many_new_faces_make_a_full_run(
     assert photos_of_people(gallery)["p5"] == {f"9-{n}.png" for n in range(7)}
 
 
-def test_photos_that_go_are_told(gallery: Gallery, tmp_path: Path) -> None:
+def test_photos_that_go_are_reported(gallery: Gallery, tmp_path: Path) -> None:
     for name in of(4):
         (tmp_path / "photos" / name).unlink()
     index(gallery, tmp_path / "photos")
@@ -289,7 +291,7 @@ def test_what_cannot_both_be_followed_is_reported(tmp_path: Path) -> None:
     write_photo(tmp_path / "photos" / "one.png", [1], 2)
     gallery = people_gallery(tmp_path, people=0)
     cluster(gallery)
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     one, two = (each for each in deciding.now.people)
     (note,) = deciding.merge(one, [two]).notes
     assert "in one photo" in note and "both.png" in note

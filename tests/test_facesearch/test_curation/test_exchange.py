@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesearch.curation.editor import Deciding
+from facesearch.curation.editor import PeopleEditor
 from facesearch.curation.exchange import (
     FaceKey,
-    Imported,
+    ImportResult,
     PersonEntry,
     export_people,
     import_people,
@@ -26,7 +26,7 @@ from facesearch.curation.exchange import (
 )
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.store import People
+from facesearch.people.store import PeopleStore
 from facesearch.spreadsheets import plain_cell, text_of_cell
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index, people_gallery
@@ -37,10 +37,10 @@ def gallery(tmp_path: Path) -> Gallery:
     """Somebody named with a comma, somebody without a name, a rejected face, somebody hidden."""
     made = people_gallery(tmp_path)
     cluster(made)
-    deciding = Deciding(made)
+    deciding = PeopleEditor(made)
     deciding.name(deciding.find("p1"), 'Ann "A", Zo\u00eb')
     deciding.reject(deciding.find("p2"), deciding.pick(deciding.find("p2"), ["2-1.png"]))
-    deciding = Deciding(made)
+    deciding = PeopleEditor(made)
     deciding.hide(deciding.find("p3"))
     return made
 
@@ -76,14 +76,14 @@ def test_decisions_come_to_another_gallery(
     path = tmp_path / f"people{suffix}"
     write_people(path, export_people(gallery))
     assert read_people(path) == export_people(gallery)
-    assert import_people(other, read_people(path)) == Imported(3, 8, 1, 0)
+    assert import_people(other, read_people(path)) == ImportResult(3, 8, 1, 0)
     assert len(meaning(gallery)) == 3 and meaning(other) == meaning(gallery)
     assert import_people(other, read_people(path)).people == 3  # once more changes nothing
     assert meaning(other) == meaning(gallery)
     cluster(other)
     assert meaning(other) == meaning(gallery)
-    People(other.folder).undo()
-    People(other.folder).undo()
+    PeopleStore(other.folder).undo()
+    PeopleStore(other.folder).undo()
     assert export_people(other) == []
 
 
@@ -98,19 +98,19 @@ def test_faces_that_are_not_there_are_counted(
     (part / "photos" / "x.png").write_bytes((tmp_path / "photos" / "1-1.png").read_bytes())
     small = Gallery.create(part / "small.gallery", FakeEngine().contract)
     index(small, part / "photos")
-    assert import_people(small, export_people(gallery)) == Imported(1, 1, 0, 8)
+    assert import_people(small, export_people(gallery)) == ImportResult(1, 1, 0, 8)
     none = Gallery.create(tmp_path / "none.gallery", FakeEngine().contract)
     with pytest.raises(InputError, match="none of the 9 faces"):
         import_people(none, export_people(gallery))
-    assert People(none.folder).decisions() == []
+    assert PeopleStore(none.folder).decisions() == []
 
 
 def test_somebody_with_the_name_is_that_person(gallery: Gallery, other: Gallery) -> None:
     cluster(other)
-    deciding = Deciding(other)
+    deciding = PeopleEditor(other)
     deciding.name(deciding.find("p1"), 'Ann "A", Zo\u00eb')
     import_people(other, export_people(gallery))
-    named = People(other.folder).decided().named('Ann "A", Zo\u00eb')
+    named = PeopleStore(other.folder).decided().named('Ann "A", Zo\u00eb')
     assert named is not None and named.id == 1
 
 
@@ -118,15 +118,15 @@ def test_somebody_with_the_name_is_that_person(gallery: Gallery, other: Gallery)
 def test_people_that_a_file_keeps_apart_stay_two(tmp_path: Path, named_first: bool) -> None:
     gallery = people_gallery(tmp_path, people=1, each=8)
     cluster(gallery)
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     person = deciding.find("p1")
     deciding.split(person, deciding.pick(person, ["1-6.png", "1-7.png"]), "Bob")
     entries = sorted(export_people(gallery), key=lambda each: (each.name is None) == named_first)
     before = meaning(gallery)
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     deciding.merge(deciding.find("Bob"), [deciding.find("p1")])
     assert len(meaning(gallery)) == 1
-    assert import_people(gallery, entries) == Imported(2, 8, 0, 0, ANY)
+    assert import_people(gallery, entries) == ImportResult(2, 8, 0, 0, ANY)
     assert meaning(gallery) == before
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from facesearch.clustering.options import ClusterOptions
-from facesearch.curation.editor import Deciding
+from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.store import People
+from facesearch.people.store import PeopleStore
 from support.fake_engine import write_photo
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 
@@ -23,25 +23,25 @@ def gallery(tmp_path: Path) -> Gallery:
     return made
 
 
-def merge(deciding: Deciding) -> None:
+def merge(deciding: PeopleEditor) -> None:
     deciding.merge(deciding.find("p1"), [deciding.find("p3")])
 
 
-def merge_backwards(deciding: Deciding) -> None:
+def merge_backwards(deciding: PeopleEditor) -> None:
     deciding.merge(deciding.find("p3"), [deciding.find("p1")])
 
 
-def split(deciding: Deciding) -> None:
+def split(deciding: PeopleEditor) -> None:
     person = deciding.find("p1")
     deciding.split(person, deciding.pick(person, ["1-1.png", "1-2.png"]))
 
 
-def reject(deciding: Deciding) -> None:
+def reject(deciding: PeopleEditor) -> None:
     person = deciding.find("p1")
     deciding.reject(person, deciding.pick(person, ["1-2.png"]))
 
 
-def add(deciding: Deciding) -> None:
+def add(deciding: PeopleEditor) -> None:
     deciding.add(deciding.find("p1"), deciding.now.faces(2)[:2].tolist())
 
 
@@ -51,13 +51,13 @@ DECISIONS = (merge, merge_backwards, split, reject, add)
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("decide", DECISIONS)
 def test_the_run_after_an_undo_has_everybody_as_before(
-    gallery: Gallery, decide: Callable[[Deciding], None], full: bool
+    gallery: Gallery, decide: Callable[[PeopleEditor], None], full: bool
 ) -> None:
     before = photos_of_people(gallery)
-    decide(Deciding(gallery))
+    decide(PeopleEditor(gallery))
     cluster(gallery, replace(CLEAR, full=full))
     assert photos_of_people(gallery) != before
-    People(gallery.folder).undo()
+    PeopleStore(gallery.folder).undo()
     run = cluster(gallery, replace(CLEAR, full=full))
     assert photos_of_people(gallery) == before
     assert run.how.full == full and (full or "a decision was undone" in run.how.why)
@@ -66,11 +66,11 @@ def test_the_run_after_an_undo_has_everybody_as_before(
 
 
 def test_reasons_name_no_person_by_the_number_of_a_batch(gallery: Gallery) -> None:
-    deciding = Deciding(gallery)
+    deciding = PeopleEditor(gallery)
     person = deciding.find("p2")
     deciding.split(person, deciding.pick(person, ["2-2.png"]))  # batch 1, not about person 1
     cluster(gallery)
-    People(gallery.folder).undo()
+    PeopleStore(gallery.folder).undo()
     loose = replace(CLEAR, full=True)
     (move,) = cluster(gallery, loose).changes.moves
     assert (move.source, move.target, move.reason) == (5, 2, "something was decided of them")
@@ -105,6 +105,6 @@ def test_somebody_enrolled_since_is_new_and_not_back(gallery: Gallery, tmp_path:
     write_photo(tmp_path / "photos" / "8-0.png", [8], 1)
     index(gallery, tmp_path / "photos")
     new = gallery.state().live_ids()[-1:].tolist()
-    People(gallery.folder).enroll("Gus", new)
+    PeopleStore(gallery.folder).enroll("Gus", new)
     changes = cluster(gallery, CLEAR).changes
     assert (changes.kept, changes.born, changes.returned) == (4, 1, 0)

@@ -6,27 +6,27 @@ from hypothesis import strategies as st
 
 from facesearch.detect.conv_codegen import (
     LANES,
-    Tile,
+    ConvolutionTile,
     fitting_tile,
     largest,
     make_convolution,
     pack,
 )
-from indexer.runtime.numba_jit import compiled_reordering
+from indexer.runtime.numba_jit import jit_fastmath
 
-TILE = Tile(3, 2)
+TILE = ConvolutionTile(3, 2)
 _CONVOLVE = make_convolution(TILE)
 _SLACK = 400
 
 
-@compiled_reordering
+@jit_fastmath
 def run_convolution(
     x, rows, step, length, packed, channels, out, out_at, count, lines, line_step
 ):  # fmt: skip
     _CONVOLVE(x, rows, step, length, packed, channels, out, out_at, count, lines, line_step)
 
 
-@compiled_reordering
+@jit_fastmath
 def run_largest(x, x_at, places, vectors, out, out_at):
     largest(x, x_at, places, vectors, out, out_at)
 

@@ -5,7 +5,7 @@ from facesearch.detect.mtcnn import MtcnnDetector
 from facesearch.errors import InputError, WeightsError
 
 
-def test_the_default_is_mtcnn_with_its_own_settings():
+def test_the_default_is_mtcnn_with_its_settings():
     detector = create_detector()
     plain = MtcnnDetector()
     assert isinstance(detector, MtcnnDetector)

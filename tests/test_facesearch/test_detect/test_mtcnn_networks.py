@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from facesearch.detect.mtcnn_networks import Networks
+from facesearch.detect.mtcnn_networks import MtcnnNetworks
 from support import plain_mtcnn
 
 
 @pytest.fixture(scope="module")
 def networks():
-    return Networks()
+    return MtcnnNetworks()
 
 
 def noise(*shape, seed=0):

@@ -65,7 +65,7 @@ def test_no_rows_are_no_faces(rows):
     assert len(from_rows(rows, min_face=20)) == 0
 
 
-def test_photos_are_given_as_bgr_in_their_own_size(stand_in, model):
+def test_photos_are_given_as_bgr_in_their_size(stand_in, model):
     detector = YuNetDetector(model, min_face=5, min_score=0.6)
     photo = np.zeros((30, 40, 3), np.uint8)
     photo[..., 0] = 200

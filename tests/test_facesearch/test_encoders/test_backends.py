@@ -32,7 +32,7 @@ from facesearch.encoders.network_ir import (
     Pool,
     Relu,
 )
-from facesearch.encoders.quantization import Ranges, measured_ranges, read_ranges
+from facesearch.encoders.quantization import ActivationRanges, measured_ranges, read_ranges
 from facesearch.errors import InputError, WeightsError
 
 SIDE = 24
@@ -301,7 +301,7 @@ def test_packaged_ranges_are_of_the_packaged_network() -> None:
     spec = encoder_spec(DEFAULT_ENCODER)
     weighted = read_network(spec)
     ranges = read_ranges(ranges_file(weighted.network), weighted.network)
-    assert isinstance(ranges, Ranges)
+    assert isinstance(ranges, ActivationRanges)
     assert ranges.chips > 500
     arrays = [
         value

@@ -72,7 +72,7 @@ def test_vectors_are_as_far_from_the_chip_as_from_its_mirror_image() -> None:
         assert norm == pytest.approx((two[0].norms[0] + two[1].norms[0]) / 2)
 
 
-def test_a_symmetric_chip_keeps_its_own_vector() -> None:
+def test_a_symmetric_chip_keeps_its_vector() -> None:
     chips = random_chips(4)
     chips[:, :, SIDE // 2 :] = chips[:, :, : SIDE // 2][:, :, ::-1]
     plain = ProjectingEncoder()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from facesearch.encoders.backends.torch_backend import TorchBackend
-from facesearch.encoders.inception_resnet import INPUT_SIZE, InceptionResnetV1
+from facesearch.encoders.facenet.inception_resnet import INPUT_SIZE, InceptionResnetV1
 from facesearch.encoders.network_ir import Convolution, Relu
 from facesearch.encoders.torch_import import traced_network
 from facesearch.errors import InputError

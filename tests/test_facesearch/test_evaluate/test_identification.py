@@ -33,10 +33,10 @@ def plain(vectors, people, usable, split, fpir):  # type: ignore[no-untyped-def]
     misses, ranks = 0, []
     for row in split.mated:
         found = nearest(row)
-        own = found.get(int(people[row]), np.inf)
-        rank = 1 + sum(d < own for d in found.values()) if own < np.inf else np.inf
+        mate = found.get(int(people[row]), np.inf)
+        rank = 1 + sum(d < mate for d in found.values()) if mate < np.inf else np.inf
         ranks.append(rank)
-        misses += not (rank == 1 and own < limit)
+        misses += not (rank == 1 and mate < limit)
     cmc = [np.mean([rank <= r for rank in ranks]) for r in range(1, 6)]
     return misses / len(split.mated), cmc
 

@@ -11,7 +11,7 @@ import pytest
 
 from facesearch.errors import InputError
 from facesearch.evaluate import protocols
-from facesearch.evaluate.datasets.embed_dataset import EmbedOptions
+from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions
 from facesearch.evaluate.datasets.labelled_photos import read_folder, read_tracks
 from facesearch.evaluate.datasets.pair_lists import read_pairs_file
 from facesearch.evaluate.degradation import Degradation
@@ -24,7 +24,7 @@ from facesearch.evaluate.presentation.report import (
 )
 from support.fake_engine import FakeEngine, write_photo
 
-NO_TIME = EmbedOptions(decoders=0, threads=2)
+NO_TIME = DatasetEmbedOptions(decoders=0, threads=2)
 
 
 @pytest.fixture

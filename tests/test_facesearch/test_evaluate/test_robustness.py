@@ -105,7 +105,7 @@ def test_a_face_is_found_before_or_after_the_photo_is_made_worse() -> None:
     assert engine.embedded[1][0] == (12, 20, 3)
 
 
-def test_degradations_and_parts_have_names_of_their_own() -> None:
+def test_degradations_and_parts_have_names() -> None:
     ways = [Degraded(()), Degraded((), "photo"), Degraded((), rule="largest")]
     ways += [Degraded((Degradation("jpeg", 10),)), Degraded((Degradation("pixels", 10),))]
     assert len({way.name for way in ways}) == len(ways)
@@ -131,7 +131,7 @@ def test_rows_are_the_rates_of_the_pairs() -> None:
     rows = np.array([(i, j) for i in range(40) for j in range(i + 1, 40)])
     same = people[rows[:, 0]] == people[rows[:, 1]]
     first, second = (tuple(str(row) for row in rows[:, side]) for side in (0, 1))
-    pairs = v.Pairs(first, second, same, np.zeros(len(same), np.int64))
+    pairs = v.LabelledPairs(first, second, same, np.zeros(len(same), np.int64))
     worse = [Degradation("jpeg", 10)]
     listed = robustness(made, worse, ListedPairs(pairs, "reject"), far=0.01)
     every = robustness(made, worse, EveryPair(people, "reject"), far=0.01)

@@ -92,7 +92,7 @@ def test_equal_error_rate_of_known_cases() -> None:
     assert v.equal_error_rate(np.ones(4), same) == 0.5
 
 
-def test_fold_accuracy_by_hand_and_never_from_its_own_fold() -> None:
+def test_fold_accuracy_by_hand_and_never_from_its_fold() -> None:
     distances, same = normal_distances()
     folds = np.arange(len(same)) % 10
     found = v.fold_accuracy(distances, same, folds)

@@ -23,7 +23,7 @@ def labelled(seed: int, count: int) -> tuple[NDArray[np.float32], NDArray[np.boo
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 300))
-def test_the_curve_is_made_of_the_pairs_own_rates(seed: int, count: int) -> None:
+def test_the_curve_is_made_of_the_pairs_rates(seed: int, count: int) -> None:
     distances, same = labelled(seed, count)
     curve = roc(distances, same)
     for threshold, far, tar in zip(curve.thresholds, curve.far, curve.tar, strict=True):

@@ -29,7 +29,7 @@ from indexer.exact.brute_force import exact_search
 from indexer.exact.int8_kernel import LANES
 from indexer.index import overlay
 from indexer.index.flat import FlatIndex
-from indexer.index.manifest import IndexDescription
+from indexer.index.manifest import IndexManifest
 from indexer.index.overlay import Coverage
 from indexer.storage.verified_digests import identity, note_verified
 from indexer.types import Ids, Vectors
@@ -204,7 +204,7 @@ def test_fresh_faces_compete_fairly_with_an_index_by_faiss(
         assert len(expected) > 2 and found.distances[query][there].tolist() == expected
 
 
-def test_the_speed_told_is_that_with_vectors_from_shards(
+def test_the_speed_stated_is_that_with_vectors_from_shards(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, seconds = Gallery.vectors, 0.01
@@ -263,11 +263,11 @@ def test_an_index_that_is_replaced_while_it_is_opened(
 ) -> None:
     build_index(gallery)
     state = gallery.state()
-    read = IndexDescription.read
+    read = IndexManifest.read
     names = ["00.png", "01.png", "02.png"]
     building = False
 
-    def raced(folder: Path) -> IndexDescription:
+    def raced(folder: Path) -> IndexManifest:
         nonlocal building
         description = read(folder)
         if names and not building:  # what was just described is removed, a new shard covered
@@ -277,7 +277,7 @@ def test_an_index_that_is_replaced_while_it_is_opened(
             building = False
         return description
 
-    monkeypatch.setattr(IndexDescription, "read", raced)
+    monkeypatch.setattr(IndexManifest, "read", raced)
     assert load_index(gallery, state).coverage == Coverage(18, 0, 6)
     assert not names
 
@@ -295,7 +295,7 @@ def test_a_damaged_index_is_opened_once(gallery: Gallery, monkeypatch: pytest.Mo
     assert len(opened) == 1
 
 
-def test_what_an_index_serves_is_told_without_loading_it(
+def test_what_an_index_serves_is_reported_without_loading_it(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_index(gallery)
@@ -363,7 +363,7 @@ def test_check_reads_an_index_that_was_found_whole(
     assert finding.subject == "index" and "damaged" in finding.problem
 
 
-def damage_unnoticed(gallery: Gallery, described: IndexDescription) -> None:
+def damage_unnoticed(gallery: Gallery, described: IndexManifest) -> None:
     """Change a byte of the index file as if the file system knew of no change."""
     path = index_folder(gallery) / described.file_name
     content = bytearray(path.read_bytes())

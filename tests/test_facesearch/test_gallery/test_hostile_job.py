@@ -38,12 +38,12 @@ def test_every_hostile_file_is_a_row_with_its_reason(
         assert record.status == "failed"
         assert (record.reason, record.detail) == (failure.reason, failure.detail)
         assert failure.detail.strip()
-    told = {str(each.location.relative_to(folder)): each.reason for each in records.values()}
+    reasons = {str(each.location.relative_to(folder)): each.reason for each in records.values()}
     for name, reason in expected.items():
-        if name in told:
-            assert told[name] == (reason or ""), name
+        if name in reasons:
+            assert reasons[name] == (reason or ""), name
     wanted = {name for name, reason in expected.items() if reason is not None}
-    assert wanted <= told.keys()
+    assert wanted <= reasons.keys()
     build_index(gallery)
     assert check_gallery(gallery) == []
     again = embed_photos(gallery, engine, [folder], options)

@@ -66,7 +66,7 @@ BROKEN_QUALITIES = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_tables_are_told_and_never_read(gallery: Gallery, name: str) -> None:
+def test_broken_tables_are_reported_and_never_read(gallery: Gallery, name: str) -> None:
     change, message = BROKEN[name]
     path = gallery.shard_paths()[0]
     rewrite_shard(path, change)
@@ -100,7 +100,7 @@ def test_every_column_must_be_there_and_of_its_kind(
 
 
 @pytest.mark.parametrize("name", BROKEN_QUALITIES)
-def test_broken_qualities_are_told_and_never_read(gallery: Gallery, name: str) -> None:
+def test_broken_qualities_are_reported_and_never_read(gallery: Gallery, name: str) -> None:
     change, message = BROKEN_QUALITIES[name]
     state = gallery.state()
     path = gallery.shard_paths()[0]

@@ -22,7 +22,7 @@ from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import PhotoRecord
 from facesearch.gallery.state_cache import FILE, read_state
-from facesearch.gallery.tombstones import Forgotten, ForgottenFace
+from facesearch.gallery.tombstones import Tombstone, Tombstones
 from indexer.storage.shards import digest_path
 from support.fake_engine import DIMENSION, FakeEngine
 from support.galleries import rewrite_shard, set_value, small_gallery
@@ -92,7 +92,7 @@ def test_every_history_folds_as_row_by_row(steps: list[tuple[str, Any]]) -> None
         for action, value in steps:
             take(gallery, action, value)
             require_equal_states(gallery)
-            assert gallery.state().log.equals(gallery.state(anew=True).log)
+            assert gallery.state().log.equals(gallery.state(ignore_cache=True).log)
 
 
 def take(gallery: Gallery, action: str, value: Any) -> None:
@@ -117,8 +117,8 @@ def take(gallery: Gallery, action: str, value: Any) -> None:
     elif action == "lose":
         there[value].rename(lost / there[value].name)
     elif action == "forget":
-        face = ForgottenFace(int(there[value].stem) << 32 | value, CONTENTS[0], (0, 0, 1, 1))
-        Forgotten.read(gallery.folder).joined([face]).write(gallery.folder)
+        face = Tombstone(int(there[value].stem) << 32 | value, CONTENTS[0], (0, 0, 1, 1))
+        Tombstones.read(gallery.folder).joined([face]).write(gallery.folder)
     else:
         rewrite_shard(there[value], blank)
 

@@ -320,7 +320,7 @@ def test_broken_files_raise_nothing_but_photo_errors(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_cut_is_told_from_damage(kind: str) -> None:
+def test_a_cut_is_distinguished_from_damage(kind: str) -> None:
     data = encoded(noisy_picture(), kind)
     for part in np.linspace(0.05, 0.95, 19):
         outcome = outcome_of(partial(decoded, data[: int(part * len(data))]))

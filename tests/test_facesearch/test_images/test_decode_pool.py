@@ -25,7 +25,7 @@ from facesearch.images import (
 )
 from facesearch.images import decode_pool as pool_module
 from facesearch.images import worker_process as process_module
-from facesearch.images.worker import Reading
+from facesearch.images.worker import ReadPhoto
 from facesearch.images.worker_process import WorkerProcess, WorkerStartError
 from support.hostile import encoded
 
@@ -39,7 +39,7 @@ class Recorded(WorkerProcess):
         super().__init__(limits, timeout)
         self.started.append(self)
 
-    def read(self, path: Path, known: frozenset[str], max_side: int | None) -> Reading:
+    def read(self, path: Path, known: frozenset[str], max_side: int | None) -> ReadPhoto:
         if path.name.startswith("kill-"):
             os.kill(self.pid, getattr(signal, path.name.split("-")[1]))
         return super().read(path, known, max_side)

@@ -87,7 +87,7 @@ def test_a_later_attempt_goes_on_from_what_an_earlier_one_left(cache: Path) -> N
 @pytest.mark.parametrize(
     "change", [{"ranges": False}, {"etag": '"2"'}, {"etag": None}, {"etag": 'W/"1"'}]
 )
-def test_what_cannot_be_resumed_begins_anew(change: dict[str, Any]) -> None:
+def test_what_cannot_be_resumed_starts_over(change: dict[str, Any]) -> None:
     with pytest.raises(WeightsError):
         fetched(PINNED, Behaviour(b"x" * len(BODY), cuts=[10, 10, 10, 10], etag='"old"'))
     assert fetched(PINNED, Behaviour(BODY, **change)).path.read_bytes() == BODY
@@ -220,13 +220,13 @@ def test_a_file_that_nothing_vouches_for_is_not_used(recorded: str | None, cache
         UNPINNED.locate()
 
 
-def test_another_range_than_was_asked_for_begins_anew() -> None:
+def test_another_range_than_was_asked_for_starts_over() -> None:
     behaviour = Behaviour(BODY, cuts=[1_000_000], shift=5)
     assert fetched(PINNED, behaviour).path.read_bytes() == BODY
     assert behaviour.requests == [None, "bytes=1000000-", None]
 
 
-def test_a_damaged_tag_begins_anew(cache: Path) -> None:
+def test_a_damaged_tag_starts_over(cache: Path) -> None:
     with pytest.raises(WeightsError):
         fetched(PINNED, Behaviour(BODY, cuts=[250_000] * 4))
     (cache / "file.pt.etag").write_bytes(b"\xff\xfe")

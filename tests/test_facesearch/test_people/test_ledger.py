@@ -14,10 +14,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from facesearch.errors import GalleryError, InputError
-from facesearch.people.ledger import Decision, Draft, FaceDecision, Ledger
-from facesearch.people.projection import Decided, fold
-from facesearch.people.store import People
-from facesearch.people.superseded import overruled
+from facesearch.people.ledger import Decision, FaceDecision, Ledger, NewDecision
+from facesearch.people.projection import DecisionState, replay
+from facesearch.people.store import PeopleStore
+from facesearch.people.superseded import superseded_by
 
 VERSION_1 = """
 CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT) STRICT;
@@ -90,16 +90,18 @@ def ledgers(draw: st.DrawFn) -> list[Decision]:
             continue
         person, other = draw(st.permutations([1, 2, 3, 4]))[:2]
         chosen = draw(st.dictionaries(st.integers(0, 5), st.booleans(), max_size=4))
-        told = tuple(FaceDecision(face, person, belongs) for face, belongs in chosen.items())
+        face_decisions = tuple(
+            FaceDecision(face, person, belongs) for face, belongs in chosen.items()
+        )
         beside = other if action in {"merge", "split"} else None
-        decisions.append(Decision(number, number, "", action, person, beside, None, told))  # type: ignore[arg-type]
+        decisions.append(Decision(number, number, "", action, person, beside, None, face_decisions))  # type: ignore[arg-type]
     return decisions
 
 
 @settings(deadline=None)
 @given(ledgers())
 def test_the_fold_is_that_of_a_plain_reading(decisions: list[Decision]) -> None:
-    decided = fold(decisions)
+    decided = replay(decisions)
     plain = plain_fold(decisions)
     assert {f: (p, decided.since[f]) for f, p in decided.faces.items()} == plain.faces
     assert decided.since.keys() == decided.faces.keys()
@@ -127,17 +129,21 @@ def test_what_is_overruled_is_that_of_a_plain_reading(decisions: list[Decision])
         for (face, person), since in before.rejected.items()
         if (face, now[person]) not in after.rejected
     }
-    told = {(each.decision.id, face) for each in overruled(earlier, [new]) for face in each.faces}
-    assert told == lost
+    reported = {
+        (each.decision.id, face) for each in superseded_by(earlier, [new]) for face in each.faces
+    }
+    assert reported == lost
 
 
 @settings(deadline=None, max_examples=15)
 @given(ledgers())
 def test_the_ledger_gives_back_what_was_entered(decisions: list[Decision]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        people = People(Path(folder))
+        people = PeopleStore(Path(folder))
         for each in decisions:
-            people.decide([Draft(each.action, each.person, each.other, each.name, each.faces)])
+            people.decide(
+                [NewDecision(each.action, each.person, each.other, each.name, each.faces)]
+            )
         kept = people.decisions()
     assert [(e.id, e.batch, e.action, e.person, e.other) for e in kept] == [
         (e.id, e.batch, e.action, e.person, e.other) for e in decisions
@@ -146,10 +152,10 @@ def test_the_ledger_gives_back_what_was_entered(decisions: list[Decision]) -> No
 
 
 def test_undoing_everything_leaves_nothing(tmp_path: Path) -> None:
-    people = People(tmp_path)
+    people = PeopleStore(tmp_path)
     people.enroll("Ann", [1, 2])
-    people.decide([Draft("merge", 1, 7), Draft("merge", 1, 8)])
-    people.decide([Draft("reject", 1, faces=(FaceDecision(2, 1, belongs=False),))])
+    people.decide([NewDecision("merge", 1, 7), NewDecision("merge", 1, 8)])
+    people.decide([NewDecision("reject", 1, faces=(FaceDecision(2, 1, belongs=False),))])
     assert people.decided().merged == {7: 1, 8: 1}
     assert [each.action for each in people.undo()] == ["reject"]
     assert people.decided().faces == {1: 1, 2: 1}
@@ -159,13 +165,13 @@ def test_undoing_everything_leaves_nothing(tmp_path: Path) -> None:
         people.undo(first.batch)
     assert [each.id for each in people.undo(second.batch)] == [second.id]
     assert [people.undo()[0].name, people.undo()[0].name] == ["Bob", "Ann"]
-    assert people.decided() == Decided({}, {}, {}, {}, {}, 11)
+    assert people.decided() == DecisionState({}, {}, {}, {}, {}, 11)
     with pytest.raises(InputError, match="nothing"):
         people.undo()
 
 
 def test_numbers_are_never_given_twice(tmp_path: Path) -> None:
-    people = People(tmp_path)
+    people = PeopleStore(tmp_path)
     assert list(people.new_people(3)) == [1, 2, 3]
     people.enroll("Ann", [1])
     assert people.decided().named("Ann").id == 4  # type: ignore[union-attr]
@@ -178,7 +184,7 @@ def test_numbers_are_never_given_twice(tmp_path: Path) -> None:
 def test_version_1_becomes_decisions(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "people.sqlite")) as database:
         database.executescript(VERSION_1)
-    people = People(tmp_path)
+    people = PeopleStore(tmp_path)
     # Face 6 was in nobody's ledger: the membership counts.
     assert people.memberships().by_id() == {3: "Bob", 5: "Ann", 6: "Ann"}
     assert [(e.action, e.name, e.created_at) for e in people.decisions()][:2] == [
@@ -193,7 +199,7 @@ def test_version_1_becomes_decisions(tmp_path: Path) -> None:
 
 
 def test_forgotten_faces_are_in_no_decision(tmp_path: Path) -> None:
-    people = People(tmp_path)
+    people = PeopleStore(tmp_path)
     assert people.forget(np.array([1])) == 0
     people.enroll("Ann", [1, 2])
     people.enroll("Somebody-else", [3])

@@ -12,37 +12,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesearch.errors import GalleryError, InputError
-from facesearch.people.store import Entered, People, clean_name
-from facesearch.people.superseded import Overruled
+from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_name
+from facesearch.people.superseded import Superseded
 
 
 def test_no_database_until_someone_is_named(tmp_path: Path) -> None:
-    assert People(tmp_path).memberships().names == ()
+    assert PeopleStore(tmp_path).memberships().names == ()
     assert not (tmp_path / "people.sqlite").exists()
 
 
 def test_enrolling_is_idempotent_and_last_name_wins(tmp_path: Path) -> None:
-    people = People(tmp_path)
+    people = PeopleStore(tmp_path)
     first, more, other = (
         people.enroll(name, faces)
         for name, faces in (("Ann", [3, 1]), (" Ann ", [1, 5]), ("Bob", [3]))
     )
-    told = [[face.face_id for face in each.decisions[0].faces] for each in (first, more, other)]
-    assert told == [[3, 1], [5], [3]]
-    assert (first.overruled, more.overruled) == ((), ())
-    assert other.overruled == (Overruled(people.decisions()[0], (3,)),)
-    assert People(tmp_path).memberships().by_id() == {1: "Ann", 3: "Bob", 5: "Ann"}
+    found = [[face.face_id for face in each.decisions[0].faces] for each in (first, more, other)]
+    assert found == [[3, 1], [5], [3]]
+    assert (first.superseded, more.superseded) == ((), ())
+    assert other.superseded == (Superseded(people.decisions()[0], (3,)),)
+    assert PeopleStore(tmp_path).memberships().by_id() == {1: "Ann", 3: "Bob", 5: "Ann"}
 
 
 @pytest.mark.parametrize("name", ["", "  \n"])
 def test_empty_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="name"):
-        People(tmp_path).enroll(name, [1])
+        PeopleStore(tmp_path).enroll(name, [1])
 
 
 def test_a_name_without_faces_changes_nothing(tmp_path: Path) -> None:
-    people = People(tmp_path)
-    assert people.enroll("Ann", []) == Entered()
+    people = PeopleStore(tmp_path)
+    assert people.enroll("Ann", []) == EnteredDecisions()
     assert not (tmp_path / "people.sqlite").exists()
     people.enroll("Bob", [1])
     people.enroll("Ann", [])
@@ -55,12 +55,12 @@ def test_a_name_without_faces_changes_nothing(tmp_path: Path) -> None:
 @given(st.text())
 def test_clean_names_stay_as_they_are(name: str) -> None:
     try:
-        cleaned = clean_name(name)
+        cleaned = normalise_name(name)
     except InputError:
         # Surrogates and control characters stay refused whatever white space is around them.
         assert not name.strip() or any(unicodedata.category(each) == "Cc" for each in name)
         return
-    assert cleaned and clean_name(cleaned) == clean_name(f"\t{cleaned} \n") == cleaned
+    assert cleaned and normalise_name(cleaned) == normalise_name(f"\t{cleaned} \n") == cleaned
     assert cleaned.split() == name.split()
     assert cleaned.encode().decode() == cleaned
 
@@ -74,7 +74,7 @@ def test_clean_names_stay_as_they_are(name: str) -> None:
     ],
 )
 def test_white_space_is_collapsed(name: str, cleaned: str) -> None:
-    assert clean_name(name) == cleaned
+    assert normalise_name(name) == cleaned
 
 
 @pytest.mark.parametrize(
@@ -89,31 +89,31 @@ def test_white_space_is_collapsed(name: str, cleaned: str) -> None:
 )
 def test_unusable_names_are_refused(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
-        People(tmp_path).enroll(name, [1])
+        PeopleStore(tmp_path).enroll(name, [1])
     assert str(error.value).isprintable()
     assert not (tmp_path / "people.sqlite").exists()
 
 
 def test_names_are_data_not_sql(tmp_path: Path) -> None:
     name = "Robert'); DROP TABLE person;--"
-    People(tmp_path).enroll(name, [1])
-    assert People(tmp_path).memberships().by_id() == {1: name}
+    PeopleStore(tmp_path).enroll(name, [1])
+    assert PeopleStore(tmp_path).memberships().by_id() == {1: name}
 
 
 def test_damaged_or_newer_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "people.sqlite").write_bytes(b"not a database" * 100)
     with pytest.raises(GalleryError, match=r"people\.sqlite"):
-        People(tmp_path).memberships()
+        PeopleStore(tmp_path).memberships()
 
 
 def test_a_folder_in_place_of_the_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "people.sqlite").mkdir()
     with pytest.raises(GalleryError, match=r"people\.sqlite"):
-        People(tmp_path).memberships()
+        PeopleStore(tmp_path).memberships()
 
 
 def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
-    People(tmp_path).enroll("Ann", [1])
+    PeopleStore(tmp_path).enroll("Ann", [1])
     with closing(sqlite3.connect(tmp_path / "people.sqlite")) as database, database:
         database.execute("ALTER TABLE decision RENAME TO old")
         database.execute(
@@ -121,10 +121,10 @@ def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
         )
         database.execute("INSERT INTO decision VALUES (1, 1, '', 'enroll', 1, NULL, x'00ff')")
     with pytest.raises(GalleryError, match="damaged"):
-        People(tmp_path).memberships()
+        PeopleStore(tmp_path).memberships()
 
 
 @pytest.mark.parametrize("name", ["p2", "P17", " p3 "])
 def test_a_name_that_looks_like_a_number_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="looks like the number"):
-        People(tmp_path).enroll(name, [1])
+        PeopleStore(tmp_path).enroll(name, [1])

@@ -17,13 +17,13 @@ import pytest
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import BusyGalleryError, ContractError, GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.store import People
+from facesearch.people.store import PeopleStore
 from facesearch.recognition import batch_search, match_writers
 from facesearch.recognition.batch_search import BatchReport, search_batch
 from facesearch.recognition.match_writers import COLUMNS, MatchRow, match_format
 from facesearch.recognition.probes import Probes, open_probes
-from facesearch.recognition.resumable_parts import Parts
-from facesearch.search.gallery_index import Wish, build_index, index_folder, search_gallery
+from facesearch.recognition.resumable_parts import ResumableOutput
+from facesearch.search.gallery_index import IndexGoal, build_index, index_folder, search_gallery
 from indexer.exact import torch_search
 from indexer.exact.int8_kernel import LANES
 from indexer.exact.torch_search import search_blocks
@@ -39,7 +39,7 @@ OPTIONS = EmbedOptions(decoders=0, threads=1)
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
     made = small_gallery(tmp_path / "gallery")
-    People(made.folder).enroll("Ann", made.state().live_ids()[:2].tolist())
+    PeopleStore(made.folder).enroll("Ann", made.state().live_ids()[:2].tolist())
     return made
 
 
@@ -80,7 +80,7 @@ def test_photos_give_what_single_searches_give(
         str(photos / "trouble.png"): "internal",
     }
     state, engine = gallery.state(), FakeEngine()
-    names = People(gallery.folder).memberships().by_id()
+    names = PeopleStore(gallery.folder).memberships().by_id()
     for row in rows:
         if row["reason"]:
             assert row["face"] is row["rank"] is row["distance"] is None and row["detail"]
@@ -198,7 +198,7 @@ def test_parts_of_another_job_are_not_used(
         engine: Any = FakeEngine()
         embed_photos(gallery, engine, [tmp_path / "more"], OPTIONS)
     elif change == "names":
-        People(gallery.folder).enroll("Bob", gallery.state().live_ids()[2:9].tolist())
+        PeopleStore(gallery.folder).enroll("Bob", gallery.state().live_ids()[2:9].tolist())
     elif change == "file":
         (tmp_path / ".m.jsonl.parts" / "00000001.part").unlink()
     k = 4 if change == "k" else 3
@@ -223,7 +223,7 @@ def test_a_job_depends_on_an_index_that_is_approximate_alone(
     parameters = {**described.parameters, "probes": described.parameters["probes"] + 1}
     replace(described, parameters=parameters).write(index_folder(gallery))
     assert digest() not in {without, approximate}
-    build_index(gallery, Wish(recall=1.0))
+    build_index(gallery, IndexGoal(recall=1.0))
     assert digest() == without
 
 
@@ -301,7 +301,10 @@ def test_mistakes_are_refused_before_anything_is_written(
 
 
 def test_two_jobs_for_one_output_do_not_mix(gallery: Gallery, photos: Path, tmp_path: Path) -> None:
-    with Parts.open(tmp_path / "m.csv", {"any": 1}), pytest.raises(BusyGalleryError, match="wait"):
+    with (
+        ResumableOutput.open(tmp_path / "m.csv", {"any": 1}),
+        pytest.raises(BusyGalleryError, match="wait"),
+    ):
         run(gallery, photos, tmp_path / "m.csv")
 
 

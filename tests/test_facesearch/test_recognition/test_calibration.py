@@ -16,7 +16,7 @@ from facesearch.clustering.run_store import save_run
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.store import People
+from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import (
     Calibration,
     calibrate,
@@ -25,7 +25,7 @@ from facesearch.recognition.calibration import (
     threshold_in_use,
 )
 from facesearch.recognition.identify import identify_photo
-from facesearch.recognition.templates import EnrolledPeople
+from facesearch.recognition.templates import PersonTemplates
 from support.fake_engine import FakeEngine, write_photo
 
 PEOPLE = 60
@@ -52,7 +52,7 @@ def enroll(gallery: Gallery, people: int, faces: int = 1) -> None:
     ids = gallery.state().live_ids()
     for person in range(people):
         first = ids[2 * person : 2 * person + faces].tolist()
-        People(gallery.folder).enroll(f"Person {person:03d}", first)
+        PeopleStore(gallery.folder).enroll(f"Person {person:03d}", first)
 
 
 def calibrated(gallery: Gallery, fpir: float = 0.05) -> Calibration:
@@ -74,9 +74,9 @@ def test_named_people_and_unnamed_clusters_are_searched_for(gallery: Gallery) ->
 def test_faces_of_an_enrolled_persons_cluster_are_no_strangers(gallery: Gallery) -> None:
     enroll(gallery, 20)
     threshold = calibrated(gallery).result.threshold
-    enrolled = EnrolledPeople.load(gallery, gallery.state())
-    own = enrolled.groups().nearest_two(gallery.vectors(gallery.state().live_ids()[1:40:2]))
-    assert own.distances[:, 0].max() < MERGED < threshold
+    enrolled = PersonTemplates.load(gallery, gallery.state())
+    nearest = enrolled.groups().nearest_two(gallery.vectors(gallery.state().live_ids()[1:40:2]))
+    assert nearest.distances[:, 0].max() < MERGED < threshold
 
 
 def test_without_clusters_only_names_count(gallery: Gallery) -> None:
@@ -124,7 +124,7 @@ def test_a_grown_gallery_makes_it_stale(gallery: Gallery) -> None:
 
     def in_use(people: int, faces: int = 1) -> tuple[str, float | None]:
         enroll(gallery, people, faces)
-        enrolled = EnrolledPeople.load(gallery, gallery.state())
+        enrolled = PersonTemplates.load(gallery, gallery.state())
         used = threshold_in_use(enrolled, calibration, 0.5)
         assert used.value == calibration.result.threshold
         return used.source, used.fpir
@@ -188,8 +188,8 @@ def test_clusters_and_their_faces_are_drawn_from_many(
 
 def test_people_are_rows_of_sorted_names(gallery: Gallery) -> None:
     enroll(gallery, 3, faces=2)
-    People(gallery.folder).enroll("A", gallery.state().live_ids()[10:11].tolist())
-    enrolled = EnrolledPeople.load(gallery, gallery.state())
+    PeopleStore(gallery.folder).enroll("A", gallery.state().live_ids()[10:11].tolist())
+    enrolled = PersonTemplates.load(gallery, gallery.state())
     assert enrolled.names == ("A", "Person 000", "Person 001", "Person 002")
     assert [enrolled.names[row] for row in enrolled.people] == [
         *(f"Person {n:03d}" for n in (0, 0, 1, 1, 2, 2)),

@@ -206,7 +206,7 @@ def test_other_faces_of_the_photo_can_be_chosen(open_page: Any) -> None:
     assert shown_box(page) == pytest.approx(OTHER, abs=1.5)
 
 
-def test_a_photo_that_is_gone_is_told(open_page: Any) -> None:
+def test_a_photo_that_is_gone_is_reported(open_page: Any) -> None:
     page = open_page()
     page.locator("#once summary").click()
     open_face(page, "gone")

@@ -131,7 +131,7 @@ def swap(first: Path, second: Path) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_two_galleries_that_report_to_one_folder_show_their_own_faces(
+def test_two_galleries_that_report_to_one_folder_show_their_faces(
     tmp_path: Path, known: bool
 ) -> None:
     report, make = tmp_path / "report", indexed if known else face
@@ -156,10 +156,10 @@ def test_the_crop_of_a_photo_that_is_gone_is_kept_and_the_note_says_what_to_do(
 ) -> None:
     photo, report = tmp_path / "a.png", tmp_path / "report"
     paint(photo, 2)
-    own = indexed(1, photo)
-    prepare_pictures([own], report, workers=0)
+    shown = indexed(1, photo)
+    prepare_pictures([shown], report, workers=0)
     photo.unlink()
-    pictures = prepare_pictures([own], report, workers=0)
+    pictures = prepare_pictures([shown], report, workers=0)
     assert colour_of(report, pictures, 1) == 2
     assert pictures.problems[photo].reason == "missing"
     assert pictures.problems[photo].detail.endswith("run facesearch index again")
@@ -189,15 +189,15 @@ def test_crops_of_faces_no_longer_in_the_album_are_removed(tmp_path: Path) -> No
 def test_an_empty_crop_left_by_a_power_cut_is_cut_again(tmp_path: Path) -> None:
     photo = tmp_path / "a.jpg"
     draw_photo(photo, [(100, 80, 180, 180)])
-    own = indexed(1, photo)
-    crop = tmp_path / "report" / crop_name(own, "")
+    shown = indexed(1, photo)
+    crop = tmp_path / "report" / crop_name(shown, "")
     crop.parent.mkdir(parents=True)
     crop.write_bytes(b"")
-    prepare_pictures([own], tmp_path / "report", workers=0)
+    prepare_pictures([shown], tmp_path / "report", workers=0)
     assert Image.open(crop).size == (CROP_SIDE, CROP_SIDE)
 
 
-def test_photos_that_are_gone_damaged_or_changed_are_told_and_the_others_go_on(
+def test_photos_that_are_gone_damaged_or_changed_are_reported_and_the_others_go_on(
     tmp_path: Path,
 ) -> None:
     good, cut, changed = tmp_path / "good.jpg", tmp_path / "cut.jpg", tmp_path / "changed.jpg"
@@ -219,9 +219,9 @@ def test_a_photo_that_browsers_cannot_show_gets_a_preview(tmp_path: Path) -> Non
     photo = tmp_path / "scan.tif"
     size = (3000, 1500)
     draw_photo(photo, [(300, 300, 900, 900)], size)
-    own = face(7, photo, (300, 300, 900, 900), photo_size=size, sha256=sha256_of(photo))
+    shown = face(7, photo, (300, 300, 900, 900), photo_size=size, sha256=sha256_of(photo))
     report = tmp_path / "report"
-    pictures = prepare_pictures([own], report, workers=0)
+    pictures = prepare_pictures([shown], report, workers=0)
     (name,) = (report / "previews").iterdir()
     assert pictures.previews == {photo: f"previews/{name.name}"}
     preview = Image.open(name)
@@ -229,6 +229,6 @@ def test_a_photo_that_browsers_cannot_show_gets_a_preview(tmp_path: Path) -> Non
     # Another photo in its place: neither its preview nor the former one stands for it.
     draw_photo(photo, [], size)
     (report / pictures.crops[7]).unlink()
-    changed = prepare_pictures([own], report, workers=0)
+    changed = prepare_pictures([shown], report, workers=0)
     assert not changed.previews and changed.problems[photo].reason == "changed"
     assert not list((report / "previews").iterdir())

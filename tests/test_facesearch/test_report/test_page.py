@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from facesearch.report import page as page_module
 from facesearch.report import write_report
 from facesearch.report.page import reason_text
 from facesearch.report.view_models import day, day_range, moment
-from support.albums import album_of, draw_photo, face
+from support.albums import about, album_of, draw_photo, face
 
 NASTY = '<script>alert("x")</script>\' onload=alert(1) &amp; \u202eevil'
 
@@ -186,7 +185,7 @@ def test_an_album_older_than_its_gallery_says_so(tmp_path: Path) -> None:
     fresh = Elements(write_report(album, tmp_path, workers=0).read_text("utf-8"))
     assert not fresh.of("p", **{"class": "notice"})
     sentence = "2 faces were added; run: facesearch cluster <b>\udce9"
-    index = write_report(replace(album, outdated=sentence), tmp_path, workers=0)
+    index = write_report(about(album, outdated=sentence), tmp_path, workers=0)
     page = Elements(index.read_text("utf-8"))
     assert len(page.of("p", **{"class": "notice"})) == 1
     assert "2 faces were added; run: facesearch cluster <b>\ufffd" in page.text
@@ -240,14 +239,14 @@ def test_an_interrupted_report_leaves_the_former_page(
 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> None:
-    own = tmp_path / "crops" / "1.jpg"
-    own.parent.mkdir()
-    own.write_bytes(b"mine")
+    picture = tmp_path / "crops" / "1.jpg"
+    picture.parent.mkdir()
+    picture.write_bytes(b"mine")
     with pytest.raises(InputError, match="holds other files"):
         write_report(album_of([], []), tmp_path, workers=0)
     with pytest.raises(InputError, match="is a file"):
-        write_report(album_of([], []), own, workers=0)
-    assert own.read_bytes() == b"mine"
+        write_report(album_of([], []), picture, workers=0)
+    assert picture.read_bytes() == b"mine"
     assert [path.name for path in tmp_path.iterdir()] == ["crops"]
 
 

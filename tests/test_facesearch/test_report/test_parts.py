@@ -26,7 +26,7 @@ from facesearch.report.pagination import volumes_of
 from facesearch.report.plots import plots_of
 from facesearch.report.timeline import MOST_MONTHS, MOST_PEOPLE, periods_of
 from facesearch.report.view_models import period
-from support.albums import album_of, draw_photo, face
+from support.albums import about, album_of, draw_photo, face
 
 
 def dated(times: list[str], labels: list[int], names: dict[int, str] | None = None) -> Album:
@@ -43,7 +43,7 @@ def test_months_tell_who_was_seen() -> None:
     assert [period(each.start) for each in found] == ["June 2024", "July 2024"]
 
 
-def test_a_long_album_is_told_by_years_and_a_crowd_is_counted() -> None:
+def test_a_long_album_is_shown_by_years_and_a_crowd_is_counted() -> None:
     times = [f"{2000 + n // 12}-{1 + n % 12:02}-05T10:00:00" for n in range(MOST_MONTHS + 1)]
     found = periods_of(dated(times, [0] * len(times)).people)
     assert [each.start for each in found] == ["2000", "2001", "2002", "2003"]
@@ -63,12 +63,12 @@ def test_the_csv_has_a_row_a_face_that_says_what_the_json_says() -> None:
     album = album_of(faces, [0, 0, 1, -1], {0: "Ada,\nB"}, person_ids={0: "p5", 1: "p9"})
     rows = list(csv.DictReader(io.StringIO(album_csv(album))))
     assert tuple(rows[0]) == COLUMNS
-    told = album_json(album)
+    values = album_json(album)
     expected = [
         (str(each["face_id"]), person["key"], person["name"] or "", person["label"], each["photo"])
-        for person in told["people"]
+        for person in values["people"]
         for each in person["faces"]
-    ] + [(str(each["face_id"]), "", "", "", each["photo"]) for each in told["noise"]]
+    ] + [(str(each["face_id"]), "", "", "", each["photo"]) for each in values["noise"]]
     found = [(r["face_id"], r["person"], r["name"], r["label"], r["photo"]) for r in rows]
     assert found == expected
     assert [row["person_id"] for row in rows] == ["p5", "p5", "p9", ""]
@@ -116,13 +116,13 @@ def test_plots_are_drawings_with_numbers_to_read() -> None:
 def test_plots_and_pages_tell_of_other_linkages(linkage: str, joined: str, tmp_path: Path) -> None:
     faces = [face(n, Path(f"/p/{n}.jpg")) for n in range(3)]
     average = replace(album_of(faces, [0, 0, 0]), figures=figures())
-    other = replace(average, linkage=linkage)
+    other = about(average, linkage=linkage)
     for album, words, lines in ((average, "on the average", 1), (other, joined, 0)):
         _, distances, tree = plots_of(album)
         assert words in distances.note and distances.svg.count('class="threshold"') == 1
         assert tree.svg.count('class="threshold"') == lines
-        assert album_json(album)["clustering"]["linkage"] == album.linkage
-        report = write_report(album, tmp_path / album.linkage, workers=1)
+        assert album_json(album)["clustering"]["linkage"] == album.about.linkage
+        report = write_report(album, tmp_path / album.about.linkage, workers=1)
         page = report.read_text("utf-8")
         assert page.count(f"agglomerative, {linkage} linkage") == 2 * (lines == 0)
 
@@ -152,16 +152,16 @@ def test_what_to_check_is_on_the_page_and_in_the_json(tmp_path: Path) -> None:
         'href="plots.html"',
     ):
         assert expected in text, expected
-    told = album_json(album)["advice"]
-    assert told["merges"][0]["people"] == ["person-1", "person-3"]
-    assert told["mixtures"][0] == {
+    values = album_json(album)["advice"]
+    assert values["merges"][0]["people"] == ["person-1", "person-3"]
+    assert values["mixtures"][0] == {
         "person": "person-2",
         "faces": [4],
         "distance": 0.13,
         "probability": 0.31,
         "gain": 0.31,
     }
-    assert told["doubts"][0]["next_person"] == "person-2"
+    assert values["doubts"][0]["next_person"] == "person-2"
     assert "Distances between faces" in (tmp_path / "report" / "plots.html").read_text("utf-8")
     assert (tmp_path / "report" / "album.csv").read_text("utf-8").count("\n") == 7
 
@@ -178,7 +178,7 @@ def test_advice_comes_with_the_command_that_follows_it(tmp_path: Path) -> None:
         (MixtureAdvice("p31", (1, 2), 0.13, 0.31, 0.31),),
         (DoubtAdvice("p44", 4, "p31", 0.52),),
     )
-    album = replace(album, advice=advice, gallery=tmp_path / "my family.gallery")
+    album = about(replace(album, advice=advice), gallery=tmp_path / "my family.gallery")
     text = write_report(album, tmp_path / "report", workers=0).read_text("utf-8")
     gallery = f"&#39;{tmp_path}/my family.gallery&#39;"
     commands = re.findall(r'<code class="command"[^>]*>([^<]*)</code>', text)
@@ -195,7 +195,7 @@ def test_advice_comes_with_the_command_that_follows_it(tmp_path: Path) -> None:
     assert '<h3 id="p31-label" class="unnamed"><bdi>p31</bdi></h3>' in text
     unknown = album_of(faces, [0, 0, 0, 1, 1, 2])
     doubt = DoubtAdvice("person-2", 4, "person-1", 0.52)
-    unknown = replace(unknown, advice=Advice(doubts=(doubt,)), gallery=album.gallery)
+    unknown = about(replace(unknown, advice=Advice(doubts=(doubt,))), gallery=album.about.gallery)
     text_of_old = write_report(unknown, tmp_path / "report", workers=0).read_text("utf-8")
     assert 'class="command"' not in text_of_old and "people undo" not in text_of_old
     assert f"facesearch cluster {gallery}" in text_of_old

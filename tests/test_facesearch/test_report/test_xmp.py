@@ -170,7 +170,7 @@ def test_a_sidecar_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     assert target.read_bytes() == before
 
 
-def test_a_folder_of_their_own_forgets_names_that_were_taken_back(tmp_path: Path) -> None:
+def test_a_folder_forgets_names_that_were_taken_back(tmp_path: Path) -> None:
     _, _, album = album_in(tmp_path)
     write_sidecars(album, tmp_path / "xmp")
     (tmp_path / "xmp" / "notes.txt").write_text("mine")
@@ -190,7 +190,7 @@ def test_equal_names_below_two_folders_have_a_sidecar_each(tmp_path: Path) -> No
     assert len(list((tmp_path / "xmp").rglob("a.jpg.xmp"))) == 2
 
 
-def test_photos_that_changed_or_went_are_told(tmp_path: Path) -> None:
+def test_photos_that_changed_or_went_are_reported(tmp_path: Path) -> None:
     one, two, album = album_in(tmp_path)
     named = replace(album, people=tuple(replace(p, name="Ada") for p in album.people))
     draw_photo(one, [], size=(300, 200))

@@ -15,7 +15,7 @@ from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.search import gallery_index as search_module
-from facesearch.search.gallery_index import Wish, build_index
+from facesearch.search.gallery_index import IndexGoal, build_index
 from facesearch.search.knn_graph import (
     GraphFacts,
     graph_facts,
@@ -26,7 +26,7 @@ from facesearch.search.knn_graph import (
 from indexer.errors import MissingFaissError, StaleIndexError
 from indexer.exact.brute_force import exact_search
 from indexer.exact.int8_kernel import LANES
-from indexer.graph.knn_graph import EXACT, Accuracy
+from indexer.graph.knn_graph import EXACT, GraphAccuracy
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import approximate_index, small_gallery
 
@@ -53,8 +53,8 @@ def require_right(gallery: Gallery, k: int) -> None:
     with open_graph(gallery, state) as graph:
         np.testing.assert_array_equal(graph.covered.ids, ids)
         lines = graph.rows(0, len(graph))
-    for row, own in enumerate(ids):
-        others = found.ids[row] != own
+    for row, face_id in enumerate(ids):
+        others = found.ids[row] != face_id
         assert ids[lines.neighbours[row]].tolist() == found.ids[row][others][:k].tolist()
         assert lines.distances[row].tolist() == found.distances[row][others][:k].tolist()
 
@@ -94,26 +94,26 @@ def test_a_graph_made_through_an_approximate_index_says_so(
     refresh_graph(gallery, 5)
     facts = graph_facts(gallery, gallery.state())
     assert facts == GraphFacts(gallery.state().face_count, 5, False, recall)
-    told = f"approximate index, the nearest in {recall:.3f} of searches"
+    accuracy = f"approximate index, the nearest in {recall:.3f} of searches"
     for command in (["graph", "-k", "5"], ["info"]):
         assert main([command[0], str(gallery.folder), *command[1:]]) == 0
-        assert told in capsys.readouterr().out
+        assert accuracy in capsys.readouterr().out
     assert main(["graph", str(gallery.folder), "-k", "5", "--json"]) == 0
-    facts_told = json.loads(capsys.readouterr().out)
-    assert (facts_told["exact"], facts_told["index_recall"]) == (False, recall)
+    facts_printed = json.loads(capsys.readouterr().out)
+    assert (facts_printed["exact"], facts_printed["index_recall"]) == (False, recall)
 
     change(gallery, tmp_path / "photos", add=1)
     facts = graph_facts(gallery, gallery.state())
     assert facts is not None and "stale" in facts.problem
-    build_index(gallery, Wish(recall=1.0))
-    assert refresh_graph(gallery, 5).accuracy == Accuracy(False, recall)
+    build_index(gallery, IndexGoal(recall=1.0))
+    assert refresh_graph(gallery, 5).accuracy == GraphAccuracy(False, recall)
     graph_path(gallery).unlink()
     assert refresh_graph(gallery, 5).accuracy == EXACT
     assert main(["info", str(gallery.folder)]) == 0
     assert "faces, exact" in capsys.readouterr().out
 
 
-def test_another_k_is_built_anew(gallery: Gallery) -> None:
+def test_another_k_is_rebuilt(gallery: Gallery) -> None:
     refresh_graph(gallery, 6)
     report = refresh_graph(gallery, 4)
     assert (report.searched, report.updated) == (report.count, 0)
@@ -132,7 +132,7 @@ def test_without_faiss(gallery: Gallery, tmp_path: Path, monkeypatch: pytest.Mon
     require_right(gallery, 5)
 
 
-def test_a_damaged_graph_is_built_anew(gallery: Gallery) -> None:
+def test_a_damaged_graph_is_rebuilt(gallery: Gallery) -> None:
     refresh_graph(gallery, 5)
     graph_path(gallery).write_bytes(b"rubbish")
     assert refresh_graph(gallery, 5).updated == 0

@@ -105,8 +105,8 @@ def test_the_bound_is_tight() -> None:
     assert encoded.residuals.max() < 1.2 * encoded.step * np.sqrt(128 / 12)
     # Half of it would be wrong: a vector lies a whole residual from its own code.
     apart = np.sqrt(squared_distances(encoded.step * encoded.codes, decoded(codes, 2000)))
-    own = apart[np.arange(50), np.arange(50)]
-    assert (own > (encoded.residuals + codes.residual) / 2).any()
+    of_pair = apart[np.arange(50), np.arange(50)]
+    assert (of_pair > (encoded.residuals + codes.residual) / 2).any()
 
 
 def test_equal_vectors_and_rows_that_fill_no_tile() -> None:

@@ -8,33 +8,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.exact.int8_kernel import BATCH, BYTES, LANES, SINGLE, Tile, make_screen
-from indexer.runtime.numba_jit import compiled
+from indexer.exact.int8_kernel import BATCH, BYTES, LANES, SINGLE, ScreenTile, make_screen
+from indexer.runtime.numba_jit import jit
 
 pytestmark = pytest.mark.skipif(not LANES, reason="the processor multiplies no bytes (AVX2)")
 
 # AVX-512 has both widths; the narrow ones are what AVX-VNNI and AVX2 alone run.
-NARROW = Tile(2, 6, lanes=8)
-PAIRS = Tile(2, 6, lanes=8, vnni=False)
+NARROW = ScreenTile(2, 6, lanes=8)
+PAIRS = ScreenTile(2, 6, lanes=8, vnni=False)
 _batch, _single, _narrow, _pairs = (make_screen(tile) for tile in (BATCH, SINGLE, NARROW, PAIRS))
 
 
-@compiled
+@jit
 def run_batch(codes, at, queries, query_at, steps, terms, limits, limit_at, found):
     return _batch(codes, at, queries, query_at, steps, terms, limits, limit_at, found)
 
 
-@compiled
+@jit
 def run_single(codes, at, queries, query_at, steps, terms, limits, limit_at, found):
     return _single(codes, at, queries, query_at, steps, terms, limits, limit_at, found)
 
 
-@compiled
+@jit
 def run_narrow(codes, at, queries, query_at, steps, terms, limits, limit_at, found):
     return _narrow(codes, at, queries, query_at, steps, terms, limits, limit_at, found)
 
 
-@compiled
+@jit
 def run_pairs(codes, at, queries, query_at, steps, terms, limits, limit_at, found):
     return _pairs(codes, at, queries, query_at, steps, terms, limits, limit_at, found)
 

@@ -148,7 +148,7 @@ NOTHING = np.full(20, -(2.0**40))
 def test_a_bound_that_excludes_too_much_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     prepare = int8_search._prepare
 
-    def wrong(*given: object) -> int8_screen.Queries:
+    def wrong(*given: object) -> int8_screen.ScreenQueries:
         block = prepare(*given)
         return block._replace(reaches=block.reaches - 0.3)
 

@@ -16,8 +16,7 @@ from indexer.errors import InvalidVectorsError, StaleIndexError
 from indexer.exact.brute_force import exact_search
 from indexer.graph import build
 from indexer.graph.build import MAX_K, GraphReport, Growth, build_graph
-from indexer.graph.knn_graph import EXACT, Accuracy, Covered, Graph
-from indexer.id_lookup import rows_of
+from indexer.graph.knn_graph import EXACT, GraphAccuracy, GraphCoverage, KnnGraphFile
 from indexer.index.flat import FlatIndex
 from indexer.types import Neighbours, Vectors
 from support.search import Search, blocks, nearest_by_loops, searches
@@ -48,9 +47,9 @@ def write(
     k: int,
     growth: Growth | None = None,
     *,
-    accuracy: Accuracy = EXACT,
+    accuracy: GraphAccuracy = EXACT,
 ) -> GraphReport:
-    covered = Covered(ids, SHARDS, str(len(ids)))
+    covered = GraphCoverage(ids, SHARDS, str(len(ids)))
     index = Exact(ids, vectors)
     return build_graph(
         path, covered, blocks(ids, vectors, 11), index, k=k, accuracy=accuracy, growth=growth
@@ -60,7 +59,7 @@ def write(
 def require_right(path: Path, ids: NDArray[np.int64], vectors: Vectors, k: int) -> None:
     """Each line is the nearest by loops, the vector itself left out."""
     expected = nearest_by_loops(Search(ids, vectors, vectors, len(ids) + k))
-    with Graph.open(path) as graph:
+    with KnnGraphFile.open(path) as graph:
         np.testing.assert_array_equal(graph.covered.ids, ids)
         assert (len(graph), graph.k) == (len(ids), k)
         lines = list(graph.blocks(5))
@@ -97,7 +96,7 @@ def test_extended_equals_built(tmp_path: Path, search: Search, data: st.DataObje
     old, now = kind != "a", kind != "n"  # before only: n; after only: a
     write(tmp_path / "old.h5", ids[old], search.vectors[old], k)
     fresh = now & ~old
-    with Graph.open(tmp_path / "old.h5") as before:
+    with KnnGraphFile.open(tmp_path / "old.h5") as before:
         growth = Growth(before, Exact(ids[fresh], search.vectors[fresh]))
         report = write(tmp_path / "new.h5", ids[now], search.vectors[now], k, growth)
     assert report.searched + report.updated == now.sum() and report.searched >= fresh.sum()
@@ -108,44 +107,44 @@ def test_extended_equals_built(tmp_path: Path, search: Search, data: st.DataObje
     ("before", "index", "after"),
     [
         (EXACT, EXACT, EXACT),
-        (Accuracy(False, 0.9), EXACT, Accuracy(False, 0.9)),
-        (EXACT, Accuracy(False, 0.9), Accuracy(False, 0.9)),
-        (Accuracy(False, 0.9), Accuracy(False, 0.8), Accuracy(False, 0.8)),
-        (Accuracy(False, 1.0), EXACT, Accuracy(False, 1.0)),
-        (Accuracy(False, 0.9), Accuracy(False, np.nan), Accuracy(False, np.nan)),
+        (GraphAccuracy(False, 0.9), EXACT, GraphAccuracy(False, 0.9)),
+        (EXACT, GraphAccuracy(False, 0.9), GraphAccuracy(False, 0.9)),
+        (GraphAccuracy(False, 0.9), GraphAccuracy(False, 0.8), GraphAccuracy(False, 0.8)),
+        (GraphAccuracy(False, 1.0), EXACT, GraphAccuracy(False, 1.0)),
+        (GraphAccuracy(False, 0.9), GraphAccuracy(False, np.nan), GraphAccuracy(False, np.nan)),
     ],
 )
 def test_a_graph_says_how_accurate_it_is(
-    tmp_path: Path, before: Accuracy, index: Accuracy, after: Accuracy
+    tmp_path: Path, before: GraphAccuracy, index: GraphAccuracy, after: GraphAccuracy
 ) -> None:
     vectors, ids = unit_vectors(30, 8, seed=0), np.arange(30)
     write(tmp_path / "old.h5", ids[:20], vectors[:20], 3, accuracy=before)
-    with Graph.open(tmp_path / "old.h5") as old:
+    with KnnGraphFile.open(tmp_path / "old.h5") as old:
         assert same(old.accuracy, before)
         growth = Growth(old, Exact(ids[20:], vectors[20:]))
         report = write(tmp_path / "new.h5", ids, vectors, 3, growth, accuracy=index)
-    with Graph.open(tmp_path / "new.h5") as new:
+    with KnnGraphFile.open(tmp_path / "new.h5") as new:
         assert same(new.accuracy, after) and same(report.accuracy, after)
 
 
-def same(one: Accuracy, other: Accuracy) -> bool:
+def same(one: GraphAccuracy, other: GraphAccuracy) -> bool:
     return one.exact == other.exact and np.array_equal(one.recall, other.recall, equal_nan=True)
 
 
 @pytest.mark.parametrize(("exact", "recall"), [(True, 0.9), (False, 1.1), (True, np.nan)])
 def test_accuracies_that_are_none(exact: bool, recall: float) -> None:
     with pytest.raises(ValueError, match="expected a recall"):
-        Accuracy(exact, recall)
+        GraphAccuracy(exact, recall)
 
 
 def test_only_new_vectors_are_searched_for_among_all(tmp_path: Path) -> None:
     vectors, ids = unit_vectors(300, 8, seed=0), np.arange(300)
     write(tmp_path / "old.h5", ids[:280], vectors[:280], 5)
     index, fresh = Exact(ids, vectors), Exact(ids[280:], vectors[280:])
-    with Graph.open(tmp_path / "old.h5") as before:
+    with KnnGraphFile.open(tmp_path / "old.h5") as before:
         report = build_graph(
             tmp_path / "new.h5",
-            Covered(ids, SHARDS, ""),
+            GraphCoverage(ids, SHARDS, ""),
             blocks(ids, vectors, 90),
             index,
             k=5,
@@ -157,7 +156,7 @@ def test_only_new_vectors_are_searched_for_among_all(tmp_path: Path) -> None:
 def test_a_saved_index_serves(tmp_path: Path) -> None:
     vectors, ids = unit_vectors(200, 8, seed=0), np.arange(200) * 7
     index = FlatIndex.build(blocks(ids, vectors, 90), 8)
-    covered = Covered(ids, SHARDS, "")
+    covered = GraphCoverage(ids, SHARDS, "")
     seen: list[tuple[int, int]] = []
     build_graph(
         tmp_path / "g.h5",
@@ -173,7 +172,7 @@ def test_a_saved_index_serves(tmp_path: Path) -> None:
 
 def test_staleness(tmp_path: Path) -> None:
     write(tmp_path / "g.h5", np.arange(30), unit_vectors(30, 8, seed=0), 3)
-    with Graph.open(tmp_path / "g.h5") as graph:
+    with KnnGraphFile.open(tmp_path / "g.h5") as graph:
         graph.require_covers({**SHARDS, "00000001.h5": "b"}, "30")
         for shards, state in ((SHARDS, "31"), ({"00000000.h5": "b" * 64}, "30")):
             with pytest.raises(StaleIndexError, match="stale"):
@@ -189,7 +188,9 @@ def test_a_crash_leaves_the_old_graph(tmp_path: Path) -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        build_graph(tmp_path / "g.h5", Covered(ids, {}, ""), blocks(ids, vectors, 9), Broken(), k=4)
+        build_graph(
+            tmp_path / "g.h5", GraphCoverage(ids, {}, ""), blocks(ids, vectors, 9), Broken(), k=4
+        )
     require_right(tmp_path / "g.h5", ids, vectors, 3)
     assert [path.name for path in tmp_path.iterdir()] == ["g.h5"]
 
@@ -243,10 +244,13 @@ def set_attribute(name: str, value: object) -> Callable[[Path], None]:
         set_attribute("format", np.bytes_("other")),
     ],
 )
-def test_damage_means_building_anew(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_damage_means_rebuilding(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     write(tmp_path / "g.h5", np.arange(30), unit_vectors(30, 8, seed=0), 3)
     damage(tmp_path / "g.h5")
-    with pytest.raises(StaleIndexError, match="build it"), Graph.open(tmp_path / "g.h5") as graph:
+    with (
+        pytest.raises(StaleIndexError, match="build it"),
+        KnnGraphFile.open(tmp_path / "g.h5") as graph,
+    ):
         list(graph.blocks())
 
 
@@ -256,8 +260,8 @@ def test_wrong_input_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="k of 1 to"):
             write(path, ids, vectors, k)
     with pytest.raises(ValueError, match="ascend"):
-        Covered(ids[::-1], {}, "")
-    covered, index = Covered(ids, {}, ""), Exact(ids, vectors)
+        GraphCoverage(ids[::-1], {}, "")
+    covered, index = GraphCoverage(ids, {}, ""), Exact(ids, vectors)
     for wrong in (blocks(ids[:20], vectors[:20], 9), blocks(ids + 1, vectors, 9)):
         with pytest.raises(InvalidVectorsError, match="ids"):
             build_graph(path, covered, wrong, index, k=3)
@@ -265,11 +269,8 @@ def test_wrong_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidVectorsError, match="index of the ids covered"):
         build_graph(path, covered, blocks(ids, vectors, 9), others, k=3)
     write(path, ids, vectors, 3)
-    with Graph.open(path) as before, pytest.raises(ValueError, match="graph of 4 neighbours"):
+    with (
+        KnnGraphFile.open(path) as before,
+        pytest.raises(ValueError, match="graph of 4 neighbours"),
+    ):
         write(tmp_path / "other.h5", ids, vectors, 4, Growth(before, index))
-
-
-def test_rows_of_ids() -> None:
-    among = np.array([2, 5, 9])
-    assert rows_of(np.array([9, 1, 5, 10, 2]), among).tolist() == [2, -1, 1, -1, 0]
-    assert rows_of(np.array([9]), among[:0]).tolist() == [-1]

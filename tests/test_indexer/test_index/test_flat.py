@@ -26,7 +26,7 @@ from indexer.exact.torch_search import TorchSearch
 from indexer.index import files, manifest
 from indexer.index import flat as index_module
 from indexer.index.flat import FlatIndex
-from indexer.index.manifest import IndexDescription
+from indexer.index.manifest import IndexManifest
 from indexer.runtime import devices
 from indexer.storage.atomic_files import sha256_of
 from indexer.storage.faiss_files import import_faiss
@@ -196,13 +196,13 @@ def test_ids_are_read_without_the_vectors(tmp_path: Path) -> None:
     index = built()
     index.hide(IDS[::3])
     index.save(tmp_path, SHARDS)
-    description = IndexDescription.read(tmp_path)
+    description = IndexManifest.read(tmp_path)
     found = held_ids(tmp_path, SHARDS, description)
     np.testing.assert_array_equal(found.all(), index.ids.all())
     with pytest.raises(StaleIndexError, match=r"00000001\.h5 are gone"):
         held_ids(tmp_path, {"00000000.h5": "a" * 64}, description)
     FlatIndex.build([], 8).save(tmp_path, SHARDS)
-    assert not held_ids(tmp_path, SHARDS, IndexDescription.read(tmp_path)).count
+    assert not held_ids(tmp_path, SHARDS, IndexManifest.read(tmp_path)).count
 
 
 @pytest.mark.parametrize("ids", [[1, 1, 2], [-1, 1, 2]])
@@ -212,10 +212,10 @@ def test_ids_that_are_none_are_refused(tmp_path: Path, ids: list[int]) -> None:
         lambda path: path.write_bytes(path.read_bytes()[:-24] + np.array(ids, "<i8").tobytes())
     )(tmp_path)
     with pytest.raises(StaleIndexError, match=r"ascend, each once.*build it anew"):
-        held_ids(tmp_path, SHARDS, IndexDescription.read(tmp_path))
+        held_ids(tmp_path, SHARDS, IndexManifest.read(tmp_path))
     exchange(lambda path: path.write_bytes(path.read_bytes()[:-32] + bytes(32)))(tmp_path)
     with pytest.raises(StaleIndexError, match="expected 3 ids, got 0"):
-        held_ids(tmp_path, SHARDS, IndexDescription.read(tmp_path))
+        held_ids(tmp_path, SHARDS, IndexManifest.read(tmp_path))
 
 
 def described(key: str, value: object) -> Callable[[Path], None]:

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.exact.brute_force import exact_search
-from indexer.id_ranges import IdRuns
+from indexer.id_ranges import IdRanges
 from indexer.index import flat as index_module
 from indexer.index.flat import FlatIndex
-from indexer.index.overlay import KEPT_FRESH, Coverage, LivingIndex
-from indexer.types import Ids, Neighbours, Searcher, Vectors
+from indexer.index.overlay import KEPT_FRESH, Coverage, OverlayIndex
+from indexer.protocols import Searcher
+from indexer.types import Ids, Neighbours, Vectors
 from support.search import Search, blocks, require_equal, searches
 
 
@@ -30,8 +31,8 @@ def searcher_of(search: Search) -> Callable[[Ids], Searcher]:
     return searcher
 
 
-def runs(ids: Ids) -> IdRuns:
-    return IdRuns.of(np.sort(ids))
+def runs(ids: Ids) -> IdRanges:
+    return IdRanges.of(np.sort(ids))
 
 
 @given(search=searches(), data=st.data(), codes=st.booleans())
@@ -48,7 +49,7 @@ def test_equals_exact_search_of_what_is_live(
             patch.setattr(index_module, "_WORTH_CODES", 0)
         base = searcher_of(search)(search.ids[held])
         base.search(search.queries, search.k)  # with its codes made before vectors are hidden
-        index = LivingIndex(base, runs(search.ids[live]), searcher_of(search))
+        index = OverlayIndex(base, runs(search.ids[live]), searcher_of(search))
         found = index.search(search.queries, search.k)
     expected = exact_search(
         blocks(search.ids[live], search.vectors[live], 11), search.queries, search.k
@@ -63,7 +64,7 @@ def test_equals_exact_search_of_what_is_live(
 def test_a_base_without_changes_is_asked_alone() -> None:
     class Base:
         dimension = 3
-        ids = IdRuns.of(np.array([3, 5]))
+        ids = IdRanges.of(np.array([3, 5]))
 
         def __len__(self) -> int:
             return 2
@@ -77,7 +78,7 @@ def test_a_base_without_changes_is_asked_alone() -> None:
     def searcher(ids: Ids) -> Searcher:
         raise AssertionError(ids)
 
-    index = LivingIndex(Base(), IdRuns.of(np.array([3, 5])), searcher)
+    index = OverlayIndex(Base(), IdRanges.of(np.array([3, 5])), searcher)
     assert index.search(np.eye(3, dtype=np.float32)[:1], 1).ids.tolist() == [[3]]
 
 

@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_info
 from indexer.errors import InvalidVectorsError
 from indexer.exact.brute_force import exact_search
 from indexer.exact.int8_kernel import LANES
-from indexer.ivf.build import build_cells, learn
-from indexer.ivf.index import DTYPES, CellRecipe, CellsIndex, cells_available
-from indexer.ivf.scalar_quantizer import Coding, decode
+from indexer.ivf.build import build_ivf, learn
+from indexer.ivf.index import DTYPES, IvfRecipe, IvfSqIndex, ivf_available
+from indexer.ivf.scalar_quantizer import ScalarQuantizer, decode
 from indexer.storage.safetensors_file import ArrayFileError, read_arrays, write_arrays
 from indexer.types import MAX_NEIGHBOURS, Block
 from support.search import blocks, require_equal
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not LANES, reason="the processor multiplies no b
 
 VECTORS, PEOPLE = grouped_vectors(60, 20, seed=0)
 IDS = np.arange(len(VECTORS)) + 2**33
-RECIPE = CellRecipe(16, 64, 12)
+RECIPE = IvfRecipe(16, 64, 12)
 
 
 def built(
@@ -37,20 +37,20 @@ def built(
     vectors: NDArray[np.float32] = VECTORS,
     ids: NDArray[np.int64] = IDS,
     *,
-    recipe: CellRecipe = RECIPE,
+    recipe: IvfRecipe = RECIPE,
     rows: int = 300,
     threads: int = 2,
-) -> CellsIndex:
+) -> IvfSqIndex:
     path = folder / "index"
     learnt = learn(vectors, recipe, len(vectors), threads)
-    build_cells(path, lambda: blocks(ids, vectors, rows), learnt, threads)
-    return CellsIndex.open(path, threads)
+    build_ivf(path, lambda: blocks(ids, vectors, rows), learnt, threads)
+    return IvfSqIndex.open(path, threads)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12])
 @pytest.mark.parametrize("components", [8, 32, 64])
 def test_searching_all_cells_ranks_by_the_codes(tmp_path: Path, bits: int, components: int) -> None:
-    index = built(tmp_path, recipe=CellRecipe(16, components, bits))
+    index = built(tmp_path, recipe=IvfRecipe(16, components, bits))
     index.rerank = False
     queries = unit_vectors(40, 64, seed=5)
     queries[::2] = VECTORS[:400:20]
@@ -67,20 +67,20 @@ def test_searching_all_cells_ranks_by_the_codes(tmp_path: Path, bits: int, compo
         np.testing.assert_allclose(line_ids[np.argsort(ids)[rows]], distances, atol=accuracy)
 
 
-def plain_distances(index: CellsIndex, queries: NDArray[np.float32]) -> NDArray[np.float64]:
+def plain_distances(index: IvfSqIndex, queries: NDArray[np.float32]) -> NDArray[np.float64]:
     """From what the codes stand for, and the rest as if at right angles."""
     rows, coding = index._scan.rows, index.coding
     kept = decode(coding, rows.codes, rows.fine, 0, len(VECTORS)).astype(np.float64)
     components, rest = coding.project(queries)
-    own = VECTORS[index._members[: len(VECTORS)]]
-    left_out = coding.project(own)[1]
+    members = VECTORS[index._members[: len(VECTORS)]]
+    left_out = coding.project(members)[1]
     differences = components[:, None].astype(np.float64) - kept
     return np.square(differences).sum(axis=2) + rest[:, None] + left_out
 
 
 def test_codes_are_near_what_they_code() -> None:
     for bits in (8, 10, 12):
-        coding = Coding.fit(VECTORS, 64, bits)
+        coding = ScalarQuantizer.fit(VECTORS, 64, bits)
         step = coding.step / 2 ** (bits - 8)
         index_rows = coding.project(VECTORS)[0]
         inside = np.abs(index_rows).max(axis=1) < 127 * coding.step
@@ -89,7 +89,7 @@ def test_codes_are_near_what_they_code() -> None:
         assert np.abs(kept - index_rows)[inside].max() <= step / 2 * 1.001
 
 
-def coded(coding: Coding) -> NDArray[np.float32]:
+def coded(coding: ScalarQuantizer) -> NDArray[np.float32]:
     from indexer.ivf.scalar_quantizer import encode
     from indexer.ivf.scan import empty_rows
 
@@ -161,7 +161,7 @@ def test_any_gallery(
     vectors = unit_vectors(count, dimension, seed)[random.integers(0, count, count)]
     ids = np.sort(random.choice(5 * count, count, replace=False)).astype(np.int64)
     folder = tmp_path_factory.mktemp("cells")
-    recipe = CellRecipe(cells, components, bits)
+    recipe = IvfRecipe(cells, components, bits)
     index = built(folder, vectors, ids, recipe=recipe, rows=rows)
     assert len(index) == count
     np.testing.assert_array_equal(index.ids.all(), ids)
@@ -190,14 +190,14 @@ def test_hidden_vectors_are_never_found(tmp_path: Path) -> None:
     index.hide(gone)
     assert len(index) == len(IDS) - len(gone)
     # The file is as it was.
-    assert len(CellsIndex.open(tmp_path / "index")) == len(IDS)
+    assert len(IvfSqIndex.open(tmp_path / "index")) == len(IDS)
 
 
 def test_blocks_that_are_no_gallery_are_refused(tmp_path: Path) -> None:
-    learnt = learn(VECTORS, CellRecipe(4, 8, 8), 1200)
+    learnt = learn(VECTORS, IvfRecipe(4, 8, 8), 1200)
 
     def build(*parts: Block) -> None:
-        build_cells(tmp_path / "index", lambda: parts, learnt)
+        build_ivf(tmp_path / "index", lambda: parts, learnt)
 
     first, second = Block(IDS[:10], VECTORS[:10]), Block(IDS[10:20], VECTORS[10:20])
     with pytest.raises(InvalidVectorsError, match="ascend"):
@@ -207,16 +207,16 @@ def test_blocks_that_are_no_gallery_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidVectorsError, match="64 components, got 8"):
         build(first, Block(IDS[10:12], unit_vectors(2, 8, 0)))
     with pytest.raises(InvalidVectorsError, match="no vectors"):
-        learn(VECTORS[:0], CellRecipe(4, 8, 8), 0)
+        learn(VECTORS[:0], IvfRecipe(4, 8, 8), 0)
     with pytest.raises(ValueError, match="multiple of 4"):
-        learn(VECTORS, CellRecipe(4, 6, 8), 1200)
+        learn(VECTORS, IvfRecipe(4, 6, 8), 1200)
     with pytest.raises(ValueError, match="9 bits"):
-        learn(VECTORS, CellRecipe(4, 8, 9), 1200)
+        learn(VECTORS, IvfRecipe(4, 8, 9), 1200)
 
 
 def test_an_empty_gallery(tmp_path: Path) -> None:
-    build_cells(tmp_path / "index", lambda: [], learn(VECTORS, CellRecipe(4, 8, 8), 1200))
-    index = CellsIndex.open(tmp_path / "index")
+    build_ivf(tmp_path / "index", lambda: [], learn(VECTORS, IvfRecipe(4, 8, 8), 1200))
+    index = IvfSqIndex.open(tmp_path / "index")
     assert len(index) == 0 and not index.ids.count
     found = index.search(VECTORS[:2], 3)
     assert (found.ids == -1).all() and np.isinf(found.distances).all()
@@ -231,7 +231,7 @@ def test_questions_that_cannot_be_answered(tmp_path: Path) -> None:
     for k in (0, MAX_NEIGHBOURS + 1):
         with pytest.raises(ValueError, match="expected k"):
             index.search(VECTORS[:2], k)
-    assert not cells_available(0)
+    assert not ivf_available(0)
 
 
 @given(data=st.data())
@@ -269,7 +269,7 @@ def test_arrays_that_do_not_fit_each_other_are_refused_or_harmless(
     except ValueError:  # arrays that would not be aligned cannot be written
         return
     try:
-        index = CellsIndex.open(folder / "other")
+        index = IvfSqIndex.open(folder / "other")
     except ArrayFileError as error:
         assert "other" in str(error)
     else:
@@ -286,7 +286,7 @@ def test_an_index_of_other_processors_is_refused(tmp_path: Path) -> None:
             for name, array in arrays.items():
                 room[name][...] = array
         with pytest.raises(ArrayFileError, match="made for processors that"):
-            CellsIndex.open(tmp_path / "other")
+            IvfSqIndex.open(tmp_path / "other")
 
 
 def test_searches_of_several_threads_leave_matrix_products_as_they_were(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_searches_of_several_threads_leave_matrix_products_as_they_were(tmp_path
 def test_blocks_that_change_between_the_passes_are_refused(tmp_path: Path) -> None:
     passes = iter([blocks(IDS, VECTORS, 300), blocks(IDS[:900], VECTORS[:900], 290)])
     with pytest.raises(InvalidVectorsError, match="must not change"):
-        build_cells(tmp_path / "index", lambda: next(passes), learn(VECTORS, RECIPE, 1200))
+        build_ivf(tmp_path / "index", lambda: next(passes), learn(VECTORS, RECIPE, 1200))
 
 
 BOUNDED = """
@@ -312,7 +312,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from indexer.ivf.build import build_cells, learn
-from indexer.ivf.index import CellRecipe
+from indexer.ivf.index import IvfRecipe
 from indexer.types import Block
 
 def gallery(count):
@@ -326,7 +326,7 @@ def memory(what):
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
 
-learnt = learn(next(gallery(8192)).vectors, CellRecipe(64, 16, 8), 8192)
+learnt = learn(next(gallery(8192)).vectors, IvfRecipe(64, 16, 8), 8192)
 path = Path(sys.argv[1])
 build_cells(path, lambda: gallery(9000), learnt)
 Path("/proc/self/clear_refs").write_text("5")

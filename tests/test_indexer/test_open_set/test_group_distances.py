@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError
 from indexer.open_set import group_distances as groups_module
-from indexer.open_set.group_distances import GroupRule, Groups
+from indexer.open_set.group_distances import GroupRule, VectorGroups
 from support.vectors import unit_vectors, vector_sets
 
 RULES = ("nearest-1", "nearest-2", "nearest-5", "template")
@@ -22,13 +22,15 @@ def by_loops(
     result = np.zeros((len(queries), max(groups) + 1))
     for row, query in enumerate(queries.astype(np.float64)):
         for group in range(result.shape[1]):
-            own = [v.astype(np.float64) for v, g in zip(vectors, groups, strict=True) if g == group]
+            members = [
+                v.astype(np.float64) for v, g in zip(vectors, groups, strict=True) if g == group
+            ]
             if rule == "template":
-                mean = np.sum(own, axis=0)
+                mean = np.sum(members, axis=0)
                 template = mean / np.linalg.norm(mean)
                 result[row, group] = np.sum((query - template) ** 2)
             else:
-                near = sorted(float(np.sum((query - each) ** 2)) for each in own)
+                near = sorted(float(np.sum((query - each) ** 2)) for each in members)
                 result[row, group] = np.mean(near[: int(rule.removeprefix("nearest-"))])
     return result
 
@@ -44,14 +46,14 @@ def test_equal_plain_loops_in_any_tiles(
     expected = by_loops(queries, vectors, groups.tolist(), rule)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups_module, "_TILE_BYTES", data.draw(st.sampled_from([1, 200, 10**6])))
-        found = Groups(vectors, groups, GroupRule.parse(rule))
+        found = VectorGroups(vectors, groups, GroupRule.parse(rule))
         np.testing.assert_allclose(found.distances(queries), expected, rtol=1e-5, atol=1e-7)
         require_nearest(found, queries, None)
         require_nearest(found, queries, np.arange(len(queries)) % len(found))
 
 
 def require_nearest(
-    groups: Groups, queries: NDArray[np.float32], without: NDArray[np.int64] | None
+    groups: VectorGroups, queries: NDArray[np.float32], without: NDArray[np.int64] | None
 ) -> None:
     """The two nearest are the first two of all distances sorted, ties by group."""
     nearest = groups.nearest_two(queries, without)
@@ -64,16 +66,16 @@ def require_nearest(
 
 def test_template_of_opposite_vectors_is_one_of_them() -> None:
     vectors = np.array([[1, 0], [-1, 0]], np.float32)
-    groups = Groups(vectors, np.zeros(2, np.int64), GroupRule(None))
+    groups = VectorGroups(vectors, np.zeros(2, np.int64), GroupRule(None))
     assert groups.distances(vectors[:1]).tolist() == [[0.0]]
 
 
 def test_no_groups_and_no_queries() -> None:
     none = np.zeros((0, 8), np.float32)
-    empty = Groups(none, np.zeros(0, np.int64), GroupRule(None))
+    empty = VectorGroups(none, np.zeros(0, np.int64), GroupRule(None))
     assert empty.distances(unit_vectors(3, 8, 0)).shape == (3, 0)
     assert empty.nearest_two(unit_vectors(3, 8, 0)).groups.tolist() == [[-1, -1]] * 3
-    one = Groups(unit_vectors(1, 8, 0), np.zeros(1, np.int64), GroupRule())
+    one = VectorGroups(unit_vectors(1, 8, 0), np.zeros(1, np.int64), GroupRule())
     assert one.nearest_two(none).groups.shape == (0, 2)
 
 
@@ -91,11 +93,11 @@ def test_unknown_rules_are_refused(rule: str) -> None:
 def test_wrong_input_is_refused() -> None:
     vectors = unit_vectors(3, 8, 0)
     with pytest.raises(ValueError, match="a group for each of 3"):
-        Groups(vectors, np.zeros(2, np.int64), GroupRule())
+        VectorGroups(vectors, np.zeros(2, np.int64), GroupRule())
     with pytest.raises(ValueError, match="every group to have a member"):
-        Groups(vectors, np.array([0, 2, 2]), GroupRule())
+        VectorGroups(vectors, np.array([0, 2, 2]), GroupRule())
     with pytest.raises(InvalidVectorsError, match="unit length"):
-        Groups(2 * vectors, np.zeros(3, np.int64), GroupRule())
-    groups = Groups(vectors, np.arange(3), GroupRule())
+        VectorGroups(2 * vectors, np.zeros(3, np.int64), GroupRule())
+    groups = VectorGroups(vectors, np.arange(3), GroupRule())
     with pytest.raises(InvalidVectorsError, match="8 components"):
         groups.distances(unit_vectors(1, 9, 0))

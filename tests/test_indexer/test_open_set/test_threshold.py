@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from indexer.errors import TooFewImpostorsError
-from indexer.open_set.group_distances import GroupRule, Groups
+from indexer.open_set.group_distances import GroupRule, VectorGroups
 from indexer.open_set.threshold import (
     ImpostorSample,
     clopper_pearson,
@@ -36,22 +36,22 @@ def strangers_of(
     vectors: NDArray[np.float32], each: int, rng: np.random.Generator, count: int
 ) -> NDArray[np.float32]:
     """Nearest distances of new people, one search each."""
-    groups = Groups(vectors, np.arange(len(vectors)) // each, RULE)
+    groups = VectorGroups(vectors, np.arange(len(vectors)) // each, RULE)
     return search_strangers(groups, people(count, 1, rng), np.arange(count)).distances
 
 
-def test_searches_leave_their_own_group_out() -> None:
+def test_searches_leave_their_group_out() -> None:
     vectors = people(7, 3, np.random.default_rng(0))
     found = among_themselves(vectors, 3)
     assert found.searched == 6 and found.independent == 3.5
     for row, distance in enumerate(found.distances.tolist()):
         others = np.arange(21) // 3 != row // 3
-        rest = Groups(vectors[others], np.arange(18) // 3, RULE)
+        rest = VectorGroups(vectors[others], np.arange(18) // 3, RULE)
         assert distance == rest.distances(vectors[[row]]).min()
 
 
 def test_strangers_that_are_too_near_are_left_out() -> None:
-    groups = Groups(people(7, 3, np.random.default_rng(0)), np.arange(21) // 3, RULE)
+    groups = VectorGroups(people(7, 3, np.random.default_rng(0)), np.arange(21) // 3, RULE)
     strangers = people(40, 1, np.random.default_rng(1))
     everyone = search_strangers(groups, strangers, np.arange(40))
     beyond = float(np.median(everyone.distances))
@@ -96,9 +96,9 @@ def test_what_lies_too_near_to_tell_is_not_missed() -> None:
     vectors = people(50, 2, rng)
     distances = strangers_of(vectors, 2, rng, 5000)
     beyond = float(np.quantile(distances, 0.05))
-    told = distances[distances > beyond]
-    known = ImpostorSample(told, np.arange(len(told)), 50, beyond)
-    naive = ImpostorSample(told, np.arange(len(told)), 50)
+    informative = distances[distances > beyond]
+    known = ImpostorSample(informative, np.arange(len(informative)), 50, beyond)
+    naive = ImpostorSample(informative, np.arange(len(informative)), 50)
     rates = [
         float(
             (

@@ -7,26 +7,26 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from indexer.open_set.weibull_tail import Observed, Tail, fit_tail
+from indexer.open_set.weibull_tail import CensoredDistances, WeibullTail, fit_tail
 
 SHAPE, SCALE = 9.0, 0.2
 
 
-def drawn(count: int, seed: int, share: float = 1.0, beyond: float = 0.0) -> Observed:
+def drawn(count: int, seed: int, share: float = 1.0, beyond: float = 0.0) -> CensoredDistances:
     """Draws of a Weibull law of N impostors, of searches among ``share`` of them."""
     uniform = np.random.default_rng(seed).random(count)
     distances = SCALE * (-np.log(uniform) / share) ** (1 / SHAPE)
     distances = distances[distances > beyond]
     same = np.ones_like(distances)
-    return Observed(distances, same, share * same, beyond * same)
+    return CensoredDistances(distances, same, share * same, beyond * same)
 
 
-def joined(*parts: Observed) -> Observed:
+def joined(*parts: CensoredDistances) -> CensoredDistances:
     names = ("distances", "weights", "shares", "beyond")
-    return Observed(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+    return CensoredDistances(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
-def log_likelihood(observed: Observed, bound: float, shape: float, hazard: float) -> float:
+def log_likelihood(observed: CensoredDistances, bound: float, shape: float, hazard: float) -> float:
     """The sum of the docstring, term by term."""
     total = 0.0
     for d, w, s, c in zip(
@@ -44,7 +44,7 @@ def log_likelihood(observed: Observed, bound: float, shape: float, hazard: float
 def test_fit_is_the_maximum_of_the_likelihood(seed: int) -> None:
     observed = joined(drawn(60, seed), drawn(90, seed + 9, 0.4), drawn(80, seed + 5, 1.0, 0.15))
     weights: NDArray[np.float64] = np.random.default_rng(seed).random(len(observed.distances))
-    observed = Observed(observed.distances, weights, observed.shares, observed.beyond)
+    observed = CensoredDistances(observed.distances, weights, observed.shares, observed.beyond)
     bound = 0.19
     best = minimize(
         lambda p: -log_likelihood(observed, bound, *np.exp(p)),
@@ -68,7 +68,7 @@ def test_fit_finds_the_law_of_all_impostors(share: float, beyond: float) -> None
 
 
 def test_quantile_and_probability_are_inverse() -> None:
-    tail = Tail(8.0, 0.2, 0.15)
+    tail = WeibullTail(8.0, 0.2, 0.15)
     for probability in (1e-6, 1e-3, 0.1):
         assert tail.probability(tail.quantile(probability)) == pytest.approx(probability)
 
@@ -77,4 +77,4 @@ def test_quantile_and_probability_are_inverse() -> None:
 def test_no_law_where_there_is_no_tail(distances: list[float]) -> None:
     values = np.array(distances)
     same = np.ones_like(values)
-    assert fit_tail(Observed(values, same, same, 0 * same), 0.3) is None
+    assert fit_tail(CensoredDistances(values, same, same, 0 * same), 0.3) is None

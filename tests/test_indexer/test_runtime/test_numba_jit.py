@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba.core.caching
 import pytest
 
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 
 def _refuse(self: object) -> None:
@@ -17,6 +17,6 @@ def test_an_unwritable_cache_is_done_without(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(
             getattr(numba.core.caching, name), "ensure_cache_path", _refuse, raising=False
         )
-    kernel = compiled(lambda number: number + 1)
+    kernel = jit(lambda number: number + 1)
     assert kernel(1) == 2
     assert not kernel.stats.cache_path

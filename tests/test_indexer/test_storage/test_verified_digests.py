@@ -19,9 +19,9 @@ from indexer.exact.int8_kernel import LANES
 from indexer.index import files
 from indexer.index.files import replace_index
 from indexer.index.flat import FlatIndex
-from indexer.index.manifest import IndexDescription
-from indexer.ivf.build import build_cells, learn
-from indexer.ivf.index import CellRecipe
+from indexer.index.manifest import IndexManifest
+from indexer.ivf.build import build_ivf, learn
+from indexer.ivf.index import IvfRecipe
 from indexer.storage.verified_digests import identity, is_verified, note_verified, verified_path
 from support.search import blocks
 from support.vectors import unit_vectors
@@ -119,10 +119,10 @@ def saved(folder: Path, seed: int = 0) -> Path:
     """An index by cells; its file."""
     vectors = unit_vectors(200, 16, seed=seed)
 
-    def write(path: Path) -> IndexDescription:
-        learnt = learn(vectors, CellRecipe(4, 8, 8), 200)
-        build_cells(path, lambda: blocks(IDS, vectors, 70), learnt)
-        return IndexDescription(200, 16, "", SHARDS, "", recipe="Cells")
+    def write(path: Path) -> IndexManifest:
+        learnt = learn(vectors, IvfRecipe(4, 8, 8), 200)
+        build_ivf(path, lambda: blocks(IDS, vectors, 70), learnt)
+        return IndexManifest(200, 16, "", SHARDS, "", recipe="Cells")
 
     return folder / replace_index(folder, write).file_name
 
@@ -142,7 +142,7 @@ def test_an_index_by_cells_is_read_once(
     for _ in range(2):
         open_index(tmp_path, SHARDS)
     assert read == []
-    open_index(tmp_path, SHARDS, anew=True)
+    open_index(tmp_path, SHARDS, verify=True)
     assert read == [path.name]
     os.utime(path)
     time.sleep(TICK)
@@ -163,7 +163,7 @@ def test_damage_that_was_found_stays_found(tmp_path: Path, recipe: str) -> None:
         saved(tmp_path)
     else:
         FlatIndex.build(blocks(IDS, VECTORS, 70), 16).save(tmp_path, SHARDS)
-    description = IndexDescription.read(tmp_path)
+    description = IndexManifest.read(tmp_path)
     path = tmp_path / description.file_name
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
@@ -173,7 +173,7 @@ def test_damage_that_was_found_stays_found(tmp_path: Path, recipe: str) -> None:
         note_verified(path, identity(file), description.sha256)
     assert held_ids(tmp_path, SHARDS, description).count == 200
     with pytest.raises(StaleIndexError, match="damaged: build it anew"):
-        open_index(tmp_path, SHARDS, anew=True)
+        open_index(tmp_path, SHARDS, verify=True)
     for read in (open_index, held_ids):
         with pytest.raises(StaleIndexError, match="damaged: build it anew"):
             read(tmp_path, SHARDS, description)

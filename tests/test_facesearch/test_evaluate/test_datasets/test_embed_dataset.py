@@ -11,7 +11,7 @@ import pytest
 from facesearch.detect.types import Detections
 from facesearch.errors import InputError
 from facesearch.evaluate.datasets.embed_dataset import (
-    EmbedOptions,
+    DatasetEmbedOptions,
     OneFace,
     embed_photos,
     portrait_face,
@@ -22,7 +22,7 @@ from facesearch.evaluate.datasets.labelled_photos import read_folder, read_track
 from facesearch.evaluate.video import embed_tracks, track_distances
 from support.fake_engine import FakeEngine, person_vector, write_photo
 
-HERE = EmbedOptions(decoders=0, threads=2)
+HERE = DatasetEmbedOptions(decoders=0, threads=2)
 
 
 class Engine(FakeEngine):
@@ -54,7 +54,7 @@ def embed(engine: FakeEngine, root: Path, paths: Any = None, **options: Any) -> 
         engine,  # type: ignore[arg-type]
         root,
         read_folder(root).paths if paths is None else paths,
-        options=EmbedOptions(decoders=0, threads=2, **options),
+        options=DatasetEmbedOptions(decoders=0, threads=2, **options),
     )
     return embedded
 
@@ -129,7 +129,7 @@ def test_the_cache_is_of_one_engine_and_one_rule(folder: Path, tmp_path: Path) -
     for engine in (other, stricter):
         embed(engine, folder, cache=cache)
         assert engine.calls == 41
-    way, options = OneFace("largest"), EmbedOptions(decoders=0, cache=cache)
+    way, options = OneFace("largest"), DatasetEmbedOptions(decoders=0, cache=cache)
     embed_photos(ruled, folder, read_folder(folder).paths, way=way, options=options)  # type: ignore[arg-type]
     assert ruled.calls == 41
     assert len(list(cache.iterdir())) == 4

@@ -33,7 +33,7 @@ def test_tables_of_all_kinds(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("label", ["1", "true"])
-def test_a_header_with_names_of_its_own_is_no_pair(label: str, tmp_path: Path) -> None:
+def test_a_header_with_names_is_no_pair(label: str, tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text(f"path_a,path_b,same,part\na,b,{label},x\nc,d,0,y\n")
     pairs = read_pairs_file(path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.runtime.numba_jit import compiled
+from indexer.runtime.numba_jit import jit
 
 
-@compiled
+@jit
 def unpack_ints(
     data: NDArray[np.uint8], start: int, out: NDArray[np.int64]
 ) -> tuple[int, bool]:  # pragma: no cover - compiled

@@ -16,13 +16,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from facesearch.encoders.dlib_layers import (
+from facesearch.encoders.dlib.layers import (
     FIRST_LAYER,
     LAYER,
     TAG,
     Affine,
-    Convolution,
-    Dense,
+    DlibConvolution,
+    DlibDense,
     MetricNetwork,
     read_metric_network,
 )
@@ -60,12 +60,12 @@ def read_dlib_resnet(data: bytes, name: str) -> Network:
     folded = [
         _fold(convolution, affine)
         for convolution, affine in pairs
-        if isinstance(convolution, Convolution) and isinstance(affine, Affine)
+        if isinstance(convolution, DlibConvolution) and isinstance(affine, Affine)
     ]
     return _wired(folded, folded_pixels(folded[0], stored.mean.tolist(), _PIXEL_DIVISOR), stored)
 
 
-def _fold(stored: Convolution, affine: Affine) -> Folded:
+def _fold(stored: DlibConvolution, affine: Affine) -> Folded:
     stride, padding = (stored.stride, stored.stride), (stored.padding, stored.padding)
     plain = Folded(stored.weight, stored.bias, stride, padding)
     return folded_affine(plain, affine.gamma, affine.beta)
@@ -81,7 +81,7 @@ def _wired(folded: list[Folded], first: Folded, stored: MetricNetwork) -> Networ
             x = build.add(Pool("average", (2, 2), (2, 2)), x)
         x = build.add(FillToSum(relu=True), summand, x)
     dense = stored.layers[-1]
-    assert isinstance(dense, Dense)  # so says the architecture that was checked
+    assert isinstance(dense, DlibDense)  # so says the architecture that was checked
     no_bias = np.zeros(DIMENSION, np.float32)
     build.add(Projection(dense.weight, no_bias), build.add(GlobalAverage(), x))
     return build.network()

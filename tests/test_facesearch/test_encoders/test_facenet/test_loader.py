@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from benchmarks.peers.facenet import random_facenet
 from facesearch.encoders import backends, encoder_spec, load_encoder
-from facesearch.encoders.calibrate import calibrate
-from facesearch.encoders.checkpoint import load_checkpoint
-from facesearch.encoders.inception_resnet import PARAMETERS, InceptionResnetV1
+from facesearch.encoders.facenet.checkpoint import load_checkpoint
+from facesearch.encoders.facenet.inception_resnet import PARAMETERS, InceptionResnetV1
+from facesearch.encoders.int8_calibration import calibrate_int8
 from facesearch.encoders.load import read_network
 from facesearch.encoders.paper_networks.operations import module_cost
 from facesearch.errors import InputError, WeightsError
@@ -208,12 +208,12 @@ def test_calibration_keeps_ranges_only_where_int8_is_close(state: State, tmp_pat
     network = read_network(encoder_spec(NAME), tmp_path / "w.pt").network
     path = tmp_path / "cache" / "ranges.json"
     with pytest.raises(InputError, match="expected 64 faces or more"):
-        calibrate(network, smooth_chips(10), path)
+        calibrate_int8(network, smooth_chips(10), path)
     if backends._BYTE_PRODUCTS.isdisjoint(backends._processor_flags()):
         with pytest.raises(InputError, match="VNNI"):
-            calibrate(network, smooth_chips(64), path)
+            calibrate_int8(network, smooth_chips(64), path)
         return
-    result = calibrate(network, smooth_chips(64), path)
+    result = calibrate_int8(network, smooth_chips(64), path)
     assert (result.measured, result.compared) == (48, 16)
     assert -1 <= result.least_cosine <= result.mean_cosine <= 1 + 1e-6
     assert path.exists() == result.good == (result.mean_cosine >= 0.999)

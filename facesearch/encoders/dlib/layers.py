@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.encoders.dlib_format import DlibReader
+from facesearch.encoders.dlib.format import DlibReader
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +24,7 @@ LAYER, TAG, FIRST_LAYER = 2, 1, 3  # the versions that dlib writes for what a ne
 
 
 @dataclass(frozen=True)
-class Convolution:
+class DlibConvolution:
     """``weight`` (out, in, rows, columns), ``bias`` (out,); one stride and padding both ways."""
 
     weight: Floats
@@ -49,7 +49,7 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class Dense:
+class DlibDense:
     """y = x weight, with ``weight`` (in, out) and no bias."""
 
     weight: Floats
@@ -66,7 +66,7 @@ class Plain:
     kind: str
 
 
-Layer = Convolution | Affine | Dense | Plain
+Layer = DlibConvolution | Affine | DlibDense | Plain
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _read_layer(reader: DlibReader, first: bool) -> Layer:
     return layer
 
 
-def _read_convolution(reader: DlibReader) -> Convolution:
+def _read_convolution(reader: DlibReader) -> DlibConvolution:
     start = reader.position
     parameters = reader.read_tensor().ravel()
     filters, rows, columns, *rest = (reader.read_int() for _ in range(7))
@@ -154,7 +154,7 @@ def _read_convolution(reader: DlibReader) -> Convolution:
     ):
         raise reader.error("expected a convolution whose settings and parameters agree", start)
     weight, bias = parameters[: sizes[0]].reshape(weight_shape), parameters[sizes[0] :]
-    return Convolution(weight, bias, stride, padding)
+    return DlibConvolution(weight, bias, stride, padding)
 
 
 def _read_affine(reader: DlibReader) -> Affine:
@@ -169,7 +169,7 @@ def _read_affine(reader: DlibReader) -> Affine:
     return Affine(parameters[:channels], parameters[channels:])
 
 
-def _read_dense(reader: DlibReader) -> Dense:
+def _read_dense(reader: DlibReader) -> DlibDense:
     start = reader.position
     outputs, inputs = reader.read_int(), reader.read_int()
     parameters = reader.read_tensor()
@@ -179,7 +179,7 @@ def _read_dense(reader: DlibReader) -> Dense:
     _read_few_floats(reader, 4)
     if parameters.shape != (inputs, outputs, 1, 1):
         raise reader.error(f"expected {inputs} x {outputs} weights without bias", start)
-    return Dense(parameters.reshape(inputs, outputs))
+    return DlibDense(parameters.reshape(inputs, outputs))
 
 
 def _read_pooling(reader: DlibReader, name: str) -> Plain:

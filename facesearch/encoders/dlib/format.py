@@ -105,7 +105,7 @@ class DlibReader:
     def read_ints(self, count: int) -> NDArray[np.int64]:
         """``count`` packed integers, int64 (count,), decoded by compiled code."""
         # Imported here because numba takes a third of a second and most files need no long runs.
-        from facesearch.encoders.dlib_packed import unpack_ints  # noqa: PLC0415
+        from facesearch.encoders.dlib.packed_integers import unpack_ints  # noqa: PLC0415
 
         if not 0 <= count * _SMALLEST_INT <= self.remaining:
             raise self.error(f"expected {count} integers, but {self.remaining} bytes are left")

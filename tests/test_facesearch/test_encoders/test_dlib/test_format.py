@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesearch.encoders.dlib_format import DlibReader
+from facesearch.encoders.dlib.format import DlibReader
 from facesearch.errors import WeightsError
 from support.dlib_writer import pack_float, pack_int, pack_matrix, pack_string, pack_tensor
 

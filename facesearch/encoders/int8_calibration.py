@@ -20,7 +20,7 @@ LEAST_COSINE = 0.999  # mean to fp32, over chips that the ranges were not measur
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Int8Calibration:
     """Chips measured and chips compared, and the cosines of int8 to fp32 over the latter."""
 
     measured: int
@@ -34,7 +34,7 @@ class Calibration:
         return self.mean_cosine >= LEAST_COSINE
 
 
-def calibrate(network: Network, chips: NDArray[np.uint8], path: Path) -> Calibration:
+def calibrate_int8(network: Network, chips: NDArray[np.uint8], path: Path) -> Int8Calibration:
     """Measure ranges on three quarters of ``chips``, compare on the rest, and write ``path``.
 
     ``chips``: uint8 RGB (n, side, side, 3) of as many people as can be had. The file is not left
@@ -51,7 +51,7 @@ def calibrate(network: Network, chips: NDArray[np.uint8], path: Path) -> Calibra
         _vectors(network, chips[compared], precision, path) for precision in ("fp32", "int8")
     )
     cosines = np.einsum("ij,ij->i", exact, rounded)
-    result = Calibration(
+    result = Int8Calibration(
         len(measured), int(compared.sum()), float(cosines.mean()), float(cosines.min())
     )
     if not result.good:

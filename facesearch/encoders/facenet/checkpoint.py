@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from facesearch.encoders.inception_resnet import InceptionResnetV1
+from facesearch.encoders.facenet.inception_resnet import InceptionResnetV1
 from facesearch.errors import WeightsError
 from indexer.storage.atomic_files import sha256_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facesearch.encoders.checkpoint import load_checkpoint
-from facesearch.encoders.inception_resnet import INPUT_SIZE
+from facesearch.encoders.facenet.checkpoint import load_checkpoint
+from facesearch.encoders.facenet.inception_resnet import INPUT_SIZE
 from facesearch.encoders.network_ir import Weighted
 from facesearch.encoders.registry import EncoderSpec
 from facesearch.encoders.torch_import import traced_network

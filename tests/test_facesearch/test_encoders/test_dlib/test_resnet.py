@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
-from facesearch.encoders import dlib_resnet as module
 from facesearch.encoders.backends import Loaded
 from facesearch.encoders.backends.torch_backend import TorchBackend
-from facesearch.encoders.dlib_layers import TAG, Convolution, read_metric_network
-from facesearch.encoders.dlib_resnet import read_dlib_resnet
+from facesearch.encoders.dlib import resnet as module
+from facesearch.encoders.dlib.layers import TAG, DlibConvolution, read_metric_network
+from facesearch.encoders.dlib.resnet import read_dlib_resnet
 from facesearch.encoders.load import read_network
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.errors import InputError, WeightsError
@@ -113,7 +113,7 @@ def test_parity_with_dlib_on_real_photos(encoder: NetworkEncoder, dlib: Any) -> 
 
 def test_network_has_29_convolutions() -> None:
     network = read_metric_network(WEIGHTS.read(), "resnet")
-    assert sum(isinstance(layer, Convolution) for layer in network.layers) == 29
+    assert sum(isinstance(layer, DlibConvolution) for layer in network.layers) == 29
     np.testing.assert_allclose(network.mean, [122.782, 117.001, 104.298], atol=1e-4)
 
 

@@ -1,0 +1,1 @@
+"""FaceNet checkpoints: Inception-ResNet-v1 as facenet-pytorch stores it."""
