@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+
+from support.processes import PRELOADED
 
 TESTS = Path(__file__).parent
 PROGRAM = """
@@ -38,3 +41,8 @@ def test_examples_depend_on_the_test_alone(tmp_path: Path) -> None:
     assert len(first) == 100
     assert drawn(tmp_path, "import facesearch.cli.main, indexer.types, cluster.types") == first
     assert drawn(tmp_path, "", "--hypothesis-profile=random") != first
+
+
+def test_the_server_of_processes_finds_what_it_loads() -> None:
+    for name in PRELOADED:  # it would pass over what is not there, and processes would start slowly
+        import_module(name)

@@ -1,7 +1,21 @@
 """What most commands load, for the server that the processes of tests are forked from."""
 
-import cv2  # noqa: F401
-import faiss  # noqa: F401
-import openvino  # noqa: F401
+from __future__ import annotations
 
-import indexer.build  # noqa: F401
+from importlib import import_module
+
+MODULES = (
+    "cv2",
+    "faiss",
+    "openvino",
+    "facesearch.cli.main",
+    "facesearch.clustering.run_store",
+    "facesearch.embed",
+    "facesearch.encoders.backends.openvino_backend",
+    "facesearch.engine",
+    "facesearch.recognition.identify",
+    "facesearch.search.gallery_index",
+    "indexer.build",
+)
+for name in MODULES:
+    import_module(name)
