@@ -22,6 +22,7 @@ from facesearch.clustering.run_store import latest_run, run_paths, save_run
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
 from facesearch.forget import ForgetReport, Selection, forget, lift
+from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Tombstone, Tombstones
@@ -290,7 +291,7 @@ def test_readers_of_an_older_state_are_reported(gallery: Gallery) -> None:
         lambda: search_gallery(gallery, state, vectors, 3),
         lambda: gallery.vectors(ids),
         lambda: gallery.faces(ids, state),
-        lambda: gallery.photo_ids(ids),
+        lambda: FaceTable.read(gallery, state),
     ):
         with pytest.raises(ChangedGalleryError, match="ask again"):
             ask()
