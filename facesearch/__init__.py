@@ -11,8 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facesearch.api.clustering import cluster_gallery, gallery_album, write_report
-    from facesearch.api.indexing import IndexReport, build_index, index_photos
+    from facesearch.api.batch import search_many
+    from facesearch.api.clustering import (
+        cluster_gallery,
+        gallery_album,
+        write_report,
+        write_sidecars,
+    )
+    from facesearch.api.encoders import calibrate_encoder
+    from facesearch.api.indexing import IndexReport, build_index, index_photos, make_graph
+    from facesearch.api.info import gallery_info
     from facesearch.api.maintenance import check_gallery, forget_faces, unforget_photos
     from facesearch.api.people import calibrate, enroll, export_people, import_people
     from facesearch.api.session import (
@@ -62,6 +70,7 @@ _MODULES = {
     "PhotoError": "errors",
     "WeightsError": "errors",
     "build_index": "api.indexing",
+    "calibrate_encoder": "api.encoders",
     "calibrate": "api.people",
     "check_gallery": "api.maintenance",
     "cluster_gallery": "api.clustering",
@@ -70,14 +79,18 @@ _MODULES = {
     "export_people": "api.people",
     "forget_faces": "api.maintenance",
     "gallery_album": "api.clustering",
+    "gallery_info": "api.info",
     "identify_photo": "api.session",
     "import_people": "api.people",
     "index_photos": "api.indexing",
     "latest_run": "clustering.run_store",
+    "make_graph": "api.indexing",
+    "search_many": "api.batch",
     "search_photo": "api.session",
     "unforget_photos": "api.maintenance",
     "verify_photos": "api.session",
     "write_report": "api.clustering",
+    "write_sidecars": "api.clustering",
 }
 
 __all__ = [
@@ -99,6 +112,7 @@ __all__ = [
     "WeightsError",
     "build_index",
     "calibrate",
+    "calibrate_encoder",
     "check_gallery",
     "cluster_gallery",
     "create_engine",
@@ -106,14 +120,18 @@ __all__ = [
     "export_people",
     "forget_faces",
     "gallery_album",
+    "gallery_info",
     "identify_photo",
     "import_people",
     "index_photos",
     "latest_run",
+    "make_graph",
+    "search_many",
     "search_photo",
     "unforget_photos",
     "verify_photos",
     "write_report",
+    "write_sidecars",
 ]
 
 

@@ -11,8 +11,9 @@ from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import ClusterRun, latest_run, save_run
-from facesearch.report import write
+from facesearch.report import write, xmp
 from facesearch.report.crops import Progress
+from facesearch.report.xmp import Sidecars
 from indexer.runtime.cores import available_cores
 
 
@@ -58,3 +59,11 @@ def write_report(
     return write.write_report(
         album, place, workers=available_cores() if workers is None else workers, progress=progress
     )
+
+
+def write_sidecars(album: Album, folder: AnyPath | None = None) -> Sidecars:
+    """Write who is on each photo as XMP files, to ``folder``, or beside the photos without one.
+
+    Photos are never changed, and files of other programs are left alone and reported.
+    """
+    return xmp.write_sidecars(album, None if folder is None else to_path(folder, "folder"))

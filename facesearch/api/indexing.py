@@ -22,7 +22,10 @@ from facesearch.gallery.gallery import DESCRIPTION, DType, Gallery
 from facesearch.images import check_roots
 from facesearch.search import gallery_index
 from facesearch.search.gallery_index import IndexGoal, refresh_index
+from facesearch.search.knn_graph import refresh_graph
 from indexer.build import Progress as BuildProgress
+from indexer.graph.build import GraphReport
+from indexer.graph.build import Progress as GraphProgress
 from indexer.index.manifest import IndexManifest
 
 
@@ -86,6 +89,21 @@ def build_index(
     """
     goal = None if recall is None and memory is None else IndexGoal(recall, memory)
     return gallery_index.build_index(to_gallery(gallery), goal, progress)
+
+
+def make_graph(
+    gallery: AnyGallery,
+    k: int = 32,
+    *,
+    device: str = "auto",
+    progress: GraphProgress = lambda done, total: None,
+) -> GraphReport:
+    """Find and keep the ``k`` nearest neighbours of every live face, for clustering to use.
+
+    A graph that is there is only extended by what is new. Raises InputError for a gallery without
+    faces or k out of range, BusyGalleryError when another process is writing.
+    """
+    return refresh_graph(to_gallery(gallery), k, progress, device)
 
 
 def _require_photos_elsewhere(photos: Sequence[Path], gallery: Path) -> None:

@@ -183,8 +183,7 @@ def _print_changes(changes: PeopleChanges) -> None:
 
 def run_report(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
-    from facesearch.api.clustering import gallery_album, write_report
-    from facesearch.report import write_sidecars
+    from facesearch.api.clustering import gallery_album, write_report, write_sidecars
 
     album = gallery_album(args.gallery, title=args.title)
     if album.about.outdated:

@@ -22,7 +22,6 @@ from facesearch.cli.output import (
     print_json,
     print_table,
 )
-from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.recognition.identify import FaceMatches, Identification, Match
@@ -106,23 +105,17 @@ def run_search(args: argparse.Namespace) -> int:
 
 
 def _search_batch(args: argparse.Namespace) -> int:
-    from facesearch.embed import EmbedOptions
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.recognition.batch_search import search_batch
-    from facesearch.recognition.match_writers import match_format
-    from facesearch.recognition.probes import open_probes
+    from facesearch.api.batch import search_many
 
-    match_format(args.out)  # a mistake in it shows before the models are loaded
-    gallery = Gallery.open(args.gallery)
-    threads = available_cores()
-    probes = open_probes(
+    report = search_many(
+        args.gallery,
         args.probes,
-        gallery,
-        lambda: engine_options(args).create(gallery.contract, callers=threads),
-        EmbedOptions.for_cores(threads),
+        args.out,
+        args.k,
+        engine=engine_options(args),
+        device=args.search_device,
+        progress=counting_progress(args.quiet, " probes"),
     )
-    progress = counting_progress(args.quiet, f" {probes.unit}")
-    report = search_batch(gallery, probes, args.out, args.k, progress, device=args.search_device)
     if args.json:
         print_json(report)
         return 0
