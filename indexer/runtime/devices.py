@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from indexer.errors import DeviceError
-from indexer.types import Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +62,6 @@ def faiss_gpus(faiss: Any) -> int:
         return 0
 
 
-def has_cagra(faiss: Any) -> bool:
-    """Whether the installed FAISS was built with cuVS, of which CAGRA is a part."""
-    return hasattr(faiss, "GpuIndexCagra") and faiss_gpus(faiss) > 0
-
-
 def torch_device(device: str) -> str:
     """The one device for torch: "cpu" or "cuda:N".
 
@@ -112,32 +106,6 @@ def to_device(
             f"expected an index that FAISS can hold on a GPU, got {type(index).__name__}: {error}; "
             "use a flat or IVF index, or search on the CPU"
         ) from error
-
-
-def cagra_index(vectors: Vectors, device: str = "cuda", degree: int = 64) -> Any:
-    """A CAGRA graph (Ootomo et al. 2023) over ``vectors`` float32 (n, d), searched by rows.
-
-    ``degree`` is how many neighbours each vector keeps. Raises DeviceError where the installed
-    FAISS was built without cuVS, or no GPU answers.
-    """
-    faiss = importlib.import_module("faiss")
-    if not hasattr(faiss, "GpuIndexCagra"):
-        raise DeviceError(
-            "expected a FAISS with cuVS for a CAGRA graph, got one without; install the build "
-            "named faiss-gpu-cuvs in place of the present one, or use an IVF index"
-        )
-    numbers = _gpus(device, faiss_gpus(faiss), "no GPU answers FAISS")
-    if not numbers:
-        raise DeviceError("expected a GPU for a CAGRA graph, got the CPU; use an HNSW index there")
-    resources = faiss.StandardGpuResources()
-    config = faiss.GpuIndexCagraConfig()
-    config.device = numbers[0]
-    config.graph_degree = degree
-    config.intermediate_graph_degree = 2 * degree
-    index = faiss.GpuIndexCagra(resources, vectors.shape[1], faiss.METRIC_L2, config)
-    index.train(vectors)
-    index.referenced_objects = [resources]
-    return index
 
 
 def _gpus(device: str, count: int, missing: str) -> list[int]:

@@ -57,5 +57,5 @@ def test_a_damaged_file_is_refused_with_both_digests(monkeypatch, tmp_path):
 
 def test_a_missing_file_is_explained(monkeypatch, tmp_path):
     monkeypatch.setattr(mtcnn_weights, "PATH", tmp_path / "mtcnn.safetensors")
-    with pytest.raises(WeightsError, match="cannot read .*reinstall"):
+    with pytest.raises(WeightsError, match=r"cannot read .*reinstall"):
         R_NET.load()

@@ -12,10 +12,8 @@ import pytest
 from indexer.errors import DeviceError
 from indexer.runtime import devices
 from indexer.runtime.devices import (
-    cagra_index,
     check_device,
     faiss_gpus,
-    has_cagra,
     to_device,
     torch_device,
     torch_gpus,
@@ -56,9 +54,6 @@ def test_without_a_gpu_the_index_stays_and_errors_say_what_to_do() -> None:
     assert to_device(index) is to_device(index, "cpu") is index
     with pytest.raises(DeviceError, match=r"install|nvidia-smi"):
         to_device(index, "cuda")
-    with pytest.raises(DeviceError, match="cuVS"):
-        cagra_index(VECTORS)
-    assert not has_cagra(faiss)
 
 
 @pytest.mark.skipif(torch_gpus() > 0, reason="torch finds a GPU")
@@ -188,11 +183,3 @@ def test_equal_answers_on_every_device(recipe: str, device: str) -> None:
     np.testing.assert_allclose(found[0], expected[0], atol=1e-3)
     assert (found[1] == expected[1]).mean() > 0.98
     np.testing.assert_array_equal(found[1][:, 0], np.arange(50))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not has_cagra(faiss), reason="this FAISS has no cuVS, or no GPU")
-def test_cagra_finds_nearly_all() -> None:
-    _, truth = flat().search(VECTORS[:50], 5)
-    _, found = cagra_index(VECTORS).search(VECTORS[:50], 5)
-    assert np.mean([np.isin(t, f).mean() for t, f in zip(truth, found, strict=True)]) > 0.95
