@@ -92,7 +92,7 @@ class Machine(SimpleNamespace):
             downcast_index=lambda index: index if isinstance(index, Copy) else whole(index),
             get_num_gpus=lambda: gpus,
         )
-        self.copied: list[tuple[list[int], bool, bool | None]] = []
+        self.copied: list[tuple[list[int], bool]] = []
         self._supported = supported
 
     def index_cpu_to_gpu(self, resources: Any, gpu: int, index: Any, options: Any) -> Any:
@@ -102,7 +102,7 @@ class Machine(SimpleNamespace):
         self, resources: list[Any], index: Any, options: Any, gpus: list[int]
     ) -> Any:
         assert len(resources) == len(gpus)
-        self.copied.append((gpus, options.useFloat16, getattr(options, "shard", None)))
+        self.copied.append((gpus, options.useFloat16))
         return Copy() if self._supported else faiss.clone_index(index)
 
 
@@ -118,13 +118,13 @@ def test_copies_go_where_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
         copied = to_device(index, name)
         assert isinstance(copied, Copy)
         assert copied.referenced_objects  # resources live as long as the copy
-    to_device(index, "cuda:0,1", half=True, spread="shards")
+    to_device(index, "cuda:0,1", half=True)
     assert machine.copied == [
-        ([0], False, None),
-        ([2], False, None),
-        ([0, 2], False, False),
-        ([0, 1, 2], False, False),
-        ([0, 1], True, True),
+        ([0], False),
+        ([2], False),
+        ([0, 2], False),
+        ([0, 1, 2], False),
+        ([0, 1], True),
     ]
     assert to_device(index, "cpu") is index
     with pytest.raises(DeviceError, match="0 to 2"):
