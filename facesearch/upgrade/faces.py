@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.detect.types import Detections
-from facesearch.embed import BATCH_PHOTOS, EmbedOptions
+from facesearch.embed import EmbedOptions
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
 from facesearch.gallery.records import PhotoRecord
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos
+from facesearch.images.photo_pipeline import BATCH_PHOTOS
 from indexer.storage.shards import Shard
+
+logger = logging.getLogger(__name__)
 
 Rows = NDArray[np.int64]
 
@@ -92,10 +96,17 @@ def _file(record: PhotoRecord) -> FoundPhoto:
 def _embed(
     engine: FaceEngine, batch: Sequence[tuple[PhotoToEmbed, DecodeOutcome]]
 ) -> list[EmbeddedAgain]:
+    """Each photo with its faces; where a batch fails its photos are tried one by one."""
     usable = [(photo, each) for photo, each in batch if not _problem(photo, each)]
     pixels = [each.photo.pixels for _, each in usable if each.photo]
     scaled = [photo.found.scaled(each.photo.scale) for photo, each in usable if each.photo]
-    faces = iter(engine.embed(pixels, scaled))
+    try:
+        faces = iter(engine.embed(pixels, scaled))
+    except Exception as error:
+        if len(batch) > 1:
+            return [again for pair in batch for again in _embed(engine, [pair])]
+        logger.exception("cannot process %s", batch[0][0].record.location)
+        return [EmbeddedAgain(batch[0][0], None, f"internal: {type(error).__name__}: {error}")]
     return [
         EmbeddedAgain(photo, None, problem)
         if (problem := _problem(photo, each))

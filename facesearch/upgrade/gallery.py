@@ -43,12 +43,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class UpgradeReport:
-    """What an upgrade did: faces embedded again now, shards that were made before and now.
+    """What an upgrade to ``encoder`` did: faces embedded now, shards made before and now.
 
     ``failures`` are photos with faces that could not be read; unless these were to be dropped, the
     gallery stays as it was while there are any.
     """
 
+    encoder: str
     faces: int = 0
     shards_before: int = 0
     shards: int = 0
@@ -106,7 +107,7 @@ class _Upgrade:
         self.gallery, self.engine, self.options, self.drop = gallery, engine, options, drop
         self.state = gallery.state()
         self.target = Gallery(gallery.folder, contract, gallery.dtype, _folder_name(contract))
-        self.report = UpgradeReport()
+        self.report = UpgradeReport(contract.name)
 
     def run(self, progress: Progress) -> UpgradeReport:
         """Make all shards that are not there, then switch where all faces are in them."""

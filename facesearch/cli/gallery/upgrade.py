@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli.engine_options import add_encoder_options, engine_of, positive_int
+from facesearch.cli.engine_options import add_encoder_options, engine_options, positive_int
 from facesearch.cli.output import counting_progress, print_facts, print_json, printable
 from facesearch.text import count
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
-    from facesearch.gallery.gallery import Gallery
     from facesearch.upgrade.gallery import UpgradeReport
 
 FAILURES_SHOWN = 20
@@ -45,54 +44,40 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_encoder_options(parser)
-    parser.set_defaults(run=run_upgrade, min_face=None, min_score=None)
+    parser.set_defaults(run=run_upgrade, detector=None, min_face=None, min_score=None, turned=None)
 
 
 def run_upgrade(args: argparse.Namespace) -> int:
     """Upgrade; 1 where photos could not be read and the gallery stays as it was."""
+    from facesearch.api.upgrading import upgrade_gallery
     from facesearch.embed import EmbedOptions
-    from facesearch.encoders import default_encoder
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.upgrade.gallery import upgrade_gallery
 
-    gallery = Gallery.open(args.gallery)
-    args.encoder = args.encoder or default_encoder()
-    args.detector = _detector(gallery)
-    engine = engine_of(args, callers=args.threads)
-    options = EmbedOptions(decoders=max(1, args.threads // 2), threads=args.threads)
     report = upgrade_gallery(
-        gallery,
-        engine,
-        options,
+        args.gallery,
+        engine=engine_options(args),
+        options=EmbedOptions.for_cores(args.threads),
         drop_unreadable=args.drop_unreadable,
         progress=counting_progress(args.quiet, " faces"),
     )
     if args.json:
-        print_json({"gallery": gallery.folder, "encoder": engine.contract.name, **vars(report)})
+        print_json({"gallery": args.gallery, **vars(report)})
     else:
-        _print_report(report, args.gallery, engine.contract.name)
+        _print_report(report, args.gallery)
     return 0 if report.upgraded else 1
 
 
-def _detector(gallery: Gallery) -> str:
-    """The gallery's detector, by whose scores qualities go; the default where a file was that."""
-    from facesearch.detect import DEFAULT_DETECTOR, detector_of
-    from facesearch.errors import InputError
-
-    try:
-        return detector_of(gallery.contract.detector)
-    except InputError:
-        return DEFAULT_DETECTOR
-
-
-def _print_report(report: UpgradeReport, folder: Path, encoder: str) -> None:
+def _print_report(report: UpgradeReport, folder: Path) -> None:
+    became = f"{folder} with vectors of {report.encoder}" if report.upgraded else "unchanged"
     print_facts(
         [
             ("faces embedded", report.faces),
             ("shards made now", report.shards),
             ("made before", report.shards_before),
             ("faces dropped", report.dropped),
-            ("gallery", f"{folder} with vectors of {encoder}" if report.upgraded else "unchanged"),
+            (
+                "gallery",
+                f"{folder} with vectors of {report.encoder}" if report.upgraded else "unchanged",
+            ),
         ]
     )
     for failure in report.failures[:FAILURES_SHOWN]:
