@@ -74,10 +74,7 @@ def _print_report(report: UpgradeReport, folder: Path) -> None:
             ("shards made now", report.shards),
             ("made before", report.shards_before),
             ("faces dropped", report.dropped),
-            (
-                "gallery",
-                f"{folder} with vectors of {report.encoder}" if report.upgraded else "unchanged",
-            ),
+            ("gallery", became),
         ]
     )
     for failure in report.failures[:FAILURES_SHOWN]:

@@ -77,7 +77,7 @@ def test_the_network_is_that_of_opencvs_file_but_for_rounded_weights() -> None:
         got = [probabilities[..., :1], probabilities[..., 1:], values[..., 2:6], values[..., 6:]]
         for name, mine in zip(("cls", "obj", "bbox", "kps"), got, strict=True):
             np.testing.assert_allclose(mine, theirs[f"{name}_{stride}"], atol=0.25)
-            assert np.abs(mine - theirs[f"{name}_{stride}"]).mean() < 0.01
+            assert np.abs(mine - theirs[f"{name}_{stride}"]).mean() < 0.03
 
 
 @settings(deadline=None, max_examples=30)
