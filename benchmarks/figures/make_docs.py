@@ -16,13 +16,19 @@ from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
-from benchmarks.figures import indices, people, speed
+from benchmarks.figures import faces, indices, people, speed
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(
     ROOT / name
-    for name in ("README.md", "docs/performance.md", "docs/networks.md", "docs/report.md")
+    for name in (
+        "README.md",
+        "docs/encoders.md",
+        "docs/networks.md",
+        "docs/performance.md",
+        "docs/report.md",
+    )
 )
 
 
@@ -338,6 +344,9 @@ FIGURES: dict[str, Callable[[], str]] = {
         album,
         album_speed,
         detection,
+        faces.encoders,
+        faces.detectors,
+        faces.turned,
         evaluated.lfw,
         evaluated.view2,
         evaluated.quality,
