@@ -159,5 +159,5 @@ def test_settings_and_photos_out_of_range_are_refused() -> None:
         YuNetDetector(min_face=0)
     with pytest.raises(InputError, match="min_score"):
         YuNetDetector(min_score=1.0)
-    with pytest.raises(InputError, match="expected a photo uint8"):
+    with pytest.raises(InputError, match="expected a photo RGB uint8"):
         YuNetDetector().detect([np.zeros((5, 5), np.uint8)])
