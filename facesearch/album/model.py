@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,17 +14,12 @@ from numpy.typing import NDArray
 from cluster.types import NOISE, Clustering
 from facesearch.album.advice import NO_ADVICE, Advice, AdviceInput, FacePair, PersonFaces, advise
 from facesearch.album.figures import AlbumFigures, figures_of
+from facesearch.text import printable
 
 
-def printable(text: str | Path) -> str:
-    """``text`` as it can be shown: bytes that are not UTF-8 and control characters become U+FFFD.
-
-    File names reach Python with such bytes as lone surrogates, which no UTF-8 page may hold.
-    """
-    return "".join(
-        "\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character
-        for character in str(text)
-    )
+def _shown(text: str) -> str:
+    """``text`` as a page can hold it: what is unsafe to show becomes U+FFFD."""
+    return printable(text, "\ufffd")
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class AlbumFace:
     quality: float = math.nan
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", printable(self.name))
+        object.__setattr__(self, "name", _shown(self.name))
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class FailedPhoto:
 
     def __post_init__(self) -> None:
         for key in ("name", "reason", "detail"):
-            object.__setattr__(self, key, printable(getattr(self, key)))
+            object.__setattr__(self, key, _shown(getattr(self, key)))
 
 
 @dataclass(frozen=True)
@@ -137,7 +131,7 @@ class Album:
 
     def __post_init__(self) -> None:
         for key in ("title", "outdated"):
-            object.__setattr__(self, key, printable(getattr(self, key)))
+            object.__setattr__(self, key, _shown(getattr(self, key)))
 
     @property
     def grouped_by(self) -> str:
@@ -291,7 +285,7 @@ def _groups(
     starts = np.flatnonzero(np.diff(labels[order], prepend=NOISE))
     for rows in np.split(order, starts)[1:]:
         label = int(labels[rows[0]])
-        name = printable(names.get(label, "")).strip() or None
+        name = _shown(names.get(label, "")).strip() or None
         key = label if name is None else name
         earlier = groups.get(key, (name, np.empty(0, np.int64)))[1]
         groups[key] = (name, np.sort(np.concatenate([earlier, rows])))

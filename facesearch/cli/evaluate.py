@@ -16,7 +16,8 @@ from facesearch.cli.engine_options import (
     squared_distance,
     whole_number,
 )
-from facesearch.cli.output import counting_progress, print_json, print_table, printable
+from facesearch.cli.output import counting_progress, print_json, print_table
+from facesearch.text import printable
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:

@@ -25,9 +25,25 @@ exit codes:
 """
 
 
+class CommandParser(argparse.ArgumentParser):
+    """A parser that reports surplus arguments itself, so that its command's usage is shown.
+
+    argparse leaves them to the parser of the whole program, whose usage does not help.
+    """
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse; a surplus argument is a mistake here already."""
+        parsed, surplus = super().parse_known_args(args, namespace)
+        if surplus:
+            self.error(f"unrecognized arguments: {' '.join(surplus)}")
+        return parsed, surplus
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each command's function is in ``args.run``."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="facesearch",
         description="Find every face in a folder of photos, tell who is who, and group faces "
         "into people.",

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch.text import display_width, printable
+
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
     from facesearch.search.knn_graph import GraphFacts
@@ -31,14 +33,15 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     """Print aligned columns; numbers to the right, long cells cut at their beginning."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
-        max([len(name), *(len(row[column]) for row in cells)]) for column, name in enumerate(header)
+        max(display_width(line[column]) for line in (header, *cells))
+        for column in range(len(header))
     ]
     right = [
         bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(header))
     ]
     for line in [list(header), *cells]:
         padded = [
-            text.rjust(width) if to_right else text.ljust(width)
+            _padded(text, width, to_right)
             for text, width, to_right in zip(line, widths, right, strict=True)
         ]
         print("  ".join(padded).rstrip())
@@ -48,7 +51,7 @@ def print_facts(facts: Sequence[tuple[str, object]]) -> None:
     """Print a name and a value a line."""
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
-        print(f"{name.ljust(width)}  {value}")
+        print(printable(f"{name.ljust(width)}  {value}").rstrip())
 
 
 def box_text(box: Sequence[float]) -> str:
@@ -60,14 +63,6 @@ def box_text(box: Sequence[float]) -> str:
 def known(value: float) -> float | None:
     """A number for JSON, which has no NaN: None stands for what was not measured."""
     return None if math.isnan(value) else value
-
-
-def printable(text: str) -> str:
-    """``text`` with control characters as escapes: file names may even hold terminal codes."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 def embed_progress(quiet: bool) -> Callable[[EmbedReport, int], None]:
@@ -169,9 +164,17 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: object) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    text = printable(text)
-    return text if len(text) <= CELL_LIMIT else "..." + text[3 - CELL_LIMIT :]
+    text = printable(f"{value:.3f}" if isinstance(value, float) else value)
+    if display_width(text) <= CELL_LIMIT:
+        return text
+    while display_width(text) > CELL_LIMIT - 3 or not display_width(text[0]):
+        text = text[1:]  # from the left, and never between a letter and its marks
+    return f"...{text}"
+
+
+def _padded(text: str, width: int, to_right: bool) -> str:
+    space = " " * (width - display_width(text))
+    return space + text if to_right else text + space
 
 
 def _is_number(value: object) -> bool:

@@ -24,7 +24,7 @@ from facesearch.people.assignment import leaders
 from facesearch.people.ledger import FaceDecision, NewDecision
 from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.people.superseded import Superseded
-from facesearch.spreadsheets import plain_cell, text_of_cell
+from facesearch.text import escape_csv_cell, unescape_csv_cell
 from indexer.storage.shards import Shard
 from indexer.types import make_ids
 
@@ -203,14 +203,14 @@ _COLUMNS = ("person", "name", "hidden", "is", "sha256", "x0", "y0", "x1", "y1")
 
 def people_csv(entries: Sequence[PersonEntry]) -> str:
     """``entries`` as CSV, a line a face; ``is`` says whether it is that person's. Names are as
-    :func:`facesearch.spreadsheets.plain_cell` has them."""
+    :func:`facesearch.text.escape_csv_cell` has them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for each in entries:
         for faces, belongs in ((each.faces, "yes"), (each.rejected, "no")):
             for face in faces:
-                name = plain_cell(each.name or "")
+                name = escape_csv_cell(each.name or "")
                 about = (each.person, name, "yes" if each.hidden else "no", belongs)
                 writer.writerow((*about, face.sha256, *face.box))
     return text.getvalue()
@@ -273,7 +273,7 @@ class _Line:
 def _line(row: dict[str, str]) -> _Line:
     box = [row[name] for name in ("x0", "y0", "x1", "y1")]
     face = _key(row["sha256"], box)
-    return _Line(text_of_cell(row["name"]), _yes(row, "hidden"), _yes(row, "is"), face)
+    return _Line(unescape_csv_cell(row["name"]), _yes(row, "hidden"), _yes(row, "is"), face)
 
 
 def _person(person: str, lines: Sequence[_Line]) -> PersonEntry:

@@ -15,7 +15,7 @@ from typing import IO
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from facesearch.album.model import Album, AlbumFace, AlbumPerson, printable
+from facesearch.album.model import Album, AlbumFace, AlbumPerson
 from facesearch.images.file_access import absolute
 from facesearch.report.advice_view import advice_view, odds
 from facesearch.report.crops import Pictures
@@ -24,7 +24,7 @@ from facesearch.report.pagination import PAGE_FACES, AlbumPage, volumes_of
 from facesearch.report.plots import Plot, plots_of
 from facesearch.report.timeline import Appearance, Period, periods_of
 from facesearch.report.view_models import FaceView, PersonView, moment, number, period
-from facesearch.text import count
+from facesearch.text import count, printable
 
 # Beyond this many crops (about 20 MB of page) they are linked from the folder beside the page.
 INLINE_CROPS = 3000
@@ -107,7 +107,7 @@ class Page:
     def gallery(self) -> str:
         """The gallery's path as a shell reads it, wherever it is typed."""
         gallery = self.album.gallery
-        return "GALLERY" if gallery is None else shlex.quote(printable(absolute(gallery)))
+        return "GALLERY" if gallery is None else shlex.quote(printable(absolute(gallery), "\ufffd"))
 
     @property
     def search_label(self) -> str:

@@ -12,8 +12,8 @@ from facesearch.cli.engine_options import (
     positive_int,
     squared_distance,
 )
-from facesearch.cli.output import print_facts, print_json, print_table, printable
-from facesearch.text import count
+from facesearch.cli.output import print_facts, print_json, print_table
+from facesearch.text import count, printable
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:

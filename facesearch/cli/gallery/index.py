@@ -20,9 +20,9 @@ from facesearch.cli.output import (
     embed_progress,
     print_facts,
     print_json,
-    printable,
     stage_progress,
 )
+from facesearch.text import printable
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:

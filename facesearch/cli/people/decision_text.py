@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from facesearch.cli.output import printable
 from facesearch.people.ledger import Decision
 from facesearch.people.superseded import Superseded
-from facesearch.text import count
+from facesearch.text import count, printable
 
 
 def in_words(decisions: Sequence[Decision]) -> dict[int, str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.cli.engine_options import add_engine_options, engine_of
-from facesearch.cli.output import known, print_json, printable
+from facesearch.cli.output import known, print_json
+from facesearch.text import printable
 
 
 def add_commands(commands: Any) -> None:

@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli.output import box_text, known, print_facts, print_json, print_table, printable
-from facesearch.text import count
+from facesearch.cli.output import box_text, known, print_facts, print_json, print_table
+from facesearch.text import count, printable
 
 if TYPE_CHECKING:
     from facesearch.curation.editor import EditResult, PeopleEditor

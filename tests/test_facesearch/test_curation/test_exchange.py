@@ -9,8 +9,6 @@ from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from facesearch.curation.editor import PeopleEditor
 from facesearch.curation.exchange import (
@@ -27,7 +25,6 @@ from facesearch.curation.exchange import (
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
-from facesearch.spreadsheets import plain_cell, text_of_cell
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index, people_gallery
 
@@ -215,15 +212,7 @@ def test_both_forms_say_the_same(gallery: Gallery) -> None:
     assert len(people_csv(entries).splitlines()) == 1 + 9
 
 
-@settings(deadline=None)
-@given(st.text("=+-@'\"\n, ab", max_size=5))
-def test_no_name_is_a_formula_to_a_spreadsheet_and_all_come_back(text: str) -> None:
-    cell = plain_cell(text)
-    assert cell[:1] not in {*"=+-@"} and text_of_cell(cell) == text
-    assert cell == text or text.lstrip("'")[0] in "=+-@"
-
-
-@pytest.mark.parametrize("name", ["=1+2", "'=1", '"Ann", B', "-", "'t Hooft"])
+@pytest.mark.parametrize("name", ["=1+2", "'=1", "\uff1d1", "'\uff0b", '"A", B', "-", "'t Hooft"])
 def test_names_of_any_form_come_back_from_csv(name: str, tmp_path: Path) -> None:
     entry = PersonEntry("p1", name, False, (FaceKey("ab", (0.0, 0.0, 1.0, 1.0)),), ())
     write_people(tmp_path / "a.csv", [entry])
