@@ -309,7 +309,7 @@ def played(
         changes = run.changes
         other = threshold if threshold != options.threshold else None
         reasons = Reasons(
-            "" if other is None else f"threshold {other} became {options.threshold}",
+            "" if other is None else f"threshold changed from {other:.4g} to {options.threshold:.4g}",
             run.how.full,
             owner.decided_since,
             before,

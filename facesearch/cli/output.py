@@ -1,4 +1,4 @@
-"""Tables for people, JSON for programs, and the progress bar."""
+"""Tables and facts for people, JSON for programs, and progress bars."""
 
 from __future__ import annotations
 
@@ -48,10 +48,11 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:
-    """Print a name and a value a line."""
+    """Print one line for each name and value; a float is rounded to four digits."""
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
-        print(printable(f"{name.ljust(width)}  {value}").rstrip())
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        print(printable(f"{name.ljust(width)}  {text}").rstrip())
 
 
 def box_text(box: Sequence[float]) -> str:
@@ -113,7 +114,7 @@ def counting_progress(quiet: bool, unit: str) -> Callable[[int, int], None]:
 
 
 def stage_progress(quiet: bool) -> Callable[[str, int], None]:
-    """Tells of each stage of a long job, and when it was done, on standard error."""
+    """A progress callback that prints each stage of a long job, on standard error."""
     started = time.monotonic()
     seen: set[str] = set()
 
@@ -126,7 +127,7 @@ def stage_progress(quiet: bool) -> Callable[[str, int], None]:
 
 
 def description_facts(description: IndexManifest) -> list[tuple[str, object]]:
-    """What a saved index is, for people."""
+    """What a saved index is, as facts to print."""
     measured, settings = description.measured, description.parameters
     if not measured:
         return [("index", "exact")]
@@ -135,22 +136,22 @@ def description_facts(description: IndexManifest) -> list[tuple[str, object]]:
     interval = f"{measured['recall_at_1_low']:.3f} to {measured['recall_at_1_high']:.3f}"
     single = f"{1e3 * measured['single_seconds']:.2f} ms for one"
     return [
-        ("index", f"approximate: {kept}, {measured['bytes_each']:.0f} bytes a face"),
-        ("looks into", f"{settings['probes']} of {settings['cells']} cells"),
-        ("finds the nearest in", f"{recall} (95%: {interval})"),
-        ("searches", f"{measured['queries_per_second']:.0f}/s together, {single}"),
+        ("index", f"approximate: {kept}, {measured['bytes_each']:.0f} bytes for each face"),
+        ("cells searched", f"{settings['probes']} of {settings['cells']}"),
+        ("recall at 1", f"{recall} (95% interval {interval})"),
+        ("speed", f"{measured['queries_per_second']:.0f} searches/s in batches, {single}"),
     ]
 
 
 def graph_text(graph: GraphFacts) -> str:
-    """What a graph is, for people."""
+    """What a graph is, in words."""
     text = f"{graph.k} neighbours of {graph.faces} faces, "
     if graph.exact:
         return text + "exact"
-    text += "found by an approximate index"
+    text += "approximate"
     if graph.index_recall is None:
         return text
-    return f"{text}, the nearest in {graph.index_recall:.3f} of searches"
+    return f"{text}, with a recall of {graph.index_recall:.3f}"
 
 
 def _plain(value: Any) -> Any:

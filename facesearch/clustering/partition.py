@@ -104,7 +104,7 @@ def _of_good(
         exact=options.linkage != "single" or _has_all(merges, options.threshold),
     )
     if not made:
-        how = replace(how, why=f"{how.why}; the merges of an earlier run were cut")
+        how = replace(how, why=f"{how.why}; saved merges were cut at the threshold")
     clustering = clusters_at(
         ids, vectors, merges.dendrogram, options.threshold, min_size=options.min_size
     )

@@ -200,10 +200,10 @@ class ChangeContext:
         if self.options:
             return self.options
         if self.decided_since & set(people):
-            return "something was decided of them"
+            return "a decision about them changed"
         if self.people_with_new_faces & set(people):
-            return "faces came that are near to both"
-        return "all faces were clustered anew"
+            return "new faces are near both"
+        return "all faces were clustered again"
 
 
 def changes_between(

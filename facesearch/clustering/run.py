@@ -159,13 +159,12 @@ def _in_order(
 def _how(
     options: ClusterOptions, previous: ClusterRun | None, faces: FaceSet, decided: DecisionState
 ) -> RunInfo:
-    """Whether all faces are clustered anew, and why."""
+    """Whether all faces are clustered again, and why."""
     why = _why_full(options, previous, faces)
     formed = len(faces.ids) if why or previous is None else previous.how.formed
     return RunInfo(
         bool(why),
-        why
-        or f"the options are those of the run before; faces to place: {_to_place(faces, previous)}",
+        why or f"the options are the same; faces to place: {_to_place(faces, previous)}",
         formed,
         options.min_size,
         options.attach_threshold,
@@ -175,33 +174,33 @@ def _how(
 
 
 def _to_place(faces: FaceSet, previous: ClusterRun | None) -> str:
-    """Which faces an incremental run has to find somebody for."""
+    """Which faces an incremental run has to assign to people."""
     known = np.zeros(0, np.int64) if previous is None else previous.clustering.ids
     new = ~np.isin(faces.ids, known)
-    nobodys = ~new & (faces.before == NOBODY)
-    undone = faces.undone & ~new & ~nobodys
+    lone = ~new & (faces.before == NOBODY)
+    undone = faces.undone & ~new & ~lone
     kinds = (
         (new, "new"),
-        (nobodys, "of nobody"),
-        (undone, "of people of whom a decision was undone"),
+        (lone, "without a person"),
+        (undone, "of people whose decision was undone"),
     )
     return ", ".join(f"{mask.sum()} {text}" for mask, text in kinds if mask.any()) or "none"
 
 
 def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: FaceSet) -> str:
     if previous is None:
-        return "there is no run to build on"
+        return "this gallery had no clustering before"
     other = _other_options(options, previous)
     formed = previous.how.formed
     reasons = (
-        (options.full, "asked for"),
-        (options.method != "agglomerative", f"{options.method} clusters all faces anew"),
-        (options.linkage != "average", f"{options.linkage} linkage clusters all faces anew"),
-        (previous.people is None, "the run before is from before people had numbers"),
+        (options.full, "as asked for"),
+        (options.method != "agglomerative", f"{options.method} always clusters all faces"),
+        (options.linkage != "average", f"{options.linkage} linkage always clusters all faces"),
+        (previous.people is None, "the previous run has no numbers of people"),
         (other, other),
         (
             len(faces.ids) > MOST_GROWTH * formed,
-            f"there are {len(faces.ids)} faces, and the last full run had {formed}",
+            f"there are {len(faces.ids)} faces now, and the last full run had {formed}",
         ),
     )
     return next((text for holds, text in reasons if holds), "")
@@ -220,8 +219,12 @@ def _other_options(options: ClusterOptions, previous: ClusterRun) -> str:
     }
     for name, (was, wanted) in pairs.items():
         if was != wanted:
-            return f"{name} {was} became {wanted}"
+            return f"{name} changed from {_option(was)} to {_option(wanted)}"
     return ""
+
+
+def _option(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _constraints(faces: FaceSet, decided: DecisionState) -> Constraints:
@@ -280,16 +283,16 @@ def _without_photos(
     were, counts = np.unique(then.of_faces(), return_counts=True)
     still = np.isin(were, before) | (were == NOBODY)
     return tuple(
-        PersonGone(number, faces, "their photos are gone")
+        PersonGone(number, faces, "their photos were deleted")
         for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
     )
 
 
 def _contradiction_text(each: Contradiction, ids: Ids, decided: DecisionState) -> str:
-    """In words what could not be followed."""
+    """In words, decisions that contradict each other."""
     one, two = (int(ids[row]) for row in each.apart)
     number = decided.faces.get(int(ids[each.must[0]]))
-    whom = "one person" if number is None else decided.person(number).key
+    person = "one person" if number is None else decided.person(number).key
     if each.honoured:
-        return f"faces {one} and {two} are in one photo, and both were decided to be {whom}"
-    return f"face {one} cannot be {whom}, whom face {two} was decided to be"
+        return f"faces {one} and {two} are in one photo, but both were assigned to {person}"
+    return f"face {one} cannot be {person}, to whom face {two} was assigned"

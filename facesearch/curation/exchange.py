@@ -176,13 +176,13 @@ def read_people(path: Path) -> list[PersonEntry]:
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
         missing = " is missing" if isinstance(error, KeyError) else ""
         raise InputError(
-            f"cannot read people from {path}: {error}{missing}; expected a file that facesearch "
-            "people export wrote"
+            f"cannot read people from {path}: {error}{missing}; expected a file written by "
+            "facesearch people export"
         ) from error
     if not entries:
         raise InputError(
-            f"{path} tells of nobody; expected a file that facesearch people export wrote after "
-            "something was decided"
+            f"{path} names no people; expected a file written by facesearch people export from a "
+            "gallery with decisions"
         )
     names = [each.name for each in entries if each.name]
     if len(set(names)) != len(names):

@@ -67,7 +67,7 @@ def undoable(decisions: Sequence[Decision]) -> list[Decision]:
     """What an undo of a ledger would take back; raises InputError where there is nothing."""
     last = last_batch(decisions)
     if not last:
-        raise InputError("nothing was decided that is not undone already")
+        raise InputError("there is no decision left to undo")
     return last
 
 
@@ -129,7 +129,7 @@ class PeopleStore:
             if batch not in (None, last[0].batch):
                 raise InputError(
                     f"expected to undo decision {batch}, but decision {last[0].id} is the last one "
-                    "now; somebody else decides too: look again with people undo --dry-run"
+                    "now, made by another process; look again with people undo --dry-run"
                 )
             entries.add([NewDecision("undo", 0, other=last[0].batch)])
         return last

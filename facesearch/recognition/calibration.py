@@ -115,9 +115,9 @@ def calibrate(
         result = open_set_threshold(samples, len(enrolled.names), fpir)
     except TooFewImpostorsError as error:
         raise InputError(
-            f"the gallery has too few strangers to learn from: {error}; enroll more people, or "
+            f"the gallery has too few other people to learn from: {error}; enroll more people, or "
             f"index photos of others and run: facesearch cluster {gallery.folder} (each of "
-            f"{LEAST_IDENTITIES} or more groups then stands for a person)"
+            f"{LEAST_IDENTITIES} or more clusters then counts as a person)"
         ) from error
     clusters = sum(len(np.unique(each.identities)) for each in samples if not each.mutual)
     calibration = Calibration(

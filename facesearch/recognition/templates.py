@@ -39,7 +39,7 @@ class PersonTemplates:
         live = np.isin(memberships.ids, state.live_ids())
         if not live.any():
             raise InputError(
-                "nobody is enrolled in this gallery, so nobody can be identified; "
+                "no person is enrolled in this gallery, so none can be identified; "
                 f"first run: facesearch enroll {gallery.folder} NAME PHOTO..."
             )
         ids = memberships.ids[live]

@@ -1,4 +1,4 @@
-"""``info`` and ``check``: what a gallery holds and whether it is whole."""
+"""``info`` and ``check``: show what a gallery holds, and verify it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Any) -> None:
     """Add both commands."""
-    info = commands.add_parser("info", help="what a gallery holds")
-    info.add_argument("gallery", type=Path, metavar="GALLERY")
+    info = commands.add_parser("info", help="show what a gallery holds")
+    info.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     info.add_argument("--failed", action="store_true", help="list the photos that failed")
     info.set_defaults(run=run_info)
     check = commands.add_parser(
-        "check", help="verify checksums, contract, names and freshness of a gallery"
+        "check",
+        help="verify the files of a gallery",
+        description="Verify checksums, the encoder contract, names, and whether index, graph and "
+        "clustering are up to date.",
     )
-    check.add_argument("gallery", type=Path, metavar="GALLERY")
+    check.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     check.set_defaults(run=run_check)
 
 
 def run_info(args: argparse.Namespace) -> int:
-    """Print counts, contract and failures."""
+    """Print counts, the encoder contract and failures."""
     from facesearch.gallery.gallery import Gallery
 
     gallery = Gallery.open(args.gallery)
@@ -62,7 +65,7 @@ def run_info(args: argparse.Namespace) -> int:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Print every problem; 1 when the truth (shards, names) is damaged."""
+    """Print every problem; 1 when shards or names, which nothing can rebuild, are damaged."""
     from facesearch.check import check_gallery
     from facesearch.gallery.gallery import Gallery
 
@@ -70,7 +73,7 @@ def run_check(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"gallery": args.gallery, "problems": findings})
     elif not findings:
-        print(f"{args.gallery}: all is well")
+        print(f"{args.gallery}: no problems found")
     for finding in () if args.json else findings:
         print(f"{'DAMAGED' if finding.severe else 'note'}: {finding.subject}: {finding.problem}")
     return 1 if any(finding.severe for finding in findings) else 0
@@ -132,19 +135,19 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def _index_lines(index: IndexFacts) -> list[tuple[str, object]]:
-    """What the index is and how much of each search it does."""
+    """What the index is and how many of the faces it covers."""
     if index.coverage is None or index.description is None:
         return [("index", f"not used: {index.problem}")]
     coverage = index.coverage
     serves = (
-        f"{coverage.share:.1%} of the faces; {coverage.fresh} fresh ones are searched beside it, "
-        f"{coverage.hidden} hidden ones are no longer there"
+        f"{coverage.share:.1%} of the faces; {coverage.fresh} newer ones are searched separately, "
+        f"{coverage.hidden} deleted ones are skipped"
     )
-    return [*description_facts(index.description), ("index serves", serves)]
+    return [*description_facts(index.description), ("index covers", serves)]
 
 
 def _graph_lines(graph: GraphFacts | None) -> list[tuple[str, object]]:
-    """What the graph is that is kept, if any."""
+    """What the saved graph is, if there is one."""
     if graph is None:
         return []
     return [("graph", f"not used: {graph.problem}" if graph.problem else graph_text(graph))]
@@ -156,7 +159,7 @@ def _calibration_text(facts: dict[str, Any]) -> str:
 
     calibration = facts["calibration"]
     if calibration is None:
-        return "the encoder's (not calibrated)"
+        return "the encoder's default (not calibrated)"
     stale = calibration.outgrown(facts["people_named"], facts["faces_named"])
     return f"{calibration.result.threshold:.4f}, calibrated for {rate_text(calibration.result)}" + (
         f"; stale: {stale}" if stale else ""

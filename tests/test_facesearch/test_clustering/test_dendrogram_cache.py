@@ -292,7 +292,7 @@ def test_other_linkages_start_over_and_separate_people(
     cluster(gallery)
     options = replace(OPTIONS, linkage=linkage)
     run = cluster(gallery, options)
-    assert run.how.why == f"{linkage} linkage clusters all faces anew"
+    assert run.how.why == f"{linkage} linkage always clusters all faces"
     assert latest_run(gallery).how.linkage == linkage and run.how.exact
     assert np.bincount(run.clustering.labels).tolist() == [3, 3, 3, 3]
     assert "linkage" in cluster(gallery).how.why

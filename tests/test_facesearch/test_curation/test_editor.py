@@ -68,7 +68,7 @@ def test_merged_people_stay_one_and_undo_takes_them_apart(gallery: Gallery) -> N
     merged = photos_of_people(gallery)
     assert merged["Cid"] == of(1) | of(3) | of(4) and set(merged) == {"Cid", "p2"}
     run = cluster(gallery, replace(CLEAR, full=True))
-    assert run.how.full and run.how.why == "asked for"
+    assert run.how.full and run.how.why == "as asked for"
     assert photos_of_people(gallery) == merged and PeopleEditor(gallery).find("p4").id == 1
     PeopleStore(gallery.folder).undo()
     run = cluster(gallery, replace(CLEAR, full=True))
@@ -261,7 +261,7 @@ def test_new_photos_join_without_a_full_run(gallery: Gallery, tmp_path: Path) ->
 def test_other_options_or_too_many_new_faces_make_a_full_run(
     gallery: Gallery, tmp_path: Path
 ) -> None:
-    assert "threshold 0.5 became 0.6" in cluster(gallery, replace(CLEAR, threshold=0.6)).how.why
+    assert "threshold changed from 0.5 to 0.6" in cluster(gallery, replace(CLEAR, threshold=0.6)).how.why
     assert not cluster(gallery, replace(CLEAR, threshold=0.6)).how.full
     assert "min size" in cluster(gallery, replace(CLEAR, threshold=0.6, min_size=2)).how.why
     assert cluster(gallery, CLEAR).how.full
@@ -269,7 +269,7 @@ def test_other_options_or_too_many_new_faces_make_a_full_run(
         write_photo(tmp_path / "photos" / f"9-{number}.png", [9], 90 + number)
     index(gallery, tmp_path / "photos")
     run = cluster(gallery)
-    assert run.how.full and run.how.why == "there are 19 faces, and the last full run had 12"
+    assert run.how.full and run.how.why == "there are 19 faces now, and the last full run had 12"
     assert photos_of_people(gallery)["p5"] == {f"9-{n}.png" for n in range(7)}
 
 
@@ -278,7 +278,7 @@ def test_photos_that_go_are_reported(gallery: Gallery, tmp_path: Path) -> None:
         (tmp_path / "photos" / name).unlink()
     index(gallery, tmp_path / "photos")
     (gone,) = cluster(gallery).changes.gone
-    assert (gone.person, gone.faces, gone.reason) == (4, 3, "their photos are gone")
+    assert (gone.person, gone.faces, gone.reason) == (4, 3, "their photos were deleted")
     # Nobody gets the number of somebody who is gone.
     write_photo(tmp_path / "photos" / "8-0.png", [8], 1)
     index(gallery, tmp_path / "photos")
