@@ -74,9 +74,9 @@ def merged(
 
     Between two groups counts the mean of all pairs of their members ("average"), the farthest pair
     ("complete") or the nearest ("single"). ``constraints`` speak of rows of ``vectors``;
-    contradictory ones are told by :func:`cluster.constraints.resolve`, whose result may be given
-    here. With a ``graph`` of the vectors only pairs of clusters that it joins are looked at, which
-    is close to looking at all (:mod:`cluster.linkage.graph_average_linkage`,
+    contradictory ones are reported by :func:`cluster.constraints.resolve`, whose result may be
+    given here. With a ``graph`` of the vectors only pairs of clusters that it joins are looked at,
+    which is close to looking at all (:mod:`cluster.linkage.graph_average_linkage`,
     :mod:`cluster.linkage.complete_single_linkage`); more vectors than :func:`most_dense` without
     one get that of about their :data:`cluster.graph.approximate_knn.NEIGHBOURS` nearest. Complete
     linkage needs all pairs. The same input gives the same merges. Raises ValueError on a wrong

@@ -61,9 +61,10 @@ def gallery_threshold(vectors: NDArray[Any], loosest: float) -> float | None:
     """The threshold for ``vectors`` (n, d), unit length, of many people; at most ``loosest``.
 
     ``loosest``, a squared distance above 0, is the encoder's, for albums: beyond it hardly two
-    faces are of one person. None where it cannot be told: for fewer than :data:`LEAST_VECTORS`, or
-    where more than :data:`MOST_NEAR` of all pairs are nearer than ``loosest``, which means few
-    people, whose own pairs would be taken for impostors. Equal input gives equal output.
+    faces are of one person. None where it cannot be estimated: for fewer than
+    :data:`LEAST_VECTORS`, or where more than :data:`MOST_NEAR` of all pairs are nearer than
+    ``loosest``, which means few people, whose own pairs would be taken for impostors. Equal input
+    gives equal output.
     """
     law = impostor_law(vectors, loosest)
     return None if law is None else min(loosest, law.distance_of(allowed_share(len(vectors))))

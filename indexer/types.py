@@ -114,7 +114,7 @@ class Searcher(Protocol):
 
 
 class Index(Searcher, Protocol):
-    """A searcher that knows its vectors by id, and can be told to leave some out."""
+    """A searcher that knows its vectors by id, and can leave some out."""
 
     @property
     def dimension(self) -> int:

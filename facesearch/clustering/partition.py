@@ -150,7 +150,7 @@ def _merges(
 
 
 def _has_all(merges: CachedDendrogram, threshold: float) -> bool:
-    """Whether every pair within ``threshold`` was looked at, as far as can be told."""
+    """Whether every pair within ``threshold`` was looked at, as far as is known."""
     return merges.edge_recall == 1 and threshold < merges.dendrogram.horizon
 
 

@@ -30,8 +30,8 @@ from indexer.types import Ids
 
 _Number = TypeVar("_Number", np.int64, np.float32)
 
-# By how much a gallery may grow, from run to run, before all its faces are clustered anew: further
-# than that nobody has measured how much the people would differ
+# By how much a gallery may grow, from run to run, before all its faces are clustered again: beyond
+# that it was not measured how much the people would differ
 # (benchmarks/clustering/incremental.py).
 MOST_GROWTH = 1.5
 
@@ -48,7 +48,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     Faces that are decided to be one person's form one cluster, those of two people never do, and
     no face comes to whom it was decided not to be. Where the options are those of the run before
     and not too many faces are new, they join its clusters, or each other; otherwise all are
-    clustered anew. That is a cut of the merges that the gallery keeps, where they are of the same
+    clustered again. That is a cut of the merges that the gallery keeps, where they are of the same
     faces, decisions, graph and ``reach``: they do not depend on the threshold, so the cut is what
     merging again would give. Either way each cluster keeps the number of the person it was
     (:func:`facesearch.clustering.person_matching.match_clusters`), and the run tells what changed.

@@ -191,7 +191,7 @@ class Gallery:
         """Fold all photo tables, in some 200 bytes a photo and some tens of bytes a face.
 
         The gallery's writer keeps the fold in ``state.h5``, so that only tables of shards that are
-        not in it are read; ``anew`` reads all the same.
+        not in it are read; with ``ignore_cache`` all are read.
         """
         paths = self.shard_paths()
         digests = {path.name: _digest_or_none(path) for path in paths}

@@ -166,7 +166,7 @@ def _attempt(file: DownloadedFile, address: str, progress: Progress) -> None:
     try:
         response = _opener().open(urllib.request.Request(address, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing is left to send, or the file there is shorter: begin anew
+        if error.code == 416:  # nothing is left to send, or the file there is shorter: start again
             partial.unlink()
             raise ConnectionError("the server has no such range") from error
         raise

@@ -170,7 +170,7 @@ class LedgerTransaction:
 
 
 class Ledger:
-    """The ledger of a gallery, ``people.sqlite``; opened anew for every use: it holds no lock."""
+    """The ledger of a gallery, ``people.sqlite``; opened for each use, so that it holds no lock."""
 
     def __init__(self, gallery_folder: Path) -> None:
         self.path = gallery_folder / "people.sqlite"

@@ -3,8 +3,8 @@
 Searches of people who are not enrolled are to give somebody at a stated rate (FPIR). What is known
 of such searches comes from the gallery: each enrolled person is searched for among all others, and
 the clusters without an enrolled face, each of which is taken for a person of its own, among the
-enrolled. A cluster can only be told from an enrolled person beyond the distance at which clusters
-merge; nearer ones say nothing, and the law fitted to the rest knows that
+enrolled. A cluster can only be distinguished from an enrolled person beyond the distance at which
+clusters merge; nearer ones say nothing, and the law fitted to the rest knows that
 (indexer/open_set/threshold.py).
 """
 
@@ -201,7 +201,7 @@ def read_calibration(gallery: Gallery) -> Calibration | None:
         return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise GalleryError(
-            f"cannot read {path}: {error}; make it anew: facesearch calibrate {gallery.folder}"
+            f"cannot read {path}: {error}; rebuild it with: facesearch calibrate {gallery.folder}"
         ) from error
 
 

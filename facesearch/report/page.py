@@ -199,7 +199,7 @@ def render(page: Page, file: IO[bytes], name: str = "album") -> None:
 
 
 def reason_text(reason: str) -> str:
-    """What a reader is told for one of ``facesearch.images.REASONS`` (others as they are)."""
+    """What a reader sees for one of ``facesearch.images.REASONS`` (others as they are)."""
     return REASONS.get(reason, reason)
 
 

@@ -76,7 +76,7 @@ class IvfSqIndex:
     """Searches look into ``probes`` cells; see the module. Open with :meth:`open`.
 
     What codes say is nearest is ranked by the vectors, which stay in the file until they are looked
-    at; with ``rerank`` False it is told as the codes have it.
+    at; with ``rerank`` False the order is that of the codes.
     """
 
     def __init__(

@@ -137,7 +137,7 @@ def open_set_threshold(
     one more added for the stranger to come, is within the rate; its interval is Clopper and
     Pearson's with as many searches as are independent. Otherwise :func:`fit_tail`
     extends the nearest n^(2/3) of n identities; the interval is of the rates that the law gives for
-    the thresholds of 200 fits to identities drawn anew (bootstrap). Searches among n groups are
+    the thresholds of 200 fits to resampled identities (bootstrap). Searches among n groups are
     made those among ``groups`` by 1 - (1 - p)^(groups / n).
 
     Raises ValueError for ``fpir`` not in (0, 0.1], TooFewImpostorsError where there are fewer than
@@ -247,7 +247,7 @@ def _bound(observed: CensoredDistances, identities: int) -> float:
 
 
 def _resampled_weights(samples: Sequence[ImpostorSample]) -> Iterator[NDArray[np.float64]]:
-    """Weights of all searches with each sample's identities drawn anew, with replacement.
+    """Weights of all searches with the identities of each sample drawn with replacement.
 
     Of mutual ones only half as many are drawn, for that is what they are worth.
     """

@@ -266,7 +266,7 @@ def test_files_of_another_kind_or_number_are_refused(tmp_path: Path, by_cells: b
         old = tmp_path / described.file_name
         (tmp_path / other.file_name).write_bytes(old.read_bytes())
         other.write(tmp_path)
-        with pytest.raises(StaleIndexError, match="build it anew"):
+        with pytest.raises(StaleIndexError, match="rebuild it"):
             open_index(tmp_path, SHARDS)
 
 

@@ -101,7 +101,7 @@ def test_what_cannot_be_done_is_said(people: Command, words: tuple[str, ...], me
 
 def overruled(printed: Any) -> list[tuple[int, str, int]]:
     """Decisions that a command overruled: number, words, and how many faces."""
-    return [(each["decision"], each["told"], len(each["faces"])) for each in printed["overruled"]]
+    return [(each["decision"], each["text"], len(each["faces"])) for each in printed["overruled"]]
 
 
 def test_what_a_decision_overrules_is_reported_and_comes_back_by_undoing_it(
@@ -170,7 +170,7 @@ def test_history_names_people_as_they_were_called_then(people: Command) -> None:
     people.text("merge", "p3", "p2")
     people.text("name", "p3", "Dot")
     people.text("merge", "Dot", "Ann")
-    assert [each["told"] for each in people.json("history")["decisions"]] == [
+    assert [each["text"] for each in people.json("history")["decisions"]] == [
         "p1 with 3 faces is Ann",
         "p2 with 3 faces is Bea",
         "decision 2 is undone",

@@ -261,7 +261,10 @@ def test_new_photos_join_without_a_full_run(gallery: Gallery, tmp_path: Path) ->
 def test_other_options_or_too_many_new_faces_make_a_full_run(
     gallery: Gallery, tmp_path: Path
 ) -> None:
-    assert "threshold changed from 0.5 to 0.6" in cluster(gallery, replace(CLEAR, threshold=0.6)).how.why
+    assert (
+        "threshold changed from 0.5 to 0.6"
+        in cluster(gallery, replace(CLEAR, threshold=0.6)).how.why
+    )
     assert not cluster(gallery, replace(CLEAR, threshold=0.6)).how.full
     assert "min size" in cluster(gallery, replace(CLEAR, threshold=0.6, min_size=2)).how.why
     assert cluster(gallery, CLEAR).how.full

@@ -211,7 +211,7 @@ def test_ids_that_are_none_are_refused(tmp_path: Path, ids: list[int]) -> None:
     exchange(
         lambda path: path.write_bytes(path.read_bytes()[:-24] + np.array(ids, "<i8").tobytes())
     )(tmp_path)
-    with pytest.raises(StaleIndexError, match=r"ascend, each once.*build it anew"):
+    with pytest.raises(StaleIndexError, match=r"ascend, each once.*rebuild it"):
         held_ids(tmp_path, SHARDS, IndexManifest.read(tmp_path))
     exchange(lambda path: path.write_bytes(path.read_bytes()[:-32] + bytes(32)))(tmp_path)
     with pytest.raises(StaleIndexError, match="expected 3 ids, got 0"):
