@@ -19,12 +19,13 @@ from cluster.constraints import Constraints, ResolvedConstraints
 from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
 from cluster.graph.knn_graph import KnnGraph
 from cluster.labels import check_ids, ordered_labels
-from cluster.linkage.average_linkage import average_linkage, check_vectors
+from cluster.linkage.average_linkage import average_linkage
 from cluster.linkage.complete_single_linkage import MOST_PAIRS, complete_linkage, single_linkage
 from cluster.linkage.dendrogram import Dendrogram
 from cluster.linkage.graph_average_linkage import graph_average_linkage
 from cluster.review.silhouette import graph_silhouette_confidence, silhouette_confidence
 from cluster.types import Clustering
+from cluster.vectors import check_vectors
 
 LinkageName = Literal["average", "complete", "single"]
 LINKAGES: tuple[LinkageName, ...] = get_args(LinkageName)

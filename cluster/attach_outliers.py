@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from cluster.constraints import no_pairs
 from cluster.labels import check_ids
-from cluster.linkage.average_linkage import check_vectors
 from cluster.review.silhouette import UNRELATED, moments
 from cluster.types import NOISE, Clustering
+from cluster.vectors import check_vectors
 
 _BLOCK_CELLS = 2**22
 

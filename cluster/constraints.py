@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.linkage.union_find import CannotLinks, Rows
+from cluster.union_find import CannotLinks, Rows
 
 Pairs = NDArray[np.int64]
 

@@ -37,7 +37,7 @@ from cluster.linkage.average_linkage import (
     merge_means,
 )
 from cluster.linkage.minimum_spanning_forest import check_places
-from cluster.linkage.union_find import Forest, Rows, excluded, forest_of, join, root
+from cluster.union_find import Forest, Rows, excluded, forest_of, join, root
 from indexer.runtime.cores import available_cores
 from indexer.runtime.numba_jit import jit
 
