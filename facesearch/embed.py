@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.detect.boxes import iou
+from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import PhotoRecord
@@ -34,9 +34,6 @@ logger = logging.getLogger(__name__)
 RETRIED_REASONS = ("unreadable", "timeout", "internal")
 # Photos a thread takes at once: enough that the encoder gets full batches at a face a photo.
 BATCH_PHOTOS = 16
-# Intersection over union above which a face is the one that was forgotten: it is found again in the
-# very same file, if perhaps with other settings.
-SAME_PLACE = 0.4
 
 _NONE = np.zeros(0, np.int64)
 
@@ -207,7 +204,7 @@ class _EmbedJob:
         """``faces`` without those that were to be forgotten, which indexing must not bring back."""
         scale = outcome.photo.scale if outcome.photo else 1.0
         boxes = faces.detections.scaled(1 / scale).boxes
-        again = iou(boxes, self.forgotten.boxes_of(outcome.sha256)) > SAME_PLACE
+        again = iou(boxes, self.forgotten.boxes_of(outcome.sha256)) >= SAME_FACE_IOU
         return faces.only(np.logical_not(again.any(axis=1)))
 
     def _store_failure(self, outcome: DecodeOutcome) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError
-
-if TYPE_CHECKING:
-    from indexer.id_ranges import IdRanges
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -103,41 +100,3 @@ class Neighbours:
                 f"expected distances float32 {self.ids.shape}, got "
                 f"{self.distances.dtype} {self.distances.shape}"
             )
-
-
-class Searcher(Protocol):
-    """Any index: answers like :func:`exact_search` over its own vectors."""
-
-    def search(self, queries: Vectors, k: int) -> Neighbours:
-        """The ``k`` nearest vectors of each of ``queries`` float32 (q, d), unit length."""
-        ...
-
-
-class Index(Searcher, Protocol):
-    """A searcher that knows its vectors by id, and can leave some out."""
-
-    @property
-    def dimension(self) -> int:
-        """Components of each vector."""
-        ...
-
-    @property
-    def exact(self) -> bool:
-        """Whether answers are those of :func:`indexer.exact.brute_force.exact_search`."""
-        ...
-
-    @property
-    def ids(self) -> IdRanges:
-        """Of the vectors that searches can find."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def place(self, device: str) -> None:
-        """Search on ``device``, as :mod:`indexer.runtime.devices` names it; DeviceError where it
-        cannot."""
-        ...
-
-    def hide(self, ids: Ids) -> None:
-        """Never find the vectors of ``ids`` again; ids that are not there do not matter."""
-        ...

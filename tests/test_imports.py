@@ -25,7 +25,8 @@ FLOORS = {
     "indexer": (
         "errors",
         "types",
-        "protocols id_ranges id_lookup runtime storage",
+        "id_ranges id_lookup runtime storage",
+        "protocols",
         "exact",
         "index graph open_set",
         "ivf",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cluster.labels import check_ids
 from indexer.exact.brute_force import exact_search
-from indexer.id_lookup import drop_self, rows_of
+from indexer.id_lookup import drop_self, positions_of
 from indexer.types import Block, Neighbours
 
 CHECKED = 512  # vectors, whose neighbours are searched for to know what a graph lacks
@@ -60,7 +60,7 @@ def graph_of(ids: NDArray[np.int64], neighbours: Neighbours) -> KnnGraph:
     rows = np.empty(neighbours.ids.shape, np.int32)
     for start in range(0, len(ids), _QUERIES):
         part = slice(start, start + _QUERIES)
-        places = rows_of(neighbours.ids[part], ascending)
+        places = positions_of(neighbours.ids[part], ascending, ascending=True)
         rows[part] = np.where(places >= 0, order[places], -1)
     return KnnGraph(rows, neighbours.distances)
 

@@ -22,8 +22,9 @@ from indexer.index.overlay import KEPT_FRESH, Coverage, IndexChanges, OverlayInd
 from indexer.ivf.faiss_ivf import FaissIvfIndex
 from indexer.ivf.index import IvfSqIndex
 from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, RecipeGoal, flat_bytes
+from indexer.protocols import Index, Searcher
 from indexer.runtime.devices import torch_device
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors, make_ids
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Neighbours, Vectors, make_ids
 
 logger = logging.getLogger(__name__)
 
@@ -272,7 +273,7 @@ class GallerySearch:
     approximate: IndexManifest | None = None
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
-        """As :meth:`indexer.types.Searcher.search` does."""
+        """As :meth:`indexer.protocols.Searcher.search` does."""
         return self.searcher.search(queries, k)
 
 

@@ -21,7 +21,8 @@ from indexer.ivf.build import Blocks
 from indexer.ivf.index import IvfRecipe
 from indexer.ivf.scalar_quantizer import ScalarQuantizer, decode, encode
 from indexer.ivf.scan import empty_rows
-from indexer.types import Block, Ids, Index, Neighbours, Vectors
+from indexer.protocols import Index
+from indexer.types import Block, Ids, Neighbours, Vectors
 
 NEAR = 128  # true neighbours of each query that codes must keep apart
 BATCH = 1000

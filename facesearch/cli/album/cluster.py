@@ -166,8 +166,8 @@ def run_report(args: argparse.Namespace) -> int:
     gallery = Gallery.open(args.gallery)
     title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")
     album = gallery_album(gallery, gallery.state(), latest_run(gallery), title)
-    if album.outdated:
-        print(f"facesearch: {album.outdated}", file=sys.stderr)
+    if album.about.outdated:
+        print(f"facesearch: {album.about.outdated}", file=sys.stderr)
     path = write_report(album, args.out or gallery.folder / "report", workers=available_cores())
     sidecars = []
     if args.xmp:
@@ -182,7 +182,7 @@ def run_report(args: argparse.Namespace) -> int:
             facts["sidecars_skipped"] = skipped
         print_json(facts)
     else:
-        people, photos = len(album.people), count(album.photo_count, "photo")
+        people, photos = len(album.people), count(album.about.photo_count, "photo")
         print(f"{count(people, 'person', 'people')} in {photos}; album written to {path}")
         for each, where in zip(sidecars, _sidecar_places(args, path), strict=True):
             print(f"{count(each.written, 'sidecar file')} {where}")
