@@ -16,7 +16,7 @@ _MOVES_SHOWN = 10
 _THRESHOLD = {
     "given": "as given",
     "gallery": "chosen from the faces of this gallery",
-    "encoder": "the encoder's default, as the faces of this gallery call for no stricter one",
+    "encoder": "the encoder's default, as there are too few different people here to choose one",
 }
 
 
@@ -79,6 +79,9 @@ def print_changes(changes: PeopleChanges) -> None:
         ("faces that moved to another person", changes.moved),
         ("faces that lost their person", changes.left),
     )
+    if changes == type(changes)(kept=changes.kept):
+        print("\nNo person changed since the previous run.")
+        return
     print("\nChanges since the previous run:")
     print_facts([(f"  {name}", f"{value:,}") for name, value in facts if value])
     moves = sorted(changes.moves, key=lambda each: -each.faces)[:_MOVES_SHOWN]

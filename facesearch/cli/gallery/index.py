@@ -187,7 +187,7 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             ("  unchanged", report.unchanged),
             ("  moved or copied", report.known),
             ("  failed", report.failed),
-            ("photos deleted", report.gone),
+            ("photos gone", report.gone),
             ("gallery", f"{gallery.folder} with {faces} faces"),
         ]
     )

@@ -14,6 +14,7 @@ from facesearch.cli.output import (
     print_json,
     print_table,
 )
+from facesearch.text import count
 
 if TYPE_CHECKING:
     from facesearch.gallery.gallery import Gallery, GalleryState
@@ -112,26 +113,39 @@ def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
-    """The facts for people."""
+    """The facts in words."""
     from facesearch.gallery.gallery import settings_text
 
     contract = facts["contract"]
-    described_apart = ("calibration", "index", "graph", "vectors", "contract", "settings")
-    plain = [
-        (name.replace("_", " "), value)
-        for name, value in facts.items()
-        if name not in described_apart
-    ]
+    named = count(facts["people_named"], "person", "people")
+    shards = f"{count(facts['shards'], 'shard')}, {_size_text(facts['bytes_in_shards'])}"
     return [
-        *plain,
+        ("gallery", facts["gallery"]),
+        ("photos", f"{facts['photos']:,}, of which {facts['photos_failed']:,} failed"),
+        (
+            "faces",
+            f"{facts['faces']:,}, of which {facts['faces_of_low_quality']:,} of low and "
+            f"{facts['faces_of_unknown_quality']:,} of unknown quality",
+        ),
+        ("named", f"{named} with {count(facts['faces_named'], 'face')}"),
         *_index_lines(facts["index"]),
         *_graph_lines(facts["graph"]),
         ("threshold", _calibration_text(facts)),
-        ("vectors", f"{contract.dimension} x {facts['vectors']}"),
+        ("storage", f"{shards}, vectors of {contract.dimension} x {facts['vectors']}"),
         ("encoder", f"{contract.name} (weights {contract.weights_sha256[:12]})"),
         ("alignment", contract.preprocessing),
         ("detector", f"{contract.detector} ({settings_text(facts['settings'])})"),
     ]
+
+
+def _size_text(size: int) -> str:
+    """``31 KiB``, ``1.2 GiB``."""
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
+    power = min(max(0, size.bit_length() - 1) // 10, len(units) - 1)
+    value = size / 1024**power
+    return (
+        f"{value:.1f} {units[power]}" if power > 0 and value < 10 else f"{value:.0f} {units[power]}"
+    )
 
 
 def _index_lines(index: IndexFacts) -> list[tuple[str, object]]:
@@ -139,10 +153,11 @@ def _index_lines(index: IndexFacts) -> list[tuple[str, object]]:
     if index.coverage is None or index.description is None:
         return [("index", f"not used: {index.problem}")]
     coverage = index.coverage
-    serves = (
-        f"{coverage.share:.1%} of the faces; {coverage.fresh} newer ones are searched separately, "
-        f"{coverage.hidden} deleted ones are skipped"
-    )
+    serves = f"{coverage.share:.1%} of the faces"
+    if coverage.fresh:
+        serves += f"; {count(coverage.fresh, 'newer one')} searched separately"
+    if coverage.hidden:
+        serves += f"; {count(coverage.hidden, 'deleted one')} skipped"
     return [*description_facts(index.description), ("index covers", serves)]
 
 
