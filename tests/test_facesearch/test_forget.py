@@ -220,7 +220,10 @@ def test_faces_of_photos_that_are_gone_are_forgotten(tmp_path: Path) -> None:
         (Selection(ids=(14,)), "no face 14"),
         (Selection(ids=(7 << 32,)), f"no face {7 << 32}"),
         (Selection(ids=(-1,)), "no face -1"),
-        (Selection(people=("Zoe",)), "nobody in this gallery is named 'Zoe'; known: Annabel Lee"),
+        (
+            Selection(people=("Zoe",)),
+            "no person in this gallery is named 'Zoe'; named people: Annabel Lee",
+        ),
         (Selection(photos=(Path("/nowhere.png"),)), "no photo /nowhere.png"),
     ],
 )

@@ -50,7 +50,7 @@ def _decision_text(decision: Decision, names: dict[int, str]) -> str:
     others = len(decision.faces) - belong
     new = sum(each.person == decision.other for each in decision.faces)
     texts = {
-        "enroll": f"{count(belong, 'face')} enrolled as {named}",
+        "enroll": f"{count(belong, 'face')} assigned to {named}",
         "name": f"{person} named {decision.name}, with {count(belong, 'face')}"
         if decision.name
         else f"name of {person} removed, with {count(belong, 'face')}",

@@ -95,7 +95,7 @@ def cuts(gallery: Gallery, options: ClusterOptions) -> bool:
     """Whether a full run with ``options`` is a cut."""
     run = run_clustering(gallery, gallery.state(), options)
     assert run.how.full
-    assert run.how.cut == ("were cut" in run.how.why) == (run.merges is None)
+    assert run.how.cut == ("saved merges were cut" in run.how.why) == (run.merges is None)
     return run.how.cut
 
 

@@ -52,10 +52,10 @@ def test_who_is_nobody_or_could_be_two_is_an_error(gallery: Gallery) -> None:
     deciding.name(deciding.find("p2"), "Ann Moe")
     deciding = PeopleEditor(gallery)
     assert deciding.find("ann m").id == 2
-    with pytest.raises(InputError, match="Ann Lee, Ann Moe; write out one"):
+    with pytest.raises(InputError, match="Ann Lee, Ann Moe; give the whole name"):
         deciding.find("Ann")
     for nobody in ("p9", "Zoe", "", "p"):
-        with pytest.raises(InputError, match="nobody's"):
+        with pytest.raises(InputError, match="no person has"):
             deciding.find(nobody)
 
 
@@ -74,7 +74,7 @@ def test_merged_people_stay_one_and_undo_takes_them_apart(gallery: Gallery) -> N
     run = cluster(gallery, replace(CLEAR, full=True))
     assert sorted(photos_of_people(gallery).values(), key=min) == [of(n) for n in range(1, 5)]
     assert photos_of_people(gallery)["Cid"] == of(3)  # named before, and that stands
-    with pytest.raises(InputError, match="got the same"):
+    with pytest.raises(InputError, match=r"got .* itself"):
         deciding.merge(deciding.find("p2"), [deciding.find("p2")])
 
 
@@ -183,14 +183,14 @@ def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
         }
     deciding = PeopleEditor(gallery)
     assert deciding.find("p2").hidden
-    with pytest.raises(InputError, match="hidden already"):
+    with pytest.raises(InputError, match="p2 is already hidden"):
         deciding.hide(deciding.find("p2"))
     deciding.hide(deciding.find("p2"), hidden=False)
     assert gallery_album(gallery, gallery.state(), run, "Trip").face_count == 12
 
 
 def test_who_gives_faces_to_somebody_hidden_is_reported(gallery: Gallery) -> None:
-    note = ("Bob is hidden, so these faces are now",)
+    note = ("Bob is hidden, so these faces are hidden now",)
     deciding = PeopleEditor(gallery)
     deciding.name(deciding.find("p1"), "Bob")
     for who in ("Bob", "p4"):
@@ -237,8 +237,8 @@ def test_what_is_decided_already_is_not_entered_again(gallery: Gallery) -> None:
     one, two = (deciding.now.faces(number).tolist() for number in (1, 2))
     deciding.add(deciding.find("p1"), one[:1])
     deciding = PeopleEditor(gallery)
-    for faces, message in ((one, "these faces are decided"), (one[:1], "this face is decided")):
-        with pytest.raises(InputError, match=f"{message} to be p1 already"):
+    for faces, message in ((one, "these faces are assigned"), (one[:1], "this face is assigned")):
+        with pytest.raises(InputError, match=f"{message} to p1 already"):
             deciding.add(deciding.find("p1"), faces)
     assert len(deciding.decisions()) == 1
     deciding.add(deciding.find("p1"), [one[0], two[0]])

@@ -137,7 +137,7 @@ HEAD = "person,name,hidden,is,sha256,x0,y0,x1,y1\n"
         ("a.json", "[]", "expected a JSON object"),
         ("a.json", '{"format": "facesearch-people", "version": 1}', "'people' is missing"),
         ("a.csv", "", "there is no person, name"),
-        ("a.csv", HEAD, "tells of nobody"),
+        ("a.csv", HEAD, "names no people"),
         ("a.csv", HEAD.replace(",", ";"), "separated by commas"),
         ("a.csv", HEAD + "1,Ann,no,yes,a,0,0,1\n", "line 2 does not have 9 columns"),
         ("a.json", '{"format": "other"}', "facesearch-people"),
