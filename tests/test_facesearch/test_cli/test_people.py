@@ -53,10 +53,10 @@ def people(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> Command:
 
 def test_a_round_of_decisions(people: Command, tmp_path: Path) -> None:
     assert [each["faces"] for each in people.json("list")["people"]] == [3, 3, 3, 3]
-    assert people.text("name", "p1", "Ann") == "p1 with 3 faces is Ann\n"
-    assert people.text("merge", "Ann", "p2") == "p2 is Ann (p1), with 6 faces\n"
+    assert people.text("name", "p1", "Ann") == "p1 named Ann, with 3 faces\n"
+    assert people.text("merge", "Ann", "p2") == "p2 merged into Ann (p1), with 6 faces\n"
     assert people.text("split", "ann", "2-0.png", "--name", "Bea") == (
-        "1 face of Ann (p1) is Bea (p5), 5 are not\n"
+        "1 face moved from Ann (p1) to Bea (p5); 5 kept\n"
         f"replaces decision 2 of {people.json('history')['decisions'][1]['at']}, for 1 of its "
         "6 faces: p2 merged into Ann (p1), with 6 faces\n"
     )
