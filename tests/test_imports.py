@@ -31,6 +31,7 @@ FLOORS = {
         "index graph open_set",
         "ivf",
         "build",
+        "vector_index",
     ),
     "cluster": (
         "types vectors union_find chance",
@@ -39,6 +40,7 @@ FLOORS = {
         "linkage",
         "review",
         "agglomerative attach_outliers hdbscan_clustering incremental",
+        "estimators",
     ),
     "facesearch": (
         "errors text",
@@ -47,11 +49,12 @@ FLOORS = {
         "encoders quality",
         "align",
         "engine",
-        "evaluate gallery people",
+        "engine_options evaluate gallery people",
         "embed search",
         "clustering",
         "album forget recognition",
         "check curation report",
+        "api",
         "cli",
     ),
 }

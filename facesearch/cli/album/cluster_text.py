@@ -20,7 +20,7 @@ _THRESHOLD = {
 }
 
 
-def print_run(run: ClusterRun, path: Path) -> None:
+def print_run(run: ClusterRun) -> None:
     """Print what a run found, how, and where it is saved."""
     import numpy as np
 
@@ -38,7 +38,7 @@ def print_run(run: ClusterRun, path: Path) -> None:
     print(f"\nThreshold: {_threshold_text(run)}.")
     print(f"Method: {method_text(run)}.")
     print(_scope_text(run.how))
-    print(f"Saved to {path}.")
+    print(f"Saved to {run.path}.")
 
 
 def _threshold_text(run: ClusterRun) -> str:
