@@ -1,4 +1,4 @@
-"""Vectors put to clusters that are already there, without moving anything in them."""
+"""Attach vectors to existing clusters, without changing these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of pairs before any distance is looked at: never one group, or always.
+"""Must-link and cannot-link constraints on pairs of vectors.
 
 Two faces of one photo are two people. And people decide: these two are one, those two are not.
 """

@@ -1,4 +1,4 @@
-"""The threshold of clustering that a gallery's own impostors give, at its size.
+"""A clustering threshold from the distances of different people in the gallery itself.
 
 Squared distances of faces of two people, drawn at random, have a logarithm that is nearly normal,
 so the law can be fitted where impostors are many and be used where they are few. Where the people

@@ -1,4 +1,4 @@
-"""Clusters that grow: vectors that came later join the groups that are there, or form new ones.
+"""Incremental clustering: new vectors join existing clusters, or form new ones.
 
 Average linkage goes on from where it stopped. What is one group already is joined first, so its
 mean counts as all its members; then the same merging follows

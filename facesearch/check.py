@@ -1,4 +1,4 @@
-"""Is a gallery whole? Checksums, schema, contract, people and freshness of what is derived."""
+"""Verify a gallery: checksums, schema, contract, people, and whether derived files are current."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build, save and open the index of a goal."""
+"""Choose, build, save and open the index for a goal of recall and memory."""
 
 from __future__ import annotations
 

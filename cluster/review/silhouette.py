@@ -1,4 +1,4 @@
-"""How surely each vector belongs to its cluster: a silhouette."""
+"""Confidence of each vector in its cluster: a silhouette."""
 
 from __future__ import annotations
 

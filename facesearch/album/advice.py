@@ -1,4 +1,4 @@
-"""What the album's owner should look at: suggestions on clusters as advice on people and faces."""
+"""Suggested corrections: people who may be one, people who may be two, doubtful faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clustering shown: the album of a gallery."""
+"""The album of a gallery, from a clustering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making an encoder quicker on one's own faces."""
+"""Calibrate an encoder for int8 on given photos."""
 
 from __future__ import annotations
 

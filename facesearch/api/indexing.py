@@ -1,4 +1,4 @@
-"""Photos into a gallery, and the gallery into its search index."""
+"""Add photos to a gallery, and build its search index and neighbour graph."""
 
 from __future__ import annotations
 

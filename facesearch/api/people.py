@@ -1,4 +1,4 @@
-"""Who the people of a gallery are: enrolled by photos, kept in files, known by a threshold."""
+"""Enrol people, export and import decisions, calibrate the threshold."""
 
 from __future__ import annotations
 

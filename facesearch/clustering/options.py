@@ -1,4 +1,4 @@
-"""What a clustering is asked to do."""
+"""Options of a clustering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clusterings of a gallery: run onto what people decided, and onto the run before."""
+"""Cluster a gallery: following decisions, building on the previous run, keeping people's numbers."""
 
 from __future__ import annotations
 
@@ -36,21 +36,20 @@ MOST_GROWTH = 1.5
 
 
 def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
-    """Cluster all live faces, as people decided.
+    """Cluster all live faces of ``gallery``, following the decisions about people.
 
-    Faces of less quality than ``min_quality`` cannot join what does not belong together: clusters
-    are formed by the other faces alone. Then each of the poor goes to the cluster whose members
-    are nearest on average, if that is within ``attach_threshold``, or is noise. Faces whose quality
-    was never measured count as good, and so do those that something was decided of. Two faces of
-    one photo are never put together, unless ``same_photo`` or a decision says so.
+    Clusters are formed by the faces of quality ``min_quality`` or more, of unknown quality, and
+    those that a decision is about. Afterwards each poor face joins the cluster whose members are
+    nearest on average, if that is within ``attach_threshold``, or is noise. Two faces of one photo
+    are never in one cluster, unless ``same_photo`` or a decision allows it.
 
-    Faces that are decided to be one person's form one cluster, those of two people never do, and
-    no face comes to whom it was decided not to be. Where the options are those of the run before
-    and not too many faces are new, they join its clusters, or each other; otherwise all are
-    clustered again. That is a cut of the merges that the gallery keeps, where they are of the same
-    faces, decisions, graph and ``reach``: they do not depend on the threshold, so the cut is what
-    merging again would give. Either way each cluster keeps the number of the person it was
-    (:func:`facesearch.clustering.person_matching.match_clusters`), and the run tells what changed.
+    Confirmed faces of one person are always in one cluster, those of two people never, and no face
+    joins a person that it was rejected from. If the options are those of the previous run and not
+    too many faces are new, these join its clusters or each other; otherwise all faces are clustered
+    again. If the gallery holds saved merges of the same faces, decisions, graph and ``reach``, they
+    are cut at the threshold, which gives the same result as merging again. Either way clusters keep
+    the numbers of their people (:func:`facesearch.clustering.person_matching.match_clusters`), and
+    the run lists what changed.
 
     Raises InputError for an unknown method or linkage, one that the method does not have, or
     complete linkage of more than :data:`cluster.linkage.complete_single_linkage.MOST_PAIRS` faces.

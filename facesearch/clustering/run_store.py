@@ -1,4 +1,4 @@
-"""Clusterings kept in a gallery, one file a run."""
+"""Clusterings saved in a gallery, one file for each run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Edits of people: each command becomes entries of the ledger.
 
-A decision about a person says of each face he has at that moment that it is his. So what somebody
-looked at stays together whatever a later clustering makes of it, and can be undone.
+A decision about a person confirms all faces that the person has at that moment. So the faces that
+a user looked at stay together in later clusterings, and every decision can be undone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Decisions about people as JSON and CSV, to be kept elsewhere or read into another gallery.
+"""Export and import of decisions about people, as JSON or CSV.
 
-Faces are named by what they are in every gallery of the same photos: the SHA-256 of the photo's
-file, and the box in it.
+Faces are identified by the SHA-256 of their photo's file and their box in it, which are the same in
+every gallery of these photos.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ class FaceKey:
 
 @dataclass(frozen=True)
 class PersonEntry:
-    """Somebody that something was decided of: the faces he has, and ``rejected``, which are not
-    his. ``person`` tells people without a name apart, within one file."""
+    """A person that decisions are about: the confirmed ``faces``, and the ``rejected`` ones.
+
+    ``person`` distinguishes people without a name within one file."""
 
     person: str
     name: str | None
@@ -94,12 +95,13 @@ def person_entries(gallery: Gallery) -> list[PersonEntry]:
 
 
 def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportResult:
-    """Decide in a gallery what ``entries`` say; undone at once, like any decision.
+    """Apply ``entries`` to a gallery as one batch of decisions, which one undo takes back.
 
-    Somebody with a name is who has it here, or else who has most of the faces and no name here;
-    somebody without one is who has most of the faces. Nobody here is two entries: the second is
-    somebody new, and so is who is another entry by name. Faces that are not in this gallery are
-    counted and left out. Raises InputError where nothing of it is here.
+    An entry with a name is matched with the person of that name here, or else with the person
+    without a name who has most of its faces; an entry without a name with the person who has most
+    of its faces. No person is matched twice: the second entry becomes a new person. Faces that are
+    not in this gallery are counted and left out. Raises InputError where none of the faces are
+    here.
     """
     people = PeopleStore(gallery.folder)
     decided = people.decided()

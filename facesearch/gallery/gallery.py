@@ -1,4 +1,4 @@
-"""The gallery: a folder of sealed shards, and what they say together about every photo.
+"""The gallery: a folder of sealed shards with photos, faces and vectors.
 
 Photo rows are a log. The newest row of a location tells its present state; faces belong to the
 *content* of a photo (its SHA-256), so a moved or copied photo keeps its faces, and a face is live

@@ -1,4 +1,4 @@
-"""What a gallery's shards say of photos and faces, row by row."""
+"""Rows of the tables of photos and faces, as records."""
 
 from __future__ import annotations
 

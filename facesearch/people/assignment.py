@@ -1,4 +1,4 @@
-"""Who is in a gallery now: the last clustering's people, and what was decided of them since."""
+"""The present person of each face: by the last clustering and the decisions since."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PersonAssignment:
         return person_of_labels(self.clustering.labels, self.numbers)
 
     def names_by_id(self) -> dict[int, str]:
-        """The name of every face that is of somebody with one."""
+        """The name of each face whose person has one."""
         names, ids = self.names, self.clustering.ids.tolist()
         return {
             face: names[label]

@@ -1,4 +1,4 @@
-"""Names and whose faces they are: the part of a gallery that people decided."""
+"""Names of people and the faces they belong to: the part of a gallery that users decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identification threshold that a gallery's own faces give, kept in ``calibration.json``.
+"""The identification threshold learnt from a gallery, saved in ``calibration.json``.
 
 Searches of people who are not enrolled are to give somebody at a stated rate (FPIR). What is known
 of such searches comes from the gallery: each enrolled person is searched for among all others, and

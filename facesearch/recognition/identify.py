@@ -1,4 +1,4 @@
-"""Who is this? Neighbours of a probe's faces, open-set names, and one-to-one verification."""
+"""Search, open-set identification and one-to-one verification of the faces of a photo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The people of a gallery that have names, and how near each of them is to a face."""
+"""Templates of the enrolled people, and the distances of faces to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The album as CSV: a row a face, for spreadsheets."""
+"""The album as CSV for spreadsheets: one row for each face."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def album_csv(album: Album) -> str:
-    """The faces of ``album``, person by person as ``album.json`` has them, then those of nobody.
+    """The faces of ``album``, person by person as in ``album.json``, then those without a person.
 
     Boxes are pixels of the upright photo. What is unknown is left empty. RFC 4180 with a header;
     names of photos and people are as :func:`facesearch.text.escape_csv_cell` has them.

@@ -1,4 +1,4 @@
-"""Nearest gallery faces, through the index where it is fresh and over the shards where not."""
+"""Search in a gallery: by its index where that is up to date, else over the shards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``index.json`` says of the index file beside it, and whether that is the gallery's."""
+"""The manifest ``index.json`` of an index file, and whether the file covers the gallery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An index of vectors that come and go: what was saved, less what is gone, and what is new."""
+"""A saved index without deleted vectors, together with new ones."""
 
 from __future__ import annotations
 

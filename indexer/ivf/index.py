@@ -1,4 +1,4 @@
-"""An index of vectors in few bytes, by cells of which a search looks into the nearest.
+"""An inverted file with scalar quantiser: vectors in few bytes, of which a search scans some cells.
 
 An inverted file (Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search")
 with scalar codes (:mod:`indexer.ivf.scalar_quantizer`), searched as certified search is: by

@@ -1,4 +1,4 @@
-"""The threshold at which a stranger is taken for somebody at a stated rate.
+"""The threshold of a given false positive identification rate (FPIR).
 
 FPIR, the false positive identification rate, is the share of searches for people who are not among
 those searched that give somebody all the same (ISO/IEC 19795-1). The searches to learn it from come
