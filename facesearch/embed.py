@@ -24,6 +24,7 @@ from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, find_photos, process_photos
 from facesearch.images.file_access import absolute
+from indexer.runtime.cores import available_cores
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,12 @@ class EmbedOptions:
     shard_photos: int = 512
     retry_failed: bool = False
     decode_timeout: float = 60.0
+
+    @classmethod
+    def for_cores(cls, threads: int | None = None, decoders: int | None = None) -> EmbedOptions:
+        """For ``threads`` threads, by default as many as cores, and half as many decoders."""
+        threads = available_cores() if threads is None else threads
+        return cls(max(1, threads // 2) if decoders is None else decoders, threads)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class ImportResult:
     superseded: tuple[Superseded, ...] = ()
 
 
-def export_people(gallery: Gallery) -> list[PersonEntry]:
+def person_entries(gallery: Gallery) -> list[PersonEntry]:
     """All that is decided in a gallery now, also of faces whose photos are not there."""
     decided = PeopleStore(gallery.folder).decided()
     keys = dict(_keys(gallery)) if decided.people else {}
@@ -93,7 +93,7 @@ def export_people(gallery: Gallery) -> list[PersonEntry]:
     ]
 
 
-def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportResult:
+def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportResult:
     """Decide in a gallery what ``entries`` say; undone at once, like any decision.
 
     Somebody with a name is who has it here, or else who has most of the faces and no name here;

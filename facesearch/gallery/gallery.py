@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -58,8 +59,11 @@ class Gallery:
         self._is_writer = False
 
     @classmethod
-    def create(cls, folder: Path, contract: EncoderContract, dtype: DType = "float16") -> Gallery:
+    def create(
+        cls, folder: str | os.PathLike[str], contract: EncoderContract, dtype: DType = "float16"
+    ) -> Gallery:
         """Make an empty gallery in ``folder``, which must be absent or empty."""
+        folder = Path(folder)
         if folder.exists() and not _is_vacant(folder):
             raise InputError(
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
@@ -77,8 +81,9 @@ class Gallery:
         return cls(folder, contract, dtype)
 
     @classmethod
-    def open(cls, folder: Path) -> Gallery:
+    def open(cls, folder: str | os.PathLike[str]) -> Gallery:
         """Open an existing gallery; raises :class:`GalleryError` where there is none."""
+        folder = Path(folder)
         path = folder / DESCRIPTION
         try:
             description = json.loads(path.read_bytes())

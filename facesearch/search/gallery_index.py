@@ -24,7 +24,7 @@ from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, RecipeGoal, flat_bytes
 from indexer.protocols import Index, Searcher
 from indexer.runtime.devices import torch_device
 from indexer.runtime.memory import available_memory
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Neighbours, Vectors, make_ids
+from indexer.types import Block, Ids, Neighbours, Vectors, make_ids
 
 logger = logging.getLogger(__name__)
 
@@ -292,11 +292,3 @@ def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> 
         return GallerySearch(StreamSearcher(lambda: gallery.blocks(state), device))
     index.place(device)
     return GallerySearch(index, None if index.exact else description)
-
-
-def search_gallery(
-    gallery: Gallery, state: GalleryState, queries: Vectors, k: int, device: str = "auto"
-) -> Neighbours:
-    """The ``k`` nearest live faces of ``queries`` float32 (q, d), at most MAX_NEIGHBOURS or all."""
-    k = max(1, min(k, state.face_count, MAX_NEIGHBOURS))
-    return open_search(gallery, state, device).search(queries, k)

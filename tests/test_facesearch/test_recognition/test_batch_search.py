@@ -23,7 +23,7 @@ from facesearch.recognition.batch_search import BatchReport, search_batch
 from facesearch.recognition.match_writers import COLUMNS, MatchRow, match_format
 from facesearch.recognition.probes import Probes, open_probes
 from facesearch.recognition.resumable_parts import ResumableOutput
-from facesearch.search.gallery_index import IndexGoal, build_index, index_folder, search_gallery
+from facesearch.search.gallery_index import IndexGoal, build_index, index_folder
 from indexer.exact import torch_search
 from indexer.exact.int8_kernel import LANES
 from indexer.exact.torch_search import search_blocks
@@ -31,6 +31,7 @@ from indexer.runtime import devices
 from indexer.storage.shards import shard_path, write_shard
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import approximate_index, small_gallery
+from support.search import search_gallery
 from support.shards import example
 
 OPTIONS = EmbedOptions(decoders=0, threads=1)
