@@ -34,7 +34,7 @@ FLOORS = {
         "vector_index",
     ),
     "cluster": (
-        "types vectors union_find chance",
+        "types vectors union_find",
         "labels constraints metrics impostor_threshold nearest_clusters",
         "graph",
         "linkage",

@@ -1,4 +1,4 @@
-"""Cluster a gallery: following decisions, building on the previous run, keeping people's numbers."""
+"""Cluster a gallery: follow decisions, build on the previous run, keep people's numbers."""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ def add_commands(commands: Any) -> None:
         "search", help="find the faces of the gallery that are nearest to those of a photo"
     )
     search.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
-    search.add_argument("photo", nargs="?", type=Path, metavar="PHOTO")
+    search.add_argument(
+        "photo", nargs="?", type=Path, metavar="PHOTO", help="photo whose faces are compared"
+    )
     search.add_argument(
         "-k", type=positive_int, default=10, help="matches for each face (default: 10)"
     )
@@ -55,7 +57,7 @@ def add_commands(commands: Any) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="new file for the matches of --probes: *.jsonl, *.csv or *.parquet",
+        help="new file for the matches of --probes: *.jsonl or *.csv",
     )
     add_search_device(search)
     search.add_argument("--quiet", action="store_true", help="show no progress bar")
@@ -65,12 +67,14 @@ def add_commands(commands: Any) -> None:
         "identify", help="name the people in a photo, if they are enrolled"
     )
     identify.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
-    identify.add_argument("photo", type=Path, metavar="PHOTO")
+    identify.add_argument(
+        "photo", type=Path, metavar="PHOTO", help="photo whose faces are compared"
+    )
     identify.set_defaults(run=run_identify)
 
     verify = commands.add_parser("verify", help="check whether two photos show the same person")
-    verify.add_argument("first", type=Path, metavar="PHOTO")
-    verify.add_argument("second", type=Path, metavar="PHOTO")
+    verify.add_argument("first", type=Path, metavar="PHOTO", help="photo whose faces are compared")
+    verify.add_argument("second", type=Path, metavar="PHOTO", help="photo whose faces are compared")
     verify.set_defaults(run=run_verify)
 
     for parser in (identify, verify):
