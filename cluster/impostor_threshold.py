@@ -5,7 +5,7 @@ so the law can be fitted where impostors are many and be used where they are few
 are known (``benchmarks/clustering/threshold.py``) it has the tail of made faces within a factor of
 two down to shares of 1e-5; in LFW, where some people stand under two names, 2.5 times as many pairs
 lie where it has 1e-4, and six times as many where it has 1e-5. It is fitted to random pairs of the
-gallery beyond a distance at which hardly two faces are one person's, for nobody has said yet who is
+gallery beyond a distance at which hardly two faces are one person's, as it is not known yet who is
 who.
 
 The threshold of n vectors is the distance t within which a share

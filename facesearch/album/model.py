@@ -138,7 +138,7 @@ class AlbumInfo:
 
 @dataclass(frozen=True)
 class Album:
-    """Everything a report says: the people, then ``noise``, the faces of nobody.
+    """Everything a report says: the people, then ``noise``, the faces without a person.
 
     ``advice`` is what is worth a look, ``figures`` what plots show, None where it is unknown.
     """
@@ -151,7 +151,7 @@ class Album:
 
     @property
     def face_count(self) -> int:
-        """How many faces are in the album, those of nobody too."""
+        """How many faces are in the album, also those without a person."""
         return sum(len(person.faces) for person in self.people) + len(self.noise)
 
     @property

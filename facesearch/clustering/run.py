@@ -259,7 +259,7 @@ def _with_threshold(
 def _without_photos(
     before: NDArray[np.int64], then: PersonAssignment | None
 ) -> tuple[PersonGone, ...]:
-    """Who was there ``then``, and has none of the faces that were of somebody ``before`` now."""
+    """The people of ``then`` who have none of the faces with a person ``before``."""
     if then is None:
         return ()
     were, counts = np.unique(then.of_faces(), return_counts=True)

@@ -189,7 +189,7 @@ def undone_since(decisions: Sequence[Decision], known: int) -> list[Decision]:
 
 
 def people_concerned(decisions: Sequence[Decision], known: int) -> frozenset[int]:
-    """Of whom something is decided otherwise than by the first ``known`` of all decisions.
+    """People with other decisions than the first ``known`` of all.
 
     An undo is about the people of what it undoes.
     """

@@ -59,7 +59,7 @@ class Identification:
     ``nearest`` is the nearest person (by :data:`facesearch.recognition.templates.RULE`), whether or
     not the ``distance`` is within ``threshold``; ``margin`` is how much farther the next person is
     (None when there is no other). ``threshold_from`` says where the threshold comes from, and
-    ``fpir`` how often it takes a stranger for somebody, where a calibration says so.
+    ``fpir`` how often it identifies an unknown person wrongly, where a calibration says so.
     """
 
     box: Box

@@ -34,7 +34,7 @@ class PersonTemplates:
 
     @classmethod
     def load(cls, gallery: Gallery, state: GalleryState) -> PersonTemplates:
-        """Those of a gallery; raises InputError when nobody is enrolled."""
+        """Those of a gallery; raises InputError when no one is enrolled."""
         memberships = PeopleStore(gallery.folder).memberships()
         live = np.isin(memberships.ids, state.live_ids())
         if not live.any():

@@ -96,7 +96,7 @@ class Page:
         unnamed = [view for view in views if view.person.name is None]
         self.unnamed = [view for view in unnamed if view.person.photo_count > 1]
         self.once = [view for view in unnamed if view.person.photo_count == 1]
-        self.noise = [self._face(face, "nobody in particular") for face in volume.noise]
+        self.noise = [self._face(face, "without a person") for face in volume.noise]
 
     def link(self, key: str) -> str:
         """Where the person ``key`` is, from the page of this volume."""

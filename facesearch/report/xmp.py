@@ -68,7 +68,7 @@ class NamedFace:
 
 @dataclass(frozen=True)
 class Sidecars:
-    """What was done: files ``written``, own ones ``removed`` as nobody on the photo has a name any
+    """What was done: files ``written``, ours ``removed`` as no one on the photo has a name any
     more, and photos ``skipped``, with the reason."""
 
     written: int

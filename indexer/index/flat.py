@@ -153,7 +153,7 @@ class FlatIndex:
         if pays or self._device.startswith("cuda"):
             where = torch_device(self._device)
             if where != "cpu":
-                # Takes seconds, and nobody without a GPU needs it.
+                # Takes seconds, and is not needed without a GPU.
                 from indexer.exact.torch_search import TorchSearch  # noqa: PLC0415
 
                 return TorchSearch(self._ids, self._vectors, where)

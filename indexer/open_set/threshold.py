@@ -1,7 +1,7 @@
 """The threshold of a given false positive identification rate (FPIR).
 
 FPIR, the false positive identification rate, is the share of searches for people who are not among
-those searched that give somebody all the same (ISO/IEC 19795-1). The searches to learn it from come
+those searches that return a name all the same (ISO/IEC 19795-1). The searches to learn it from come
 from a gallery itself: each of its groups is searched for among all others, and strangers that it
 holds among its groups.
 """
@@ -130,7 +130,7 @@ class OpenSetThreshold:
 def open_set_threshold(
     samples: Sequence[ImpostorSample], groups: int, fpir: float
 ) -> OpenSetThreshold:
-    """The threshold at which searches of strangers among ``groups`` give somebody with rate fpir.
+    """The threshold at which impostor searches among ``groups`` return a name with rate ``fpir``.
 
     Where the mutual sample (of at most one) is large enough that 10 false positives are expected,
     they are counted: the threshold is the greatest distance at which the share of false positives,
