@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from indexer.ivf.index import IvfSqIndex
 from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, RecipeGoal, flat_bytes
 from indexer.protocols import Index, Searcher
 from indexer.runtime.devices import torch_device
+from indexer.runtime.memory import available_memory
 from indexer.types import Block, Ids, Neighbours, Vectors, make_ids
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class IndexGoal:
         """
         memory, recall = self.memory, self.recall
         if memory is None:
-            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+            memory = available_memory() / 2
         if recall is None:
             recall = EXACT if flat_bytes(count, dimension) <= memory else DEFAULT_RECALL
         try:

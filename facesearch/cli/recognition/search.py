@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="where the matches of --probes go: a new file *.jsonl, *.csv or *.parquet",
+        help="where the matches of --probes go: a new file *.jsonl or *.csv",
     )
     add_search_device(search)
     search.add_argument("--quiet", action="store_true", help="no progress bar")
