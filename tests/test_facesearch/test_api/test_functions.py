@@ -182,9 +182,11 @@ def test_an_engine_is_as_in_the_gallery_unless_asked_otherwise() -> None:
     contract = ENGINE.contract
     assert EngineOptions().encoder_choice() == EncoderChoice()
     assert EngineOptions().encoder_choice(contract) == EncoderChoice.of(contract)
-    asked = EngineOptions(encoder="other", precision="bf16", flip=True, device="cpu")
+    asked = EngineOptions(
+        encoder="other", weights="file.pt", precision="bf16", flip=True, device="cpu"
+    )
     assert asked.encoder_choice(contract, threads=2, callers=3) == EncoderChoice(
-        "other", None, "cpu", "bf16", True, 2, 3
+        "other", Path("file.pt"), "cpu", "bf16", True, 2, 3
     )
 
 
