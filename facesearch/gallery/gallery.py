@@ -29,7 +29,13 @@ from facesearch.errors import (
     InputError,
 )
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
-from facesearch.gallery.records import FaceRecord, face_photos, face_qualities, face_records
+from facesearch.gallery.records import (
+    FaceRecord,
+    FacesWithVectors,
+    face_photos,
+    face_qualities,
+    face_records,
+)
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
@@ -277,6 +283,18 @@ class Gallery:
                 for record in face_records(shard, rows[picked], state.shown):
                     found[record.face_id] = record
         return [found[int(face_id)] for face_id in ids]
+
+    def faces_with_vectors(self, ids: Ids, state: GalleryState) -> FacesWithVectors:
+        """Records and vectors of live faces ``ids``, in that order; each shard is opened once."""
+        numbers, rows = split_ids(ids)
+        vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
+        found: dict[int, FaceRecord] = {}
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                vectors[picked] = shard.vectors(rows[picked])
+                for record in face_records(shard, rows[picked], state.shown):
+                    found[record.face_id] = record
+        return FacesWithVectors(tuple(found[int(face_id)] for face_id in ids), vectors)
 
     def faces_of_photo(self, photo_id: int) -> Ids:
         """Ids of the faces found in the photo whose content row is ``photo_id``."""

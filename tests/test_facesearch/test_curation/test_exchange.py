@@ -22,6 +22,7 @@ from facesearch.curation.exchange import (
     read_people,
     write_people,
 )
+from facesearch.detect.boxes import SAME_FACE_IOU
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
@@ -219,3 +220,21 @@ def test_names_of_any_form_come_back_from_csv(name: str, tmp_path: Path) -> None
     assert read_people(tmp_path / "a.csv") == [entry]
     cells = next(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))
     assert cells["name"][0] not in "=+-@"
+
+
+@pytest.mark.parametrize("away", [0.0, 0.3, 0.42, 0.44, 1.0])
+def test_a_box_that_moved_is_the_same_face_while_it_overlaps_enough(
+    gallery: Gallery, away: float
+) -> None:
+    """A square moved by a share a of its width has an overlap of (1 - a) / (1 + a)."""
+    (ann, *_) = person_entries(gallery)
+    (key, *_) = ann.faces
+    x0, y0, x1, y1 = key.box
+    step = away * (x1 - x0)
+    moved = FaceKey(key.sha256, (x0 + step, y0, x1 + step, y1))
+    entry = PersonEntry("1", "Zed", False, (moved,), ())
+    if (1 - away) / (1 + away) >= SAME_FACE_IOU:
+        assert apply_entries(gallery, [entry]).missing == 0
+    else:
+        with pytest.raises(InputError, match="none of the 1 faces"):
+            apply_entries(gallery, [entry])
