@@ -23,7 +23,7 @@ MAY_IMPORT = {
 # new part needs a place here. Where an import breaks this, move what is imported down.
 FLOORS = {
     "indexer": (
-        "errors",
+        "errors lazy_exports",
         "types",
         "id_ranges id_lookup runtime storage",
         "protocols",
