@@ -382,7 +382,7 @@ def test_info_tells_of_hidden_and_fresh_faces(
     main(["info", str(gallery.folder)])
     assert "92.3% of the faces; 1 fresh ones" in capsys.readouterr().out
     (problem,) = (each.problem for each in check_gallery(gallery) if each.subject == "index")
-    assert problem.startswith("it lacks 1 faces, and holds 2 that are no longer there")
+    assert problem.startswith("out of date: 1 new faces are searched separately, and 2 deleted")
 
 
 def test_unfinished_work_is_found_by_check(tmp_path: Path) -> None:

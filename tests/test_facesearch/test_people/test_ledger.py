@@ -166,7 +166,7 @@ def test_undoing_everything_leaves_nothing(tmp_path: Path) -> None:
     assert [each.id for each in people.undo(second.batch)] == [second.id]
     assert [people.undo()[0].name, people.undo()[0].name] == ["Bob", "Ann"]
     assert people.decided() == DecisionState({}, {}, {}, {}, {}, 11)
-    with pytest.raises(InputError, match="nothing"):
+    with pytest.raises(InputError, match="no decision left to undo"):
         people.undo()
 
 
