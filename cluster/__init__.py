@@ -21,4 +21,5 @@ _MODULES = {
     "HdbscanClustering": "estimators",
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _MODULES)
+if not TYPE_CHECKING:  # to a type checker any misspelt name would be there
+    __getattr__, __dir__ = lazy_exports(__name__, _MODULES)

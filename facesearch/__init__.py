@@ -135,4 +135,5 @@ __all__ = [
     "write_sidecars",
 ]
 
-__getattr__, __dir__ = lazy_exports(__name__, _MODULES)
+if not TYPE_CHECKING:  # to a type checker any misspelt name would be there
+    __getattr__, __dir__ = lazy_exports(__name__, _MODULES)
