@@ -367,7 +367,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([*words, "--person", "Bob"]) == 0
     assert capsys.readouterr().out.startswith("1 faces forgotten, 1 of them named\n")
     assert main([*words, "--lift", shown]) == 0
-    assert "new to the next: facesearch index" in capsys.readouterr().out
+    assert "next facesearch index treats these photos as new" in capsys.readouterr().out
     assert main([*words, "--lift", shown, "--face", "2"]) == 2
     assert "either --lift or faces" in capsys.readouterr().err
 
