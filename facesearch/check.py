@@ -111,9 +111,8 @@ def _check_contents(state: GalleryState) -> list[Finding]:
     if not state.lost_count:
         return []
     text = (
-        f"{count(state.lost_count, 'photo')} with faces in missing shards; restore the shards "
-        f"from a "
-        "backup, or index the photos again"
+        f"{count(state.lost_count, 'photo')} with faces in missing shards; restore the shards from "
+        "a backup, or index the photos again"
     )
     return [Finding("shards", text, severe=True)]
 
