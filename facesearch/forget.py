@@ -15,12 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.clustering.dendrogram_cache import dendrogram_path
-from facesearch.clustering.run_store import run_paths
+from facesearch.clustering.run_store import read_run, run_paths, without_faces, write_run
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.photo_table import PhotoTable
@@ -33,8 +32,6 @@ from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.search.gallery_index import IndexGoal, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path
 from indexer.errors import IndexGoalError, MissingFaissError
-from indexer.id_lookup import rows_of
-from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
 from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
 from indexer.types import Ids, make_ids, split_ids
 
@@ -214,23 +211,20 @@ def _delete(
 
 
 def _take_out_of_run(path: Path, ids: Ids) -> bool:
-    """Rewrite a clustering without the lines of ``ids``, if it has any."""
-    with h5py.File(path, "r") as file:
-        held = file["ids"][()]
-        kept = rows_of(held, ids) < 0
-        if kept.all():
-            return False
-        attributes = dict(file.attrs)
-        arrays = {name: file[name][()] for name in file}
-    partial = partial_path(path)
-    with h5py.File(partial, "w") as file:
-        file.attrs.update(attributes)
-        for name, values in arrays.items():
-            lines = values[kept] if values.shape[:1] == kept.shape else values
-            file.create_dataset(name, data=lines, fletcher32=bool(lines.size))
-    sync_file(partial)
-    partial.replace(path)
-    sync_folder(path.parent)
+    """Rewrite a clustering without the lines of ``ids``, if it has any.
+
+    One that cannot be read may hold them, and can be made again: it is removed.
+    """
+    try:
+        run = read_run(path)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        logger.warning("%s cannot be read and was removed: %s", path, error)
+        path.unlink()
+        return True
+    rest = without_faces(run, ids)
+    if rest is run:
+        return False
+    write_run(path, rest)
     return True
 
 

@@ -33,7 +33,15 @@ from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
 from facesearch.gallery.tombstones import Tombstones
-from indexer.storage.atomic_files import partial_path, write_atomically
+from indexer.storage.atomic_files import (
+    make_folder,
+    open_lock,
+    partial_path,
+    require_folder,
+    write_atomically,
+)
+from indexer.storage.plain_files import read_json, read_plain
+from indexer.storage.shard_format import MAX_NUMBER
 from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
@@ -46,6 +54,7 @@ SETTINGS = "settings.json"
 FORMAT = "facesearch-gallery"
 VERSION = 1
 DType = Literal["float16", "float32"]
+_NUMBER_BYTES = 32
 
 
 class Gallery:
@@ -65,7 +74,7 @@ class Gallery:
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
                 "or an existing gallery"
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         description = {
             "format": FORMAT,
             "version": VERSION,
@@ -81,7 +90,7 @@ class Gallery:
         """Open an existing gallery; raises :class:`GalleryError` where there is none."""
         path = folder / DESCRIPTION
         try:
-            description = json.loads(path.read_bytes())
+            description = read_json(path)
         except FileNotFoundError:
             raise GalleryError(
                 f"{folder} is not a gallery (it has no gallery.json); "
@@ -118,11 +127,13 @@ class Gallery:
         """The detector settings photos were last indexed with; empty before the first time."""
         path = self.folder / SETTINGS
         try:
-            return dict(json.loads(path.read_bytes()))
+            return _parse_settings(read_json(path))
         except FileNotFoundError:
             return {}
-        except (OSError, TypeError, ValueError) as error:
-            raise GalleryError(f"cannot read {path}: {error}; delete it") from error
+        except (OSError, ValueError) as error:
+            raise GalleryError(
+                f"cannot read {path}: {error}; delete it, and the next job notes its settings"
+            ) from error
 
     def note_settings(self, settings: Mapping[str, float]) -> None:
         """Remember the detector settings; a change is logged, for it is not made up for."""
@@ -145,14 +156,14 @@ class Gallery:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the gallery's only writer's lock; leftovers of a killed writer are removed."""
-        with (self.folder / "lock").open("w") as lock:
+        with open_lock(self.folder / "lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BusyGalleryError(
                     f"another process is writing to {self.folder}; wait until it has ended"
                 ) from None
-            self.shards_folder.mkdir(exist_ok=True)
+            make_folder(self.shards_folder)
             remove_partials(self.shards_folder)
             self.note_shard_numbers()
             self._is_writer = True
@@ -172,7 +183,9 @@ class Gallery:
     def next_shard_number(self) -> int:
         """A number no shard of this gallery ever had, so that face ids are never used again."""
         try:
-            noted = int((self.folder / "next-shard").read_text())
+            noted = int(read_plain(self.folder / "next-shard", _NUMBER_BYTES))
+            if not 0 <= noted <= MAX_NUMBER + 1:
+                raise ValueError(f"expected a number up to {MAX_NUMBER + 1}, got {noted}")
         except FileNotFoundError:
             noted = 0
         except (OSError, ValueError) as error:
@@ -305,6 +318,12 @@ class Gallery:
             )
 
 
+def _parse_settings(found: object) -> dict[str, float]:
+    if not isinstance(found, dict) or not all(type(each) in (int, float) for each in found.values()):
+        raise ValueError(f"expected numbers by name, got {str(found)[:80]}")
+    return found
+
+
 def settings_text(settings: Mapping[str, float]) -> str:
     """Detector settings in words."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
@@ -332,7 +351,7 @@ def _photo_rows(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
 def _recorded_digest(path: Path) -> str:
     sidecar = digest_path(path)
     try:
-        return sidecar.read_text().split()[0]
+        return read_plain(sidecar).decode("ascii").split()[0]
     except (OSError, IndexError, UnicodeDecodeError) as error:
         raise GalleryError(
             f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "

@@ -16,6 +16,7 @@ from indexer.errors import InvalidVectorsError, ShardError
 from indexer.storage.atomic_files import partial_path, sha256_of
 from indexer.storage.byte_strings import ByteStrings
 from indexer.storage.hdf5_reader import BytesColumn, Checker, open_hdf5, reading
+from indexer.storage.plain_files import read_plain
 from indexer.storage.shard_format import (
     COLUMN_TYPES,
     FORMAT,
@@ -197,8 +198,8 @@ class Shard:
         # The digest of a shard that is just being replaced, or whose writer was killed doing so.
         pending = partial_path(beside)
         try:
-            recorded = beside.read_text(encoding="ascii").split()
-            replaced = pending.read_text(encoding="ascii").split() if pending.exists() else recorded
+            recorded = read_plain(beside).decode("ascii").split()
+            replaced = read_plain(pending).decode("ascii").split() if pending.exists() else recorded
             actual = sha256_of(self.path)
         except (OSError, ValueError) as error:
             return [f"{beside}: the shard's digest cannot be read: {error}"]

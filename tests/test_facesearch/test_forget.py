@@ -18,7 +18,7 @@ from facesearch.cli.main import main
 from facesearch.clustering.dendrogram_cache import dendrogram_path
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
-from facesearch.clustering.run_store import latest_run, run_paths, save_run
+from facesearch.clustering.run_store import latest_run, run_at, run_paths, save_run
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
 from facesearch.forget import ForgetReport, Selection, forget, lift
@@ -85,7 +85,7 @@ def require_without(gallery: Gallery, gone: Ids, ids_before: Ids, vectors_before
     assert not np.isin(gone, found.ids).any()
     assert load_index(gallery, state).coverage.base == kept.sum()
     for path in run_paths(gallery):
-        assert not np.isin(gone, forget_module.h5py.File(path)["ids"][()]).any()
+        assert not np.isin(gone, run_at(path).clustering.ids).any()
     assert not dendrogram_path(gallery).exists()
     assert latest_run(gallery).clustering.ids.tolist() == ids_before[kept].tolist()
     assert not np.isin(gone, PeopleStore(gallery.folder).memberships().ids).any()
