@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_FORMULA = re.compile(r"'*[=+\-@]")
+# Full-width forms too: programs with East Asian settings read them as the plain ones; and white
+# space before them, which some skip.
+_FORMULA = re.compile(r"'*\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 def plain_cell(text: str) -> str:

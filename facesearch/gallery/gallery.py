@@ -10,6 +10,8 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -54,7 +56,10 @@ SETTINGS = "settings.json"
 FORMAT = "facesearch-gallery"
 VERSION = 1
 DType = Literal["float16", "float32"]
+FOLDERS = ("shards", "clusters", "index")
 _NUMBER_BYTES = 32
+_LOCK_PAUSE = 0.1  # seconds
+_LOCK_ATTEMPTS = 600
 
 
 class Gallery:
@@ -155,7 +160,14 @@ class Gallery:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed."""
+        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed.
+
+        Who holds it may ask for it again. Raises BusyGalleryError while another process holds it,
+        StorageError where a link stands for a folder of the gallery.
+        """
+        if self._is_writer:
+            yield
+            return
         with open_lock(self.folder / "lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -163,7 +175,7 @@ class Gallery:
                 raise BusyGalleryError(
                     f"another process is writing to {self.folder}; wait until it has ended"
                 ) from None
-            make_folder(self.shards_folder)
+            self._require_folders()
             remove_partials(self.shards_folder)
             self.note_shard_numbers()
             self._is_writer = True
@@ -171,6 +183,48 @@ class Gallery:
                 yield
             finally:
                 self._is_writer = False
+
+    def _require_folders(self) -> None:
+        make_folder(self.shards_folder)
+        for name in FOLDERS:
+            if os.path.lexists(self.folder / name):
+                require_folder(self.folder / name)
+
+    @contextmanager
+    def presenting(self) -> Iterator[None]:
+        """Hold off :meth:`erasing` while what is read here is written elsewhere, as in a report.
+
+        Raises BusyGalleryError where faces are being forgotten for longer than a minute.
+        """
+        with self._presentation_lock(fcntl.LOCK_SH, "faces of the gallery are being forgotten"):
+            yield
+
+    @contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Wait until nobody is :meth:`presenting`, and let nobody begin.
+
+        Raises BusyGalleryError where that takes longer than a minute.
+        """
+        with self._presentation_lock(fcntl.LOCK_EX, "a report of the gallery is being written"):
+            yield
+
+    @contextmanager
+    def _presentation_lock(self, kind: int, reason: str) -> Iterator[None]:
+        with open_lock(self.folder / "presenting") as lock:
+            for attempt in range(_LOCK_ATTEMPTS):
+                try:
+                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if attempt == 0:
+                        logger.warning("%s: waiting until that has ended", reason)
+                    time.sleep(_LOCK_PAUSE)
+            else:
+                raise BusyGalleryError(
+                    f"{reason}, {self.folder}: wait until that has ended, then run the command "
+                    "again"
+                )
+            yield
 
     def shard_paths(self) -> list[Path]:
         """Sealed shards, in order of number."""

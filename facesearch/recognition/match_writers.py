@@ -10,10 +10,11 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from facesearch.errors import InputError
-from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
+from facesearch.spreadsheets import plain_cell
+from indexer.storage.atomic_files import buffered, replacing_file
 
 _COPY_BYTES = 1 << 20
 
@@ -55,7 +56,7 @@ class MatchFormat:
     """How rows become the bytes of a part (of this number), and parts a file."""
 
     encode: Callable[[Sequence[MatchRow], int], bytes]
-    join: Callable[[Sequence[Path], Path], None]
+    join: Callable[[Sequence[Path], BinaryIO], None]
 
 
 def match_format(out: Path) -> MatchFormat:
@@ -76,11 +77,8 @@ def match_format(out: Path) -> MatchFormat:
 
 def join_parts(form: MatchFormat, parts: Sequence[Path], out: Path) -> None:
     """Write ``out`` from its parts, whole or not at all."""
-    partial = partial_path(out)
-    form.join(parts, partial)
-    sync_file(partial)
-    partial.replace(out)
-    sync_folder(out.parent)
+    with replacing_file(out) as file, buffered(file) as joined:
+        form.join(parts, joined)
 
 
 def _json_lines(rows: Sequence[MatchRow], number: int) -> bytes:
@@ -93,20 +91,23 @@ def _csv(rows: Sequence[MatchRow], number: int) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     if number == 0:
         writer.writerow(COLUMNS)
-    writer.writerows([getattr(row, name) for name in COLUMNS] for row in rows)
+    writer.writerows([_cell(getattr(row, name)) for name in COLUMNS] for row in rows)
     # ... and here, where there is no way to write them, as \x escapes.
     return _unescaped(text.getvalue()).encode()
+
+
+def _cell(value: object) -> object:
+    return plain_cell(value) if isinstance(value, str) else value
 
 
 def _unescaped(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _concatenate(parts: Sequence[Path], path: Path) -> None:
-    with path.open("wb") as joined:
-        for part in parts:
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, joined, _COPY_BYTES)
+def _concatenate(parts: Sequence[Path], joined: BinaryIO) -> None:
+    for part in parts:
+        with part.open("rb") as file:
+            shutil.copyfileobj(file, joined, _COPY_BYTES)
 
 
 def _parquet(rows: Sequence[MatchRow], number: int) -> bytes:
@@ -123,9 +124,9 @@ def _parquet(rows: Sequence[MatchRow], number: int) -> bytes:
     return stream.getvalue()
 
 
-def _join_parquet(parts: Sequence[Path], path: Path) -> None:
+def _join_parquet(parts: Sequence[Path], joined: BinaryIO) -> None:
     _, parquet = _pyarrow()
-    with parquet.ParquetWriter(path, parquet.read_schema(parts[0])) as writer:
+    with parquet.ParquetWriter(joined, parquet.read_schema(parts[0])) as writer:
         for part in parts:
             writer.write_table(parquet.read_table(part))
 

@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from PIL import Image
 
 from facesearch.album.model import Album, AlbumFace, FailedPhoto
 from facesearch.images.exif import read_exif
+from indexer.storage.atomic_files import make_folder, write_atomically
+from indexer.storage.plain_files import open_plain
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +92,7 @@ def write_sidecars(album: Album, folder: Path | None) -> Sidecars:
         faces = named.get(photo, [])
         try:
             if faces:
-                _write(photo, faces, place)
+                _write(photo, faces, place, folder)
                 ours.add(place)
                 written += 1
             elif is_ours(place):
@@ -142,7 +145,7 @@ def is_ours(path: Path) -> bool:
     """Whether ``path`` is a sidecar that this program wrote and no other has since."""
     if path.is_symlink() or not path.is_file():
         return False
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return MARK.encode() in file.read(_HEAD_BYTES)
 
 
@@ -154,15 +157,18 @@ class _SkippedError(Exception):
         self.reason = reason
 
 
-def _write(photo: Path, faces: Sequence[NamedFace], place: Path) -> None:
+def _write(photo: Path, faces: Sequence[NamedFace], place: Path, folder: Path | None) -> None:
     if os.path.lexists(place) and not is_ours(place):
         raise _SkippedError("foreign-sidecar", f"{place} is of another program and was left alone")
     size = faces[0].face.photo_size
     orientation = _orientation(photo, size)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    partial = place.with_name(f".{place.name}.partial")
-    partial.write_bytes(regions_xml(faces, size, orientation).encode("utf-8"))
-    partial.replace(place)
+    if folder is not None:
+        for below in reversed(place.relative_to(folder).parents):
+            make_folder(folder / below)
+    text = regions_xml(faces, size, orientation).encode("utf-8")
+    # Names are for whom the photo is for, and for nobody else.
+    mode = stat.S_IMODE(photo.stat().st_mode) & 0o666
+    write_atomically(place, text, mode=mode)
 
 
 def _orientation(photo: Path, size: tuple[int, int]) -> int:
@@ -200,7 +206,11 @@ def _places(photos: Sequence[Path], album: Album, folder: Path | None) -> dict[P
     if folder is None:
         return {photo: photo.with_name(photo.name + SUFFIX) for photo in photos}
     depth = {face.photo: max(1, len(Path(face.name).parts)) for face in album.faces}
-    below = {photo: Path(*photo.parts[-depth[photo] :]) for photo in photos}
+    # A gallery of somebody else's may have ".." in a path, and must not lead out of the folder.
+    below = {
+        photo: Path(*(part for part in photo.parts[-depth[photo] :] if part not in ("..", "/")))
+        for photo in photos
+    }
     roots = {photo: photo.parents[depth[photo] - 1] for photo in photos}
     # One folder for each of several indexed folders, as their photos may have equal names.
     several = len(set(roots.values())) > 1

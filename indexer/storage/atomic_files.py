@@ -111,12 +111,12 @@ class CheckedFile(io.RawIOBase):
             os.ftruncate(self._descriptor, size)
         return size
 
-    def sync(self) -> None:
+    def finish(self, durable: bool = True) -> None:
         """Force what was written to the disk; raises the first error that there was."""
-        if self.failure is None:
-            os.fsync(self._descriptor)
-        else:
+        if self.failure is not None:
             raise self.failure
+        if durable:
+            os.fsync(self._descriptor)
 
     def close(self) -> None:
         if not self.closed:
@@ -144,7 +144,12 @@ class CheckedFile(io.RawIOBase):
 
 @contextmanager
 def checked_file(
-    path: Path, *, mode: int = PRIVATE_FILE, defers_errors: bool = False, shown: Path | None = None
+    path: Path,
+    *,
+    mode: int = PRIVATE_FILE,
+    defers_errors: bool = False,
+    shown: Path | None = None,
+    durable: bool = True,
 ) -> Iterator[CheckedFile]:
     """The new file ``path``, open for writing; on the disk when the context ends, else removed.
 
@@ -159,7 +164,7 @@ def checked_file(
                 if file.failure is not None:  # what failed since, failed because of that
                     raise file.failure from None
                 raise
-            file.sync()
+            file.finish(durable)
             if not os.path.samestat(os.fstat(file.fileno()), path.lstat()):
                 raise OSError(errno.EBUSY, "another process is writing it")
         except BaseException:
@@ -172,47 +177,65 @@ def checked_file(
 
 @contextmanager
 def replacing_file(
-    path: Path, *, mode: int = PRIVATE_FILE, defers_errors: bool = False, replace: bool = True
+    path: Path,
+    *,
+    mode: int = PRIVATE_FILE,
+    defers_errors: bool = False,
+    replace: bool = True,
+    durable: bool = True,
 ) -> Iterator[CheckedFile]:
     """A new file that takes the place of ``path`` once it is whole and on the disk.
 
-    With ``replace`` False it takes no other's place: FileExistsError where ``path`` is there.
-    Raises StorageError where it cannot be written; what was there is as it was then.
+    With ``replace`` False it takes no other's place: StorageError where ``path`` is there. A file
+    that need not be ``durable`` may be lost, or empty, when the power fails. Raises StorageError
+    where it cannot be written; what was there is as it was then.
     """
     partial = partial_path(path)
-    with checked_file(partial, mode=mode, defers_errors=defers_errors, shown=path) as file:
+    with checked_file(
+        partial, mode=mode, defers_errors=defers_errors, shown=path, durable=durable
+    ) as file:
         yield file
     try:
         with storing(path):
             if not replace and os.path.lexists(path):
                 raise FileExistsError(errno.EEXIST, "it exists")
             partial.replace(path)
-            sync_folder(path.parent)
+            if durable:
+                sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             partial.unlink()
         raise
 
 
-def buffered(file: CheckedFile) -> io.BufferedWriter:
-    """For many small writes to ``file``; flush it before the file's context ends."""
-    return io.BufferedWriter(file, _READ_BYTES)
+@contextmanager
+def buffered(file: CheckedFile) -> Iterator[io.BufferedWriter]:
+    """For many small writes to ``file``, which are all done when the context ends."""
+    out = io.BufferedWriter(file, _READ_BYTES)
+    try:
+        yield out
+        out.flush()
+    finally:
+        with suppress(OSError):
+            out.detach()
 
 
-def write_atomically(path: Path, data: bytes, *, mode: int = PRIVATE_FILE) -> None:
+def write_atomically(
+    path: Path, data: bytes, *, mode: int = PRIVATE_FILE, durable: bool = True
+) -> None:
     """Put ``data`` in the place of ``path``: whole, or not at all; see :func:`replacing_file`."""
-    with replacing_file(path, mode=mode) as file:
+    with replacing_file(path, mode=mode, durable=durable) as file:
         file.write(data)
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, *, parents: bool = True) -> None:
     """See that there is a folder ``path``, for its owner alone where it is made here.
 
     Raises StorageError where something else has its name: a link to a folder too, for whoever made
     that says where files go.
     """
     with storing(path):
-        if not path.parent.exists():
+        if parents and not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             path.mkdir(PRIVATE_FOLDER)

@@ -116,8 +116,9 @@ def run_cluster(args: argparse.Namespace) -> int:
         reach=LOOSER * defaults.cluster,
         linkage=args.linkage,
     )
-    run = run_clustering(gallery, gallery.state(), options)
-    path = save_run(gallery, run)
+    with gallery.writing():  # first, lest the work is done and cannot be kept
+        run = run_clustering(gallery, gallery.state(), options)
+        path = save_run(gallery, run)
     labels = run.clustering.labels
     sizes = np.bincount(labels[labels >= 0], minlength=run.clustering.count)
     facts = {
@@ -200,15 +201,17 @@ def run_report(args: argparse.Namespace) -> int:
 
     gallery = Gallery.open(args.gallery)
     title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")
-    album = gallery_album(gallery, gallery.state(), latest_run(gallery), title)
-    if album.outdated:
-        print(f"facesearch: {album.outdated}", file=sys.stderr)
-    path = write_report(album, args.out or gallery.folder / "report", workers=available_cores())
-    sidecars = []
-    if args.xmp:
-        sidecars.append(write_sidecars(album, path.parent / "xmp"))
-    if args.xmp_beside:
-        sidecars.append(write_sidecars(album, None))
+    with gallery.presenting():  # what is forgotten meanwhile must not be written
+        album = gallery_album(gallery, gallery.state(), latest_run(gallery), title)
+        if album.outdated:
+            print(f"facesearch: {album.outdated}", file=sys.stderr)
+        out = args.out or gallery.folder / "report"
+        path = write_report(album, out, workers=available_cores())
+        sidecars = []
+        if args.xmp:
+            sidecars.append(write_sidecars(album, path.parent / "xmp"))
+        if args.xmp_beside:
+            sidecars.append(write_sidecars(album, None))
     skipped = [photo for each in sidecars for photo in each.skipped]
     if args.json:
         facts = {"report": path, "people": len(album.people), "faces": album.face_count}
