@@ -32,6 +32,11 @@ from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.search.gallery_index import IndexGoal, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path
 from indexer.errors import IndexGoalError, MissingFaissError
+<<<<<<< HEAD
+=======
+from indexer.id_lookup import positions_of
+from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
+>>>>>>> main
 from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
 from indexer.types import Ids, make_ids, split_ids
 
@@ -211,6 +216,7 @@ def _delete(
 
 
 def _take_out_of_run(path: Path, ids: Ids) -> bool:
+<<<<<<< HEAD
     """Rewrite a clustering without the lines of ``ids``, if it has any.
 
     One that cannot be read may hold them, and can be made again: it is removed.
@@ -225,6 +231,25 @@ def _take_out_of_run(path: Path, ids: Ids) -> bool:
     if rest is run:
         return False
     write_run(path, rest)
+=======
+    """Rewrite a clustering without the lines of ``ids``, if it has any."""
+    with h5py.File(path, "r") as file:
+        held = file["ids"][()]
+        kept = positions_of(held, ids, ascending=True) < 0
+        if kept.all():
+            return False
+        attributes = dict(file.attrs)
+        arrays = {name: file[name][()] for name in file}
+    partial = partial_path(path)
+    with h5py.File(partial, "w") as file:
+        file.attrs.update(attributes)
+        for name, values in arrays.items():
+            lines = values[kept] if values.shape[:1] == kept.shape else values
+            file.create_dataset(name, data=lines, fletcher32=bool(lines.size))
+    sync_file(partial)
+    partial.replace(path)
+    sync_folder(path.parent)
+>>>>>>> main
     return True
 
 

@@ -7,14 +7,9 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from indexer.runtime.cores import available_cores
-
-if TYPE_CHECKING:
-    from facesearch.encoders.types import EncoderContract
-    from facesearch.engine import EncoderChoice, FaceEngine
-
+from facesearch.engine_options import EngineOptions
 
 _MOST_BYTES = 2.0**60
 _Number = TypeVar("_Number", int, float)
@@ -81,38 +76,18 @@ def add_search_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def engine_of(
-    args: argparse.Namespace, contract: EncoderContract | None = None, *, callers: int = 1
-) -> FaceEngine:
-    """The engine the options describe, for the rest as ``contract`` has it.
-
-    ``callers``: how many threads will use the engine at once; none of several may fan out.
-    """
-    import cv2
-
-    from facesearch.engine import create_engine
-
-    threads = 1 if callers > 1 else available_cores()
-    cv2.setNumThreads(threads)
-    choice = encoder_choice(args, contract, threads=threads, callers=callers)
-    return create_engine(args.detector, choice, min_face=args.min_face, min_score=args.min_score)
-
-
-def encoder_choice(
-    args: argparse.Namespace,
-    contract: EncoderContract | None,
-    *,
-    threads: int | None = None,
-    callers: int = 1,
-) -> EncoderChoice:
-    """The encoder the options describe, for the rest as ``contract`` has it."""
-    from facesearch.engine import EncoderChoice, settled
-
-    given = {"name": args.encoder, "precision": args.precision, "flip": args.flip}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    base = settled(contract) if contract else {}
-    placed = {"weights": args.weights, "device": args.device, "threads": threads}
-    return EncoderChoice(**{**base, **chosen, **placed, "callers": callers})
+def engine_options(args: argparse.Namespace) -> EngineOptions:
+    """The engine that the options describe."""
+    return EngineOptions(
+        detector=args.detector,
+        min_face=args.min_face,
+        min_score=args.min_score,
+        encoder=args.encoder,
+        weights=args.weights,
+        device=args.device,
+        precision=args.precision,
+        flip=args.flip,
+    )
 
 
 def whole_number(text: str) -> int:

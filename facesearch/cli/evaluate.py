@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
-    engine_of,
+    engine_options,
     fraction,
     positive_int,
     squared_distance,
@@ -202,7 +202,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if plots:
         require_matplotlib()  # before the work, not after it
     cores = available_cores()
-    engine = engine_of(args, callers=cores)
+    engine = engine_options(args).create(callers=cores)
     setup = Setup(
         engine,
         rule=args.face,

@@ -68,7 +68,7 @@ class ClusterRun:
     one photo could come into one cluster. ``people`` int64 (k,) are the numbers of the people of
     the labels, or None for runs from before people had any. ``contradictions`` say in words which
     decisions could not both be followed. ``merges`` are those that were made for this run, to be
-    kept with it; None for a run that is read.
+    kept with it; None for a run that is read. ``path`` is the file that the run is kept in.
     """
 
     clustering: Clustering
@@ -83,6 +83,7 @@ class ClusterRun:
     changes: PeopleChanges = field(default_factory=PeopleChanges)
     contradictions: tuple[str, ...] = ()
     merges: CachedDendrogram | None = field(default=None, compare=False)
+    path: Path | None = field(default=None, compare=False)
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -174,6 +175,7 @@ def run_at(path: Path) -> ClusterRun:
 
 def read_run(path: Path) -> ClusterRun:
     """One kept run; raises OSError, KeyError, ValueError or TypeError when it is damaged."""
+<<<<<<< HEAD
     content = read_sealed(path, FORMAT, VERSION)
     clustering, people = _labelled(content, path)
     said = content.attributes
@@ -192,6 +194,29 @@ def read_run(path: Path) -> ClusterRun:
         _changes(story["changes"]),
         tuple(map(str, story["contradictions"])),
     )
+=======
+    with h5py.File(path, "r") as file:
+        if file.attrs["format"] != FORMAT or file.attrs["version"] != VERSION:
+            raise ValueError(f"not a clustering of version {VERSION}")
+        threshold = float(file.attrs["threshold"])
+        clustering = Clustering(file["ids"][:], file["labels"][:], file["confidence"][:])
+        people = _people(file, clustering)
+        story = json.loads(file["story"][:].tobytes() or "{}") if "story" in file else {}
+        return ClusterRun(
+            clustering,
+            str(file.attrs["method"]),
+            None if np.isnan(threshold) else threshold,
+            str(file.attrs["created_at"]),
+            str(file.attrs["state"]),
+            float(file.attrs.get("min_quality", 0.0)),  # runs before there was any have none
+            bool(file.attrs.get("same_photo", True)),
+            people,
+            RunInfo(**story.get("how", {})),
+            _changes(story.get("changes", {})),
+            tuple(map(str, story.get("contradictions", ()))),
+            path=path,
+        )
+>>>>>>> main
 
 
 def _labelled(

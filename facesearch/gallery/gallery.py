@@ -11,7 +11,10 @@ import fcntl
 import json
 import logging
 import os
+<<<<<<< HEAD
 import time
+=======
+>>>>>>> main
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -30,7 +33,7 @@ from facesearch.errors import (
     InputError,
 )
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
-from facesearch.gallery.records import FaceRecord, face_qualities, face_records, require_remembered
+from facesearch.gallery.records import FaceRecord, face_photos, face_qualities, face_records
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
@@ -72,8 +75,11 @@ class Gallery:
         self._is_writer = False
 
     @classmethod
-    def create(cls, folder: Path, contract: EncoderContract, dtype: DType = "float16") -> Gallery:
+    def create(
+        cls, folder: str | os.PathLike[str], contract: EncoderContract, dtype: DType = "float16"
+    ) -> Gallery:
         """Make an empty gallery in ``folder``, which must be absent or empty."""
+        folder = Path(folder)
         if folder.exists() and not _is_vacant(folder):
             raise InputError(
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
@@ -91,8 +97,9 @@ class Gallery:
         return cls(folder, contract, dtype)
 
     @classmethod
-    def open(cls, folder: Path) -> Gallery:
+    def open(cls, folder: str | os.PathLike[str]) -> Gallery:
         """Open an existing gallery; raises :class:`GalleryError` where there is none."""
+        folder = Path(folder)
         path = folder / DESCRIPTION
         try:
             description = read_json(path)
@@ -304,7 +311,7 @@ class Gallery:
             keep = np.zeros(int(rows[-1]) + 1, bool)
             keep[rows] = True
             with Shard.open(path) as shard:
-                _photo_rows(shard, rows)
+                face_photos(shard, rows)
                 for block in shard.blocks():
                     _, block_rows = split_ids(block.ids)
                     kept = keep[block_rows[block_rows < len(keep)]].nonzero()[0]
@@ -317,7 +324,7 @@ class Gallery:
         vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
         for number, picked in _by_shard(numbers):
             with self._shard(number) as shard:
-                _photo_rows(shard, rows[picked])
+                face_photos(shard, rows[picked])
                 vectors[picked] = shard.vectors(rows[picked])
         return vectors
 
@@ -329,15 +336,6 @@ class Gallery:
             with self._shard(number) as shard:
                 qualities[picked] = face_qualities(shard, rows[picked])
         return qualities
-
-    def photo_ids(self, ids: Ids) -> Ids:
-        """For each face of ``ids`` the photo that it was found in, int64 (n,)."""
-        numbers, rows = split_ids(ids)
-        photos = np.zeros(len(ids), np.int64)
-        for number, picked in _by_shard(numbers):
-            with self._shard(number) as shard:
-                photos[picked] = make_ids(number, _photo_rows(shard, rows[picked]))
-        return photos
 
     def faces(self, ids: Ids, state: GalleryState) -> list[FaceRecord]:
         """Records of live faces ``ids``, in that order."""
@@ -393,13 +391,6 @@ def _is_vacant(folder: Path) -> bool:
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     for number in np.unique(numbers):
         yield int(number), np.flatnonzero(numbers == number)
-
-
-def _photo_rows(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The row of the photo of some faces; ChangedGalleryError where one was forgotten."""
-    photos: NDArray[np.int64] = shard.column("faces", "photo")[rows].astype(np.int64)
-    require_remembered(shard, photos)
-    return photos
 
 
 def _recorded_digest(path: Path) -> str:

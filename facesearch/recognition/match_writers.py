@@ -1,16 +1,18 @@
-"""Matches of many probes as a file: JSON lines, CSV or Parquet, made of parts."""
+"""Matches of many probes as a file: JSON lines or CSV, made of parts."""
 
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+<<<<<<< HEAD
 from typing import Any, BinaryIO
+=======
+>>>>>>> main
 
 from facesearch.errors import InputError
 from facesearch.spreadsheets import plain_cell
@@ -51,34 +53,45 @@ class MatchRow:
 COLUMNS = tuple(field.name for field in fields(MatchRow))
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True)
 class MatchFormat:
     """How rows become the bytes of a part (of this number), and parts a file."""
 
     encode: Callable[[Sequence[MatchRow], int], bytes]
     join: Callable[[Sequence[Path], BinaryIO], None]
+=======
+# How rows become the bytes of a part, of this number; parts one after the other are the file.
+EncodeRows = Callable[[Sequence[MatchRow], int], bytes]
+>>>>>>> main
 
 
-def match_format(out: Path) -> MatchFormat:
-    """The format that the name of ``out`` asks for.
-
-    Raises InputError for a name of none, and for Parquet without pyarrow.
-    """
+def match_format(out: Path) -> EncodeRows:
+    """The format that the name of ``out`` asks for; InputError for a name of none."""
     suffix = out.suffix.lower()
     if suffix not in FORMATS:
         raise InputError(
             f"expected an output called *{', *'.join(FORMATS)}, got {out.name!r}; give it one of "
             "these endings"
         )
-    if suffix == ".parquet":
-        _pyarrow()
     return FORMATS[suffix]
 
 
-def join_parts(form: MatchFormat, parts: Sequence[Path], out: Path) -> None:
+def join_parts(parts: Sequence[Path], out: Path) -> None:
     """Write ``out`` from its parts, whole or not at all."""
+<<<<<<< HEAD
     with replacing_file(out) as file, buffered(file) as joined:
         form.join(parts, joined)
+=======
+    partial = partial_path(out)
+    with partial.open("wb") as joined:
+        for part in parts:
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, joined, _COPY_BYTES)
+    sync_file(partial)
+    partial.replace(out)
+    sync_folder(out.parent)
+>>>>>>> main
 
 
 def _json_lines(rows: Sequence[MatchRow], number: int) -> bytes:
@@ -104,6 +117,7 @@ def _unescaped(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+<<<<<<< HEAD
 def _concatenate(parts: Sequence[Path], joined: BinaryIO) -> None:
     for part in parts:
         with part.open("rb") as file:
@@ -146,3 +160,6 @@ FORMATS = {
     ".csv": MatchFormat(_csv, _concatenate),
     ".parquet": MatchFormat(_parquet, _join_parquet),
 }
+=======
+FORMATS: dict[str, EncodeRows] = {".jsonl": _json_lines, ".csv": _csv}
+>>>>>>> main
