@@ -19,7 +19,7 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.people.assignment import NOBODY, person_of_labels, undecided_numbers
 from indexer.errors import ShardError
-from indexer.id_lookup import rows_of
+from indexer.id_lookup import positions_of
 from indexer.storage.atomic_files import make_folder
 from indexer.storage.plain_files import parse_json
 from indexer.storage.sealed_arrays import SealedArrays, read_sealed, require_array, write_sealed
@@ -125,7 +125,11 @@ def write_run(path: Path, run: ClusterRun) -> None:
         "same_photo": int(run.same_photo),
     }
     found = run.clustering
-    arrays = {"ids": found.ids, "labels": found.labels, "confidence": found.confidence}
+    arrays: dict[str, NDArray[Any]] = {
+        "ids": found.ids,
+        "labels": found.labels,
+        "confidence": found.confidence,
+    }
     if run.people is not None:
         arrays["people"] = person_of_labels(found.labels, run.people)
     story = {
@@ -139,7 +143,7 @@ def write_run(path: Path, run: ClusterRun) -> None:
 
 def without_faces(run: ClusterRun, ids: Ids) -> ClusterRun:
     """``run`` as if it had never had the faces ``ids``, ascending; itself where it has none."""
-    kept = rows_of(run.clustering.ids, ids) < 0
+    kept = positions_of(run.clustering.ids, ids, ascending=True) < 0
     if kept.all():
         return run
     found, labels = run.clustering, run.clustering.labels[kept]
@@ -175,7 +179,6 @@ def run_at(path: Path) -> ClusterRun:
 
 def read_run(path: Path) -> ClusterRun:
     """One kept run; raises OSError, KeyError, ValueError or TypeError when it is damaged."""
-<<<<<<< HEAD
     content = read_sealed(path, FORMAT, VERSION)
     clustering, people = _labelled(content, path)
     said = content.attributes
@@ -194,34 +197,9 @@ def read_run(path: Path) -> ClusterRun:
         _changes(story["changes"]),
         tuple(map(str, story["contradictions"])),
     )
-=======
-    with h5py.File(path, "r") as file:
-        if file.attrs["format"] != FORMAT or file.attrs["version"] != VERSION:
-            raise ValueError(f"not a clustering of version {VERSION}")
-        threshold = float(file.attrs["threshold"])
-        clustering = Clustering(file["ids"][:], file["labels"][:], file["confidence"][:])
-        people = _people(file, clustering)
-        story = json.loads(file["story"][:].tobytes() or "{}") if "story" in file else {}
-        return ClusterRun(
-            clustering,
-            str(file.attrs["method"]),
-            None if np.isnan(threshold) else threshold,
-            str(file.attrs["created_at"]),
-            str(file.attrs["state"]),
-            float(file.attrs.get("min_quality", 0.0)),  # runs before there was any have none
-            bool(file.attrs.get("same_photo", True)),
-            people,
-            RunInfo(**story.get("how", {})),
-            _changes(story.get("changes", {})),
-            tuple(map(str, story.get("contradictions", ()))),
-            path=path,
-        )
->>>>>>> main
 
 
-def _labelled(
-    content: SealedArrays, path: Path
-) -> tuple[Clustering, NDArray[np.int64] | None]:
+def _labelled(content: SealedArrays, path: Path) -> tuple[Clustering, NDArray[np.int64] | None]:
     """The clustering, each number of it in bounds, and the people of its labels."""
     ids = require_array(content, path, "ids", "int64", (None,))
     labels = require_array(content, path, "labels", "int32", (len(ids),))
@@ -256,9 +234,11 @@ def _run_info(found: dict[str, Any]) -> RunInfo:
 def _changes(found: dict[str, Any]) -> PeopleChanges:
     moves = tuple(PersonMove(**each) for each in found.pop("moves", ()))
     gone = tuple(PersonGone(**each) for each in found.pop("gone", ()))
-    numbers = [*found.values(), *(each.faces for each in (*moves, *gone))]
-    numbers += [number for each in moves for number in (each.source, each.target)]
-    numbers += [each.person for each in gone]
+    numbers = [
+        *found.values(),
+        *(number for each in moves for number in (each.source, each.target, each.faces)),
+        *(number for each in gone for number in (each.person, each.faces)),
+    ]
     if not all(type(each) is int for each in numbers):
         raise ValueError("expected changes in whole numbers")
     return PeopleChanges(**found, moves=moves, gone=gone)

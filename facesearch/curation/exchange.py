@@ -37,12 +37,7 @@ from indexer.types import make_ids
 FORMAT = "facesearch-people"
 VERSION = 1
 SUFFIXES = (".json", ".csv")
-<<<<<<< HEAD
-# Another detector setting moves a box a little; that of another face overlaps less.
-LEAST_OVERLAP = 0.5
 _MOST_BYTES = 1 << 30  # of a file of people
-=======
->>>>>>> main
 
 Box = tuple[float, float, float, float]
 
@@ -113,8 +108,8 @@ def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportRes
     counted and left out. Raises InputError where nothing of it is here.
     """
     people = PeopleStore(gallery.folder)
-    decisions = people.decisions()
-    decided = replay(decisions)
+    ledger = people.decisions()
+    decided = replay(ledger)
     now = gallery_people(gallery, gallery.state())
     of_face = dict(zip(now.clustering.ids.tolist(), now.of_faces().tolist(), strict=True))
     found = _find(gallery, entries)
@@ -153,7 +148,7 @@ def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportRes
         raise InputError(
             f"none of the {missing} faces is in {gallery.folder}; index their photos first"
         )
-    entered = people.decide(drafts, after=decisions[-1].id if decisions else 0)
+    entered = people.decide(drafts, after=ledger[-1].id if ledger else 0)
     entered_faces = [face for draft in drafts for face in draft.faces]
     belong = sum(face.belongs for face in entered_faces)
     return ImportResult(

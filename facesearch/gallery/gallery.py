@@ -11,10 +11,7 @@ import fcntl
 import json
 import logging
 import os
-<<<<<<< HEAD
 import time
-=======
->>>>>>> main
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -371,7 +368,9 @@ class Gallery:
 
 
 def _parse_settings(found: object) -> dict[str, float]:
-    if not isinstance(found, dict) or not all(type(each) in (int, float) for each in found.values()):
+    if not isinstance(found, dict) or not all(
+        type(each) in (int, float) for each in found.values()
+    ):
         raise ValueError(f"expected numbers by name, got {str(found)[:80]}")
     return found
 

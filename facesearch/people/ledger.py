@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -241,8 +241,12 @@ class Ledger:
     def _require_plain(self) -> None:
         """That SQLite reads and writes these files and no others."""
         for ending in ("", "-journal", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
+            try:
                 require_plain(self.path.with_name(self.path.name + ending))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise GalleryError(f"cannot use {self.path}: {error}") from error
         if not os.path.lexists(self.path):
             # SQLite would make it for everybody to read.
             os.close(create_file(self.path))

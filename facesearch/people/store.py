@@ -228,8 +228,7 @@ class PeopleStore:
             entries.forget_names(
                 each
                 for each in decisions
-                if each.name is not None
-                and _named_in(each) not in still_named
+                if each.name is not None and _named_in(each) not in still_named
             )
         self._ledger.overwrite_what_was_deleted()
         return named

@@ -9,10 +9,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-<<<<<<< HEAD
-from typing import Any, BinaryIO
-=======
->>>>>>> main
 
 from facesearch.errors import InputError
 from facesearch.spreadsheets import plain_cell
@@ -53,17 +49,8 @@ class MatchRow:
 COLUMNS = tuple(field.name for field in fields(MatchRow))
 
 
-<<<<<<< HEAD
-@dataclass(frozen=True)
-class MatchFormat:
-    """How rows become the bytes of a part (of this number), and parts a file."""
-
-    encode: Callable[[Sequence[MatchRow], int], bytes]
-    join: Callable[[Sequence[Path], BinaryIO], None]
-=======
 # How rows become the bytes of a part, of this number; parts one after the other are the file.
 EncodeRows = Callable[[Sequence[MatchRow], int], bytes]
->>>>>>> main
 
 
 def match_format(out: Path) -> EncodeRows:
@@ -79,19 +66,10 @@ def match_format(out: Path) -> EncodeRows:
 
 def join_parts(parts: Sequence[Path], out: Path) -> None:
     """Write ``out`` from its parts, whole or not at all."""
-<<<<<<< HEAD
     with replacing_file(out) as file, buffered(file) as joined:
-        form.join(parts, joined)
-=======
-    partial = partial_path(out)
-    with partial.open("wb") as joined:
         for part in parts:
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, joined, _COPY_BYTES)
-    sync_file(partial)
-    partial.replace(out)
-    sync_folder(out.parent)
->>>>>>> main
+            with part.open("rb") as data:
+                shutil.copyfileobj(data, joined, _COPY_BYTES)
 
 
 def _json_lines(rows: Sequence[MatchRow], number: int) -> bytes:
@@ -117,49 +95,4 @@ def _unescaped(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-<<<<<<< HEAD
-def _concatenate(parts: Sequence[Path], joined: BinaryIO) -> None:
-    for part in parts:
-        with part.open("rb") as file:
-            shutil.copyfileobj(file, joined, _COPY_BYTES)
-
-
-def _parquet(rows: Sequence[MatchRow], number: int) -> bytes:
-    pyarrow, parquet = _pyarrow()
-    kinds = {"int": pyarrow.int64(), "float": pyarrow.float64(), "str": pyarrow.string()}
-    columns = {}
-    for field in fields(MatchRow):
-        values = [getattr(row, field.name) for row in rows]
-        kind = str(field.type).partition(" ")[0]
-        texts = [value if value is None else _unescaped(str(value)) for value in values]
-        columns[field.name] = pyarrow.array(texts if kind == "str" else values, kinds[kind])
-    stream = io.BytesIO()
-    parquet.write_table(pyarrow.table(columns), stream)
-    return stream.getvalue()
-
-
-def _join_parquet(parts: Sequence[Path], joined: BinaryIO) -> None:
-    _, parquet = _pyarrow()
-    with parquet.ParquetWriter(joined, parquet.read_schema(parts[0])) as writer:
-        for part in parts:
-            writer.write_table(parquet.read_table(part))
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise InputError(
-            f"Parquet cannot be written without pyarrow ({error}); install it with: "
-            "pip install 'facesearch[parquet]', or name an output *.csv or *.jsonl"
-        ) from error
-
-
-FORMATS = {
-    ".jsonl": MatchFormat(_json_lines, _concatenate),
-    ".csv": MatchFormat(_csv, _concatenate),
-    ".parquet": MatchFormat(_parquet, _join_parquet),
-}
-=======
 FORMATS: dict[str, EncodeRows] = {".jsonl": _json_lines, ".csv": _csv}
->>>>>>> main

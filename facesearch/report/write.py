@@ -15,7 +15,13 @@ from facesearch.report.album_csv import album_csv
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.page import Page, render
 from facesearch.report.pagination import volume_file
-from indexer.storage.atomic_files import buffered, make_folder, replacing_file, sync_folder, write_atomically
+from indexer.storage.atomic_files import (
+    buffered,
+    make_folder,
+    replacing_file,
+    sync_folder,
+    write_atomically,
+)
 
 
 def write_report(

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from indexer.errors import DeviceError
 from indexer.exact.distances import check_dimension, check_queries, nearest_first, pair_distances
+from indexer.exact.int8_codes import LEAST_STEP
 from indexer.exact.int8_kernel import BYTES, GREATEST_QUERY, LANES
 from indexer.id_ranges import IdRanges
-from indexer.ivf.scalar_quantizer import BITS, HIDDEN, LEAST_STEP, ROWS, ScalarQuantizer
+from indexer.ivf.scalar_quantizer import BITS, HIDDEN, ROWS, ScalarQuantizer
 from indexer.ivf.scan import NO_ROW, InvertedLists, ScanResult, row_shapes
 from indexer.ivf.scan_kernel import CellRows
 from indexer.runtime.blas_threads import one_thread_each

@@ -37,7 +37,9 @@ def storing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, StorageError | UnsafeFileError) or error.errno is None:  # not the system's
+        if (
+            isinstance(error, StorageError | UnsafeFileError) or error.errno is None
+        ):  # not the system's
             raise
         raise StorageError(path, error) from error
 
@@ -209,7 +211,7 @@ def replacing_file(
 
 
 @contextmanager
-def buffered(file: CheckedFile) -> Iterator[io.BufferedWriter]:
+def buffered(file: CheckedFile) -> Iterator[BinaryIO]:
     """For many small writes to ``file``, which are all done when the context ends."""
     out = io.BufferedWriter(file, _READ_BYTES)
     try:

@@ -41,8 +41,7 @@ def open_plain(path: Path, most: int | None = None) -> BinaryIO:
     or a larger file; it never waits.
     """
     require_plain(path)
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.fdopen(os.open(path, flags), "rb")
+    file = open(path, "rb", opener=_opened)  # noqa: PTH123 - Path.open takes no opener
     try:
         found = os.fstat(file.fileno())
         _require_plain(path, found.st_mode)
@@ -89,6 +88,10 @@ def _finite(digits: str) -> float:
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"expected numbers that a computer can hold, got {digits[:40]}")
     return number
+
+
+def _opened(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def _require_plain(path: Path, mode: int) -> None:

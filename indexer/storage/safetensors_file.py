@@ -41,8 +41,8 @@ class ArrayFileError(ValueError):
 def write_arrays(path: Path, shapes: Shapes, metadata: Mapping[str, str]) -> Iterator[Arrays]:
     """Arrays of zeros to be filled: shape and dtype (u1, f2, i4, i8, f4, f8) by name.
 
-    They are in the file ``path`` when the context ends, and the file on the disk. Raises StorageError
-    where there is no room for them, before anything is written.
+    They are in the file ``path`` when the context ends, and the file on the disk. Raises
+    StorageError where there is no room for them, before anything is written.
     """
     header, places = _header(shapes, metadata)
     size = len(header) + max((end for _, end in places.values()), default=0)

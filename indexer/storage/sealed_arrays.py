@@ -73,8 +73,10 @@ def require_array(
     """The array ``name``, of this dtype and shape (None: any length); ShardError for another."""
     array = content.arrays.get(name)
     fits = array is not None and array.dtype == dtype and array.ndim == len(shape)
-    if array is None or not fits or any(
-        wanted not in (None, got) for wanted, got in zip(shape, array.shape, strict=True)
+    if (
+        array is None
+        or not fits
+        or any(wanted not in (None, got) for wanted, got in zip(shape, array.shape, strict=True))
     ):
         got = "nothing" if array is None else f"{array.dtype} {array.shape}"
         raise ShardError(f"{path}: expected {name} {dtype} {shape}, got {got}")
@@ -99,5 +101,5 @@ def _digest(content: SealedArrays) -> str:
     for name, values in sorted(content.arrays.items()):
         little = np.ascontiguousarray(_little(values))
         digest.update(f"{name} {little.dtype.str} {values.shape}\n".encode())
-        digest.update(memoryview(little).cast("B") if little.size else b"")
+        digest.update(little.data)
     return digest.hexdigest()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError, ShardError
 from indexer.storage.atomic_files import (
+    CheckedFile,
     checked_file,
     partial_path,
     sha256_of,
@@ -96,7 +97,9 @@ def _write_partial(partial: Path, path: Path, content: ShardContent, dtype: Vect
     vectors = _stored_vectors(content.vectors, dtype)
     tables = _checked_tables(content.tables)
     attributes = _checked_attributes(content.attributes)
-    _write_file(partial, path, content.number, vectors, tables, attributes)
+    with checked_file(partial, defers_errors=True, shown=path) as place:
+        _write_file(place, content.number, vectors, tables, attributes)
+        require_whole(place, partial)
     return sha256_of(partial)
 
 
@@ -213,26 +216,23 @@ def _removed_on_failure(partial: Path) -> Iterator[Path]:
 
 
 def _write_file(
-    partial: Path,
-    path: Path,
+    place: CheckedFile,
     number: int,
     vectors: NDArray[Any],
     tables: Mapping[str, Mapping[str, NDArray[Any]]],
     attributes: Mapping[str, Any],
 ) -> None:
-    with checked_file(partial, defers_errors=True, shown=path) as place:
-        with new_hdf5(place, FORMAT, VERSION) as file:
-            file.attrs["number"] = np.int64(number)
-            write_array(file, "vectors", vectors)
-            described = file.create_group("attributes")
-            for name, value in sorted(attributes.items()):
-                described.attrs.create(name, value, dtype=value.dtype)
-            parent = file.create_group("tables")
-            for name, table in sorted(tables.items()):
-                group = parent.create_group(name)
-                for column, values in sorted(table.items()):
-                    _write_column(group, column, values)
-        require_whole(place, partial)
+    with new_hdf5(place, FORMAT, VERSION) as file:
+        file.attrs["number"] = np.int64(number)
+        write_array(file, "vectors", vectors)
+        described = file.create_group("attributes")
+        for name, value in sorted(attributes.items()):
+            described.attrs.create(name, value, dtype=value.dtype)
+        parent = file.create_group("tables")
+        for name, table in sorted(tables.items()):
+            group = parent.create_group(name)
+            for column, values in sorted(table.items()):
+                _write_column(group, column, values)
 
 
 def _write_column(table: h5py.Group, name: str, values: NDArray[Any]) -> None:

@@ -107,13 +107,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         same_photo=args.same_photo,
         full=args.full,
     )
-<<<<<<< HEAD
-    with gallery.writing():  # first, lest the work is done and cannot be kept
-        run = run_clustering(gallery, gallery.state(), options)
-        path = save_run(gallery, run)
-=======
     run = cluster_gallery(gallery, options)
->>>>>>> main
     labels = run.clustering.labels
     sizes = np.bincount(labels[labels >= 0], minlength=run.clustering.count)
     facts = {
@@ -191,21 +185,6 @@ def run_report(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
     from facesearch.api.clustering import gallery_album, write_report, write_sidecars
 
-<<<<<<< HEAD
-    gallery = Gallery.open(args.gallery)
-    title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")
-    with gallery.presenting():  # what is forgotten meanwhile must not be written
-        album = gallery_album(gallery, gallery.state(), latest_run(gallery), title)
-        if album.outdated:
-            print(f"facesearch: {album.outdated}", file=sys.stderr)
-        out = args.out or gallery.folder / "report"
-        path = write_report(album, out, workers=available_cores())
-        sidecars = []
-        if args.xmp:
-            sidecars.append(write_sidecars(album, path.parent / "xmp"))
-        if args.xmp_beside:
-            sidecars.append(write_sidecars(album, None))
-=======
     album = gallery_album(args.gallery, title=args.title)
     if album.about.outdated:
         print(f"facesearch: {album.about.outdated}", file=sys.stderr)
@@ -215,7 +194,6 @@ def run_report(args: argparse.Namespace) -> int:
         sidecars.append(write_sidecars(album, path.parent / "xmp"))
     if args.xmp_beside:
         sidecars.append(write_sidecars(album, None))
->>>>>>> main
     skipped = [photo for each in sidecars for photo in each.skipped]
     if args.json:
         facts = {"report": path, "people": len(album.people), "faces": album.face_count}

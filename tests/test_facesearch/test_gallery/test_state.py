@@ -16,7 +16,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import indexer.storage.atomic_files
 from benchmarks.common.vector_gallery import seal_shard
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
