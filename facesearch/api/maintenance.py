@@ -8,6 +8,7 @@ from pathlib import Path
 from facesearch import check, forget
 from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path, to_paths
 from facesearch.check import Finding
+from facesearch.erasure.verify import erasure_problems
 from facesearch.forget import ForgetReport, Selection
 
 
@@ -48,6 +49,16 @@ def unforget_photos(gallery: AnyGallery, photos: AnyPath | Sequence[AnyPath]) ->
 def check_gallery(gallery: AnyGallery) -> list[Finding]:
     """Every problem of a gallery's files: shards, names, index and all else; none is good."""
     return check.check_gallery(to_gallery(gallery))
+
+
+def check_erased(gallery: AnyGallery, receipt: AnyPath, *, names: Sequence[str] = ()) -> list[str]:
+    """Where anything is left of what a receipt of :func:`forget_faces` names; none is good.
+
+    ``names`` are looked for too; a receipt holds none. Raises InputError for a file that is no
+    receipt.
+    """
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+    return erasure_problems(to_gallery(gallery), to_path(receipt, "receipt"), wanted)
 
 
 def _several(photos: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:

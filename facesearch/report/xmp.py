@@ -170,7 +170,7 @@ def _orientation(photo: Path, size: tuple[int, int]) -> int:
 
     Containers that turn a photo themselves (HEIC) have none, and are stored upright.
     """
-    if not photo.exists():
+    if not photo.is_file():
         raise _SkippedError("missing", "if it was moved or deleted, run facesearch index again")
     try:
         with Image.open(photo) as image:

@@ -41,7 +41,7 @@ def open_plain(path: Path, most: int | None = None) -> BinaryIO:
     or a larger file; it never waits.
     """
     require_plain(path)
-    file = open(path, "rb", opener=_opened)  # noqa: PTH123 - Path.open takes no opener
+    file = open(path, "rb", opener=_opened)  # noqa: SIM115 - closed by who opened it
     try:
         found = os.fstat(file.fileno())
         _require_plain(path, found.st_mode)

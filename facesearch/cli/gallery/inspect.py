@@ -13,6 +13,7 @@ from facesearch.cli.output import (
     print_facts,
     print_json,
     print_table,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,19 @@ def add_commands(commands: Any) -> None:
         "check", help="verify checksums, contract, names and freshness of a gallery"
     )
     check.add_argument("gallery", type=Path, metavar="GALLERY")
+    check.add_argument(
+        "--erased",
+        type=Path,
+        metavar="RECEIPT",
+        help="look for what forget deleted, by its receipt, in place of all else",
+    )
+    check.add_argument(
+        "--name",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="with --erased: names to look for as well, which a receipt does not hold",
+    )
     check.set_defaults(run=run_check)
 
 
@@ -61,8 +75,20 @@ def run_info(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Print every problem; 1 when the truth (shards, names) is damaged."""
-    from facesearch.api.maintenance import check_gallery
+    from facesearch.api.maintenance import check_erased, check_gallery
+    from facesearch.errors import InputError
 
+    if args.erased:
+        problems = check_erased(args.gallery, args.erased, names=args.name)
+        if args.json:
+            print_json({"gallery": args.gallery, "receipt": args.erased, "found": problems})
+        elif not problems:
+            print(f"{args.gallery}: nothing is left of what {args.erased} says was deleted")
+        for problem in () if args.json else problems:
+            print(f"FOUND: {printable(problem)}")
+        return 1 if problems else 0
+    if args.name:
+        raise InputError("expected --erased RECEIPT with --name, got --name alone")
     findings = check_gallery(args.gallery)
     if args.json:
         print_json({"gallery": args.gallery, "problems": findings})
