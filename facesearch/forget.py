@@ -1,4 +1,4 @@
-"""Forgetting faces for good: gone from every answer at once, then from the disk.
+"""Delete faces for good: from every answer at once, then from the disk.
 
 The order makes a crash harmless. First :mod:`facesearch.gallery.tombstones` says which faces are
 not to be found any more; from then on they are not live. Then all that is derived from them is

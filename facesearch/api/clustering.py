@@ -1,4 +1,4 @@
-"""A gallery's faces grouped into people, and shown as an album."""
+"""Cluster a gallery into people, and write its album."""
 
 from __future__ import annotations
 

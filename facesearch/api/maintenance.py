@@ -1,4 +1,4 @@
-"""Keeping a gallery right: faces forgotten, files checked."""
+"""Delete faces for good, and verify a gallery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``encoders``: which there are, fetching their weights, calibrating int8."""
+"""``encoders``: list encoders, download their weights, calibrate them for int8."""
 
 from __future__ import annotations
 
@@ -18,31 +18,37 @@ def add_commands(commands: Any) -> None:
     """Add the command and the commands below it."""
     parser = commands.add_parser(
         "encoders",
-        help="list encoders, fetch their weights, calibrate them for int8",
-        description="List the encoders there are; see the commands below for more.",
+        help="list encoders, download their weights, calibrate them for int8",
+        description="List the available encoders; the commands below do more.",
     )
     parser.set_defaults(run=run_list)
     below = parser.add_subparsers(title="commands", metavar="COMMAND")
-    fetch = below.add_parser("fetch", help="download the weights of an encoder, once")
-    fetch.add_argument("name", metavar="NAME")
-    fetch.add_argument("--url", help="another place that has the same file")
+    fetch = below.add_parser("fetch", help="download the weights of an encoder")
+    fetch.add_argument("name", metavar="NAME", help="name of the encoder")
+    fetch.add_argument("--url", help="another address of the same file")
     fetch.set_defaults(run=run_fetch)
     calibrate = below.add_parser(
         "calibrate",
-        help="measure the ranges that int8 needs, on the faces of photos",
-        description="Measure how large numbers get inside an encoder, on the faces of PHOTOS "
-        "(64 faces or more, of many people), so that it can run in int8. What is measured is kept "
-        "in the cache folder, unless int8 turns out too far from fp32.",
+        help="measure the ranges that int8 needs, on your photos",
+        description="Measure the range of the numbers inside an encoder, on the faces of PHOTOS "
+        "(64 faces or more, of many people), so that it can run in int8. The ranges are saved in "
+        "the cache folder, unless int8 differs too much from fp32.",
     )
-    calibrate.add_argument("name", metavar="NAME")
-    calibrate.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS")
-    calibrate.add_argument("--weights", type=Path, metavar="FILE")
-    calibrate.add_argument("--faces", type=int, default=512, help="how many (default: 512)")
+    calibrate.add_argument("name", metavar="NAME", help="name of the encoder")
+    calibrate.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTOS", help="folders or files"
+    )
+    calibrate.add_argument(
+        "--weights", type=Path, metavar="FILE", help="other weights for the encoder"
+    )
+    calibrate.add_argument(
+        "--faces", type=int, default=512, help="number of faces to measure (default: 512)"
+    )
     calibrate.set_defaults(run=run_calibrate)
 
 
 def run_list(args: argparse.Namespace) -> int:
-    """Print a table, or all that is known as JSON."""
+    """Print a table of the encoders, or all facts as JSON."""
     from facesearch.encoders import ENCODERS
 
     described = [_described(spec) for spec in ENCODERS.values()]
@@ -56,7 +62,10 @@ def run_list(args: argparse.Namespace) -> int:
         facts = [(fact, each[fact]) for fact in ("name", "licence", "source", "lfw")]
         for way, thresholds in each["thresholds"].items():
             facts += [(f"thresholds, {way}", _thresholds_text(thresholds))]
-        facts += [("chosen on", thresholds["chosen_on"]), ("path", each["path"] or "not fetched")]
+        facts += [
+            ("chosen on", thresholds["chosen_on"]),
+            ("path", each["path"] or "not downloaded"),
+        ]
         print_facts(facts)
     return 0
 
@@ -69,7 +78,7 @@ def _described(spec: EncoderSpec) -> dict[str, Any]:
         "input": spec.input_size,
         "parameters": spec.parameters,
         "operations": spec.operations,
-        "weights": "present" if path else "not fetched",
+        "weights": "present" if path else "not downloaded",
         "path": str(path or ""),
         "licence": spec.licence,
         "source": spec.source,
@@ -100,14 +109,14 @@ def _present(spec: EncoderSpec) -> Path | None:
 
 
 def run_fetch(args: argparse.Namespace) -> int:
-    """Fetch with a progress bar; says so when there was no digest to compare with."""
+    """Download with a progress bar; says so when there was no digest to compare with."""
     from facesearch.encoders import encoder_spec
     from facesearch.model_files.download import DownloadedFile, fetch
 
     weights = encoder_spec(args.name).weights
     if not isinstance(weights, DownloadedFile):
         path = weights.locate()
-        print(f"{args.name} comes with the package {weights.distribution}", file=sys.stderr)
+        print(f"{args.name} is part of the package {weights.distribution}", file=sys.stderr)
         facts = {"path": path, "sha256": weights.sha256, "first_use": False}
     else:
         with _Bar() as bar:
@@ -118,8 +127,7 @@ def run_fetch(args: argparse.Namespace) -> int:
     print_facts(list(facts.items())[:2])
     if facts["first_use"]:
         print(
-            "no digest was published for this file: the one above is of what came now, and is "
-            "what later fetches must agree with",
+            "no digest was published for this file; later downloads must have the digest above",
             file=sys.stderr,
         )
     return 0
@@ -148,7 +156,7 @@ class _Bar:
 
 
 def run_calibrate(args: argparse.Namespace) -> int:
-    """Measure, and say how close int8 then is; 1 when it is too far to be used."""
+    """Measure, and print how close int8 is to fp32; 1 when it is too far to be used."""
     from facesearch.api.encoders import calibrate_encoder
     from facesearch.encoders.int8_calibration import LEAST_COSINE
 
@@ -159,5 +167,8 @@ def run_calibrate(args: argparse.Namespace) -> int:
     else:
         print_facts([*vars(result).items(), ("file", path if result.good else "none")])
         if not result.good:
-            print(f"too far from fp32: expected a mean of {LEAST_COSINE}", file=sys.stderr)
+            print(
+                f"int8 differs too much from fp32: expected a mean cosine of {LEAST_COSINE}",
+                file=sys.stderr,
+            )
     return 0 if result.good else 1

@@ -1,4 +1,4 @@
-"""Options of every command that looks at photos, and the engine they describe."""
+"""Options of the commands that detect and encode faces, and the engine they describe."""
 
 from __future__ import annotations
 
@@ -22,44 +22,48 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         "--detector",
         default="mtcnn",
         metavar="NAME",
-        help="mtcnn, or the path of a YuNet ONNX file (default: mtcnn)",
+        help="detector: mtcnn, or the path of a YuNet ONNX file (default: mtcnn)",
     )
     group.add_argument(
         "--min-face",
         type=positive_int,
         metavar="PIXELS",
-        help="smallest face to find, in pixels of a photo at most 1024 pixels long",
+        help="smallest face to find, in pixels after a photo is scaled to at most 1024 pixels",
     )
     group.add_argument(
         "--min-score",
         type=fraction,
         metavar="SCORE",
-        help="leave out faces the detector is less sure of, 0 to 1",
+        help="ignore faces with a lower detection score, 0 to 1",
     )
     add_encoder_options(parser)
 
 
 def add_encoder_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the encoder alone; where none is given, a gallery's own apply."""
+    """Add the options of the encoder alone; those of the gallery are the defaults."""
     group = parser.add_argument_group(
-        "embedding faces", "By default as in the gallery; for a new one, the default encoder's."
+        "embedding faces",
+        "The defaults are those of the gallery, or of the encoder for a new gallery.",
     )
-    group.add_argument("--encoder", metavar="NAME", help="one of: facesearch encoders")
     group.add_argument(
-        "--weights", type=Path, metavar="FILE", help="weights in place of the encoder's own"
+        "--encoder", metavar="NAME", help="name of an encoder; list them with: facesearch encoders"
     )
+    group.add_argument("--weights", type=Path, metavar="FILE", help="other weights for the encoder")
     group.add_argument(
         "--precision",
         choices=("auto", "fp32", "bf16", "fp16", "int8"),
-        help="numbers to compute with (default: the fastest that is as right as fp32)",
+        help="number format to compute in (default: the fastest that is as accurate as fp32)",
     )
     group.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="device that runs the encoder (default: auto)",
     )
     group.add_argument(
         "--flip",
         action=argparse.BooleanOptionalAction,
-        help="average each face with its mirror image: more accurate, twice the encoder's work "
+        help="average each face with its mirror image: more accurate, but twice the work "
         "(default: yes)",
     )
 
@@ -71,8 +75,9 @@ def add_search_device(parser: argparse.ArgumentParser) -> None:
         type=search_device,
         default="auto",
         metavar="DEVICE",
-        help="where vectors are compared: cpu, cuda, cuda:N, or auto, which takes a GPU once that "
-        "pays; answers are the same (default: auto)",
+        help="device that compares vectors: cpu, cuda, cuda:N, or auto, which uses a GPU if that "
+        "is "
+        "faster; results are the same (default: auto)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Clusterings kept in a gallery, one file a run."""
+"""Clusterings saved in a gallery, one file for each run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class RunInfo:
-    """How a run was made: of all faces anew, or onto the run before; and ``why`` so.
+    """How a run was made: from all faces (``full``), or built on the previous run; and ``why``.
 
     ``formed`` is how many faces the last full run had, and ``min_size`` and ``attach_threshold``
     are its other options. ``decisions`` is the newest decision it knew. ``threshold_from`` is

@@ -72,8 +72,8 @@ def select_faces(gallery: Gallery, state: GalleryState, selection: Selection) ->
 def _require_known(gallery: Gallery, name: str, has_faces: bool, known: dict[int, str]) -> None:
     if has_faces or PeopleStore(gallery.folder).was_named(name):
         return
-    some = ", ".join(sorted(set(known.values()))[:10]) or "nobody"
-    raise InputError(f"nobody in this gallery is named {name!r}; known: {some}")
+    some = ", ".join(sorted(set(known.values()))[:10]) or "none"
+    raise InputError(f"no person in this gallery is named {name!r}; named people: {some}")
 
 
 def _require_faces(gallery: Gallery, ids: list[int]) -> None:
@@ -88,7 +88,7 @@ def _require_faces(gallery: Gallery, ids: list[int]) -> None:
         if not 0 <= each & 0xFFFFFFFF < counts.get(each >> 32, 0):
             raise InputError(
                 f"the gallery {gallery.folder} has no face {each}; "
-                "facesearch search --json tells the ids of faces"
+                "facesearch search --json shows the ids of faces"
             )
 
 

@@ -1,4 +1,4 @@
-"""The gallery: a folder of sealed shards, and what they say together about every photo.
+"""The gallery: a folder of sealed shards with photos, faces and vectors.
 
 Photo rows are a log. The newest row of a location tells its present state; faces belong to the
 *content* of a photo (its SHA-256), so a moved or copied photo keeps its faces, and a face is live
@@ -30,7 +30,13 @@ from facesearch.errors import (
     InputError,
 )
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
-from facesearch.gallery.records import FaceRecord, face_photos, face_qualities, face_records
+from facesearch.gallery.records import (
+    FaceRecord,
+    FacesWithVectors,
+    face_photos,
+    face_qualities,
+    face_records,
+)
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
@@ -262,7 +268,7 @@ class Gallery:
         """Fold all photo tables, in some 200 bytes a photo and some tens of bytes a face.
 
         The gallery's writer keeps the fold in ``state.h5``, so that only tables of shards that are
-        not in it are read; ``anew`` reads all the same.
+        not in it are read; with ``ignore_cache`` all are read.
         """
         paths = self.shard_paths()
         digests = {path.name: _digest_or_none(path) for path in paths}
@@ -343,6 +349,18 @@ class Gallery:
                 for record in face_records(shard, rows[picked], state.shown):
                     found[record.face_id] = record
         return [found[int(face_id)] for face_id in ids]
+
+    def faces_with_vectors(self, ids: Ids, state: GalleryState) -> FacesWithVectors:
+        """Records and vectors of live faces ``ids``, in that order; each shard is opened once."""
+        numbers, rows = split_ids(ids)
+        vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
+        found: dict[int, FaceRecord] = {}
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                vectors[picked] = shard.vectors(rows[picked])
+                for record in face_records(shard, rows[picked], state.shown):
+                    found[record.face_id] = record
+        return FacesWithVectors(tuple(found[int(face_id)] for face_id in ids), vectors)
 
     def faces_of_photo(self, photo_id: int) -> Ids:
         """Ids of the faces found in the photo whose content row is ``photo_id``."""

@@ -1,4 +1,4 @@
-"""Who is this? Neighbours of a probe's faces, open-set names, and one-to-one verification."""
+"""Search, open-set identification and one-to-one verification of the faces of a photo."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Identification:
     ``nearest`` is the nearest person (by :data:`facesearch.recognition.templates.RULE`), whether or
     not the ``distance`` is within ``threshold``; ``margin`` is how much farther the next person is
     (None when there is no other). ``threshold_from`` says where the threshold comes from, and
-    ``fpir`` how often it takes a stranger for somebody, where a calibration says so.
+    ``fpir`` how often it identifies an unknown person wrongly, where a calibration says so.
     """
 
     box: Box

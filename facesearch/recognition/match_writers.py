@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from facesearch.errors import InputError
-from facesearch.spreadsheets import plain_cell
+from facesearch.text import escape_csv_cell
 from indexer.storage.atomic_files import buffered, replacing_file
 
 _COPY_BYTES = 1 << 20
@@ -88,7 +88,7 @@ def _csv(rows: Sequence[MatchRow], number: int) -> bytes:
 
 
 def _cell(value: object) -> object:
-    return plain_cell(value) if isinstance(value, str) else value
+    return escape_csv_cell(value) if isinstance(value, str) else value
 
 
 def _unescaped(text: str) -> str:

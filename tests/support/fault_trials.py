@@ -68,30 +68,34 @@ class Trials:
     def _judged(self, command: str, ran: Ran, copy: Gallery) -> str:
         """What was promised and did not hold."""
         try:
-            if ran.died:
-                return f"died of signal {ran.died}"
-            if not ran.expected:
-                return f"a bug: {ran.error[-400:]}"
-            if problems := severe(copy):
-                # Faces said to be forgotten that are not yet gone: the next forget finishes that.
-                left = [each for each in problems if "finish with: facesearch forget" not in each]
-                if left or not ran.error:
-                    return f"check: {problems}"
-            now = contents(copy)
-            if not ran.error and now != self.after[command]:
-                return f"said it was done, but {_differences(now, self.after[command])}"
-            again, _ = self._ran(command, copy=copy)
-            if "forget" in command:
-                self._ran("finish", copy=copy)
-            if again.error and now != self.after[command] and not _is_done_already(again.error):
-                return f"cannot be done again: {again.error[:300]}"
-            if problems := severe(copy):
-                return f"check, after it was done again: {problems}"
-            return self._unlike_after(command, copy)
+            return _broken(ran) or self._damaged(command, ran, copy) or self._last(command, copy)
         except Exception as error:
             return f"cannot be read: {type(error).__name__}: {error}"
         finally:
             self._drop(copy)
+
+    def _damaged(self, command: str, ran: Ran, copy: Gallery) -> str:
+        problems = severe(copy)
+        # Faces said to be forgotten that are not yet gone: the next forget finishes that.
+        left = [each for each in problems if "finish with: facesearch forget" not in each]
+        if left or (problems and not ran.error):
+            return f"check: {problems}"
+        now = contents(copy)
+        if not ran.error and now != self.after[command]:
+            return f"said it was done, but {_differences(now, self.after[command])}"
+        return ""
+
+    def _last(self, command: str, copy: Gallery) -> str:
+        """What is wrong once the command was run again, without a fault."""
+        done = contents(copy) == self.after[command]
+        again, _ = self._ran(command, copy=copy)
+        if "forget" in command:
+            self._ran("finish", copy=copy)
+        if again.error and not done and not _is_done_already(again.error):
+            return f"cannot be done again: {again.error[:300]}"
+        if problems := severe(copy):
+            return f"check, after it was done again: {problems}"
+        return self._unlike_after(command, copy)
 
     def _unlike_after(self, command: str, copy: Gallery) -> str:
         """Whether what is there in the end is what the command makes, run once or twice."""
@@ -100,9 +104,7 @@ class Trials:
         wrong = [name for name in same if now[name] != wanted[name]]
         return f"in the end other {wrong}" if wrong else ""
 
-    def _ran(
-        self, command: str, copy: Gallery | None = None, **fault: Any
-    ) -> tuple[Ran, Gallery]:
+    def _ran(self, command: str, copy: Gallery | None = None, **fault: Any) -> tuple[Ran, Gallery]:
         if copy is None:
             place = self.folder / f"trial-{next(self._number)}"
             shutil.copytree(self.folder / "whole", place, symlinks=True)
@@ -113,8 +115,14 @@ class Trials:
         shutil.rmtree(copy.folder.parent)
 
 
+def _broken(ran: Ran) -> str:
+    if ran.died:
+        return f"died of signal {ran.died}"
+    return "" if ran.expected else f"a bug: {ran.error[-400:]}"
+
+
 def _is_done_already(error: str) -> bool:
-    return any(text in error for text in ("already", "nobody in this gallery", "exists", "is p"))
+    return any(text in error for text in ("already", "no person in this gallery", "exists", "is p"))
 
 
 def _differences(now: dict[str, Any], wanted: dict[str, Any]) -> str:

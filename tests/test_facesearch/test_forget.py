@@ -222,7 +222,10 @@ def test_faces_of_photos_that_are_gone_are_forgotten(tmp_path: Path) -> None:
         (Selection(ids=(14,)), "no face 14"),
         (Selection(ids=(7 << 32,)), f"no face {7 << 32}"),
         (Selection(ids=(-1,)), "no face -1"),
-        (Selection(people=("Zoe",)), "nobody in this gallery is named 'Zoe'; known: Annabel Lee"),
+        (
+            Selection(people=("Zoe",)),
+            "no person in this gallery is named 'Zoe'; named people: Annabel Lee",
+        ),
         (Selection(photos=(Path("/nowhere.png"),)), "no photo /nowhere.png"),
     ],
 )
@@ -380,7 +383,7 @@ def test_info_tells_of_hidden_and_fresh_faces(
     main(["info", str(gallery.folder)])
     assert "92.3% of the faces; 1 fresh ones" in capsys.readouterr().out
     (problem,) = (each.problem for each in check_gallery(gallery) if each.subject == "index")
-    assert problem.startswith("it lacks 1 faces, and holds 2 that are no longer there")
+    assert problem.startswith("out of date: 1 new faces are searched separately, and 2 deleted")
 
 
 def test_unfinished_work_is_found_by_check(tmp_path: Path) -> None:

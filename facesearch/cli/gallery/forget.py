@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli.output import print_json, printable
-from facesearch.text import count
+from facesearch.cli.output import print_json
+from facesearch.text import count, printable
 
 if TYPE_CHECKING:
     from facesearch.forget import ForgetReport
@@ -19,28 +19,33 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "forget",
         help="delete faces for good",
-        description="Delete faces and everything made of them: vectors, boxes, names, memberships "
-        "of clusters, and the report. Indexing their photos again does not bring them back. "
-        "Cannot be undone. Without a face, finish what an earlier call was kept from finishing.",
+        description="Delete faces and everything derived from them: vectors, boxes, names, cluster "
+        "memberships, and the report. Indexing their photos again does not bring them back. This "
+        "cannot be undone. Without any option, finish a deletion that was interrupted.",
     )
-    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     parser.add_argument(
         "--photo",
         nargs="+",
         type=Path,
         default=[],
         metavar="PATH",
-        help="all faces of photos, wherever else copies of them are",
+        help="delete all faces of these photos and of all copies of them",
     )
     parser.add_argument(
-        "--face", nargs="+", type=int, default=[], metavar="ID", help="faces by id, as --json shows"
+        "--face",
+        nargs="+",
+        type=int,
+        default=[],
+        metavar="ID",
+        help="delete faces by id (search --json shows ids)",
     )
     parser.add_argument(
         "--person",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="all faces of a person, decided or clustered, and the name",
+        help="delete all faces of a person, decided or clustered, and the name",
     )
     parser.add_argument(
         "--lift",
@@ -48,7 +53,7 @@ def add_commands(commands: Any) -> None:
         type=Path,
         default=[],
         metavar="PATH",
-        help="let photos be indexed again as new, with the faces of them that were forgotten",
+        help="allow photos to be indexed again, including their deleted faces",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be deleted, and delete nothing"
@@ -67,12 +72,12 @@ def add_commands(commands: Any) -> None:
 
 
 def run_forget(args: argparse.Namespace) -> int:
-    """Forget, or lift, and say what was done."""
+    """Delete faces, or allow photos again, and print what was done."""
     from facesearch.api.maintenance import forget_faces, unforget_photos
     from facesearch.errors import InputError
 
     if args.lift and (args.photo or args.face or args.person):
-        raise InputError("expected either --lift or faces to forget, got both; give one of them")
+        raise InputError("expected either --lift or faces to delete, got both; give one of them")
     if args.lift:
         report = unforget_photos(args.gallery, args.lift)
     else:
@@ -115,7 +120,7 @@ def _preview_lines(report: ForgetReport) -> list[str]:
 
 def _lines(report: ForgetReport, lifted: bool, gallery: Path) -> list[str]:
     if lifted:
-        lines = ["the photos will be new to the next: facesearch index"]
+        lines = ["the next facesearch index treats these photos as new"]
     else:
         lines = [f"{report.faces} faces forgotten, {report.named} of them named"]
     if report.clustered:
@@ -125,7 +130,7 @@ def _lines(report: ForgetReport, lifted: bool, gallery: Path) -> list[str]:
         lines.append(f"{count(len(report.sidecars), 'sidecar file')} removed")
     for name in report.removed:
         command = _COMMANDS.get(name, "cluster")
-        lines.append(f"{name} removed; make it again with: facesearch {command} {gallery}")
+        lines.append(f"{name} removed; rebuild it with: facesearch {command} {gallery}")
     lines += _elsewhere(report)
     if report.receipt:
         lines.append(f"receipt: {report.receipt}")
