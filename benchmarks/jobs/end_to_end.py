@@ -39,7 +39,7 @@ VARIANTS = {
 LARGER_FACES = "facesearch --min-face 40"
 
 
-OWN = (OURS, LARGER_FACES, *VARIANTS)
+OUR_SIDES = (OURS, LARGER_FACES, *VARIANTS)
 
 
 def run_ours(photos: Path, scratch: Path, cores: int, *more: str) -> dict[str, float]:
@@ -125,10 +125,10 @@ def main() -> None:
     rate = "median_photos_per_second"
     ratios = {
         f"{ours} over {peer}": measured[ours][rate] / each[rate]
-        for ours in OWN
+        for ours in OUR_SIDES
         if ours in measured
         for peer, each in measured.items()
-        if peer not in OWN
+        if peer not in OUR_SIDES
     }
     result = {
         "composition": {name: len(paths) for name, paths in mixed_photos().items()},

@@ -76,8 +76,8 @@ def judge(
     strangers = np.triu(people[there, None] != people[None, there], 1)
     usable = quality[there] >= MIN_QUALITY
     good = strangers & usable[:, None] & usable[None, :]
-    own = vectors[there] if upright is None else upright[there]
-    near = ((vectors[there] - own) ** 2).sum(axis=1) <= threshold
+    reference = vectors[there] if upright is None else upright[there]
+    near = ((vectors[there] - reference) ** 2).sum(axis=1) <= threshold
     return {
         "found": len(there) / len(photos),
         "near_own_upright": float(near.sum()) / len(photos),

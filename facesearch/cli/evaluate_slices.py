@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what says which groups there are."""
     parser.add_argument("photos", type=Path, metavar="FOLDER", help="photos of one face each")
-    told = parser.add_mutually_exclusive_group()
-    told.add_argument(
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
         "--names",
         metavar="PATTERN",
         help='groups are in file names, such as "{age}_{gender}_{origin}_*"; {person} says who it '
         "is, else each photo is of another person, or of one a folder",
     )
-    told.add_argument(
+    source.add_argument(
         "--groups",
         type=Path,
         metavar="FILE",

@@ -47,7 +47,7 @@ def test_pairs_are_counted_as_one_by_one(count: int, people: int, seed: int, til
     assert np.abs(accepted - plain).sum() <= near_a_threshold
 
 
-def test_each_group_is_judged_by_its_own_pairs() -> None:
+def test_each_group_is_judged_by_the_pairs_within_it() -> None:
     """Twins of group b are all but one vector; people of group a are far apart."""
     apart, together = unit(30, 1, 60), np.repeat(unit(1, 2, 60), 30, axis=0)
     vectors = np.concatenate([apart, together])

@@ -128,7 +128,7 @@ def test_faces_are_found_whatever_the_size_and_by_several_threads() -> None:
             np.testing.assert_array_equal(photo_faces.scores, again.scores)
 
 
-def test_a_shape_seen_often_gets_a_model_of_its_own_with_the_same_answers(
+def test_a_shape_seen_often_gets_a_separate_model_with_the_same_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     arrays, built = packaged_arrays(), []
