@@ -289,7 +289,12 @@ def test_real_faces_are_good_until_they_are_blurred() -> None:
     photo = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
     found = engine.detect([photo])
     (sharp,) = engine.embed([photo], found)
-    (blurred,) = engine.embed([np.asarray(cv2.GaussianBlur(photo, (0, 0), 8))], found)
+    soft = np.asarray(cv2.GaussianBlur(photo, (0, 0), 8))
+    (blurred,) = engine.embed([soft], found)
     assert len(sharp) > 2
     assert np.median(sharp.qualities.quality) > 0.8
-    assert (blurred.qualities.quality < sharp.qualities.quality).all()
+    assert (blurred.qualities.quality <= sharp.qualities.quality).all()
+    assert np.median(blurred.qualities.quality) < 0.5
+    # What the blur leaves of a large face, the detector's score tells.
+    (again,) = engine.faces([soft])
+    assert len(again) == 0 or again.qualities.quality.mean() < sharp.qualities.quality.mean()
