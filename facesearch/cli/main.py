@@ -14,6 +14,7 @@ from facesearch.cli.album import cluster
 from facesearch.cli.gallery import forget, graph, index, inspect
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search
+from facesearch.cli.training import train
 from facesearch.errors import FacesearchError
 
 EXIT_CODES = """\
@@ -48,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         forget,
         encoders,
         evaluate,
+        train,
         demo,
     ):
         module.add_commands(commands)

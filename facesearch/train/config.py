@@ -7,7 +7,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,10 @@ from facesearch.train.optimizers import OPTIMIZERS, SCHEDULES, Schedule
 
 T = TypeVar("T")
 
-LOSSES = ("distillation", "triplet", "arcface", "cosface")
+LOSSES = ("distillation", "triplet", "arcface", "cosface", "harmonic", "bct")
+COMPATIBLE = ("harmonic", "bct")
+# Passes over the last layer alone, before the whole network is made compatible.
+_LAST_LAYER_SHARE = 0.25
 BATCHES = ("weighted", "identities")
 PRECISIONS = ("fp32", "bf16")
 
@@ -33,10 +36,16 @@ class CropSource:
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """``name`` of the network; ``start``: a checkpoint whose averaged weights it begins with."""
+    """``name`` of the network; ``start``: a checkpoint whose averaged weights it begins with.
+
+    ``reset_last_layer`` draws the weights of the last layer again, and in the first
+    ``last_layer_steps`` only they are trained.
+    """
 
     name: str = "facenet-small"
     start: Path | None = None
+    reset_last_layer: bool = False
+    last_layer_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,8 @@ class BatchSettings:
 class LossSettings:
     """One loss and its weight in the sum; which fields count depends on ``kind``.
 
-    distillation: ``teacher``, the name of vectors in the crop files. triplet: ``margin``,
+    distillation: ``teacher``, the name of vectors in the crop files. harmonic and bct: ``teacher``,
+    those of the old version; else as triplet and with ``scale``. triplet: ``margin``,
     ``mining``, ``curriculum_steps``, ``first_margin``, ``first_mining``
     (:class:`~facesearch.train.losses.triplets.TripletSettings`). arcface and cosface: ``margin``,
     ``scale``.
@@ -126,8 +136,8 @@ class TrainSettings:
         _one_of("run.precision", self.run.precision, PRECISIONS)
         for each in self.loss:
             _one_of("loss.kind", each.kind, LOSSES)
-            if each.kind == "distillation" and not each.teacher:
-                raise InputError("a distillation loss needs teacher: the name of crop vectors")
+            if each.kind in ("distillation", *COMPATIBLE) and not each.teacher:
+                raise InputError(f"a {each.kind} loss needs teacher: the name of crop vectors")
         for name, value in (
             ("batch.size", self.batch.size), ("batch.piece", self.batch.piece),
             ("batch.faces_per_person", self.batch.faces_per_person - 1),
@@ -154,6 +164,27 @@ def read_settings(path: Path) -> TrainSettings:
         return _build(TrainSettings, table, "", path.parent)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def compatible_with(settings: TrainSettings, old: str) -> TrainSettings:
+    """Settings that make a network's vectors comparable with the vectors called ``old``.
+
+    As in the FaceNet paper's appendix: triplets become harmonic ones, the last layer begins again
+    from random weights, and alone at first. Losses that are compatible already stay as they are.
+    Raises :class:`InputError` for settings without triplets or a compatible loss.
+    """
+    losses = tuple(
+        replace(each, kind="harmonic", teacher=old) if each.kind == "triplet" else each
+        for each in settings.loss
+    )
+    if not any(each.kind in COMPATIBLE for each in losses):
+        raise InputError(
+            "expected a loss of kind triplet, harmonic or bct to make vectors compatible with "
+            f"{old!r}; add one to the configuration"
+        )
+    steps = settings.network.last_layer_steps or int(_LAST_LAYER_SHARE * settings.run.steps)
+    network = replace(settings.network, reset_last_layer=True, last_layer_steps=steps)
+    return replace(settings, loss=losses, network=network)
 
 
 def _build(kind: type[T], table: Mapping[str, Any], where: str, folder: Path) -> T:

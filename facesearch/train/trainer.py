@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn import functional
 
+from facesearch.encoders.facenet_small.network import FACENET_SMALL
+from facesearch.encoders.facenet_small.weights import export_weights
 from facesearch.encoders.paper_networks.layers import DIMENSION
 from facesearch.errors import InputError
 from facesearch.train.accumulation import accumulate_gradients
@@ -40,7 +41,12 @@ from facesearch.train.data.batches import (
 from facesearch.train.data.crop_file import open_crops
 from facesearch.train.losses.mixture import create_losses
 from facesearch.train.losses.types import LossValue
-from facesearch.train.networks import trainable_network
+from facesearch.train.networks import (
+    last_layer,
+    reset,
+    train_only_last_layer,
+    trainable_network,
+)
 from facesearch.train.optimizers import create_optimizer, set_rate
 from facesearch.train.progress import ProgressRow, RunProgress
 from facesearch.train.run_settings import check_same_run, settings_as_json
@@ -48,17 +54,22 @@ from facesearch.train.validation import HeldOutFaces, Validation, standardised
 from facesearch.train.weight_average import WeightAverage
 
 CHECKPOINT = "checkpoint.safetensors"
+WEIGHTS = "weights.safetensors"
 
 Report = Callable[[ProgressRow], None]
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """``steps`` done in all; the last validation, None where nothing was held out."""
+    """``steps`` done in all; the last validation, None where nothing was held out.
+
+    ``weights`` for the encoder, averaged; None for a network that no encoder runs yet.
+    """
 
     steps: int
     validation: Validation | None
     checkpoint: Path
+    weights: Path | None
 
 
 class Trainer:
@@ -95,7 +106,7 @@ class Trainer:
             self.training, source, settings.augmentation, self.network.size, settings.seed
         )
         self._held = HeldOutFaces(
-            self.training, held, settings.validation.faces, self._teacher_vectors()
+            self.training, held, settings.validation.faces, self.losses.distillation
         )
         self.step, self.seconds = 0, 0.0
         self._restore()
@@ -132,7 +143,14 @@ class Trainer:
                 if last or progress.checkpoint_due():
                     self.seconds += progress.lap()
                     self.save()
-        return TrainingResult(self.step, validation, self.checkpoint)
+        return TrainingResult(self.step, validation, self.checkpoint, self._export())
+
+    def _export(self) -> Path | None:
+        if self.settings.network.name != FACENET_SMALL:
+            return None
+        path = self.settings.output / WEIGHTS
+        export_weights(self._average.network.state_dict(), path)
+        return path
 
     def rate(self, step: int) -> float:
         """The rate of a step, from 0."""
@@ -167,6 +185,7 @@ class Trainer:
         """One step; returns its loss and the spread of its vectors."""
         settings = self.settings
         torch.manual_seed(settings.seed + (self.step << 20))
+        train_only_last_layer(self.network, self.step < settings.network.last_layer_steps)
         set_rate(self._optimizer, self.rate(self.step))
         self._optimizer.zero_grad(set_to_none=True)
         judged: list[LossValue] = []
@@ -206,11 +225,9 @@ class Trainer:
             start = settings.network.start
             weights = load_checkpoint(start).part("average")
             _load(self.network, weights, start)
-            _load(self._average.network, weights, start)
-
-    def _teacher_vectors(self) -> np.ndarray | None:
-        names = [each.teacher for each in self.settings.loss if each.kind == "distillation"]
-        return self.training.vectors(names[0]) if names else None
+            if settings.network.reset_last_layer:
+                reset(last_layer(self.network))
+            self._average.network.load_state_dict(self.network.state_dict())
 
 
 def _source(settings: TrainSettings, training: TrainingSet, usable: Any) -> BatchSource:

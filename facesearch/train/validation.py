@@ -14,6 +14,7 @@ from facesearch.encoders.paper_networks.layers import Size
 from facesearch.evaluate.all_pairs import all_pairs
 from facesearch.train.data.batches import TrainingSet
 from facesearch.train.data.crop_file import Crops
+from facesearch.train.losses.distillation import DistillationLoss
 
 FAR = 1e-3
 
@@ -61,12 +62,12 @@ class HeldOutFaces:
         training: TrainingSet,
         held: NDArray[np.bool_],
         most: int,
-        teacher: NDArray[np.float32] | None,
+        distillation: DistillationLoss | None,
     ) -> None:
         rows = np.flatnonzero(held)
         rows = rows[np.argsort(training.person[rows], kind="stable")][:most]
         self._training, self._rows = training, rows
-        self._teacher = None if teacher is None else teacher[rows]
+        self._distillation = distillation
         counts = np.unique(training.person[rows], return_counts=True)[1]
         self._enough = len(counts) > 1 and bool((counts > 1).any())
 
@@ -84,6 +85,7 @@ class HeldOutFaces:
         vectors = np.concatenate(pieces)
         figures = all_pairs(vectors, self._training.person[self._rows], fars=(FAR,)).at_far[0]
         cosine = None
-        if self._teacher is not None and self._teacher.shape == vectors.shape:
-            cosine = float((vectors * self._teacher).sum(1).mean())
+        if self._distillation is not None:
+            targets = self._distillation.targets(self._rows).numpy()
+            cosine = float((vectors * targets).sum(1).mean())
         return Validation(figures.validation_rate, figures.threshold, cosine)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.train.data.crop_file import write_crops
+from facesearch.train.data.crop_file import writing_crops
 
 SIDE, MARGIN = 40, 4
 
@@ -30,8 +30,8 @@ def crop_file(
     names[len(names) - unknown :] = [None] * unknown
     vectors = np.random.default_rng(seed).normal(size=(len(crops), 128))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    write_crops(
-        path, [crops[:5], crops[5:]], len(crops), names,
-        side=SIDE, margin=MARGIN, vectors={"teacher": vectors.astype(np.float32)},
-    )  # fmt: skip
+    vectors = vectors.astype(np.float32)
+    with writing_crops(path, SIDE, MARGIN) as writer:
+        for part in (slice(0, 5), slice(5, None)):
+            writer.add(crops[part], names[part], {"teacher": vectors[part]})
     return path

@@ -12,9 +12,11 @@ inner square; ``margin`` pixels around that square, from which augmentation may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import h5py
 import numpy as np
@@ -90,36 +92,63 @@ def open_crops(path: Path) -> CropFile:
     return CropFile(path, person, people, side, margin, crops, file)
 
 
-def write_crops(
-    path: Path,
-    pieces: Iterable[Crops],
-    count: int,
-    people: Sequence[str | None],
-    *,
-    side: int,
-    margin: int,
-    vectors: Mapping[str, NDArray[np.float32]] | None = None,
-) -> None:
-    """Write ``count`` crops that come in ``pieces``, whole or not at all.
+class CropWriter:
+    """Takes crops in pieces, as many as come; see :func:`writing_crops`."""
 
-    ``people`` has the name of each crop's person, None where unknown.
-    """
-    names = sorted({name for name in people if name is not None})
-    number = {name: index for index, name in enumerate(names)}
-    person = [UNKNOWN if name is None else number[name] for name in people]
+    def __init__(self, file: h5py.File, side: int, margin: int) -> None:
+        self._file = file
+        self._crops = file.create_dataset(
+            "crops", (0, side, side, 3), np.uint8,
+            maxshape=(None, side, side, 3), chunks=(1, side, side, 3), fletcher32=True,
+        )  # fmt: skip
+        self._crops.attrs["template"] = np.array(TEMPLATE)
+        self._crops.attrs["margin"] = np.int64(margin)
+        self._people: list[str | None] = []
+        self._vectors: dict[str, list[NDArray[np.float32]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def add(
+        self,
+        crops: Crops,
+        people: Sequence[str | None],
+        vectors: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
+    ) -> None:
+        """Append crops uint8 (n, side, side, 3), the names of their people, and vectors.
+
+        ``people`` has None where a name is not known. ``vectors`` (n, d) of other encoders, by
+        name; every piece must come with those of the same encoders. Raises :class:`InputError` for another count or another encoder.
+        """
+        counts = {len(crops), len(people), *map(len, vectors.values())}
+        if len(counts) > 1:
+            raise InputError(f"expected as many crops as names and vectors, got {sorted(counts)}")
+        if self._people and vectors.keys() != self._vectors.keys():
+            raise InputError(
+                f"expected vectors of {sorted(self._vectors)} as before, got {sorted(vectors)}"
+            )
+        start = len(self._people)
+        self._crops.resize(start + len(crops), axis=0)
+        self._crops[start:] = crops
+        self._people += people
+        for name, values in vectors.items():
+            self._vectors.setdefault(name, []).append(values.astype(np.float32))
+
+    def finish(self) -> None:
+        """Write what is known of the crops."""
+        names = sorted({name for name in self._people if name is not None})
+        number = {name: index for index, name in enumerate(names)}
+        person = [UNKNOWN if name is None else number[name] for name in self._people]
+        write_array(self._file, "person", np.array(person, np.int32))
+        write_array(self._file, "people", np.array([name.encode() for name in names], np.bytes_))
+        for name, pieces in self._vectors.items():
+            write_array(self._file.require_group("vectors"), name, np.concatenate(pieces))
+
+
+@contextmanager
+def writing_crops(path: Path, side: int, margin: int) -> Iterator[CropWriter]:
+    """A crop file that is put at ``path``, whole, when the block ends well."""
     with replacing_hdf5(path, FORMAT, VERSION) as file:
-        crops = file.create_dataset(
-            "crops", (count, side, side, 3), np.uint8, chunks=(1, side, side, 3), fletcher32=True
-        )
-        crops.attrs["template"] = np.array(TEMPLATE)
-        crops.attrs["margin"] = np.int64(margin)
-        row = 0
-        for piece in pieces:
-            crops[row : row + len(piece)] = piece
-            row += len(piece)
-        if row != count or len(people) != count:
-            raise InputError(f"expected {count} crops and names, got {row} and {len(people)}")
-        write_array(file, "person", np.array(person, np.int32))
-        write_array(file, "people", np.array([name.encode() for name in names] or [b""]))
-        for name, values in (vectors or {}).items():
-            write_array(file.require_group("vectors"), name, values.astype(np.float32))
+        writer = CropWriter(file, side, margin)
+        yield writer
+        writer.finish()

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.crops import MARGIN, SIDE, crop_file, made_crops
 
 from facesearch.encoders.paper_networks.layers import Size
 from facesearch.errors import InputError
@@ -21,7 +20,8 @@ from facesearch.train.data.batches import (
     WeightedBatches,
     held_out,
 )
-from facesearch.train.data.crop_file import open_crops, write_crops
+from facesearch.train.data.crop_file import open_crops, writing_crops
+from support.crops import MARGIN, SIDE, crop_file, made_crops
 
 INNER = SIDE - 2 * MARGIN
 
@@ -79,11 +79,26 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         open_crops(path)
 
 
-def test_a_file_whose_count_is_wrong_is_not_left_behind(tmp_path: Path) -> None:
-    path = tmp_path / "a.h5"
-    with pytest.raises(InputError, match="expected 3"):
-        write_crops(path, [made_crops(1, 2)], 3, [None] * 3, side=SIDE, margin=MARGIN)
+def test_what_does_not_fit_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
+    path, crops = tmp_path / "a.h5", made_crops(1, 2)
+    with (
+        pytest.raises(InputError, match="as many crops as names"),
+        writing_crops(path, SIDE, MARGIN) as writer,
+    ):
+        writer.add(crops, [None])
+    with (
+        pytest.raises(InputError, match=r"vectors of \['a'\] as before, got \[\]"),
+        writing_crops(path, SIDE, MARGIN) as writer,
+    ):
+        writer.add(crops, [None, None], {"a": np.zeros((2, 3), np.float32)})
+        writer.add(crops, [None, None])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_may_hold_no_names_and_no_crops(tmp_path: Path) -> None:
+    with writing_crops(tmp_path / "a.h5", SIDE, MARGIN):
+        pass
+    assert len(open_crops(tmp_path / "a.h5")) == 0
 
 
 # Augmentation

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.crops import crop_file
 
 from facesearch.errors import InputError, WeightsError
 from facesearch.train.checkpoints import load_checkpoint
@@ -28,6 +27,7 @@ from facesearch.train.config import (
 )
 from facesearch.train.progress import read_progress
 from facesearch.train.trainer import CHECKPOINT, Trainer
+from support.crops import crop_file
 
 DISTILLATION = LossSettings("distillation", teacher="teacher")
 
@@ -106,7 +106,8 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -> N
     config.write_text(
         'output = "killed"\nseed = 3\n'
         'crops = [{file = "crops.h5"}]\nloss = [{kind = "distillation", teacher = "teacher"}]\n'
-        'run = {steps = 6, threads = 1, precision = "fp32", log_every = 1, checkpoint_seconds = 0}\n'
+        "run = {steps = 6, threads = 1, log_every = 1, checkpoint_seconds = 0, "
+        'precision = "fp32"}\n'
         "batch = {size = 6, piece = 6}\nvalidation = {share = 0.3, every = 2}\n"
     )
     command = [sys.executable, "-m", "facesearch.cli.main", "train", str(config), "--json"]
@@ -121,9 +122,7 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -> N
         process.stderr.close()
     done = subprocess.run(command, check=True, capture_output=True)
     assert b'"steps": 6' in done.stdout
-    assert same(
-        tensors(settings.output / CHECKPOINT), tensors(tmp_path / "killed" / CHECKPOINT)
-    )
+    assert same(tensors(settings.output / CHECKPOINT), tensors(tmp_path / "killed" / CHECKPOINT))
 
 
 def test_distillation_comes_nearer_to_the_teacher(tmp_path: Path) -> None:

@@ -66,7 +66,10 @@ def batches(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor]:
 
 def as_tuples(mined) -> list[tuple[int, int, int]]:
     return list(
-        zip(*(each.tolist() for each in (mined.anchors, mined.positives, mined.negatives)))
+        zip(
+            *(each.tolist() for each in (mined.anchors, mined.positives, mined.negatives)),
+            strict=True,
+        )
     )
 
 
@@ -110,7 +113,7 @@ def test_semi_hard_within_the_margin_are_mined_by_the_peer_too(batch, margin: fl
     miner = peer_miners.TripletMarginMiner(
         margin=margin, type_of_triplets="semihard", distance=euclidean
     )
-    theirs = set(zip(*(each.tolist() for each in miner(vectors, persons))))
+    theirs = set(zip(*(each.tolist() for each in miner(vectors, persons)), strict=True))
     distances = euclidean(vectors, vectors)
     ours = as_tuples(mine_triplets(distances, persons))
     gaps = {(a, p, n): float(distances[a, n] - distances[a, p]) for a, p, n in ours}
@@ -141,7 +144,8 @@ def test_hardest_negatives_are_the_peers(batch) -> None:
     ours = mine_triplets(distances, persons, HARDEST)
     far = {a: float(distances[a, n]) for a, _, n in as_tuples(ours)}
     assert far == {
-        int(a): pytest.approx(float(distances[a, n])) for a, n in zip(anchors, negatives)
+        int(a): pytest.approx(float(distances[a, n]))
+        for a, n in zip(anchors, negatives, strict=True)
     }
 
 
@@ -169,14 +173,22 @@ def test_gradient_pulls_positives_and_pushes_negatives() -> None:
     loss = TripletLoss(TripletSettings(margin=1.0))
     loss(vectors, np.arange(3), np.array([0, 0, 1]), 0).value.backward()
     moved = (vectors - 0.1 * vectors.grad).detach()
-    before, after = squared_distances(vectors.detach()), squared_distances(moved / moved.norm(dim=1, keepdim=True))
+    before, after = (
+        squared_distances(vectors.detach()),
+        squared_distances(moved / moved.norm(dim=1, keepdim=True)),
+    )
     assert after[0, 1] < before[0, 1]
     assert after[0, 2] > before[0, 2]
 
 
 def test_curriculum_goes_from_the_first_margin_and_mining_to_the_last() -> None:
     settings = TripletSettings(0.2, HARDEST, curriculum_steps=10, first_margin=0.05)
-    assert [round(settings.margin_at(step), 3) for step in (0, 5, 10, 99)] == [0.05, 0.125, 0.2, 0.2]
+    assert [round(settings.margin_at(step), 3) for step in (0, 5, 10, 99)] == [
+        0.05,
+        0.125,
+        0.2,
+        0.2,
+    ]
     assert [settings.mining_at(step) for step in (0, 9, 10)] == [SEMI_HARD, SEMI_HARD, HARDEST]
 
 
