@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
+    from facesearch.encoders import Thresholds
     from facesearch.encoders.types import EncoderContract
     from facesearch.engine import EncoderChoice, FaceEngine
 
@@ -20,14 +22,13 @@ _MOST_BYTES = 2.0**60
 _Number = TypeVar("_Number", int, float)
 
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add the detector's and the encoder's options."""
+def add_engine_options(parser: argparse.ArgumentParser, *, encoder: bool = True) -> None:
+    """Add the detector's and the encoder's options; ``encoder``: whether it may be named."""
     group = parser.add_argument_group("finding faces")
     group.add_argument(
         "--detector",
-        default="mtcnn",
         metavar="NAME",
-        help="mtcnn, or the path of a YuNet ONNX file (default: mtcnn)",
+        help="mtcnn, or the path of a YuNet ONNX file (default: as in the gallery, else mtcnn)",
     )
     group.add_argument(
         "--min-face",
@@ -41,15 +42,19 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help="leave out faces the detector is less sure of, 0 to 1",
     )
-    add_encoder_options(parser)
+    add_encoder_options(parser, named=encoder)
 
 
-def add_encoder_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the encoder alone; where none is given, a gallery's own apply."""
+def add_encoder_options(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
+    """Add the options of the encoder alone; where none is given, a gallery's own apply.
+
+    ``named``: with the option that names it.
+    """
     group = parser.add_argument_group(
         "embedding faces", "By default as in the gallery; for a new one, the default encoder's."
     )
-    group.add_argument("--encoder", metavar="NAME", help="one of: facesearch encoders")
+    if named:
+        group.add_argument("--encoder", metavar="NAME", help="one of: facesearch encoders")
     group.add_argument(
         "--weights", type=Path, metavar="FILE", help="weights in place of the encoder's own"
     )
@@ -90,12 +95,14 @@ def engine_of(
     """
     import cv2
 
+    from facesearch.detect import DEFAULT_DETECTOR, detector_of
     from facesearch.engine import create_engine
 
     threads = 1 if callers > 1 else available_cores()
     cv2.setNumThreads(threads)
     choice = encoder_choice(args, contract, threads=threads, callers=callers)
-    return create_engine(args.detector, choice, min_face=args.min_face, min_score=args.min_score)
+    detector = args.detector or (detector_of(contract.detector) if contract else DEFAULT_DETECTOR)
+    return create_engine(detector, choice, min_face=args.min_face, min_score=args.min_score)
 
 
 def encoder_choice(
@@ -113,6 +120,20 @@ def encoder_choice(
     base = settled(contract) if contract else {}
     placed = {"weights": args.weights, "device": args.device, "threads": threads}
     return EncoderChoice(**{**base, **chosen, **placed, "callers": callers})
+
+
+def default_thresholds(contract: EncoderContract) -> Thresholds:
+    """The thresholds of vectors of ``contract``; says on standard error where they are guesses."""
+    from facesearch.encoders import thresholds_of
+
+    thresholds = thresholds_of(contract)
+    if not thresholds.learned:
+        print(
+            f"facesearch: the thresholds of {contract.name} are guesses; learn them from photos "
+            f"of known people with: facesearch encoders calibrate {contract.name} FOLDER",
+            file=sys.stderr,
+        )
+    return thresholds
 
 
 def whole_number(text: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
+    default_thresholds,
     engine_of,
     fraction,
     positive_int,
@@ -192,7 +193,6 @@ def _add_shared_options(parser: argparse.ArgumentParser) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Run the protocol, print its tables, write the report."""
-    from facesearch.encoders import thresholds_of
     from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions
     from facesearch.evaluate.presentation.matplotlib_plots import require_matplotlib
     from facesearch.evaluate.presentation.report import report_json, write_report
@@ -211,7 +211,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         options=DatasetEmbedOptions(decoders=max(1, cores // 2), threads=cores, cache=args.cache),
         progress=counting_progress(args.quiet, " photos"),
     )
-    report = args.protocol(args, setup, thresholds_of(engine.contract))
+    report = args.protocol(args, setup, default_thresholds(engine.contract))
     if args.out is not None:
         written = write_report(args.out, report, plots=plots)
         print(f"wrote {', '.join(path.name for path in written)} to {args.out}", file=sys.stderr)

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from facesearch import __version__
-from facesearch.cli import demo, encoders, evaluate
+from facesearch.cli import demo, evaluate
 from facesearch.cli.album import cluster
+from facesearch.cli.encoders import listing as encoders
 from facesearch.cli.gallery import forget, graph, index, inspect
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search

@@ -1,10 +1,13 @@
 """Encoders: networks that turn face chips into unit vectors. Imports no torch."""
 
+from facesearch.encoders.catalogue.added import EncoderSettings, add_encoder, remove_encoder
+from facesearch.encoders.catalogue.known import ENCODERS
+from facesearch.encoders.catalogue.spec import EncoderSpec, PixelFormat, Thresholds
 from facesearch.encoders.registry import (
     DEFAULT_ENCODER,
-    ENCODERS,
-    EncoderSpec,
-    Thresholds,
+    better_encoder,
+    default_encoder,
+    encoder_names,
     encoder_spec,
     load_encoder,
     thresholds_of,
@@ -13,9 +16,16 @@ from facesearch.encoders.registry import (
 __all__ = [
     "DEFAULT_ENCODER",
     "ENCODERS",
+    "EncoderSettings",
     "EncoderSpec",
+    "PixelFormat",
     "Thresholds",
+    "add_encoder",
+    "better_encoder",
+    "default_encoder",
+    "encoder_names",
     "encoder_spec",
     "load_encoder",
+    "remove_encoder",
     "thresholds_of",
 ]

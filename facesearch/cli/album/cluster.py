@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
+    default_thresholds,
     fraction,
     positive_int,
     squared_distance,
@@ -96,12 +97,11 @@ def run_cluster(args: argparse.Namespace) -> int:
     from facesearch.clustering.options import LOOSER, ClusterOptions
     from facesearch.clustering.run import run_clustering
     from facesearch.clustering.run_store import save_run
-    from facesearch.encoders import thresholds_of
     from facesearch.gallery.gallery import Gallery
     from facesearch.quality import MIN_QUALITY
 
     gallery = Gallery.open(args.gallery)
-    defaults = thresholds_of(gallery.contract)
+    defaults = default_thresholds(gallery.contract)
     threshold = defaults.cluster if args.threshold is None else args.threshold
     options = ClusterOptions(
         args.method,

@@ -27,6 +27,7 @@ from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
+    from facesearch.encoders.types import EncoderContract
     from facesearch.gallery.gallery import Gallery
 
 FAILURES_SHOWN = 20
@@ -124,6 +125,8 @@ def run_index(args: argparse.Namespace) -> int:
     else:
         _require_photos_elsewhere(args.photos, args.gallery)
     engine = engine_of(args, contract, callers=args.threads)
+    if not args.json:
+        print(encoder_text(engine.contract), file=sys.stderr)
     gallery = Gallery.open_or_create(args.gallery, engine.contract, args.vectors)
     gallery.note_settings(engine.settings)
     options = EmbedOptions(
@@ -139,6 +142,20 @@ def run_index(args: argparse.Namespace) -> int:
     else:
         _print_report(gallery, report, faces)
     return 0
+
+
+def encoder_text(contract: EncoderContract) -> str:
+    """Which encoder and detector are used, and what would be better, in one line."""
+    from facesearch.encoders import better_encoder
+
+    text = f"encoder {contract.name}, detector {contract.detector}"
+    better = better_encoder(contract.name)
+    if better is None:
+        return text
+    return (
+        f"{text}; {better} tells people apart far better, fetch it once with: "
+        f"facesearch encoders fetch {better}"
+    )
 
 
 def run_build(args: argparse.Namespace) -> int:

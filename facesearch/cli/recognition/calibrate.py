@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch.cli.engine_options import default_thresholds
 from facesearch.cli.output import print_facts, print_json
 
 if TYPE_CHECKING:
@@ -36,12 +37,11 @@ def add_commands(commands: Any) -> None:
 
 def run_calibrate(args: argparse.Namespace) -> int:
     """Calibrate, keep and print."""
-    from facesearch.encoders import thresholds_of
     from facesearch.gallery.gallery import Gallery
     from facesearch.recognition.calibration import calibrate
 
     gallery = Gallery.open(args.gallery)
-    default = thresholds_of(gallery.contract)
+    default = default_thresholds(gallery.contract)
     calibration = calibrate(gallery, gallery.state(), args.fpir, default.cluster)
     if args.json:
         print_json(calibration)

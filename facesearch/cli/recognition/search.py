@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from facesearch.cli.engine_options import (
     add_engine_options,
     add_search_device,
+    default_thresholds,
     engine_of,
     positive_int,
     squared_distance,
@@ -132,13 +133,12 @@ def _search_batch(args: argparse.Namespace) -> int:
 
 def run_identify(args: argparse.Namespace) -> int:
     """Print a name or "unknown" for every face; 1 when no face is known."""
-    from facesearch.encoders import thresholds_of
     from facesearch.gallery.gallery import Gallery
     from facesearch.recognition.identify import identify_photo
 
     gallery = Gallery.open(args.gallery)
     engine = engine_of(args, gallery.contract)
-    default = thresholds_of(engine.contract).identification
+    default = default_thresholds(engine.contract).identification
     found = identify_photo(gallery, engine, args.photo, default, args.threshold)
     if args.json:
         print_json({"photo": args.photo, "faces": found})
@@ -162,11 +162,10 @@ def run_identify(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Print whether the photos' largest faces show one person; 1 when they do not."""
-    from facesearch.encoders import thresholds_of
     from facesearch.recognition.identify import verify_photos
 
     engine = engine_of(args)
-    threshold = _threshold(args, thresholds_of(engine.contract).verification)
+    threshold = _threshold(args, default_thresholds(engine.contract).verification)
     result = verify_photos(engine, args.first, args.second, threshold)
     if args.json:
         print_json(result)

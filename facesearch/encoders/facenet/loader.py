@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from facesearch.encoders.catalogue.spec import EncoderSpec
 from facesearch.encoders.facenet.checkpoint import load_checkpoint
 from facesearch.encoders.facenet.inception_resnet import INPUT_SIZE
 from facesearch.encoders.network_ir import Weighted
-from facesearch.encoders.registry import EncoderSpec
 from facesearch.encoders.torch_import import traced_network
 from facesearch.errors import WeightsError
 
