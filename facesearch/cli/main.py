@@ -15,7 +15,7 @@ from facesearch.cli.encoders import listing as encoders
 from facesearch.cli.gallery import forget, graph, index, inspect
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search
-from facesearch.cli.training import train
+from facesearch.cli.training import crops, train
 from facesearch.errors import FacesearchError
 
 EXIT_CODES = """\
@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         forget,
         encoders,
         evaluate,
+        crops,
         train,
         demo,
     ):

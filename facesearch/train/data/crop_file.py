@@ -118,7 +118,8 @@ class CropWriter:
         """Append crops uint8 (n, side, side, 3), the names of their people, and vectors.
 
         ``people`` has None where a name is not known. ``vectors`` (n, d) of other encoders, by
-        name; every piece must come with those of the same encoders. Raises :class:`InputError` for another count or another encoder.
+        name; every piece must come with those of the same encoders. Raises :class:`InputError`
+        for another count or another encoder.
         """
         counts = {len(crops), len(people), *map(len, vectors.values())}
         if len(counts) > 1:
