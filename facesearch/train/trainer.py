@@ -135,7 +135,7 @@ class Trainer:
                 progress.count(len(batch.rows), *self._train_on(batch))
                 last = self.step == settings.run.steps
                 if last or self.step % settings.validation.every == 0:
-                    fresh = validation = self._judge()
+                    fresh = validation = self.judge()
                 if last or self.step % settings.run.log_every == 0:
                     self.seconds += progress.lap()
                     report(progress.write(self.step, self.seconds, rate, fresh))
@@ -178,7 +178,8 @@ class Trainer:
         }
         save_checkpoint(self.checkpoint, Checkpoint(tensors, facts))
 
-    def _judge(self) -> Validation | None:
+    def judge(self) -> Validation | None:
+        """Judge the averaged weights on the people held out; None where there are too few."""
         return self._held.measure(self._average.network, self.network.size)
 
     def _train_on(self, batch: Batch) -> tuple[LossValue, float]:
