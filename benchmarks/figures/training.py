@@ -1,0 +1,128 @@
+"""Figures of training: from scratch, the run behind facenet-small, versions, and the encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.common.markdown import result, table
+
+_BESIDE = ("dlib-resnet-v1", "facenet-small", "retail-0095")
+
+
+def training_from_scratch() -> str:
+    """VAL before and after, and what the batches were like at the end."""
+    document = result("training_from_scratch")
+    rows = []
+    for name, run in document["runs"].items():
+        last = run["curve"][-1]
+        rows.append([
+            name,
+            f"{int(last['faces']):,}",
+            _rate(run["val_before"]),
+            _rate(run["val_after"]),
+            f"{last['spread']:.3f}",
+            f"{last['active']:.0%}" if "active" in last else "",
+            "yes" if run["collapsed"] else "no",
+            f"{run['processor_minutes']:.1f}",
+        ])  # fmt: skip
+    header = (
+        "", "faces seen in the last stage", "VAL at FAR 0.001 before", "after",
+        "variance of vectors", "triplets above zero", "stopped as collapsed", "processor minutes",
+    )  # fmt: skip
+    data = document["data"]
+    return (
+        table(header, rows)
+        + f"\n\n{data['crops']:,} crops of {data['people']:,} people; one seed; VAL by the "
+        "averaged weights on people held out."
+    )
+
+
+def training_compatible() -> str:
+    """TAR between versions."""
+    document = result("training_compatible")
+    rows = [
+        [
+            name,
+            *(f"{way[pair]:.3f}" for pair in ("old-old", "new-old", "new-new")),
+            f"{way['update gain']:.2f}",
+        ]
+        for name, way in document["ways"].items()
+    ]
+    judged = document["judged"]
+    header = ("", "old with old", "new with old", "new with new", "update gain")
+    return (
+        table(header, rows)
+        + f"\n\nTAR at FAR {document['far']:g} over all pairs of {judged['faces']:,} faces of "
+        f"{judged['people']:,} people; one seed."
+    )
+
+
+def facenet_small_sources() -> str:
+    """Photos, crops and what was left out, by source."""
+    rows = [
+        [
+            name,
+            *(f"{each[key]:,}" for key in ("photos", "faces")),
+            f"{each['single_near']:,}",
+            f"{each['people_near']:,} of {each['people']:,}",
+            f"{each['kept']:,}",
+            f"{each['kept_people']:,}",
+        ]
+        for name, each in result("facenet_small_training")["sources"].items()
+    ]
+    header = (
+        "source", "photos", "faces found", "left out alone", "people left out", "crops", "people",
+    )  # fmt: skip
+    return table(header, rows)
+
+
+def facenet_small_curve() -> str:
+    """The curve of the run, stage by stage, where it was judged."""
+    rows, before = [], 0
+    for number, stage in enumerate(result("facenet_small_training")["stages"], 1):
+        judged = [row for row in stage["curve"] if "val_teacher_cosine" in row]
+        rows += [
+            [
+                str(number),
+                f"{before + int(row['faces']):,}",
+                f"{row['rate']:.2g}",
+                f"{1 - row['loss']:.3f}",
+                f"{row['val_teacher_cosine']:.3f}",
+                _rate(row["val_at_far_1e-3"]),
+            ]
+            for row in judged
+        ]
+        before += int(stage["curve"][-1]["faces"])
+    header = (
+        "stage", "faces seen", "rate", "cosine to the teacher, training",
+        "people held out", "VAL at FAR 0.001, people held out",
+    )  # fmt: skip
+    return table(header, rows)
+
+
+def facenet_small_encoders() -> str:
+    """facenet-small beside dlib and its teacher."""
+    runs = result("encoders")["runs"]
+    rows = [[f"`{name}`", *_cells(runs[name])] for name in _BESIDE if name in runs]
+    header = (
+        "", "LFW View 2", "TAR at FAR 0.001, LFW all pairs", "at 0.0001",
+        "TAR at FAR 0.001, many", "at 0.0001", "faces/s, one core", "MB",
+    )  # fmt: skip
+    return table(header, rows)
+
+
+def _cells(run: Any) -> list[str]:
+    return [
+        f"{run['view2']['accuracy']:.2%}",
+        *(
+            _rate(run[data]["tar_at_far"][far]["tar"])
+            for data in ("lfw_all_pairs", "many_all_pairs")
+            for far in ("0.001", "0.0001")
+        ),
+        f"{run['chips_per_second_one_core']:.0f}",
+        f"{run['megabytes']:.1f}",
+    ]
+
+
+def _rate(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
