@@ -3,9 +3,9 @@
     python -m benchmarks.training.judge WEIGHTS --teacher retail-0095 NAME=CROPS.h5 ...
 
 TAR at false accept rates over all pairs of the faces of each crop file (``facesearch crops SET
-CROPS.h5 --teacher retail-0095``): by the network as the encoder runs it, with and without the mirror
-image; by the teacher; and by the teacher's first 128 principal components over those very faces,
-which is about as good as the network could get. Photos without a face are left out for all alike.
+CROPS.h5 --teacher retail-0095``): by the network as the encoder runs it, with and without its
+mirror image; by the teacher; and by the teacher's first 128 principal components over those very
+faces, which is about as good as the network could get. Photos without a face are left out for all.
 """
 
 from __future__ import annotations

@@ -37,17 +37,33 @@ def accumulate_gradients(
     found = []
     with torch.no_grad(), _frozen_statistics(network):
         for each in slices:
-            states.append(torch.get_rng_state())
+            states.append(_random_state())
             found.append(embed(each))
     vectors = torch.cat(found).requires_grad_()
     loss(vectors).backward()  # type: ignore[no-untyped-call]
     if vectors.grad is None:
         raise RuntimeError("the loss does not depend on the vectors")
-    with torch.random.fork_rng(devices=[]):
-        for each, state in zip(slices, states, strict=True):
-            torch.set_rng_state(state)  # dropout as in the first pass
-            embed(each).backward(vectors.grad[each])  # type: ignore[no-untyped-call]
+    after = _random_state()
+    for each, state in zip(slices, states, strict=True):
+        _set_random_state(state)  # dropout as in the first pass
+        embed(each).backward(vectors.grad[each])  # type: ignore[no-untyped-call]
+    _set_random_state(after)
     return vectors.detach()
+
+
+def _random_state() -> list[Tensor]:
+    """Of the processor's random numbers, and of each GPU's once there is work for one."""
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if _on_gpu() else ())]
+
+
+def _set_random_state(state: list[Tensor]) -> None:
+    torch.set_rng_state(state[0])
+    if len(state) > 1:
+        torch.cuda.set_rng_state_all(state[1:])
+
+
+def _on_gpu() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_initialized()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ COMPATIBLE = ("harmonic", "bct")
 _LAST_LAYER_SHARE = 0.25
 BATCHES = ("weighted", "identities")
 PRECISIONS = ("fp32", "bf16")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,14 @@ class ValidationSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """``steps`` in all; ``threads`` of torch, 0 for all cores; ``average`` of weights (EMA)."""
+    """``steps`` in all; ``threads`` of torch, 0 for all cores; ``average`` of weights (EMA).
+
+    ``device`` "cpu", "cuda", or "auto" for a GPU where there is one.
+    """
 
     steps: int
     threads: int = 0
+    device: str = "auto"
     precision: str = "bf16"
     average: float = 0.998
     log_every: int = 20
@@ -134,6 +139,7 @@ class TrainSettings:
         _one_of("optimizer.kind", self.optimizer.kind, OPTIMIZERS)
         _one_of("schedule.kind", self.schedule.kind, SCHEDULES)
         _one_of("run.precision", self.run.precision, PRECISIONS)
+        _one_of("run.device", self.run.device, DEVICES)
         for each in self.loss:
             _one_of("loss.kind", each.kind, LOSSES)
             if each.kind in ("distillation", *COMPATIBLE) and not each.teacher:

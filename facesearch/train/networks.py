@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from facesearch.encoders.facenet_small.network import FACENET_SMALL, facenet_small
@@ -22,6 +23,14 @@ def trainable_network(name: str) -> FaceNetwork:
     if name in PAPER_NETWORKS:
         return paper_network(name)
     raise InputError(f"expected one of the networks {', '.join(TRAINABLE)}, got {name!r}")
+
+
+def training_device(name: str) -> torch.device:
+    """The device called "cpu", "cuda" or "auto"; :class:`InputError` where it is not here."""
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise InputError('expected a GPU for run.device = "cuda", found none; take "cpu"')
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
 
 
 def last_layer(network: nn.Module) -> nn.Conv2d | nn.Linear:

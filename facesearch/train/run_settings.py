@@ -13,7 +13,7 @@ from facesearch.train.config import TrainSettings
 # added to a long run, whose later steps then draw from them too.
 _FREE = {
     "output": None, "crops": None,
-    "run": {"threads", "log_every", "checkpoint_seconds", "tensorboard"},
+    "run": {"threads", "device", "log_every", "checkpoint_seconds", "tensorboard"},
     "validation": {"every", "faces"},
 }  # fmt: skip
 

@@ -46,6 +46,7 @@ from facesearch.train.networks import (
     reset,
     train_only_last_layer,
     trainable_network,
+    training_device,
 )
 from facesearch.train.optimizers import create_optimizer, set_rate
 from facesearch.train.progress import ProgressRow, RunProgress
@@ -91,8 +92,10 @@ class Trainer:
         held = held_out(self.training, settings.validation.share, settings.seed)
         torch.manual_seed(settings.seed)
         self.network = trainable_network(settings.network.name)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._device = training_device(settings.run.device)
+        self.network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.losses = create_losses(settings.loss, self.training, ~held, DIMENSION)
+        self.losses.to(self._device)
         self.network.train()
         chosen = settings.optimizer
         self._optimizer = create_optimizer(
@@ -193,8 +196,8 @@ class Trainer:
 
         def embed(piece: slice) -> torch.Tensor:
             half = settings.run.precision == "bf16"
-            with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                vectors = self.network(standardised(batch.chips[piece]))
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+                vectors = self.network(standardised(batch.chips[piece], self._device))
             return functional.normalize(vectors.float(), dim=1)
 
         def loss(vectors: torch.Tensor) -> torch.Tensor:

@@ -33,21 +33,24 @@ class Validation:
     teacher_cosine: float | None
 
 
-def standardised(chips: Crops) -> torch.Tensor:
+def standardised(chips: Crops, device: torch.device | None = None) -> torch.Tensor:
     """Chips uint8 (n, rows, columns, 3) as float32 (n, 3, rows, columns): (value - 127.5) / 128."""
     # The order of the bytes is already that of torch's channels_last.
-    pixels = torch.from_numpy(chips).permute(0, 3, 1, 2).to(torch.float32)
+    pixels = torch.from_numpy(chips).to(device).permute(0, 3, 1, 2).to(torch.float32)
     return pixels.sub_(127.5).div_(128)
 
 
 def embed_chips(network: nn.Module, chips: Crops) -> NDArray[np.float32]:
     """Unit vectors float32 (n, d) of chips uint8 RGB (n, rows, columns, 3), in fp32."""
+    device = next(network.parameters()).device
     with torch.no_grad():
         pieces = [
-            functional.normalize(network(standardised(chips[start : start + _PIECE])), dim=1)
+            functional.normalize(
+                network(standardised(chips[start : start + _PIECE], device)), dim=1
+            )
             for start in range(0, len(chips), _PIECE)
         ]
-    return torch.cat(pieces).numpy()
+    return torch.cat(pieces).cpu().numpy()
 
 
 class HeldOutFaces:
@@ -86,6 +89,6 @@ class HeldOutFaces:
         figures = all_pairs(vectors, self._training.person[self._rows], fars=(FAR,)).at_far[0]
         cosine = None
         if self._distillation is not None:
-            targets = self._distillation.targets(self._rows).numpy()
+            targets = self._distillation.targets(self._rows).cpu().numpy()
             cosine = float((vectors * targets).sum(1).mean())
         return Validation(figures.validation_rate, figures.threshold, cosine)

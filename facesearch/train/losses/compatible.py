@@ -42,7 +42,7 @@ class HarmonicTripletLoss(Loss):
         self, vectors: Tensor, rows: NDArray[np.int64], persons: NDArray[np.int64], step: int
     ) -> LossValue:
         """See :class:`~facesearch.train.losses.types.Loss`."""
-        old = torch.from_numpy(self._old[rows])
+        old = torch.from_numpy(self._old[rows]).to(vectors.device)
         if old.shape != vectors.shape:
             raise InputError(
                 f"expected old vectors of {vectors.shape[1]} numbers as the network's, got "
@@ -50,7 +50,7 @@ class HarmonicTripletLoss(Loss):
             )
         count = len(vectors)
         distances = squared_distances(torch.cat([vectors, old]))
-        both = torch.from_numpy(np.concatenate([persons, persons]))
+        both = torch.from_numpy(np.concatenate([persons, persons])).to(vectors.device)
         mined = mine_triplets(distances.detach(), both, self._settings.mining_at(step))
         new = (mined.anchors < count) | (mined.positives < count) | (mined.negatives < count)
         kept = Triplets(mined.anchors[new], mined.positives[new], mined.negatives[new])
@@ -89,11 +89,11 @@ class BackwardCompatibleLoss(Loss):
         self, vectors: Tensor, rows: NDArray[np.int64], persons: NDArray[np.int64], step: int
     ) -> LossValue:
         """See :class:`~facesearch.train.losses.types.Loss`."""
-        classes = torch.from_numpy(self._class[persons])
+        classes = torch.from_numpy(self._class[persons]).to(vectors.device)
         known = classes >= 0
         if not bool(known.any()):
             return LossValue(vectors.sum() * 0, {"old_named": 0.0})
-        cosines = vectors[known] @ self._prototypes.T
+        cosines = vectors[known] @ self._prototypes.to(vectors.device).T
         wanted = classes[known]
         right = (cosines.detach().argmax(1) == wanted).float().mean()
         loss = functional.cross_entropy(self._scale * cosines, wanted)

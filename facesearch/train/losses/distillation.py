@@ -43,13 +43,13 @@ class DistillationLoss(Loss):
         wanted = torch.from_numpy(self._teacher[rows])
         if self.projection is None:
             return wanted
-        return functional.normalize(wanted @ self.projection, dim=1)
+        return functional.normalize(wanted.to(self.projection.device) @ self.projection, dim=1)
 
     def forward(
         self, vectors: Tensor, rows: NDArray[np.int64], persons: NDArray[np.int64], step: int
     ) -> LossValue:
         """See :class:`~facesearch.train.losses.types.Loss`."""
-        cosine = (vectors * self.targets(rows)).sum(1).mean()
+        cosine = (vectors * self.targets(rows).to(vectors.device)).sum(1).mean()
         return LossValue(1 - cosine, {"teacher_cosine": float(cosine.detach())})
 
 

@@ -51,7 +51,7 @@ class MarginSoftmaxLoss(Loss):
         self, vectors: Tensor, rows: NDArray[np.int64], persons: NDArray[np.int64], step: int
     ) -> LossValue:
         """See :class:`~facesearch.train.losses.types.Loss`."""
-        classes = torch.from_numpy(self._classes[persons])
+        classes = torch.from_numpy(self._classes[persons]).to(vectors.device)
         known = classes >= 0
         if not bool(known.any()):
             return LossValue(vectors.sum() * 0 + self.weight.sum() * 0, {"named": 0.0})

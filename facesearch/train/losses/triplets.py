@@ -55,7 +55,7 @@ def mine_triplets(distances: Tensor, persons: Tensor, mining: str = SEMI_HARD) -
         known = persons >= 0
         same = (persons[:, None] == persons[None, :]) & known[:, None]
         negative = ~same & known[:, None] & known[None, :]
-        positive = same & ~torch.eye(len(persons), dtype=torch.bool)
+        positive = same & ~torch.eye(len(persons), dtype=torch.bool, device=persons.device)
         positive &= negative.any(1, keepdim=True)
         # Each anchor's negatives by distance; whoever is none goes to the end.
         ranked, order = distances.masked_fill(~negative, torch.inf).sort(dim=1, stable=True)
@@ -113,7 +113,8 @@ class TripletLoss(Loss):
         """See :class:`~facesearch.train.losses.types.Loss`."""
         distances = squared_distances(vectors)
         mining = self._settings.mining_at(step)
-        mined = mine_triplets(distances.detach(), torch.from_numpy(persons), mining)
+        known = torch.from_numpy(persons).to(vectors.device)
+        mined = mine_triplets(distances.detach(), known, mining)
         return triplet_loss(distances, mined, self._settings.margin_at(step))
 
 
