@@ -377,6 +377,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         networks_disagreements,
         training.training_from_scratch,
         training.training_compatible,
+        training.training_speed,
         training.facenet_small_sources,
         training.facenet_small_curve,
         training.facenet_small_encoders,
