@@ -49,8 +49,8 @@ def training_speed() -> str:
     )
     return (
         table(("", "faces a processor second"), rows)
-        + f"\n\nForward and backward of `facenet-small`, measured at a load of {document['load']:g} "
-        f"on {document['machine']['cores']} cores."
+        + f"\n\nForward and backward of `facenet-small`, measured with a load of "
+        f"{document['load']:g} on {document['machine']['cores']} cores."
     )
 
 
