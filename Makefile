@@ -1,5 +1,6 @@
 # make demo    set up and run the main job on sample photos
-# make test    set up and run the whole test suite
+# make test    set up and run the whole test suite, with the same examples at every run
+# make fuzz    run its property tests on random examples, for MINUTES=10
 # make check   format, lint, types and docs
 # make docs    renew what is generated in the documentation
 # make clean   remove what the other commands made
@@ -8,9 +9,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+WORKERS ?= 2
+MINUTES ?= 10
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check docs format clean
+.PHONY: demo test fuzz check docs format clean
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,7 +32,12 @@ demo: $(VENV)/installed
 	$(BIN)/facesearch report $(DEMO)/demo.gallery
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+fuzz: $(VENV)/installed-dev
+	end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m hypothesis \
+	--hypothesis-profile=random || exit; done
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

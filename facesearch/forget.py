@@ -33,7 +33,7 @@ from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.search.gallery_index import IndexGoal, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path
 from indexer.errors import IndexGoalError, MissingFaissError
-from indexer.id_lookup import rows_of
+from indexer.id_lookup import positions_of
 from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
 from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
 from indexer.types import Ids, make_ids, split_ids
@@ -217,7 +217,7 @@ def _take_out_of_run(path: Path, ids: Ids) -> bool:
     """Rewrite a clustering without the lines of ``ids``, if it has any."""
     with h5py.File(path, "r") as file:
         held = file["ids"][()]
-        kept = rows_of(held, ids) < 0
+        kept = positions_of(held, ids, ascending=True) < 0
         if kept.all():
             return False
         attributes = dict(file.attrs)

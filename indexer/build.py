@@ -29,9 +29,10 @@ from indexer.ivf.tune import (
     measure,
     pick,
 )
+from indexer.protocols import Index
 from indexer.storage.faiss_files import import_faiss
 from indexer.storage.safetensors_file import ArrayFileError
-from indexer.types import Ids, Index, Vectors
+from indexer.types import Ids, Vectors
 
 logger = logging.getLogger(__name__)
 

@@ -1,17 +1,43 @@
-"""Neighbours of vectors that are themselves among those searched, and rows for their ids."""
+"""Positions of ids among other ids, and neighbours of vectors that are themselves searched."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.types import Ids, Neighbours
 
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def positions_of(ids: Ids, among: Ids, *, ascending: bool = False) -> Ids:
+    """Where each of ``ids``, of any shape, is in ``among`` int64 (n,); -1 where it is not.
+
+    Of an id that is in ``among`` several times the first position counts. ``ascending`` says that
+    ``among`` is sorted already, which saves sorting it.
+    """
+    if not len(among):
+        return np.full(np.shape(ids), -1, np.int64)
+    order = None if ascending else np.argsort(among, kind="stable")
+    places = np.minimum(np.searchsorted(among, ids, sorter=order), len(among) - 1)
+    positions: Ids = places if order is None else order[places]
+    return np.where(among[positions] == ids, positions, -1)
+
+
+def values_at(values: NDArray[_Scalar], positions: Ids, missing: float) -> NDArray[_Scalar]:
+    """``values`` (n,) at ``positions``, of any shape, with ``missing`` where a position is -1.
+
+    With :func:`positions_of` this reorders what is known of some ids for other ids.
+    """
+    padded = np.append(values, np.array([missing], values.dtype))
+    result: NDArray[_Scalar] = padded[positions]
+    return result
+
 
 def drop_self(found: Neighbours, query_ids: NDArray[np.integer[Any]]) -> Neighbours:
-    """``found`` (q, k + 1) for the vectors with ids ``own`` (q,), without themselves: (q, k).
+    """``found`` (q, k + 1) for the vectors with ids ``query_ids`` (q,), without themselves: (q, k).
 
     Where more than k equal vectors hide a vector from itself the last found is left out.
     """
@@ -21,11 +47,3 @@ def drop_self(found: Neighbours, query_ids: NDArray[np.integer[Any]]) -> Neighbo
     return Neighbours(
         found.ids[~left_out].reshape(shape), found.distances[~left_out].reshape(shape)
     )
-
-
-def rows_of(ids: Ids, among: Ids) -> Ids:
-    """The row of each of ``ids``, of any shape, in ``among``, which ascends; -1: not there."""
-    if not len(among):
-        return np.full(ids.shape, -1, np.int64)
-    rows = np.minimum(np.searchsorted(among, ids), len(among) - 1)
-    return np.where(among[rows] == ids, rows, -1)

@@ -29,7 +29,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.common.record import record
 from cluster.types import Clustering
-from facesearch.album.model import Album, AlbumFace, build_album
+from facesearch.album.model import AdviceBasis, Album, AlbumFace, AlbumInfo, build_album
 from facesearch.report import write_report
 from facesearch.report.crop_images import CROP_QUALITY, CROP_SIDE, crop_name
 
@@ -119,13 +119,15 @@ def made_album(folder: Path, photos: int) -> Album:
         vectors,
         clustering,
         {label: f"Person {label}" for label in range(0, 200, 3)},
-        title="A large album",
-        created_at="2026-05-04T09:30:00",
-        method="agglomerative",
-        threshold=SCALE,
-        encoder="made",
-        photo_count=photos,
-        scale=SCALE,
+        about=AlbumInfo(
+            title="A large album",
+            created_at="2026-05-04T09:30:00",
+            method="agglomerative",
+            threshold=SCALE,
+            encoder="made",
+            photo_count=photos,
+        ),
+        basis=AdviceBasis(SCALE),
     )
 
 

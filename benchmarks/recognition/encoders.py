@@ -2,10 +2,10 @@
 
     python -m benchmarks.recognition.encoders --cache DIR [NAME ...]
 
-``facesearch evaluate`` runs LFW View 2 and VAL over all pairs, of LFW and of ``many``, once for each
-encoder whose files are here. What makers state is beside it. Results of encoders measured before, on
-the same kind of machine, are kept. Chips a second are the encoder's alone, flip averaging left out,
-by the process's own seconds on one core.
+``facesearch evaluate`` runs LFW View 2 and VAL over all pairs, of LFW and of ``many``, for each
+encoder whose files are here. What makers state is beside it. Results of encoders that were measured
+before, on the same kind of machine, are kept. Chips a second are the encoder's alone, without flip
+averaging, by the process's own seconds on one core.
 """
 
 from __future__ import annotations

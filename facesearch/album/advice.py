@@ -12,6 +12,7 @@ from cluster.constraints import Constraints
 from cluster.review.review_suggestions import Suggestions, suggest
 from cluster.types import NOISE
 from facesearch.quality import MIN_QUALITY
+from indexer.id_lookup import positions_of
 
 # What is less likely is not worth the owner's time.
 LEAST_PROBABILITY = 0.2
@@ -190,6 +191,6 @@ def _doubts(
 
 def _rows_of_pairs(pairs: Iterable[FacePair], face_ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of the pairs whose faces are both there, int64 (c, 2)."""
-    row_of = {face_id: row for row, face_id in enumerate(face_ids.tolist())}
-    rows = [(row_of[one], row_of[two]) for one, two in pairs if one in row_of and two in row_of]
-    return np.array([pair for pair in rows if pair[0] != pair[1]], np.int64).reshape(-1, 2)
+    rows = positions_of(np.array(list(pairs), np.int64).reshape(-1, 2), face_ids)
+    known = np.flatnonzero((rows.min(axis=1, initial=0) >= 0) & (rows[:, 0] != rows[:, 1]))
+    return rows[known]

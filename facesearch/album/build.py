@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from cluster.types import NOISE, Clustering
-from facesearch.album.model import Album, AlbumFace, FailedPhoto, build_album
+from facesearch.album.model import (
+    AdviceBasis,
+    Album,
+    AlbumFace,
+    AlbumInfo,
+    FailedPhoto,
+    build_album,
+)
 from facesearch.clustering.current_people import clustering_of
 from facesearch.clustering.run_store import ClusterRun
 from facesearch.encoders import thresholds_of
@@ -25,29 +32,36 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
     now = assign_people(clustering_of(run.clustering, state.live_ids()), run.numbers, decided)
     clustering, names, person_ids = _shown(now)
     records = gallery.faces(clustering.ids, state)
+    scale = _scale(gallery, run)
     return build_album(
         [_album_face(record, clustering, row) for row, record in enumerate(records)],
         gallery.vectors(clustering.ids),
         clustering,
         names,
         person_ids,
+        about=_about(gallery, state, run, title),
+        basis=None
+        if scale is None
+        else AdviceBasis(scale, cannot_link_faces(now, decided), decided.faces.keys()),
+    )
+
+
+def _about(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> AlbumInfo:
+    return AlbumInfo(
         title=title,
         created_at=run.created_at,
         method=run.method,
         threshold=run.threshold,
-        linkage=run.how.linkage,
         encoder=gallery.contract.name,
         photo_count=len(state.photos) - state.count("gone"),
         photos_without_faces=state.faceless_count,
-        failed=[
+        failed=tuple(
             FailedPhoto(record.name, record.reason, record.detail)
             for record in state.having("failed")
-        ],
+        ),
         outdated=outdated(gallery, state, run),
-        scale=_scale(gallery, run),
-        apart=cannot_link_faces(now, decided),
         gallery=gallery.folder,
-        confirmed=decided.faces.keys(),
+        linkage=run.how.linkage,
     )
 
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from cluster.types import NOISE, Clustering
 from facesearch.album.advice import NO_ADVICE, Advice, AdviceInput, FacePair, PersonFaces, advise
 from facesearch.album.figures import AlbumFigures, figures_of
+from indexer.id_lookup import positions_of
+from indexer.types import Ids
 
 
 def printable(text: str | Path) -> str:
@@ -107,15 +109,14 @@ class AlbumPerson:
 
 
 @dataclass(frozen=True)
-class Album:
-    """Everything a report says. ``photo_count`` counts all photos, also failed and faceless ones.
+class AlbumInfo:
+    """What an album says of itself and of the photos behind it.
 
-    ``threshold`` is the squared distance at which groups were cut, None where the method has none;
-    ``linkage`` is which distance between two groups that is, of
-    :data:`cluster.agglomerative.LINKAGES`.
-    ``outdated`` is a sentence for the reader where the gallery has changed since the clustering.
-    ``advice`` is what is worth a look, ``figures`` what plots show, None where it is unknown.
-    ``gallery`` is the folder of the gallery, for commands that act on it; None if there is none.
+    ``photo_count`` counts all photos, also failed and faceless ones. ``threshold`` is the squared
+    distance at which groups were cut, None where the method has none; ``linkage`` is which distance
+    between two groups that is, of :data:`cluster.agglomerative.LINKAGES`. ``outdated`` is a
+    sentence for the reader where the gallery has changed since the clustering. ``gallery`` is the
+    folder of the gallery, for commands that act on it; None if there is none.
     """
 
     title: str
@@ -124,14 +125,9 @@ class Album:
     threshold: float | None
     encoder: str
     photo_count: int
-    face_count: int
-    people: tuple[AlbumPerson, ...] = ()
-    noise: tuple[AlbumFace, ...] = ()
     photos_without_faces: int = 0
     failed: tuple[FailedPhoto, ...] = ()
     outdated: str = ""
-    advice: Advice = NO_ADVICE
-    figures: AlbumFigures | None = field(default=None, compare=False)
     gallery: Path | None = None
     linkage: str = "average"
 
@@ -145,12 +141,45 @@ class Album:
         other = self.linkage != "average"
         return f"{self.method}, {self.linkage} linkage" if other else self.method
 
+
+@dataclass(frozen=True)
+class Album:
+    """Everything a report says: the people, then ``noise``, the faces of nobody.
+
+    ``advice`` is what is worth a look, ``figures`` what plots show, None where it is unknown.
+    """
+
+    about: AlbumInfo
+    people: tuple[AlbumPerson, ...] = ()
+    noise: tuple[AlbumFace, ...] = ()
+    advice: Advice = NO_ADVICE
+    figures: AlbumFigures | None = field(default=None, compare=False)
+
+    @property
+    def face_count(self) -> int:
+        """How many faces are in the album, those of nobody too."""
+        return sum(len(person.faces) for person in self.people) + len(self.noise)
+
     @property
     def faces(self) -> Iterable[AlbumFace]:
         """Every face, person by person, then the noise."""
         for person in self.people:
             yield from person.faces
         yield from self.noise
+
+
+@dataclass(frozen=True)
+class AdviceBasis:
+    """What advice on an album rests on.
+
+    ``scale`` is the mean squared distance at which the encoder's clusters are cut by default.
+    ``apart`` are pairs of face ids that people said to show two persons, ``confirmed`` ids of faces
+    that they said to be the person they are with.
+    """
+
+    scale: float
+    apart: Collection[FacePair] = ()
+    confirmed: Collection[int] = ()
 
 
 def build_album(
@@ -160,20 +189,8 @@ def build_album(
     names: Mapping[int, str],
     person_ids: Mapping[int, str] | None = None,
     *,
-    title: str,
-    created_at: str,
-    method: str,
-    threshold: float | None,
-    encoder: str,
-    photo_count: int,
-    photos_without_faces: int = 0,
-    failed: Sequence[FailedPhoto] = (),
-    outdated: str = "",
-    scale: float | None = None,
-    apart: Iterable[FacePair] = (),
-    gallery: Path | None = None,
-    confirmed: Collection[int] = (),
-    linkage: str = "average",
+    about: AlbumInfo,
+    basis: AdviceBasis | None = None,
 ) -> Album:
     """The album of ``faces`` with vectors float32 (n, d), row i for ``faces[i]``.
 
@@ -181,9 +198,7 @@ def build_album(
     ``names`` maps labels to people: clusters that carry the same name are one person. People with
     the most photos come first. ``person_ids`` maps labels to what commands call the people; of
     several that carry one name the first is kept. The confidence of each face is the one the
-    clustering gives. With ``scale``, the mean squared distance at which the encoder's clusters are
-    cut by default, there are figures, and advice that respects ``apart``, pairs of face ids of two
-    people, and ``confirmed``, ids of faces that were said to be the person they are with.
+    clustering gives. With a ``basis`` there are figures and advice.
 
     Raises ValueError when rows and faces differ in number or a face was never clustered.
     """
@@ -198,49 +213,41 @@ def build_album(
         for name, rows in _groups(labels, names).values()
     ]
     noise = [_with_confidence(faces[row], 0.0) for row in np.flatnonzero(labels == NOISE).tolist()]
-    numbered, advice, figures = _numbered(people), NO_ADVICE, None
-    if scale is not None:
-        shown_people = _faces_of(numbered, faces)
-        ids = np.array([face.face_id for face in faces], np.int64)
-        qualities = np.array([face.quality for face in faces], np.float64)
-        known_faces = AdviceInput(ids, _photo_numbers(faces), vectors, qualities)
-        advised = advise(shown_people, known_faces, scale, apart, confirmed)
-        advice, figures = advised.advice, figures_of(shown_people, vectors)
-        numbered = tuple(
+    noise.sort(key=lambda face: (-_worth(face), -face.score, *_order(face)))
+    album = Album(about, _numbered(people), tuple(noise))
+    return album if basis is None else _advised(album, faces, vectors, basis)
+
+
+def _advised(
+    album: Album, faces: Sequence[AlbumFace], vectors: NDArray[np.float32], basis: AdviceBasis
+) -> Album:
+    """``album`` with advice, figures, and how good each of its people is."""
+    people = _faces_of(album.people, faces)
+    qualities = np.array([face.quality for face in faces], np.float64)
+    known_faces = AdviceInput(_ids_of(faces), _photo_numbers(faces), vectors, qualities)
+    advised = advise(people, known_faces, basis.scale, basis.apart, basis.confirmed)
+    return replace(
+        album,
+        people=tuple(
             replace(person, quality=quality)
-            for person, quality in zip(numbered, advised.quality, strict=True)
-        )
-    return Album(
-        title=title,
-        created_at=created_at,
-        method=method,
-        threshold=threshold,
-        encoder=encoder,
-        photo_count=photo_count,
-        face_count=len(faces),
-        people=numbered,
-        noise=tuple(sorted(noise, key=lambda face: (-_worth(face), -face.score, *_order(face)))),
-        photos_without_faces=photos_without_faces,
-        failed=tuple(failed),
-        outdated=outdated,
-        advice=advice,
-        figures=figures,
-        gallery=gallery,
-        linkage=linkage,
+            for person, quality in zip(album.people, advised.quality, strict=True)
+        ),
+        advice=advised.advice,
+        figures=figures_of(people, vectors),
     )
 
 
 def _faces_of(people: Sequence[AlbumPerson], faces: Sequence[AlbumFace]) -> list[PersonFaces]:
     """The rows of each person's faces among ``faces``."""
-    row_of = {face.face_id: row for row, face in enumerate(faces)}
+    ids = _ids_of(faces)
     return [
-        PersonFaces(
-            person.key,
-            person.name is not None,
-            np.array([row_of[face.face_id] for face in person.faces], np.int64),
-        )
+        PersonFaces(person.key, person.name is not None, positions_of(_ids_of(person.faces), ids))
         for person in people
     ]
+
+
+def _ids_of(faces: Sequence[AlbumFace]) -> Ids:
+    return np.array([face.face_id for face in faces], np.int64)
 
 
 def _photo_numbers(faces: Sequence[AlbumFace]) -> NDArray[np.int64]:
@@ -268,17 +275,14 @@ def _look_up(
     clustering: Clustering, faces: Sequence[AlbumFace]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Label int32 (n,) and confidence float32 (n,) of each face."""
-    ids = np.array([face.face_id for face in faces], dtype=np.int64)
-    order = np.argsort(clustering.ids)
-    place = np.searchsorted(clustering.ids, ids, sorter=order)
-    known = place < len(order)
-    known[known] = clustering.ids[order[place[known]]] == ids[known]
-    if not known.all():
+    ids = _ids_of(faces)
+    rows = positions_of(ids, clustering.ids)
+    unknown = ids[rows < 0]
+    if len(unknown):
         raise ValueError(
-            f"expected a clustering of every face, but {int((~known).sum())} of {len(ids)} are not "
-            f"in it (the first is face {ids[~known][0]}); cluster the gallery again"
+            f"expected a clustering of every face, but {len(unknown)} of {len(ids)} are not "
+            f"in it (the first is face {unknown[0]}); cluster the gallery again"
         )
-    rows = order[place]
     return clustering.labels[rows], clustering.confidence[rows]
 
 

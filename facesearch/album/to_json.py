@@ -24,19 +24,19 @@ def album_json(album: Album) -> dict[str, Any]:
     return {
         "format": ALBUM_FORMAT,
         "version": ALBUM_VERSION,
-        "title": album.title,
-        "created_at": album.created_at,
-        "outdated": album.outdated or None,
-        "encoder": album.encoder,
+        "title": album.about.title,
+        "created_at": album.about.created_at,
+        "outdated": album.about.outdated or None,
+        "encoder": album.about.encoder,
         "clustering": {
-            "method": album.method,
-            "linkage": album.linkage,
-            "threshold": album.threshold,
+            "method": album.about.method,
+            "linkage": album.about.linkage,
+            "threshold": album.about.threshold,
         },
         "counts": {
-            "photos": album.photo_count,
-            "photos_without_faces": album.photos_without_faces,
-            "photos_failed": len(album.failed),
+            "photos": album.about.photo_count,
+            "photos_without_faces": album.about.photos_without_faces,
+            "photos_failed": len(album.about.failed),
             "faces": album.face_count,
             "people": len(album.people),
             "named_people": sum(person.name is not None for person in album.people),
@@ -46,7 +46,7 @@ def album_json(album: Album) -> dict[str, Any]:
         "noise": [_face_json(face) for face in album.noise],
         "failed": [
             {"photo": photo.name, "reason": photo.reason, "detail": photo.detail}
-            for photo in album.failed
+            for photo in album.about.failed
         ],
         "advice": {
             "merges": [

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.align.dlib_aligner import check_photo
 from facesearch.align.similarity import similarity
 from facesearch.detect.types import Detections, Pixels
+from facesearch.detect.validation import check_photo
 from facesearch.encoders.catalogue.templates import Template
 
 _REDUCED_BELOW = 0.5  # scale of chip to photo under which bilinear sampling would skip pixels

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from indexer.runtime.cores import available_cores
-
-if TYPE_CHECKING:
-    from facesearch.encoders import Thresholds
-    from facesearch.encoders.types import EncoderContract
-    from facesearch.engine import EncoderChoice, FaceEngine
-
+from facesearch.engine_options import EngineOptions
 
 _MOST_BYTES = 2.0**60
 _Number = TypeVar("_Number", int, float)
@@ -28,7 +21,8 @@ def add_engine_options(parser: argparse.ArgumentParser, *, encoder: bool = True)
     group.add_argument(
         "--detector",
         metavar="NAME",
-        help="mtcnn, or the path of a YuNet ONNX file (default: as in the gallery, else mtcnn)",
+        help="yunet, mtcnn, or the path of an ONNX file of YuNet or SCRFD (default: as in the "
+        "gallery, else yunet)",
     )
     group.add_argument(
         "--min-face",
@@ -41,6 +35,12 @@ def add_engine_options(parser: argparse.ArgumentParser, *, encoder: bool = True)
         type=fraction,
         metavar="SCORE",
         help="leave out faces the detector is less sure of, 0 to 1",
+    )
+    group.add_argument(
+        "--turned",
+        action=argparse.BooleanOptionalAction,
+        help="also find faces that lie on their side or stand on their head (default: yes with "
+        "yunet)",
     )
     add_encoder_options(parser, named=encoder)
 
@@ -86,54 +86,19 @@ def add_search_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def engine_of(
-    args: argparse.Namespace, contract: EncoderContract | None = None, *, callers: int = 1
-) -> FaceEngine:
-    """The engine the options describe, for the rest as ``contract`` has it.
-
-    ``callers``: how many threads will use the engine at once; none of several may fan out.
-    """
-    import cv2
-
-    from facesearch.detect import DEFAULT_DETECTOR, detector_of
-    from facesearch.engine import create_engine
-
-    threads = 1 if callers > 1 else available_cores()
-    cv2.setNumThreads(threads)
-    choice = encoder_choice(args, contract, threads=threads, callers=callers)
-    detector = args.detector or (detector_of(contract.detector) if contract else DEFAULT_DETECTOR)
-    return create_engine(detector, choice, min_face=args.min_face, min_score=args.min_score)
-
-
-def encoder_choice(
-    args: argparse.Namespace,
-    contract: EncoderContract | None,
-    *,
-    threads: int | None = None,
-    callers: int = 1,
-) -> EncoderChoice:
-    """The encoder the options describe, for the rest as ``contract`` has it."""
-    from facesearch.engine import EncoderChoice, settled
-
-    given = {"name": args.encoder, "precision": args.precision, "flip": args.flip}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    base = settled(contract) if contract else {}
-    placed = {"weights": args.weights, "device": args.device, "threads": threads}
-    return EncoderChoice(**{**base, **chosen, **placed, "callers": callers})
-
-
-def default_thresholds(contract: EncoderContract) -> Thresholds:
-    """The thresholds of vectors of ``contract``; says on standard error where they are guesses."""
-    from facesearch.encoders import thresholds_of
-
-    thresholds = thresholds_of(contract)
-    if not thresholds.learned:
-        print(
-            f"facesearch: the thresholds of {contract.name} are guesses; learn them from photos "
-            f"of known people with: facesearch encoders calibrate {contract.name} FOLDER",
-            file=sys.stderr,
-        )
-    return thresholds
+def engine_options(args: argparse.Namespace) -> EngineOptions:
+    """The engine that the options describe."""
+    return EngineOptions(
+        detector=args.detector,
+        min_face=args.min_face,
+        min_score=args.min_score,
+        encoder=args.encoder,
+        weights=args.weights,
+        device=args.device,
+        precision=args.precision,
+        flip=args.flip,
+        turned=args.turned,
+    )
 
 
 def whole_number(text: str) -> int:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
-    default_thresholds,
-    engine_of,
+    engine_options,
     fraction,
     positive_int,
     squared_distance,
@@ -193,6 +192,7 @@ def _add_shared_options(parser: argparse.ArgumentParser) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Run the protocol, print its tables, write the report."""
+    from facesearch.encoders import thresholds_of
     from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions
     from facesearch.evaluate.presentation.matplotlib_plots import require_matplotlib
     from facesearch.evaluate.presentation.report import report_json, write_report
@@ -202,16 +202,16 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if plots:
         require_matplotlib()  # before the work, not after it
     cores = available_cores()
-    engine = engine_of(args, callers=cores)
+    engine = engine_options(args).create(callers=cores)
     setup = Setup(
         engine,
         rule=args.face,
         missing=args.missing,
         seed=args.seed,
-        options=DatasetEmbedOptions(decoders=max(1, cores // 2), threads=cores, cache=args.cache),
+        options=DatasetEmbedOptions.for_cores(args.cache),
         progress=counting_progress(args.quiet, " photos"),
     )
-    report = args.protocol(args, setup, default_thresholds(engine.contract))
+    report = args.protocol(args, setup, thresholds_of(engine.contract))
     if args.out is not None:
         written = write_report(args.out, report, plots=plots)
         print(f"wrote {', '.join(path.name for path in written)} to {args.out}", file=sys.stderr)

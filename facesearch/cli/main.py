@@ -12,7 +12,7 @@ from facesearch import __version__
 from facesearch.cli import demo, evaluate
 from facesearch.cli.album import cluster
 from facesearch.cli.encoders import listing as encoders
-from facesearch.cli.gallery import forget, graph, index, inspect
+from facesearch.cli.gallery import forget, graph, index, inspect, upgrade
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search
 from facesearch.cli.training import crops, train
@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         calibrate,
         cluster,
         inspect,
+        upgrade,
         forget,
         encoders,
         evaluate,

@@ -15,6 +15,7 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import NOBODY, person_of_labels
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import DecisionState, undone_since
+from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
@@ -107,11 +108,5 @@ def _undone_faces(
 
 def _people_of(run: ClusterRun, ids: Ids, decided: DecisionState) -> Numbers:
     """The people that ``ids`` (n,) were of in a run, by the numbers that they have today."""
-    known = run.clustering.ids
-    order = np.argsort(known, kind="stable")
-    if not len(order):
-        return np.full(len(ids), NOBODY, np.int64)
     numbers = decided.numbers_now(person_of_labels(run.clustering.labels, run.numbers))
-    rows = order[np.minimum(np.searchsorted(known[order], ids), len(order) - 1)]
-    result: Numbers = np.where(known[rows] == ids, numbers[rows], NOBODY)
-    return result
+    return values_at(numbers, positions_of(ids, run.clustering.ids), NOBODY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +21,13 @@ from facesearch.clustering.person_matching import (
     match_clusters,
 )
 from facesearch.clustering.run_store import ClusterRun, RunInfo
+from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import NOBODY, PersonAssignment, assign_people, decided_rows
 from facesearch.people.projection import DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
+from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
-
-_Number = TypeVar("_Number", np.int64, np.float32)
 
 # By how much a gallery may grow, from run to run, before all its faces are clustered anew: further
 # than that nobody has measured how much the people would differ
@@ -74,15 +73,16 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     barred = _rejected(faces, decided, faces.poor)
     made = partition_faces(gallery, state, faces, constraints, barred, options=options, how=how)
     clustering = made.clustering
-    before = _in_order(faces.before, faces.ids, clustering.ids)
+    rows = positions_of(clustering.ids, faces.ids, ascending=True)
+    before = faces.before[rows]
     above = int(previous.numbers.max(initial=0)) if previous is not None else 0
     numbers = match_clusters(
         clustering.ids,
         clustering.labels,
-        _in_order(earlier.last, faces.ids, clustering.ids),
+        earlier.last[rows],
         decided,
         lambda count: people.new_people(count, above),
-        older=_in_order(earlier.older, faces.ids, clustering.ids),
+        older=earlier.older[rows],
     )
     now = assign_people(clustering, numbers, decided)
     changes = changes_between(
@@ -122,38 +122,24 @@ def _faces(
     decided: DecisionState,
     then: PersonAssignment | None,
 ) -> FaceSet:
-    blocks = list(gallery.blocks(state))
-    none = np.zeros((0, gallery.contract.dimension), np.float32)
-    ids = np.concatenate([np.zeros(0, np.int64), *(block.ids for block in blocks)])
-    vectors = np.concatenate([none, *(block.vectors for block in blocks)])
-    of_people = decided_rows(ids, decided)
-    before, sure = np.full(len(ids), NOBODY, np.int64), np.zeros(len(ids), np.float32)
+    table = FaceTable.read(gallery, state)
+    of_people = decided_rows(table.ids, decided)
+    before, sure = np.full(len(table), NOBODY, np.int64), np.zeros(len(table), np.float32)
     if then is not None:
-        before = _in_order(then.of_faces(), then.clustering.ids, ids)
-        sure = _in_order(then.clustering.confidence, then.clustering.ids, ids, other=0)
-    poor = gallery.qualities(ids) < options.min_quality  # NaN is not less
+        rows = positions_of(table.ids, then.clustering.ids)
+        before = values_at(then.of_faces(), rows, NOBODY)
+        sure = values_at(then.clustering.confidence, rows, 0)
+    poor = table.quality < options.min_quality  # NaN is not less
     return FaceSet(
-        ids,
-        vectors,
+        table.ids,
+        table.vectors,
         poor & (of_people == NOBODY),
-        None if options.same_photo else gallery.photo_ids(ids),
+        None if options.same_photo else table.photo,
         before,
         sure,
         of_people,
-        np.zeros(len(ids), bool),
+        np.zeros(len(table), bool),
     )
-
-
-def _in_order(
-    numbers: NDArray[_Number], of_ids: Ids, ids: Ids, other: int = NOBODY
-) -> NDArray[_Number]:
-    """``numbers`` of the faces ``of_ids`` for the faces ``ids``; ``other`` for others."""
-    order = np.argsort(of_ids, kind="stable")
-    if not len(order):
-        return np.full(len(ids), other, numbers.dtype)
-    rows = order[np.minimum(np.searchsorted(of_ids[order], ids), len(order) - 1)]
-    result: NDArray[_Number] = np.where(of_ids[rows] == ids, numbers[rows], other)
-    return result
 
 
 def _how(
@@ -241,15 +227,12 @@ def _rejected(
     of ``which`` (n,), and that of one of the person's decided faces among the good ones."""
     if not decided.rejected:
         return no_pairs()
-    row_of = {int(face): row for row, face in enumerate(faces.ids[which])}
+    rejected = np.array(sorted(decided.rejected), np.int64)
     numbers, first = np.unique(faces.decided[~faces.poor], return_index=True)
-    first_of = dict(zip(numbers.tolist(), first.tolist(), strict=True))
-    pairs = [
-        (row_of[face], first_of[number])
-        for face, number in sorted(decided.rejected)
-        if face in row_of and number in first_of
-    ]
-    return np.array(pairs, np.int64).reshape(-1, 2)
+    rows = positions_of(rejected[:, 0], faces.ids[which], ascending=True)
+    people = values_at(first, positions_of(rejected[:, 1], numbers, ascending=True), -1)
+    pairs = np.stack([rows, people], axis=1)
+    return pairs[(pairs >= 0).all(axis=1)]
 
 
 def _with_threshold(

@@ -63,7 +63,7 @@ class ClusterRun:
     one photo could come into one cluster. ``people`` int64 (k,) are the numbers of the people of
     the labels, or None for runs from before people had any. ``contradictions`` say in words which
     decisions could not both be followed. ``merges`` are those that were made for this run, to be
-    kept with it; None for a run that is read.
+    kept with it; None for a run that is read. ``path`` is the file that the run is kept in.
     """
 
     clustering: Clustering
@@ -78,6 +78,7 @@ class ClusterRun:
     changes: PeopleChanges = field(default_factory=PeopleChanges)
     contradictions: tuple[str, ...] = ()
     merges: CachedDendrogram | None = field(default=None, compare=False)
+    path: Path | None = field(default=None, compare=False)
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -178,6 +179,7 @@ def read_run(path: Path) -> ClusterRun:
             RunInfo(**story.get("how", {})),
             _changes(story.get("changes", {})),
             tuple(map(str, story.get("contradictions", ()))),
+            path=path,
         )
 
 

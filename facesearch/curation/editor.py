@@ -35,6 +35,9 @@ class EditResult:
 class PeopleEditor:
     """The people of a gallery as they are, and decisions about them.
 
+    ``now`` and ``decided`` are of the moment when the editor was made: after a decision, make
+    another to see what it changed.
+
     Persons are named as people type them: "p12", a name, or the beginning of one name only.
     Everything raises InputError for a person or face that is not there, and for what would change
     nothing; GalleryError where the ledger cannot be used.
@@ -201,6 +204,13 @@ class PeopleEditor:
             raise InputError(f"{person.label} is {'' if hidden else 'not '}hidden already")
         action: Action = "hide" if hidden else "unhide"
         return self._enter(person, [NewDecision(action, person.id, faces=self._all(person))])
+
+    def undo(self) -> list[Decision]:
+        """Undo what was decided last and is not undone yet, and return it.
+
+        What one command entered is undone together. Raises InputError where there is nothing.
+        """
+        return self._people.undo()
 
     def _enter(
         self, person: Person, drafts: Sequence[NewDecision], notes: tuple[str, ...] = ()

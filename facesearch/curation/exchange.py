@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from facesearch.clustering.current_people import gallery_people
+from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import leaders
@@ -31,8 +32,6 @@ from indexer.types import make_ids
 FORMAT = "facesearch-people"
 VERSION = 1
 SUFFIXES = (".json", ".csv")
-# Another detector setting moves a box a little; that of another face overlaps less.
-LEAST_OVERLAP = 0.5
 
 Box = tuple[float, float, float, float]
 
@@ -69,7 +68,7 @@ class ImportResult:
     superseded: tuple[Superseded, ...] = ()
 
 
-def export_people(gallery: Gallery) -> list[PersonEntry]:
+def person_entries(gallery: Gallery) -> list[PersonEntry]:
     """All that is decided in a gallery now, also of faces whose photos are not there."""
     decided = PeopleStore(gallery.folder).decided()
     keys = dict(_keys(gallery)) if decided.people else {}
@@ -94,7 +93,7 @@ def export_people(gallery: Gallery) -> list[PersonEntry]:
     ]
 
 
-def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportResult:
+def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportResult:
     """Decide in a gallery what ``entries`` say; undone at once, like any decision.
 
     Somebody with a name is who has it here, or else who has most of the faces and no name here;
@@ -326,24 +325,19 @@ def _keys(gallery: Gallery) -> Iterator[tuple[int, FaceKey]]:
 def _find(gallery: Gallery, entries: Sequence[PersonEntry]) -> dict[FaceKey, int]:
     """The face here of every key that has one: in its photo the one that overlaps most."""
     wanted = {key for each in entries for key in (*each.faces, *each.rejected)}
-    photos = {key.sha256 for key in wanted}
+    keys: dict[str, list[FaceKey]] = {}
+    for key in sorted(wanted, key=lambda each: (each.sha256, each.box)):
+        keys.setdefault(key.sha256, []).append(key)
     here: dict[str, list[tuple[int, Box]]] = {}
     for face, key in _keys(gallery):
-        if key.sha256 in photos:
+        if key.sha256 in keys:
             here.setdefault(key.sha256, []).append((face, key.box))
     found = {}
-    for key in wanted:
-        faces = here.get(key.sha256, ())
-        overlap, face = max(((_overlap(key.box, box), face) for face, box in faces), default=(0, 0))
-        if overlap >= LEAST_OVERLAP:
-            found[key] = face
+    for sha256, faces in here.items():
+        asked = keys[sha256]
+        overlaps = iou(np.array([key.box for key in asked]), np.array([box for _, box in faces]))
+        for key, overlap in zip(asked, overlaps, strict=True):
+            best = int(np.argmax(overlap))
+            if overlap[best] >= SAME_FACE_IOU:
+                found[key] = faces[best][0]
     return found
-
-
-def _overlap(one: Box, two: Box) -> float:
-    """Intersection over union."""
-    wide = min(one[2], two[2]) - max(one[0], two[0])
-    high = min(one[3], two[3]) - max(one[1], two[1])
-    both = max(wide, 0.0) * max(high, 0.0)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, two))
-    return both / (areas - both) if areas > both else 0.0

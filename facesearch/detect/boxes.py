@@ -15,6 +15,10 @@ from indexer.runtime.numba_jit import jit_fastmath
 
 Boxes = NDArray[np.float32]
 
+# Boxes of one photo whose intersection is at least this share of their union are of the same face:
+# other detector settings move a box a little, and boxes of two people overlap less.
+SAME_FACE_IOU = 0.4
+
 
 def iou(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     """Intersection over union of each box of ``a`` (n, 4) with each of ``b`` (m, 4): (n, m)."""

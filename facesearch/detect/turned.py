@@ -14,7 +14,7 @@ How sure is sure was chosen by cost and recall (benchmarks/vision/turned.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -27,7 +27,6 @@ TURNS = (0, 1, 2, 3)  # quarters counter-clockwise, as numpy.rot90 has them
 _CROP = 128  # pixels of a face's crop, twice as wide as the face
 _SMALL = 480  # longest side of a photo without a face that is looked at turned
 _SAME = 0.4  # intersection over union of the same face
-_GAIN = 0.02  # of the score, for a turned look to be believed
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,13 @@ class TurnLimits:
     """Scores that decide where a detector looks again.
 
     Faces below ``sure`` are looked at turned; a photo is turned as a whole when no face reaches the
-    detector's own least score, and what that finds counts from ``firm``.
+    detector's own least score, and what that finds counts from ``firm``. A turned look is believed
+    where it scores better by more than ``gain``.
     """
 
     sure: float = 0.94
     firm: float = 0.75
+    gain: float = 0.02
 
 
 class TurningDetector:
@@ -49,7 +50,7 @@ class TurningDetector:
     """
 
     def __init__(self, detector: Detector, limits: TurnLimits = TurnLimits()) -> None:
-        self._detector = detector
+        self.detector = detector
         self._limits = limits
         self.name = detector.name
         self.min_face = detector.min_face
@@ -57,7 +58,7 @@ class TurningDetector:
 
     def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
         """Faces of each photo (RGB uint8 (h, w, 3)), best score first, with ``upright``."""
-        found = self._detector.detect(photos)
+        found = self.detector.detect(photos)
         return [self._looked_at(photo, each) for photo, each in zip(photos, found, strict=True)]
 
     def _looked_at(self, photo: Pixels, first: Detections) -> Detections:
@@ -80,7 +81,7 @@ class TurningDetector:
             looks = self._four_looks(photo, faces.boxes[row])
             sureness = [float(look.scores[0]) if len(look) else 0.0 for look in looks]
             best = int(np.argmax(sureness))
-            if sureness[best] <= sureness[0] + _GAIN:
+            if sureness[best] <= sureness[0] + self._limits.gain:
                 best = 0
             others = max(sure for turn, sure in enumerate(sureness) if turn != best)
             upright[row] = sureness[best] - others
@@ -94,7 +95,7 @@ class TurningDetector:
     def _four_looks(self, photo: Pixels, box: NDArray[np.float32]) -> list[Detections]:
         """What each turn of a face's surroundings shows in its place, at most one face each."""
         crop, corner, scale = _surroundings(photo, box)
-        looks = self._detector.detect([np.ascontiguousarray(np.rot90(crop, t)) for t in TURNS])
+        looks = self.detector.detect([np.ascontiguousarray(np.rot90(crop, t)) for t in TURNS])
         result = []
         for turn, look in zip(TURNS, looks, strict=True):
             back = turned_back(look, turn, crop.shape[0], crop.shape[1]).scaled(1 / scale)
@@ -108,19 +109,20 @@ class TurningDetector:
         scale = min(1.0, _SMALL / max(photo.shape[:2]))
         small = photo if scale == 1 else _resized(photo, scale)
         turns = [1, 2, 3]
-        looks = self._detector.detect(
+        looks = self.detector.detect(
             [np.ascontiguousarray(np.rot90(small, turn)) for turn in turns]
         )
         weights = [float(look.scores[look.scores >= self._limits.firm].sum()) for look in looks]
         best = int(np.argmax(weights))
         if weights[best] == 0:
-            return looks[best].rows(slice(0))
+            none = np.zeros(0, np.float32)
+            return replace(Detections.none(), upright=none)
         return self._full_look(photo, turns[best])
 
     def _full_look(self, photo: Pixels, turn: int) -> Detections:
         """The faces of a turn of the whole photo that are firm."""
         turned = np.ascontiguousarray(np.rot90(photo, turn))
-        (look,) = self._detector.detect([turned])
+        (look,) = self.detector.detect([turned])
         righted, _ = self._righted(turned, look.rows(look.scores >= self._limits.firm))
         return turned_back(righted, turn, *photo.shape[:2])
 

@@ -3,6 +3,7 @@
 from facesearch.encoders.catalogue.added import EncoderSettings, add_encoder, remove_encoder
 from facesearch.encoders.catalogue.known import ENCODERS
 from facesearch.encoders.catalogue.spec import EncoderSpec, PixelFormat, Thresholds
+from facesearch.encoders.catalogue.templates import Template
 from facesearch.encoders.registry import (
     DEFAULT_ENCODER,
     better_encoder,
@@ -10,6 +11,7 @@ from facesearch.encoders.registry import (
     encoder_names,
     encoder_spec,
     load_encoder,
+    thresholds_in_use,
     thresholds_of,
 )
 
@@ -19,6 +21,7 @@ __all__ = [
     "EncoderSettings",
     "EncoderSpec",
     "PixelFormat",
+    "Template",
     "Thresholds",
     "add_encoder",
     "better_encoder",
@@ -27,5 +30,6 @@ __all__ = [
     "encoder_spec",
     "load_encoder",
     "remove_encoder",
+    "thresholds_in_use",
     "thresholds_of",
 ]

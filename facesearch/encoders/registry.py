@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from facesearch.encoders.catalogue.added import added_names, read_added
@@ -10,6 +11,8 @@ from facesearch.encoders.catalogue.learned import read_learned
 from facesearch.encoders.catalogue.spec import UNLEARNED, EncoderSpec, Thresholds
 from facesearch.encoders.types import Encoder, EncoderContract
 from facesearch.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 # What needs no download. What a new gallery takes is default_encoder().
 DEFAULT_ENCODER = DLIB.name
@@ -58,6 +61,19 @@ def thresholds_of(contract: EncoderContract) -> Thresholds:
     if contract.name in ENCODERS:
         return ENCODERS[contract.name].thresholds(contract.flip)
     return UNLEARNED
+
+
+def thresholds_in_use(contract: EncoderContract) -> Thresholds:
+    """As :func:`thresholds_of`, for a use of them: where they are a guess, that is logged."""
+    thresholds = thresholds_of(contract)
+    if not thresholds.learned:
+        logger.warning(
+            "the thresholds of %s are guesses; learn them from photos of known people with: "
+            "facesearch encoders calibrate %s FOLDER",
+            contract.name,
+            contract.name,
+        )
+    return thresholds
 
 
 def load_encoder(  # noqa: PLR0917 - a front door, called by names

@@ -10,6 +10,8 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -28,7 +30,7 @@ from facesearch.errors import (
     InputError,
 )
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
-from facesearch.gallery.records import FaceRecord, face_qualities, face_records, require_remembered
+from facesearch.gallery.records import FaceRecord, face_photos, face_qualities, face_records
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
@@ -45,40 +47,45 @@ DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
 FORMAT = "facesearch-gallery"
 VERSION = 1
+# Of galleries that were upgraded, whose shards lie in a folder that their description names.
+UPGRADED_VERSION = 2
+SHARDS = "shards"
+_SHARDS_NAME = re.compile(rf"{SHARDS}(-[0-9a-f]{{12}})?")
 DType = Literal["float16", "float32"]
 
 
 class Gallery:
     """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
 
-    def __init__(self, folder: Path, contract: EncoderContract, dtype: DType) -> None:
+    def __init__(
+        self, folder: Path, contract: EncoderContract, dtype: DType, shards: str = SHARDS
+    ) -> None:
         self.folder = folder
         self.contract = contract
         self.dtype: DType = dtype
+        self._shards = shards
         self._is_writer = False
 
     @classmethod
-    def create(cls, folder: Path, contract: EncoderContract, dtype: DType = "float16") -> Gallery:
+    def create(
+        cls, folder: str | os.PathLike[str], contract: EncoderContract, dtype: DType = "float16"
+    ) -> Gallery:
         """Make an empty gallery in ``folder``, which must be absent or empty."""
+        folder = Path(folder)
         if folder.exists() and not _is_vacant(folder):
             raise InputError(
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
                 "or an existing gallery"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        description = {
-            "format": FORMAT,
-            "version": VERSION,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "vectors": dtype,
-            "contract": asdict(contract),
-        }
-        write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
-        return cls(folder, contract, dtype)
+        gallery = cls(folder, contract, dtype)
+        gallery.describe(datetime.now(UTC).isoformat(timespec="seconds"))
+        return gallery
 
     @classmethod
-    def open(cls, folder: Path) -> Gallery:
+    def open(cls, folder: str | os.PathLike[str]) -> Gallery:
         """Open an existing gallery; raises :class:`GalleryError` where there is none."""
+        folder = Path(folder)
         path = folder / DESCRIPTION
         try:
             description = json.loads(path.read_bytes())
@@ -89,8 +96,8 @@ class Gallery:
             ) from None
         except (OSError, ValueError) as error:
             raise GalleryError(f"cannot read {path}: {error}") from error
-        contract, dtype = _parse_description(description, path)
-        return cls(folder, contract, dtype)
+        contract, dtype, shards = _parse_description(description, path)
+        return cls(folder, contract, dtype, shards)
 
     @classmethod
     def open_or_create(
@@ -140,7 +147,20 @@ class Gallery:
 
     @property
     def shards_folder(self) -> Path:
-        return self.folder / "shards"
+        return self.folder / self._shards
+
+    def describe(self, created_at: str) -> None:
+        """Write the description that makes the folder this gallery."""
+        upgraded = self._shards != SHARDS
+        description = {
+            "format": FORMAT,
+            "version": UPGRADED_VERSION if upgraded else VERSION,
+            "created_at": created_at,
+            "vectors": self.dtype,
+            **({"shards": self._shards} if upgraded else {}),
+            "contract": asdict(self.contract),
+        }
+        write_atomically(self.folder / DESCRIPTION, json.dumps(description, indent=2).encode())
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -237,7 +257,7 @@ class Gallery:
             keep = np.zeros(int(rows[-1]) + 1, bool)
             keep[rows] = True
             with Shard.open(path) as shard:
-                _photo_rows(shard, rows)
+                face_photos(shard, rows)
                 for block in shard.blocks():
                     _, block_rows = split_ids(block.ids)
                     kept = keep[block_rows[block_rows < len(keep)]].nonzero()[0]
@@ -250,7 +270,7 @@ class Gallery:
         vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
         for number, picked in _by_shard(numbers):
             with self._shard(number) as shard:
-                _photo_rows(shard, rows[picked])
+                face_photos(shard, rows[picked])
                 vectors[picked] = shard.vectors(rows[picked])
         return vectors
 
@@ -262,15 +282,6 @@ class Gallery:
             with self._shard(number) as shard:
                 qualities[picked] = face_qualities(shard, rows[picked])
         return qualities
-
-    def photo_ids(self, ids: Ids) -> Ids:
-        """For each face of ``ids`` the photo that it was found in, int64 (n,)."""
-        numbers, rows = split_ids(ids)
-        photos = np.zeros(len(ids), np.int64)
-        for number, picked in _by_shard(numbers):
-            with self._shard(number) as shard:
-                photos[picked] = make_ids(number, _photo_rows(shard, rows[picked]))
-        return photos
 
     def faces(self, ids: Ids, state: GalleryState) -> list[FaceRecord]:
         """Records of live faces ``ids``, in that order."""
@@ -322,13 +333,6 @@ def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
         yield int(number), np.flatnonzero(numbers == number)
 
 
-def _photo_rows(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The row of the photo of some faces; ChangedGalleryError where one was forgotten."""
-    photos: NDArray[np.int64] = shard.column("faces", "photo")[rows].astype(np.int64)
-    require_remembered(shard, photos)
-    return photos
-
-
 def _recorded_digest(path: Path) -> str:
     sidecar = digest_path(path)
     try:
@@ -359,13 +363,13 @@ def _number(name: str) -> int:
     return int(name.removesuffix(".h5"))
 
 
-def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType]:
+def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType, str]:
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise GalleryError(f"{path} does not describe a gallery (no format {FORMAT!r} in it)")
-    if description.get("version") != VERSION:
+    if description.get("version") not in (VERSION, UPGRADED_VERSION):
         raise GalleryError(
             f"{path} is of format version {description.get('version')!r}; this program reads "
-            f"version {VERSION}"
+            f"versions {VERSION} and {UPGRADED_VERSION}"
         )
     try:
         contract = EncoderContract(**description["contract"])
@@ -375,4 +379,7 @@ def _parse_description(description: object, path: Path) -> tuple[EncoderContract
         raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
     if dtype not in ("float16", "float32"):
         raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")
-    return contract, dtype
+    shards = description.get("shards", SHARDS)
+    if not isinstance(shards, str) or not _SHARDS_NAME.fullmatch(shards):
+        raise GalleryError(f"{path}: expected shards in a folder such as {SHARDS}, got {shards!r}")
+    return contract, dtype, shards

@@ -152,8 +152,7 @@ def face_records(
     require_none(
         face_problems(shard, status_codes(status)) + text_problems(shard, "taken_at", taken_at)
     )
-    photo_rows = shard.column("faces", "photo")[rows].astype(np.int64)
-    require_remembered(shard, photo_rows)
+    photo_rows = face_photos(shard, rows)
     photo_ids = make_ids(shard.number, photo_rows).tolist()
     photos = {photo_id: shown[photo_id] for photo_id in set(photo_ids)}
     face_ids = make_ids(shard.number, rows).tolist()
@@ -172,13 +171,18 @@ def face_records(
         )
 
 
-def require_remembered(shard: Shard, photo_rows: NDArray[np.int64]) -> None:
-    """Raise ChangedGalleryError where faces in these rows of photos were forgotten meanwhile."""
-    forgotten = int((photo_rows < 0).sum())
+def face_photos(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The row of the photo of some faces of a shard, int64 (n,).
+
+    Raises ChangedGalleryError where one of these faces was forgotten.
+    """
+    photos: NDArray[np.int64] = shard.column("faces", "photo")[rows].astype(np.int64)
+    forgotten = int((photos < 0).sum())
     if forgotten:
         raise ChangedGalleryError(
             f"{forgotten} faces of {shard.path} were forgotten meanwhile; ask again"
         )
+    return photos
 
 
 def _strings(values: Iterable[bytes]) -> NDArray[np.object_]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facesearch.gallery.photo_log import PhotoLog
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.records import PhotoRecord
-from indexer.id_lookup import rows_of
+from indexer.id_lookup import positions_of
 from indexer.types import Ids, make_ids, split_ids
 
 
@@ -38,10 +38,10 @@ class GalleryState:
     def of(cls, log: PhotoLog, forgotten: Ids) -> GalleryState:
         """The state that ``log`` comes to, without the faces ``forgotten``, ascending."""
         table = log.photos
-        photo = rows_of(log.owners, table.ids)
+        photo = positions_of(log.owners, table.ids, ascending=True)
         starts = np.cumsum(log.counts) - log.counts
         numbers, rows = split_ids(forgotten)
-        shard = rows_of(numbers, log.shards)
+        shard = positions_of(numbers, log.shards, ascending=True)
         there = shard >= 0
         there[there] = rows[there] < log.counts[shard[there]]
         photo[starts[shard[there]] + rows[there]] = -1
@@ -206,7 +206,7 @@ class ShownPhotos(Mapping[int, PhotoRecord]):
         self.rows = rows
 
     def __getitem__(self, photo_id: int) -> PhotoRecord:
-        (row,) = rows_of(np.array([photo_id]), self._table.ids)
+        (row,) = positions_of(np.array([photo_id]), self._table.ids, ascending=True)
         if row < 0 or self.rows[row] < 0:
             raise KeyError(photo_id)
         return self._table.record(int(self.rows[row]))

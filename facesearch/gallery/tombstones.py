@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.errors import GalleryError
-from indexer.id_lookup import rows_of
+from indexer.id_lookup import positions_of
 from indexer.storage.atomic_files import write_atomically
 from indexer.types import Ids
 
@@ -80,7 +80,7 @@ class Tombstones:
 
     def among(self, ids: Ids) -> NDArray[np.bool_]:
         """Which of ``ids`` are forgotten."""
-        return rows_of(ids, self._ids) >= 0
+        return positions_of(ids, self._ids, ascending=True) >= 0
 
     def joined(self, faces: Iterable[Tombstone]) -> Tombstones:
         """These and ``faces``."""

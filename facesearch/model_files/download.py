@@ -2,7 +2,8 @@
 
 Nothing is downloaded unless somebody asks (``facesearch encoders fetch``). A file appears under its
 name only when it is whole and its SHA-256 is right; until then it is ``NAME.partial``, which the
-next attempt goes on from.
+next attempt goes on from. (Libraries such as pooch begin again after a cut, and know no limit of
+size, no digest recorded by the first fetch and no other process that fetches the same file.)
 """
 
 from __future__ import annotations

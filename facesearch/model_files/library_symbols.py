@@ -33,7 +33,7 @@ def symbol_offsets(data: bytes) -> dict[str, int]:
 
 def _text(data: bytes, at: int) -> str:
     end = data.find(b"\0", at)
-    if not 0 <= at < end:
+    if not 0 <= at <= end:
         raise IndexError("a name lies beyond its end")
     return data[at:end].decode("ascii", "replace")
 

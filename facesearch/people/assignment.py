@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
 from facesearch.people.projection import DecisionState, Person
+from indexer.id_lookup import positions_of
 from indexer.types import Ids
 
 NOBODY = -1
@@ -74,7 +75,7 @@ def assign_people(
     of_clusters = _by_majority(clustering, decided.numbers_now(numbers), decided)
     of_faces = person_of_labels(clustering.labels, of_clusters)
     confidence = clustering.confidence.copy()
-    rows = _rows(clustering.ids, np.array(list(decided.faces), np.int64))
+    rows = positions_of(np.array(list(decided.faces), np.int64), clustering.ids)
     people = np.array(list(decided.faces.values()), np.int64)
     of_faces[rows[rows >= 0]] = people[rows >= 0]
     confidence[rows[rows >= 0]] = 1.0
@@ -91,7 +92,7 @@ def undecided_numbers(count: int) -> NDArray[np.int64]:
 def decided_rows(ids: Ids, decided: DecisionState) -> NDArray[np.int64]:
     """For each face of ``ids`` whose it was decided to be, int64 (n,); :data:`NOBODY`: not."""
     people = np.full(len(ids), NOBODY, np.int64)
-    rows = _rows(ids, np.array(list(decided.faces), np.int64))
+    rows = positions_of(np.array(list(decided.faces), np.int64), ids)
     people[rows[rows >= 0]] = np.array(list(decided.faces.values()), np.int64)[rows >= 0]
     return people
 
@@ -160,20 +161,10 @@ def _labelled(
     )
 
 
-def _rows(ids: Ids, wanted: Ids) -> NDArray[np.int64]:
-    """The row of each of ``wanted`` in ``ids``, int64 (m,); -1 where it is not there."""
-    if not len(ids):
-        return np.full(len(wanted), -1, np.int64)
-    order = np.argsort(ids, kind="stable")
-    places = np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)
-    rows: NDArray[np.int64] = order[places]
-    return np.where(ids[rows] == wanted, rows, -1)
-
-
 def _there(pairs: Iterable[tuple[int, int]], ids: Ids) -> list[tuple[int, int]]:
     """``pairs`` of a face and a number, with the row of each face that is among ``ids``."""
     ordered = sorted(pairs)
-    rows = _rows(ids, np.array([face for face, _ in ordered], np.int64))
+    rows = positions_of(np.array([face for face, _ in ordered], np.int64), ids)
     return [
         (row, number) for row, (_, number) in zip(rows.tolist(), ordered, strict=True) if row >= 0
     ]

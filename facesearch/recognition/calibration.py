@@ -135,21 +135,12 @@ def calibrate(
     return calibration
 
 
-def threshold_in_use(
-    enrolled: PersonTemplates,
-    calibration: Calibration | None,
-    encoder_default: float,
-    given: float | None = None,
-) -> ThresholdInUse:
-    """What is given counts first, then the calibration, then the encoder's default.
+def threshold_in_use(enrolled: PersonTemplates, calibration: Calibration) -> ThresholdInUse:
+    """The calibrated threshold, among those who are enrolled now.
 
-    A stale calibration is still used, and said to be stale: it knows more than the default, which
-    knows no gallery.
+    A stale calibration is still used, and said to be stale: it knows more than the encoder's
+    default, which knows no gallery.
     """
-    if given is not None:
-        return ThresholdInUse(given, "given")
-    if calibration is None:
-        return ThresholdInUse(encoder_default, "encoder")
     people = len(enrolled.names)
     stale = calibration.outgrown(people, len(enrolled.ids))
     return ThresholdInUse(

@@ -106,7 +106,7 @@ class Page:
     @property
     def gallery(self) -> str:
         """The gallery's path as a shell reads it, wherever it is typed."""
-        gallery = self.album.gallery
+        gallery = self.album.about.gallery
         return "GALLERY" if gallery is None else shlex.quote(printable(absolute(gallery)))
 
     @property

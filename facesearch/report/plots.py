@@ -38,9 +38,11 @@ def plots_of(album: Album) -> list[Plot]:
     """The plots that ``album`` has figures for."""
     plots = [_sizes(album)] if album.people else []
     if album.figures is not None:
-        plots.append(_distances(album.figures.distances, album.threshold, album.linkage))
+        plots.append(
+            _distances(album.figures.distances, album.about.threshold, album.about.linkage)
+        )
         # The trees are of average linkage, and the threshold of another says nothing of them.
-        cut = album.threshold if album.linkage == "average" else None
+        cut = album.about.threshold if album.about.linkage == "average" else None
         labels = {person.key: person.label for person in album.people}
         plots += [_tree(tree, labels[tree.key], cut) for tree in album.figures.trees]
     return plots

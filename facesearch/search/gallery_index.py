@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,8 +21,10 @@ from indexer.index.overlay import KEPT_FRESH, Coverage, IndexChanges, OverlayInd
 from indexer.ivf.faiss_ivf import FaissIvfIndex
 from indexer.ivf.index import IvfSqIndex
 from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, RecipeGoal, flat_bytes
+from indexer.protocols import Index, Searcher
 from indexer.runtime.devices import torch_device
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Index, Neighbours, Searcher, Vectors, make_ids
+from indexer.runtime.memory import available_memory
+from indexer.types import Block, Ids, Neighbours, Vectors, make_ids
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class IndexGoal:
         """
         memory, recall = self.memory, self.recall
         if memory is None:
-            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+            memory = available_memory() / 2
         if recall is None:
             recall = EXACT if flat_bytes(count, dimension) <= memory else DEFAULT_RECALL
         try:
@@ -272,7 +273,7 @@ class GallerySearch:
     approximate: IndexManifest | None = None
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
-        """As :meth:`indexer.types.Searcher.search` does."""
+        """As :meth:`indexer.protocols.Searcher.search` does."""
         return self.searcher.search(queries, k)
 
 
@@ -291,11 +292,3 @@ def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> 
         return GallerySearch(StreamSearcher(lambda: gallery.blocks(state), device))
     index.place(device)
     return GallerySearch(index, None if index.exact else description)
-
-
-def search_gallery(
-    gallery: Gallery, state: GalleryState, queries: Vectors, k: int, device: str = "auto"
-) -> Neighbours:
-    """The ``k`` nearest live faces of ``queries`` float32 (q, d), at most MAX_NEIGHBOURS or all."""
-    k = max(1, min(k, state.face_count, MAX_NEIGHBOURS))
-    return open_search(gallery, state, device).search(queries, k)

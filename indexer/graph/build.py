@@ -27,9 +27,10 @@ from indexer.graph.knn_graph import (
     GraphRows,
     KnnGraphFile,
 )
-from indexer.id_lookup import drop_self, rows_of
+from indexer.id_lookup import drop_self, positions_of
+from indexer.protocols import Searcher
 from indexer.storage.hdf5_writer import new_array, replacing_hdf5, write_array
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Searcher, Vectors
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Vectors
 
 MAX_K = MAX_NEIGHBOURS - 1  # one more is searched for: a vector finds itself
 
@@ -104,7 +105,7 @@ class _Work:
         self._growth = growth
         self._known = np.zeros(0, np.int64) if growth is None else growth.before.covered.ids
         # The row that each known vector has now, -1 where it is gone.
-        self._moved = rows_of(self._known, ids)
+        self._moved = positions_of(self._known, ids, ascending=True)
         self.searched = self.updated = 0
 
     def rows(self, blocks: Iterable[Block]) -> Iterator[GraphRows]:
@@ -141,7 +142,7 @@ class _Work:
     def _kept(self, ids: Ids) -> tuple[NDArray[np.bool_], GraphRows | None]:
         """Which of ``ids`` keep all the neighbours they had, and their lines with present rows."""
         kept = np.zeros(len(ids), np.bool_)
-        known = rows_of(ids, self._known)
+        known = positions_of(ids, self._known, ascending=True)
         there = np.flatnonzero(known >= 0)
         if not len(there) or self._growth is None:
             return kept, None
@@ -155,7 +156,7 @@ class _Work:
         return kept, GraphRows(first, moved[whole], distances[whole]) if whole.any() else None
 
     def _rows(self, ids: Ids) -> NDArray[np.int32]:
-        rows = rows_of(ids, self._ids)
+        rows = positions_of(ids, self._ids, ascending=True)
         if ((rows < 0) & (ids >= 0)).any():
             raise InvalidVectorsError("expected an index of the ids covered, got one with others")
         return rows.astype(np.int32)

@@ -23,9 +23,10 @@ from indexer.exact.int8_search import CertifiedSearch, is_available
 from indexer.id_ranges import IdRanges
 from indexer.index.files import opened_index, replace_index
 from indexer.index.manifest import IndexManifest
+from indexer.protocols import Searcher
 from indexer.runtime.devices import check_device, torch_device
 from indexer.storage.faiss_files import import_faiss, read_faiss, write_faiss
-from indexer.types import Block, Ids, Neighbours, Searcher, Vectors, check_unit_vectors
+from indexer.types import Block, Ids, Neighbours, Vectors, check_unit_vectors
 
 # Codes take as long to make as FAISS takes for some hundred queries, and one that comes alone costs
 # it as much as some that come together. Where there are few vectors, FAISS is as quick.

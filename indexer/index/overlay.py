@@ -9,7 +9,8 @@ import numpy as np
 
 from indexer.exact.distances import nearest_first
 from indexer.id_ranges import IdRanges
-from indexer.types import Ids, Index, Neighbours, Searcher, Vectors
+from indexer.protocols import Index, Searcher
+from indexer.types import Ids, Neighbours, Vectors
 
 # A saved index is kept while the vectors hidden from it and those it lacks are at most this share
 # of all: rebuilt at every step of so much growth, a gallery costs a constant number of builds of
@@ -93,7 +94,7 @@ class OverlayIndex:
         return self._base.exact
 
     def place(self, device: str) -> None:
-        """Search the saved vectors on ``device``; see :meth:`indexer.types.Index.place`."""
+        """Search the saved vectors on ``device``; see :meth:`indexer.protocols.Index.place`."""
         self._base.place(device)
 
     def search(self, queries: Vectors, k: int) -> Neighbours:

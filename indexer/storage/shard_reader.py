@@ -197,15 +197,16 @@ class Shard:
         # The digest of a shard that is just being replaced, or whose writer was killed doing so.
         pending = partial_path(beside)
         try:
-            recorded = beside.read_text(encoding="ascii").split()
-            replaced = pending.read_text(encoding="ascii").split() if pending.exists() else recorded
-            actual = sha256_of(self.path)
-        except (OSError, ValueError) as error:
+            recorded = _digest_line(beside)
+            replaced = _digest_line(pending) if pending.exists() else recorded
+            actual = f"{sha256_of(self.path)}  {self.path.name}".encode()
+        except OSError as error:
             return [f"{beside}: the shard's digest cannot be read: {error}"]
-        if [actual, self.path.name] not in (recorded, replaced):
+        if actual not in (recorded, replaced):
             return [
-                f"{self.path}: expected SHA-256 {' '.join(recorded)[:200]!r}, got {actual}; the "
-                "file was changed after it was sealed"
+                f"{self.path}: expected its digest to be {_shown(actual)}, but "
+                f"{beside.name} says {_shown(recorded)}; the shard or its digest was changed "
+                "after it was sealed"
             ]
         return []
 
@@ -276,3 +277,12 @@ class Shard:
         if len(set(lengths.values())) > 1:
             raise checker.fail(key, "with equally long columns", lengths)
         return columns
+
+
+def _digest_line(path: Path) -> bytes:
+    """The line of a digest file. The end of the line may be missing: nothing is lost with it."""
+    return path.read_bytes().removesuffix(b"\n")
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:200].decode("ascii", "backslashreplace"))

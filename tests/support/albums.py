@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cluster.types import Clustering
-from facesearch.album.model import Album, AlbumFace, FailedPhoto, build_album
+from facesearch.album.model import Album, AlbumFace, AlbumInfo, FailedPhoto, build_album
 
 Box = tuple[float, float, float, float]
 COLOURS = ((200, 40, 40), (40, 160, 60), (40, 70, 200), (220, 180, 30), (160, 60, 180))
@@ -66,11 +67,18 @@ def album_of(
         clustering,
         names or {},
         person_ids,
-        title=title,
-        created_at="2026-05-04T09:30:00",
-        method="agglomerative",
-        threshold=0.36,
-        encoder="test-encoder",
-        photo_count=len({face.photo for face in faces}) + len(failed),
-        failed=failed,
+        about=AlbumInfo(
+            title=title,
+            created_at="2026-05-04T09:30:00",
+            method="agglomerative",
+            threshold=0.36,
+            encoder="test-encoder",
+            photo_count=len({face.photo for face in faces}) + len(failed),
+            failed=failed,
+        ),
     )
+
+
+def about(album: Album, **changes: Any) -> Album:
+    """``album`` that says something else of itself."""
+    return replace(album, about=replace(album.about, **changes))

@@ -22,19 +22,20 @@ from facesearch.clustering.run_store import latest_run, run_paths, save_run
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
 from facesearch.forget import ForgetReport, Selection, forget, lift
+from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Tombstone, Tombstones
 from facesearch.images.discover import REPORT_MARKER
 from facesearch.people.store import PeopleStore
-from facesearch.search.gallery_index import build_index, load_index, refresh_index, search_gallery
+from facesearch.search.gallery_index import build_index, load_index, refresh_index
 from facesearch.search.knn_graph import refresh_graph
 from indexer.exact.brute_force import exact_search
 from indexer.storage.atomic_files import sha256_of
 from indexer.storage.shards import Shard
 from indexer.types import Ids
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
-from support.search import require_equal
+from support.search import require_equal, search_gallery
 
 ENGINE: Any = FakeEngine()
 OPTIONS = EmbedOptions(decoders=0, threads=1, shard_photos=5)
@@ -290,7 +291,7 @@ def test_readers_of_an_older_state_are_reported(gallery: Gallery) -> None:
         lambda: search_gallery(gallery, state, vectors, 3),
         lambda: gallery.vectors(ids),
         lambda: gallery.faces(ids, state),
-        lambda: gallery.photo_ids(ids),
+        lambda: FaceTable.read(gallery, state),
     ):
         with pytest.raises(ChangedGalleryError, match="ask again"):
             ask()

@@ -36,7 +36,8 @@ from indexer.ivf.tune import (
     recall_of,
     wilson,
 )
-from indexer.types import Block, Ids, Index, Vectors
+from indexer.protocols import Index
+from indexer.types import Block, Ids, Vectors
 from support.search import blocks, require_equal
 from support.vectors import grouped_vectors
 

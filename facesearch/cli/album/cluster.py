@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
-    default_thresholds,
     fraction,
     positive_int,
     squared_distance,
 )
 from facesearch.cli.output import print_facts, print_json, print_table, printable
 from facesearch.text import count
-from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.clustering.person_matching import PeopleChanges
@@ -94,30 +92,22 @@ def run_cluster(args: argparse.Namespace) -> int:
     """Cluster and keep the result."""
     import numpy as np
 
-    from facesearch.clustering.options import LOOSER, ClusterOptions
-    from facesearch.clustering.run import run_clustering
-    from facesearch.clustering.run_store import save_run
+    from facesearch.api.clustering import cluster_gallery
+    from facesearch.clustering.options import ClusterOptions
     from facesearch.gallery.gallery import Gallery
-    from facesearch.quality import MIN_QUALITY
 
     gallery = Gallery.open(args.gallery)
-    defaults = default_thresholds(gallery.contract)
-    threshold = defaults.cluster if args.threshold is None else args.threshold
-    options = ClusterOptions(
-        args.method,
-        threshold,
-        args.min_size,
-        MIN_QUALITY if args.min_quality is None else args.min_quality,
-        # Poor faces resemble many, so they join only what is as near as a name needs a face to be.
-        attach_threshold=min(threshold, defaults.identification),
+    options = ClusterOptions.for_gallery(
+        gallery,
+        method=args.method,
+        threshold=args.threshold,
+        linkage=args.linkage,
+        min_size=args.min_size,
+        min_quality=args.min_quality,
         same_photo=args.same_photo,
         full=args.full,
-        from_gallery=args.threshold is None,
-        reach=LOOSER * defaults.cluster,
-        linkage=args.linkage,
     )
-    run = run_clustering(gallery, gallery.state(), options)
-    path = save_run(gallery, run)
+    run = cluster_gallery(gallery, options)
     labels = run.clustering.labels
     sizes = np.bincount(labels[labels >= 0], minlength=run.clustering.count)
     facts = {
@@ -133,7 +123,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         "edge_recall": run.how.edge_recall,
         "min_quality": run.min_quality,
         "same_photo": run.same_photo,
-        "file": path,
+        "file": run.path,
         "full": run.how.full,
         "cut": run.how.cut,
         "why": run.how.why,
@@ -193,17 +183,12 @@ def _print_changes(changes: PeopleChanges) -> None:
 
 def run_report(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
-    from facesearch.album.build import gallery_album
-    from facesearch.clustering.run_store import latest_run
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.report import write_report, write_sidecars
+    from facesearch.api.clustering import gallery_album, write_report, write_sidecars
 
-    gallery = Gallery.open(args.gallery)
-    title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")
-    album = gallery_album(gallery, gallery.state(), latest_run(gallery), title)
-    if album.outdated:
-        print(f"facesearch: {album.outdated}", file=sys.stderr)
-    path = write_report(album, args.out or gallery.folder / "report", workers=available_cores())
+    album = gallery_album(args.gallery, title=args.title)
+    if album.about.outdated:
+        print(f"facesearch: {album.about.outdated}", file=sys.stderr)
+    path = write_report(album, args.out)
     sidecars = []
     if args.xmp:
         sidecars.append(write_sidecars(album, path.parent / "xmp"))
@@ -217,7 +202,7 @@ def run_report(args: argparse.Namespace) -> int:
             facts["sidecars_skipped"] = skipped
         print_json(facts)
     else:
-        people, photos = len(album.people), count(album.photo_count, "photo")
+        people, photos = len(album.people), count(album.about.photo_count, "photo")
         print(f"{count(people, 'person', 'people')} in {photos}: {path}")
         for each, where in zip(sidecars, _sidecar_places(args, path), strict=True):
             print(f"{count(each.written, 'sidecar file')} {where}")

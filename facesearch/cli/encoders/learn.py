@@ -7,9 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from facesearch.cli.engine_options import add_engine_options, engine_of
+from facesearch.cli.engine_options import add_engine_options, engine_options
 from facesearch.cli.output import counting_progress, print_facts, print_json
-from indexer.runtime.cores import available_cores
 
 
 def add_command(below: Any) -> None:
@@ -31,32 +30,29 @@ def add_command(below: Any) -> None:
 
 def run_learn(args: argparse.Namespace) -> int:
     """Embed the photos, learn, keep and print."""
-    from facesearch.encoders.catalogue.learned import keep_learned
-    from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions
-    from facesearch.evaluate.datasets.labelled_photos import read_folder
-    from facesearch.evaluate.protocols import Setup
-    from facesearch.evaluate.thresholds import learn_thresholds
+    from facesearch.api.encoders import calibrate_encoder
 
-    args.encoder = args.name
-    cores = available_cores()
-    engine = engine_of(args, callers=cores)
-    options = DatasetEmbedOptions(max(1, cores // 2), cores, args.cache)
-    setup = Setup(engine, options=options, progress=counting_progress(args.quiet, " photos"))
-    learned, pairs = learn_thresholds(setup, read_folder(args.photos))
-    path = keep_learned(engine.contract, learned)
-    accepted = pairs.at_far[-1].validation_rate
+    calibration = calibrate_encoder(
+        args.name,
+        args.photos,
+        engine=engine_options(args),
+        cache=args.cache,
+        progress=counting_progress(args.quiet, " photos"),
+    )
+    learned, accepted = calibration.thresholds, calibration.true_accepts
     if args.json:
-        print_json({**dataclasses.asdict(learned), "tar_at_far_1e-4": accepted, "file": path})
+        facts = dataclasses.asdict(learned)
+        print_json({**facts, "true_accepts": accepted, "file": calibration.file})
         return 0
     print_facts(
         [
-            ("encoder", f"{args.name} ({engine.contract.preprocessing})"),
+            ("encoder", f"{args.name} ({calibration.contract.preprocessing})"),
             ("verification", learned.verification),
             ("identification", learned.identification),
             ("cluster", learned.cluster),
             ("of one person", f"{100 * accepted:.1f}% of pairs are within identification"),
             ("chosen on", learned.chosen_on),
-            ("kept in", path),
+            ("kept in", calibration.file),
         ]
     )
     return 0

@@ -50,17 +50,17 @@ def add_commands(commands: Any) -> None:
 
 def run_forget(args: argparse.Namespace) -> int:
     """Forget, or lift, and say what was done."""
+    from facesearch.api.maintenance import forget_faces, unforget_photos
     from facesearch.errors import InputError
-    from facesearch.forget import Selection, forget, lift
-    from facesearch.gallery.gallery import Gallery
 
-    selection = Selection(tuple(args.photo), tuple(args.face), tuple(args.person))
-    if args.lift and selection != Selection():
+    if args.lift and (args.photo or args.face or args.person):
         raise InputError("expected either --lift or faces to forget, got both; give one of them")
-    gallery = Gallery.open(args.gallery)
-    report = lift(gallery, args.lift) if args.lift else forget(gallery, selection)
+    if args.lift:
+        report = unforget_photos(args.gallery, args.lift)
+    else:
+        report = forget_faces(args.gallery, photos=args.photo, ids=args.face, people=args.person)
     if args.json:
-        print_json({"gallery": gallery.folder, **vars(report)})
+        print_json({"gallery": args.gallery, **vars(report)})
         return 0
     if args.lift:
         print("the photos will be new to the next: facesearch index")
@@ -68,7 +68,7 @@ def run_forget(args: argparse.Namespace) -> int:
         print(f"{report.faces} faces forgotten, {report.named} of them named")
     print(f"{report.shards} shards and {report.clusterings} clusterings rewritten")
     for name in report.removed:
-        print(f"{name} removed; make it again with: facesearch {_COMMANDS[name]} {gallery.folder}")
+        print(f"{name} removed; make it again with: facesearch {_COMMANDS[name]} {args.gallery}")
     return 0
 
 

@@ -31,12 +31,13 @@ def add_commands(commands: Any) -> None:
 
 def run_graph(args: argparse.Namespace) -> int:
     """Make or extend the graph and say what was done."""
+    from facesearch.api.indexing import make_graph
     from facesearch.gallery.gallery import Gallery
-    from facesearch.search.knn_graph import GraphFacts, graph_path, refresh_graph
+    from facesearch.search.knn_graph import GraphFacts, graph_path
 
     gallery = Gallery.open(args.gallery)
     progress = counting_progress(args.quiet, " faces")
-    report = refresh_graph(gallery, args.k, progress, args.search_device)
+    report = make_graph(gallery, args.k, device=args.search_device, progress=progress)
     path = graph_path(gallery)
     graph = GraphFacts.of(report.count, report.k, report.accuracy)
     if args.json:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
     byte_size,
-    engine_of,
+    engine_options,
     positive_int,
     recall,
     whole_number,
@@ -114,38 +114,33 @@ def _add_index(commands: Any) -> None:
 
 
 def run_index(args: argparse.Namespace) -> int:
-    """Embed, then refresh the search index."""
-    from facesearch.embed import EmbedOptions, embed_photos
-    from facesearch.gallery.gallery import DESCRIPTION, Gallery
-    from facesearch.search.gallery_index import refresh_index
+    """Index photos and say what became of them."""
+    from facesearch.api.indexing import index_photos
+    from facesearch.embed import EmbedOptions
 
-    contract = None
-    if (args.gallery / DESCRIPTION).exists():
-        contract = Gallery.open(args.gallery).contract
-    else:
-        _require_photos_elsewhere(args.photos, args.gallery)
-    engine = engine_of(args, contract, callers=args.threads)
-    if not args.json:
-        print(encoder_text(engine.contract), file=sys.stderr)
-    gallery = Gallery.open_or_create(args.gallery, engine.contract, args.vectors)
-    gallery.note_settings(engine.settings)
-    options = EmbedOptions(
-        decoders=max(1, args.threads // 2) if args.decoders is None else args.decoders,
-        threads=args.threads,
-        shard_photos=args.shard_photos,
-        retry_failed=args.retry_failed,
+    report = index_photos(
+        args.photos,
+        args.gallery,
+        engine=engine_options(args),
+        options=replace(
+            EmbedOptions.for_cores(args.threads, args.decoders),
+            shard_photos=args.shard_photos,
+            retry_failed=args.retry_failed,
+        ),
+        vectors=args.vectors,
+        progress=embed_progress(args.quiet),
     )
-    report = embed_photos(gallery, engine, args.photos, options, embed_progress(args.quiet))
-    faces = refresh_index(gallery).face_count
     if args.json:
-        print_json({"gallery": gallery.folder, **vars(report), "faces_in_gallery": faces})
+        facts = {"gallery": report.gallery.folder, **vars(report.photos)}
+        print_json({**facts, "faces_in_gallery": report.face_count})
     else:
-        _print_report(gallery, report, faces)
+        _print_report(report.gallery, report.photos, report.face_count)
+        print(encoder_text(report.gallery.contract))
     return 0
 
 
 def encoder_text(contract: EncoderContract) -> str:
-    """Which encoder and detector are used, and what would be better, in one line."""
+    """Which encoder and detector a gallery uses, and what would be better, in one line."""
     from facesearch.encoders import better_encoder
 
     text = f"encoder {contract.name}, detector {contract.detector}"
@@ -153,39 +148,27 @@ def encoder_text(contract: EncoderContract) -> str:
     if better is None:
         return text
     return (
-        f"{text}; {better} tells people apart far better, fetch it once with: "
-        f"facesearch encoders fetch {better}"
+        f"{text}; {better} tells people apart far better: facesearch encoders fetch {better}, then "
+        f"facesearch upgrade GALLERY --encoder {better}"
     )
 
 
 def run_build(args: argparse.Namespace) -> int:
     """Build the index whether or not it is fresh, and tell what it is."""
+    from facesearch.api.indexing import build_index
     from facesearch.cli.output import description_facts
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.search.gallery_index import IndexGoal, build_index
 
-    gallery = Gallery.open(args.gallery)
-    given = args.recall is not None or args.memory is not None
-    wish = IndexGoal(args.recall, args.memory) if given else None
-    description = build_index(gallery, wish, stage_progress(args.quiet))
+    description = build_index(
+        args.gallery,
+        recall=args.recall,
+        memory=args.memory,
+        progress=stage_progress(args.quiet),
+    )
     if args.json:
-        print_json({"gallery": gallery.folder, "faces": description.count, "index": description})
+        print_json({"gallery": args.gallery, "faces": description.count, "index": description})
     else:
         print_facts([("faces", description.count), *description_facts(description)])
     return 0
-
-
-def _require_photos_elsewhere(photos: Sequence[Path], gallery: Path) -> None:
-    """Refuse mistakes before a gallery is made because of them."""
-    from facesearch.errors import InputError
-    from facesearch.images import check_roots
-
-    check_roots(photos)
-    if gallery.resolve() in {root.resolve() for root in photos}:
-        raise InputError(
-            f"expected a gallery in a folder of its own, got the folder of photos {gallery}; "
-            f"name another, such as {gallery}.gallery"
-        )
 
 
 def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:

@@ -16,7 +16,6 @@ from facesearch.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from facesearch.gallery.gallery import Gallery, GalleryState
     from facesearch.search.gallery_index import IndexFacts
     from facesearch.search.knn_graph import GraphFacts
 
@@ -36,12 +35,11 @@ def add_commands(commands: Any) -> None:
 
 def run_info(args: argparse.Namespace) -> int:
     """Print counts, contract and failures."""
-    from facesearch.gallery.gallery import Gallery
+    from facesearch.api.info import gallery_info
 
-    gallery = Gallery.open(args.gallery)
-    state = gallery.state()
-    failed = state.having("failed")
-    facts = _facts(gallery, state)
+    info = gallery_info(args.gallery)
+    failed = info.failed
+    facts = {name: value for name, value in vars(info).items() if name != "failed"}
     reasons = Counter(record.reason for record in failed)
     if args.json:
         listed = [
@@ -63,10 +61,9 @@ def run_info(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Print every problem; 1 when the truth (shards, names) is damaged."""
-    from facesearch.check import check_gallery
-    from facesearch.gallery.gallery import Gallery
+    from facesearch.api.maintenance import check_gallery
 
-    findings = check_gallery(Gallery.open(args.gallery))
+    findings = check_gallery(args.gallery)
     if args.json:
         print_json({"gallery": args.gallery, "problems": findings})
     elif not findings:
@@ -74,38 +71,6 @@ def run_check(args: argparse.Namespace) -> int:
     for finding in () if args.json else findings:
         print(f"{'DAMAGED' if finding.severe else 'note'}: {finding.subject}: {finding.problem}")
     return 1 if any(finding.severe for finding in findings) else 0
-
-
-def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
-    import numpy as np
-
-    from facesearch.people.store import PeopleStore
-    from facesearch.quality import MIN_QUALITY
-    from facesearch.recognition.calibration import read_calibration
-    from facesearch.search.gallery_index import index_facts
-    from facesearch.search.knn_graph import graph_facts
-
-    memberships = PeopleStore(gallery.folder).memberships()
-    shards = gallery.shard_paths()
-    qualities = gallery.qualities(state.live_ids())
-    return {
-        "gallery": gallery.folder,
-        "photos": len(state.photos) - state.count("gone"),
-        "photos_failed": state.count("failed"),
-        "faces": state.face_count,
-        "faces_of_low_quality": int((qualities < MIN_QUALITY).sum()),
-        "faces_of_unknown_quality": int(np.isnan(qualities).sum()),
-        "people_named": len(set(memberships.names)),
-        "faces_named": len(memberships.names),
-        "calibration": read_calibration(gallery),
-        "index": index_facts(gallery, state),
-        "graph": graph_facts(gallery, state),
-        "shards": len(shards),
-        "bytes_in_shards": sum(path.stat().st_size for path in shards),
-        "vectors": gallery.dtype,
-        "contract": gallery.contract,
-        "settings": gallery.settings,
-    }
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:

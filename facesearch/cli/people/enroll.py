@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from facesearch.cli.engine_options import add_engine_options, engine_of
+from facesearch.cli.engine_options import add_engine_options, engine_options
 from facesearch.cli.output import known, print_json, printable
 
 
@@ -28,19 +28,15 @@ def add_commands(commands: Any) -> None:
 
 def run_enroll(args: argparse.Namespace) -> int:
     """Enroll and say which face was taken; 2 when no photo had a usable face."""
+    from facesearch.api.people import enroll
     from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
-    from facesearch.curation.enroll import enroll
-    from facesearch.gallery.gallery import Gallery
     from facesearch.people.store import PeopleStore
     from facesearch.quality import MIN_QUALITY
-    from facesearch.search.gallery_index import refresh_index
 
-    gallery = Gallery.open(args.gallery)
-    enrolment = enroll(gallery, engine_of(args, gallery.contract), args.name, args.photos)
+    enrolment = enroll(args.gallery, args.name, args.photos, engine=engine_options(args))
     results, overruled = enrolment.photos, enrolment.superseded
-    refresh_index(gallery)
     done = [each for each in results if each.face]
-    words = in_words(PeopleStore(gallery.folder).decisions())
+    words = in_words(PeopleStore(args.gallery).decisions())
     if args.json:
         print_json(
             {

@@ -319,11 +319,9 @@ def run_history(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Write and count."""
-    from facesearch.curation.exchange import export_people, write_people
-    from facesearch.gallery.gallery import Gallery
+    from facesearch.api.people import export_people
 
-    people = export_people(Gallery.open(args.gallery))
-    write_people(args.file, people)
+    people = export_people(args.gallery, args.file)
     faces = sum(len(each.faces) for each in people)
     rejected = sum(len(each.rejected) for each in people)
     if args.json:
@@ -339,14 +337,12 @@ def run_export(args: argparse.Namespace) -> int:
 
 def run_import(args: argparse.Namespace) -> int:
     """Decide and count."""
+    from facesearch.api.people import import_people
     from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
-    from facesearch.curation.exchange import import_people, read_people
-    from facesearch.gallery.gallery import Gallery
     from facesearch.people.store import PeopleStore
 
-    gallery = Gallery.open(args.gallery)
-    imported = import_people(gallery, read_people(args.file))
-    words = in_words(PeopleStore(gallery.folder).decisions())
+    imported = import_people(args.gallery, args.file)
+    words = in_words(PeopleStore(args.gallery).decisions())
     if args.json:
         print_json({**vars(imported), "overruled": overruled_json(imported.superseded, words)})
         return 0

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli.engine_options import default_thresholds
 from facesearch.cli.output import print_facts, print_json
 
 if TYPE_CHECKING:
@@ -37,20 +36,20 @@ def add_commands(commands: Any) -> None:
 
 def run_calibrate(args: argparse.Namespace) -> int:
     """Calibrate, keep and print."""
+    from facesearch.api.people import calibrate
+    from facesearch.encoders import thresholds_of
     from facesearch.gallery.gallery import Gallery
-    from facesearch.recognition.calibration import calibrate
 
-    gallery = Gallery.open(args.gallery)
-    default = default_thresholds(gallery.contract)
-    calibration = calibrate(gallery, gallery.state(), args.fpir, default.cluster)
+    calibration = calibrate(args.gallery, args.fpir)
     if args.json:
         print_json(calibration)
         return 0
     result = calibration.result
+    default = thresholds_of(Gallery.open(args.gallery).contract).identification
     learnt = "counted" if result.method == "count" else f"tail of exponent {result.shape:.1f}"
     print_facts(
         [
-            ("threshold", f"{result.threshold:.4f} (the encoder's: {default.identification})"),
+            ("threshold", f"{result.threshold:.4f} (the encoder's: {default})"),
             ("strangers", f"{rate_text(result)} ({learnt})"),
             ("searches", f"{result.searches} for {result.identities} people and groups"),
             ("enrolled", f"{calibration.people} people with {calibration.faces} faces"),

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from facesearch.cli.engine_options import (
     add_engine_options,
     add_search_device,
-    default_thresholds,
-    engine_of,
+    engine_options,
     positive_int,
     squared_distance,
 )
@@ -23,7 +22,6 @@ from facesearch.cli.output import (
     print_json,
     print_table,
 )
-from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.recognition.identify import FaceMatches, Identification, Match
@@ -46,7 +44,7 @@ def add_commands(commands: Any) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="where the matches of --probes go: a new file *.jsonl, *.csv or *.parquet",
+        help="where the matches of --probes go: a new file *.jsonl or *.csv",
     )
     add_search_device(search)
     search.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -77,17 +75,20 @@ def add_commands(commands: Any) -> None:
 
 def run_search(args: argparse.Namespace) -> int:
     """Print the matches of every face, or write those of many photos."""
+    from facesearch.api.session import search_photo
     from facesearch.errors import InputError
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.recognition.identify import search_photo
 
     if (args.photo is None) == (args.probes is None) or (args.probes is None) != (args.out is None):
         raise InputError("expected a PHOTO, or both --probes DIR and --out FILE; give one of these")
     if args.probes is not None:
         return _search_batch(args)
-    gallery = Gallery.open(args.gallery)
-    engine = engine_of(args, gallery.contract)
-    faces = search_photo(gallery, engine, args.photo, args.k, args.search_device)
+    faces = search_photo(
+        args.gallery,
+        args.photo,
+        args.k,
+        engine=engine_options(args),
+        device=args.search_device,
+    )
     if args.json:
         print_json({"photo": args.photo, "faces": [_face_json(face) for face in faces]})
         return 0
@@ -104,23 +105,17 @@ def run_search(args: argparse.Namespace) -> int:
 
 
 def _search_batch(args: argparse.Namespace) -> int:
-    from facesearch.embed import EmbedOptions
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.recognition.batch_search import search_batch
-    from facesearch.recognition.match_writers import match_format
-    from facesearch.recognition.probes import open_probes
+    from facesearch.api.batch import search_many
 
-    match_format(args.out)  # a mistake in it shows before the models are loaded
-    gallery = Gallery.open(args.gallery)
-    threads = available_cores()
-    probes = open_probes(
+    report = search_many(
+        args.gallery,
         args.probes,
-        gallery,
-        lambda: engine_of(args, gallery.contract, callers=threads),
-        EmbedOptions(decoders=max(1, threads // 2), threads=threads),
+        args.out,
+        args.k,
+        engine=engine_options(args),
+        device=args.search_device,
+        progress=counting_progress(args.quiet, " probes"),
     )
-    progress = counting_progress(args.quiet, f" {probes.unit}")
-    report = search_batch(gallery, probes, args.out, args.k, progress, device=args.search_device)
     if args.json:
         print_json(report)
         return 0
@@ -133,13 +128,11 @@ def _search_batch(args: argparse.Namespace) -> int:
 
 def run_identify(args: argparse.Namespace) -> int:
     """Print a name or "unknown" for every face; 1 when no face is known."""
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.recognition.identify import identify_photo
+    from facesearch.api.session import identify_photo
 
-    gallery = Gallery.open(args.gallery)
-    engine = engine_of(args, gallery.contract)
-    default = default_thresholds(engine.contract).identification
-    found = identify_photo(gallery, engine, args.photo, default, args.threshold)
+    found = identify_photo(
+        args.gallery, args.photo, threshold=args.threshold, engine=engine_options(args)
+    )
     if args.json:
         print_json({"photo": args.photo, "faces": found})
     elif not found:
@@ -162,11 +155,11 @@ def run_identify(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Print whether the photos' largest faces show one person; 1 when they do not."""
-    from facesearch.recognition.identify import verify_photos
+    from facesearch.api.session import verify_photos
 
-    engine = engine_of(args)
-    threshold = _threshold(args, default_thresholds(engine.contract).verification)
-    result = verify_photos(engine, args.first, args.second, threshold)
+    result = verify_photos(
+        args.first, args.second, threshold=args.threshold, engine=engine_options(args)
+    )
     if args.json:
         print_json(result)
     else:
@@ -179,10 +172,6 @@ def run_verify(args: argparse.Namespace) -> int:
             ]
         )
     return 0 if result.same else 1
-
-
-def _threshold(args: argparse.Namespace, default: float) -> float:
-    return default if args.threshold is None else float(args.threshold)
 
 
 def _threshold_text(face: Identification) -> str:

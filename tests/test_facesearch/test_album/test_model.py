@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -14,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cluster.types import Clustering
-from facesearch.album.model import AlbumFace, FailedPhoto, build_album, medoid, printable
+from facesearch.album.model import AlbumFace, AlbumInfo, FailedPhoto, build_album, medoid, printable
 from facesearch.album.to_json import album_json, file_url
-from support.albums import album_of, face
+from support.albums import about, album_of, face
 
 PHOTOS = [Path(f"/photos/{number}.jpg") for number in range(9)]
 
@@ -27,12 +26,7 @@ def build(faces: list[AlbumFace], vectors: np.ndarray, clustering: Clustering, n
         vectors,
         clustering,
         names or {},
-        title="t",
-        created_at="",
-        method="m",
-        threshold=None,
-        encoder="e",
-        photo_count=len(faces),
+        about=AlbumInfo("t", "", "m", threshold=None, encoder="e", photo_count=len(faces)),
     )
 
 
@@ -175,6 +169,6 @@ def test_album_json_states_its_version_and_survives_a_round_trip() -> None:
     assert value["noise"][0]["face_id"] == 2**40 + 3
     assert value["failed"] == [{"photo": "x.jpg", "reason": "empty", "detail": "0 bytes"}]
     assert value["outdated"] is None
-    assert album_json(replace(album, outdated="12 faces came later"))["outdated"] == (
+    assert album_json(about(album, outdated="12 faces came later"))["outdated"] == (
         "12 faces came later"
     )

@@ -165,8 +165,8 @@ def test_compiles_where_no_cache_can_be_written(tmp_path: Path) -> None:
     script.write_text(
         "import numba.core.caching as caching\n"
         "caching.CacheImpl._locator_classes = []\n"
-        "from indexer import compiled\n"
-        "kernel = compiled.compiled(lambda x: x + 1)\n"
+        "from indexer.runtime.numba_jit import jit\n"
+        "kernel = jit(lambda x: x + 1)\n"
         "assert kernel(1) == 2\n"
         "assert type(kernel._cache).__name__ == 'NullCache'\n"
         "print('compiled')\n"

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from PIL import Image, ImageFilter, ImageOps
 from facesearch.demo import DemoTruth, make_demo_photos
 from facesearch.gallery.gallery import Gallery
 from indexer.storage.shards import Shard
+from support.processes import Done, run_command
 
 COMMAND = (sys.executable, "-m", "facesearch.cli.main")
 
@@ -37,24 +37,8 @@ class Demo:
         return self.photos / next(names)
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Done]
-
-
 def run(*words: object) -> Done:
-    done = subprocess.run(
-        [*COMMAND, *(str(word) for word in words)], capture_output=True, text=True, check=False
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return run_command(words)
 
 
 @pytest.fixture(scope="module")
@@ -329,7 +313,7 @@ def test_interrupted_job_keeps_what_it_did(demo: Demo, tmp_path: Path) -> None:
     )
     wait_for_shards(folder, 1, job)
     job.send_signal(signal.SIGINT)
-    _, err = job.communicate(timeout=60)
+    _, err = job.communicate()
     if job.returncode != 0:  # it may have ended before the signal came
         assert job.returncode == 130
         assert b"interrupted" in err and b"Traceback" not in err
@@ -353,7 +337,7 @@ def test_killed_job_resumes_to_the_same_rows(demo: Demo, tmp_path: Path) -> None
 
 
 def wait_for_shards(folder: Path, count: int, job: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while len(list((folder / "shards").glob("*.h5"))) < count and job.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)

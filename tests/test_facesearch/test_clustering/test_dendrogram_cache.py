@@ -35,6 +35,7 @@ from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.encoders import Thresholds
 from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.forget import Selection, forget
+from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from facesearch.search.knn_graph import refresh_graph
@@ -268,7 +269,7 @@ def test_other_linkages_keep_photos_and_decisions_apart(
     run = cluster(gallery, options)
     assert (run.how.linkage, run.how.full, run.how.cut) == (linkage, True, False)
     labels, ids = run.clustering.labels, run.clustering.ids
-    photos = gallery.photo_ids(ids)
+    photos = FaceTable.read(gallery, gallery.state()).of(ids).photo
     clustered = labels >= 0
     of_photo = list(zip(labels[clustered].tolist(), photos[clustered].tolist(), strict=True))
     assert len(set(of_photo)) == len(of_photo)

@@ -27,6 +27,7 @@ from facesearch.clustering.run_store import latest_run, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
+from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import assign_people, undecided_numbers
 from facesearch.people.ledger import Decision, FaceDecision
@@ -59,8 +60,8 @@ def test_people_of_a_clear_gallery_are_found(gallery: Gallery, method: str) -> N
     save_run(gallery, run)
     album = gallery_album(gallery, state, latest_run(gallery), "Trip")
     assert [person.photo_count for person in album.people[:3]] == [4, 4, 4]
-    assert album.photo_count == 14 and album.photos_without_faces == 1
-    assert [photo.name for photo in album.failed] == ["broken.jpg"]
+    assert album.about.photo_count == 14 and album.about.photos_without_faces == 1
+    assert [photo.name for photo in album.about.failed] == ["broken.jpg"]
     alone = album.noise if method == "hdbscan" else album.people[3].faces
     assert [face.name for face in alone] == ["05.png"]
 
@@ -224,7 +225,7 @@ def test_without_a_least_quality_clusters_are_what_they_were(mixed: Gallery, met
             ids,
             vectors,
             DensitySettings(refine=0.5 * REFINE),
-            constraints=Constraints(mixed.photo_ids(ids)),
+            constraints=Constraints(FaceTable.read(mixed, state).of(ids).photo),
         )
     )
     for name in ("ids", "labels", "confidence"):
@@ -246,7 +247,10 @@ def mirrors(tmp_path: Path) -> Gallery:
 def test_two_faces_of_one_photo_are_two_people_unless_allowed(mirrors: Gallery) -> None:
     state = mirrors.state()
     run = run_clustering(mirrors, state, ClusterOptions("agglomerative", 0.5))
-    labels, photos = run.clustering.labels, mirrors.photo_ids(run.clustering.ids)
+    labels, photos = (
+        run.clustering.labels,
+        FaceTable.read(mirrors, mirrors.state()).of(run.clustering.ids).photo,
+    )
     assert len(np.bincount(labels)) == 2
     assert len(set(zip(labels.tolist(), photos.tolist(), strict=True))) == 8
     save_run(mirrors, run)

@@ -17,10 +17,10 @@ from facesearch.curation.exchange import (
     FaceKey,
     ImportResult,
     PersonEntry,
-    export_people,
-    import_people,
+    apply_entries,
     people_csv,
     people_json,
+    person_entries,
     read_people,
     write_people,
 )
@@ -62,7 +62,7 @@ def meaning(gallery: Gallery) -> set[object]:
     """What is decided, but for the numbers of people without a name."""
     return {
         (each.name, each.hidden, frozenset(each.faces), frozenset(each.rejected))
-        for each in export_people(gallery)
+        for each in person_entries(gallery)
     }
 
 
@@ -74,17 +74,17 @@ def test_decisions_come_to_another_gallery(
     if clustered:
         cluster(other)
     path = tmp_path / f"people{suffix}"
-    write_people(path, export_people(gallery))
-    assert read_people(path) == export_people(gallery)
-    assert import_people(other, read_people(path)) == ImportResult(3, 8, 1, 0)
+    write_people(path, person_entries(gallery))
+    assert read_people(path) == person_entries(gallery)
+    assert apply_entries(other, read_people(path)) == ImportResult(3, 8, 1, 0)
     assert len(meaning(gallery)) == 3 and meaning(other) == meaning(gallery)
-    assert import_people(other, read_people(path)).people == 3  # once more changes nothing
+    assert apply_entries(other, read_people(path)).people == 3  # once more changes nothing
     assert meaning(other) == meaning(gallery)
     cluster(other)
     assert meaning(other) == meaning(gallery)
     PeopleStore(other.folder).undo()
     PeopleStore(other.folder).undo()
-    assert export_people(other) == []
+    assert person_entries(other) == []
 
 
 def test_faces_that_are_not_there_are_counted(
@@ -92,16 +92,16 @@ def test_faces_that_are_not_there_are_counted(
 ) -> None:
     (tmp_path / "photos" / "1-0.png").unlink()
     index(gallery, tmp_path / "photos")
-    assert len(export_people(gallery)[0].faces) == 3  # kept while the photo is away
+    assert len(person_entries(gallery)[0].faces) == 3  # kept while the photo is away
     part = tmp_path / "part"
     (part / "photos").mkdir(parents=True)
     (part / "photos" / "x.png").write_bytes((tmp_path / "photos" / "1-1.png").read_bytes())
     small = Gallery.create(part / "small.gallery", FakeEngine().contract)
     index(small, part / "photos")
-    assert import_people(small, export_people(gallery)) == ImportResult(1, 1, 0, 8)
+    assert apply_entries(small, person_entries(gallery)) == ImportResult(1, 1, 0, 8)
     none = Gallery.create(tmp_path / "none.gallery", FakeEngine().contract)
     with pytest.raises(InputError, match="none of the 9 faces"):
-        import_people(none, export_people(gallery))
+        apply_entries(none, person_entries(gallery))
     assert PeopleStore(none.folder).decisions() == []
 
 
@@ -109,7 +109,7 @@ def test_somebody_with_the_name_is_that_person(gallery: Gallery, other: Gallery)
     cluster(other)
     deciding = PeopleEditor(other)
     deciding.name(deciding.find("p1"), 'Ann "A", Zo\u00eb')
-    import_people(other, export_people(gallery))
+    apply_entries(other, person_entries(gallery))
     named = PeopleStore(other.folder).decided().named('Ann "A", Zo\u00eb')
     assert named is not None and named.id == 1
 
@@ -121,12 +121,12 @@ def test_people_that_a_file_keeps_apart_stay_two(tmp_path: Path, named_first: bo
     deciding = PeopleEditor(gallery)
     person = deciding.find("p1")
     deciding.split(person, deciding.pick(person, ["1-6.png", "1-7.png"]), "Bob")
-    entries = sorted(export_people(gallery), key=lambda each: (each.name is None) == named_first)
+    entries = sorted(person_entries(gallery), key=lambda each: (each.name is None) == named_first)
     before = meaning(gallery)
     deciding = PeopleEditor(gallery)
     deciding.merge(deciding.find("Bob"), [deciding.find("p1")])
     assert len(meaning(gallery)) == 1
-    assert import_people(gallery, entries) == ImportResult(2, 8, 0, 0, ANY)
+    assert apply_entries(gallery, entries) == ImportResult(2, 8, 0, 0, ANY)
     assert meaning(gallery) == before
 
 
@@ -182,15 +182,15 @@ def test_what_is_no_file_of_people_is_refused(
 def test_files_are_not_overwritten_and_may_be_missing(gallery: Gallery, tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     with pytest.raises(InputError, match="exists"):
-        write_people(tmp_path / "a.csv", export_people(gallery))
+        write_people(tmp_path / "a.csv", person_entries(gallery))
     with pytest.raises(InputError, match="no file"):
         read_people(tmp_path / "b.csv")
     with pytest.raises(InputError, match=r"no folder .*none; make it"):
-        write_people(tmp_path / "none" / "a.csv", export_people(gallery))
+        write_people(tmp_path / "none" / "a.csv", person_entries(gallery))
 
 
 def test_spreadsheets_may_write_yes_and_no_otherwise(gallery: Gallery, tmp_path: Path) -> None:
-    entries = export_people(gallery)
+    entries = person_entries(gallery)
     text = people_csv(entries).replace(",no", ",NO").replace(",yes", ",Yes")
     (tmp_path / "a.csv").write_text(text)
     assert read_people(tmp_path / "a.csv") == entries
@@ -201,7 +201,7 @@ def test_spreadsheets_may_write_yes_and_no_otherwise(gallery: Gallery, tmp_path:
 def test_files_in_other_encodings_are_refused(
     gallery: Gallery, tmp_path: Path, name: str, form: str, encoding: str
 ) -> None:
-    write_people(tmp_path / name, export_people(gallery))
+    write_people(tmp_path / name, person_entries(gallery))
     text = (tmp_path / name).read_text(encoding="utf-8")
     (tmp_path / name).write_text(text, encoding=encoding)
     with pytest.raises(InputError, match=f"save it as {form}$"):
@@ -209,7 +209,7 @@ def test_files_in_other_encodings_are_refused(
 
 
 def test_both_forms_say_the_same(gallery: Gallery) -> None:
-    entries = export_people(gallery)
+    entries = person_entries(gallery)
     document = json.loads(people_json(entries))
     assert [each["name"] for each in document["people"]] == ['Ann "A", Zo\u00eb', None, None]
     assert len(people_csv(entries).splitlines()) == 1 + 9

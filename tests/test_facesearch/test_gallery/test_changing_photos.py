@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from pathlib import Path
 
 from facesearch.search.gallery_index import build_index
 from indexer.exact.brute_force import exact_search
 from support.galleries import small_gallery
 from support.living import QUERIES, K, answer, change_and_rebuild, search_until_done
+from support.processes import processes
 
 ROUNDS, READERS = 8, 2
 
@@ -17,21 +17,18 @@ def test_every_answer_is_that_of_a_state_that_existed(tmp_path: Path) -> None:
     gallery = small_gallery(tmp_path)
     build_index(gallery)
     states = {answer(exact_search(gallery.blocks(gallery.state()), QUERIES, K))}
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["support.living"])
+    context = processes()
     done = context.Event()
-    processes = [
+    started = [
         context.Process(target=search_until_done, args=(gallery.folder, number, done))
         for number in range(READERS)
     ]
-    processes.append(
-        context.Process(target=change_and_rebuild, args=(gallery.folder, ROUNDS, done))
-    )
-    for process in processes:
+    started.append(context.Process(target=change_and_rebuild, args=(gallery.folder, ROUNDS, done)))
+    for process in started:
         process.start()
-    for process in processes:
+    for process in started:
         process.join()
-    assert [process.exitcode for process in processes] == [0] * len(processes)
+    assert [process.exitcode for process in started] == [0] * len(started)
     states |= set((tmp_path / "states").read_text().splitlines())
     for number in range(READERS):
         answers = (tmp_path / f"answers-{number}").read_text().splitlines()

@@ -20,7 +20,6 @@ from facesearch.search.gallery_index import (
     index_folder,
     load_index,
     refresh_index,
-    search_gallery,
 )
 from indexer import build
 from indexer.build import open_index
@@ -35,7 +34,7 @@ from indexer.storage.verified_digests import identity, note_verified
 from indexer.types import Ids, Vectors
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
 from support.galleries import approximate_index, rewrite_shard, set_value
-from support.search import require_equal
+from support.search import require_equal, search_gallery
 
 CONTRACT = FakeEngine().contract
 

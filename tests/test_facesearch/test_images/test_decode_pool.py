@@ -199,11 +199,16 @@ def test_a_worker_killed_at_rest_costs_nothing(
 
 def test_a_photo_that_takes_too_long(tmp_path: Path, started: list[Recorded]) -> None:
     before, after = put(tmp_path, ["a.png", "b.png"])
-    tasks = [before, slow_photo(tmp_path), after]
+    slow = slow_photo(tmp_path)
+    started_at = time.process_time()
+    decode_photo(slow.found.location, max_side=64)
+    # Whatever else the machine does, decoding takes no less than its processor time.
+    timeout = round((time.process_time() - started_at) / 2, 2)
     # Scaled down so far that pixels need no time on the way.
-    outcomes = list(decode_photos(tasks, workers=1, max_side=64, timeout=0.2))
+    tasks = [before, slow, after]
+    outcomes = list(decode_photos(tasks, workers=1, max_side=64, timeout=timeout))
     assert [outcome.reason for outcome in outcomes] == ["", "timeout", ""]
-    assert outcomes[1].detail == "decoding took longer than 0.2 s"
+    assert outcomes[1].detail == f"decoding took longer than {timeout:g} s"
     assert len(started) == 2
 
 
@@ -212,9 +217,9 @@ def test_a_worker_that_cannot_even_time_out(
 ) -> None:
     monkeypatch.setattr(process_module, "_GRACE_SECONDS", 0.3)
     tasks = put(tmp_path, ["a.png", "kill-SIGSTOP-.png", "b.png"])  # stopped, it does not end
-    outcomes = list(decode_photos(tasks, workers=1, max_side=None, timeout=0.5))
+    outcomes = list(decode_photos(tasks, workers=1, max_side=None, timeout=1.0))
     assert [outcome.reason for outcome in outcomes] == ["", "timeout", ""]
-    assert "longer than 0.5 s" in outcomes[1].detail
+    assert "longer than 1 s" in outcomes[1].detail
     assert not any(is_running(worker.pid) for worker in started)
 
 
@@ -244,7 +249,7 @@ outcomes = decode_photos(tasks, workers=2, max_side=None)
 next(outcomes)
 children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
 print(*(pid for path in children for pid in path.read_text().split()), flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -258,16 +263,16 @@ def test_workers_do_not_outlive_a_killed_parent(tasks: list[DecodeTask]) -> None
         parent.kill()
     if not workers:
         pytest.skip("this kernel does not list a process's children")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(is_running(pid) for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(is_running(pid) for pid in workers)
 
 
 def test_a_generator_left_open_does_not_hang_the_exit(tasks: list[DecodeTask]) -> None:
-    script = ORPHAN_SCRIPT.replace("time.sleep(60)", "")
+    script = ORPHAN_SCRIPT.replace("time.sleep(600)", "")
     command = [sys.executable, "-c", script, str(tasks[0].found.root)]
-    assert subprocess.run(command, capture_output=True, timeout=30, check=True).stderr == b""
+    assert subprocess.run(command, capture_output=True, check=True).stderr == b""
 
 
 def test_workers_load_no_torch() -> None:

@@ -239,15 +239,23 @@ def test_search_finds_people_and_files_and_can_be_cleared(open_page: Any) -> Non
     assert page.evaluate(f"({visible})().length") == before
 
 
+def wait_until_in_sight(page: Any, heading: str) -> None:
+    """Wait until a heading is wholly between the bar and the lower edge of the window."""
+    page.wait_for_function(
+        """(heading) => {
+            const place = document.querySelector(heading).getBoundingClientRect();
+            const bar = document.querySelector(".bar").getBoundingClientRect();
+            return place.top >= bar.bottom - 1 && place.bottom <= innerHeight;
+        }""",
+        arg=heading,
+    )
+
+
 @pytest.mark.parametrize("part", ["named", "unnamed", "once", "noise", "failed"])
 def test_each_part_is_reached_from_the_bar(open_page: Any, part: str) -> None:
     page = open_page()
     page.locator(f'.bar a[href="#{part}"]').click()
-    page.wait_for_timeout(200)
-    heading = page.locator(f"#{part}-title").bounding_box()
-    bar = page.locator(".bar").bounding_box()
-    assert heading["y"] >= bar["y"] + bar["height"] - 1
-    assert heading["y"] + heading["height"] <= 900
+    wait_until_in_sight(page, f"#{part}-title")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -276,10 +284,7 @@ def test_every_part_is_in_sight_on_a_phone(browser: Any, tmp_path: Path) -> None
     for place in (part.bounding_box() for part in parts.all()):
         assert place["x"] >= 0 and place["x"] + place["width"] <= 390
     page.locator('.bar a[href="#check"]').click()
-    page.wait_for_timeout(200)
-    bar = page.locator(".bar").bounding_box()
-    heading = page.locator("#check-title").bounding_box()
-    assert bar["y"] + bar["height"] - 1 <= heading["y"] <= 844
+    wait_until_in_sight(page, "#check-title")
     page.close()
 
 

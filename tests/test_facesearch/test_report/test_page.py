@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from facesearch.report import page as page_module
 from facesearch.report import write_report
 from facesearch.report.page import reason_text
 from facesearch.report.view_models import day, day_range, moment
-from support.albums import album_of, draw_photo, face
+from support.albums import about, album_of, draw_photo, face
 
 NASTY = '<script>alert("x")</script>\' onload=alert(1) &amp; \u202eevil'
 
@@ -186,7 +185,7 @@ def test_an_album_older_than_its_gallery_says_so(tmp_path: Path) -> None:
     fresh = Elements(write_report(album, tmp_path, workers=0).read_text("utf-8"))
     assert not fresh.of("p", **{"class": "notice"})
     sentence = "2 faces were added; run: facesearch cluster <b>\udce9"
-    index = write_report(replace(album, outdated=sentence), tmp_path, workers=0)
+    index = write_report(about(album, outdated=sentence), tmp_path, workers=0)
     page = Elements(index.read_text("utf-8"))
     assert len(page.of("p", **{"class": "notice"})) == 1
     assert "2 faces were added; run: facesearch cluster <b>\ufffd" in page.text

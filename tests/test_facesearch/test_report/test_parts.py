@@ -26,7 +26,7 @@ from facesearch.report.pagination import volumes_of
 from facesearch.report.plots import plots_of
 from facesearch.report.timeline import MOST_MONTHS, MOST_PEOPLE, periods_of
 from facesearch.report.view_models import period
-from support.albums import album_of, draw_photo, face
+from support.albums import about, album_of, draw_photo, face
 
 
 def dated(times: list[str], labels: list[int], names: dict[int, str] | None = None) -> Album:
@@ -116,13 +116,13 @@ def test_plots_are_drawings_with_numbers_to_read() -> None:
 def test_plots_and_pages_tell_of_other_linkages(linkage: str, joined: str, tmp_path: Path) -> None:
     faces = [face(n, Path(f"/p/{n}.jpg")) for n in range(3)]
     average = replace(album_of(faces, [0, 0, 0]), figures=figures())
-    other = replace(average, linkage=linkage)
+    other = about(average, linkage=linkage)
     for album, words, lines in ((average, "on the average", 1), (other, joined, 0)):
         _, distances, tree = plots_of(album)
         assert words in distances.note and distances.svg.count('class="threshold"') == 1
         assert tree.svg.count('class="threshold"') == lines
-        assert album_json(album)["clustering"]["linkage"] == album.linkage
-        report = write_report(album, tmp_path / album.linkage, workers=1)
+        assert album_json(album)["clustering"]["linkage"] == album.about.linkage
+        report = write_report(album, tmp_path / album.about.linkage, workers=1)
         page = report.read_text("utf-8")
         assert page.count(f"agglomerative, {linkage} linkage") == 2 * (lines == 0)
 
@@ -178,7 +178,7 @@ def test_advice_comes_with_the_command_that_follows_it(tmp_path: Path) -> None:
         (MixtureAdvice("p31", (1, 2), 0.13, 0.31, 0.31),),
         (DoubtAdvice("p44", 4, "p31", 0.52),),
     )
-    album = replace(album, advice=advice, gallery=tmp_path / "my family.gallery")
+    album = about(replace(album, advice=advice), gallery=tmp_path / "my family.gallery")
     text = write_report(album, tmp_path / "report", workers=0).read_text("utf-8")
     gallery = f"&#39;{tmp_path}/my family.gallery&#39;"
     commands = re.findall(r'<code class="command"[^>]*>([^<]*)</code>', text)
@@ -195,7 +195,7 @@ def test_advice_comes_with_the_command_that_follows_it(tmp_path: Path) -> None:
     assert '<h3 id="p31-label" class="unnamed"><bdi>p31</bdi></h3>' in text
     unknown = album_of(faces, [0, 0, 0, 1, 1, 2])
     doubt = DoubtAdvice("person-2", 4, "person-1", 0.52)
-    unknown = replace(unknown, advice=Advice(doubts=(doubt,)), gallery=album.gallery)
+    unknown = about(replace(unknown, advice=Advice(doubts=(doubt,))), gallery=album.about.gallery)
     text_of_old = write_report(unknown, tmp_path / "report", workers=0).read_text("utf-8")
     assert 'class="command"' not in text_of_old and "people undo" not in text_of_old
     assert f"facesearch cluster {gallery}" in text_of_old

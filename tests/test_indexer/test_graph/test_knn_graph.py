@@ -17,7 +17,6 @@ from indexer.exact.brute_force import exact_search
 from indexer.graph import build
 from indexer.graph.build import MAX_K, GraphReport, Growth, build_graph
 from indexer.graph.knn_graph import EXACT, GraphAccuracy, GraphCoverage, KnnGraphFile
-from indexer.id_lookup import rows_of
 from indexer.index.flat import FlatIndex
 from indexer.types import Neighbours, Vectors
 from support.search import Search, blocks, nearest_by_loops, searches
@@ -275,9 +274,3 @@ def test_wrong_input_is_refused(tmp_path: Path) -> None:
         pytest.raises(ValueError, match="graph of 4 neighbours"),
     ):
         write(tmp_path / "other.h5", ids, vectors, 4, Growth(before, index))
-
-
-def test_rows_of_ids() -> None:
-    among = np.array([2, 5, 9])
-    assert rows_of(np.array([9, 1, 5, 10, 2]), among).tolist() == [2, -1, 1, -1, 0]
-    assert rows_of(np.array([9]), among[:0]).tolist() == [-1]

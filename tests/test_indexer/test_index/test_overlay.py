@@ -14,7 +14,8 @@ from indexer.id_ranges import IdRanges
 from indexer.index import flat as index_module
 from indexer.index.flat import FlatIndex
 from indexer.index.overlay import KEPT_FRESH, Coverage, OverlayIndex
-from indexer.types import Ids, Neighbours, Searcher, Vectors
+from indexer.protocols import Searcher
+from indexer.types import Ids, Neighbours, Vectors
 from support.search import Search, blocks, require_equal, searches
 
 

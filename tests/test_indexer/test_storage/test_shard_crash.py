@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
-from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,20 +17,12 @@ from indexer.storage.shards import (
     shard_path,
     write_shard,
 )
+from support.processes import start
 from support.shards import example, write_and_die, write_until_killed
 
 # The calls that order a sealing on the disk: fsync of the shard; fsync and rename of its digest,
 # fsync of the folder; link, unlink of the shard; fsync of the folder.
 LINK, STEPS = 4, 7
-
-
-def start(target: Callable[..., None], *args: Any) -> BaseProcess:
-    # Forked from a server that has imported everything, so that processes start at once.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["support.shards"])
-    process = context.Process(target=target, args=args)
-    process.start()
-    return process
 
 
 def require_whole(folder: Path) -> list[Path]:
@@ -50,12 +38,12 @@ def require_whole(folder: Path) -> list[Path]:
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     chooser = random.Random(0)
-    sealed = 0
     for attempt in range(12):
         folder = tmp_path / str(attempt)
         folder.mkdir()
         process = start(write_until_killed, folder)
-        while not any(folder.iterdir()):
+        # Some are killed at their first shard, others when they have sealed one or two.
+        while not any(folder.iterdir()) or len(list_shards(folder)) < attempt % 3:
             assert process.is_alive()
             time.sleep(0.001)
         time.sleep(chooser.uniform(0, 0.1))
@@ -63,8 +51,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         process.join()
         shards = require_whole(folder)
         assert shards == [shard_path(folder, number) for number in range(len(shards))]
-        sealed += len(shards)
-    assert sealed  # else no writer got far enough to be interrupted between shards
+        assert len(shards) >= attempt % 3
 
 
 @pytest.mark.parametrize("step", range(STEPS + 1))

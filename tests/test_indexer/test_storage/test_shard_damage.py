@@ -78,7 +78,13 @@ def check_damaged(path: Path, whole: bytes, damaged: bytes) -> None:
 
 def test_lost_or_wrong_digest_is_reported(shard: Path) -> None:
     beside = digest_path(shard)
-    for text in (b"", b"\xff", b"0" * 64 + b"  00000000.h5\n"):
+    whole = beside.read_bytes()
+    beside.write_bytes(whole.removesuffix(b"\n"))  # as sha256sum, which takes that too
+    with Shard.open(shard) as opened:
+        assert opened.verify() == []
+    other = b"0" * 64 + b"  00000000.h5\n"
+    spaces = (whole.replace(b"  ", b" "), whole.replace(b"  ", b"\t"), whole + b"\n")
+    for text in (b"", b"\xff", other, whole[:-2], whole.upper(), *spaces):
         beside.write_bytes(text)
         with Shard.open(shard) as opened:
             assert len(opened.verify()) == 1

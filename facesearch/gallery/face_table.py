@@ -1,0 +1,76 @@
+"""The live faces of a gallery by columns, read in one pass over its shards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.records import face_photos, face_qualities
+from facesearch.gallery.state import GalleryState
+from indexer.id_lookup import positions_of
+from indexer.storage.shards import Shard
+from indexer.types import Ids, Vectors, make_ids
+
+
+@dataclass(frozen=True)
+class FaceTable:
+    """Faces in ascending order of their ids.
+
+    ``ids`` int64 (n,) · ``vectors`` float32 (n, d), unit length · ``quality`` float32 (n,), in
+    [0, 1], NaN where it was not measured · ``photo`` int64 (n,), the id of the photo that each face
+    was found in.
+    """
+
+    ids: Ids
+    vectors: Vectors
+    quality: NDArray[np.float32]
+    photo: Ids
+
+    @classmethod
+    def read(cls, gallery: Gallery, state: GalleryState) -> FaceTable:
+        """All live faces of ``state``. Each shard is opened once: that checks all of its columns.
+
+        Raises ChangedGalleryError where some were forgotten since ``state`` was read, GalleryError
+        or ShardError where a shard is damaged.
+        """
+        count = state.face_count
+        table = cls(
+            np.empty(count, np.int64),
+            np.empty((count, gallery.contract.dimension), np.float32),
+            np.empty(count, np.float32),
+            np.empty(count, np.int64),
+        )
+        end = 0
+        for path in gallery.shard_paths():
+            rows = state.live.get(int(path.stem))
+            if rows is not None and len(rows):
+                start, end = end, end + len(rows)
+                table._fill(slice(start, end), path, rows)
+        return table.rows(slice(end))
+
+    def _fill(self, part: slice, path: Path, rows: NDArray[np.int64]) -> None:
+        with Shard.open(path) as shard:
+            self.ids[part] = make_ids(shard.number, rows)
+            self.photo[part] = make_ids(shard.number, face_photos(shard, rows))
+            self.vectors[part] = shard.vectors(rows)
+            self.quality[part] = face_qualities(shard, rows)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> FaceTable:
+        """The faces in some rows, named as numpy indexes an array."""
+        return FaceTable(
+            self.ids[which], self.vectors[which], self.quality[which], self.photo[which]
+        )
+
+    def of(self, ids: Ids) -> FaceTable:
+        """The faces ``ids`` (m,), in that order; KeyError for one that is not in the table."""
+        rows = positions_of(ids, self.ids, ascending=True)
+        if (rows < 0).any():
+            raise KeyError(f"there is no live face {int(ids[rows < 0][0])}")
+        return self.rows(rows)

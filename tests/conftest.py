@@ -1,0 +1,64 @@
+"""What holds for every test: the same examples at each run, and no waiting for the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
+
+# Before anything loads OpenMP: its threads else keep a core busy while they wait for each other,
+# five times the processor time where more processes than cores are at work.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+REPEATABLE, RANDOM = "repeatable", "random"
+
+# `make test`: every run draws the same examples. What a random run finds is worth nothing to the
+# next reader unless it is written down: as an @example of the test that it broke.
+PLAIN = settings.get_profile("default")  # whatever Hypothesis would take where CI is set
+settings.register_profile(
+    REPEATABLE,
+    PLAIN,
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],  # it judges by the clock
+)
+# `make fuzz`: other examples at each run; those that fail are kept in .hypothesis and tried first.
+settings.register_profile(
+    RANDOM, PLAIN, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(REPEATABLE)
+
+
+@pytest.hookimpl(trylast=True)  # after Hypothesis has loaded the profile that was asked for
+def pytest_configure() -> None:
+    if settings.get_current_profile_name() == REPEATABLE:
+        _draw_no_constants_of_modules()
+
+
+def _draw_no_constants_of_modules() -> None:
+    """Hypothesis also draws constants that it finds in the modules loaded so far.
+
+    Then a test's examples would depend on which tests ran before it in the same process.
+    """
+    none = providers.Constants()
+    providers._get_local_constants = lambda: none
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """Without a power cut nobody can see whether bytes reached the disk, but they take most time.
+
+    Of this process only: writers that tests kill are processes of their own, and keep the real
+    ``os.fsync``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", _require_open)
+        yield
+
+
+def _require_open(descriptor: int) -> None:
+    os.fstat(descriptor)
