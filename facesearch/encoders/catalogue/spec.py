@@ -8,12 +8,12 @@ from typing import Literal
 
 from facesearch.encoders.catalogue.templates import Template
 from facesearch.errors import InputError
-from facesearch.model_files.bundled import BundledFile
 from facesearch.model_files.download import DownloadedFile
 from facesearch.model_files.packaged import PackagedFile
 from facesearch.model_files.stored import StoredFile
+from facesearch.model_files.trained import TrainedFile
 
-ModelFile = PackagedFile | DownloadedFile | StoredFile | BundledFile
+ModelFile = PackagedFile | DownloadedFile | StoredFile | TrainedFile
 ColourOrder = Literal["RGB", "BGR"]
 Channels = tuple[float, float, float]
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from facesearch.encoders import encoder_spec, load_encoder
 from facesearch.encoders.backends import Placement, load_backend
 from facesearch.encoders.facenet_small.network import SIDE, facenet_small
 from facesearch.encoders.facenet_small.weights import export_weights, read_weights
@@ -79,3 +80,22 @@ def test_what_16_bits_do_not_hold_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="a has values"):
         export_weights({"a": torch.tensor([1e6])}, tmp_path / "w.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_an_encoder_once_it_has_weights(weights: Path) -> None:
+    spec = encoder_spec("facenet-small")
+    assert not spec.present
+    with pytest.raises(WeightsError, match=r"facesearch train .*--weights"):
+        load_encoder("facenet-small")
+    encoder = load_encoder("facenet-small", weights, "cpu", "fp32", 1)
+    chips = np.random.default_rng(1).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
+    vectors = encoder.embed(chips).vectors
+    assert vectors.shape == (3, spec.dimension)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert (encoder.name, encoder.input_size) == (spec.name, spec.input_size)
+
+
+def test_the_catalogue_has_its_cost(network: torch.nn.Module) -> None:
+    spec = encoder_spec("facenet-small")
+    cost = module_cost(network, network.input_shape)
+    assert (spec.parameters, spec.operations) == (cost.parameters, cost.operations)
