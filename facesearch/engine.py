@@ -93,12 +93,7 @@ class FaceEngine:
 
     def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
         """The faces found in each photo, in the pixels of the arrays given."""
-        if not photos:
-            return []
-        scales = [min(1.0, self.detect_side / max(photo.shape[:2])) for photo in photos]
-        reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
-        found = self.detector.detect(reduced)
-        return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
+        return detect_faces(self.detector, photos, self.detect_side)
 
     def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:
         """The faces of each photo at the detections given; one encoder batch for all of them."""
@@ -118,6 +113,21 @@ class FaceEngine:
             )
             for each, start, end in zip(found, [0, *ends], ends, strict=False)
         ]
+
+
+def detect_faces(
+    detector: Detector, photos: Sequence[Pixels], side: int = DETECT_SIDE
+) -> list[Detections]:
+    """Faces that a detector finds in photos RGB uint8 (h, w, 3) no longer than ``side`` pixels.
+
+    Longer ones are reduced for it; detections are in the pixels of the arrays given.
+    """
+    if not photos:
+        return []
+    scales = [min(1.0, side / max(photo.shape[:2])) for photo in photos]
+    reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
+    found = detector.detect(reduced)
+    return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
 
 
 def _shrink(photo: Pixels, scale: float) -> Pixels:

@@ -15,7 +15,7 @@ from facesearch.align.five_points import FivePointAligner
 from facesearch.detect.types import Detections, Detector, Pixels
 from facesearch.encoders.catalogue.templates import OPEN_MODEL_ZOO, Template
 from facesearch.encoders.types import Aligner, Encoder
-from facesearch.engine import DECODE_SIDE, DETECT_SIDE
+from facesearch.engine import DECODE_SIDE, detect_faces
 from facesearch.evaluate.datasets.face_selection import choose_face
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
 from facesearch.train.data.crop_file import CropWriter, writing_crops
@@ -149,14 +149,7 @@ class _CropMaker:
 
 
 def _prominent_face(detector: Detector, photo: Pixels) -> Detections | None:
-    import cv2  # noqa: PLC0415 - slow to import, and only needed here
-
-    scale = min(1.0, DETECT_SIDE / max(photo.shape[:2]))
-    small = photo
-    if scale < 1:
-        size = tuple(max(1, round(each * scale)) for each in photo.shape[1::-1])
-        small = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
-    found = detector.detect([small])[0].scaled(1 / scale)
+    found = detect_faces(detector, [photo])[0]
     row = choose_face(found, (photo.shape[1], photo.shape[0]))
     if row is None:
         return None
