@@ -380,7 +380,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         training.training_speed,
         training.facenet_small_sources,
         training.facenet_small_curve,
-        training.facenet_small_encoders,
+        training.facenet_small_judged,
     )
 }
 

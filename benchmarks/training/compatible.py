@@ -43,7 +43,7 @@ from facesearch.train.trainer import CHECKPOINT, Trainer
 from facesearch.train.validation import embed_chips
 
 OLD = "v1"
-FAR = 1e-3
+FAR = 1e-2
 
 _PIECE = 256
 

@@ -63,7 +63,7 @@ def _set_random_state(state: list[Tensor]) -> None:
 
 
 def _on_gpu() -> bool:
-    return torch.cuda.is_available() and torch.cuda.is_initialized()
+    return torch.cuda.is_available() and bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
 @contextmanager
