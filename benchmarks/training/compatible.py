@@ -2,8 +2,9 @@
 
     python -m benchmarks.training.compatible --old V1 --new V2 --work DIR CROPS.h5 ...
 
-``V1`` and ``V2`` are training checkpoints of facenet-small that were made independently. The old
-vectors of all crops are made, and from V2 a version is trained with each kind of loss; an adapter
+``V1`` and ``V2`` are training checkpoints of facenet-small. Both may have learned the vectors of one
+teacher and be comparable by that, so the vectors of V2 are first turned by a random rotation, which
+changes no distance among them. The old vectors of all crops are made, and from V2 a version is trained with each kind of loss; an adapter
 is fitted on the same crops. All are judged on ``--judge``, a crop file of people none of them was
 trained on: TAR at a false accept rate over all pairs, old with old, new with old, new with new. The
 update gain is (new-old less old-old) / (new-new less old-old) (Shen et al., CVPR 2020, equation 8).
@@ -19,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.common.record import record
+from facesearch.encoders.paper_networks.layers import DIMENSION
 from facesearch.train.adapters import fit_linear, fit_orthogonal
-from facesearch.train.checkpoints import load_checkpoint
+from facesearch.train.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from facesearch.train.config import (
     BatchSettings,
     CropSource,
@@ -60,6 +63,20 @@ def embed(checkpoint: Path, crops: TrainingSet) -> Vectors:
     return np.concatenate(
         [embed_chips(network, crops.chips(piece, network.size)) for piece in pieces]
     )
+
+
+def turned(checkpoint: Path, folder: Path, seed: int) -> Path:
+    """A checkpoint of the same network whose vectors are turned by a random rotation."""
+    found = load_checkpoint(checkpoint)
+    random = np.random.default_rng(seed).normal(size=(DIMENSION, DIMENSION))
+    rotation = torch.from_numpy(np.linalg.qr(random)[0].astype(np.float32))
+    tensors = dict(found.tensors)
+    for part in ("weight", "bias"):
+        name = f"average.layers.embedding.{part}"
+        tensors[name] = torch.einsum("ij,j...->i...", rotation, tensors[name]).contiguous()
+    path = folder / "turned.safetensors"
+    save_checkpoint(path, Checkpoint(tensors, found.facts))
+    return path
 
 
 def with_old_vectors(paths: list[Path], old: Path, folder: Path) -> tuple[Path, ...]:
@@ -112,7 +129,7 @@ def settings(args: argparse.Namespace, crops: tuple[Path, ...], loss: str) -> Tr
         loss=(LossSettings("triplet"),),
         run=RunSettings(args.steps, threads=1, average=0.95, log_every=10),
         seed=args.seed,
-        network=NetworkSettings(start=args.new),
+        network=NetworkSettings(start=args.new, last_layer_steps=args.last_layer_steps),
         batch=BatchSettings("identities", args.batch, 40, 60),
         optimizer=OptimizerSettings("adamw", args.rate, 0.0),
         schedule=Schedule("linear", warmup=5),
@@ -120,6 +137,7 @@ def settings(args: argparse.Namespace, crops: tuple[Path, ...], loss: str) -> Tr
     )
     if loss == "harmonic":
         return compatible_with(found, OLD)
+    found = replace(found, network=NetworkSettings(start=args.new))
     both = (LossSettings("triplet"), LossSettings("bct", teacher=OLD, scale=16.0, weight=0.1))
     return replace(found, loss=both)
 
@@ -132,13 +150,16 @@ def main() -> None:
     parser.add_argument("--new", type=Path, required=True)
     parser.add_argument("--judge", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--batch", type=int, default=120)
-    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--steps", type=int, default=70)
+    parser.add_argument("--last-layer-steps", type=int, default=40)
+    parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     started = time.process_time()
+    steps = {name: load_checkpoint(getattr(args, name)).facts["step"] for name in ("old", "new")}
+    args.new = turned(args.new, args.work, args.seed)
     crops = with_old_vectors(args.crops, args.old, args.work)
     training = TrainingSet([open_crops(path) for path in crops], [1.0] * len(crops))
     judged = TrainingSet([open_crops(args.judge)], [1.0])
@@ -154,8 +175,8 @@ def main() -> None:
         made = embed(run.output / CHECKPOINT, judged)
         ways[loss] = figures(old, made, made, people)
         print(loss, ways[loss], flush=True)
-    conditions = {name: getattr(args, name) for name in ("steps", "batch", "rate", "seed")}
-    steps = {name: load_checkpoint(getattr(args, name)).facts["step"] for name in ("old", "new")}
+    kept = ("steps", "last_layer_steps", "batch", "rate", "seed")
+    conditions = {name: getattr(args, name) for name in kept}
     record(
         "training_compatible",
         {
