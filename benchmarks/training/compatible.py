@@ -7,8 +7,8 @@ one teacher and be comparable by that, so the vectors of V2 are first turned by 
 which changes no distance among them. The old vectors of all crops are made, and from V2 a version
 is trained with each kind of loss; an adapter is fitted on the same crops. All are judged on
 ``--judge``, a crop file of people none of them was trained on: TAR at a false accept rate over all
-pairs, old with old, new with old, new with new. The update gain is (new-old less old-old) / (new-new
-less old-old) (Shen et al., CVPR 2020, equation 8). Time is the processor's.
+pairs, old with old, new with old, new with new. The update gain is (new-old less old-old) /
+(new-new less old-old) (Shen et al., CVPR 2020, equation 8). Time is the processor's.
 """
 
 from __future__ import annotations
