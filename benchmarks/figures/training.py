@@ -39,7 +39,7 @@ def training_speed() -> str:
     """Faces a processor second of training, by precision and threads."""
     document = result("training_speed")
     rows = [
-        [name, f"{speed:.0f}"]
+        [name.replace("1 threads", "1 thread"), f"{speed:.0f}"]
         for name, speed in document["training_faces_per_processor_second"].items()
     ]
     rows.append(
@@ -86,7 +86,7 @@ def facenet_small_sources() -> str:
         for name, each in result("facenet_small_training")["sources"].items()
     ]
     header = (
-        "source", "photos", "faces found", "left out alone", "people left out", "crops", "people",
+        "source", "photos", "faces found", "single photos left out", "people left out", "crops", "people",
     )  # fmt: skip
     return table(header, rows)
 
@@ -110,8 +110,8 @@ def facenet_small_curve() -> str:
         ]
         before += stage["steps"] * stage["settings"]["batch"]["size"]
     header = (
-        "stage", "faces seen", "rate", "cosine to the teacher, training", "the same, people held out",
-        "VAL at FAR 0.001, people held out",
+        "stage", "faces seen", "rate", "cosine to the teacher, training",
+        "the same, people held out", "VAL at FAR 0.001, people held out",
     )  # fmt: skip
     return table(header, rows)
 
