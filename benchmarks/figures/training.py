@@ -86,7 +86,8 @@ def facenet_small_sources() -> str:
         for name, each in result("facenet_small_training")["sources"].items()
     ]
     header = (
-        "source", "photos", "faces found", "single photos left out", "people left out", "crops", "people",
+        "source", "photos", "faces found", "single photos left out", "people left out", "crops",
+        "people",
     )  # fmt: skip
     return table(header, rows)
 
