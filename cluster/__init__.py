@@ -5,8 +5,9 @@ What is listed in ``__all__`` is public; each name is imported when it is first 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from cluster.constraints import Constraints
@@ -20,14 +21,5 @@ _MODULES = {
     "HdbscanClustering": "estimators",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # to a type checker any misspelt name would be there
+    __getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -1,4 +1,4 @@
-"""Vectors put to clusters that are already there, without moving anything in them."""
+"""Attach vectors to existing clusters, without changing these."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from cluster.constraints import no_pairs
 from cluster.labels import check_ids
-from cluster.linkage.average_linkage import check_vectors
 from cluster.review.silhouette import UNRELATED, moments
 from cluster.types import NOISE, Clustering
+from cluster.vectors import check_vectors
 
 _BLOCK_CELLS = 2**22
 

@@ -1,4 +1,4 @@
-"""The clusterings as scikit-learn has its own: ``fit``, ``fit_predict``, ``labels_``."""
+"""The clustering methods as scikit-learn estimators: ``fit``, ``fit_predict``, ``labels_``."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The threshold of clustering that a gallery's own impostors give, at its size.
+"""A clustering threshold from the distances of different people in the gallery itself.
 
 Squared distances of faces of two people, drawn at random, have a logarithm that is nearly normal,
 so the law can be fitted where impostors are many and be used where they are few. Where the people
 are known (``benchmarks/clustering/threshold.py``) it has the tail of made faces within a factor of
 two down to shares of 1e-5; in LFW, where some people stand under two names, 2.5 times as many pairs
 lie where it has 1e-4, and six times as many where it has 1e-5. It is fitted to random pairs of the
-gallery beyond a distance at which hardly two faces are one person's, for nobody has said yet who is
+gallery beyond a distance at which hardly two faces are one person's, as it is not known yet who is
 who.
 
 The threshold of n vectors is the distance t within which a share
@@ -61,9 +61,10 @@ def gallery_threshold(vectors: NDArray[Any], loosest: float) -> float | None:
     """The threshold for ``vectors`` (n, d), unit length, of many people; at most ``loosest``.
 
     ``loosest``, a squared distance above 0, is the encoder's, for albums: beyond it hardly two
-    faces are of one person. None where it cannot be told: for fewer than :data:`LEAST_VECTORS`, or
-    where more than :data:`MOST_NEAR` of all pairs are nearer than ``loosest``, which means few
-    people, whose own pairs would be taken for impostors. Equal input gives equal output.
+    faces are of one person. None where it cannot be estimated: for fewer than
+    :data:`LEAST_VECTORS`, or where more than :data:`MOST_NEAR` of all pairs are nearer than
+    ``loosest``, which means few people, whose own pairs would be taken for impostors. Equal input
+    gives equal output.
     """
     law = impostor_law(vectors, loosest)
     return None if law is None else min(loosest, law.distance_of(allowed_share(len(vectors))))

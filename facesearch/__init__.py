@@ -7,8 +7,9 @@ brings what it needs when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from facesearch.api.batch import search_many
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         search_photo,
         verify_photos,
     )
+    from facesearch.api.training import crop_photos, train_encoder
     from facesearch.api.upgrading import upgrade_gallery
     from facesearch.clustering.options import ClusterOptions
     from facesearch.clustering.run_store import latest_run
@@ -81,6 +83,7 @@ _MODULES = {
     "check_gallery": "api.maintenance",
     "cluster_gallery": "api.clustering",
     "create_engine": "engine",
+    "crop_photos": "api.training",
     "enroll": "api.people",
     "export_people": "api.people",
     "forget_faces": "api.maintenance",
@@ -94,6 +97,7 @@ _MODULES = {
     "quantise_encoder": "api.encoders",
     "search_many": "api.batch",
     "search_photo": "api.session",
+    "train_encoder": "api.training",
     "unforget_photos": "api.maintenance",
     "upgrade_gallery": "api.upgrading",
     "verify_photos": "api.session",
@@ -128,6 +132,7 @@ __all__ = [
     "check_gallery",
     "cluster_gallery",
     "create_engine",
+    "crop_photos",
     "enroll",
     "export_people",
     "forget_faces",
@@ -141,6 +146,7 @@ __all__ = [
     "quantise_encoder",
     "search_many",
     "search_photo",
+    "train_encoder",
     "unforget_photos",
     "upgrade_gallery",
     "verify_photos",
@@ -148,14 +154,5 @@ __all__ = [
     "write_sidecars",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value  # so that this is asked once
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # to a type checker any misspelt name would be there
+    __getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -1,8 +1,9 @@
-"""Is a gallery whole? Checksums, schema, contract, people and freshness of what is derived."""
+"""Verify a gallery: checksums, schema, contract, people, and whether derived files are current."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.clustering.run_store import latest_run, run_paths
-from facesearch.errors import FacesearchError
+from facesearch.clustering.dendrogram_cache import dendrogram_path, load_dendrogram
+from facesearch.clustering.run_store import run_at, run_paths
+from facesearch.errors import FacesearchError, GalleryError
 from facesearch.forget import unfinished
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.schema import schema_problems
@@ -23,6 +25,7 @@ from facesearch.recognition.calibration import read_calibration
 from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import index_folder, load_index
 from facesearch.search.knn_graph import graph_path, open_graph
+from facesearch.text import count
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
 from indexer.storage.shards import Shard
 from indexer.types import split_ids
@@ -34,7 +37,7 @@ _NAMES_SHOWN = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found. ``severe``: the truth itself is damaged, not something derived from it."""
+    """A problem. It is ``severe`` if shards or people are damaged, which nothing can rebuild."""
 
     subject: str
     problem: str
@@ -59,6 +62,7 @@ def check_gallery(gallery: Gallery) -> list[Finding]:
     except Exception as error:
         findings.append(_failure("gallery", error, severe=True))
     findings += _findings("next-shard", partial(_check_numbers, gallery), severe=True)
+    findings += _findings("settings.json", partial(_check_settings, gallery), severe=False)
     people = partial(_check_people, gallery, paths, state)
     findings += _findings("people.sqlite", people, severe=True)
     forgotten = partial(_check_forgotten, gallery)
@@ -105,21 +109,26 @@ def _check_numbers(gallery: Gallery) -> list[Finding]:
     return []
 
 
+def _check_settings(gallery: Gallery) -> list[Finding]:
+    _ = gallery.settings  # reading it checks it
+    return []
+
+
 def _check_contents(state: GalleryState) -> list[Finding]:
-    """Photos known by a content that no shard holds any more."""
+    """Photos whose content is in no shard any more."""
     if not state.lost_count:
         return []
     text = (
-        f"{state.lost_count} photo(s) have faces in shards that are missing; restore them from a "
-        "backup, or index these photos again"
+        f"{count(state.lost_count, 'photo')} with faces in missing shards; restore the shards from "
+        "a backup, or index the photos again"
     )
     return [Finding("shards", text, severe=True)]
 
 
 def _check_kept_state(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    """A state.h5 that cannot be read, or says other than ``state``, folded from the shards."""
+    """A state.h5 that cannot be read, or differs from ``state``, read from the shards."""
     path = gallery.folder / STATE_FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
     if read_state(gallery.folder, gallery.contract) is None:
         text = f"cannot be used, so every command reads all shards; delete {path}"
@@ -128,18 +137,18 @@ def _check_kept_state(gallery: Gallery, state: GalleryState) -> list[Finding]:
     # Other shards than those: a job is at work.
     if not np.array_equal(log.shards, state.log.shards) or log.equals(state.log):
         return []
-    text = f"says other than the shards of what the gallery holds; delete {path}"
+    text = f"does not agree with the shards; delete {path}"
     return [Finding(STATE_FILE, text, severe=False)]
 
 
 def _check_forgotten(gallery: Gallery) -> list[Finding]:
-    """Faces that were forgotten and are still in their shards."""
+    """Forgotten faces that are still in their shards."""
     left = len(unfinished(gallery, Tombstones.read(gallery.folder).ids))
     if not left:
         return []
     text = (
-        f"{left} faces that were forgotten are still in shards, where nothing finds them; finish "
-        f"with: facesearch forget {gallery.folder}"
+        f"{count(left, 'forgotten face')} left in shards, where no search finds them; "
+        f"to delete them, run: facesearch forget {gallery.folder}"
     )
     return [Finding("forgotten.json", text, severe=True)]
 
@@ -147,7 +156,15 @@ def _check_forgotten(gallery: Gallery) -> list[Finding]:
 def _check_people(
     gallery: Gallery, paths: Sequence[Path], state: GalleryState | None
 ) -> list[Finding]:
-    ids = PeopleStore(gallery.folder).memberships().ids
+    people = PeopleStore(gallery.folder)
+    damage = [
+        f"damaged: {problem}; restore it from a backup, or export what can be read: facesearch "
+        f"people export {gallery.folder} FILE"
+        for problem in people.check()
+    ]
+    if damage:
+        return [Finding("people.sqlite", text, severe=True) for text in damage]
+    ids = people.memberships().ids
     numbers, _ = split_ids(ids)
     there = np.isin(numbers, [int(path.stem) for path in paths])
     findings = []
@@ -155,15 +172,13 @@ def _check_people(
         names = [f"{number:08d}.h5" for number in np.unique(numbers[~there]).tolist()]
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
         text = (
-            f"{int((~there).sum())} named face(s) belong to shards that are missing "
+            f"{count(int((~there).sum()), 'named face')} in missing shards "
             f"({', '.join(names[:_NAMES_SHOWN])}{more}); restore them from a backup"
         )
         findings.append(Finding("people.sqlite", text, severe=True))
     gone = 0 if state is None else int((there & ~np.isin(ids, state.live_ids())).sum())
     if gone:
-        text = (
-            f"{gone} named face(s) belong to photos that are no longer there; their names are kept"
-        )
+        text = f"{count(gone, 'named face')} of deleted photos; the names are kept"
         findings.append(Finding("people.sqlite", text, severe=False))
     return findings
 
@@ -171,7 +186,7 @@ def _check_people(
 def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
     command = f"facesearch build {gallery.folder}"
     if not (index_folder(gallery) / "index.json").exists():
-        text = f"there is none, so searches read the shards; run: {command}"
+        text = f"missing, so searches read the shards; run: {command}"
         return [Finding("index", text, severe=False)]
     try:
         coverage = load_index(gallery, state, verify=True).coverage
@@ -182,23 +197,36 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
     if not coverage.worth_rebuilding():
         return []
     text = (
-        f"it lacks {coverage.fresh} faces, and holds {coverage.hidden} that are no longer there; "
-        f"searches make up for it; run: {command}"
+        f"out of date: {count(coverage.fresh, 'new face')} searched separately, "
+        f"{count(coverage.hidden, 'deleted face')} skipped; to rebuild it, run: {command}"
     )
     return [Finding("index", text, severe=False)]
 
 
 def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    if not run_paths(gallery):
-        return []
-    if latest_run(gallery).state == state.digest():
-        return []
-    text = f"older than the gallery's faces; run: facesearch cluster {gallery.folder}"
-    return [Finding("clusters", text, severe=False)]
+    paths = run_paths(gallery)
+    findings = []
+    for path in paths:
+        try:
+            run = run_at(path)
+        except GalleryError as error:
+            findings.append(Finding("clusters", str(error), severe=False))
+            continue
+        if path == paths[-1] and run.state != state.digest():
+            text = f"older than the faces; run: facesearch cluster {gallery.folder}"
+            findings.append(Finding("clusters", text, severe=False))
+    merges = dendrogram_path(gallery)
+    if os.path.lexists(merges):
+        try:
+            load_dendrogram(merges)
+        except ShardError as error:
+            text = f"{error} (run: facesearch cluster {gallery.folder} --full)"
+            findings.append(Finding("clusters", text, severe=False))
+    return findings
 
 
 def _check_graph(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    if not graph_path(gallery).exists():
+    if not os.path.lexists(graph_path(gallery)):
         return []
     try:
         with open_graph(gallery, state) as graph:

@@ -106,11 +106,11 @@ def embed_photos(
     """
     gallery.require(engine.contract)
     with gallery.writing():
-        job = _Job(gallery, engine, options, gallery.state())
+        job = _EmbedJob(gallery, engine, options, gallery.state())
         return job.run([absolute(root) for root in roots], progress)
 
 
-class _Job:
+class _EmbedJob:
     def __init__(
         self, gallery: Gallery, engine: FaceEngine, options: EmbedOptions, state: GalleryState
     ) -> None:

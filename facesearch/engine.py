@@ -175,17 +175,14 @@ def create_engine(
     ``turned``: also find faces that do not stand upright; None does where the detector is YuNet.
     """
     encoder = EncoderChoice() if encoder is None else encoder
-    found_by = create_detector(
+    found_by = create_face_finder(
         detector,
         min_face=min_face,
         min_score=min_score,
+        turned=turned,
         threads=encoder.threads,
         callers=encoder.callers,
     )
-    if turned or (turned is None and found_by.name.startswith("yunet-")):
-        from facesearch.detect.turned import TurningDetector  # noqa: PLC0415 - loads OpenCV
-
-        found_by = TurningDetector(found_by)
     # Compiling a network leaves Python free to load kernels, the longest parts of starting up.
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(
@@ -199,6 +196,26 @@ def create_engine(
         )
         aligned_by = create_aligner(encoder_spec(encoder.name))
         return FaceEngine(found_by, aligned_by, loading.result(), flip=encoder.flip)
+
+
+def create_face_finder(
+    detector: str = DEFAULT_DETECTOR,
+    *,
+    min_face: int | None = None,
+    min_score: float | None = None,
+    turned: bool | None = None,
+    threads: int | None = None,
+    callers: int = 1,
+) -> Detector:
+    """What finds the faces of an engine: a detector, also of turned faces where ``turned``."""
+    found_by = create_detector(
+        detector, min_face=min_face, min_score=min_score, threads=threads, callers=callers
+    )
+    if turned or (turned is None and found_by.name.startswith("yunet-")):
+        from facesearch.detect.turned import TurningDetector  # noqa: PLC0415 - loads OpenCV
+
+        return TurningDetector(found_by)
+    return found_by
 
 
 def create_aligner(spec: EncoderSpec) -> Aligner:

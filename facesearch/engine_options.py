@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +25,11 @@ class EngineOptions:
     averages each face with its mirror image; ``turned`` also finds faces that do not stand upright.
     """
 
-    detector: str | None = None
+    detector: str | os.PathLike[str] | None = None
     min_face: int | None = None
     min_score: float | None = None
     encoder: str | None = None
-    weights: Path | None = None
+    weights: str | os.PathLike[str] | None = None
     device: str = "auto"
     precision: str | None = None
     flip: bool | None = None
@@ -47,7 +48,7 @@ class EngineOptions:
         base = EncoderChoice.of(contract) if contract else EncoderChoice()
         return EncoderChoice(
             name=base.name if self.encoder is None else self.encoder,
-            weights=self.weights,
+            weights=None if self.weights is None else Path(self.weights),
             device=self.device,
             precision=base.precision if self.precision is None else self.precision,
             flip=base.flip if self.flip is None else self.flip,
@@ -74,7 +75,7 @@ class EngineOptions:
         cv2.setNumThreads(threads)
         choice = self.encoder_choice(contract, threads=threads, callers=callers)
         return create_engine(
-            detector,
+            str(detector),
             choice,
             min_face=self.min_face,
             min_score=self.min_score,

@@ -6,8 +6,9 @@ in ``__all__`` is public; each name is imported when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from indexer.errors import IndexerError, IndexGoalError, InvalidVectorsError, StaleIndexError
@@ -36,14 +37,5 @@ _MODULES = {
     "load_index": "vector_index",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # to a type checker any misspelt name would be there
+    __getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -1,4 +1,4 @@
-"""The front door: an index over one's own vectors, made or opened in a line, asked in another."""
+"""An index over any vectors: build or open it in one line, search it in the next."""
 
 from __future__ import annotations
 

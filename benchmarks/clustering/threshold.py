@@ -4,7 +4,7 @@
 
 ``cluster/impostor_threshold.py`` was fitted on half of LFW's people and on made galleries; here are
 the other half, whole and in parts, and made galleries of another seed. For each: the share of pairs
-of two people within the distances at which the gallery's law, which is not told who they are, has
+of two people within the distances at which the gallery's law, which does not know who they are, has
 1e-3, 1e-4 and 1e-5 of them; and how average linkage does at the gallery's threshold, beside the
 best of all thresholds on a grid, which only the truth can choose. ``LFW.npz`` holds ``vectors`` and
 ``names`` (``benchmarks/common/labelled_vectors.py``).

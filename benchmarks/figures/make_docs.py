@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
-from benchmarks.figures import indices, people, speed, training
+from benchmarks.figures import faces, indices, people, speed, training
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +24,9 @@ PAGES = tuple(
     ROOT / name
     for name in (
         "README.md",
-        "docs/performance.md",
+        "docs/encoders.md",
         "docs/networks.md",
+        "docs/performance.md",
         "docs/report.md",
         "docs/training.md",
         "docs/model_card.md",
@@ -345,6 +346,9 @@ FIGURES: dict[str, Callable[[], str]] = {
         album,
         album_speed,
         detection,
+        faces.encoders,
+        faces.detectors,
+        faces.turned,
         evaluated.lfw,
         evaluated.view2,
         evaluated.quality,
@@ -386,7 +390,7 @@ FIGURES: dict[str, Callable[[], str]] = {
 
 
 def filled(page: str) -> str:
-    """``page`` with every block of figures made anew."""
+    """``page`` with every block of figures renewed."""
     return re.sub(
         r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{FIGURES[match[2]]()}\n{match[3]}",

@@ -246,7 +246,7 @@ def doubles(faces: ProbeFaces) -> Labels:
 
 
 def lfw_rates(faces: ProbeFaces, merged: float) -> Iterator[Rate]:
-    """Rates at every size, on halves drawn anew."""
+    """Rates at every size, on new random halves."""
     for repeat in range(REPEATS):
         rng = np.random.default_rng([SEED, repeat])
         people = rng.permutation(np.unique(faces.people))

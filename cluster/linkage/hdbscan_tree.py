@@ -21,7 +21,7 @@ from cluster.constraints import Constraints, resolve
 from cluster.graph.knn_graph import KnnGraph
 from cluster.linkage.average_linkage import Linkage, as_scipy_rows
 from cluster.linkage.minimum_spanning_forest import check_places, edge_keys, spanning_forest
-from cluster.linkage.union_find import Forest, Rows, forest_of
+from cluster.union_find import Forest, Rows, forest_of
 
 
 @dataclass(frozen=True)

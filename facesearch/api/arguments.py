@@ -1,4 +1,4 @@
-"""Arguments as callers have them: paths as text, galleries by folder, engines by options."""
+"""Convert arguments: paths given as text, galleries by folder, engines by options."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def search_many(
     """Write the ``k`` nearest gallery faces of every face of ``probes`` to the new file ``out``.
 
     ``probes`` is a folder of photos, another gallery, or a folder of shards; ``out`` is
-    ``*.jsonl``, ``*.csv`` or ``*.parquet``. A job that was killed goes on where it was. The
+    ``*.jsonl`` or ``*.csv``. A job that was killed goes on where it was. The
     ``engine`` is only made for photos. ``progress`` is called with the probes done and their total.
 
     Raises InputError where ``out`` exists or has another ending, ContractError for vectors that

@@ -1,4 +1,4 @@
-"""Encoders of a user's own: their thresholds learned, their numbers made quicker."""
+"""Calibrate and quantise encoders on given photos."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def quantise_encoder(
     """Measure the ranges that the encoder ``name`` needs for int8, on up to so many ``faces``.
 
     They are kept in the cache folder, unless int8 turns out too far from fp32. Photos that cannot
-    be read are passed over, with a warning. Raises InputError for weights that come with their
+    be read are skipped, with a warning. Raises InputError for weights that come with their
     ranges or were calibrated before, and for too few faces.
     """
     file = None if weights is None else to_path(weights, "file of weights")
@@ -98,17 +98,17 @@ def _ranges_path(network: Network) -> Path:
     """Where measured ranges are kept; raises InputError where there are some already."""
     path = ranges_file(network)
     if path.parent == PACKAGED:
-        raise InputError("these weights come with their ranges and need no calibration")
+        raise InputError("these weights have ranges already and need no calibration")
     if path.exists():
         raise InputError(
-            f"these weights were calibrated before; to do it again delete {path}, after which "
-            "galleries made with it take no more faces"
+            f"these weights are calibrated already; to repeat it, delete {path}. Galleries that "
+            "were made with the old ranges then accept no more faces"
         )
     return path
 
 
 def _chips(engine: FaceEngine, photos: Sequence[Path], count: int) -> NDArray[np.uint8]:
-    """The chips of up to ``count`` faces; photos that cannot be read are passed over."""
+    """The chips of up to ``count`` faces; photos that cannot be read are skipped."""
     side = engine.encoder.input_size
     chips = [np.zeros((0, side, side, 3), np.uint8)]
     for found in find_photos(photos):
@@ -117,7 +117,7 @@ def _chips(engine: FaceEngine, photos: Sequence[Path], count: int) -> NDArray[np
         try:
             pixels = decode_photo(found.location, max_side=DECODE_SIDE).pixels
         except PhotoError as error:
-            logger.warning("passed over: %s: %s", found.location, error)
+            logger.warning("skipped: %s: %s", found.location, error)
             continue
         chips.append(engine.aligner.align(pixels, engine.detect([pixels])[0]))
     return np.concatenate(chips)[:count]

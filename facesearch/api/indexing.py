@@ -1,4 +1,4 @@
-"""Photos into a gallery, and the gallery into its search index."""
+"""Add photos to a gallery, and build its search index and neighbour graph."""
 
 from __future__ import annotations
 
@@ -111,6 +111,6 @@ def _require_photos_elsewhere(photos: Sequence[Path], gallery: Path) -> None:
     check_roots(photos)
     if gallery.resolve() in {root.resolve() for root in photos}:
         raise InputError(
-            f"expected a gallery in a folder of its own, got the folder of photos {gallery}; "
+            f"expected a separate folder for the gallery, got the folder of photos {gallery}; "
             f"name another, such as {gallery}.gallery"
         )

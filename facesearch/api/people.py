@@ -1,4 +1,4 @@
-"""Who the people of a gallery are: enrolled by photos, kept in files, known by a threshold."""
+"""Enrol people, export and import decisions, calibrate the threshold."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def enroll(
 def calibrate(gallery: AnyGallery, fpir: float = 0.01) -> Calibration:
     """Learn from a gallery's own faces, and keep, the threshold of identification.
 
-    ``fpir`` is the share of searches for people who are not enrolled that may give somebody, above
-    0 and at most 0.1. Raises InputError where nobody is enrolled or there are too few people and
+    ``fpir`` is the share of searches for people who are not enrolled that may return a name, above
+    0 and at most 0.1. Raises InputError where no one is enrolled or there are too few people and
     groups to learn from, ValueError for another rate, BusyGalleryError when another process is
     writing.
     """

@@ -64,7 +64,7 @@ class GallerySession:
 
     @property
     def people(self) -> tuple[str, ...]:
-        """The names that can be identified, sorted; InputError where nobody is enrolled."""
+        """The names that can be identified, sorted; InputError where no one is enrolled."""
         return self._current().enrolled.names
 
     def identify(self, photo: AnyPath, *, threshold: float | None = None) -> list[Identification]:
@@ -72,7 +72,7 @@ class GallerySession:
 
         A face is named where the nearest person is within the squared distance ``threshold``, by
         default the gallery's calibrated one, or the encoder's. Raises InputError for a photo that
-        cannot be read, and where nobody is enrolled.
+        cannot be read, and where no one is enrolled.
         """
         self._answer(lambda view: view.groups)  # before the photo is looked at
         probe = read_probe(self.engine, to_path(photo, "photo"))
@@ -136,7 +136,7 @@ class GalleryView:
 
     @cached_property
     def names(self) -> dict[int, str]:
-        """The name of each face that is of somebody with one."""
+        """The name of each face whose person has one."""
         return gallery_people(self.gallery, self.state).names_by_id()
 
     @cached_property

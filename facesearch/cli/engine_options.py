@@ -1,4 +1,4 @@
-"""Options of every command that looks at photos, and the engine they describe."""
+"""Options of the commands that detect and encode faces, and the engine they describe."""
 
 from __future__ import annotations
 
@@ -16,60 +16,70 @@ _Number = TypeVar("_Number", int, float)
 
 
 def add_engine_options(parser: argparse.ArgumentParser, *, encoder: bool = True) -> None:
-    """Add the detector's and the encoder's options; ``encoder``: whether it may be named."""
+    """Add the detector's and the encoder's options."""
+    add_detector_options(parser)
+    add_encoder_options(parser, named=encoder)
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the detector alone."""
     group = parser.add_argument_group("finding faces")
     group.add_argument(
         "--detector",
         metavar="NAME",
-        help="yunet, mtcnn, or the path of an ONNX file of YuNet or SCRFD (default: as in the "
-        "gallery, else yunet)",
+        help="detector: yunet, mtcnn, or the path of an ONNX file of YuNet or SCRFD (default: that "
+        "of the gallery, or yunet for a new gallery)",
     )
     group.add_argument(
         "--min-face",
         type=positive_int,
         metavar="PIXELS",
-        help="smallest face to find, in pixels of a photo at most 1024 pixels long",
+        help="smallest face to find, in pixels after a photo is scaled to at most 1024 pixels",
     )
     group.add_argument(
         "--min-score",
         type=fraction,
         metavar="SCORE",
-        help="leave out faces the detector is less sure of, 0 to 1",
+        help="ignore faces with a lower detection score, 0 to 1",
     )
     group.add_argument(
         "--turned",
         action=argparse.BooleanOptionalAction,
-        help="also find faces that lie on their side or stand on their head (default: yes with "
-        "yunet)",
+        help="also find faces that are turned to the side or upside down (default: yes with yunet)",
     )
-    add_encoder_options(parser, named=encoder)
 
 
 def add_encoder_options(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
-    """Add the options of the encoder alone; where none is given, a gallery's own apply.
+    """Add the options of the encoder alone; those of the gallery are the defaults.
 
     ``named``: with the option that names it.
     """
     group = parser.add_argument_group(
-        "embedding faces", "By default as in the gallery; for a new one, the default encoder's."
+        "embedding faces",
+        "The defaults are those of the gallery, or of the encoder for a new gallery.",
     )
     if named:
-        group.add_argument("--encoder", metavar="NAME", help="one of: facesearch encoders")
-    group.add_argument(
-        "--weights", type=Path, metavar="FILE", help="weights in place of the encoder's own"
-    )
+        group.add_argument(
+            "--encoder",
+            metavar="NAME",
+            help="name of an encoder; list them with: facesearch encoders",
+        )
+    group.add_argument("--weights", type=Path, metavar="FILE", help="other weights for the encoder")
     group.add_argument(
         "--precision",
         choices=("auto", "fp32", "bf16", "fp16", "int8"),
-        help="numbers to compute with (default: the fastest that is as right as fp32)",
+        help="number format to compute in (default: the fastest that is as accurate as fp32)",
     )
     group.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="device that runs the encoder (default: auto)",
     )
     group.add_argument(
         "--flip",
         action=argparse.BooleanOptionalAction,
-        help="average each face with its mirror image: more accurate, twice the encoder's work "
+        help="average each face with its mirror image: more accurate, but twice the work "
         "(default: yes)",
     )
 
@@ -81,8 +91,8 @@ def add_search_device(parser: argparse.ArgumentParser) -> None:
         type=search_device,
         default="auto",
         metavar="DEVICE",
-        help="where vectors are compared: cpu, cuda, cuda:N, or auto, which takes a GPU once that "
-        "pays; answers are the same (default: auto)",
+        help="device that compares vectors: cpu, cuda, cuda:N, or auto, which uses a GPU if that "
+        "is faster; results are the same (default: auto)",
     )
 
 

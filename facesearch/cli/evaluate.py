@@ -1,4 +1,4 @@
-"""``evaluate``: published protocols on labelled photos."""
+"""``evaluate``: measure accuracy on labelled photos by published protocols."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch.cli import evaluate_slices
 from facesearch.cli.engine_options import (
     add_engine_options,
     engine_options,
@@ -16,7 +17,8 @@ from facesearch.cli.engine_options import (
     squared_distance,
     whole_number,
 )
-from facesearch.cli.output import counting_progress, print_json, print_table, printable
+from facesearch.cli.output import counting_progress, print_json, print_table
+from facesearch.text import printable
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 _FAILURES_SHOWN = 20
 _PEOPLE = "folder with a folder for each person: PERSON/PHOTO"
 _PAIRS = "pairs file: that of LFW, or a table photo1, photo2, same, fold"
-_VERIFY = "also judge this squared distance (default: the encoder's)"
+_VERIFY = "also report the accuracy at this squared distance (default: the encoder's threshold)"
 
 
 def add_commands(commands: Any) -> None:
@@ -40,7 +42,7 @@ def add_commands(commands: Any) -> None:
         " says what each does and where it comes from.",
     )
     below = parser.add_subparsers(title="protocols", metavar="PROTOCOL", required=True)
-    for add in (_lfw, _pairs, _folder, _identification, _clustering, _video, _robustness):
+    for add in (_lfw, _pairs, _folder, _slices, _identification, _clustering, _video, _robustness):
         protocol = add(below)
         _add_shared_options(protocol)
         add_engine_options(protocol)
@@ -63,7 +65,9 @@ def _lfw(below: Any) -> argparse.ArgumentParser:
 
 def _pairs(below: Any) -> argparse.ArgumentParser:
     parser = _protocol(below, "pairs", _run_pairs, "verification on the pairs of any file")
-    parser.add_argument("photos", type=Path, metavar="FOLDER", help="what the paths start from")
+    parser.add_argument(
+        "photos", type=Path, metavar="FOLDER", help="folder that the paths in PAIRS are relative to"
+    )
     parser.add_argument("pairs", type=Path, metavar="PAIRS", help=_PAIRS)
     _add_threshold(parser, _VERIFY)
     return parser
@@ -77,6 +81,14 @@ def _folder(below: Any) -> argparse.ArgumentParser:
     return parser
 
 
+def _slices(below: Any) -> argparse.ArgumentParser:
+    parser = _protocol(
+        below, "slices", evaluate_slices.run, "false accepts within groups of people"
+    )
+    evaluate_slices.add_arguments(parser)
+    return parser
+
+
 def _identification(below: Any) -> argparse.ArgumentParser:
     parser = _protocol(
         below,
@@ -86,10 +98,18 @@ def _identification(below: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
     parser.add_argument(
-        "--enrol", type=positive_int, default=1, metavar="N", help="photos a person (default: 1)"
+        "--enrol",
+        type=positive_int,
+        default=1,
+        metavar="N",
+        help="enrolled photos for each person (default: 1)",
     )
     parser.add_argument(
-        "--repeats", type=positive_int, default=10, metavar="N", help="splits (default: 10)"
+        "--repeats",
+        type=positive_int,
+        default=10,
+        metavar="N",
+        help="number of random splits (default: 10)",
     )
     return parser
 
@@ -102,8 +122,10 @@ def _clustering(below: Any) -> argparse.ArgumentParser:
         "clusters against people: pairwise, BCubed, NMI, AMI, ARI",
     )
     parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
-    _add_threshold(parser, "mean squared distance of one person (default: the encoder's)")
-    parser.add_argument("--hdbscan", action="store_true", help="also cluster by density")
+    _add_threshold(
+        parser, "largest mean squared distance within a person (default: the encoder's threshold)"
+    )
+    parser.add_argument("--hdbscan", action="store_true", help="also cluster with HDBSCAN")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""What a clustering is asked to do."""
+"""Options of a clustering."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ClusterOptions:
     ``threshold`` is a mean squared distance, and with ``from_gallery`` the loosest one: if the
     gallery's impostors are near enough for a stricter one, that is taken. ``attach_threshold`` is
     the one within which poor faces join. ``same_photo`` lets two faces of one photo be one person,
-    as in collages. ``full`` clusters all faces anew, even where the run before could be built on.
-    ``reach`` is the distance that average linkage merges up to for every threshold within it; for
-    others it merges all it can. ``linkage`` is one of :data:`cluster.agglomerative.LINKAGES`.
+    as in collages. ``full`` clusters all faces again, even where the previous run could be built
+    on. ``reach`` is the distance that average linkage merges up to for every threshold within it;
+    for others it merges all it can. ``linkage`` is one of :data:`cluster.agglomerative.LINKAGES`.
     """
 
     method: str

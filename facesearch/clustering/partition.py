@@ -1,4 +1,4 @@
-"""The clusters of a gallery's faces: merged, cut, grown or dense; the poor ones put to them."""
+"""The clusters of a set of faces, by merging, cutting, growing or HDBSCAN; poor faces join last."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ from indexer.types import Ids, Vectors
 
 @dataclass(frozen=True)
 class FaceSet:
-    """What is clustered: ids (n,), vectors (n, d), and of each face whether it is too ``poor`` to
-    take part, its photo (None: photos do not count), its person before and how ``sure`` that was,
-    whom it was decided to be, and whether the person before is of before a decision was
-    ``undone``: then it does not bind."""
+    """The faces to cluster: ids (n,), vectors (n, d), and for each face:
+
+    whether its quality is too ``poor`` to form clusters; its photo (None: photos do not matter);
+    its person ``before`` and how ``sure`` that was; the person it was ``decided`` to be; and
+    whether a decision about its person was ``undone``, so that ``before`` does not bind."""
 
     ids: Ids
     vectors: Vectors
@@ -104,7 +105,7 @@ def _of_good(
         exact=options.linkage != "single" or _has_all(merges, options.threshold),
     )
     if not made:
-        how = replace(how, why=f"{how.why}; the merges of an earlier run were cut")
+        how = replace(how, why=f"{how.why}; saved merges were cut at the threshold")
     clustering = clusters_at(
         ids, vectors, merges.dendrogram, options.threshold, min_size=options.min_size
     )
@@ -150,7 +151,7 @@ def _merges(
 
 
 def _has_all(merges: CachedDendrogram, threshold: float) -> bool:
-    """Whether every pair within ``threshold`` was looked at, as far as can be told."""
+    """Whether every pair within ``threshold`` was looked at, as far as is known."""
     return merges.edge_recall == 1 and threshold < merges.dendrogram.horizon
 
 

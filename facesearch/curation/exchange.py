@@ -1,12 +1,13 @@
-"""Decisions about people as JSON and CSV, to be kept elsewhere or read into another gallery.
+"""Export and import of decisions about people, as JSON or CSV.
 
-Faces are named by what they are in every gallery of the same photos: the SHA-256 of the photo's
-file, and the box in it.
+Faces are identified by the SHA-256 of their photo's file and their box in it, which are the same in
+every gallery of these photos.
 """
 
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
@@ -23,15 +24,20 @@ from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import leaders
 from facesearch.people.ledger import FaceDecision, NewDecision
+from facesearch.people.projection import replay
 from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.people.superseded import Superseded
-from facesearch.spreadsheets import plain_cell, text_of_cell
+from facesearch.text import escape_csv_cell, unescape_csv_cell
+from indexer.errors import StorageError
+from indexer.storage.atomic_files import replacing_file
+from indexer.storage.plain_files import parse_json, read_plain
 from indexer.storage.shards import Shard
 from indexer.types import make_ids
 
 FORMAT = "facesearch-people"
 VERSION = 1
 SUFFIXES = (".json", ".csv")
+_MOST_BYTES = 1 << 30  # of a file of people
 
 Box = tuple[float, float, float, float]
 
@@ -46,8 +52,9 @@ class FaceKey:
 
 @dataclass(frozen=True)
 class PersonEntry:
-    """Somebody that something was decided of: the faces he has, and ``rejected``, which are not
-    his. ``person`` tells people without a name apart, within one file."""
+    """A person that decisions are about: the confirmed ``faces``, and the ``rejected`` ones.
+
+    ``person`` distinguishes people without a name within one file."""
 
     person: str
     name: str | None
@@ -94,15 +101,17 @@ def person_entries(gallery: Gallery) -> list[PersonEntry]:
 
 
 def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportResult:
-    """Decide in a gallery what ``entries`` say; undone at once, like any decision.
+    """Apply ``entries`` to a gallery as one batch of decisions, which one undo takes back.
 
-    Somebody with a name is who has it here, or else who has most of the faces and no name here;
-    somebody without one is who has most of the faces. Nobody here is two entries: the second is
-    somebody new, and so is who is another entry by name. Faces that are not in this gallery are
-    counted and left out. Raises InputError where nothing of it is here.
+    An entry with a name is matched with the person of that name here, or else with the person
+    without a name who has most of its faces; an entry without a name with the person who has most
+    of its faces. No person is matched twice: the second entry becomes a new person. Faces that are
+    not in this gallery are counted and left out. Raises InputError where none of the faces are
+    here.
     """
     people = PeopleStore(gallery.folder)
-    decided = people.decided()
+    ledger = people.decisions()
+    decided = replay(ledger)
     now = gallery_people(gallery, gallery.state())
     of_face = dict(zip(now.clustering.ids.tolist(), now.of_faces().tolist(), strict=True))
     found = _find(gallery, entries)
@@ -141,7 +150,7 @@ def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportRes
         raise InputError(
             f"none of the {missing} faces is in {gallery.folder}; index their photos first"
         )
-    entered = people.decide(drafts)
+    entered = people.decide(drafts, after=ledger[-1].id if ledger else 0)
     entered_faces = [face for draft in drafts for face in draft.faces]
     belong = sum(face.belongs for face in entered_faces)
     return ImportResult(
@@ -153,35 +162,39 @@ def write_people(path: Path, entries: Sequence[PersonEntry]) -> None:
     """Write ``entries`` to a new file ``*.json`` or ``*.csv``; raises InputError for another."""
     text = people_csv(entries) if _suffix(path) == ".csv" else people_json(entries)
     try:
-        with path.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-    except FileExistsError:
-        raise InputError(f"{path} exists; name a new file, or remove it") from None
-    except FileNotFoundError:
-        raise InputError(f"there is no folder {path.parent}; make it, or name another") from None
+        with replacing_file(path, replace=False) as file:
+            file.write(text.encode("utf-8"))
+    except StorageError as error:
+        if error.errno == errno.EEXIST:
+            raise InputError(f"{path} exists; name a new file, or remove it") from None
+        if error.errno == errno.ENOENT:
+            raise InputError(
+                f"there is no folder {path.parent}; make it, or name another"
+            ) from None
+        raise
 
 
 def read_people(path: Path) -> list[PersonEntry]:
     """Read what :func:`write_people` wrote; raises InputError for anything else."""
     suffix = _suffix(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path.resolve(), _MOST_BYTES).decode("utf-8-sig")
         entries = _from_csv(text) if suffix == ".csv" else _from_json(text)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
     except UnicodeDecodeError:
         form = suffix[1:].upper()
         raise InputError(f"cannot read people from {path}: save it as UTF-8 {form}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
         missing = " is missing" if isinstance(error, KeyError) else ""
         raise InputError(
-            f"cannot read people from {path}: {error}{missing}; expected a file that facesearch "
-            "people export wrote"
+            f"cannot read people from {path}: {error}{missing}; expected a file written by "
+            "facesearch people export"
         ) from error
     if not entries:
         raise InputError(
-            f"{path} tells of nobody; expected a file that facesearch people export wrote after "
-            "something was decided"
+            f"{path} names no people; expected a file written by facesearch people export from a "
+            "gallery with decisions"
         )
     names = [each.name for each in entries if each.name]
     if len(set(names)) != len(names):
@@ -202,14 +215,14 @@ _COLUMNS = ("person", "name", "hidden", "is", "sha256", "x0", "y0", "x1", "y1")
 
 def people_csv(entries: Sequence[PersonEntry]) -> str:
     """``entries`` as CSV, a line a face; ``is`` says whether it is that person's. Names are as
-    :func:`facesearch.spreadsheets.plain_cell` has them."""
+    :func:`facesearch.text.escape_csv_cell` has them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for each in entries:
         for faces, belongs in ((each.faces, "yes"), (each.rejected, "no")):
             for face in faces:
-                name = plain_cell(each.name or "")
+                name = escape_csv_cell(each.name or "")
                 about = (each.person, name, "yes" if each.hidden else "no", belongs)
                 writer.writerow((*about, face.sha256, *face.box))
     return text.getvalue()
@@ -223,7 +236,7 @@ def _suffix(path: Path) -> str:
 
 
 def _from_json(text: str) -> list[PersonEntry]:
-    found = json.loads(text)
+    found = parse_json(text)
     described = isinstance(found, dict) and (found.get("format"), found.get("version"))
     if described != (FORMAT, VERSION):
         raise ValueError(f"expected a JSON object of format {FORMAT!r}, version {VERSION}")
@@ -272,7 +285,7 @@ class _Line:
 def _line(row: dict[str, str]) -> _Line:
     box = [row[name] for name in ("x0", "y0", "x1", "y1")]
     face = _key(row["sha256"], box)
-    return _Line(text_of_cell(row["name"]), _yes(row, "hidden"), _yes(row, "is"), face)
+    return _Line(unescape_csv_cell(row["name"]), _yes(row, "hidden"), _yes(row, "is"), face)
 
 
 def _person(person: str, lines: Sequence[_Line]) -> PersonEntry:

@@ -17,7 +17,7 @@ import openvino
 from numpy.typing import NDArray
 
 from facesearch.detect.types import Pixels
-from facesearch.encoders.backends.compiled_model import CompiledModel
+from facesearch.model_files.compiled_model import CompiledModel
 
 _MULTIPLE = 64  # of pixels that sides are padded to; networks halve five times
 _OFTEN = 16  # photos of a shape, after which compiling for it will pay

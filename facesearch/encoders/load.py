@@ -11,7 +11,6 @@ from facesearch.encoders.dlib.resnet import read_dlib_resnet
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.network_ir import Network, Weighted
 from facesearch.encoders.quantization import PACKAGED
-from facesearch.encoders.registry import encoder_spec
 from facesearch.errors import InputError, WeightsError
 from facesearch.model_files.download import cache_folder
 from facesearch.model_files.packaged import PackagedFile
@@ -63,9 +62,8 @@ def _read_dlib(spec: EncoderSpec, weights: Path | None) -> Weighted:
     return Weighted(read_dlib_resnet(data, str(weights)), hashlib.sha256(data).hexdigest())
 
 
-def load(name: str, weights: Path | None, placement: Placement) -> NetworkEncoder:
-    """Read and place the encoder called ``name``; see :func:`facesearch.encoders.load_encoder`."""
-    spec = encoder_spec(name)
+def load(spec: EncoderSpec, weights: Path | None, placement: Placement) -> NetworkEncoder:
+    """Read and place the encoder of ``spec``; see :func:`facesearch.encoders.load_encoder`."""
     if spec.pixels is not None:
         from facesearch.encoders.graph.load import load_graph  # noqa: PLC0415 - loads OpenVINO
 

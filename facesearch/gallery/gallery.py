@@ -1,4 +1,4 @@
-"""The gallery: a folder of sealed shards, and what they say together about every photo.
+"""The gallery: a folder of sealed shards with photos, faces and vectors.
 
 Photo rows are a log. The newest row of a location tells its present state; faces belong to the
 *content* of a photo (its SHA-256), so a moved or copied photo keeps its faces, and a face is live
@@ -11,13 +11,12 @@ import fcntl
 import json
 import logging
 import os
-import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +28,28 @@ from facesearch.errors import (
     GalleryError,
     InputError,
 )
+from facesearch.gallery.description import SHARDS, DType, parse_description, write_description
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
-from facesearch.gallery.records import FaceRecord, face_photos, face_qualities, face_records
+from facesearch.gallery.records import (
+    FaceRecord,
+    FacesWithVectors,
+    face_photos,
+    face_qualities,
+    face_records,
+)
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
 from facesearch.gallery.tombstones import Tombstones
-from indexer.storage.atomic_files import partial_path, write_atomically
+from indexer.storage.atomic_files import (
+    make_folder,
+    open_lock,
+    partial_path,
+    require_folder,
+    write_atomically,
+)
+from indexer.storage.plain_files import read_json, read_plain
+from indexer.storage.shard_format import MAX_NUMBER
 from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
@@ -45,13 +59,10 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
-FORMAT = "facesearch-gallery"
-VERSION = 1
-# Of galleries that were upgraded, whose shards lie in a folder that their description names.
-UPGRADED_VERSION = 2
-SHARDS = "shards"
-_SHARDS_NAME = re.compile(rf"{SHARDS}(-[0-9a-f]{{12}})?")
-DType = Literal["float16", "float32"]
+FOLDERS = ("shards", "clusters", "index")
+_NUMBER_BYTES = 32
+_LOCK_PAUSE = 0.1  # seconds
+_LOCK_ATTEMPTS = 600
 
 
 class Gallery:
@@ -77,7 +88,7 @@ class Gallery:
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
                 "or an existing gallery"
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         gallery = cls(folder, contract, dtype)
         gallery.describe(datetime.now(UTC).isoformat(timespec="seconds"))
         return gallery
@@ -88,7 +99,7 @@ class Gallery:
         folder = Path(folder)
         path = folder / DESCRIPTION
         try:
-            description = json.loads(path.read_bytes())
+            description = read_json(path)
         except FileNotFoundError:
             raise GalleryError(
                 f"{folder} is not a gallery (it has no gallery.json); "
@@ -96,7 +107,7 @@ class Gallery:
             ) from None
         except (OSError, ValueError) as error:
             raise GalleryError(f"cannot read {path}: {error}") from error
-        contract, dtype, shards = _parse_description(description, path)
+        contract, dtype, shards = parse_description(description, path)
         return cls(folder, contract, dtype, shards)
 
     @classmethod
@@ -125,11 +136,13 @@ class Gallery:
         """The detector settings photos were last indexed with; empty before the first time."""
         path = self.folder / SETTINGS
         try:
-            return dict(json.loads(path.read_bytes()))
+            return _parse_settings(read_json(path))
         except FileNotFoundError:
             return {}
-        except (OSError, TypeError, ValueError) as error:
-            raise GalleryError(f"cannot read {path}: {error}; delete it") from error
+        except (OSError, ValueError) as error:
+            raise GalleryError(
+                f"cannot read {path}: {error}; delete it, and the next job notes its settings"
+            ) from error
 
     def note_settings(self, settings: Mapping[str, float]) -> None:
         """Remember the detector settings; a change is logged, for it is not made up for."""
@@ -151,28 +164,28 @@ class Gallery:
 
     def describe(self, created_at: str) -> None:
         """Write the description that makes the folder this gallery."""
-        upgraded = self._shards != SHARDS
-        description = {
-            "format": FORMAT,
-            "version": UPGRADED_VERSION if upgraded else VERSION,
-            "created_at": created_at,
-            "vectors": self.dtype,
-            **({"shards": self._shards} if upgraded else {}),
-            "contract": asdict(self.contract),
-        }
-        write_atomically(self.folder / DESCRIPTION, json.dumps(description, indent=2).encode())
+        write_description(
+            self.folder / DESCRIPTION, created_at, self.dtype, self.contract, self._shards
+        )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed."""
-        with (self.folder / "lock").open("w") as lock:
+        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed.
+
+        Who holds it may ask for it again. Raises BusyGalleryError while another process holds it,
+        StorageError where a link stands for a folder of the gallery.
+        """
+        if self._is_writer:
+            yield
+            return
+        with open_lock(self.folder / "lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BusyGalleryError(
                     f"another process is writing to {self.folder}; wait until it has ended"
                 ) from None
-            self.shards_folder.mkdir(exist_ok=True)
+            self._require_folders()
             remove_partials(self.shards_folder)
             self.note_shard_numbers()
             self._is_writer = True
@@ -180,6 +193,48 @@ class Gallery:
                 yield
             finally:
                 self._is_writer = False
+
+    def _require_folders(self) -> None:
+        make_folder(self.shards_folder)
+        for name in FOLDERS:
+            if os.path.lexists(self.folder / name):
+                require_folder(self.folder / name)
+
+    @contextmanager
+    def presenting(self) -> Iterator[None]:
+        """Hold off :meth:`erasing` while what is read here is written elsewhere, as in a report.
+
+        Raises BusyGalleryError where faces are being forgotten for longer than a minute.
+        """
+        with self._presentation_lock(fcntl.LOCK_SH, "faces of the gallery are being forgotten"):
+            yield
+
+    @contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Wait until nobody is :meth:`presenting`, and let nobody begin.
+
+        Raises BusyGalleryError where that takes longer than a minute.
+        """
+        with self._presentation_lock(fcntl.LOCK_EX, "a report of the gallery is being written"):
+            yield
+
+    @contextmanager
+    def _presentation_lock(self, kind: int, reason: str) -> Iterator[None]:
+        with open_lock(self.folder / "presenting") as lock:
+            for attempt in range(_LOCK_ATTEMPTS):
+                try:
+                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if attempt == 0:
+                        logger.warning("%s: waiting until that has ended", reason)
+                    time.sleep(_LOCK_PAUSE)
+            else:
+                raise BusyGalleryError(
+                    f"{reason}, {self.folder}: wait until that has ended, then run the command "
+                    "again"
+                )
+            yield
 
     def shard_paths(self) -> list[Path]:
         """Sealed shards, in order of number."""
@@ -192,7 +247,9 @@ class Gallery:
     def next_shard_number(self) -> int:
         """A number no shard of this gallery ever had, so that face ids are never used again."""
         try:
-            noted = int((self.folder / "next-shard").read_text())
+            noted = int(read_plain(self.folder / "next-shard", _NUMBER_BYTES))
+            if not 0 <= noted <= MAX_NUMBER + 1:
+                raise ValueError(f"expected a number up to {MAX_NUMBER + 1}, got {noted}")
         except FileNotFoundError:
             noted = 0
         except (OSError, ValueError) as error:
@@ -211,7 +268,7 @@ class Gallery:
         """Fold all photo tables, in some 200 bytes a photo and some tens of bytes a face.
 
         The gallery's writer keeps the fold in ``state.h5``, so that only tables of shards that are
-        not in it are read; ``anew`` reads all the same.
+        not in it are read; with ``ignore_cache`` all are read.
         """
         paths = self.shard_paths()
         digests = {path.name: _digest_or_none(path) for path in paths}
@@ -293,6 +350,18 @@ class Gallery:
                     found[record.face_id] = record
         return [found[int(face_id)] for face_id in ids]
 
+    def faces_with_vectors(self, ids: Ids, state: GalleryState) -> FacesWithVectors:
+        """Records and vectors of live faces ``ids``, in that order; each shard is opened once."""
+        numbers, rows = split_ids(ids)
+        vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
+        found: dict[int, FaceRecord] = {}
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                vectors[picked] = shard.vectors(rows[picked])
+                for record in face_records(shard, rows[picked], state.shown):
+                    found[record.face_id] = record
+        return FacesWithVectors(tuple(found[int(face_id)] for face_id in ids), vectors)
+
     def faces_of_photo(self, photo_id: int) -> Ids:
         """Ids of the faces found in the photo whose content row is ``photo_id``."""
         (number,), (row,) = split_ids(np.array([photo_id]))
@@ -316,6 +385,14 @@ class Gallery:
             )
 
 
+def _parse_settings(found: object) -> dict[str, float]:
+    if not isinstance(found, dict) or not all(
+        type(each) in (int, float) for each in found.values()
+    ):
+        raise ValueError(f"expected numbers by name, got {str(found)[:80]}")
+    return found
+
+
 def settings_text(settings: Mapping[str, float]) -> str:
     """Detector settings in words."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
@@ -336,7 +413,7 @@ def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
 def _recorded_digest(path: Path) -> str:
     sidecar = digest_path(path)
     try:
-        return sidecar.read_text().split()[0]
+        return read_plain(sidecar).decode("ascii").split()[0]
     except (OSError, IndexError, UnicodeDecodeError) as error:
         raise GalleryError(
             f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "
@@ -361,25 +438,3 @@ def _continue(digests: Mapping[str, str | None], kept: Mapping[str, str]) -> boo
 
 def _number(name: str) -> int:
     return int(name.removesuffix(".h5"))
-
-
-def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType, str]:
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise GalleryError(f"{path} does not describe a gallery (no format {FORMAT!r} in it)")
-    if description.get("version") not in (VERSION, UPGRADED_VERSION):
-        raise GalleryError(
-            f"{path} is of format version {description.get('version')!r}; this program reads "
-            f"versions {VERSION} and {UPGRADED_VERSION}"
-        )
-    try:
-        contract = EncoderContract(**description["contract"])
-        contract.check()
-        dtype = description["vectors"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
-    if dtype not in ("float16", "float32"):
-        raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")
-    shards = description.get("shards", SHARDS)
-    if not isinstance(shards, str) or not _SHARDS_NAME.fullmatch(shards):
-        raise GalleryError(f"{path}: expected shards in a folder such as {SHARDS}, got {shards!r}")
-    return contract, dtype, shards

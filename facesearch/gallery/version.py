@@ -1,4 +1,4 @@
-"""Has a gallery changed since it was read? By what its files say, without opening a shard."""
+"""Whether a gallery changed since it was read, from its files, without opening a shard."""
 
 from __future__ import annotations
 

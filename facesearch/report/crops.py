@@ -23,6 +23,8 @@ from facesearch.report.crop_images import (
     preview_name,
 )
 from facesearch.report.links import needs_preview
+from indexer.storage.atomic_files import make_folder, write_atomically
+from indexer.storage.plain_files import require_plain
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _CropJob:
     """One photo to read: the faces whose crops are missing and the preview to write, if any."""
 
     photo: Path
@@ -86,7 +88,7 @@ def prepare_pictures(
     """
     crops, previews = folder / "crops", folder / "previews"
     for place in (crops, previews):
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place, parents=False)
     pictures = Pictures()
     jobs = []
     for photo, of_photo in _by_photo(faces).items():
@@ -108,7 +110,9 @@ def _by_photo(faces: Iterable[AlbumFace]) -> dict[Path, list[AlbumFace]]:
     return photos
 
 
-def _plan(photo: Path, faces: Sequence[AlbumFace], folder: Path, pictures: Pictures) -> _Job | None:
+def _plan(
+    photo: Path, faces: Sequence[AlbumFace], folder: Path, pictures: Pictures
+) -> _CropJob | None:
     """Note what is there already; the job for the rest, None when nothing is to be done."""
     try:
         status = photo.stat()
@@ -122,7 +126,7 @@ def _plan(photo: Path, faces: Sequence[AlbumFace], folder: Path, pictures: Pictu
             detail += f"; if it was moved or deleted, {ADVICE}"
         _problem(pictures, photo, faces, "missing" if gone else "unreadable", detail)
         return None
-    job = _Job(photo, tuple(faces), None, status.st_size, status.st_mtime_ns)
+    job = _CropJob(photo, tuple(faces), None, status.st_size, status.st_mtime_ns)
     missing = _take_cached(faces, job.stamp, folder, pictures)
     preview = None
     if preview_needed:
@@ -149,7 +153,9 @@ def _take_cached(
     return missing
 
 
-def _run(jobs: Sequence[_Job], folder: Path, pictures: Pictures, workers: int) -> Iterator[_Job]:
+def _run(
+    jobs: Sequence[_CropJob], folder: Path, pictures: Pictures, workers: int
+) -> Iterator[_CropJob]:
     """Decode and cut, one batch for each decoding size; yields each job when it is done."""
     for side in DECODE_SIDES:
         batch = {job.photo: job for job in jobs if job.side() == side}
@@ -169,7 +175,9 @@ def _run(jobs: Sequence[_Job], folder: Path, pictures: Pictures, workers: int) -
             yield job
 
 
-def _store(job: _Job, photo: DecodedPhoto, sha256: str, folder: Path, pictures: Pictures) -> None:
+def _store(
+    job: _CropJob, photo: DecodedPhoto, sha256: str, folder: Path, pictures: Pictures
+) -> None:
     """Write what ``job`` wants, of the photo of this content, unless it is no longer that photo."""
     for face in job.faces:
         change = _change(face, photo, sha256)
@@ -205,7 +213,7 @@ def _problem(
 def _whole(path: Path) -> bool:
     """Whether the cached file is there; a power cut can leave an empty one behind."""
     try:
-        return path.stat().st_size > 0
+        return require_plain(path).st_size > 0
     except OSError:
         return False
 
@@ -213,13 +221,11 @@ def _whole(path: Path) -> bool:
 def _write(path: Path, data: bytes) -> None:
     """Rename into place, without the flush to disk: thousands of those would take minutes, and
     a crop that is lost is cut again."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    write_atomically(path, data, durable=False)
 
 
 def _prune(folder: Path, keep: set[str]) -> None:
     """Remove crops of faces no longer in the album: deleting a face removes its picture too."""
     for path in folder.iterdir():
-        if path.name not in keep and path.is_file():
+        if path.name not in keep and (path.is_symlink() or path.is_file()):
             path.unlink()

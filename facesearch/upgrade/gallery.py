@@ -23,7 +23,8 @@ from facesearch.embed import EmbedOptions, Failure
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
-from facesearch.gallery.gallery import DESCRIPTION, SHARDS, Gallery
+from facesearch.gallery.description import SHARDS
+from facesearch.gallery.gallery import DESCRIPTION, Gallery
 from facesearch.gallery.schema import OPTIONAL
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.recognition.calibration import calibration_path

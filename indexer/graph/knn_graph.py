@@ -7,7 +7,6 @@ exact as the index that found it, which the file says (:class:`GraphAccuracy`).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import ShardError, StaleIndexError
 from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
+from indexer.storage.plain_files import parse_json
 from indexer.types import Ids
 
 FORMAT = "facesearch-graph"
@@ -89,7 +89,7 @@ class KnnGraphFile:
     """A graph file, open for reading. Open with :meth:`open`; use as a context manager.
 
     Every method raises StaleIndexError where the file turns out to be damaged: all that is to be
-    done then, as when it is stale, is to build it anew.
+    done then, as when it is stale, is to rebuild it.
     """
 
     def __init__(self, path: Path, file: h5py.File) -> None:
@@ -109,7 +109,7 @@ class KnnGraphFile:
             shape == self._neighbours.shape == self._distances.shape
         ):
             raise checker.fail("arrays", "ids (n,), neighbours and distances (n, k)", shape)
-        digests = json.loads(shards[()].tobytes())
+        digests = parse_json(shards[()].tobytes())
         if not isinstance(digests, dict):
             raise checker.fail("shards", "an object", digests)
         state = str(checker.attribute(file, "state", "state"))
@@ -183,8 +183,8 @@ class KnnGraphFile:
 
 @contextmanager
 def _renewable(path: Path) -> Iterator[None]:
-    """What is wrong with a graph is no loss: it is to be built anew."""
+    """What is wrong with a graph is no loss: it is rebuilt."""
     try:
         yield
     except (ShardError, ValueError) as error:
-        raise StaleIndexError(f"{path} is no whole graph: {error}; build it anew") from error
+        raise StaleIndexError(f"{path} is no whole graph: {error}; rebuild it") from error

@@ -56,7 +56,10 @@ def run_list(args: argparse.Namespace) -> int:
         facts = [(fact, each[fact]) for fact in ("name", "licence", "source", "lfw")]
         for way, thresholds in each["thresholds"].items():
             facts += [(f"thresholds, {way}", _thresholds_text(thresholds))]
-        facts += [("chosen on", thresholds["chosen_on"]), ("path", each["path"] or each["weights"])]
+        facts += [
+            ("chosen on", thresholds["chosen_on"]),
+            ("path", each["path"] or each["weights"]),
+        ]
         print_facts(facts)
     return 0
 
@@ -105,7 +108,7 @@ def _path(spec: EncoderSpec) -> Path | None:
 
 
 def run_fetch(args: argparse.Namespace) -> int:
-    """Fetch with a progress bar; says so when there was no digest to compare with."""
+    """Download with a progress bar; says so when there was no digest to compare with."""
     from facesearch.encoders import encoder_spec
     from facesearch.errors import InputError
     from facesearch.model_files.download import DownloadedFile
@@ -129,8 +132,7 @@ def run_fetch(args: argparse.Namespace) -> int:
         print_facts(list(each.items()))
     if first_use:
         print(
-            "no digest was published for this file: the one above is of what came now, and is "
-            "what later fetches must agree with",
+            "no digest was published for this file; later downloads must have the digest above",
             file=sys.stderr,
         )
     return 0

@@ -1,4 +1,4 @@
-"""``index`` and ``build``: photos into the gallery, the gallery into its search index."""
+"""``index`` and ``build``: add photos to a gallery, and build its search index."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from facesearch.cli.output import (
     embed_progress,
     print_facts,
     print_json,
-    printable,
     stage_progress,
 )
+from facesearch.text import printable
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
@@ -42,27 +42,28 @@ def add_commands(commands: Any) -> None:
 def _add_build(commands: Any) -> None:
     parser = commands.add_parser(
         "build",
-        help="build the search index of a gallery anew",
-        description="Build the search index of a gallery anew: exact, unless a lower recall is "
-        "asked for or there is no memory for that; then the smallest that finds the nearest face "
-        "often enough, measured on the gallery's own faces. Searches go on meanwhile with the "
-        "index there was, and later indices are built for the same recall and memory.",
+        help="rebuild the search index of a gallery",
+        description="Rebuild the search index of a gallery. The index is exact, unless you ask for "
+        "a lower recall or an exact one does not fit into memory. Then the smallest index that "
+        "reaches the recall is built, as measured on the faces of the gallery. Searches continue "
+        "with the old index meanwhile. Later rebuilds keep the same recall and memory.",
     )
-    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     parser.add_argument(
         "--recall",
         type=recall,
         metavar="R",
         help="share of searches that must find the nearest face, 0.5 to 1; 1 is exact search "
-        "(default: 1 where it fits the memory, else 0.99)",
+        "(default: 1 if that fits into memory, else 0.99)",
     )
     parser.add_argument(
         "--memory",
         type=byte_size,
         metavar="SIZE",
-        help="what the index may take, such as 8GiB or 500MB (default: half the machine's)",
+        help="memory limit of the index, such as 8GiB or 500MB (default: half the machine's "
+        "memory)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=run_build)
 
 
@@ -70,45 +71,52 @@ def _add_index(commands: Any) -> None:
     parser = commands.add_parser(
         "index",
         help="find and embed the faces of photos",
-        description="Bring a gallery up to date with folders of photos: new and changed photos "
-        "are embedded, moved and copied ones recognised, vanished ones noted. May be stopped at "
-        "any moment and started again.",
+        description="Bring a gallery up to date with folders of photos. New and changed photos are "
+        "embedded, moved and copied ones are recognised, deleted ones are marked as gone. You can "
+        "stop it at any time and start it again.",
     )
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="folders or files")
-    parser.add_argument("--gallery", required=True, type=Path, metavar="DIR")
+    parser.add_argument(
+        "--gallery",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder of the gallery; it is created if it does not exist",
+    )
     parser.add_argument(
         "--vectors",
         choices=("float16", "float32"),
         default="float16",
-        help="how a new gallery stores vectors (default: float16, half the space)",
+        help="number format in which a new gallery stores vectors (default: float16, half the "
+        "space)",
     )
     parser.add_argument(
         "--shard-photos",
         type=positive_int,
         default=512,
         metavar="N",
-        help="photos a shard; a killed job loses at most one (default: 512)",
+        help="photos for each shard; an interrupted job loses at most one shard (default: 512)",
     )
     parser.add_argument(
         "--threads",
         type=positive_int,
         default=available_cores(),
         metavar="N",
-        help="threads that detect and encode (default: all cores)",
+        help="number of threads that detect and encode (default: all cores)",
     )
     parser.add_argument(
         "--decoders",
         type=whole_number,
         default=None,
         metavar="N",
-        help="processes that decode, 0 for none (default: half the threads)",
+        help="number of processes that decode, 0 for none (default: half the threads)",
     )
     parser.add_argument(
         "--retry-failed",
         action="store_true",
-        help="try again photos that failed and have not changed",
+        help="retry photos that failed before and have not changed",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_engine_options(parser)
     parser.set_defaults(run=run_index)
 
@@ -154,7 +162,7 @@ def encoder_text(contract: EncoderContract) -> str:
 
 
 def run_build(args: argparse.Namespace) -> int:
-    """Build the index whether or not it is fresh, and tell what it is."""
+    """Rebuild the index, even if it is up to date, and print what it is."""
     from facesearch.api.indexing import build_index
     from facesearch.cli.output import description_facts
 
@@ -179,7 +187,7 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             ("  unchanged", report.unchanged),
             ("  moved or copied", report.known),
             ("  failed", report.failed),
-            ("photos gone", report.gone),
+            ("photos deleted", report.gone),
             ("gallery", f"{gallery.folder} with {faces} faces"),
         ]
     )
@@ -189,6 +197,6 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
     if len(report.failures) > FAILURES_SHOWN:
         more = len(report.failures) - FAILURES_SHOWN
         print(
-            f"and {more} more; all with: facesearch info {gallery.folder} --failed",
+            f"and {more} more; list all with: facesearch info {gallery.folder} --failed",
             file=sys.stderr,
         )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import add_encoder_options, engine_options, positive_int
-from facesearch.cli.output import counting_progress, print_facts, print_json, printable
-from facesearch.text import count
+from facesearch.cli.output import counting_progress, print_facts, print_json
+from facesearch.text import count, printable
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
@@ -74,10 +74,7 @@ def _print_report(report: UpgradeReport, folder: Path) -> None:
             ("shards made now", report.shards),
             ("made before", report.shards_before),
             ("faces dropped", report.dropped),
-            (
-                "gallery",
-                f"{folder} with vectors of {report.encoder}" if report.upgraded else "unchanged",
-            ),
+            ("gallery", became),
         ]
     )
     for failure in report.failures[:FAILURES_SHOWN]:

@@ -1,4 +1,4 @@
-"""``search``, ``identify`` and ``verify``: questions about the faces of a photo."""
+"""``search``, ``identify`` and ``verify``: compare the faces of a photo with others."""
 
 from __future__ import annotations
 
@@ -26,38 +26,55 @@ from facesearch.cli.output import (
 if TYPE_CHECKING:
     from facesearch.recognition.identify import FaceMatches, Identification, Match
 
+_FROM = {
+    "given": "as given",
+    "calibration": "calibrated",
+    "stale calibration": "calibrated, but stale: run facesearch calibrate",
+    "encoder": "the encoder's default",
+}
+
 
 def add_commands(commands: Any) -> None:
     """Add the three commands."""
-    search = commands.add_parser("search", help="the gallery faces nearest to those of a photo")
-    search.add_argument("gallery", type=Path, metavar="GALLERY")
-    search.add_argument("photo", nargs="?", type=Path, metavar="PHOTO")
-    search.add_argument("-k", type=positive_int, default=10, help="matches a face (default: 10)")
+    search = commands.add_parser(
+        "search", help="find the faces of the gallery that are nearest to those of a photo"
+    )
+    search.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
+    search.add_argument(
+        "photo", nargs="?", type=Path, metavar="PHOTO", help="photo whose faces are compared"
+    )
+    search.add_argument(
+        "-k", type=positive_int, default=10, help="matches for each face (default: 10)"
+    )
     search.add_argument(
         "--probes",
         type=Path,
         metavar="DIR",
-        help="in place of PHOTO, all at once: a folder of photos, another gallery, or a folder of "
-        "shards; a job that was killed goes on",
+        help="search for all faces of a folder of photos, of another gallery, or of a folder of "
+        "shards, instead of PHOTO; an interrupted job continues",
     )
     search.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help="where the matches of --probes go: a new file *.jsonl or *.csv",
+        help="new file for the matches of --probes: *.jsonl or *.csv",
     )
     add_search_device(search)
-    search.add_argument("--quiet", action="store_true", help="no progress bar")
+    search.add_argument("--quiet", action="store_true", help="show no progress bar")
     search.set_defaults(run=run_search)
 
-    identify = commands.add_parser("identify", help="who is in a photo, by enrolled names")
-    identify.add_argument("gallery", type=Path, metavar="GALLERY")
-    identify.add_argument("photo", type=Path, metavar="PHOTO")
+    identify = commands.add_parser(
+        "identify", help="name the people in a photo, if they are enrolled"
+    )
+    identify.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
+    identify.add_argument(
+        "photo", type=Path, metavar="PHOTO", help="photo whose faces are compared"
+    )
     identify.set_defaults(run=run_identify)
 
-    verify = commands.add_parser("verify", help="do two photos show the same person")
-    verify.add_argument("first", type=Path, metavar="PHOTO")
-    verify.add_argument("second", type=Path, metavar="PHOTO")
+    verify = commands.add_parser("verify", help="check whether two photos show the same person")
+    verify.add_argument("first", type=Path, metavar="PHOTO", help="photo whose faces are compared")
+    verify.add_argument("second", type=Path, metavar="PHOTO", help="photo whose faces are compared")
     verify.set_defaults(run=run_verify)
 
     for parser in (identify, verify):
@@ -65,8 +82,8 @@ def add_commands(commands: Any) -> None:
             "--threshold",
             type=squared_distance,
             metavar="D",
-            help="largest squared distance of one person (default: the "
-            + ("gallery's calibrated one, or the " if parser is identify else "")
+            help="largest squared distance of the same person (default: the "
+            + ("calibrated one of the gallery, or the " if parser is identify else "")
             + "encoder's)",
         )
     for parser in (search, identify, verify):
@@ -120,8 +137,9 @@ def _search_batch(args: argparse.Namespace) -> int:
         print_json(report)
         return 0
     print(
-        f"{report.matches} matches of {report.faces} faces in {report.out}; of {report.probes} "
-        f"{report.unit}, {report.without_face} show no face and {report.failed} failed"
+        f"{report.matches:,} matches of {report.faces:,} faces written to {report.out}; of "
+        f"{report.probes:,} {report.unit}, {report.without_face:,} show no face and "
+        f"{report.failed:,} failed"
     )
     return 0
 
@@ -149,7 +167,7 @@ def run_identify(args: argparse.Namespace) -> int:
             for face in found
         ]
         print_table(("face", "person", "distance", "nearest", "margin"), rows)
-        print(f"threshold {_threshold_text(found[0])}")
+        print(f"threshold: {_threshold_text(found[0])}")
     return 0 if any(face.person for face in found) else 1
 
 
@@ -176,8 +194,12 @@ def run_verify(args: argparse.Namespace) -> int:
 
 def _threshold_text(face: Identification) -> str:
     """The threshold and where it comes from."""
-    rate = "" if face.fpir is None else f", {100 * face.fpir:.2g}% of strangers taken for somebody"
-    return f"{face.threshold:.3f} ({face.threshold_from}{rate})"
+    rate = (
+        ""
+        if face.fpir is None
+        else f"; {100 * face.fpir:.2g}% of unknown people are identified wrongly"
+    )
+    return f"{face.threshold:.3f} ({_FROM[face.threshold_from]}{rate})"
 
 
 def _face_json(face: FaceMatches) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from facesearch.cli.engine_options import add_engine_options
+from facesearch.cli.engine_options import add_detector_options
 from facesearch.cli.output import counting_progress, print_facts, print_json
-from indexer.runtime.cores import available_cores
 
 _FAILURES_SHOWN = 20
 
@@ -35,31 +34,22 @@ def add_commands(commands: Any) -> None:
         help="also keep the vectors of this encoder, to learn from or stay compatible with; may "
         "be given several times",
     )
-    add_engine_options(parser, encoder=False)
+    add_detector_options(parser)
     parser.set_defaults(run=run_crops)
 
 
 def run_crops(args: argparse.Namespace) -> int:
     """Write the file, and say what became of the photos."""
-    from facesearch.detect import DEFAULT_DETECTOR, create_detector
-    from facesearch.engine import EncoderChoice, create_engine
-    from facesearch.errors import InputError
-    from facesearch.train.data.crop_maker import Teacher, make_crops
+    from facesearch.api.training import crop_photos
+    from facesearch.engine_options import EngineOptions
 
-    if args.output.exists():
-        raise InputError(f"{args.output} exists; delete it or give another name")
-    chosen = args.detector or DEFAULT_DETECTOR
-    detector = create_detector(chosen, min_face=args.min_face, min_score=args.min_score)
-    engines = [create_engine(chosen, EncoderChoice(name)) for name in args.teacher]
-    teachers = [Teacher(each.aligner, each.encoder) for each in engines]
     show = counting_progress(args.json, "photo")
-    report = make_crops(
-        [args.photos],
+    report = crop_photos(
+        args.photos,
         args.output,
-        detector,
-        teachers,
+        teachers=args.teacher,
         labelled=not args.unlabelled,
-        decoders=max(1, available_cores() - 1),
+        engine=EngineOptions(args.detector, args.min_face, args.min_score, turned=args.turned),
         progress=lambda done: show(done, done + 1),
     )
     show(report.photos, report.photos)

@@ -36,13 +36,9 @@ def add_commands(commands: Any) -> None:
 
 def run_train(args: argparse.Namespace) -> int:
     """Train, with progress on standard error."""
-    from facesearch.train.config import compatible_with, read_settings
-    from facesearch.train.trainer import Trainer
+    from facesearch.api.training import train_encoder
 
-    settings = read_settings(args.config)
-    if args.compatible_with:
-        settings = compatible_with(settings, args.compatible_with)
-    result = Trainer(settings).run(_print_row)
+    result = train_encoder(args.config, compatible_with=args.compatible_with, progress=_print_row)
     facts = _facts(result)
     if args.json:
         print_json(facts)

@@ -9,7 +9,6 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from facesearch.encoders.backends.compiled_model import CompiledModel
 from facesearch.encoders.network_ir import (
     INPUT,
     Concatenate,
@@ -25,6 +24,7 @@ from facesearch.encoders.network_ir import (
     Relu,
 )
 from facesearch.encoders.quantization import ActivationRanges
+from facesearch.model_files.compiled_model import CompiledModel
 
 # Numbers of steps between the ends of a quantised range: unsigned activations, signed weights.
 _ACTIVATION_LEVELS, _WEIGHT_LEVELS = 256, 255

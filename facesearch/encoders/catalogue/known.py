@@ -61,6 +61,12 @@ _ON_VIEW_1 = (
     "10,000 pairs of different people would be accepted; clusters as "
     "benchmarks/clustering/quality.py chose for albums"
 )
+_BY_CALIBRATE_AND_ALBUM = (
+    "LFW View 1, by facesearch encoders calibrate: verification at the best accuracy on as many "
+    "same as different pairs, identification where one in 10,000 pairs of different people would "
+    "be accepted; clusters between the best for 3,000 people of View 1 (1.0) and that for an album "
+    "of 36 (1.4), since large galleries lower it by their own impostors"
+)
 _BY_CALIBRATE = (
     "LFW View 1, by facesearch encoders calibrate: verification at the best accuracy on as many "
     "same as different pairs, identification where one in 10,000 pairs of different people would "
@@ -117,15 +123,15 @@ RETAIL_0095 = EncoderSpec(
         ),
     ),
     lfw="View 2: reference 99.47 %",
-    flipped=Thresholds(1.365, 1.125, 1.01, _BY_CALIBRATE),
-    plain=Thresholds(1.4, 1.14, 1.015, _BY_CALIBRATE),
+    flipped=Thresholds(1.365, 1.125, 1.2, _BY_CALIBRATE_AND_ALBUM),
+    plain=Thresholds(1.4, 1.14, 1.2, _BY_CALIBRATE_AND_ALBUM),
 )
 MOBILEFACENET = EncoderSpec(
     name="mobilefacenet",
     dimension=128,
     input_size=112,
-    parameters=999_264,
-    operations=220_000_000,
+    parameters=990_107,
+    operations=233_810_432,
     alignment="five points",
     template=ARCFACE,
     pixels=PixelFormat("RGB", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
@@ -139,8 +145,8 @@ MOBILEFACENET = EncoderSpec(
         size=3_998_070,
     ),
     lfw="View 2: reference 99.48 %",
-    flipped=UNLEARNED,
-    plain=UNLEARNED,
+    flipped=Thresholds(1.42, 1.19, 1.08, _BY_CALIBRATE),
+    plain=Thresholds(1.435, 1.195, 1.125, _BY_CALIBRATE),
 )
 SFACE = EncoderSpec(
     name="sface",

@@ -10,13 +10,13 @@ import openvino
 from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
-from facesearch.encoders.backends.compiled_model import CompiledModel
 from facesearch.encoders.catalogue.spec import PixelFormat
-from facesearch.encoders.graph.model_file import GraphFacts, output_port
+from facesearch.encoders.graph.model_file import EncoderGraphFacts, output_port
 from facesearch.encoders.network_ir import Floats
+from facesearch.model_files.compiled_model import CompiledModel
 
 
-def prepared(model: Any, facts: GraphFacts, pixels: PixelFormat) -> tuple[Any, bool]:
+def prepared(model: Any, facts: EncoderGraphFacts, pixels: PixelFormat) -> tuple[Any, bool]:
     """The model taking RGB uint8 (n, side, side, 3), and whether n may be other than 1.
 
     Colour order and scaling become part of it, and the vector its only output.
@@ -42,7 +42,7 @@ def prepared(model: Any, facts: GraphFacts, pixels: PixelFormat) -> tuple[Any, b
     return process.build(), batched
 
 
-def _free_batch(model: Any, facts: GraphFacts) -> bool:
+def _free_batch(model: Any, facts: EncoderGraphFacts) -> bool:
     """Let the model take any number of chips at once, where its layers can; whether they can."""
     sides = [facts.side, facts.side]
     sizes = [*sides, 3] if facts.channels_last else [3, *sides]
@@ -66,7 +66,7 @@ class GraphBackend:
     def __init__(  # noqa: PLR0917 - called by load alone
         self,
         model: Any,
-        facts: GraphFacts,
+        facts: EncoderGraphFacts,
         pixels: PixelFormat,
         precision: str,
         threads: int | None = None,

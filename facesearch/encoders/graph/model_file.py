@@ -18,7 +18,7 @@ _LARGEST_SIDE, _LARGEST_DIMENSION = 1024, 16384
 
 
 @dataclass(frozen=True)
-class GraphFacts:
+class EncoderGraphFacts:
     """What a graph says of itself: sides of its input in pixels, components of its vectors.
 
     ``channels_last`` where it takes (n, side, side, 3); ``parameters`` counts its constants and
@@ -62,7 +62,7 @@ def read_graph(path: Path, companion: Path | None = None) -> Any:
         raise WeightsError(f"OpenVINO cannot read {path}: {reason}") from error
 
 
-def graph_facts(model: Any, path: Path, output: str | None = None) -> GraphFacts:
+def graph_facts(model: Any, path: Path, output: str | None = None) -> EncoderGraphFacts:
     """What can be said of the graph in ``path``; raises WeightsError where it is no encoder.
 
     ``output`` names the output that is the vector, where there are several.
@@ -84,7 +84,7 @@ def graph_facts(model: Any, path: Path, output: str | None = None) -> GraphFacts
         )
     parameters, operations = _costs(model)
     name = next(iter(sorted(port.get_names())), "")
-    return GraphFacts(side, dimension, channels_last, parameters, operations, name)
+    return EncoderGraphFacts(side, dimension, channels_last, parameters, operations, name)
 
 
 def _input(port: Any, path: Path) -> tuple[int, bool]:

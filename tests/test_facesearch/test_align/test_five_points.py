@@ -50,8 +50,8 @@ def test_chips_show_the_same_at_any_angle_and_size(
     middle = np.array([400 + dx, 380 + dy])
     y, x = np.mgrid[:800, :800]
     at = np.stack([x, y], axis=2) - middle
-    own = at @ np.linalg.inv(matrix).T  # in pixels of the chip, from its middle
-    photo = (127 + 100 * np.sin(own / 9)).astype(np.uint8)
+    inside = at @ np.linalg.inv(matrix).T  # in pixels of the chip, from its middle
+    photo = (127 + 100 * np.sin(inside / 9)).astype(np.uint8)
     photo = np.concatenate([photo, photo[..., :1]], axis=2)
     points = (np.array(OPEN_MODEL_ZOO.points) * size - size / 2) @ matrix.T + middle
     (chip,) = FivePointAligner(OPEN_MODEL_ZOO, size).align(photo, faces(points))

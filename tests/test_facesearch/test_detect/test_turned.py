@@ -69,7 +69,7 @@ class UprightEyes:
 
 @pytest.mark.parametrize("turn", [0, 1, 2, 3])
 @pytest.mark.parametrize("size", [(300, 400), (900, 700)])
-def test_a_face_is_found_with_its_own_landmarks_however_it_is_turned(
+def test_a_face_is_found_with_true_landmarks_however_it_is_turned(
     turn: int, size: tuple[int, int]
 ) -> None:
     photo = np.full((*size, 3), 20, np.uint8)

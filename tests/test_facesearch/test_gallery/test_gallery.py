@@ -187,7 +187,7 @@ def test_index_of_other_faces_is_still_used(
 def test_fresh_faces_compete_fairly_with_an_index_by_faiss(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "cells_available", lambda dimension: False)
+    monkeypatch.setattr(build, "ivf_available", lambda dimension: False)
     assert approximate_index(gallery, monkeypatch).recipe == "IVF"
     write_photo(gallery.folder.parent / "photos" / "new.png", [3, 4], variant=50)
     delete_photo(gallery, "01.png")
@@ -213,7 +213,7 @@ def test_the_speed_stated_is_that_with_vectors_from_shards(
         return read(self, ids)
 
     monkeypatch.setattr(Gallery, "vectors", slowly)
-    monkeypatch.setattr(build, "cells_available", lambda dimension: False)
+    monkeypatch.setattr(build, "ivf_available", lambda dimension: False)
     measured = approximate_index(gallery, monkeypatch).measured
     assert measured["single_seconds"] >= seconds
     assert measured["queries_per_second"] <= measured["batch"] / seconds

@@ -204,8 +204,8 @@ def test_parts_of_another_job_are_not_used(
         (tmp_path / ".m.jsonl.parts" / "00000001.part").unlink()
     k = 4 if change == "k" else 3
     run(gallery, photos, out, k)
-    run(gallery, photos, tmp_path / "anew.jsonl", k)
-    assert out.read_bytes() == (tmp_path / "anew.jsonl").read_bytes()
+    run(gallery, photos, tmp_path / "again.jsonl", k)
+    assert out.read_bytes() == (tmp_path / "again.jsonl").read_bytes()
 
 
 @pytest.mark.skipif(not LANES, reason="needs AVX2")

@@ -98,7 +98,7 @@ def test_one_enrolled_person_is_enough_among_many_clusters(gallery: Gallery) -> 
 
 
 def test_nobody_enrolled(gallery: Gallery) -> None:
-    with pytest.raises(InputError, match="nobody is enrolled"):
+    with pytest.raises(InputError, match="no person is enrolled"):
         calibrated(gallery)
 
 

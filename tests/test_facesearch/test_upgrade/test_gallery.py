@@ -19,7 +19,7 @@ from facesearch.engine import PhotoFaces
 from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
-from facesearch.search.gallery_index import build_index, search_gallery
+from facesearch.search.gallery_index import build_index, open_search
 from facesearch.upgrade.gallery import upgrade_gallery
 from indexer.storage.shards import Shard
 from support.fake_engine import FakeEngine
@@ -76,7 +76,7 @@ def test_faces_keep_their_ids_and_get_the_other_encoders_vectors(tmp_path: Path)
     ]
     assert [each.severe for each in check_gallery(new) if each.severe] == []
     assert {path.name for path in gallery.folder.glob("shards*")} == {new.shards_folder.name}
-    found = search_gallery(new, after, new.vectors(ids), 1)
+    found = open_search(new, after).search(new.vectors(ids), 1)
     np.testing.assert_allclose(found.distances[:, 0], 0, atol=1e-2)
 
 
@@ -119,7 +119,7 @@ def test_searches_go_on_and_a_killed_job_does_the_rest(tmp_path: Path) -> None:
         upgrade_gallery(gallery, engine, PLAIN, progress=killed)  # type: ignore[arg-type]
     there = Gallery.open(gallery.folder)
     assert there.contract == gallery.contract
-    assert len(search_gallery(there, there.state(), there.vectors(ids), 1).ids) == len(ids)
+    assert len(open_search(there, there.state()).search(there.vectors(ids), 1).ids) == len(ids)
     seen = engine.photos
     report = upgrade_gallery(there, engine, PLAIN)  # type: ignore[arg-type]
     assert report.upgraded

@@ -77,7 +77,7 @@ def test_the_network_is_that_of_opencvs_file_but_for_rounded_weights() -> None:
         got = [probabilities[..., :1], probabilities[..., 1:], values[..., 2:6], values[..., 6:]]
         for name, mine in zip(("cls", "obj", "bbox", "kps"), got, strict=True):
             np.testing.assert_allclose(mine, theirs[f"{name}_{stride}"], atol=0.25)
-            assert np.abs(mine - theirs[f"{name}_{stride}"]).mean() < 0.01
+            assert np.abs(mine - theirs[f"{name}_{stride}"]).mean() < 0.03
 
 
 @settings(deadline=None, max_examples=30)
@@ -128,7 +128,7 @@ def test_faces_are_found_whatever_the_size_and_by_several_threads() -> None:
             np.testing.assert_array_equal(photo_faces.scores, again.scores)
 
 
-def test_a_shape_seen_often_gets_a_model_of_its_own_with_the_same_answers(
+def test_a_shape_seen_often_gets_a_separate_model_with_the_same_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     arrays, built = packaged_arrays(), []
@@ -159,5 +159,5 @@ def test_settings_and_photos_out_of_range_are_refused() -> None:
         YuNetDetector(min_face=0)
     with pytest.raises(InputError, match="min_score"):
         YuNetDetector(min_score=1.0)
-    with pytest.raises(InputError, match="expected a photo uint8"):
+    with pytest.raises(InputError, match="expected a photo RGB uint8"):
         YuNetDetector().detect([np.zeros((5, 5), np.uint8)])

@@ -88,7 +88,7 @@ def test_a_file_that_is_no_encoder_leaves_nothing_behind(tmp_path: Path) -> None
     assert not added_folder().exists() or not list(added_folder().iterdir())
 
 
-def test_damage_is_told(tmp_path: Path) -> None:
+def test_damage_is_reported(tmp_path: Path) -> None:
     add_encoder("mine", write_graph(tmp_path / "g.xml"))
     weights = added_folder() / "mine" / "weights.bin"
     data = bytearray(weights.read_bytes())

@@ -65,7 +65,7 @@ def test_means_of_single_channels_follow_the_colour_order(tmp_path: Path) -> Non
     np.testing.assert_allclose(run(bright), plain(lowered), rtol=1e-4, atol=1e-4)
 
 
-def test_several_threads_get_their_own_answers(tmp_path: Path) -> None:
+def test_several_threads_get_separate_answers(tmp_path: Path) -> None:
     run = backend(write_graph(tmp_path / "g.xml"), PixelFormat(), callers=3)
     batches = [chips(4, seed) for seed in range(12)]
     with ThreadPoolExecutor(3) as pool:
