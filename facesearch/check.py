@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.clustering.run_store import latest_run, run_paths
-from facesearch.errors import FacesearchError
+from facesearch.clustering.dendrogram_cache import dendrogram_path, load_dendrogram
+from facesearch.clustering.run_store import run_at, run_paths
+from facesearch.errors import FacesearchError, GalleryError
 from facesearch.forget import unfinished
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.schema import schema_problems
@@ -60,6 +62,7 @@ def check_gallery(gallery: Gallery) -> list[Finding]:
     except Exception as error:
         findings.append(_failure("gallery", error, severe=True))
     findings += _findings("next-shard", partial(_check_numbers, gallery), severe=True)
+    findings += _findings("settings.json", partial(_check_settings, gallery), severe=False)
     people = partial(_check_people, gallery, paths, state)
     findings += _findings("people.sqlite", people, severe=True)
     forgotten = partial(_check_forgotten, gallery)
@@ -106,6 +109,11 @@ def _check_numbers(gallery: Gallery) -> list[Finding]:
     return []
 
 
+def _check_settings(gallery: Gallery) -> list[Finding]:
+    _ = gallery.settings  # reading it checks it
+    return []
+
+
 def _check_contents(state: GalleryState) -> list[Finding]:
     """Photos whose content is in no shard any more."""
     if not state.lost_count:
@@ -120,7 +128,7 @@ def _check_contents(state: GalleryState) -> list[Finding]:
 def _check_kept_state(gallery: Gallery, state: GalleryState) -> list[Finding]:
     """A state.h5 that cannot be read, or differs from ``state``, read from the shards."""
     path = gallery.folder / STATE_FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
     if read_state(gallery.folder, gallery.contract) is None:
         text = f"cannot be used, so every command reads all shards; delete {path}"
@@ -148,7 +156,15 @@ def _check_forgotten(gallery: Gallery) -> list[Finding]:
 def _check_people(
     gallery: Gallery, paths: Sequence[Path], state: GalleryState | None
 ) -> list[Finding]:
-    ids = PeopleStore(gallery.folder).memberships().ids
+    people = PeopleStore(gallery.folder)
+    damage = [
+        f"damaged: {problem}; restore it from a backup, or export what can be read: facesearch "
+        f"people export {gallery.folder} FILE"
+        for problem in people.check()
+    ]
+    if damage:
+        return [Finding("people.sqlite", text, severe=True) for text in damage]
+    ids = people.memberships().ids
     numbers, _ = split_ids(ids)
     there = np.isin(numbers, [int(path.stem) for path in paths])
     findings = []
@@ -188,16 +204,29 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
 
 
 def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    if not run_paths(gallery):
-        return []
-    if latest_run(gallery).state == state.digest():
-        return []
-    text = f"older than the faces; run: facesearch cluster {gallery.folder}"
-    return [Finding("clusters", text, severe=False)]
+    paths = run_paths(gallery)
+    findings = []
+    for path in paths:
+        try:
+            run = run_at(path)
+        except GalleryError as error:
+            findings.append(Finding("clusters", str(error), severe=False))
+            continue
+        if path == paths[-1] and run.state != state.digest():
+            text = f"older than the faces; run: facesearch cluster {gallery.folder}"
+            findings.append(Finding("clusters", text, severe=False))
+    merges = dendrogram_path(gallery)
+    if os.path.lexists(merges):
+        try:
+            load_dendrogram(merges)
+        except ShardError as error:
+            text = f"{error} (run: facesearch cluster {gallery.folder} --full)"
+            findings.append(Finding("clusters", text, severe=False))
+    return findings
 
 
 def _check_graph(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    if not graph_path(gallery).exists():
+    if not os.path.lexists(graph_path(gallery)):
         return []
     try:
         with open_graph(gallery, state) as graph:

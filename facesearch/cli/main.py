@@ -97,6 +97,7 @@ def _add_output_options(parser: argparse.ArgumentParser, default: bool | str) ->
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # File names need not be UTF-8, and a terminal need not show every letter.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -126,6 +127,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+
+
+def _open_closed_streams() -> None:
+    """Give streams that were closed before the start (``2>&-``) somewhere to write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _expected_errors() -> tuple[type[BaseException], ...]:

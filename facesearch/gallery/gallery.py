@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -40,7 +41,15 @@ from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
 from facesearch.gallery.tombstones import Tombstones
-from indexer.storage.atomic_files import partial_path, write_atomically
+from indexer.storage.atomic_files import (
+    make_folder,
+    open_lock,
+    partial_path,
+    require_folder,
+    write_atomically,
+)
+from indexer.storage.plain_files import read_json, read_plain
+from indexer.storage.shard_format import MAX_NUMBER
 from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
@@ -53,6 +62,10 @@ SETTINGS = "settings.json"
 FORMAT = "facesearch-gallery"
 VERSION = 1
 DType = Literal["float16", "float32"]
+FOLDERS = ("shards", "clusters", "index")
+_NUMBER_BYTES = 32
+_LOCK_PAUSE = 0.1  # seconds
+_LOCK_ATTEMPTS = 600
 
 
 class Gallery:
@@ -75,7 +88,7 @@ class Gallery:
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
                 "or an existing gallery"
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         description = {
             "format": FORMAT,
             "version": VERSION,
@@ -92,7 +105,7 @@ class Gallery:
         folder = Path(folder)
         path = folder / DESCRIPTION
         try:
-            description = json.loads(path.read_bytes())
+            description = read_json(path)
         except FileNotFoundError:
             raise GalleryError(
                 f"{folder} is not a gallery (it has no gallery.json); "
@@ -129,11 +142,13 @@ class Gallery:
         """The detector settings photos were last indexed with; empty before the first time."""
         path = self.folder / SETTINGS
         try:
-            return dict(json.loads(path.read_bytes()))
+            return _parse_settings(read_json(path))
         except FileNotFoundError:
             return {}
-        except (OSError, TypeError, ValueError) as error:
-            raise GalleryError(f"cannot read {path}: {error}; delete it") from error
+        except (OSError, ValueError) as error:
+            raise GalleryError(
+                f"cannot read {path}: {error}; delete it, and the next job notes its settings"
+            ) from error
 
     def note_settings(self, settings: Mapping[str, float]) -> None:
         """Remember the detector settings; a change is logged, for it is not made up for."""
@@ -155,15 +170,22 @@ class Gallery:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed."""
-        with (self.folder / "lock").open("w") as lock:
+        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed.
+
+        Who holds it may ask for it again. Raises BusyGalleryError while another process holds it,
+        StorageError where a link stands for a folder of the gallery.
+        """
+        if self._is_writer:
+            yield
+            return
+        with open_lock(self.folder / "lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BusyGalleryError(
                     f"another process is writing to {self.folder}; wait until it has ended"
                 ) from None
-            self.shards_folder.mkdir(exist_ok=True)
+            self._require_folders()
             remove_partials(self.shards_folder)
             self.note_shard_numbers()
             self._is_writer = True
@@ -171,6 +193,48 @@ class Gallery:
                 yield
             finally:
                 self._is_writer = False
+
+    def _require_folders(self) -> None:
+        make_folder(self.shards_folder)
+        for name in FOLDERS:
+            if os.path.lexists(self.folder / name):
+                require_folder(self.folder / name)
+
+    @contextmanager
+    def presenting(self) -> Iterator[None]:
+        """Hold off :meth:`erasing` while what is read here is written elsewhere, as in a report.
+
+        Raises BusyGalleryError where faces are being forgotten for longer than a minute.
+        """
+        with self._presentation_lock(fcntl.LOCK_SH, "faces of the gallery are being forgotten"):
+            yield
+
+    @contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Wait until nobody is :meth:`presenting`, and let nobody begin.
+
+        Raises BusyGalleryError where that takes longer than a minute.
+        """
+        with self._presentation_lock(fcntl.LOCK_EX, "a report of the gallery is being written"):
+            yield
+
+    @contextmanager
+    def _presentation_lock(self, kind: int, reason: str) -> Iterator[None]:
+        with open_lock(self.folder / "presenting") as lock:
+            for attempt in range(_LOCK_ATTEMPTS):
+                try:
+                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if attempt == 0:
+                        logger.warning("%s: waiting until that has ended", reason)
+                    time.sleep(_LOCK_PAUSE)
+            else:
+                raise BusyGalleryError(
+                    f"{reason}, {self.folder}: wait until that has ended, then run the command "
+                    "again"
+                )
+            yield
 
     def shard_paths(self) -> list[Path]:
         """Sealed shards, in order of number."""
@@ -183,7 +247,9 @@ class Gallery:
     def next_shard_number(self) -> int:
         """A number no shard of this gallery ever had, so that face ids are never used again."""
         try:
-            noted = int((self.folder / "next-shard").read_text())
+            noted = int(read_plain(self.folder / "next-shard", _NUMBER_BYTES))
+            if not 0 <= noted <= MAX_NUMBER + 1:
+                raise ValueError(f"expected a number up to {MAX_NUMBER + 1}, got {noted}")
         except FileNotFoundError:
             noted = 0
         except (OSError, ValueError) as error:
@@ -319,6 +385,14 @@ class Gallery:
             )
 
 
+def _parse_settings(found: object) -> dict[str, float]:
+    if not isinstance(found, dict) or not all(
+        type(each) in (int, float) for each in found.values()
+    ):
+        raise ValueError(f"expected numbers by name, got {str(found)[:80]}")
+    return found
+
+
 def settings_text(settings: Mapping[str, float]) -> str:
     """Detector settings in words."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
@@ -339,7 +413,7 @@ def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
 def _recorded_digest(path: Path) -> str:
     sidecar = digest_path(path)
     try:
-        return sidecar.read_text().split()[0]
+        return read_plain(sidecar).decode("ascii").split()[0]
     except (OSError, IndexError, UnicodeDecodeError) as error:
         raise GalleryError(
             f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "

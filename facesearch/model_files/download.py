@@ -30,6 +30,7 @@ ATTEMPTS = 4
 TIMEOUT = 30.0  # seconds without a byte
 LARGEST = 4 << 30  # bytes: no model file is larger
 _PIECE = 1 << 20
+_PAGE_BYTES = 512
 
 Progress = Callable[[int, int | None], None]
 
@@ -226,14 +227,33 @@ def _accept(file: DownloadedFile, address: str) -> Fetched:
         _discard(file)
         raise WeightsError(
             f"{address} is not {file.name}: expected SHA-256 {expected}, found {found}; "
-            "it was deleted"
+            f"it was deleted{_first_fetch_advice(file)}"
         )
     if expected is None:
+        _require_no_page(file, address)
         write_atomically(file.recorded, f"{found}  {file.name}\n".encode())
     partial.replace(file.path)
     partial.with_suffix(".etag").unlink(missing_ok=True)
     sync_folder(file.path.parent)
     return Fetched(file.path, found, first_use=expected is None)
+
+
+def _first_fetch_advice(file: DownloadedFile) -> str:
+    if file.sha256 is not None:
+        return ""
+    return f"; if the first fetch got a wrong file, delete {file.recorded} too, then fetch again"
+
+
+def _require_no_page(file: DownloadedFile, address: str) -> None:
+    """Raise WeightsError where the network answered with a page of its own, as hotels' do."""
+    with _partial(file).open("rb") as found:
+        start = found.read(_PAGE_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--", b"{")):
+        _discard(file)
+        raise WeightsError(
+            f"{address} answered with a page in place of {file.name}; it was deleted: log in to "
+            "the network, or name another place with --url"
+        )
 
 
 def _discard(file: DownloadedFile) -> None:

@@ -13,7 +13,7 @@ from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.errors import InputError, PhotoError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
-from facesearch.images import decode_photo
+from facesearch.images.photo_reader import photo_reader
 from facesearch.recognition.calibration import Source, ThresholdInUse
 from facesearch.search.gallery_index import GallerySearch
 from indexer.open_set.group_distances import NearestGroups, VectorGroups
@@ -87,7 +87,7 @@ class Verification:
 def read_probe(engine: FaceEngine, photo: Path) -> Probe:
     """Find and embed the faces of one photo; raises InputError when it cannot be read."""
     try:
-        decoded = decode_photo(photo, max_side=DECODE_SIDE)
+        decoded = photo_reader(DECODE_SIDE).read(photo)
     except PhotoError as error:
         raise InputError(f"cannot use the photo {photo}: {error}") from error
     (faces,) = engine.faces([decoded.pixels])
