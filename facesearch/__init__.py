@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         search_photo,
         verify_photos,
     )
+    from facesearch.api.training import crop_photos, train_encoder
     from facesearch.api.upgrading import upgrade_gallery
     from facesearch.clustering.options import ClusterOptions
     from facesearch.clustering.run_store import latest_run
@@ -82,6 +83,7 @@ _MODULES = {
     "check_gallery": "api.maintenance",
     "cluster_gallery": "api.clustering",
     "create_engine": "engine",
+    "crop_photos": "api.training",
     "enroll": "api.people",
     "export_people": "api.people",
     "forget_faces": "api.maintenance",
@@ -95,6 +97,7 @@ _MODULES = {
     "quantise_encoder": "api.encoders",
     "search_many": "api.batch",
     "search_photo": "api.session",
+    "train_encoder": "api.training",
     "unforget_photos": "api.maintenance",
     "upgrade_gallery": "api.upgrading",
     "verify_photos": "api.session",
@@ -129,6 +132,7 @@ __all__ = [
     "check_gallery",
     "cluster_gallery",
     "create_engine",
+    "crop_photos",
     "enroll",
     "export_people",
     "forget_faces",
@@ -142,6 +146,7 @@ __all__ = [
     "quantise_encoder",
     "search_many",
     "search_photo",
+    "train_encoder",
     "unforget_photos",
     "upgrade_gallery",
     "verify_photos",

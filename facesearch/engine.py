@@ -93,12 +93,7 @@ class FaceEngine:
 
     def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
         """The faces found in each photo, in the pixels of the arrays given."""
-        if not photos:
-            return []
-        scales = [min(1.0, self.detect_side / max(photo.shape[:2])) for photo in photos]
-        reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
-        found = self.detector.detect(reduced)
-        return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
+        return detect_faces(self.detector, photos, self.detect_side)
 
     def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:
         """The faces of each photo at the detections given; one encoder batch for all of them."""
@@ -118,6 +113,21 @@ class FaceEngine:
             )
             for each, start, end in zip(found, [0, *ends], ends, strict=False)
         ]
+
+
+def detect_faces(
+    detector: Detector, photos: Sequence[Pixels], side: int = DETECT_SIDE
+) -> list[Detections]:
+    """Faces that a detector finds in photos RGB uint8 (h, w, 3) no longer than ``side`` pixels.
+
+    Longer ones are reduced for it; detections are in the pixels of the arrays given.
+    """
+    if not photos:
+        return []
+    scales = [min(1.0, side / max(photo.shape[:2])) for photo in photos]
+    reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
+    found = detector.detect(reduced)
+    return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
 
 
 def _shrink(photo: Pixels, scale: float) -> Pixels:
@@ -165,17 +175,14 @@ def create_engine(
     ``turned``: also find faces that do not stand upright; None does where the detector is YuNet.
     """
     encoder = EncoderChoice() if encoder is None else encoder
-    found_by = create_detector(
+    found_by = create_face_finder(
         detector,
         min_face=min_face,
         min_score=min_score,
+        turned=turned,
         threads=encoder.threads,
         callers=encoder.callers,
     )
-    if turned or (turned is None and found_by.name.startswith("yunet-")):
-        from facesearch.detect.turned import TurningDetector  # noqa: PLC0415 - loads OpenCV
-
-        found_by = TurningDetector(found_by)
     # Compiling a network leaves Python free to load kernels, the longest parts of starting up.
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(
@@ -189,6 +196,26 @@ def create_engine(
         )
         aligned_by = create_aligner(encoder_spec(encoder.name))
         return FaceEngine(found_by, aligned_by, loading.result(), flip=encoder.flip)
+
+
+def create_face_finder(
+    detector: str = DEFAULT_DETECTOR,
+    *,
+    min_face: int | None = None,
+    min_score: float | None = None,
+    turned: bool | None = None,
+    threads: int | None = None,
+    callers: int = 1,
+) -> Detector:
+    """What finds the faces of an engine: a detector, also of turned faces where ``turned``."""
+    found_by = create_detector(
+        detector, min_face=min_face, min_score=min_score, threads=threads, callers=callers
+    )
+    if turned or (turned is None and found_by.name.startswith("yunet-")):
+        from facesearch.detect.turned import TurningDetector  # noqa: PLC0415 - loads OpenCV
+
+        return TurningDetector(found_by)
+    return found_by
 
 
 def create_aligner(spec: EncoderSpec) -> Aligner:

@@ -17,6 +17,12 @@ _Number = TypeVar("_Number", int, float)
 
 def add_engine_options(parser: argparse.ArgumentParser, *, encoder: bool = True) -> None:
     """Add the detector's and the encoder's options."""
+    add_detector_options(parser)
+    add_encoder_options(parser, named=encoder)
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the detector alone."""
     group = parser.add_argument_group("finding faces")
     group.add_argument(
         "--detector",
@@ -41,7 +47,6 @@ def add_engine_options(parser: argparse.ArgumentParser, *, encoder: bool = True)
         action=argparse.BooleanOptionalAction,
         help="also find faces that are turned to the side or upside down (default: yes with yunet)",
     )
-    add_encoder_options(parser, named=encoder)
 
 
 def add_encoder_options(parser: argparse.ArgumentParser, *, named: bool = True) -> None:

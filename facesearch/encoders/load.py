@@ -29,6 +29,10 @@ def read_network(spec: EncoderSpec, weights: Path | None = None) -> Weighted:
         )
     if spec.alignment == "dlib":
         return _read_dlib(spec, weights)
+    if spec.alignment == "five points":
+        from facesearch.encoders.facenet_small.weights import read_weights  # noqa: PLC0415 - torch
+
+        return read_weights(weights or spec.weights.locate())
     from facesearch.encoders.facenet.loader import read_facenet  # noqa: PLC0415 - torch takes seconds
 
     return read_facenet(spec, weights)

@@ -58,7 +58,7 @@ def run_list(args: argparse.Namespace) -> int:
             facts += [(f"thresholds, {way}", _thresholds_text(thresholds))]
         facts += [
             ("chosen on", thresholds["chosen_on"]),
-            ("path", each["path"] or "not downloaded"),
+            ("path", each["path"] or each["weights"]),
         ]
         print_facts(facts)
     return 0
@@ -74,7 +74,7 @@ def _described(spec: EncoderSpec) -> dict[str, Any]:
         "operations": spec.operations,
         "alignment": spec.template.name if spec.template else spec.alignment,
         "pixels": str(spec.pixels or ""),
-        "weights": "present" if path else "not fetched",
+        "weights": "present" if path else _absent(spec),
         "path": str(path or ""),
         "licence": spec.licence,
         "source": spec.source,
@@ -84,6 +84,12 @@ def _described(spec: EncoderSpec) -> dict[str, Any]:
             "no flip": dataclasses.asdict(spec.plain),
         },
     }
+
+
+def _absent(spec: EncoderSpec) -> str:
+    from facesearch.model_files.trained import TrainedFile
+
+    return "not trained" if isinstance(spec.weights, TrainedFile) else "not fetched"
 
 
 def _thresholds_text(thresholds: dict[str, Any]) -> str:
@@ -112,8 +118,8 @@ def run_fetch(args: argparse.Namespace) -> int:
     if args.url and (len(files) != 1 or args.folder):
         raise InputError(f"expected --url for an encoder of one file; {args.name} has {len(files)}")
     if not files:
-        print(f"{args.name} needs no fetching: {spec.source}", file=sys.stderr)
         fetched = [{"path": spec.weights.locate(), "sha256": spec.weights.sha256}]
+        print(f"{args.name} needs no fetching: {spec.source}", file=sys.stderr)
         first_use = False
     else:
         results = [_fetched(file, args) for file in files]

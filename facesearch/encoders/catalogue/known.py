@@ -11,6 +11,7 @@ from facesearch.encoders.catalogue.spec import (
 from facesearch.encoders.catalogue.templates import ARCFACE, OPEN_MODEL_ZOO
 from facesearch.model_files.download import DownloadedFile
 from facesearch.model_files.packaged import PackagedFile
+from facesearch.model_files.trained import TrainedFile
 
 _FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
 _OPEN_MODEL_ZOO = (
@@ -194,6 +195,22 @@ ARCFACE_R100 = EncoderSpec(
     plain=UNLEARNED,
 )
 
+FACENET_SMALL = EncoderSpec(
+    name="facenet-small",
+    dimension=128,
+    input_size=112,
+    parameters=3_568_512,
+    operations=158_167_392,
+    alignment="five points",
+    template=OPEN_MODEL_ZOO,
+    licence="that of the photos it is trained on",
+    source="facesearch train (docs/training.md)",
+    weights=TrainedFile("weights.safetensors", "facenet-small"),
+    lfw="what its training makes of it",
+    flipped=UNLEARNED,
+    plain=UNLEARNED,
+)
+
 ENCODERS = {
     spec.name: spec
     for spec in (
@@ -202,6 +219,7 @@ ENCODERS = {
         MOBILEFACENET,
         SFACE,
         ARCFACE_R100,
+        FACENET_SMALL,
         _facenet(
             "facenet-vggface2",
             DownloadedFile(

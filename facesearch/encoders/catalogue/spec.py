@@ -11,8 +11,9 @@ from facesearch.errors import InputError
 from facesearch.model_files.download import DownloadedFile
 from facesearch.model_files.packaged import PackagedFile
 from facesearch.model_files.stored import StoredFile
+from facesearch.model_files.trained import TrainedFile
 
-ModelFile = PackagedFile | DownloadedFile | StoredFile
+ModelFile = PackagedFile | DownloadedFile | StoredFile | TrainedFile
 ColourOrder = Literal["RGB", "BGR"]
 Channels = tuple[float, float, float]
 
