@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.adaptive.merge_rule import MergeRule
 from cluster.agglomerative import MERGING, LinkageName
 from cluster.constraints import ResolvedConstraints
 from cluster.graph.knn_graph import KnnGraph
@@ -33,13 +35,15 @@ VERSION = 1
 class CachedDendrogram:
     """A dendrogram and what it was made of: a digest, ``key``, by :func:`dendrogram_key`.
 
-    ``graph`` and ``edge_recall`` are as :class:`facesearch.clustering.run_store.RunInfo` has them.
+    ``graph`` and ``edge_recall`` are as :class:`facesearch.clustering.run_store.RunInfo` has them;
+    heights are excesses over ``rule`` where there is one (:mod:`cluster.adaptive`).
     """
 
     key: str
     dendrogram: Dendrogram
     graph: str = ""
     edge_recall: float = 1.0
+    rule: MergeRule | None = None
 
 
 def dendrogram_key(
@@ -47,7 +51,7 @@ def dendrogram_key(
     constraints: ResolvedConstraints,
     reach: float,
     graph: KnnGraph | str,
-    linkage: LinkageName,
+    linkage: LinkageName | Literal["by rule"],
 ) -> str:
     """The SHA-256 that names merges of the faces ``ids`` (n,), in this order, up to ``reach``.
 
@@ -82,6 +86,8 @@ def write_dendrogram(gallery: Gallery, merges: CachedDendrogram) -> None:
             graph=np.bytes_(merges.graph.encode()),
             edge_recall=np.float64(merges.edge_recall),
         )
+        if merges.rule is not None:
+            file.attrs["rule"] = np.bytes_(json.dumps(merges.rule.as_dict()).encode())
         write_array(file, "pairs", dendrogram.pairs)
         write_array(file, "heights", dendrogram.heights)
         if dendrogram.neighbours is not None:
@@ -123,4 +129,10 @@ def _read(checker: Checker, file: h5py.File, key: str, count: int) -> CachedDend
         array("neighbours") if "neighbours" in file else None,
         float(said("horizon")),
     )
-    return CachedDendrogram(key, dendrogram, str(said("graph")), float(said("edge_recall")))
+    rule = None
+    if "rule" in file.attrs:
+        try:
+            rule = MergeRule.of(json.loads(str(said("rule"))))
+        except (ValueError, KeyError, TypeError) as error:
+            raise checker.fail("rule", "a rule as JSON", said("rule")) from error
+    return CachedDendrogram(key, dendrogram, str(said("graph")), float(said("edge_recall")), rule)
