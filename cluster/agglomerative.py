@@ -19,12 +19,13 @@ from cluster.constraints import Constraints, ResolvedConstraints
 from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
 from cluster.graph.knn_graph import KnnGraph
 from cluster.labels import check_ids, ordered_labels
-from cluster.linkage.average_linkage import average_linkage, check_vectors
+from cluster.linkage.average_linkage import average_linkage
 from cluster.linkage.complete_single_linkage import MOST_PAIRS, complete_linkage, single_linkage
 from cluster.linkage.dendrogram import Dendrogram
 from cluster.linkage.graph_average_linkage import graph_average_linkage
 from cluster.review.silhouette import graph_silhouette_confidence, silhouette_confidence
 from cluster.types import Clustering
+from cluster.vectors import check_vectors
 
 LinkageName = Literal["average", "complete", "single"]
 LINKAGES: tuple[LinkageName, ...] = get_args(LinkageName)
@@ -74,9 +75,9 @@ def merged(
 
     Between two groups counts the mean of all pairs of their members ("average"), the farthest pair
     ("complete") or the nearest ("single"). ``constraints`` speak of rows of ``vectors``;
-    contradictory ones are told by :func:`cluster.constraints.resolve`, whose result may be given
-    here. With a ``graph`` of the vectors only pairs of clusters that it joins are looked at, which
-    is close to looking at all (:mod:`cluster.linkage.graph_average_linkage`,
+    contradictory ones are reported by :func:`cluster.constraints.resolve`, whose result may be
+    given here. With a ``graph`` of the vectors only pairs of clusters that it joins are looked at,
+    which is close to looking at all (:mod:`cluster.linkage.graph_average_linkage`,
     :mod:`cluster.linkage.complete_single_linkage`); more vectors than :func:`most_dense` without
     one get that of about their :data:`cluster.graph.approximate_knn.NEIGHBOURS` nearest. Complete
     linkage needs all pairs. The same input gives the same merges. Raises ValueError on a wrong

@@ -1,4 +1,4 @@
-"""What is known of pairs before any distance is looked at: never one group, or always.
+"""Must-link and cannot-link constraints on pairs of vectors.
 
 Two faces of one photo are two people. And people decide: these two are one, those two are not.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.linkage.union_find import CannotLinks, Rows
+from cluster.union_find import CannotLinks, Rows
 
 Pairs = NDArray[np.int64]
 
@@ -26,8 +26,8 @@ class Constraints:
 
     ``photos`` int64 (n,), or None, numbers the photo of each vector: two vectors of one photo
     cannot link either, where no must-link says otherwise. A negative number is of no photo.
-    ``people`` int64 (n,), or None, numbers whom a vector is decided to be, negative for nobody:
-    those of one number must link, those of two cannot.
+    ``people`` int64 (n,), or None, are the numbers of the person each vector is assigned to,
+    negative for none: those of one number must link, those of two cannot.
     """
 
     photos: NDArray[np.int64] | None = None

@@ -20,10 +20,11 @@ from cluster.constraints import Constraints, ResolvedConstraints
 from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
 from cluster.graph.knn_graph import KnnGraph, exact_knn_graph
 from cluster.labels import check_ids, ordered_labels
-from cluster.linkage.average_linkage import check_vectors, cut
+from cluster.linkage.average_linkage import cut
 from cluster.linkage.graph_average_linkage import graph_average_linkage
 from cluster.linkage.hdbscan_tree import Density, graph_density
 from cluster.types import NOISE, Clustering
+from cluster.vectors import check_vectors
 
 # Up to here hdbscan itself takes seconds; its time grows with the square.
 MOST_WHOLE = 5_000

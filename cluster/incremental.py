@@ -1,4 +1,4 @@
-"""Clusters that grow: vectors that came later join the groups that are there, or form new ones.
+"""Incremental clustering: new vectors join existing clusters, or form new ones.
 
 Average linkage goes on from where it stopped. What is one group already is joined first, so its
 mean counts as all its members; then the same merging follows
@@ -20,11 +20,12 @@ from cluster.adaptive.merge_rule import MergeRule
 from cluster.constraints import Constraints, ResolvedConstraints, resolve
 from cluster.graph.knn_graph import KnnGraph
 from cluster.labels import check_ids, ordered_labels
-from cluster.linkage.average_linkage import check_vectors, cut
+from cluster.linkage.average_linkage import cut
 from cluster.linkage.graph_average_linkage import graph_average_linkage
 from cluster.nearest_clusters import nearest_clusters
 from cluster.review.silhouette import moments, silhouette_confidence
 from cluster.types import NOISE, Clustering
+from cluster.vectors import check_vectors
 from indexer.exact.int8_search import search_blocks
 from indexer.id_lookup import drop_self
 from indexer.types import Block, Neighbours

@@ -1,6 +1,139 @@
 """Find every face in a folder of photos, tell who is who, and group faces into people.
 
-Importing this package loads neither torch, faiss nor h5py: commands import what they need.
+What is listed in ``__all__`` is public, and follows semantic versioning; all else may change
+between any two versions. Importing this package loads neither torch, faiss nor h5py: each name
+brings what it needs when it is first used.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from indexer.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from facesearch.api.batch import search_many
+    from facesearch.api.clustering import (
+        cluster_gallery,
+        gallery_album,
+        write_report,
+        write_sidecars,
+    )
+    from facesearch.api.encoders import calibrate_encoder
+    from facesearch.api.indexing import IndexReport, build_index, index_photos, make_graph
+    from facesearch.api.info import gallery_info
+    from facesearch.api.maintenance import check_gallery, forget_faces, unforget_photos
+    from facesearch.api.people import calibrate, enroll, export_people, import_people
+    from facesearch.api.session import (
+        GallerySession,
+        identify_photo,
+        search_photo,
+        verify_photos,
+    )
+    from facesearch.clustering.options import ClusterOptions
+    from facesearch.clustering.run_store import latest_run
+    from facesearch.curation.editor import PeopleEditor
+    from facesearch.embed import EmbedOptions
+    from facesearch.engine import create_engine
+    from facesearch.engine_options import EngineOptions
+    from facesearch.errors import (
+        BusyGalleryError,
+        ChangedGalleryError,
+        ContractError,
+        FacesearchError,
+        GalleryError,
+        InputError,
+        PhotoError,
+        WeightsError,
+    )
+    from facesearch.gallery.face_table import FaceTable
+    from facesearch.gallery.gallery import Gallery
+
 __version__ = "0.1.0"
+
+# Functions are verbs with an object, such as search_photo: importing the package facesearch.search
+# sets an attribute of its name here, which a function called search would lose to or hide.
+_MODULES = {
+    "BusyGalleryError": "errors",
+    "ChangedGalleryError": "errors",
+    "ClusterOptions": "clustering.options",
+    "ContractError": "errors",
+    "EmbedOptions": "embed",
+    "EngineOptions": "engine_options",
+    "FaceTable": "gallery.face_table",
+    "FacesearchError": "errors",
+    "Gallery": "gallery.gallery",
+    "GalleryError": "errors",
+    "GallerySession": "api.session",
+    "IndexReport": "api.indexing",
+    "InputError": "errors",
+    "PeopleEditor": "curation.editor",
+    "PhotoError": "errors",
+    "WeightsError": "errors",
+    "build_index": "api.indexing",
+    "calibrate_encoder": "api.encoders",
+    "calibrate": "api.people",
+    "check_gallery": "api.maintenance",
+    "cluster_gallery": "api.clustering",
+    "create_engine": "engine",
+    "enroll": "api.people",
+    "export_people": "api.people",
+    "forget_faces": "api.maintenance",
+    "gallery_album": "api.clustering",
+    "gallery_info": "api.info",
+    "identify_photo": "api.session",
+    "import_people": "api.people",
+    "index_photos": "api.indexing",
+    "latest_run": "clustering.run_store",
+    "make_graph": "api.indexing",
+    "search_many": "api.batch",
+    "search_photo": "api.session",
+    "unforget_photos": "api.maintenance",
+    "verify_photos": "api.session",
+    "write_report": "api.clustering",
+    "write_sidecars": "api.clustering",
+}
+
+__all__ = [
+    "BusyGalleryError",
+    "ChangedGalleryError",
+    "ClusterOptions",
+    "ContractError",
+    "EmbedOptions",
+    "EngineOptions",
+    "FaceTable",
+    "FacesearchError",
+    "Gallery",
+    "GalleryError",
+    "GallerySession",
+    "IndexReport",
+    "InputError",
+    "PeopleEditor",
+    "PhotoError",
+    "WeightsError",
+    "build_index",
+    "calibrate",
+    "calibrate_encoder",
+    "check_gallery",
+    "cluster_gallery",
+    "create_engine",
+    "enroll",
+    "export_people",
+    "forget_faces",
+    "gallery_album",
+    "gallery_info",
+    "identify_photo",
+    "import_people",
+    "index_photos",
+    "latest_run",
+    "make_graph",
+    "search_many",
+    "search_photo",
+    "unforget_photos",
+    "verify_photos",
+    "write_report",
+    "write_sidecars",
+]
+
+if not TYPE_CHECKING:  # to a type checker any misspelt name would be there
+    __getattr__, __dir__ = lazy_exports(__name__, _MODULES)

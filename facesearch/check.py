@@ -1,4 +1,4 @@
-"""Is a gallery whole? Checksums, schema, contract, people and freshness of what is derived."""
+"""Verify a gallery: checksums, schema, contract, people, and whether derived files are current."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from facesearch.recognition.calibration import read_calibration
 from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import index_folder, load_index
 from facesearch.search.knn_graph import graph_path, open_graph
+from facesearch.text import count
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
 from indexer.storage.shards import Shard
 from indexer.types import split_ids
@@ -34,7 +35,7 @@ _NAMES_SHOWN = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found. ``severe``: the truth itself is damaged, not something derived from it."""
+    """A problem. It is ``severe`` if shards or people are damaged, which nothing can rebuild."""
 
     subject: str
     problem: str
@@ -106,18 +107,19 @@ def _check_numbers(gallery: Gallery) -> list[Finding]:
 
 
 def _check_contents(state: GalleryState) -> list[Finding]:
-    """Photos known by a content that no shard holds any more."""
+    """Photos whose content is in no shard any more."""
     if not state.lost_count:
         return []
     text = (
-        f"{state.lost_count} photo(s) have faces in shards that are missing; restore them from a "
-        "backup, or index these photos again"
+        f"{count(state.lost_count, 'photo')} with faces in missing shards; restore the shards "
+        f"from a "
+        "backup, or index the photos again"
     )
     return [Finding("shards", text, severe=True)]
 
 
 def _check_kept_state(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    """A state.h5 that cannot be read, or says other than ``state``, folded from the shards."""
+    """A state.h5 that cannot be read, or differs from ``state``, read from the shards."""
     path = gallery.folder / STATE_FILE
     if not path.exists():
         return []
@@ -128,18 +130,19 @@ def _check_kept_state(gallery: Gallery, state: GalleryState) -> list[Finding]:
     # Other shards than those: a job is at work.
     if not np.array_equal(log.shards, state.log.shards) or log.equals(state.log):
         return []
-    text = f"says other than the shards of what the gallery holds; delete {path}"
+    text = f"does not agree with the shards; delete {path}"
     return [Finding(STATE_FILE, text, severe=False)]
 
 
 def _check_forgotten(gallery: Gallery) -> list[Finding]:
-    """Faces that were forgotten and are still in their shards."""
+    """Forgotten faces that are still in their shards."""
     left = len(unfinished(gallery, Tombstones.read(gallery.folder).ids))
     if not left:
         return []
     text = (
-        f"{left} faces that were forgotten are still in shards, where nothing finds them; finish "
-        f"with: facesearch forget {gallery.folder}"
+        f"{left} forgotten faces are still in shards, where no search finds them; to delete "
+        f"them, run: "
+        f"facesearch forget {gallery.folder}"
     )
     return [Finding("forgotten.json", text, severe=True)]
 
@@ -155,15 +158,13 @@ def _check_people(
         names = [f"{number:08d}.h5" for number in np.unique(numbers[~there]).tolist()]
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
         text = (
-            f"{int((~there).sum())} named face(s) belong to shards that are missing "
+            f"{count(int((~there).sum()), 'named face')} in missing shards "
             f"({', '.join(names[:_NAMES_SHOWN])}{more}); restore them from a backup"
         )
         findings.append(Finding("people.sqlite", text, severe=True))
     gone = 0 if state is None else int((there & ~np.isin(ids, state.live_ids())).sum())
     if gone:
-        text = (
-            f"{gone} named face(s) belong to photos that are no longer there; their names are kept"
-        )
+        text = f"{count(gone, 'named face')} of deleted photos; the names are kept"
         findings.append(Finding("people.sqlite", text, severe=False))
     return findings
 
@@ -171,7 +172,7 @@ def _check_people(
 def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
     command = f"facesearch build {gallery.folder}"
     if not (index_folder(gallery) / "index.json").exists():
-        text = f"there is none, so searches read the shards; run: {command}"
+        text = f"missing, so searches read the shards; run: {command}"
         return [Finding("index", text, severe=False)]
     try:
         coverage = load_index(gallery, state, verify=True).coverage
@@ -182,8 +183,9 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
     if not coverage.worth_rebuilding():
         return []
     text = (
-        f"it lacks {coverage.fresh} faces, and holds {coverage.hidden} that are no longer there; "
-        f"searches make up for it; run: {command}"
+        f"out of date: {coverage.fresh:,} new faces are searched separately, and "
+        f"{coverage.hidden:,} "
+        f"deleted ones are skipped; to rebuild it, run: {command}"
     )
     return [Finding("index", text, severe=False)]
 
@@ -193,7 +195,7 @@ def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:
         return []
     if latest_run(gallery).state == state.digest():
         return []
-    text = f"older than the gallery's faces; run: facesearch cluster {gallery.folder}"
+    text = f"older than the faces; run: facesearch cluster {gallery.folder}"
     return [Finding("clusters", text, severe=False)]
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,16 +22,15 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import PhotoRecord
 from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
 from facesearch.gallery.tombstones import Tombstones
-from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos, find_photos
+from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, find_photos, process_photos
 from facesearch.images.file_access import absolute
+from indexer.runtime.cores import available_cores
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
 
 # Refusals of the file system may pass; damage inside a file stays until the file changes.
 RETRIED_REASONS = ("unreadable", "timeout", "internal")
-# Photos a thread takes at once: enough that the encoder gets full batches at a face a photo.
-BATCH_PHOTOS = 16
 
 _NONE = np.zeros(0, np.int64)
 
@@ -50,6 +47,12 @@ class EmbedOptions:
     shard_photos: int = 512
     retry_failed: bool = False
     decode_timeout: float = 60.0
+
+    @classmethod
+    def for_cores(cls, threads: int | None = None, decoders: int | None = None) -> EmbedOptions:
+        """For ``threads`` threads, by default as many as cores, and half as many decoders."""
+        threads = available_cores() if threads is None else threads
+        return cls(max(1, threads // 2) if decoders is None else decoders, threads)
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,11 @@ def embed_photos(
     """
     gallery.require(engine.contract)
     with gallery.writing():
-        job = _Job(gallery, engine, options, gallery.state())
+        job = _EmbedJob(gallery, engine, options, gallery.state())
         return job.run([absolute(root) for root in roots], progress)
 
 
-class _Job:
+class _EmbedJob:
     def __init__(
         self, gallery: Gallery, engine: FaceEngine, options: EmbedOptions, state: GalleryState
     ) -> None:
@@ -240,50 +243,12 @@ def _prefixes(folders: Iterable[Path]) -> tuple[bytes, ...]:
 def processed_photos(
     engine: FaceEngine, tasks: Iterable[DecodeTask], options: EmbedOptions
 ) -> Iterator[tuple[DecodeOutcome, PhotoFaces | None]]:
-    """Outcomes in the order of ``tasks``, with the faces of the decoded; threads work ahead."""
-    outcomes = decode_photos(
+    """Outcomes in the order of ``tasks``, with the faces of the decoded."""
+    return process_photos(
         tasks,
-        workers=options.decoders,
+        engine.faces,
+        decoders=options.decoders,
+        threads=options.threads,
         max_side=DECODE_SIDE,
         timeout=options.decode_timeout,
     )
-    waiting: deque[Future[list[tuple[DecodeOutcome, PhotoFaces | None]]]] = deque()
-    with ThreadPoolExecutor(options.threads) as threads:
-        for batch in _batches(outcomes, BATCH_PHOTOS):
-            waiting.append(threads.submit(process_batch, engine, batch))
-            if len(waiting) > options.threads:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-
-
-def process_batch(
-    engine: FaceEngine, outcomes: Sequence[DecodeOutcome]
-) -> list[tuple[DecodeOutcome, PhotoFaces | None]]:
-    """Each outcome with its faces (None where there are no pixels).
-
-    Where a batch fails its photos are tried one by one, so that one photo cannot take others
-    with it; the one that fails becomes a failure of reason "internal".
-    """
-    decoded = [outcome for outcome in outcomes if outcome.photo is not None]
-    try:
-        faces = engine.faces([outcome.photo.pixels for outcome in decoded if outcome.photo])
-    except Exception as error:
-        if len(outcomes) > 1:
-            return [pair for outcome in outcomes for pair in process_batch(engine, [outcome])]
-        logger.exception("cannot process %s", outcomes[0].found.location)
-        detail = f"{type(error).__name__}: {error}"
-        return [(replace(outcomes[0], photo=None, reason="internal", detail=detail), None)]
-    by_outcome = {id(outcome): each for outcome, each in zip(decoded, faces, strict=True)}
-    return [(outcome, by_outcome.get(id(outcome))) for outcome in outcomes]
-
-
-def _batches(items: Iterable[DecodeOutcome], size: int) -> Iterator[list[DecodeOutcome]]:
-    batch: list[DecodeOutcome] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

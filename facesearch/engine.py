@@ -145,14 +145,10 @@ class EncoderChoice:
     threads: int | None = None
     callers: int = 1
 
-
-def settled(contract: EncoderContract) -> dict[str, str | bool]:
-    """The name, precision and flip of :class:`EncoderChoice` that give vectors of ``contract``."""
-    return {
-        "name": contract.name,
-        "precision": precision_of(contract.numerics),
-        "flip": contract.flip,
-    }
+    @classmethod
+    def of(cls, contract: EncoderContract) -> EncoderChoice:
+        """The name, precision and flip that give vectors of ``contract``."""
+        return cls(contract.name, precision=precision_of(contract.numerics), flip=contract.flip)
 
 
 def create_engine(

@@ -1,4 +1,4 @@
-"""Forgetting faces for good: gone from every answer at once, then from the disk.
+"""Delete faces for good: from every answer at once, then from the disk.
 
 The order makes a crash harmless. First :mod:`facesearch.gallery.tombstones` says which faces are
 not to be found any more; from then on they are not live. Then all that is derived from them is
@@ -144,7 +144,7 @@ def _require_faces(gallery: Gallery, ids: Ids) -> None:
         if len(wrong):
             raise InputError(
                 f"the gallery {gallery.folder} has no face {(number << 32) | int(wrong[0])}; "
-                "facesearch search --json tells the ids of faces"
+                "facesearch search --json shows the ids of faces"
             )
 
 
@@ -153,8 +153,8 @@ def _faces_of_person(gallery: Gallery, name: str) -> set[int]:
     cleaned = normalise_name(name)
     ids = {face for face, each in memberships.by_id().items() if each == cleaned}
     if not ids:
-        known = ", ".join(sorted(set(memberships.names))[:10]) or "nobody"
-        raise InputError(f"nobody in this gallery is named {cleaned!r}; known: {known}")
+        known = ", ".join(sorted(set(memberships.names))[:10]) or "none"
+        raise InputError(f"no person in this gallery is named {cleaned!r}; named people: {known}")
     return ids
 
 

@@ -1,4 +1,4 @@
-"""How much a face's vector is worth: one figure in [0, 1], and what it is made of.
+"""Face quality: how likely a face is recognised, in [0, 1], and what that is estimated from.
 
 The quality of a face is an estimate of the probability that it is a face at all *and* that its
 vector comes within the encoder's verification threshold of another, undegraded photo of the same

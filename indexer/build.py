@@ -1,4 +1,4 @@
-"""Build, save and open the index of a goal."""
+"""Choose, build, save and open the index for a goal of recall and memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 QUERIES = 2000  # vectors of the gallery that are searched for, to tune and to measure
 FEW = 2000  # vectors that are searched exactly whatever the goal
-GROWN = 4  # times the vectors that were learnt from, before all is learnt anew
+GROWN = 4  # times the vectors that were learnt from, before all is learnt again
 _MOST_SAMPLED = 1_048_576
 _SEED = 0
 
@@ -78,7 +78,7 @@ def build_index(
     where the memory does not allow what was asked for. ``asked`` is what of the goal is remembered
     (by default, all). ``vectors`` is what the caller's searches will rank by where the index holds
     none (:meth:`IvfIndex.rank_by`), so that it is chosen and measured with them.
-    ``progress`` is told the stage and how many vectors are done.
+    ``progress`` is called with the stage and how many vectors are done.
     """
     shards, remembered = dict(covers.shards), dict(asdict(goal) if asked is None else asked)
     about = IndexManifest(covers.count, covers.dimension, "", shards, covers.state, goal=remembered)
@@ -224,11 +224,11 @@ def open_index(
     """The index saved in ``folder``, if the shards that it covers are all among ``shards``.
 
     There may be others, and vectors of those covered may have been taken out or added: see
-    :class:`LivingIndex`. ``description`` is that of the folder, where it was read
-    already. Raises StaleIndexError, naming the shards, where one changed or was lost, and where
-    there is no index or a damaged one: all that is to be done in each case is to build it. A file
-    that was found whole and has not changed since is only read ``anew`` where that is asked for, or
-    where FAISS, which believes what it reads, reads it.
+    :class:`~indexer.index.overlay.OverlayIndex`. ``description`` is that of the folder, where it
+    was read already. Raises StaleIndexError, naming the shards, where one changed or was lost, and
+    where there is no index or a damaged one: all that is to be done in each case is to build it. A
+    file that was found whole and has not changed since is only checked again with ``verify``, or
+    where FAISS, which trusts what it reads, reads it.
     """
     description = description or IndexManifest.read(folder)
     verify = verify or description.recipe != "Cells"
@@ -242,11 +242,11 @@ def open_index(
             try:
                 index = IvfSqIndex.open(path)
             except ArrayFileError as error:
-                raise StaleIndexError(f"{error}; build it anew") from error
+                raise StaleIndexError(f"{error}; rebuild it") from error
             if (len(index), index.dimension) != (description.count, description.dimension):
                 raise StaleIndexError(
                     f"{path}: expected {description.count} vectors of {description.dimension} "
-                    f"components, got {len(index)} of {index.dimension}; build it anew"
+                    f"components, got {len(index)} of {index.dimension}; rebuild it"
                 )
         probes = int(description.parameters.get("probes", index.cells))
         index.probes = min(max(1, probes), index.cells)

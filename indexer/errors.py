@@ -22,7 +22,7 @@ class MissingFaissError(IndexerError, ImportError):
 
 
 class TooFewImpostorsError(IndexerError, ValueError):
-    """Too few searches of strangers to say how often one is taken for somebody."""
+    """Too few impostor searches to estimate a false positive rate."""
 
 
 class IndexGoalError(IndexerError, ValueError):

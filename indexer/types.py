@@ -42,13 +42,25 @@ def split_ids(ids: Ids) -> tuple[Ids, Ids]:
     return ids >> _ROW_BITS, ids & (2**_ROW_BITS - 1)
 
 
+def check_array(values: object, what: str) -> None:
+    """Raise InvalidVectorsError unless ``values`` is a numpy array."""
+    if not isinstance(values, np.ndarray):
+        raise InvalidVectorsError(
+            f"expected {what} as a numpy array, got {type(values).__name__}; convert with "
+            "numpy.asarray, or use indexer.create_index, which takes lists too"
+        )
+
+
 def check_unit_vectors(vectors: NDArray[Any], what: str = "vectors") -> None:
     """Raise InvalidVectorsError unless ``vectors`` is (n, d), floating, finite, unit length."""
+    check_array(vectors, what)
     if vectors.ndim != 2:
         raise InvalidVectorsError(f"expected {what} of shape (n, d), got shape {vectors.shape}")
     if not np.issubdtype(vectors.dtype, np.floating):
         raise InvalidVectorsError(f"expected floating-point {what}, got dtype {vectors.dtype}")
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float32))
+    # "same_kind": of float64 too the lengths are float32, which is as exact as the tolerance needs.
+    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float32, casting="same_kind")
+    lengths = np.sqrt(squares)
     wrong = ~(np.abs(lengths - 1.0) <= UNIT_LENGTH_TOLERANCE)  # also catches NaN
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -66,6 +78,8 @@ class Block:
     vectors: Vectors
 
     def __post_init__(self) -> None:
+        check_array(self.ids, "ids")
+        check_array(self.vectors, "vectors")
         if self.ids.ndim != 1 or self.ids.dtype != np.int64:
             raise InvalidVectorsError(
                 f"expected ids int64 (n,), got {self.ids.dtype} {self.ids.shape}"

@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "THIRD_PARTY.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
+ALL_PAGES = [*PAGES, ROOT / "benchmarks/README.md", ROOT / "benchmarks/results/SCHEMA.md"]
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="argparse words its help differently")
@@ -26,7 +27,7 @@ def test_commands_page_is_the_programs_help() -> None:
     assert written == module.commands_page(), "out of date; run: make docs"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text()
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -37,6 +38,22 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert linked.exists(), f"{page.name} links to {target}"
         if anchor:
             assert anchor in _anchors(linked.read_text()), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.name)
+def test_modules_that_are_named_exist(page: Path) -> None:
+    named = re.findall(
+        r"`((?:facesearch|indexer|cluster|benchmarks|tests)/[\w./]*\w\.\w+)`", page.read_text()
+    )
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_one_photo_is_followed_through_at_most_eight_modules() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    steps = re.findall(r"^(\d+)\. `(\S+\.py)`", page, re.MULTILINE)
+    assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))
+    assert 5 <= len(steps) <= 8 and all((ROOT / path).exists() for _, path in steps)
+    assert len(page.splitlines()) <= 100  # one page
 
 
 def _anchors(text: str) -> set[str]:
@@ -72,16 +89,18 @@ def test_readme_shows_what_cluster_prints(
     capsys.readouterr()
     assert main(["cluster", str(gallery.folder)]) == 0
     shown = re.search(
-        r"^\$ facesearch cluster demo/.*\n([^$]*)", (ROOT / "README.md").read_text(), re.M
+        r"^\$ facesearch cluster demo/.*\n((?:[^$].*\n|\n)*)",
+        (ROOT / "README.md").read_text(),
+        re.M,
     )
     assert shown is not None
-    assert _labels(shown[1]) == _labels(capsys.readouterr().out)
+    assert _without_figures(shown[1]) == _without_figures(capsys.readouterr().out)
 
 
-def _labels(facts: str) -> list[tuple[str, int]]:
-    """The labels of facts, a line each, and where their values begin."""
-    lines = re.findall(r"^(\S+(?: \S+)*)(\s{2,})", facts, re.MULTILINE)
-    return [(label, len(label) + len(space)) for label, space in lines]
+def _without_figures(text: str) -> list[str]:
+    """The lines, with a # for each number and without folders and the space between columns."""
+    lines = [re.sub(r" \S*/", " ", line) for line in text.splitlines()]
+    return [re.sub(r"\d[\d.,]*\d|\d", "#", re.sub(r"  +", "  ", line)) for line in lines]
 
 
 def test_every_pinned_file_is_in_third_party() -> None:

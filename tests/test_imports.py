@@ -1,10 +1,12 @@
-"""Imports point one way, and the command line starts without its heavy libraries."""
+"""Imports point one way, without circles, and the command line starts without heavy libraries."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,45 @@ MAY_IMPORT = {
     "cluster": {"indexer", "cluster"},
     "facesearch": {"indexer", "cluster", "facesearch"},
     "benchmarks": {"indexer", "cluster", "facesearch", "benchmarks"},
+}
+# The parts of each package, bottom up: a part may import those on lower floors, and no others. A
+# new part needs a place here. Where an import breaks this, move what is imported down.
+FLOORS = {
+    "indexer": (
+        "errors lazy_exports",
+        "types",
+        "id_ranges id_lookup runtime storage",
+        "protocols",
+        "exact",
+        "index graph open_set",
+        "ivf",
+        "build",
+        "vector_index",
+    ),
+    "cluster": (
+        "types vectors union_find",
+        "labels constraints metrics nearest_clusters",
+        "graph",
+        "linkage",
+        "adaptive review",
+        "agglomerative attach_outliers hdbscan_clustering incremental",
+        "estimators",
+    ),
+    "facesearch": (
+        "errors text",
+        "images model_files demo",
+        "detect",
+        "encoders quality",
+        "align",
+        "engine",
+        "engine_options evaluate gallery people",
+        "embed search",
+        "clustering",
+        "album forget recognition",
+        "check curation report",
+        "api",
+        "cli",
+    ),
 }
 HEAVY = {"torch", "faiss", "h5py"}
 
@@ -69,6 +110,140 @@ def test_a_breach_is_caught(package: str, line: str, caught: bool) -> None:
     assert bool(breaches(package, line)) == caught
 
 
+@dataclass(frozen=True)
+class Module:
+    """A module's dotted name and its source."""
+
+    name: str
+    source: str
+
+    @property
+    def part(self) -> str:
+        """What of its package it belongs to: ``images`` of ``facesearch.images.decode``."""
+        return ".".join(self.name.split(".")[1:2])
+
+
+def modules_of(*packages: str) -> dict[str, Module]:
+    """All modules of packages by name."""
+    found = {}
+    for package in packages:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            found[name] = Module(name, path.read_text(encoding="utf-8"))
+    return found
+
+
+def modules_imported(module: Module, names: Collection[str]) -> set[str]:
+    """Which of the modules ``names`` a module imports, also within functions.
+
+    Not those that only type checkers import: they are never loaded.
+    """
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(module.source)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            waiting += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= below & {*names} or {node.module}
+        waiting += ast.iter_child_nodes(node)
+    return found & {*names} - {module.name}
+
+
+def floor_breaches(modules: Mapping[str, Module], floors: Sequence[str]) -> list[str]:
+    """Imports of one package's modules that do not lead to a lower floor, and parts without one.
+
+    A package's ``__init__`` may import whatever it exports.
+    """
+    floor_of = {part: floor for floor, parts in enumerate(floors) for part in parts.split()}
+    breaches = []
+    for module in modules.values():
+        if not module.part:
+            continue
+        if module.part not in floor_of:
+            breaches.append(f"{module.name} is on no floor")
+            continue
+        for name in sorted(modules_imported(module, modules)):
+            part = modules[name].part
+            if part in ("", module.part) or part not in floor_of:
+                continue
+            if floor_of[part] >= floor_of[module.part]:
+                breaches.append(f"{module.name} imports {name}")
+    return breaches
+
+
+def import_cycle(imports: Mapping[str, Collection[str]]) -> list[str]:
+    """Modules each of which imports the next, and the last the first; empty if there are none."""
+    done: set[str] = set()
+    for start in imports:
+        path: list[str] = []
+        waiting = [(start, 0)]
+        while waiting:
+            name, depth = waiting.pop()
+            del path[depth:]
+            if name in path:
+                return path[path.index(name) :]
+            path.append(name)
+            if name in done:
+                continue
+            done.add(name)
+            waiting += [(each, depth + 1) for each in sorted(imports.get(name, ()))]
+    return []
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_parts_of_a_package_import_lower_floors_only(package: str) -> None:
+    assert floor_breaches(modules_of(package), FLOORS[package]) == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = modules_of("indexer", "cluster", "facesearch", "benchmarks")
+    imports = {name: modules_imported(module, modules) for name, module in modules.items()}
+    assert sum(map(len, imports.values())) > 500  # they were found
+    assert import_cycle(imports) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "breach"),
+    [
+        ("from p.low import x", []),
+        ("import p.top.other", []),
+        ("import p", []),
+        ("def f():\n    from p.high import x", ["p.top.a imports p.high"]),
+        ("from p import beside", ["p.top.a imports p.beside"]),
+        ("if TYPE_CHECKING:\n    from p.high import x", []),
+        ("if TYPE_CHECKING:\n    pass\nelse:\n    import p.high", ["p.top.a imports p.high"]),
+    ],
+)
+def test_a_breach_of_floors_is_caught(source: str, breach: list[str]) -> None:
+    others = {
+        name: Module(name, "") for name in ("p", "p.low", "p.high", "p.beside", "p.top.other")
+    }
+    modules = {**others, "p.top.a": Module("p.top.a", source)}
+    assert floor_breaches(modules, ("low", "top beside", "high")) == breach
+
+
+def test_a_part_without_a_floor_is_caught() -> None:
+    assert floor_breaches({"p.new": Module("p.new", "")}, ("low",)) == ["p.new is on no floor"]
+
+
+@pytest.mark.parametrize(
+    ("imports", "cycle"),
+    [
+        ({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}, set()),
+        ({"a": ["b"], "b": ["c"], "c": ["b"]}, {"b", "c"}),
+        ({"a": ["d", "b"], "d": [], "b": ["c", "d"], "c": ["a"]}, {"a", "b", "c"}),
+        ({"a": ["b"], "b": [], "c": ["d", "b"], "d": ["e"], "e": ["d"]}, {"d", "e"}),
+    ],
+)
+def test_a_circle_is_found(imports: dict[str, list[str]], cycle: set[str]) -> None:
+    assert {*import_cycle(imports)} == cycle
+
+
 def heavy_after(statement: str) -> set[str]:
     """The heavy libraries that a fresh process has loaded when ``statement`` ends it."""
     program = (
@@ -92,3 +267,51 @@ def heavy_after(statement: str) -> set[str]:
 )
 def test_heavy_libraries_are_not_loaded(statement: str, loaded: set[str]) -> None:
     assert heavy_after(statement) == loaded
+
+
+def module_imports() -> dict[str, set[str]]:
+    """The modules of ours that each of them imports, but inside functions."""
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in ("indexer", "cluster", "facesearch")
+        for path in (ROOT / package).rglob("*.py")
+    }
+    return {name: imports_of(path.read_text(), {*paths}) - {name} for name, path in paths.items()}
+
+
+def imports_of(source: str, modules: set[str]) -> set[str]:
+    """Those of ``modules`` that ``source`` imports, but inside functions."""
+    found: set[str] = set()
+    nodes: list[ast.AST] = [ast.parse(source)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner & modules if inner <= modules else (inner & modules) | {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if not isinstance(node, ast.FunctionDef):
+            nodes += ast.iter_child_nodes(node)
+    return found & modules
+
+
+def circle(imports: dict[str, set[str]]) -> list[str]:
+    """Modules that import each other in a circle; none, if there is none."""
+    left = {name: {*others} for name, others in imports.items()}
+    while ready := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in ready}
+    return sorted(left)
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    assert circle(module_imports()) == []
+
+
+def test_a_circle_is_caught() -> None:
+    first, second = "if x:\n    from a.two import y", "def f():\n    import a.one\nimport a.three"
+    names = {"a.one", "a.two", "a.three"}
+    assert circle({"a.one": imports_of(first, names), "a.two": imports_of(second, names)}) == []
+    third = "from a import one"
+    sources = {"a.one": first, "a.two": second, "a.three": third}
+    found = {name: imports_of(source, names) for name, source in sources.items()}
+    assert circle(found) == ["a.one", "a.three", "a.two"]

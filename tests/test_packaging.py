@@ -76,6 +76,8 @@ def test_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import facesearch, indexer.types, cluster.types, facesearch.cli.main as cli\n"
         "assert facesearch.__file__.startswith(sys.argv[1]), facesearch.__file__\n"
+        "from facesearch.detect.mtcnn_weights import O_NET\n"
+        "assert len(O_NET.load()) == 8\n"
         "cli.main(['--version'])\n"
     )
     done = subprocess.run(

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from facesearch.clustering.person_matching import PeopleChanges, PersonMove
 from facesearch.people.assignment import NOBODY, PersonAssignment
 
-CAME = "faces came that are near to both"
+CAME = "new faces are near both"
 
 
 def unexplained(
@@ -57,18 +57,18 @@ class Reasons:
         self._came = {p for face, p in self._now.items() if p > 0 > self._was.get(face, NOBODY)}
 
     def wrong(self, changes: PeopleChanges) -> list[str]:
-        """The moves and the people gone that are told with another reason than there was."""
+        """The moves and the people gone that are reported with a wrong reason."""
         reported = [
             (f"p{e.source} to p{e.target}", e.reason, {e.source, e.target}) for e in changes.moves
         ]
         reported += [(f"p{e.person} gone", e.reason, {e.person}) for e in changes.gone]
         problems = [
-            f"{what}: {reason}, which is not so, but: {self._reason(people)}"
+            f"{what}: {reason}, expected: {self._reason(people)}"
             for what, reason, people in reported
             if reason != self._reason(people)
         ]
         return problems + [
-            f"p{each.source} to p{each.target}: not all, though nothing was clustered anew"
+            f"p{each.source} to p{each.target}: not all, though not all faces were clustered"
             for each in changes.moves
             if each.reason == CAME and not self._full and not self._whole(each)
         ]
@@ -77,10 +77,10 @@ class Reasons:
         if self._option:
             return self._option
         if people & self._decided_since:
-            return "something was decided of them"
+            return "a decision about them changed"
         if people & self._came:
             return CAME
-        return "all faces were clustered anew" if self._full else "nothing"
+        return "all faces were clustered again" if self._full else "nothing"
 
     def _whole(self, move: PersonMove) -> bool:
         """Whether all that was somebody's went together, to where a face has come."""

@@ -7,7 +7,7 @@ by a seed, are there at first, and the rest comes in ten parts. Between clusteri
 knows the truth names, merges, splits, rejects, adds, hides and undoes. Some clusterings are full,
 and once the threshold changes. After each, what was decided is held against what the gallery says,
 by bookkeeping of its own (:class:`Expected`), and so is the story that the clustering tells: every
-move must be told, for the reason that there was for it, and no way to give the people of before
+move must be reported, with its actual reason, and no way to give the people of before
 their numbers would have let more faces keep their person
 (``benchmarks/clustering/check_reported_changes.py``).
 """
@@ -309,7 +309,9 @@ def played(
         changes = run.changes
         other = threshold if threshold != options.threshold else None
         reasons = Reasons(
-            "" if other is None else f"threshold {other} became {options.threshold}",
+            ""
+            if other is None
+            else f"threshold changed from {other:.4g} to {options.threshold:.4g}",
             run.how.full,
             owner.decided_since,
             before,

@@ -1,4 +1,4 @@
-"""Photos that come later: clusters that grow, beside all faces clustered anew.
+"""Photos that come later: clusters that grow, compared with all faces clustered again.
 
     python -m benchmarks.clustering.incremental --vectors LFW.npz
 

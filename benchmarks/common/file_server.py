@@ -1,4 +1,4 @@
-"""A web server on this machine that serves one file, and misbehaves as it is told to."""
+"""A web server on this machine that serves one file, and misbehaves on request."""
 
 from __future__ import annotations
 

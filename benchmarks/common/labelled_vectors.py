@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.jobs.album import read_truth
-from facesearch.cli.engine_options import add_engine_options, engine_of
+from facesearch.cli.engine_options import add_engine_options, engine_options
 from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions, embed_photos
 from facesearch.evaluate.datasets.labelled_photos import read_folder
 from indexer.runtime.cores import available_cores
@@ -37,7 +37,7 @@ def main() -> None:
         labelled = read_folder(args.photos)
         people = dict(zip(labelled.paths, labelled.people, strict=True))
     cores = available_cores()
-    engine = engine_of(args, callers=cores)
+    engine = engine_options(args).create(callers=cores)
     options = DatasetEmbedOptions(decoders=1, threads=cores, cache=args.cache)
     (embedded,) = embed_photos(engine, args.photos, tuple(people), options=options)
     usable = embedded.usable("reject")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
+
+from indexer.runtime.cores import available_cores
+from indexer.runtime.memory import available_memory
 
 RESULTS = Path(__file__).parents[1] / "results"
 PACKAGES = (
@@ -32,8 +34,8 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": models[0] if models else platform.processor(),
         "vector_instructions": [flag for flag in INSTRUCTIONS if flag in flags],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "cores": available_cores(),
+        "memory_gib": round(available_memory() / 2**30, 1),
         "system": platform.platform(),
     }
 

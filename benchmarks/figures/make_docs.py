@@ -373,7 +373,7 @@ FIGURES: dict[str, Callable[[], str]] = {
 
 
 def filled(page: str) -> str:
-    """``page`` with every block of figures made anew."""
+    """``page`` with every block of figures renewed."""
     return re.sub(
         r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{FIGURES[match[2]]()}\n{match[3]}",

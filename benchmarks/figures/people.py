@@ -9,7 +9,7 @@ from benchmarks.common.markdown import result, table
 
 
 def incremental() -> str:
-    """New faces that join, beside all faces clustered anew: agreement and time."""
+    """New faces that join, compared with all faces clustered again: agreement and time."""
     groups: dict[tuple[float, float, int], list[Any]] = {}
     for run in result("incremental")["runs"]:
         groups.setdefault((run["threshold"], run["growth"], run["parts"]), []).append(run)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -31,6 +30,7 @@ from unittest import mock
 
 from benchmarks.common.mixed_photos import DATA, link_photos, mixed_photos
 from benchmarks.common.record import record
+from indexer.runtime.cores import available_cores
 
 REST = "everything else"
 START = "starting up"
@@ -80,11 +80,11 @@ class Inline:
 @contextmanager
 def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
     """Within this, every stage of a job with ``engine`` is counted in ``stages``."""
-    import facesearch.embed
     import facesearch.engine
     import facesearch.images.worker
     from facesearch.detect import mtcnn
     from facesearch.gallery.shard_builder import ShardBuilder
+    from facesearch.images import photo_pipeline
 
     networks = engine.detector._networks
     places: list[tuple[Any, str, str]] = [
@@ -102,7 +102,7 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
         (facesearch.engine, "measure", "quality"),
         (ShardBuilder, "seal", "write shards"),
     ]
-    with mock.patch.object(facesearch.embed, "ThreadPoolExecutor", Inline):
+    with mock.patch.object(photo_pipeline, "ThreadPoolExecutor", Inline):
         patches = [
             mock.patch.object(owner, name, stages.wrapped(stage, getattr(owner, name)))
             for owner, name, stage in places
@@ -232,7 +232,7 @@ def main() -> None:
         measure_job(small)
         result = {
             "composition": {name: len(paths) for name, paths in photos.items()},
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": available_cores(),
             "encoder": {"name": engine.encoder.name, "numerics": engine.encoder.numerics},
             "sets": {
                 name: measure_set(engine, folder, small, args.repeats)

@@ -1,6 +1,6 @@
 """VAL at low false accept rates over every two photos, with errors from drawing people again.
 
-View 1 has 3,200 pairs, so few that pipelines can hardly be told apart on them; its photos make
+View 1 has 3,200 pairs, too few to distinguish pipelines; its photos make
 12 million. VAL and FAR are the paper's (FaceNet, section 4): the shares of all same and of all
 different pairs at or below a threshold. Pairs that share a person depend on each other, so the
 bootstrap draws people, not pairs, and a pair counts as often as its two people were drawn.

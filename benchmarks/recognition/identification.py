@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common.record import record
 from cluster.linkage.average_linkage import average_linkage, cut
-from facesearch.cli.engine_options import add_engine_options, engine_of
+from facesearch.cli.engine_options import add_engine_options, engine_options
 from facesearch.encoders import thresholds_of
 from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions, embed_photos
 from facesearch.evaluate.datasets.labelled_photos import read_folder
@@ -87,7 +87,7 @@ def main() -> None:
     add_engine_options(parser)
     args = parser.parse_args()
     cores = available_cores()
-    engine = engine_of(args, callers=cores)
+    engine = engine_options(args).create(callers=cores)
     labelled = read_folder(args.data / "images")
     options = DatasetEmbedOptions(decoders=1, threads=cores, cache=args.cache)
     (embedded,) = embed_photos(engine, labelled.root, labelled.paths, options=options)
@@ -246,7 +246,7 @@ def doubles(faces: ProbeFaces) -> Labels:
 
 
 def lfw_rates(faces: ProbeFaces, merged: float) -> Iterator[Rate]:
-    """Rates at every size, on halves drawn anew."""
+    """Rates at every size, on new random halves."""
     for repeat in range(REPEATS):
         rng = np.random.default_rng([SEED, repeat])
         people = rng.permutation(np.unique(faces.people))

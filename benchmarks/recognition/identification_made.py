@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def made_rates(merged: float) -> Iterator[Rate]:
-    """Rates at every size, in galleries made anew."""
+    """Rates at every size, in new made galleries."""
     for seed in range(REPEATS):
         gallery = MadeGallery(FACES, FaceModel.load(), seed)
         holds = faces_of(gallery)

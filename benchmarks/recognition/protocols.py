@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.record import record
-from facesearch.cli.engine_options import add_engine_options, engine_of
+from facesearch.cli.engine_options import add_engine_options, engine_options
 from facesearch.encoders import thresholds_of
 from facesearch.evaluate import protocols
 from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions
@@ -51,7 +51,7 @@ def main() -> None:
     args = parse()
     cores = available_cores()
     options = DatasetEmbedOptions(decoders=1, threads=cores, cache=args.cache)
-    engine = engine_of(args, callers=cores)
+    engine = engine_options(args).create(callers=cores)
     setup = protocols.Setup(
         engine, missing=args.missing, seed=SEED, options=options, progress=progress
     )

@@ -38,11 +38,10 @@ from indexer.exact.brute_force import exact_search
 from indexer.exact.torch_products import PRECISIONS, full_sums
 from indexer.exact.torch_search import TorchSearch
 from indexer.runtime.devices import (
-    cagra_index,
     check_device,
     faiss_gpus,
-    has_cagra,
     to_device,
+    torch_device,
     torch_gpus,
 )
 from indexer.types import Block, Vectors
@@ -54,6 +53,7 @@ CHECKED = 1000  # queries whose answers are compared
 PROVED = 100  # of these, by the oracle on the CPU
 PROBED = (8, 32, 128, 512)
 TRAINED = 50  # vectors a cell of an IVF index
+CAGRA_DEGREE = 64  # neighbours that each vector keeps
 MATRIX, COPIED = 8192, 2**30
 SMALL = {"count": 20_000, "repeats": 2, "matrix": 256, "copied": 2**20, "batches": (1, 100)}
 
@@ -127,7 +127,7 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
             and np.array_equal(found.distances[:PROVED], proof.distances)
         ),
         "faiss_gpus": faiss_gpus(faiss),
-        "cagra": has_cagra(faiss),
+        "cagra": has_cagra(),
         "ways": ways,
         "peer_versions": versions(("torch", "faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs")),
     }
@@ -154,12 +154,30 @@ def all_ways(device: str, count: int) -> Iterator[tuple[str, GpuMethod]]:
     for codes in ("Flat", "SQ8"):
         ivf = partial(faiss_index, recipe=f"IVF{cells},{codes}", device=device, trained=cells)
         yield f"faiss IVF{cells},{codes}", GpuMethod(ivf, probed)
-    if has_cagra(faiss):
+    if device != "cpu" and has_cagra():
         yield "faiss CAGRA", GpuMethod(partial(cagra_index, device=device), {"default": by_faiss})
 
 
 def torch_index(vectors: Vectors, device: str, precision: str) -> TorchSearch:
     return TorchSearch(np.arange(len(vectors)), vectors, device, precision)
+
+
+def has_cagra() -> bool:
+    """Whether the installed FAISS was built with cuVS, of which CAGRA is a part."""
+    return hasattr(faiss, "GpuIndexCagra") and faiss_gpus(faiss) > 0
+
+
+def cagra_index(vectors: Vectors, device: str) -> Any:
+    """A CAGRA graph (Ootomo et al. 2023) over ``vectors`` float32 (n, d), searched by rows."""
+    resources = faiss.StandardGpuResources()
+    config = faiss.GpuIndexCagraConfig()
+    config.device = int(torch_device(device).partition(":")[2])
+    config.graph_degree = CAGRA_DEGREE
+    config.intermediate_graph_degree = 2 * CAGRA_DEGREE
+    index = faiss.GpuIndexCagra(resources, vectors.shape[1], faiss.METRIC_L2, config)
+    index.train(vectors)
+    index.referenced_objects = [resources]
+    return index
 
 
 def faiss_index(

@@ -19,78 +19,34 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common.record import record
+from benchmarks.vision.alignment_speed import first_calls, speed_on
+from benchmarks.vision.alignment_tables import (
+    PIECE,
+    SEED,
+    SETS,
+    Floats,
+    Table,
+    box_frame,
+    fit,
+    fit_half,
+    load_photo,
+    load_table,
+    squares,
+)
 from facesearch.align import box_mapping
 from facesearch.align.chips import MEAN_FACE, cut_chips, face_chips
 from facesearch.align.shape_predictor import FIVE_POINT_MODEL, five_point_predictor, rounded
 from facesearch.detect.types import Detections, Pixels
 from facesearch.evaluate import verification as v
-
-SEED = 0
-PIECE = 64  # photos
-LONG_SIDE = 1024
-Floats = NDArray[np.float64]
-Table = dict[str, NDArray[Any]]  # photo (n,), hog (n, 4), box (n, 4), landmarks (n, 5, 2)
-
-
-def load_photo(path: str, data: Path) -> Pixels:
-    """RGB, shrunk to at most LONG_SIDE."""
-    photo = cv2.cvtColor(cv2.imread(str(data / path)), cv2.COLOR_BGR2RGB)
-    scale = min(1.0, LONG_SIDE / max(photo.shape[:2]))
-    if scale < 1:
-        photo = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return photo
-
-
-def album_photos(data: Path) -> list[str]:
-    return sorted(path.relative_to(data).as_posix() for path in data.glob("album/photos/*"))
-
-
-def view1_photos(data: Path) -> list[str]:
-    parts = [v.read_pairs(data / f"lfw/pairsDev{part}.txt") for part in ("Train", "Test")]
-    return sorted({f"lfw/images/{path}" for p in parts for path in (*p.first, *p.second)})
-
-
-def matched_faces(hog: Floats, found: Detections) -> list[tuple[Floats, int]]:
-    """HOG's squares with the MTCNN face that is meant: centres and sizes close."""
-    matches = []
-    for rect in hog:
-        side, centre = rect[2] - rect[0], (rect[:2] + rect[2:]) / 2
-        offset = np.abs((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - centre).max(axis=1)
-        ratio = (found.boxes[:, 3] - found.boxes[:, 1]) / side
-        close = np.flatnonzero((offset < 0.4 * side) & (ratio > 0.5) & (ratio < 2))
-        if len(close) == 1:
-            matches.append((rect, int(close[0])))
-    return matches
-
-
-def central_faces(hog: Floats, found: Detections) -> list[tuple[Floats, int]]:
-    """HOG's and MTCNN's face nearest the middle of a photo of LFW, if both found one."""
-    if not len(hog) or not len(found):
-        return []
-    nearest = [
-        int((((boxes[:, :2] + boxes[:, 2:]) / 2 - 125.0) ** 2).sum(axis=1).argmin())
-        for boxes in (hog, found.boxes)
-    ]
-    return [(hog[nearest[0]], nearest[1])]
-
-
-SETS: dict[str, tuple[Any, Any, int]] = {  # photos, pairing, times that HOG doubles the photo
-    "album": (album_photos, matched_faces, 0),
-    "view1": (view1_photos, central_faces, 1),
-}
 
 
 def run_collect(args: argparse.Namespace) -> None:
@@ -120,69 +76,6 @@ def run_collect(args: argparse.Namespace) -> None:
             columns = list(zip(*rows, strict=True)) or [()] * 4
             keys = ("photo", "hog", "box", "landmarks")
             np.savez(file, **{k: np.array(c) for k, c in zip(keys, columns, strict=True)})
-
-
-def load_table(cache: Path, name: str, data: Path) -> Table:
-    """All faces of one set; SystemExit when pieces are missing."""
-    files = sorted(cache.glob(f"{name}-?????.npz"))
-    if len(files) != -(-len(SETS[name][0](data)) // PIECE):
-        raise SystemExit(f"{cache} has not all of {name}; run collect first")
-    pieces = [np.load(file) for file in files]
-    filled = [piece for piece in pieces if len(piece["photo"])]
-    return {
-        key: np.concatenate([piece[key] for piece in filled])
-        for key in ("photo", "hog", "box", "landmarks")
-    }
-
-
-def fit_half(table: Table) -> NDArray[np.bool_]:
-    """Which rows belong to the random half of the photos that constants are fitted on."""
-    photos = np.unique(table["photo"])
-    chosen = np.random.default_rng(SEED).permutation(photos)[: len(photos) // 2]
-    return np.isin(table["photo"], chosen)
-
-
-def fit_square(centre: Floats, side: Floats, hog: Floats) -> dict[str, Any]:
-    """Medians of what turns a centre and side into HOG's square, and the spread around them."""
-    hog_side = hog[:, 2] - hog[:, 0]
-    offset = ((hog[:, :2] + hog[:, 2:]) / 2 - centre) / hog_side[:, None]
-    ratio = np.log(hog_side / side)
-    return {
-        "side": float(np.exp(np.median(ratio))),
-        "offset": np.median(offset, axis=0).tolist(),
-        "offset_deviation": offset.std(axis=0).tolist(),
-        "log_side_deviation": float(ratio.std()),
-    }
-
-
-def landmark_frame(landmarks: Floats) -> tuple[Floats, Floats]:
-    """Centroid (n, 2) and spread (n,) of landmarks (n, 5, 2)."""
-    centroid = landmarks.mean(axis=1)
-    return centroid, np.sqrt(((landmarks - centroid[:, None]) ** 2).sum(axis=(1, 2)))
-
-
-def box_frame(boxes: Floats) -> tuple[Floats, Floats]:
-    """Centre (n, 2) and geometric mean of the sides (n,)."""
-    return (boxes[:, :2] + boxes[:, 2:]) / 2, np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
-
-
-def fit(table: Table) -> dict[str, Any]:
-    """Constants of both mappings, and MTCNN's mean landmarks in the frame of dlib's chips."""
-    half = fit_half(table)
-    hog = table["hog"][half]
-    landmarks, boxes = (table[key][half].astype(np.float64) for key in ("landmarks", "box"))
-    return {
-        "faces": int(half.sum()),
-        "from_landmarks": fit_square(*landmark_frame(landmarks), hog),
-        "from_box": fit_square(*box_frame(boxes), hog),
-    }
-
-
-def squares(frame: tuple[Floats, Floats], constants: dict[str, Any]) -> Floats:
-    """Squares (n, 4) from centres and sides by fitted constants."""
-    side = frame[1] * constants["side"]
-    centre = frame[0] + np.array(constants["offset"]) * side[:, None]
-    return np.concatenate([centre - side[:, None] / 2, centre + side[:, None] / 2], axis=1)
 
 
 def mean_landmarks(table: Table, args: argparse.Namespace) -> Floats:
@@ -311,79 +204,6 @@ def view1_accuracy(file: Path, data: Path) -> dict[str, Any]:
         "tar_at_far_0.01": v.tar_at_far(distances, same, 0.01),
         "equal_error_rate": v.equal_error_rate(distances, same),
     }
-
-
-def milliseconds(work: Callable[[], object], count: int, repeats: int) -> list[float]:
-    """Of one face, ``count`` of which ``work`` does; each repeat."""
-    taken = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        taken.append((time.perf_counter() - began) / count * 1e3)
-    return taken
-
-
-def speed_on(photos: list[Pixels], repeats: int) -> dict[str, Any]:
-    """dlib and ours, predictor and chip, over the first HOG face of each photo."""
-    import dlib
-
-    find = dlib.get_frontal_face_detector()
-    reference = dlib.shape_predictor(str(FIVE_POINT_MODEL.locate()))
-    ours = five_point_predictor()
-    faces = [(photo, found[0]) for photo in photos if (found := find(photo, 0))]
-    rects = [np.array([[r.left(), r.top(), r.right(), r.bottom()]], float) for _, r in faces]
-    shapes = [reference(photo, rect) for photo, rect in faces]
-    points = [
-        rounded(ours.predict(photo, rect)) for (photo, _), rect in zip(faces, rects, strict=True)
-    ]
-    for (photo, _), shape, point in zip(faces, shapes, points, strict=True):
-        expected = dlib.get_face_chip(photo, shape, 150, 0.25)
-        if not (face_chips(photo, point, 150, 0.25)[0] == expected).all():
-            raise SystemExit("a chip differs from dlib's; timings would compare different work")
-    each = {
-        "dlib_predictor": lambda: [reference(photo, rect) for photo, rect in faces],
-        "predictor": lambda: [
-            ours.predict(f[0], rect) for f, rect in zip(faces, rects, strict=True)
-        ],
-        "dlib_chip": lambda: [
-            dlib.get_face_chip(f[0], s, 150, 0.25) for f, s in zip(faces, shapes, strict=True)
-        ],
-        "chip": lambda: [
-            face_chips(f[0], p, 150, 0.25) for f, p in zip(faces, points, strict=True)
-        ],
-    }
-    timed = {name: milliseconds(work, len(faces), repeats) for name, work in each.items()}
-    return {"faces": len(faces), "chips_identical": True, "ms_per_face": timed}
-
-
-FIRST_CALL = """
-import time, json, numpy as np, resource
-began = time.perf_counter()
-from facesearch.align import DlibAligner
-from facesearch.detect.types import Detections
-imported = time.perf_counter()
-aligner = DlibAligner()
-loaded = time.perf_counter()
-box = np.array([[20, 20, 90, 90]], np.float32)
-points = np.array([[[40, 45], [70, 45], [55, 60], [42, 75], [68, 75]]], np.float32)
-aligner.align(np.zeros((120, 120, 3), np.uint8), Detections(box, points, np.ones(1, np.float32)))
-done = time.perf_counter()
-print(json.dumps(dict(imports=imported - began, load=loaded - imported, call=done - loaded)))
-"""
-
-
-def first_calls() -> dict[str, Any]:
-    """Seconds to the first chips in a new process, without and with compiled code on disk."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
-        command = [sys.executable, "-c", FIRST_CALL]
-        runs = [
-            json.loads(
-                subprocess.run(command, env=environment, capture_output=True, check=True).stdout
-            )
-            for _ in range(2)
-        ]
-    return {"nothing_cached": runs[0], "cached": runs[1]}
 
 
 def run_speed(args: argparse.Namespace) -> None:

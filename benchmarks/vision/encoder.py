@@ -37,9 +37,10 @@ from facesearch.encoders.backends import Backend
 from facesearch.encoders.backends.openvino_backend import OpenVinoBackend
 from facesearch.encoders.backends.torch_backend import TorchBackend
 from facesearch.encoders.facenet.inception_resnet import InceptionResnetV1
+from facesearch.encoders.int8_calibration import measured_ranges
 from facesearch.encoders.load import ranges_file, read_network
 from facesearch.encoders.network_ir import Network
-from facesearch.encoders.quantization import ActivationRanges, measured_ranges, read_ranges
+from facesearch.encoders.quantization import ActivationRanges, read_ranges
 from facesearch.encoders.torch_import import traced_network
 from facesearch.evaluate.verification import read_pairs
 from facesearch.model_files.packaged import PackagedFile

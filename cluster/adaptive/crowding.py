@@ -46,17 +46,18 @@ class Crowding(NamedTuple):
         return result
 
 
-def crowding(vectors: NDArray[Any], beyond: float) -> Crowding:
+def crowding(vectors: NDArray[Any], beyond: float, among: NDArray[Any] | None = None) -> Crowding:
     """How near strangers are to each of ``vectors`` (n, d), unit length, n of 1 or more.
 
-    Strangers are those of a cohort drawn from the vectors that are farther than ``beyond``, a
-    squared distance within which two may be of one person. Where there are none the farthest
-    distance counts. Time is that of n times :data:`COHORT` distances. Equal input gives equal
-    output.
+    Strangers are those of a cohort drawn from the vectors, or from those ``among`` which they are
+    to be judged, that are farther than ``beyond``, a squared distance within which two may be of
+    one person. Where there are none the farthest distance counts. Time is that of n times
+    :data:`COHORT` distances. Equal input gives equal output.
     """
     rng = np.random.default_rng(_SEED)
-    cohort = np.sort(rng.permutation(len(vectors))[:COHORT])
-    others = np.ascontiguousarray(vectors[cohort], np.float32).T
+    drawn_from = vectors if among is None else among
+    cohort = np.sort(rng.permutation(len(drawn_from))[:COHORT])
+    others = np.ascontiguousarray(drawn_from[cohort], np.float32).T
     near = min(len(cohort), max(_LEAST_NEAREST, int(NEAREST * len(cohort))))
     distance = np.empty(len(vectors), np.float64)
     for start in range(0, len(vectors), _BLOCK):

@@ -47,11 +47,14 @@ class MergeRule:
     smaller: float
     larger: float
 
-    def weights(self, vectors: NDArray[Any]) -> Floats:
-        """Float64 (n,): those that distances of ``vectors`` (n, d) are corrected by."""
+    def weights(self, vectors: NDArray[Any], among: NDArray[Any] | None = None) -> Floats:
+        """Float64 (n,): those that distances of ``vectors`` (n, d) are corrected by.
+
+        They are measured ``among`` the vectors themselves, or others.
+        """
         if not len(vectors):
             return np.zeros(0)
-        return crowding(vectors, self.beyond).weights(self.usual)
+        return crowding(vectors, self.beyond, among).weights(self.usual)
 
     def z(self, distance: Floats | float, one: Floats | float, two: Floats | float) -> Any:
         """Deviations from the mean of impostors, of corrected mean squared distances."""

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from cluster.adaptive.merge_rule import MergeRule, RuleParameters, excess_of
 from cluster.constraints import Constraints, ResolvedConstraints, resolve
 from cluster.graph.knn_graph import KnnGraph
-from cluster.linkage.average_linkage import check_vectors, squared_lengths
-from cluster.linkage.union_find import Forest, Rows, excluded, forest_of, join, root
+from cluster.union_find import Forest, Rows, excluded, forest_of, join, root
+from cluster.vectors import check_vectors, squared_lengths
 from indexer.runtime.cores import available_cores
 from indexer.runtime.numba_jit import jit, jit_fastmath
 

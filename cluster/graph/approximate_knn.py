@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.graph.knn_graph import KnnGraph
-from cluster.linkage.average_linkage import check_vectors, squared_lengths
+from cluster.vectors import check_vectors, squared_lengths
 from indexer.exact.int8_kernel import BYTES, LANES
 from indexer.ivf.build import learn
 from indexer.ivf.faiss_ivf import FaissIvfIndex

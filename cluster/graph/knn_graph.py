@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.labels import check_ids
 from indexer.exact.brute_force import exact_search
-from indexer.id_lookup import drop_self, positions_of
-from indexer.types import Block, Neighbours
+from indexer.id_lookup import drop_self
+from indexer.types import Block
 
 CHECKED = 512  # vectors, whose neighbours are searched for to know what a graph lacks
 _CHECKED_TOGETHER = 64
@@ -46,23 +45,6 @@ class KnnGraph:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-
-def graph_of(ids: NDArray[np.int64], neighbours: Neighbours) -> KnnGraph:
-    """``neighbours`` of the vectors ``ids`` int64 (n,), in that order, with rows for ids.
-
-    Neighbours that are not among ``ids`` are left out, so the stored graph of a whole gallery
-    serves any part of it. Raises ValueError unless there is a line of neighbours for each id.
-    """
-    check_ids(ids, neighbours.ids)
-    order = np.argsort(ids, kind="stable")
-    ascending = ids[order]
-    rows = np.empty(neighbours.ids.shape, np.int32)
-    for start in range(0, len(ids), _QUERIES):
-        part = slice(start, start + _QUERIES)
-        places = positions_of(neighbours.ids[part], ascending, ascending=True)
-        rows[part] = np.where(places >= 0, order[places], -1)
-    return KnnGraph(rows, neighbours.distances)
 
 
 def horizon(graph: KnnGraph) -> float:

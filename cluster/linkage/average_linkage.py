@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, ResolvedConstraints, resolve
-from cluster.linkage.union_find import Forest, Rows, excluded, forest_of, join, root
+from cluster.union_find import Forest, Rows, excluded, forest_of, join, root
+from cluster.vectors import check_vectors, squared_lengths
 from indexer.runtime.numba_jit import jit_fastmath
 
 Linkage = NDArray[np.float64]
@@ -89,14 +90,6 @@ def groups_after(pairs: NDArray[np.int64], count: int) -> NDArray[np.int32]:
     return groups
 
 
-def check_vectors(vectors: NDArray[Any]) -> None:
-    """Raise ValueError unless ``vectors`` is (n, d) of a floating-point dtype."""
-    if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
-        raise ValueError(
-            f"expected floating-point vectors of shape (n, d), got {vectors.dtype} {vectors.shape}"
-        )
-
-
 def float32_means(vectors: NDArray[Any]) -> Means:
     """``vectors`` (n, d) as groups of one, in a copy.
 
@@ -105,15 +98,6 @@ def float32_means(vectors: NDArray[Any]) -> Means:
     check_vectors(vectors)
     points = np.array(vectors, dtype=np.float32, order="C")
     return Means(points, squared_lengths(points))
-
-
-def squared_lengths(points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Of each of ``points`` (n, d), float64 (n,); raises ValueError unless they are finite."""
-    squares: NDArray[np.float64] = np.einsum("ij,ij->i", points, points, dtype=np.float64)
-    if not np.isfinite(squares).all():
-        row = int(np.argmin(np.isfinite(squares)))
-        raise ValueError(f"expected finite vectors, got row {row} with nan or infinity")
-    return squares
 
 
 @jit_fastmath

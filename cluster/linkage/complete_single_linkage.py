@@ -22,9 +22,10 @@ from scipy.spatial.distance import squareform
 
 from cluster.constraints import Constraints, ResolvedConstraints, resolve
 from cluster.graph.knn_graph import KnnGraph
-from cluster.linkage.average_linkage import Linkage, as_scipy_rows, check_vectors, squared_lengths
+from cluster.linkage.average_linkage import Linkage, as_scipy_rows
 from cluster.linkage.minimum_spanning_forest import check_places, edge_keys, spanning_forest
-from cluster.linkage.union_find import CannotLinks, Forest, Rows, forest_of, join, root
+from cluster.union_find import CannotLinks, Forest, Rows, forest_of, join, root
+from cluster.vectors import check_vectors, squared_lengths
 
 # Up to here all pairs fit in a gigabyte or two.
 MOST_PAIRS = 10_000

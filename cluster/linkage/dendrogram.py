@@ -1,4 +1,4 @@
-"""Merges as they are kept: what a cut at any threshold needs, in little."""
+"""Compact dendrograms: all that a cut at any threshold needs."""
 
 from __future__ import annotations
 

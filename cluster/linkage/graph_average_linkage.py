@@ -5,7 +5,7 @@ Between two groups counts the mean squared distance of *all* pairs of their memb
 says which groups are looked at. Average linkage is reducible (Murtagh 1983): no merge brings
 anything nearer than the nearer of the merged groups was. So what an edge's groups were apart when
 last looked at can only have grown, and a queue of edges by that distance needs no lists of
-neighbouring groups: the first edge is measured anew, and either its groups merge or it goes back.
+neighbouring groups: the first edge is measured again, and either its groups merge or it goes back.
 This is what lets reciprocal nearest neighbours merge in any order, in RAC (Sumengen et al. 2021,
 "Scaling hierarchical agglomerative clustering to billion-sized datasets"), ParHAC (Dhulipala et al.
 2022) and TeraHAC (2023); taken in order of distance, edges that the graph lacks cannot make the
@@ -37,7 +37,7 @@ from cluster.linkage.average_linkage import (
     merge_means,
 )
 from cluster.linkage.minimum_spanning_forest import check_places
-from cluster.linkage.union_find import Forest, Rows, excluded, forest_of, join, root
+from cluster.union_find import Forest, Rows, excluded, forest_of, join, root
 from indexer.runtime.cores import available_cores
 from indexer.runtime.numba_jit import jit
 
@@ -63,7 +63,7 @@ def graph_average_linkage(
     ascend. Only edges of at most ``stop`` are looked at: where the graph has every pair, the cut of
     a dendrogram at a threshold is the run that stops there, else nearly so.
 
-    The nearest edges are measured anew round by round, in the order of the vectors and by all
+    The nearest edges are measured again in each round, in the order of the vectors and by all
     ``threads`` (by default, as many as there are cores to use), so that few are left to be looked
     at in order of distance; where vectors that are near lie near in memory the first is quicker.
     Memory is a float32 copy of ``vectors`` and 8 bytes for each edge of at most ``stop``. Raises

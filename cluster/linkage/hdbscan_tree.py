@@ -5,7 +5,8 @@ apart as the greatest of their distance and both densities (mutual reachability;
 and Sander 2013, definition 3.2). The minimum spanning forest of those edges, by Kruskal's
 algorithm, is the single-linkage tree, in which parts that no edge joins are joined at infinity.
 What comes after is ``condense_tree``, ``compute_stability``, ``get_clusters`` and
-``outlier_scores`` of :mod:`hdbscan._hdbscan_tree`, as its own ``HDBSCAN`` calls them.
+``outlier_scores`` of :mod:`hdbscan._hdbscan_tree`, as its own ``HDBSCAN`` calls them. They are
+private and no public function takes a tree, so setup.cfg allows only releases that were tested.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cluster.constraints import Constraints, resolve
 from cluster.graph.knn_graph import KnnGraph
 from cluster.linkage.average_linkage import Linkage, as_scipy_rows
 from cluster.linkage.minimum_spanning_forest import check_places, edge_keys, spanning_forest
-from cluster.linkage.union_find import Forest, Rows, forest_of
+from cluster.union_find import Forest, Rows, forest_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.linkage.union_find import Forest, Rows, excluded, join, root
+from cluster.union_find import Forest, Rows, excluded, join, root
 from indexer.runtime.numba_jit import jit
 
 LARGEST_KEYS = 2**32

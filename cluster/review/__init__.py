@@ -1,1 +1,1 @@
-"""How sure clusters are, and what a person should look at."""
+"""Confidence of clusters, and suggestions for review."""

@@ -1,4 +1,4 @@
-"""Each cluster parted in the two halves that lie farthest apart: spherical 2-means."""
+"""Bisect each cluster by spherical 2-means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How surely each vector belongs to its cluster: a silhouette."""
+"""Confidence of each vector in its cluster: a silhouette."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def silhouette_confidence(
     """How much nearer each vector is to its own cluster than to the next: float32 (n,) in [0, 1].
 
     The silhouette of Rousseeuw (1987) over squared distances, negative values cut off: with a the
-    mean squared distance to the other members of the own cluster, and b the least mean squared
-    distance to another cluster, it is (b - a) / max(a, b). For a cluster of one, a is
-    ``threshold``, beyond which others had to be for it to stay alone; without another cluster, b
-    is :data:`UNRELATED`. Noise has 0 and is no cluster. Of ``rows`` int (m,) of ``vectors`` (n, d),
-    unit length, alone it is told where they are given: (m,).
+    mean squared distance to the other members of its cluster, and b the least mean squared distance
+    to another cluster, it is (b - a) / max(a, b). For a cluster of one, a is ``threshold``, beyond
+    which others had to be for it to stay alone; without another cluster, b is :data:`UNRELATED`.
+    Noise has 0 and is no cluster. With ``rows`` int (m,) the result is for these rows of
+    ``vectors`` (n, d), unit length, alone: (m,).
     """
     wanted = np.arange(len(labels)) if rows is None else rows
     result = np.zeros(len(wanted), np.float32)

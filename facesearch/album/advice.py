@@ -1,4 +1,4 @@
-"""What the album's owner should look at: suggestions on clusters as advice on people and faces."""
+"""Suggested corrections: people who may be one, people who may be two, doubtful faces."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def advise(
     apart: Iterable[FacePair] = (),
     confirmed: Collection[int] = (),
 ) -> AdvisedAlbum:
-    """Advice on ``people``, whose rows are those of ``faces``; the other faces are nobody's.
+    """Advice on ``people``, whose rows are those of ``faces``; the other faces have no person.
 
     ``scale`` is the encoder's distance (see :mod:`cluster.review.review_suggestions`), ``apart``
     are pairs of face ids of which people said that they show two persons. People with two names are

@@ -1,4 +1,4 @@
-"""A clustering shown: the album of a gallery."""
+"""The album of a gallery, from a clustering."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
     decided = PeopleStore(gallery.folder).decided()
     now = assign_people(clustering_of(run.clustering, state.live_ids()), run.numbers, decided)
     clustering, names, person_ids = _shown(now)
-    records = gallery.faces(clustering.ids, state)
+    faces = gallery.faces_with_vectors(clustering.ids, state)
     scale = _scale(gallery, run)
     return build_album(
-        [_album_face(record, clustering, row) for row, record in enumerate(records)],
-        gallery.vectors(clustering.ids),
+        [_album_face(record, clustering, row) for row, record in enumerate(faces.records)],
+        faces.vectors,
         clustering,
         names,
         person_ids,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,19 +14,14 @@ from numpy.typing import NDArray
 from cluster.types import NOISE, Clustering
 from facesearch.album.advice import NO_ADVICE, Advice, AdviceInput, FacePair, PersonFaces, advise
 from facesearch.album.figures import AlbumFigures, figures_of
+from facesearch.text import printable
 from indexer.id_lookup import positions_of
 from indexer.types import Ids
 
 
-def printable(text: str | Path) -> str:
-    """``text`` as it can be shown: bytes that are not UTF-8 and control characters become U+FFFD.
-
-    File names reach Python with such bytes as lone surrogates, which no UTF-8 page may hold.
-    """
-    return "".join(
-        "\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character
-        for character in str(text)
-    )
+def _shown(text: str) -> str:
+    """``text`` as a page can hold it: what is unsafe to show becomes U+FFFD."""
+    return printable(text, "\ufffd")
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class AlbumFace:
     quality: float = math.nan
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", printable(self.name))
+        object.__setattr__(self, "name", _shown(self.name))
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ class FailedPhoto:
 
     def __post_init__(self) -> None:
         for key in ("name", "reason", "detail"):
-            object.__setattr__(self, key, printable(getattr(self, key)))
+            object.__setattr__(self, key, _shown(getattr(self, key)))
 
 
 @dataclass(frozen=True)
@@ -133,7 +127,7 @@ class AlbumInfo:
 
     def __post_init__(self) -> None:
         for key in ("title", "outdated"):
-            object.__setattr__(self, key, printable(getattr(self, key)))
+            object.__setattr__(self, key, _shown(getattr(self, key)))
 
     @property
     def grouped_by(self) -> str:
@@ -144,7 +138,7 @@ class AlbumInfo:
 
 @dataclass(frozen=True)
 class Album:
-    """Everything a report says: the people, then ``noise``, the faces of nobody.
+    """Everything a report says: the people, then ``noise``, the faces without a person.
 
     ``advice`` is what is worth a look, ``figures`` what plots show, None where it is unknown.
     """
@@ -157,7 +151,7 @@ class Album:
 
     @property
     def face_count(self) -> int:
-        """How many faces are in the album, those of nobody too."""
+        """How many faces are in the album, also those without a person."""
         return sum(len(person.faces) for person in self.people) + len(self.noise)
 
     @property
@@ -295,7 +289,7 @@ def _groups(
     starts = np.flatnonzero(np.diff(labels[order], prepend=NOISE))
     for rows in np.split(order, starts)[1:]:
         label = int(labels[rows[0]])
-        name = printable(names.get(label, "")).strip() or None
+        name = _shown(names.get(label, "")).strip() or None
         key = label if name is None else name
         earlier = groups.get(key, (name, np.empty(0, np.int64)))[1]
         groups[key] = (name, np.sort(np.concatenate([earlier, rows])))

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.align.arrays import readonly
 from facesearch.align.similarity import similarity
 from indexer.runtime.numba_jit import jit
 
@@ -235,3 +234,14 @@ def cut_chips(photo: Any, landmarks: Any, target: Any, chips: Any) -> None:
     """Fill ``chips`` uint8 (n, size, size, 3), black before; see :func:`face_chips`."""
     for face in range(len(landmarks)):
         cut_chip(photo, landmarks[face], target, chips[face])
+
+
+def readonly(array: NDArray[Any]) -> NDArray[Any]:
+    """A contiguous read-only view (a copy only if not contiguous).
+
+    Numba compiles once for arrays that can be written and once for those that cannot; decoded
+    photos come as either, so all are shown to the kernels as the latter.
+    """
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view

@@ -10,6 +10,7 @@ from facesearch.align.box_mapping import predictor_rects
 from facesearch.align.chips import face_chips
 from facesearch.align.shape_predictor import ShapePredictor, five_point_predictor, rounded
 from facesearch.detect.types import Detections, Pixels
+from facesearch.detect.validation import check_photo
 
 SIZE = 150  # pixels, the side of a chip
 PADDING = 0.25  # of the face's size, on each side
@@ -33,21 +34,11 @@ class DlibAligner:
         """Chips uint8 RGB (n, 150, 150, 3), black where they reach beyond ``photo``.
 
         ``photo`` RGB uint8 (height, width, 3) with the pixels that the detections count in; it may
-        be read-only or not contiguous. Raises ValueError for a photo of another kind, and for
-        boxes or landmarks that are not finite.
+        be read-only or not contiguous. Raises InputError for a photo of another kind, ValueError
+        for boxes or landmarks that are not finite.
         """
         check_photo(photo)
         photo = np.ascontiguousarray(photo)
         rects = predictor_rects(detections)
         landmarks = rounded(self._predictor.predict(photo, rects))
         return face_chips(photo, landmarks, SIZE, PADDING)
-
-
-def check_photo(photo: Pixels) -> None:
-    """Raise ValueError unless ``photo`` is RGB uint8 (height, width, 3) and not beyond reason."""
-    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
-        raise ValueError(
-            f"expected a photo RGB uint8 (height, width, 3), got {photo.dtype} {photo.shape}"
-        )
-    if photo.shape[0] * photo.shape[1] >= 2**31:
-        raise ValueError(f"expected a photo below 2^31 pixels, got {photo.shape}; shrink it first")

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.align.dlib_aligner import check_photo
 from facesearch.detect.types import Detections, Pixels
+from facesearch.detect.validation import check_photo
 from facesearch.errors import InputError
 
 
@@ -30,7 +30,7 @@ class MarginAligner:
     def align(self, photo: Pixels, detections: Detections) -> NDArray[np.uint8]:
         """Chips uint8 RGB (n, size, size, 3) of ``photo``, RGB uint8 (height, width, 3).
 
-        Raises ValueError for a photo of another kind and for boxes that are not finite.
+        Raises InputError for a photo of another kind, ValueError for boxes that are not finite.
         """
         check_photo(photo)
         chips = np.zeros((len(detections), self.size, self.size, 3), np.uint8)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.align.arrays import readonly
+from facesearch.align.chips import readonly
 from facesearch.align.regression_trees import fit_shapes
 from facesearch.encoders.dlib.format import DlibReader
 from facesearch.model_files.packaged import PackagedFile

@@ -1,1 +1,1 @@
-"""The command line: one module a group of commands; only here is anything printed."""
+"""The command line: a module for each group of commands. Nothing else prints."""

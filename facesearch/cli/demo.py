@@ -1,4 +1,4 @@
-"""``demo``: a small folder of sample photos to try the other commands on."""
+"""``demo``: make a small folder of sample photos to try the other commands on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "demo",
         help="make sample photos to try the commands on",
-        description="Make a small album out of portraits that ship inside scikit-image and "
-        "matplotlib: varied crops, light and quality, photos without people, damaged files.",
+        description="Make a small folder of photos from portraits that are part of scikit-image "
+        "and "
+        "matplotlib: with varied crops, light and quality, photos without people, and damaged "
+        "files.",
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--seed", type=int, help="another number makes other photos")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder to write the photos to")
+    parser.add_argument("--seed", type=int, help="seed of the random variations")
     parser.set_defaults(run=run_demo)
 
 

@@ -1,4 +1,4 @@
-"""``encoders``: which there are, fetching their weights, calibrating int8."""
+"""``encoders``: list encoders, download their weights, calibrate them for int8."""
 
 from __future__ import annotations
 
@@ -11,45 +11,44 @@ from typing import TYPE_CHECKING, Any
 from facesearch.cli.output import print_facts, print_json, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from facesearch.encoders import EncoderSpec
-    from facesearch.encoders.network_ir import Network
-    from facesearch.engine import FaceEngine
 
 
 def add_commands(commands: Any) -> None:
     """Add the command and the commands below it."""
     parser = commands.add_parser(
         "encoders",
-        help="list encoders, fetch their weights, calibrate them for int8",
-        description="List the encoders there are; see the commands below for more.",
+        help="list encoders, download their weights, calibrate them for int8",
+        description="List the available encoders; the commands below do more.",
     )
     parser.set_defaults(run=run_list)
     below = parser.add_subparsers(title="commands", metavar="COMMAND")
-    fetch = below.add_parser("fetch", help="download the weights of an encoder, once")
-    fetch.add_argument("name", metavar="NAME")
-    fetch.add_argument("--url", help="another place that has the same file")
+    fetch = below.add_parser("fetch", help="download the weights of an encoder")
+    fetch.add_argument("name", metavar="NAME", help="name of the encoder")
+    fetch.add_argument("--url", help="another address of the same file")
     fetch.set_defaults(run=run_fetch)
     calibrate = below.add_parser(
         "calibrate",
-        help="measure the ranges that int8 needs, on the faces of photos",
-        description="Measure how large numbers get inside an encoder, on the faces of PHOTOS "
-        "(64 faces or more, of many people), so that it can run in int8. What is measured is kept "
-        "in the cache folder, unless int8 turns out too far from fp32.",
+        help="measure the ranges that int8 needs, on your photos",
+        description="Measure the range of the numbers inside an encoder, on the faces of PHOTOS "
+        "(64 faces or more, of many people), so that it can run in int8. The ranges are saved in "
+        "the cache folder, unless int8 differs too much from fp32.",
     )
-    calibrate.add_argument("name", metavar="NAME")
-    calibrate.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS")
-    calibrate.add_argument("--weights", type=Path, metavar="FILE")
-    calibrate.add_argument("--faces", type=int, default=512, help="how many (default: 512)")
+    calibrate.add_argument("name", metavar="NAME", help="name of the encoder")
+    calibrate.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTOS", help="folders or files"
+    )
+    calibrate.add_argument(
+        "--weights", type=Path, metavar="FILE", help="other weights for the encoder"
+    )
+    calibrate.add_argument(
+        "--faces", type=int, default=512, help="number of faces to measure (default: 512)"
+    )
     calibrate.set_defaults(run=run_calibrate)
 
 
 def run_list(args: argparse.Namespace) -> int:
-    """Print a table, or all that is known as JSON."""
+    """Print a table of the encoders, or all facts as JSON."""
     from facesearch.encoders import ENCODERS
 
     described = [_described(spec) for spec in ENCODERS.values()]
@@ -63,7 +62,10 @@ def run_list(args: argparse.Namespace) -> int:
         facts = [(fact, each[fact]) for fact in ("name", "licence", "source", "lfw")]
         for way, thresholds in each["thresholds"].items():
             facts += [(f"thresholds, {way}", _thresholds_text(thresholds))]
-        facts += [("chosen on", thresholds["chosen_on"]), ("path", each["path"] or "not fetched")]
+        facts += [
+            ("chosen on", thresholds["chosen_on"]),
+            ("path", each["path"] or "not downloaded"),
+        ]
         print_facts(facts)
     return 0
 
@@ -76,7 +78,7 @@ def _described(spec: EncoderSpec) -> dict[str, Any]:
         "input": spec.input_size,
         "parameters": spec.parameters,
         "operations": spec.operations,
-        "weights": "present" if path else "not fetched",
+        "weights": "present" if path else "not downloaded",
         "path": str(path or ""),
         "licence": spec.licence,
         "source": spec.source,
@@ -107,14 +109,14 @@ def _present(spec: EncoderSpec) -> Path | None:
 
 
 def run_fetch(args: argparse.Namespace) -> int:
-    """Fetch with a progress bar; says so when there was no digest to compare with."""
+    """Download with a progress bar; says so when there was no digest to compare with."""
     from facesearch.encoders import encoder_spec
     from facesearch.model_files.download import DownloadedFile, fetch
 
     weights = encoder_spec(args.name).weights
     if not isinstance(weights, DownloadedFile):
         path = weights.locate()
-        print(f"{args.name} comes with the package {weights.distribution}", file=sys.stderr)
+        print(f"{args.name} is part of the package {weights.distribution}", file=sys.stderr)
         facts = {"path": path, "sha256": weights.sha256, "first_use": False}
     else:
         with _Bar() as bar:
@@ -125,8 +127,7 @@ def run_fetch(args: argparse.Namespace) -> int:
     print_facts(list(facts.items())[:2])
     if facts["first_use"]:
         print(
-            "no digest was published for this file: the one above is of what came now, and is "
-            "what later fetches must agree with",
+            "no digest was published for this file; later downloads must have the digest above",
             file=sys.stderr,
         )
     return 0
@@ -155,61 +156,19 @@ class _Bar:
 
 
 def run_calibrate(args: argparse.Namespace) -> int:
-    """Measure, and say how close int8 then is; 1 when it is too far to be used."""
-    from facesearch.encoders import encoder_spec
-    from facesearch.encoders.int8_calibration import LEAST_COSINE, calibrate_int8
-    from facesearch.encoders.load import read_network
-    from facesearch.engine import EncoderChoice, create_engine
+    """Measure, and print how close int8 is to fp32; 1 when it is too far to be used."""
+    from facesearch.api.encoders import calibrate_encoder
+    from facesearch.encoders.int8_calibration import LEAST_COSINE
 
-    spec = encoder_spec(args.name)
-    network = read_network(spec, args.weights).network
-    path = _ranges_path(network)
-    choice = EncoderChoice(args.name, args.weights, "cpu", "fp32")
-    chips = _chips(create_engine(encoder=choice), args.photos, args.faces)
-    result = calibrate_int8(network, chips, path)
+    calibration = calibrate_encoder(args.name, args.photos, weights=args.weights, faces=args.faces)
+    result, path = calibration.result, calibration.file
     if args.json:
         print_json({**vars(result), "good": result.good, "file": path})
     else:
         print_facts([*vars(result).items(), ("file", path if result.good else "none")])
         if not result.good:
-            print(f"too far from fp32: expected a mean of {LEAST_COSINE}", file=sys.stderr)
+            print(
+                f"int8 differs too much from fp32: expected a mean cosine of {LEAST_COSINE}",
+                file=sys.stderr,
+            )
     return 0 if result.good else 1
-
-
-def _ranges_path(network: Network) -> Path:
-    """Where measured ranges are kept; raises InputError where there are some already."""
-    from facesearch.encoders.load import ranges_file
-    from facesearch.encoders.quantization import PACKAGED
-    from facesearch.errors import InputError
-
-    path = ranges_file(network)
-    if path.parent == PACKAGED:
-        raise InputError("these weights come with their ranges and need no calibration")
-    if path.exists():
-        raise InputError(
-            f"these weights were calibrated before; to do it again delete {path}, after which "
-            "galleries made with it take no more faces"
-        )
-    return path
-
-
-def _chips(engine: FaceEngine, photos: Sequence[Path], count: int) -> NDArray[np.uint8]:
-    """The chips of up to ``count`` faces; photos that cannot be read are passed over."""
-    import numpy as np
-
-    from facesearch.engine import DECODE_SIDE
-    from facesearch.errors import PhotoError
-    from facesearch.images import decode_photo, find_photos
-
-    side = engine.encoder.input_size
-    chips = [np.zeros((0, side, side, 3), np.uint8)]
-    for found in find_photos(photos):
-        if sum(len(each) for each in chips) >= count:
-            break
-        try:
-            pixels = decode_photo(found.location, max_side=DECODE_SIDE).pixels
-        except PhotoError as error:
-            print(f"passed over: {found.location}: {error}", file=sys.stderr)
-            continue
-        chips.append(engine.aligner.align(pixels, engine.detect([pixels])[0]))
-    return np.concatenate(chips)[:count]

@@ -1,4 +1,4 @@
-"""Options of every command that looks at photos, and the engine they describe."""
+"""Options of the commands that detect and encode faces, and the engine they describe."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from indexer.runtime.cores import available_cores
-
-if TYPE_CHECKING:
-    from facesearch.encoders.types import EncoderContract
-    from facesearch.engine import EncoderChoice, FaceEngine
-
+from facesearch.engine_options import EngineOptions
 
 _MOST_BYTES = 2.0**60
 _Number = TypeVar("_Number", int, float)
@@ -27,44 +22,48 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         "--detector",
         default="mtcnn",
         metavar="NAME",
-        help="mtcnn, or the path of a YuNet ONNX file (default: mtcnn)",
+        help="detector: mtcnn, or the path of a YuNet ONNX file (default: mtcnn)",
     )
     group.add_argument(
         "--min-face",
         type=positive_int,
         metavar="PIXELS",
-        help="smallest face to find, in pixels of a photo at most 1024 pixels long",
+        help="smallest face to find, in pixels after a photo is scaled to at most 1024 pixels",
     )
     group.add_argument(
         "--min-score",
         type=fraction,
         metavar="SCORE",
-        help="leave out faces the detector is less sure of, 0 to 1",
+        help="ignore faces with a lower detection score, 0 to 1",
     )
     add_encoder_options(parser)
 
 
 def add_encoder_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the encoder alone; where none is given, a gallery's own apply."""
+    """Add the options of the encoder alone; those of the gallery are the defaults."""
     group = parser.add_argument_group(
-        "embedding faces", "By default as in the gallery; for a new one, the default encoder's."
+        "embedding faces",
+        "The defaults are those of the gallery, or of the encoder for a new gallery.",
     )
-    group.add_argument("--encoder", metavar="NAME", help="one of: facesearch encoders")
     group.add_argument(
-        "--weights", type=Path, metavar="FILE", help="weights in place of the encoder's own"
+        "--encoder", metavar="NAME", help="name of an encoder; list them with: facesearch encoders"
     )
+    group.add_argument("--weights", type=Path, metavar="FILE", help="other weights for the encoder")
     group.add_argument(
         "--precision",
         choices=("auto", "fp32", "bf16", "fp16", "int8"),
-        help="numbers to compute with (default: the fastest that is as right as fp32)",
+        help="number format to compute in (default: the fastest that is as accurate as fp32)",
     )
     group.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="device that runs the encoder (default: auto)",
     )
     group.add_argument(
         "--flip",
         action=argparse.BooleanOptionalAction,
-        help="average each face with its mirror image: more accurate, twice the encoder's work "
+        help="average each face with its mirror image: more accurate, but twice the work "
         "(default: yes)",
     )
 
@@ -76,43 +75,24 @@ def add_search_device(parser: argparse.ArgumentParser) -> None:
         type=search_device,
         default="auto",
         metavar="DEVICE",
-        help="where vectors are compared: cpu, cuda, cuda:N, or auto, which takes a GPU once that "
-        "pays; answers are the same (default: auto)",
+        help="device that compares vectors: cpu, cuda, cuda:N, or auto, which uses a GPU if that "
+        "is "
+        "faster; results are the same (default: auto)",
     )
 
 
-def engine_of(
-    args: argparse.Namespace, contract: EncoderContract | None = None, *, callers: int = 1
-) -> FaceEngine:
-    """The engine the options describe, for the rest as ``contract`` has it.
-
-    ``callers``: how many threads will use the engine at once; none of several may fan out.
-    """
-    import cv2
-
-    from facesearch.engine import create_engine
-
-    threads = 1 if callers > 1 else available_cores()
-    cv2.setNumThreads(threads)
-    choice = encoder_choice(args, contract, threads=threads, callers=callers)
-    return create_engine(args.detector, choice, min_face=args.min_face, min_score=args.min_score)
-
-
-def encoder_choice(
-    args: argparse.Namespace,
-    contract: EncoderContract | None,
-    *,
-    threads: int | None = None,
-    callers: int = 1,
-) -> EncoderChoice:
-    """The encoder the options describe, for the rest as ``contract`` has it."""
-    from facesearch.engine import EncoderChoice, settled
-
-    given = {"name": args.encoder, "precision": args.precision, "flip": args.flip}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    base = settled(contract) if contract else {}
-    placed = {"weights": args.weights, "device": args.device, "threads": threads}
-    return EncoderChoice(**{**base, **chosen, **placed, "callers": callers})
+def engine_options(args: argparse.Namespace) -> EngineOptions:
+    """The engine that the options describe."""
+    return EngineOptions(
+        detector=args.detector,
+        min_face=args.min_face,
+        min_score=args.min_score,
+        encoder=args.encoder,
+        weights=args.weights,
+        device=args.device,
+        precision=args.precision,
+        flip=args.flip,
+    )
 
 
 def whole_number(text: str) -> int:

@@ -1,4 +1,4 @@
-"""``evaluate``: published protocols on labelled photos."""
+"""``evaluate``: measure accuracy on labelled photos by published protocols."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
-    engine_of,
+    engine_options,
     fraction,
     positive_int,
     squared_distance,
     whole_number,
 )
-from facesearch.cli.output import counting_progress, print_json, print_table, printable
+from facesearch.cli.output import counting_progress, print_json, print_table
+from facesearch.text import printable
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _FAILURES_SHOWN = 20
 _PEOPLE = "folder with a folder for each person: PERSON/PHOTO"
 _PAIRS = "pairs file: that of LFW, or a table photo1, photo2, same, fold"
-_VERIFY = "also judge this squared distance (default: the encoder's)"
+_VERIFY = "also report the accuracy at this squared distance (default: the encoder's threshold)"
 
 
 def add_commands(commands: Any) -> None:
@@ -63,7 +64,9 @@ def _lfw(below: Any) -> argparse.ArgumentParser:
 
 def _pairs(below: Any) -> argparse.ArgumentParser:
     parser = _protocol(below, "pairs", _run_pairs, "verification on the pairs of any file")
-    parser.add_argument("photos", type=Path, metavar="FOLDER", help="what the paths start from")
+    parser.add_argument(
+        "photos", type=Path, metavar="FOLDER", help="folder that the paths in PAIRS are relative to"
+    )
     parser.add_argument("pairs", type=Path, metavar="PAIRS", help=_PAIRS)
     _add_threshold(parser, _VERIFY)
     return parser
@@ -86,10 +89,18 @@ def _identification(below: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
     parser.add_argument(
-        "--enrol", type=positive_int, default=1, metavar="N", help="photos a person (default: 1)"
+        "--enrol",
+        type=positive_int,
+        default=1,
+        metavar="N",
+        help="enrolled photos for each person (default: 1)",
     )
     parser.add_argument(
-        "--repeats", type=positive_int, default=10, metavar="N", help="splits (default: 10)"
+        "--repeats",
+        type=positive_int,
+        default=10,
+        metavar="N",
+        help="number of random splits (default: 10)",
     )
     return parser
 
@@ -102,8 +113,10 @@ def _clustering(below: Any) -> argparse.ArgumentParser:
         "clusters against people: pairwise, BCubed, NMI, AMI, ARI",
     )
     parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
-    _add_threshold(parser, "mean squared distance of one person (default: the encoder's)")
-    parser.add_argument("--hdbscan", action="store_true", help="also cluster by density")
+    _add_threshold(
+        parser, "largest mean squared distance within a person (default: the encoder's threshold)"
+    )
+    parser.add_argument("--hdbscan", action="store_true", help="also cluster with HDBSCAN")
     return parser
 
 
@@ -202,7 +215,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if plots:
         require_matplotlib()  # before the work, not after it
     cores = available_cores()
-    engine = engine_of(args, callers=cores)
+    engine = engine_options(args).create(callers=cores)
     setup = Setup(
         engine,
         rule=args.face,

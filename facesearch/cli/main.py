@@ -19,18 +19,34 @@ from facesearch.errors import FacesearchError
 EXIT_CODES = """\
 exit codes:
   0    done; for verify, identify and check: yes
-  1    no: different people, nobody known, or the gallery is damaged
-  2    the command could not be carried out; the message says why
-  130  interrupted; what was done so far is kept
+  1    no: the people differ, no face is recognised, or the gallery is damaged
+  2    the command failed; the message says why
+  130  interrupted; finished work is kept
 """
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that reports surplus arguments itself, so that its command's usage is shown.
+
+    argparse leaves them to the parser of the whole program, whose usage does not help.
+    """
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse; a surplus argument is a mistake here already."""
+        parsed, surplus = super().parse_known_args(args, namespace)
+        if surplus:
+            self.error(f"unrecognized arguments: {' '.join(surplus)}")
+        return parsed, surplus
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each command's function is in ``args.run``."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="facesearch",
-        description="Find every face in a folder of photos, tell who is who, and group faces "
-        "into people.",
+        description="Find the faces in a folder of photos, group them into people, and "
+        "recognise people by name.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -58,21 +74,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 def commands_below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     """The parsers of the commands of ``parser`` by their names."""
-    actions = parser._actions  # argparse has no other way to tell
+    actions = parser._actions  # argparse offers no other way
     below = [each.choices for each in actions if isinstance(each, argparse._SubParsersAction)]
     return dict(below[0]) if below else {}
 
 
 def _add_output_options(parser: argparse.ArgumentParser, default: bool | str) -> None:
     parser.add_argument(
-        "--json", action="store_true", default=default, help="print one JSON object"
+        "--json", action="store_true", default=default, help="print the result as one JSON object"
     )
     parser.add_argument(
         "-v",
         "--verbose",
         action="store_true",
         default=default,
-        help="log what is done, to standard error",
+        help="log each step to standard error",
     )
     for below in commands_below(parser).values():
         # Where they are not given here, what was given before the command's name stays.
@@ -92,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
-        print("facesearch: interrupted; what was done so far is kept", file=sys.stderr)
+        print("facesearch: interrupted; finished work is kept", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of our output has gone; Python would complain once more while exiting.
@@ -106,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(__name__).info("where it happened:", exc_info=True)
         print(
             f"facesearch: internal error: {type(error).__name__}: {error}; this is a bug: "
-            "please report what --verbose shows",
+            "please report it with the output of --verbose",
             file=sys.stderr,
         )
         return 2

@@ -1,4 +1,4 @@
-"""Tables for people, JSON for programs, and the progress bar."""
+"""Tables and facts for people, JSON for programs, and progress bars."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from facesearch.text import display_width, printable
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
@@ -31,24 +33,26 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     """Print aligned columns; numbers to the right, long cells cut at their beginning."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
-        max([len(name), *(len(row[column]) for row in cells)]) for column, name in enumerate(header)
+        max(display_width(line[column]) for line in (header, *cells))
+        for column in range(len(header))
     ]
     right = [
         bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(header))
     ]
     for line in [list(header), *cells]:
         padded = [
-            text.rjust(width) if to_right else text.ljust(width)
+            _padded(text, width, to_right)
             for text, width, to_right in zip(line, widths, right, strict=True)
         ]
         print("  ".join(padded).rstrip())
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:
-    """Print a name and a value a line."""
+    """Print one line for each name and value; a float is rounded to four digits."""
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
-        print(f"{name.ljust(width)}  {value}")
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        print(printable(f"{name.ljust(width)}  {text}").rstrip())
 
 
 def box_text(box: Sequence[float]) -> str:
@@ -60,14 +64,6 @@ def box_text(box: Sequence[float]) -> str:
 def known(value: float) -> float | None:
     """A number for JSON, which has no NaN: None stands for what was not measured."""
     return None if math.isnan(value) else value
-
-
-def printable(text: str) -> str:
-    """``text`` with control characters as escapes: file names may even hold terminal codes."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 def embed_progress(quiet: bool) -> Callable[[EmbedReport, int], None]:
@@ -118,7 +114,7 @@ def counting_progress(quiet: bool, unit: str) -> Callable[[int, int], None]:
 
 
 def stage_progress(quiet: bool) -> Callable[[str, int], None]:
-    """Tells of each stage of a long job, and when it was done, on standard error."""
+    """A progress callback that prints each stage of a long job, on standard error."""
     started = time.monotonic()
     seen: set[str] = set()
 
@@ -131,7 +127,7 @@ def stage_progress(quiet: bool) -> Callable[[str, int], None]:
 
 
 def description_facts(description: IndexManifest) -> list[tuple[str, object]]:
-    """What a saved index is, for people."""
+    """What a saved index is, as facts to print."""
     measured, settings = description.measured, description.parameters
     if not measured:
         return [("index", "exact")]
@@ -140,22 +136,22 @@ def description_facts(description: IndexManifest) -> list[tuple[str, object]]:
     interval = f"{measured['recall_at_1_low']:.3f} to {measured['recall_at_1_high']:.3f}"
     single = f"{1e3 * measured['single_seconds']:.2f} ms for one"
     return [
-        ("index", f"approximate: {kept}, {measured['bytes_each']:.0f} bytes a face"),
-        ("looks into", f"{settings['probes']} of {settings['cells']} cells"),
-        ("finds the nearest in", f"{recall} (95%: {interval})"),
-        ("searches", f"{measured['queries_per_second']:.0f}/s together, {single}"),
+        ("index", f"approximate: {kept}, {measured['bytes_each']:.0f} bytes for each face"),
+        ("cells searched", f"{settings['probes']} of {settings['cells']}"),
+        ("recall at 1", f"{recall} (95% interval {interval})"),
+        ("speed", f"{measured['queries_per_second']:.0f} searches/s in batches, {single}"),
     ]
 
 
 def graph_text(graph: GraphFacts) -> str:
-    """What a graph is, for people."""
+    """What a graph is, in words."""
     text = f"{graph.k} neighbours of {graph.faces} faces, "
     if graph.exact:
         return text + "exact"
-    text += "found by an approximate index"
+    text += "approximate"
     if graph.index_recall is None:
         return text
-    return f"{text}, the nearest in {graph.index_recall:.3f} of searches"
+    return f"{text}, with a recall of {graph.index_recall:.3f}"
 
 
 def _plain(value: Any) -> Any:
@@ -169,9 +165,17 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: object) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    text = printable(text)
-    return text if len(text) <= CELL_LIMIT else "..." + text[3 - CELL_LIMIT :]
+    text = printable(f"{value:.3f}" if isinstance(value, float) else value)
+    if display_width(text) <= CELL_LIMIT:
+        return text
+    while display_width(text) > CELL_LIMIT - 3 or not display_width(text[0]):
+        text = text[1:]  # from the left, and never between a letter and its marks
+    return f"...{text}"
+
+
+def _padded(text: str, width: int, to_right: bool) -> str:
+    space = " " * (width - display_width(text))
+    return space + text if to_right else text + space
 
 
 def _is_number(value: object) -> bool:

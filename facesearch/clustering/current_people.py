@@ -1,4 +1,4 @@
-"""Who is in a gallery now, by its last clustering and what was decided since."""
+"""The present people of a gallery, by its last clustering and the decisions since."""
 
 from __future__ import annotations
 

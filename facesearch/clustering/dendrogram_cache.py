@@ -1,4 +1,4 @@
-"""The merges of the last full clustering, kept, so that another threshold is only another cut."""
+"""Saved merges of the last full clustering, so that another threshold needs only a cut."""
 
 from __future__ import annotations
 

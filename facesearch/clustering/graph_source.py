@@ -1,4 +1,4 @@
-"""The graph that a clustering works on: the gallery's own where it keeps one, else made for it."""
+"""The neighbour graph of a clustering: that saved in the gallery, or one made for this run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose faces were before this clustering: by the last run, by undone decisions, by older runs."""
+"""Previous assignments of faces to people: in the last run, older runs, before undone decisions."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PreviousAssignments:
-    """The people of faces before, int64 (n,) each, :data:`NOBODY` for none.
+    """The number of each face's previous person, int64 (n,); :data:`NOBODY` for none.
 
-    ``last`` are those of the run before, but for faces of people of whom a decision was undone
-    that this run knew: those are of whom they were before that decision. ``older`` is set for
-    faces that the run before had for nobody's, or had taken from somebody who is gone in it: the
-    person they last had; and for all others whose person is not in question, that person again, so
-    that of two clusters with as many of somebody's faces theirs is that person. ``undone`` bool
-    (n,) are the faces of people whom an undone decision was about: what they were put together for
-    does not hold any more. ``people`` int64 (p,) are all that any of these runs had for one of the
-    faces.
+    ``last`` is the person in the last run. If that run followed a decision that was undone since,
+    the faces of its people have the person from before that decision.
+
+    ``older`` is the person in an older run, for faces that had no person in the last run, or that
+    the last run took from a person who disappeared in it. For other faces it repeats ``last``, so
+    that it breaks ties between clusters with equally many faces of a person.
+
+    ``undone`` bool (n,) marks faces of people that an undone decision was about: they need not stay
+    together. ``people`` int64 (p,) are all people that any of these runs had for the faces.
     """
 
     last: Numbers
@@ -47,7 +48,7 @@ class PreviousAssignments:
 
 
 def older_runs(gallery: Gallery) -> Iterator[ClusterRun]:
-    """The runs before the last one, newest first; unreadable ones and those of old are left out."""
+    """The runs before the last one, newest first, without unreadable and very old ones."""
     for path in run_paths(gallery)[-2 : -2 - MOST_RUNS : -1]:
         try:
             run = run_at(path)

@@ -1,11 +1,14 @@
-"""What a clustering is asked to do."""
+"""Options of a clustering."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from cluster.agglomerative import LINKAGES, LinkageName
+from facesearch.encoders import thresholds_of
 from facesearch.errors import InputError
+from facesearch.gallery.gallery import Gallery
+from facesearch.quality import MIN_QUALITY
 
 METHODS = ("agglomerative", "hdbscan")
 # Clusters of density are sure of more than average linkage is: they are taken apart only beyond so
@@ -24,9 +27,9 @@ class ClusterOptions:
     others are strangers, and the gallery's own merges tell where its people end
     (:mod:`cluster.adaptive`); it cuts only where there are too few faces to tell.
     ``attach_threshold`` is the one within which poor faces join. ``same_photo`` lets two faces of
-    one photo be one person, as in collages. ``full`` clusters all faces anew, even where the run
-    before could be built on. ``reach`` is the distance that average linkage merges up to for every
-    threshold within it; for others it merges all it can. ``linkage`` is one of
+    one photo be one person, as in collages. ``full`` clusters all faces again, even where the
+    previous run could be built on. ``reach`` is the distance that average linkage merges up to for
+    every threshold within it; for others it merges all it can. ``linkage`` is one of
     :data:`cluster.agglomerative.LINKAGES`.
     """
 
@@ -41,13 +44,56 @@ class ClusterOptions:
     reach: float = 0.0
     linkage: LinkageName = "average"
 
+    @classmethod
+    def for_gallery(
+        cls,
+        gallery: Gallery,
+        *,
+        method: str = "agglomerative",
+        threshold: float | None = None,
+        linkage: LinkageName = "average",
+        min_size: int = 1,
+        min_quality: float | None = None,
+        same_photo: bool = False,
+        full: bool = False,
+    ) -> ClusterOptions:
+        """The options for the encoder that a gallery was made with.
+
+        Without a ``threshold`` it is what the gallery's own impostors give at its size, at most the
+        encoder's. ``min_quality`` is by default :data:`facesearch.quality.MIN_QUALITY`. Raises
+        InputError for options out of range, or that do not go together.
+        """
+        defaults = thresholds_of(gallery.contract)
+        cut = defaults.cluster if threshold is None else threshold
+        options = cls(
+            method,
+            cut,
+            min_size,
+            MIN_QUALITY if min_quality is None else min_quality,
+            # Poor faces resemble many: they join only what is as near as a name needs a face to be.
+            attach_threshold=min(cut, defaults.identification),
+            same_photo=same_photo,
+            full=full,
+            from_gallery=threshold is None,
+            reach=LOOSER * defaults.cluster,
+            linkage=linkage,
+        )
+        options.check()
+        return options
+
     @property
     def cut(self) -> float:
         """The threshold that clusters are cut at."""
         return self.threshold * (1 if self.method == "agglomerative" else REFINE)
 
     def check(self) -> None:
-        """Raise InputError for an unknown method or linkage, or ones that do not go together."""
+        """Raise InputError for options out of range, or that do not go together."""
+        if not 0 <= self.threshold <= 4:
+            raise InputError(
+                f"expected a squared distance from 0 to 4 as threshold, got {self.threshold}"
+            )
+        if self.min_size < 1:
+            raise InputError(f"expected groups of at least 1 face, got {self.min_size}")
         if self.method not in METHODS:
             raise InputError(f"expected method {' or '.join(METHODS)}, got {self.method!r}")
         if self.linkage not in LINKAGES:

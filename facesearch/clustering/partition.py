@@ -1,4 +1,4 @@
-"""The clusters of a gallery's faces: merged, cut, grown or dense; the poor ones put to them."""
+"""The clusters of a set of faces, by merging, cutting, growing or HDBSCAN; poor faces join last."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import NOBODY
 from indexer.types import Ids, Vectors
 
-_WERE_CUT = "the merges of an earlier run were cut"
+_WERE_CUT = "saved merges were cut at the threshold"
 
 
 @dataclass(frozen=True)
 class FaceSet:
-    """What is clustered: ids (n,), vectors (n, d), and of each face whether it is too ``poor`` to
-    take part, its photo (None: photos do not count), its person before and how ``sure`` that was,
-    whom it was decided to be, and whether the person before is of before a decision was
-    ``undone``: then it does not bind."""
+    """The faces to cluster: ids (n,), vectors (n, d), and for each face:
+
+    whether its quality is too ``poor`` to form clusters; its photo (None: photos do not matter);
+    its person ``before`` and how ``sure`` that was; the person it was ``decided`` to be; and
+    whether a decision about its person was ``undone``, so that ``before`` does not bind."""
 
     ids: Ids
     vectors: Vectors
@@ -75,7 +76,8 @@ def partition_faces(
     Raises InputError for complete linkage of too many faces.
     """
     made = _of_good(gallery, state, faces, constraints, options=options, how=how)
-    return replace(made, clustering=_with_poor(made.clustering, faces, barred, options))
+    clustering = _with_poor(made.clustering, faces, barred, options, made.how.merge_rule)
+    return replace(made, clustering=clustering)
 
 
 def _of_good(
@@ -237,7 +239,7 @@ def _merges(
 
 
 def _has_all(merges: CachedDendrogram, threshold: float) -> bool:
-    """Whether every pair within ``threshold`` was looked at, as far as can be told."""
+    """Whether every pair within ``threshold`` was looked at, as far as is known."""
     return merges.edge_recall == 1 and threshold < merges.dendrogram.horizon
 
 
@@ -265,7 +267,11 @@ def _grown(
 
 
 def _with_poor(
-    clustering: Clustering, faces: FaceSet, barred: NDArray[np.int64], options: ClusterOptions
+    clustering: Clustering,
+    faces: FaceSet,
+    barred: NDArray[np.int64],
+    options: ClusterOptions,
+    rule: MergeRule | None,
 ) -> Clustering:
     """``clustering`` of the good faces, and after it the poor ones."""
     poor = faces.poor
@@ -280,4 +286,5 @@ def _with_poor(
         options.attach_threshold,
         photos=None if photos is None else (photos[~poor], photos[poor]),
         cannot=barred,
+        rule=rule,
     )

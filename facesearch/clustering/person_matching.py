@@ -1,4 +1,4 @@
-"""Which cluster is whom: new clusters under the numbers of the people of before."""
+"""Match new clusters with the people of earlier runs, and list what changed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ NewPeople = Callable[[int], range]
 
 @dataclass(frozen=True)
 class PersonMove:
-    """Faces that were of person ``source`` and now are of ``target``.
+    """Faces that moved from person ``source`` to person ``target``.
 
-    A "merge" took all that was left of somebody, who is no more; a "split" made somebody new; a
-    "return" brought back somebody who was not there; any other is a "move". ``reason`` says why the
-    clusters are others than before.
+    In a "merge" the source has no faces left; in a "split" the target is a new person; in a
+    "return" the target comes back from an older run; any other is a "move". ``reason`` says why.
     """
 
     kind: Literal["merge", "split", "return", "move"]
@@ -38,7 +37,7 @@ class PersonMove:
 
 @dataclass(frozen=True)
 class PersonGone:
-    """Somebody who has no face any more, and of how many faces."""
+    """A person with no faces left, and how many faces there were."""
 
     person: int
     faces: int
@@ -47,11 +46,11 @@ class PersonGone:
 
 @dataclass(frozen=True)
 class PeopleChanges:
-    """What a clustering changed of the people of before.
+    """How a clustering changed the people of the previous run.
 
-    ``kept`` people are still there, ``born`` ones are new and have no face of anybody before,
-    ``returned`` ones were in an older run and not in the last. ``joined`` faces had nobody and
-    now have somebody who was there; ``left`` ones had somebody and now have nobody.
+    ``kept`` people still have faces, ``born`` ones are new and have no faces of an earlier person,
+    ``returned`` ones were in an older run but not in the last. ``joined`` counts faces without a
+    person that joined one of the previous run, ``left`` faces that lost their person.
     """
 
     kept: int = 0
@@ -64,7 +63,7 @@ class PeopleChanges:
 
     @property
     def moved(self) -> int:
-        """How many faces are of somebody else than before."""
+        """How many faces have another person than before."""
         return sum(each.faces for each in self.moves)
 
     def count(self, kind: str) -> int:
@@ -83,12 +82,12 @@ def match_clusters(
     *,
     older: Numbers | None = None,
 ) -> Numbers:
-    """The person of each cluster, int64 (k,), from those that its faces were of ``before`` (n,).
+    """The person's number of each cluster, int64 (k,), from those of its faces ``before`` (n,).
 
-    A cluster is of the person whom most of its decided faces are of; several clusters may be of
-    one. The others are matched to the people that are left so that as many faces as possible keep
-    their person (maximum overlap); and among all such ways, so that as many as possible get back
-    the person that they had still earlier, ``older`` (n,). What then has nobody gets numbers of
+    A cluster belongs to the person that most of its confirmed faces belong to; several clusters may
+    belong to one person. The others are matched with the remaining people so that as many faces as
+    possible keep their person (maximum overlap), and among all such matchings, so that as many as
+    possible get back their ``older`` (n,) person. Clusters without a person then get numbers from
     ``new_people``.
     """
     count = int(labels.max(initial=NOISE)) + 1
@@ -189,7 +188,7 @@ def _assigned(ones: Numbers, others: Numbers, counts: Numbers) -> NDArray[np.int
 
 @dataclass(frozen=True)
 class ChangeContext:
-    """What may have changed the clusters: other options, people decided of, faces come or gone."""
+    """What may have changed the clusters: options, decisions about people, new faces."""
 
     options: str
     decided_since: frozenset[int]
@@ -200,10 +199,10 @@ class ChangeContext:
         if self.options:
             return self.options
         if self.decided_since & set(people):
-            return "something was decided of them"
+            return "a decision about them changed"
         if self.people_with_new_faces & set(people):
-            return "faces came that are near to both"
-        return "all faces were clustered anew"
+            return "new faces are near both"
+        return "all faces were clustered again"
 
 
 def changes_between(
@@ -213,7 +212,7 @@ def changes_between(
     gone: tuple[PersonGone, ...],
     why: ChangeContext,
 ) -> PeopleChanges:
-    """What became of people from the person of each face ``before`` and ``after``, int64 (n,).
+    """The changes of people, from the person of each face ``before`` and ``after``, int64 (n,).
 
     ``known`` are the numbers of people who were in a run before, the last or an older one.
     """

@@ -1,4 +1,4 @@
-"""Clusterings of a gallery: run onto what people decided, and onto the run before."""
+"""Cluster a gallery: follow decisions, build on the previous run, keep people's numbers."""
 
 from __future__ import annotations
 
@@ -28,28 +28,27 @@ from facesearch.people.store import PeopleStore
 from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
-# By how much a gallery may grow, from run to run, before all its faces are clustered anew: further
-# than that nobody has measured how much the people would differ
+# By how much a gallery may grow, from run to run, before all its faces are clustered again: beyond
+# that it was not measured how much the people would differ
 # (benchmarks/clustering/incremental.py).
 MOST_GROWTH = 1.5
 
 
 def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
-    """Cluster all live faces, as people decided.
+    """Cluster all live faces of ``gallery``, following the decisions about people.
 
-    Faces of less quality than ``min_quality`` cannot join what does not belong together: clusters
-    are formed by the other faces alone. Then each of the poor goes to the cluster whose members
-    are nearest on average, if that is within ``attach_threshold``, or is noise. Faces whose quality
-    was never measured count as good, and so do those that something was decided of. Two faces of
-    one photo are never put together, unless ``same_photo`` or a decision says so.
+    Clusters are formed by the faces of quality ``min_quality`` or more, of unknown quality, and
+    those that a decision is about. Afterwards each poor face joins the cluster whose members are
+    nearest on average, if that is within ``attach_threshold``, or is noise. Two faces of one photo
+    are never in one cluster, unless ``same_photo`` or a decision allows it.
 
-    Faces that are decided to be one person's form one cluster, those of two people never do, and
-    no face comes to whom it was decided not to be. Where the options are those of the run before
-    and not too many faces are new, they join its clusters, or each other; otherwise all are
-    clustered anew. That is a cut of the merges that the gallery keeps, where they are of the same
-    faces, decisions, graph and ``reach``: they do not depend on the threshold, so the cut is what
-    merging again would give. Either way each cluster keeps the number of the person it was
-    (:func:`facesearch.clustering.person_matching.match_clusters`), and the run tells what changed.
+    Confirmed faces of one person are always in one cluster, those of two people never, and no face
+    joins a person that it was rejected from. If the options are those of the previous run and not
+    too many faces are new, these join its clusters or each other; otherwise all faces are clustered
+    again. If the gallery holds saved merges of the same faces, decisions, graph and ``reach``, they
+    are cut at the threshold, which gives the same result as merging again. Either way clusters keep
+    the numbers of their people (:func:`facesearch.clustering.person_matching.match_clusters`), and
+    the run lists what changed.
 
     Raises InputError for an unknown method or linkage, one that the method does not have, or
     complete linkage of more than :data:`cluster.linkage.complete_single_linkage.MOST_PAIRS` faces.
@@ -149,13 +148,12 @@ def _faces(
 def _how(
     options: ClusterOptions, previous: ClusterRun | None, faces: FaceSet, decided: DecisionState
 ) -> RunInfo:
-    """Whether all faces are clustered anew, and why."""
+    """Whether all faces are clustered again, and why."""
     why = _why_full(options, previous, faces)
     formed = len(faces.ids) if why or previous is None else previous.how.formed
     return RunInfo(
         bool(why),
-        why
-        or f"the options are those of the run before; faces to place: {_to_place(faces, previous)}",
+        why or f"the options are the same; faces to place: {_to_place(faces, previous)}",
         formed,
         options.min_size,
         options.attach_threshold,
@@ -165,33 +163,33 @@ def _how(
 
 
 def _to_place(faces: FaceSet, previous: ClusterRun | None) -> str:
-    """Which faces an incremental run has to find somebody for."""
+    """Which faces an incremental run has to assign to people."""
     known = np.zeros(0, np.int64) if previous is None else previous.clustering.ids
     new = ~np.isin(faces.ids, known)
-    nobodys = ~new & (faces.before == NOBODY)
-    undone = faces.undone & ~new & ~nobodys
+    lone = ~new & (faces.before == NOBODY)
+    undone = faces.undone & ~new & ~lone
     kinds = (
         (new, "new"),
-        (nobodys, "of nobody"),
-        (undone, "of people of whom a decision was undone"),
+        (lone, "without a person"),
+        (undone, "of people whose decision was undone"),
     )
     return ", ".join(f"{mask.sum()} {text}" for mask, text in kinds if mask.any()) or "none"
 
 
 def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: FaceSet) -> str:
     if previous is None:
-        return "there is no run to build on"
+        return "this gallery had no clustering before"
     other = _other_options(options, previous, options.cut)
     formed = previous.how.formed
     reasons = (
-        (options.full, "asked for"),
-        (options.method != "agglomerative", f"{options.method} clusters all faces anew"),
-        (options.linkage != "average", f"{options.linkage} linkage clusters all faces anew"),
-        (previous.people is None, "the run before is from before people had numbers"),
+        (options.full, "as asked for"),
+        (options.method != "agglomerative", f"{options.method} always clusters all faces"),
+        (options.linkage != "average", f"{options.linkage} linkage always clusters all faces"),
+        (previous.people is None, "the previous run has no numbers of people"),
         (other, other),
         (
             len(faces.ids) > MOST_GROWTH * formed,
-            f"there are {len(faces.ids)} faces, and the last full run had {formed}",
+            f"there are {len(faces.ids)} faces now, and the last full run had {formed}",
         ),
     )
     return next((text for holds, text in reasons if holds), "")
@@ -210,8 +208,12 @@ def _other_options(options: ClusterOptions, previous: ClusterRun, threshold: flo
     }
     for name, (was, wanted) in pairs.items():
         if was != wanted:
-            return f"{name} {was} became {wanted}"
+            return f"{name} changed from {_option(was)} to {_option(wanted)}"
     return ""
+
+
+def _option(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _constraints(faces: FaceSet, decided: DecisionState) -> Constraints:
@@ -254,22 +256,22 @@ def _with_threshold_of(previous: ClusterRun | None, options: ClusterOptions) -> 
 def _without_photos(
     before: NDArray[np.int64], then: PersonAssignment | None
 ) -> tuple[PersonGone, ...]:
-    """Who was there ``then``, and has none of the faces that were of somebody ``before`` now."""
+    """The people of ``then`` who have none of the faces with a person ``before``."""
     if then is None:
         return ()
     were, counts = np.unique(then.of_faces(), return_counts=True)
     still = np.isin(were, before) | (were == NOBODY)
     return tuple(
-        PersonGone(number, faces, "their photos are gone")
+        PersonGone(number, faces, "their photos were deleted")
         for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
     )
 
 
 def _contradiction_text(each: Contradiction, ids: Ids, decided: DecisionState) -> str:
-    """In words what could not be followed."""
+    """In words, decisions that contradict each other."""
     one, two = (int(ids[row]) for row in each.apart)
     number = decided.faces.get(int(ids[each.must[0]]))
-    whom = "one person" if number is None else decided.person(number).key
+    person = "one person" if number is None else decided.person(number).key
     if each.honoured:
-        return f"faces {one} and {two} are in one photo, and both were decided to be {whom}"
-    return f"face {one} cannot be {whom}, whom face {two} was decided to be"
+        return f"faces {one} and {two} are in one photo, but both were assigned to {person}"
+    return f"face {one} cannot be {person}, to whom face {two} was assigned"

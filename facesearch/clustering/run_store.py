@@ -1,4 +1,4 @@
-"""Clusterings kept in a gallery, one file a run."""
+"""Clusterings saved in a gallery, one file for each run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class RunInfo:
-    """How a run was made: of all faces anew, or onto the run before; and ``why`` so.
+    """How a run was made: from all faces (``full``), or built on the previous run; and ``why``.
 
     ``formed`` is how many faces the last full run had, and ``min_size`` and ``attach_threshold``
     are its other options. ``decisions`` is the newest decision it knew. ``threshold_from`` is
@@ -72,7 +72,7 @@ class ClusterRun:
     one photo could come into one cluster. ``people`` int64 (k,) are the numbers of the people of
     the labels, or None for runs from before people had any. ``contradictions`` say in words which
     decisions could not both be followed. ``merges`` are those that were made for this run, to be
-    kept with it; None for a run that is read.
+    kept with it; None for a run that is read. ``path`` is the file that the run is kept in.
     """
 
     clustering: Clustering
@@ -87,6 +87,7 @@ class ClusterRun:
     changes: PeopleChanges = field(default_factory=PeopleChanges)
     contradictions: tuple[str, ...] = ()
     merges: CachedDendrogram | None = field(default=None, compare=False)
+    path: Path | None = field(default=None, compare=False)
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -187,6 +188,7 @@ def read_run(path: Path) -> ClusterRun:
             RunInfo(**story.get("how", {})),
             _changes(story.get("changes", {})),
             tuple(map(str, story.get("contradictions", ()))),
+            path=path,
         )
 
 

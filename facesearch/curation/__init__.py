@@ -1,1 +1,1 @@
-"""What the owner of a gallery does to people: name, merge, split, undo."""
+"""Editing people: name, merge, split, undo, import and export."""

@@ -1,7 +1,7 @@
-"""Deciding about people: what a command says, as entries for the ledger.
+"""Edits of people: each command becomes entries of the ledger.
 
-A decision about a person says of each face he has at that moment that it is his. So what somebody
-looked at stays together whatever a later clustering makes of it, and can be undone.
+A decision about a person confirms all faces that the person has at that moment. So the faces that
+a user looked at stay together in later clusterings, and every decision can be undone.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ class EditResult:
 class PeopleEditor:
     """The people of a gallery as they are, and decisions about them.
 
+    ``now`` and ``decided`` are of the moment when the editor was made: after a decision, make
+    another to see what it changed.
+
     Persons are named as people type them: "p12", a name, or the beginning of one name only.
     Everything raises InputError for a person or face that is not there, and for what would change
     nothing; GalleryError where the ledger cannot be used.
@@ -53,12 +56,12 @@ class PeopleEditor:
         return self._people.decisions()
 
     def everyone(self) -> dict[int, Person]:
-        """All people by number: those with faces, and those of whom something was decided."""
+        """All people by number: those with faces, and those that a decision is about."""
         everyone = dict(self.decided.people)
         return everyone | {each.id: each for each in self.now.people if each.id > 0}
 
     def find(self, text: str) -> Person:
-        """Who is meant by ``text``."""
+        """The person that ``text`` names."""
         everyone = self.everyone()
         if found := re.fullmatch(r"p(\d+)", text):
             number = int(found[1])
@@ -67,9 +70,9 @@ class PeopleEditor:
                 return everyone[number]
             if 0 < number <= self._people.numbers_given():
                 raise InputError(
-                    f"p{number} was somebody and has no faces now: their photos are gone, or they "
-                    f"are others' or nobody's since; who there is: facesearch people list "
-                    f"{self._gallery.folder} --all"
+                    f"p{number} existed but has no faces left: their photos were deleted, or the "
+                    f"faces now belong to other people; list all people with: facesearch people "
+                    f"list {self._gallery.folder} --all"
                 )
         named = {each.name: each for each in everyone.values() if each.name}
         wanted = " ".join(text.split())
@@ -81,13 +84,15 @@ class PeopleEditor:
         if begin and wanted:
             more = f" and {len(begin) - _SHOWN} more" if len(begin) > _SHOWN else ""
             raise InputError(
-                f"{text!r} is the beginning of {', '.join(begin[:_SHOWN])}{more}; write out one"
+                f"{text!r} is the beginning of {', '.join(begin[:_SHOWN])}{more}; give the whole "
+                f"name"
             )
-        why, command = "; see", "people list"
+        why, command = "; list people with", "people list"
         if not self.clustered:
             why, command = ": this gallery has not been clustered; first run", "cluster"
         raise InputError(
-            f"expected a person's name or number such as p12, got {text!r}, which is nobody's"
+            f"expected the name of a person or a number such as p12, got {text!r}, which no "
+            f"person has"
             f"{why}: facesearch {command} {self._gallery.folder}"
         )
 
@@ -101,14 +106,15 @@ class PeopleEditor:
         return list(dict.fromkeys(self._pick(person, records, text) for text in wanted))
 
     def name(self, person: Person, name: str) -> EditResult:
-        """Give a person a name, or another one."""
+        """Name or rename a person."""
         name = normalise_name(name)
         other = self.decided.named(name)
         if other and other.id == person.id:
-            raise InputError(f"{person.key} is {name} already")
+            raise InputError(f"{person.key} already has the name {name}")
         if other:
             raise InputError(
-                f"{name} is {other.key}; if {person.key} is the same person: facesearch people "
+                f"{name} is the name of {other.key}; if {person.key} is the same person, run: "
+                f"facesearch people "
                 f"merge {self._gallery.folder} {other.key} {person.key}"
             )
         return self._enter(
@@ -123,7 +129,9 @@ class PeopleEditor:
         """
         others = list({each.id: each for each in others}.values())
         if any(each.id == person.id for each in others):
-            raise InputError(f"expected others than {person.label} to merge with, got the same")
+            raise InputError(
+                f"expected another person to merge into {person.label}, got {person.label} itself"
+            )
         drafts, notes, numbers = [], [], {person.id, *(each.id for each in others)}
         for other in others:
             faces = []
@@ -131,10 +139,12 @@ class PeopleEditor:
                 kept = any((face, number) in self.decided.rejected for number in numbers)
                 faces.append(FaceDecision(face, person.id, belongs=not kept))
                 if kept:
-                    notes.append(f"face {face} was decided not to be one of them, and is left out")
+                    notes.append(
+                        f"face {face} was removed from one of them before, and is left out"
+                    )
             drafts.append(NewDecision("merge", person.id, other.id, faces=tuple(faces)))
             if other.name and person.name:
-                notes.append(f"{other.name} is now {person.name}")
+                notes.append(f"{other.name} is now called {person.name}")
         if not all(other.hidden for other in others):
             notes += self._hiding(person)
         notes += self._shared_photos([person, *others])
@@ -142,7 +152,7 @@ class PeopleEditor:
 
     def _hiding(self, person: Person) -> list[str]:
         """A note where ``person`` is hidden, for who gives him faces."""
-        return [f"{person.label} is hidden, so these faces are now"] if person.hidden else []
+        return [f"{person.label} is hidden, so these faces are hidden now"] if person.hidden else []
 
     def _shared_photos(self, people: Sequence[Person]) -> list[str]:
         """A note where several of ``people`` are in one photo: seldom are they one."""
@@ -155,33 +165,33 @@ class PeopleEditor:
             return []
         more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
         return [
-            f"several of them are in one photo, and so may be different people: "
+            f"several of these faces are in one photo, so they may be different people: "
             f"{', '.join(shared[:_SHOWN])}{more}"
         ]
 
     def add(self, person: Person, faces: Sequence[int]) -> EditResult:
-        """Say that faces, by their numbers, are ``person``, whosoever they were until now."""
+        """Assign faces, by their numbers, to ``person``, whoever had them before."""
         faces = list(dict.fromkeys(faces))
         known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
         if unknown := [face for face in faces if face not in known]:
             raise InputError(
-                f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; see them "
+                f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; list them "
                 f"with: facesearch people show {self._gallery.folder} PERSON, or search --json"
             )
         if all(self.decided.faces.get(face) == person.id for face in faces):
             which = "this face is" if len(faces) == 1 else "these faces are"
-            raise InputError(f"{which} decided to be {person.label} already")
+            raise InputError(f"{which} assigned to {person.label} already")
         decided_here = tuple(FaceDecision(face, person.id) for face in faces)
         draft = NewDecision("enroll", person.id, faces=(*decided_here, *self._all(person, faces)))
         return self._enter(person, [draft], tuple(self._hiding(person)))
 
     def split(self, person: Person, faces: Sequence[int], name: str | None = None) -> EditResult:
-        """Make somebody else of some of a person's faces; the outcome's person is the new one."""
+        """Move faces of a person to a new person, who is the person of the result."""
         self._require_some_left(person, faces)
         if name is not None:
             name = normalise_name(name)
             if other := self.decided.named(name):
-                raise InputError(f"{name} is {other.key} already; give another name")
+                raise InputError(f"{name} is the name of {other.key}; give another name")
         (number,) = self._people.new_people(1, above=max(self.everyone(), default=0))
         chosen = tuple(FaceDecision(face, number) for face in faces)
         rest = self._all(person, without=faces)
@@ -189,18 +199,25 @@ class PeopleEditor:
         return self._enter(Person(number), [draft])
 
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
-        """Say that some faces are not ``person``, whoever else they are."""
+        """Remove faces from ``person``, without assigning them to another."""
         self._require_some_left(person, faces)
         chosen = tuple(FaceDecision(face, person.id, belongs=False) for face in faces)
         rest = self._all(person, without=faces)
         return self._enter(person, [NewDecision("reject", person.id, faces=(*chosen, *rest))])
 
     def hide(self, person: Person, hidden: bool = True) -> EditResult:
-        """Leave a person out of albums and lists, or show him again."""
+        """Hide a person from albums and lists, or show the person again."""
         if person.hidden == hidden:
-            raise InputError(f"{person.label} is {'' if hidden else 'not '}hidden already")
+            raise InputError(f"{person.label} is {'already' if hidden else 'not'} hidden")
         action: Action = "hide" if hidden else "unhide"
         return self._enter(person, [NewDecision(action, person.id, faces=self._all(person))])
+
+    def undo(self) -> list[Decision]:
+        """Undo what was decided last and is not undone yet, and return it.
+
+        What one command entered is undone together. Raises InputError where there is nothing.
+        """
+        return self._people.undo()
 
     def _enter(
         self, person: Person, drafts: Sequence[NewDecision], notes: tuple[str, ...] = ()
@@ -220,11 +237,11 @@ class PeopleEditor:
 
     def _require_some_left(self, person: Person, faces: Sequence[int]) -> None:
         if not faces:
-            raise InputError(f"expected faces of {person.label}, got none; name one or more")
+            raise InputError(f"expected faces of {person.label}, got none; give one or more")
         if not self._all(person, without=faces):
             raise InputError(
-                f"these are all faces of {person.label}; leave at least one, or give them another "
-                f"name: facesearch people name {self._gallery.folder} {person.key} NAME"
+                f"these are all faces of {person.label}; leave at least one, or rename the person: "
+                f"facesearch people name {self._gallery.folder} {person.key} NAME"
             )
 
     def _pick(self, person: Person, records: Sequence[FaceRecord], text: str) -> int:

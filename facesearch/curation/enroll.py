@@ -1,4 +1,4 @@
-"""Giving a person's name to the faces of photos."""
+"""Enrolment: name the largest face of each photo."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Enrolled:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What became of each photo, and what was decided before and is overruled."""
+    """The result for each photo, and the earlier decisions that are replaced."""
 
     photos: tuple[Enrolled, ...]
     superseded: tuple[Superseded, ...]
 
 
 def enroll(gallery: Gallery, engine: FaceEngine, name: str, photos: Sequence[Path]) -> Enrolment:
-    """Say that the largest face of each photo shows ``name``.
+    """Give ``name`` to the largest face of each photo.
 
     Photos that the gallery does not hold yet are added to it. A photo without a usable face is
     reported and the others go on. Raises InputError for an unusable name, for a folder, and for a

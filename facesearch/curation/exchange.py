@@ -1,7 +1,7 @@
-"""Decisions about people as JSON and CSV, to be kept elsewhere or read into another gallery.
+"""Export and import of decisions about people, as JSON or CSV.
 
-Faces are named by what they are in every gallery of the same photos: the SHA-256 of the photo's
-file, and the box in it.
+Faces are identified by the SHA-256 of their photo's file and their box in it, which are the same in
+every gallery of these photos.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from facesearch.people.assignment import leaders
 from facesearch.people.ledger import FaceDecision, NewDecision
 from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.people.superseded import Superseded
-from facesearch.spreadsheets import plain_cell, text_of_cell
+from facesearch.text import escape_csv_cell, unescape_csv_cell
 from indexer.storage.shards import Shard
 from indexer.types import make_ids
 
@@ -46,8 +46,9 @@ class FaceKey:
 
 @dataclass(frozen=True)
 class PersonEntry:
-    """Somebody that something was decided of: the faces he has, and ``rejected``, which are not
-    his. ``person`` tells people without a name apart, within one file."""
+    """A person that decisions are about: the confirmed ``faces``, and the ``rejected`` ones.
+
+    ``person`` distinguishes people without a name within one file."""
 
     person: str
     name: str | None
@@ -68,7 +69,7 @@ class ImportResult:
     superseded: tuple[Superseded, ...] = ()
 
 
-def export_people(gallery: Gallery) -> list[PersonEntry]:
+def person_entries(gallery: Gallery) -> list[PersonEntry]:
     """All that is decided in a gallery now, also of faces whose photos are not there."""
     decided = PeopleStore(gallery.folder).decided()
     keys = dict(_keys(gallery)) if decided.people else {}
@@ -93,13 +94,14 @@ def export_people(gallery: Gallery) -> list[PersonEntry]:
     ]
 
 
-def import_people(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportResult:
-    """Decide in a gallery what ``entries`` say; undone at once, like any decision.
+def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportResult:
+    """Apply ``entries`` to a gallery as one batch of decisions, which one undo takes back.
 
-    Somebody with a name is who has it here, or else who has most of the faces and no name here;
-    somebody without one is who has most of the faces. Nobody here is two entries: the second is
-    somebody new, and so is who is another entry by name. Faces that are not in this gallery are
-    counted and left out. Raises InputError where nothing of it is here.
+    An entry with a name is matched with the person of that name here, or else with the person
+    without a name who has most of its faces; an entry without a name with the person who has most
+    of its faces. No person is matched twice: the second entry becomes a new person. Faces that are
+    not in this gallery are counted and left out. Raises InputError where none of the faces are
+    here.
     """
     people = PeopleStore(gallery.folder)
     decided = people.decided()
@@ -175,13 +177,13 @@ def read_people(path: Path) -> list[PersonEntry]:
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
         missing = " is missing" if isinstance(error, KeyError) else ""
         raise InputError(
-            f"cannot read people from {path}: {error}{missing}; expected a file that facesearch "
-            "people export wrote"
+            f"cannot read people from {path}: {error}{missing}; expected a file written by "
+            "facesearch people export"
         ) from error
     if not entries:
         raise InputError(
-            f"{path} tells of nobody; expected a file that facesearch people export wrote after "
-            "something was decided"
+            f"{path} names no people; expected a file written by facesearch people export from a "
+            "gallery with decisions"
         )
     names = [each.name for each in entries if each.name]
     if len(set(names)) != len(names):
@@ -202,14 +204,14 @@ _COLUMNS = ("person", "name", "hidden", "is", "sha256", "x0", "y0", "x1", "y1")
 
 def people_csv(entries: Sequence[PersonEntry]) -> str:
     """``entries`` as CSV, a line a face; ``is`` says whether it is that person's. Names are as
-    :func:`facesearch.spreadsheets.plain_cell` has them."""
+    :func:`facesearch.text.escape_csv_cell` has them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for each in entries:
         for faces, belongs in ((each.faces, "yes"), (each.rejected, "no")):
             for face in faces:
-                name = plain_cell(each.name or "")
+                name = escape_csv_cell(each.name or "")
                 about = (each.person, name, "yes" if each.hidden else "no", belongs)
                 writer.writerow((*about, face.sha256, *face.box))
     return text.getvalue()
@@ -272,7 +274,7 @@ class _Line:
 def _line(row: dict[str, str]) -> _Line:
     box = [row[name] for name in ("x0", "y0", "x1", "y1")]
     face = _key(row["sha256"], box)
-    return _Line(text_of_cell(row["name"]), _yes(row, "hidden"), _yes(row, "is"), face)
+    return _Line(unescape_csv_cell(row["name"]), _yes(row, "hidden"), _yes(row, "is"), face)
 
 
 def _person(person: str, lines: Sequence[_Line]) -> PersonEntry:

@@ -1,4 +1,4 @@
-"""What an undo would take back, and what would be otherwise then."""
+"""Preview of an undo: the decisions it takes back, and how faces would move."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from facesearch.people.superseded import Superseded, superseded_by
 
 @dataclass(frozen=True)
 class FacesMove:
-    """So many ``faces`` that are of ``source`` and would be of ``target``; None is nobody."""
+    """How many ``faces`` would move from ``source`` to ``target``; None: no person."""
 
     source: Person | None
     target: Person | None
@@ -27,8 +27,10 @@ class FacesMove:
 
 @dataclass(frozen=True)
 class UndoPreview:
-    """The ``decisions`` to be undone, those that they overruled and that hold ``again``, and the
-    faces that move, until the next clustering places them."""
+    """The ``decisions`` to be undone, those that apply ``again`` then, and the faces that move.
+
+    The next clustering may place these faces elsewhere.
+    """
 
     decisions: tuple[Decision, ...]
     again: tuple[Superseded, ...]

@@ -13,23 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from facesearch.detect.mtcnn_weights import Floats
-
-
-def _has_wide_registers() -> bool:
-    return bool(binding.get_host_cpu_features().get("avx512f"))
-
+from indexer.runtime.simd_codegen import INDEX, VectorCode, processor_features
 
 # float32 in one register: AVX-512's, else AVX's, which the compiler splits where they are smaller.
-LANES = 16 if _has_wide_registers() else 8
+LANES = 16 if processor_features().get("avx512f") else 8
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
-_INDEX = ir.IntType(64)
 _variable: Any = cgutils.alloca_once_value
 _unpacked: Any = cgutils.unpack_tuple
 
@@ -91,7 +86,7 @@ def make_convolution(tile: ConvolutionTile) -> Any:
         )
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            _ConvolutionCode(context, builder, signature, arguments).convolve(tile)
+            _ConvolutionCode((context, builder, signature, arguments)).convolve(tile)
             return context.get_dummy_value()
 
         return signature, generate
@@ -110,7 +105,7 @@ def _largest(
     signature = types.void(x, x_at, places, vectors, out, out_at)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = _ConvolutionCode(context, builder, signature, arguments)
+        code = _ConvolutionCode((context, builder, signature, arguments))
         _, x_at, places, vectors, _, out_at = arguments
         sources = [code.pointer(0, x_at, place) for place in _unpacked(builder, places)]
         target = code.pointer(4, out_at)
@@ -119,7 +114,7 @@ def _largest(
             best, *others = [code.load(builder.gep(s, [channel])) for s in sources]
             for value in others:
                 best = builder.select(builder.fcmp_ordered(">", value, best), value, best)
-            builder.store(best, code.vector_at(builder.gep(target, [channel])), align=4)
+            code.store(best, builder.gep(target, [channel]))
         return context.get_dummy_value()
 
     return signature, generate
@@ -128,14 +123,11 @@ def _largest(
 largest: Any = intrinsic(_largest)
 
 
-class _ConvolutionCode:
-    """Emits instructions into the function being compiled, whose arguments it knows."""
+class _ConvolutionCode(VectorCode):
+    """Emits the instructions of a tile, on vectors of float32."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        self.context = context
-        self.builder = builder
-        self.types = signature.args
-        self.arguments = arguments
+    def __init__(self, emitting: tuple[Any, Any, Any, Any]) -> None:
+        super().__init__(emitting, _VECTOR, align=4)
 
     def convolve(self, tile: ConvolutionTile) -> None:
         """The body of a function of :func:`make_convolution`."""
@@ -143,8 +135,8 @@ class _ConvolutionCode:
         _, rows, step, length, _, channels, _, out_at, count, lines, line_step = self.arguments
         offsets = _unpacked(builder, rows)
         block_size = builder.mul(
-            builder.add(builder.mul(length, _INDEX(len(offsets))), _INDEX(2)),
-            _INDEX(tile.channels),
+            builder.add(builder.mul(length, INDEX(len(offsets))), INDEX(2)),
+            INDEX(tile.channels),
         )
         x, packed, out = self.pointer(0), self.pointer(4), self.pointer(6, out_at)
         with _steps(builder, channels, tile.channels) as (channel, number):
@@ -164,44 +156,15 @@ class _ConvolutionCode:
     ) -> list[list[Any]]:
         """Variables ``[pixel][vector]`` with the biases of ``block`` and all products added."""
         step, length = self.arguments[2:4]
-        biases = [self.load(block, v) for v in range(tile.vectors)]
+        biases = [self.load(block, v * LANES) for v in range(tile.vectors)]
         sums = [[_variable(self.builder, bias) for bias in biases] for _ in range(tile.pixels)]
-        kernel = self.builder.gep(block, [_INDEX(2 * tile.channels)])
+        kernel = self.builder.gep(block, [INDEX(2 * tile.channels)])
         for number, row in enumerate(offsets):
             first = self.builder.gep(source, [row])
             inputs = [self.strided(first, step, p) for p in range(tile.pixels)]
             lines = self.strided(kernel, length, number * tile.channels)
             self.add_products(sums, inputs, lines, length)
         return sums
-
-    def pointer(self, position: int, *offsets: Any) -> Any:
-        """To the float at the sum of ``offsets`` in the array that is argument ``position``."""
-        array = self.context.make_array(self.types[position])
-        data = array(self.context, self.builder, self.arguments[position]).data
-        for offset in offsets:
-            data = self.builder.gep(data, [offset])
-        return data
-
-    def strided(self, pointer: Any, stride: Any, times: int) -> Any:
-        """``pointer`` moved ``times`` strides on."""
-        offset = self.builder.mul(stride, ir.Constant(stride.type, times))
-        return self.builder.gep(pointer, [offset])
-
-    def vector_at(self, pointer: Any, index: int = 0) -> Any:
-        """To the ``index``-th vector after ``pointer`` to a float."""
-        moved = self.builder.gep(pointer, [_INDEX(index * LANES)])
-        return self.builder.bitcast(moved, _VECTOR.as_pointer())
-
-    def load(self, pointer: Any, index: int = 0) -> Any:
-        """The ``index``-th vector after ``pointer`` to a float, which need not be aligned."""
-        return self.builder.load(self.vector_at(pointer, index), align=4)
-
-    def spread(self, value: Any) -> Any:
-        """The float ``value`` in every lane of a vector."""
-        undefined = ir.Constant(_VECTOR, ir.Undefined)
-        one = self.builder.insert_element(undefined, value, ir.IntType(32)(0))
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
-        return self.builder.shuffle_vector(one, undefined, lanes)
 
     def add_products(
         self, sums: list[list[Any]], inputs: list[Any], lines: Any, length: Any
@@ -211,7 +174,7 @@ class _ConvolutionCode:
         vectors = len(sums[0])
         with cgutils.for_range(builder, length) as loop:
             line = self.strided(lines, loop.index, vectors * LANES)
-            weights = [self.load(line, v) for v in range(vectors)]
+            weights = [self.load(line, v * LANES) for v in range(vectors)]
             for of_output, place in zip(sums, inputs, strict=True):
                 value = self.spread(builder.load(builder.gep(place, [loop.index])))
                 for variable, weight in zip(of_output, weights, strict=True):
@@ -228,19 +191,19 @@ class _ConvolutionCode:
         builder = self.builder
         zero = ir.Constant(_VECTOR, None)
         vectors = len(sums[0])
-        slopes = [self.load(block, vectors + v) for v in range(vectors)]
+        slopes = [self.load(block, (vectors + v) * LANES) for v in range(vectors)]
         for p, of_output in enumerate(sums):
             place = self.strided(target, channels, p)
             for v, (variable, slope) in enumerate(zip(of_output, slopes, strict=True)):
                 total = builder.load(variable)
                 positive = builder.fcmp_ordered(">", total, zero)
                 result = builder.select(positive, total, builder.fmul(total, slope))
-                builder.store(result, self.vector_at(place, v), align=4)
+                self.store(result, place, v * LANES)
 
 
 def _steps(builder: Any, stop: Any, step: int) -> Any:
     """A loop over 0, ``step``, ... below ``stop``: a context manager of (index, number)."""
-    return cgutils.for_range_slice(builder, _INDEX(0), stop, _INDEX(step))
+    return cgutils.for_range_slice(builder, INDEX(0), stop, INDEX(step))
 
 
 def pack(kernel: Floats, bias: Floats, slopes: Floats, tile: ConvolutionTile) -> Floats:

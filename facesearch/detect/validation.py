@@ -1,4 +1,4 @@
-"""Checks that every detector makes of its settings and photos."""
+"""Checks that detectors and aligners make of their settings and photos."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from facesearch.errors import InputError
 
 
 def check_photo(photo: Pixels) -> None:
-    """Raise InputError unless ``photo`` is uint8 (h, w, 3) with at least one pixel."""
+    """Raise InputError unless ``photo`` is RGB uint8 (h, w, 3) of 1 to 2^31 - 1 pixels."""
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or photo.size == 0:
         raise InputError(
-            f"expected a photo uint8 (height, width, 3) with pixels, "
+            f"expected a photo RGB uint8 (height, width, 3) with pixels, "
             f"got {photo.dtype} {photo.shape}; convert it to RGB first"
         )
+    if photo.shape[0] * photo.shape[1] >= 2**31:
+        raise InputError(f"expected a photo below 2^31 pixels, got {photo.shape}; shrink it first")
 
 
 def check_score(setting: str, value: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from facesearch.encoders.backends import CPU_BATCH, Placement, load_backend
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.network_ir import Floats, Network
-from facesearch.encoders.quantization import measured_ranges
+from facesearch.encoders.quantization import ActivationRanges, convolution_sources
 from facesearch.errors import InputError
 from indexer.storage.atomic_files import write_atomically
 
@@ -57,6 +58,32 @@ def calibrate_int8(network: Network, chips: NDArray[np.uint8], path: Path) -> In
     if not result.good:
         path.unlink()
     return result
+
+
+def measured_ranges(network: Network, batches: Iterable[NDArray[np.uint8]]) -> ActivationRanges:
+    """The largest input of each convolution over all chips, computed in fp32.
+
+    ``batches``: chips uint8 (n, side, side, 3). Raises InputError when there are none, or when a
+    convolution's input may be negative, which one unsigned range cannot hold.
+    """
+    from facesearch.encoders.backends.torch_backend import TorchBackend  # noqa: PLC0415
+
+    backend, chips = TorchBackend(network), 0
+    sources = sorted(convolution_sources(network))
+    largest = dict.fromkeys(sources, 0.0)
+    for batch in batches:
+        chips += len(batch)
+        outputs = backend.outputs(batch)
+        for node in sources:
+            low, high = (float(end) for end in outputs[node].aminmax())
+            if low < 0:
+                raise InputError(
+                    f"expected inputs of convolutions not below 0, got {low} at {node}"
+                )
+            largest[node] = max(largest[node], high)
+    if not chips or not all(largest.values()):
+        raise InputError(f"expected chips that excite every layer, got {chips} that do not")
+    return ActivationRanges(network.digest, chips, largest)
 
 
 def _vectors(network: Network, chips: NDArray[np.uint8], precision: str, path: Path) -> Floats:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facesearch.encoders.backends import Placement, load_backend
 from facesearch.encoders.dlib.resnet import read_dlib_resnet
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.network_ir import Network, Weighted
 from facesearch.encoders.quantization import PACKAGED
-from facesearch.encoders.registry import EncoderSpec, encoder_spec
 from facesearch.errors import WeightsError
 from facesearch.model_files.download import cache_folder
 from facesearch.model_files.packaged import PackagedFile
+
+if TYPE_CHECKING:
+    from facesearch.encoders.registry import EncoderSpec
 
 
 def read_network(spec: EncoderSpec, weights: Path | None = None) -> Weighted:
@@ -53,7 +56,6 @@ def _read_dlib(spec: EncoderSpec, weights: Path | None) -> Weighted:
     return Weighted(read_dlib_resnet(data, str(weights)), hashlib.sha256(data).hexdigest())
 
 
-def load(name: str, weights: Path | None, placement: Placement) -> NetworkEncoder:
-    """Read and place the encoder called ``name``; see :func:`facesearch.encoders.load_encoder`."""
-    spec = encoder_spec(name)
+def load(spec: EncoderSpec, weights: Path | None, placement: Placement) -> NetworkEncoder:
+    """Read and place the encoder of ``spec``; see :func:`facesearch.encoders.load_encoder`."""
     return place_network(spec, read_network(spec, weights), placement)

@@ -1,8 +1,8 @@
 """How large the numbers inside a network get, which int8 inference must know beforehand.
 
-Measured once on real chips (:func:`measured_ranges`) and kept as a small JSON file. The same ranges
-give the same vectors on every machine up to rounding, so their digest is part of what a gallery
-remembers of its vectors.
+Measured once on real chips (:mod:`facesearch.encoders.int8_calibration`) and kept as a small JSON
+file. The same ranges give the same vectors on every machine up to rounding, so their digest is part
+of what a gallery remembers of its vectors.
 """
 
 from __future__ import annotations
@@ -10,15 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from facesearch.encoders.network_ir import INPUT, Network
-from facesearch.errors import InputError, WeightsError
+from facesearch.errors import WeightsError
 
 PACKAGED = Path(__file__).parent / "data"
 PIXEL_RANGE = 255.0
@@ -63,7 +59,7 @@ def read_ranges(path: Path, network: Network) -> ActivationRanges:
             f"cannot read the int8 ranges {path}: {type(error).__name__} {error}; "
             "use --precision fp32, or calibrate again"
         ) from error
-    missing = _sources(network) - set(ranges.largest)
+    missing = convolution_sources(network) - set(ranges.largest)
     usable = all(math.isfinite(value) and value > 0 for value in ranges.largest.values())
     if ranges.network != network.digest or missing or not usable:
         raise WeightsError(
@@ -73,31 +69,6 @@ def read_ranges(path: Path, network: Network) -> ActivationRanges:
     return ranges
 
 
-def measured_ranges(network: Network, batches: Iterable[NDArray[np.uint8]]) -> ActivationRanges:
-    """The largest input of each convolution over all chips, computed in fp32.
-
-    ``batches``: chips uint8 (n, side, side, 3). Raises InputError when there are none, or when a
-    convolution's input may be negative, which one unsigned range cannot hold.
-    """
-    from facesearch.encoders.backends.torch_backend import TorchBackend  # noqa: PLC0415
-
-    backend, chips = TorchBackend(network), 0
-    sources = sorted(_sources(network))
-    largest = dict.fromkeys(sources, 0.0)
-    for batch in batches:
-        chips += len(batch)
-        outputs = backend.outputs(batch)
-        for node in sources:
-            low, high = (float(end) for end in outputs[node].aminmax())
-            if low < 0:
-                raise InputError(
-                    f"expected inputs of convolutions not below 0, got {low} at {node}"
-                )
-            largest[node] = max(largest[node], high)
-    if not chips or not all(largest.values()):
-        raise InputError(f"expected chips that excite every layer, got {chips} that do not")
-    return ActivationRanges(network.digest, chips, largest)
-
-
-def _sources(network: Network) -> set[int]:
+def convolution_sources(network: Network) -> set[int]:
+    """The nodes, but for the chips themselves, that convolutions read."""
     return {network.nodes[index].inputs[0] for index in network.convolutions} - {INPUT}

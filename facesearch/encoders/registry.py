@@ -168,4 +168,4 @@ def load_encoder(  # noqa: PLR0917 - a front door, called by names
     from facesearch.encoders.backends import Placement  # noqa: PLC0415
     from facesearch.encoders.load import load  # noqa: PLC0415
 
-    return load(name, weights, Placement(device, precision, threads, callers))
+    return load(encoder_spec(name), weights, Placement(device, precision, threads, callers))

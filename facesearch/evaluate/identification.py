@@ -134,7 +134,7 @@ def identification(
 ) -> IdentificationResult:
     """Search the photos ``vectors`` float32 (n, d), unit length, of the people int (n,).
 
-    A probe for which ``usable`` is False returns nobody: a miss where it is mated, and no false
+    A probe for which ``usable`` is False returns no one: a miss where it is mated, and no false
     positive where not. The splits share photos, so they vary less than new data would. Raises
     :class:`InputError` where there are no probes of either kind.
     """

@@ -31,7 +31,7 @@ from facesearch.evaluate.datasets.embedded_photos import (
 from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE
 from facesearch.evaluate.datasets.labelled_photos import LabelledPhotos, Tracks
 from facesearch.evaluate.degradation import Degradation, Degraded
-from facesearch.evaluate.identification import FPIRS, RANKS, identification
+from facesearch.evaluate.identification import RANKS, identification
 from facesearch.evaluate.presentation import charts, tables
 from facesearch.evaluate.presentation.report import Conditions, Report
 from facesearch.evaluate.robustness import FAR, EveryPair, ListedPairs, PairSource, robustness
@@ -146,7 +146,6 @@ def run_identification(
     *,
     enrol: int = 1,
     repeats: int = 10,
-    fpirs: Sequence[float] = FPIRS,
     ranks: int = RANKS,
 ) -> Report:
     """Open-set identification among the people of a labelled folder."""
@@ -158,7 +157,6 @@ def run_identification(
         enrol=enrol,
         repeats=repeats,
         seed=setup.seed,
-        fpirs=fpirs,
         ranks=ranks,
     )
     return Report(
@@ -175,7 +173,6 @@ def run_clustering(
     photos: LabelledPhotos,
     *,
     threshold: float,
-    sweep: Sequence[float] | None = None,
     with_density: bool = False,
 ) -> Report:
     """Clusterings of a labelled folder."""
@@ -185,7 +182,6 @@ def run_clustering(
         photos.person_numbers,
         embedded.usable(setup.missing),
         threshold=threshold,
-        sweep=sweep,
         with_density=with_density,
     )
     return Report(

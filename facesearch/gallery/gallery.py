@@ -1,4 +1,4 @@
-"""The gallery: a folder of sealed shards, and what they say together about every photo.
+"""The gallery: a folder of sealed shards with photos, faces and vectors.
 
 Photo rows are a log. The newest row of a location tells its present state; faces belong to the
 *content* of a photo (its SHA-256), so a moved or copied photo keeps its faces, and a face is live
@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -28,7 +29,13 @@ from facesearch.errors import (
     InputError,
 )
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
-from facesearch.gallery.records import FaceRecord, face_photos, face_qualities, face_records
+from facesearch.gallery.records import (
+    FaceRecord,
+    FacesWithVectors,
+    face_photos,
+    face_qualities,
+    face_records,
+)
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
@@ -58,8 +65,11 @@ class Gallery:
         self._is_writer = False
 
     @classmethod
-    def create(cls, folder: Path, contract: EncoderContract, dtype: DType = "float16") -> Gallery:
+    def create(
+        cls, folder: str | os.PathLike[str], contract: EncoderContract, dtype: DType = "float16"
+    ) -> Gallery:
         """Make an empty gallery in ``folder``, which must be absent or empty."""
+        folder = Path(folder)
         if folder.exists() and not _is_vacant(folder):
             raise InputError(
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
@@ -77,8 +87,9 @@ class Gallery:
         return cls(folder, contract, dtype)
 
     @classmethod
-    def open(cls, folder: Path) -> Gallery:
+    def open(cls, folder: str | os.PathLike[str]) -> Gallery:
         """Open an existing gallery; raises :class:`GalleryError` where there is none."""
+        folder = Path(folder)
         path = folder / DESCRIPTION
         try:
             description = json.loads(path.read_bytes())
@@ -191,7 +202,7 @@ class Gallery:
         """Fold all photo tables, in some 200 bytes a photo and some tens of bytes a face.
 
         The gallery's writer keeps the fold in ``state.h5``, so that only tables of shards that are
-        not in it are read; ``anew`` reads all the same.
+        not in it are read; with ``ignore_cache`` all are read.
         """
         paths = self.shard_paths()
         digests = {path.name: _digest_or_none(path) for path in paths}
@@ -272,6 +283,18 @@ class Gallery:
                 for record in face_records(shard, rows[picked], state.shown):
                     found[record.face_id] = record
         return [found[int(face_id)] for face_id in ids]
+
+    def faces_with_vectors(self, ids: Ids, state: GalleryState) -> FacesWithVectors:
+        """Records and vectors of live faces ``ids``, in that order; each shard is opened once."""
+        numbers, rows = split_ids(ids)
+        vectors = np.zeros((len(ids), self.contract.dimension), np.float32)
+        found: dict[int, FaceRecord] = {}
+        for number, picked in _by_shard(numbers):
+            with self._shard(number) as shard:
+                vectors[picked] = shard.vectors(rows[picked])
+                for record in face_records(shard, rows[picked], state.shown):
+                    found[record.face_id] = record
+        return FacesWithVectors(tuple(found[int(face_id)] for face_id in ids), vectors)
 
     def faces_of_photo(self, photo_id: int) -> Ids:
         """Ids of the faces found in the photo whose content row is ``photo_id``."""

@@ -1,4 +1,4 @@
-"""What a gallery's shards say of photos and faces, row by row."""
+"""Rows of the tables of photos and faces, as records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from facesearch.gallery.schema import (
 )
 from facesearch.quality import Qualities
 from indexer.storage.shards import Shard
-from indexer.types import make_ids
+from indexer.types import Vectors, make_ids
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,14 @@ class FaceRecord:
     score: float
     taken_at: str
     quality: float
+
+
+@dataclass(frozen=True)
+class FacesWithVectors:
+    """Records of n faces, and their vectors float32 (n, d)."""
+
+    records: tuple[FaceRecord, ...]
+    vectors: Vectors
 
 
 def photo_table(rows: Sequence[PhotoRecord]) -> dict[str, NDArray[Any]]:

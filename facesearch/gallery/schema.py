@@ -1,4 +1,4 @@
-"""What a gallery's shards must say of photos and faces: the columns of their two tables.
+"""The schema of a gallery's shards: the columns of the tables of photos and faces.
 
 ``docs/format.md`` states the schema in prose. Nothing is read from a shard that does not follow it.
 """

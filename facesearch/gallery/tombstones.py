@@ -1,4 +1,4 @@
-"""The faces that a gallery must not hold: which they were, by photo and place, never the vector.
+"""Forgotten faces, by photo and place, so that indexing does not bring them back.
 
 Written before anything is deleted, so that whatever happens then, they are gone from every answer;
 kept afterwards, so that photos that are indexed again do not bring them back.

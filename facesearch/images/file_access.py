@@ -1,4 +1,4 @@
-"""Opening what may not be a plain file: never waits on a pipe, never wakes a device."""
+"""Opening and hashing what may not be a plain file: never waits on a pipe, never wakes a device."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from facesearch.errors import PhotoError
+from indexer.storage import atomic_files
 
 # Files up to this size are read once into memory and then hashed and decoded from there.
 WHOLE_FILE_BYTES = 64 * 2**20
@@ -82,6 +83,26 @@ def photo_stream(path: Path, max_bytes: int) -> Iterator[BinaryIO]:
 def _require_plain(mode: int) -> None:
     if problem := irregular(mode):
         raise PhotoError("unreadable", problem)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file of any size, by which moved and copied photos are known; lower-case hex.
+
+    Raises PhotoError("unreadable") where the file system refuses or ``path`` is no plain file.
+    """
+    with open_plain(path) as stream:
+        return sha256_of_stream(stream)
+
+
+def sha256_of_stream(stream: BinaryIO) -> str:
+    """Lower-case hex digest of everything from the start of ``stream``, which is left there."""
+    try:
+        stream.seek(0)
+        digest = atomic_files.sha256_of_stream(stream)
+        stream.seek(0)
+    except OSError as error:
+        raise PhotoError("unreadable", refusal(error)) from error
+    return digest
 
 
 def absolute(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes; names and extensions lie too often to be believed."""
+"""The format of a file, from its first bytes: names and extensions are too often wrong."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ import cv2
 
 from facesearch.errors import PhotoError
 from facesearch.images.decode import DecodeLimits, decode_stream
-from facesearch.images.digest import sha256_of_stream
-from facesearch.images.file_access import photo_stream
+from facesearch.images.file_access import photo_stream, sha256_of_stream
 from facesearch.images.types import DecodedPhoto
 from facesearch.images.worker_protocol import Message, receive, send
 

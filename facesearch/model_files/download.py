@@ -1,8 +1,10 @@
 """Model files from the network: fetched once, resumed, checked by digest, kept in a cache folder.
 
-Nothing is downloaded unless somebody asks (``facesearch encoders fetch``). A file appears under its
-name only when it is whole and its SHA-256 is right; until then it is ``NAME.partial``, which the
-next attempt goes on from.
+Nothing is downloaded unless a user asks for it (``facesearch encoders fetch``). A file appears
+under its name only when it is whole and its SHA-256 is right; until then it is ``NAME.partial``,
+which the next attempt goes on from. (Libraries such as pooch begin again after a cut, and know no
+limit of size, no digest recorded by the first fetch and no other process that fetches the same
+file.)
 """
 
 from __future__ import annotations
@@ -166,7 +168,7 @@ def _attempt(file: DownloadedFile, address: str, progress: Progress) -> None:
     try:
         response = _opener().open(urllib.request.Request(address, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing is left to send, or the file there is shorter: begin anew
+        if error.code == 416:  # nothing is left to send, or the file there is shorter: start again
             partial.unlink()
             raise ConnectionError("the server has no such range") from error
         raise

@@ -1,4 +1,4 @@
-"""Who is in a gallery now: the last clustering's people, and what was decided of them since."""
+"""The present person of each face: by the last clustering and the decisions since."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PersonAssignment:
         return person_of_labels(self.clustering.labels, self.numbers)
 
     def names_by_id(self) -> dict[int, str]:
-        """The name of every face that is of somebody with one."""
+        """The name of each face whose person has one."""
         names, ids = self.names, self.clustering.ids.tolist()
         return {
             face: names[label]
@@ -67,9 +67,9 @@ def assign_people(
 ) -> PersonAssignment:
     """The people of ``clustering``, whose label l was ``numbers[l]``, as was decided since.
 
-    A face always goes to whom it was decided to be, and never to whom it was decided not to be:
-    then it is nobody's until the next clustering. The other faces of a cluster stay with its
-    person; if nothing was decided of that one, they go to whom most of the cluster's decided faces
+    A confirmed face always belongs to its person. A face that was rejected from the person of its
+    cluster has none until the next clustering. The other faces of a cluster stay with its
+    person; if no decision is about that one, they go to the one that most of its confirmed faces
     are of, where one is ahead. Labels are in order of size.
     """
     of_clusters = _by_majority(clustering, decided.numbers_now(numbers), decided)
@@ -118,7 +118,7 @@ def cannot_link_faces(now: PersonAssignment, decided: DecisionState) -> list[tup
 
 
 def leaders(votes: list[tuple[int, int]]) -> dict[int, int]:
-    """For each cluster, of (cluster, person) pairs, whom most are of, where one is ahead."""
+    """For each cluster, of (cluster, person) pairs, the most frequent person, if there is one."""
     counters: dict[int, Counter[int]] = {}
     for cluster, person in votes:
         counters.setdefault(cluster, Counter())[person] += 1

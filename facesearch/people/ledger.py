@@ -1,8 +1,7 @@
-"""The ledger of what people decided: every decision in order, never changed (SQLite).
+"""The ledger of decisions about people: every decision in order, never changed (SQLite).
 
-Nothing else is kept of decisions. What holds now is what they add up to
-(:mod:`facesearch.people.projection`), so an undone decision needs no more than an entry that says
-so.
+The present state is the sum of all entries (:mod:`facesearch.people.projection`). An undo is one
+more entry.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ INSERT INTO counter VALUES (1);
 
 @dataclass(frozen=True)
 class FaceDecision:
-    """Whose a face is, by a decision; or, unless it ``belongs``, whose it is not."""
+    """A face assigned to a person by a decision; or rejected from it, unless it ``belongs``."""
 
     face_id: int
     person: int
@@ -57,9 +56,9 @@ class FaceDecision:
 class Decision:
     """One entry. ``id`` counts from 1; entries made by one command share a ``batch``.
 
-    ``person`` is whom it is about, and ``other`` for a merge who that person was taken for until
-    now, for a split the new person. ``faces`` are all faces it says something of. An "undo" has
-    the batch that it undoes in ``other``, and person 0.
+    ``person`` is the person it is about. ``other`` is the person merged into it, or the new person
+    of a split. ``faces`` are all faces it is about. An "undo" has the batch that it undoes in
+    ``other``, and person 0.
     """
 
     id: int
@@ -170,7 +169,7 @@ class LedgerTransaction:
 
 
 class Ledger:
-    """The ledger of a gallery, ``people.sqlite``; opened anew for every use: it holds no lock."""
+    """The ledger of a gallery, ``people.sqlite``; opened for each use, so that it holds no lock."""
 
     def __init__(self, gallery_folder: Path) -> None:
         self.path = gallery_folder / "people.sqlite"

@@ -1,4 +1,4 @@
-"""What the decisions add up to: who there is, whose faces are whose, and whose they are not."""
+"""The present state of people, as the sum of all decisions in the ledger."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facesearch.people.ledger import Decision, FaceDecision
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, by a number that stays: named or not, and perhaps hidden from albums."""
+    """A person with a permanent number, with or without a name, shown in albums or hidden."""
 
     id: int
     name: str | None = None
@@ -26,19 +26,19 @@ class Person:
 
     @property
     def label(self) -> str:
-        """The name, or the key of somebody without one."""
+        """The name, or the key if there is none."""
         return self.name or self.key
 
 
 @dataclass(frozen=True)
 class DecisionState:
-    """The people that something was decided of, by their numbers.
+    """All people that decisions are about, by their numbers.
 
-    ``faces`` maps a face to whose it was decided to be, ``since`` to the decision since which it
-    is. ``rejected`` are pairs of a face and whose it is not, each with the decision since which.
-    ``merged`` maps the numbers of people who turned out to be others to those. ``last`` is the
-    number of the newest decision. ``parted`` are pairs of people of whom one was split from the
-    other, the lesser number first.
+    ``faces`` maps each confirmed face to the number of its person, ``since`` to the number of the
+    decision that assigned it. ``rejected`` maps pairs of a face and a person it was rejected from
+    to the number of that decision. ``merged`` maps numbers of people who were merged to those of
+    the people they are now. ``last`` is the number of the newest decision. ``parted`` are pairs of
+    people of whom one was split from the other, the lower number first.
     """
 
     people: Mapping[int, Person]
@@ -50,12 +50,12 @@ class DecisionState:
     parted: frozenset[tuple[int, int]] = frozenset()
 
     def person(self, number: int) -> Person:
-        """Whom a number stands for today; an undecided one is somebody without a name."""
+        """The person that a number stands for now; without a decision, one without a name."""
         number = self.merged.get(number, number)
         return self.people.get(number) or Person(number)
 
     def named(self, name: str) -> Person | None:
-        """Who has exactly this name."""
+        """The person with exactly this name."""
         return next((each for each in self.people.values() if each.name == name), None)
 
     def numbers_now(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -189,7 +189,7 @@ def undone_since(decisions: Sequence[Decision], known: int) -> list[Decision]:
 
 
 def people_concerned(decisions: Sequence[Decision], known: int) -> frozenset[int]:
-    """Of whom something is decided otherwise than by the first ``known`` of all decisions.
+    """People with other decisions than the first ``known`` of all.
 
     An undo is about the people of what it undoes.
     """

@@ -1,4 +1,4 @@
-"""Names and whose faces they are: the part of a gallery that people decided."""
+"""Names of people and the faces they belong to: the part of a gallery that users decide."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def undoable(decisions: Sequence[Decision]) -> list[Decision]:
     """What an undo of a ledger would take back; raises InputError where there is nothing."""
     last = last_batch(decisions)
     if not last:
-        raise InputError("nothing was decided that is not undone already")
+        raise InputError("there is no decision left to undo")
     return last
 
 
@@ -91,7 +91,7 @@ class PeopleStore:
             return _entered(entries, drafts)
 
     def new_people(self, count: int, above: int = 0) -> range:
-        """Numbers, greater than ``above``, for people whom nobody had a number for."""
+        """Numbers, greater than ``above``, for new people."""
         if not count:
             return range(0)
         with self._ledger.open() as entries:
@@ -129,7 +129,7 @@ class PeopleStore:
             if batch not in (None, last[0].batch):
                 raise InputError(
                     f"expected to undo decision {batch}, but decision {last[0].id} is the last one "
-                    "now; somebody else decides too: look again with people undo --dry-run"
+                    "now, made by another process; look again with people undo --dry-run"
                 )
             entries.add([NewDecision("undo", 0, other=last[0].batch)])
         return last
@@ -142,7 +142,7 @@ class PeopleStore:
             return entries.new_people(0).start - 1
 
     def forget(self, face_ids: Ids) -> int:
-        """Delete all that is known of faces, and the names that nobody has then; how many had one.
+        """Delete all entries about faces, and names left without one; returns how many had a name.
 
         What was deleted cannot be read from the file any more.
         """
@@ -152,7 +152,7 @@ class PeopleStore:
         with self._ledger.open() as entries:
             entries.forget(face_ids.tolist())
             decisions = entries.all()
-            # Those undone too: who is named in one alone is somebody while he has faces there.
+            # Undone ones too: a person named in one of them exists while faces are in it.
             still_named = {face.person for each in decisions for face in each.faces if face.belongs}
             merged = {each.other: each.person for each in decisions if each.action == "merge"}
             still_named |= {merged[number] for number in still_named if number in merged}
@@ -166,7 +166,7 @@ class PeopleStore:
         return named
 
     def memberships(self) -> Memberships:
-        """All faces that were decided to be of somebody with a name, of photos there or not.
+        """All confirmed faces of people with a name, also of deleted photos.
 
         Raises GalleryError where the database cannot be used.
         """

@@ -1,4 +1,4 @@
-"""Which earlier decisions a later one overrules: what they said held until then, and no more."""
+"""Which earlier decisions are replaced by later ones."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from facesearch.people.projection import DecisionState, replay, undone_batches
 
 @dataclass(frozen=True)
 class Superseded:
-    """An earlier decision that does not hold any more: of ``faces``, or, where there are none, in
-    the name, the hiding or the split that it was about."""
+    """An earlier decision that no longer applies: to ``faces``, or, where there are none, the name,
+    the hiding or the split that it was about."""
 
     decision: Decision
     faces: tuple[int, ...] = ()
 
 
 def superseded_by(earlier: Sequence[Decision], new: Sequence[Decision]) -> tuple[Superseded, ...]:
-    """What the ``new`` entries of a ledger overrule of the ``earlier`` ones, oldest first.
+    """Which of the ``earlier`` entries of a ledger the ``new`` ones replace, oldest first.
 
-    Of a face this is the decision since which it was somebody's, or was not, and not those that
-    said the same again. That somebody has another number since a merge overrules nothing.
+    For a face this is the decision that assigned or rejected it first, not those that repeated it.
+    The new number of a merged person replaces nothing.
     """
     undone = undone_batches(earlier)
     standing = [each for each in earlier if each.action != "undo" and each.batch not in undone]

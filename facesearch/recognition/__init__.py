@@ -1,1 +1,1 @@
-"""Who is this? Identification, its calibration, and searches of many probes."""
+"""Identification, its calibration, and searches of many probes."""

@@ -64,7 +64,7 @@ def search_batch(
     Raises InputError where ``out`` exists, for an unknown format, a gallery without faces or k out
     of range; BusyGalleryError while another process writes the same output.
     """
-    form = match_format(out)
+    encode = match_format(out)
     if out.exists():
         raise InputError(f"{out} exists; name another output, or delete it first")
     if not out.parent.is_dir():
@@ -82,12 +82,12 @@ def search_batch(
         progress(min(done * size, len(probes)), len(probes))
         for number, part in enumerate(probes.parts(size, done), done):
             rows = list(search.rows(part))
-            parts.add(form.encode(rows, number), _counts(part, rows))
+            parts.add(encode(rows, number), _counts(part, rows))
             progress(min((number + 1) * size, len(probes)), len(probes))
         if not len(probes) and not parts.paths():  # nothing found is an answer too
-            parts.add(form.encode([], 0), _counts(None, []))
+            parts.add(encode([], 0), _counts(None, []))
         counts = parts.counts()
-        join_parts(form, parts.paths(), out)
+        join_parts(parts.paths(), out)
         parts.remove()
     return BatchReport(
         out, probes.unit, **{name: sum(each[name] for each in counts) for name in counts[0]}

@@ -1,10 +1,10 @@
-"""The identification threshold that a gallery's own faces give, kept in ``calibration.json``.
+"""The identification threshold learnt from a gallery, saved in ``calibration.json``.
 
-Searches of people who are not enrolled are to give somebody at a stated rate (FPIR). What is known
-of such searches comes from the gallery: each enrolled person is searched for among all others, and
-the clusters without an enrolled face, each of which is taken for a person of its own, among the
-enrolled. A cluster can only be told from an enrolled person beyond the distance at which clusters
-merge; nearer ones say nothing, and the law fitted to the rest knows that
+Searches for people who are not enrolled should return a name at a given rate only (FPIR). What is
+known of such searches comes from the gallery: each enrolled person is searched for among all
+others, and the clusters without an enrolled face, each of which is taken for a person of its own,
+among the enrolled. A cluster can only be distinguished from an enrolled person beyond the distance
+at which clusters merge; nearer ones say nothing, and the law fitted to the rest knows that
 (indexer/open_set/threshold.py).
 """
 
@@ -99,7 +99,7 @@ def calibrate(
     """Learn and keep the threshold of rate ``fpir``, in (0, 0.1].
 
     ``cluster_threshold`` is the encoder's: that of clusterings which do not say theirs. Raises
-    InputError where nobody is enrolled or there are too few people and clusters to learn from,
+    InputError where no one is enrolled or there are too few people and clusters to learn from,
     ValueError for another rate, BusyGalleryError when another process is writing.
     """
     enrolled = PersonTemplates.load(gallery, state)
@@ -115,9 +115,9 @@ def calibrate(
         result = open_set_threshold(samples, len(enrolled.names), fpir)
     except TooFewImpostorsError as error:
         raise InputError(
-            f"the gallery has too few strangers to learn from: {error}; enroll more people, or "
+            f"the gallery has too few other people to learn from: {error}; enroll more people, or "
             f"index photos of others and run: facesearch cluster {gallery.folder} (each of "
-            f"{LEAST_IDENTITIES} or more groups then stands for a person)"
+            f"{LEAST_IDENTITIES} or more clusters then counts as a person)"
         ) from error
     clusters = sum(len(np.unique(each.identities)) for each in samples if not each.mutual)
     calibration = Calibration(
@@ -135,21 +135,12 @@ def calibrate(
     return calibration
 
 
-def threshold_in_use(
-    enrolled: PersonTemplates,
-    calibration: Calibration | None,
-    encoder_default: float,
-    given: float | None = None,
-) -> ThresholdInUse:
-    """What is given counts first, then the calibration, then the encoder's default.
+def threshold_in_use(enrolled: PersonTemplates, calibration: Calibration) -> ThresholdInUse:
+    """The calibrated threshold, among those who are enrolled now.
 
-    A stale calibration is still used, and said to be stale: it knows more than the default, which
-    knows no gallery.
+    A stale calibration is still used, and said to be stale: it knows more than the encoder's
+    default, which knows no gallery.
     """
-    if given is not None:
-        return ThresholdInUse(given, "given")
-    if calibration is None:
-        return ThresholdInUse(encoder_default, "encoder")
     people = len(enrolled.names)
     stale = calibration.outgrown(people, len(enrolled.ids))
     return ThresholdInUse(
@@ -201,7 +192,7 @@ def read_calibration(gallery: Gallery) -> Calibration | None:
         return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise GalleryError(
-            f"cannot read {path}: {error}; make it anew: facesearch calibrate {gallery.folder}"
+            f"cannot read {path}: {error}; rebuild it with: facesearch calibrate {gallery.folder}"
         ) from error
 
 

@@ -1,30 +1,23 @@
-"""Who is this? Neighbours of a probe's faces, open-set names, and one-to-one verification."""
+"""Search, open-set identification and one-to-one verification of the faces of a photo."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.clustering.current_people import gallery_people
 from facesearch.engine import DECODE_SIDE, FaceEngine
-from facesearch.errors import ChangedGalleryError, InputError, PhotoError
-from facesearch.gallery.gallery import Gallery
+from facesearch.errors import InputError, PhotoError
+from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.images import decode_photo
-from facesearch.recognition.calibration import (
-    Source,
-    ThresholdInUse,
-    read_calibration,
-    threshold_in_use,
-)
-from facesearch.recognition.templates import PersonTemplates
-from facesearch.search.gallery_index import search_gallery
-from indexer.open_set.group_distances import NearestGroups
-from indexer.types import Neighbours, Vectors
+from facesearch.recognition.calibration import Source, ThresholdInUse
+from facesearch.search.gallery_index import GallerySearch
+from indexer.open_set.group_distances import NearestGroups, VectorGroups
+from indexer.types import MAX_NEIGHBOURS, Neighbours, Vectors
 
 Box = tuple[float, float, float, float]
 
@@ -66,7 +59,7 @@ class Identification:
     ``nearest`` is the nearest person (by :data:`facesearch.recognition.templates.RULE`), whether or
     not the ``distance`` is within ``threshold``; ``margin`` is how much farther the next person is
     (None when there is no other). ``threshold_from`` says where the threshold comes from, and
-    ``fpir`` how often it takes a stranger for somebody, where a calibration says so.
+    ``fpir`` how often it identifies an unknown person wrongly, where a calibration says so.
     """
 
     box: Box
@@ -108,29 +101,27 @@ def read_probe(engine: FaceEngine, photo: Path) -> Probe:
     )
 
 
-def search_photo(
-    gallery: Gallery, engine: FaceEngine, photo: Path, k: int = 10, device: str = "auto"
+def match_probe(
+    probe: Probe,
+    gallery: Gallery,
+    state: GalleryState,
+    search: GallerySearch,
+    *,
+    names: Mapping[int, str],
+    k: int,
 ) -> list[FaceMatches]:
-    """The ``k`` nearest gallery faces of every face of ``photo``, largest face first.
+    """The ``k`` nearest live faces of ``state`` for every face of ``probe``, largest face first.
 
-    ``device`` is that of the search, as :mod:`indexer.runtime.devices` names it.
+    ``names`` maps face ids to the names that matches show. Raises InputError where the gallery has
+    no faces or k is below 1, ChangedGalleryError where faces found were forgotten meanwhile.
     """
-    gallery.require(engine.contract)
-    probe = read_probe(engine, photo)
+    if k < 1:
+        raise InputError(f"expected 1 or more matches a face, got {k}")
     if not probe.boxes:
         return []
-    try:
-        return _face_matches(gallery, probe, k, device)
-    except ChangedGalleryError:
-        return _face_matches(gallery, probe, k, device)  # of what is left
-
-
-def _face_matches(gallery: Gallery, probe: Probe, k: int, device: str) -> list[FaceMatches]:
-    state = gallery.state()
     if not state.face_count:
         raise InputError(f"the gallery {gallery.folder} has no faces to search")
-    neighbours = search_gallery(gallery, state, probe.vectors, k, device)
-    names = gallery_people(gallery, state).names_by_id()
+    neighbours = search.search(probe.vectors, min(k, state.face_count, MAX_NEIGHBOURS))
     found = np.unique(neighbours.ids[neighbours.ids >= 0])
     records = dict(zip(found.tolist(), gallery.faces(found, state), strict=True))
     return [
@@ -144,43 +135,32 @@ def _face_matches(gallery: Gallery, probe: Probe, k: int, device: str) -> list[F
     ]
 
 
-def identify_photo(
-    gallery: Gallery,
-    engine: FaceEngine,
-    photo: Path,
-    encoder_default: float,
-    given: float | None = None,
+def identify_probe(
+    probe: Probe, names: Sequence[str], groups: VectorGroups, threshold: ThresholdInUse
 ) -> list[Identification]:
-    """The name of every face of ``photo``, or None: the nearest person within the threshold.
+    """The name of every face of ``probe``, or None: the nearest person within the threshold.
 
-    The threshold is ``given``, or the gallery's calibrated one, or ``encoder_default``. Raises
-    InputError when nobody is enrolled.
+    ``groups`` are the vectors of the people ``names``, as
+    :meth:`facesearch.recognition.templates.PersonTemplates.groups` has them.
     """
-    gallery.require(engine.contract)
-    enrolled = PersonTemplates.load(gallery, gallery.state())
-    calibration = None if given is not None else read_calibration(gallery)
-    threshold = threshold_in_use(enrolled, calibration, encoder_default, given)
-    probe = read_probe(engine, photo)
     if not probe.boxes:
         return []
-    nearest = enrolled.groups().nearest_two(probe.vectors)
+    nearest = groups.nearest_two(probe.vectors)
     return [
-        _identification(probe, row, enrolled.names, nearest, threshold)
-        for row in largest_first(probe.boxes)
+        _identification(probe, row, names, nearest, threshold) for row in largest_first(probe.boxes)
     ]
 
 
-def verify_photos(engine: FaceEngine, first: Path, second: Path, threshold: float) -> Verification:
-    """Compare the largest face of two photos; raises InputError when one has no face."""
-    probes = [read_probe(engine, photo) for photo in (first, second)]
-    for probe in probes:
+def compare_probes(first: Probe, second: Probe, threshold: float) -> Verification:
+    """Compare the largest face of each; raises InputError when one has no face."""
+    for probe in (first, second):
         if not probe.boxes:
             raise InputError(f"no face found in {probe.photo}; name a photo with a visible face")
-    rows = [largest_first(probe.boxes)[0] for probe in probes]
-    a, b = (probe.vectors[row] for probe, row in zip(probes, rows, strict=True))
-    distance = float(np.sum((a - b) ** 2))
-    boxes = (probes[0].boxes[rows[0]], probes[1].boxes[rows[1]])
-    return Verification(distance <= threshold, distance, threshold, boxes)
+    one, two = (largest_first(probe.boxes)[0] for probe in (first, second))
+    distance = float(np.sum((first.vectors[one] - second.vectors[two]) ** 2))
+    return Verification(
+        distance <= threshold, distance, threshold, (first.boxes[one], second.boxes[two])
+    )
 
 
 def _identification(
@@ -207,7 +187,7 @@ def _identification(
 
 
 def _matches(
-    neighbours: Neighbours, row: int, records: dict[int, FaceRecord], names: dict[int, str]
+    neighbours: Neighbours, row: int, records: Mapping[int, FaceRecord], names: Mapping[int, str]
 ) -> tuple[Match, ...]:
     return tuple(
         Match(records[int(face_id)], float(distance), names.get(int(face_id)))

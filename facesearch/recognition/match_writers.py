@@ -1,16 +1,14 @@
-"""Matches of many probes as a file: JSON lines, CSV or Parquet, made of parts."""
+"""Matches of many probes as a file: JSON lines or CSV, made of parts."""
 
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from facesearch.errors import InputError
 from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
@@ -50,34 +48,28 @@ class MatchRow:
 COLUMNS = tuple(field.name for field in fields(MatchRow))
 
 
-@dataclass(frozen=True)
-class MatchFormat:
-    """How rows become the bytes of a part (of this number), and parts a file."""
-
-    encode: Callable[[Sequence[MatchRow], int], bytes]
-    join: Callable[[Sequence[Path], Path], None]
+# How rows become the bytes of a part, of this number; parts one after the other are the file.
+EncodeRows = Callable[[Sequence[MatchRow], int], bytes]
 
 
-def match_format(out: Path) -> MatchFormat:
-    """The format that the name of ``out`` asks for.
-
-    Raises InputError for a name of none, and for Parquet without pyarrow.
-    """
+def match_format(out: Path) -> EncodeRows:
+    """The format that the name of ``out`` asks for; InputError for a name of none."""
     suffix = out.suffix.lower()
     if suffix not in FORMATS:
         raise InputError(
             f"expected an output called *{', *'.join(FORMATS)}, got {out.name!r}; give it one of "
             "these endings"
         )
-    if suffix == ".parquet":
-        _pyarrow()
     return FORMATS[suffix]
 
 
-def join_parts(form: MatchFormat, parts: Sequence[Path], out: Path) -> None:
+def join_parts(parts: Sequence[Path], out: Path) -> None:
     """Write ``out`` from its parts, whole or not at all."""
     partial = partial_path(out)
-    form.join(parts, partial)
+    with partial.open("wb") as joined:
+        for part in parts:
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, joined, _COPY_BYTES)
     sync_file(partial)
     partial.replace(out)
     sync_folder(out.parent)
@@ -102,46 +94,4 @@ def _unescaped(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _concatenate(parts: Sequence[Path], path: Path) -> None:
-    with path.open("wb") as joined:
-        for part in parts:
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, joined, _COPY_BYTES)
-
-
-def _parquet(rows: Sequence[MatchRow], number: int) -> bytes:
-    pyarrow, parquet = _pyarrow()
-    kinds = {"int": pyarrow.int64(), "float": pyarrow.float64(), "str": pyarrow.string()}
-    columns = {}
-    for field in fields(MatchRow):
-        values = [getattr(row, field.name) for row in rows]
-        kind = str(field.type).partition(" ")[0]
-        texts = [value if value is None else _unescaped(str(value)) for value in values]
-        columns[field.name] = pyarrow.array(texts if kind == "str" else values, kinds[kind])
-    stream = io.BytesIO()
-    parquet.write_table(pyarrow.table(columns), stream)
-    return stream.getvalue()
-
-
-def _join_parquet(parts: Sequence[Path], path: Path) -> None:
-    _, parquet = _pyarrow()
-    with parquet.ParquetWriter(path, parquet.read_schema(parts[0])) as writer:
-        for part in parts:
-            writer.write_table(parquet.read_table(part))
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise InputError(
-            f"Parquet cannot be written without pyarrow ({error}); install it with: "
-            "pip install 'facesearch[parquet]', or name an output *.csv or *.jsonl"
-        ) from error
-
-
-FORMATS = {
-    ".jsonl": MatchFormat(_json_lines, _concatenate),
-    ".csv": MatchFormat(_csv, _concatenate),
-    ".parquet": MatchFormat(_parquet, _join_parquet),
-}
+FORMATS: dict[str, EncodeRows] = {".jsonl": _json_lines, ".csv": _csv}

@@ -1,4 +1,4 @@
-"""The people of a gallery that have names, and how near each of them is to a face."""
+"""Templates of the enrolled people, and the distances of faces to them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class PersonTemplates:
 
     @classmethod
     def load(cls, gallery: Gallery, state: GalleryState) -> PersonTemplates:
-        """Those of a gallery; raises InputError when nobody is enrolled."""
+        """Those of a gallery; raises InputError when no one is enrolled."""
         memberships = PeopleStore(gallery.folder).memberships()
         live = np.isin(memberships.ids, state.live_ids())
         if not live.any():
             raise InputError(
-                "nobody is enrolled in this gallery, so nobody can be identified; "
+                "no person is enrolled in this gallery, so none can be identified; "
                 f"first run: facesearch enroll {gallery.folder} NAME PHOTO..."
             )
         ids = memberships.ids[live]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from facesearch.album.advice import Advice, DoubtAdvice, MergeAdvice, MixtureAdvice
 from facesearch.report.view_models import FaceView, PersonView
 
-# More is in album.json; a page that shows too much is looked at by nobody.
+# More is in album.json; no one reads a page that shows too much.
 MOST_MERGES = 30
 MOST_MIXTURES = 20
 MOST_DOUBTS = 40

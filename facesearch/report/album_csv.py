@@ -1,4 +1,4 @@
-"""The album as CSV: a row a face, for spreadsheets."""
+"""The album as CSV for spreadsheets: one row for each face."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 
 from facesearch.album.model import Album, AlbumFace, AlbumPerson
 from facesearch.album.to_json import known
-from facesearch.spreadsheets import plain_cell
+from facesearch.text import escape_csv_cell
 
 COLUMNS = (
     "face_id",
@@ -31,10 +31,10 @@ COLUMNS = (
 
 
 def album_csv(album: Album) -> str:
-    """The faces of ``album``, person by person as ``album.json`` has them, then those of nobody.
+    """The faces of ``album``, person by person as in ``album.json``, then those without a person.
 
     Boxes are pixels of the upright photo. What is unknown is left empty. RFC 4180 with a header;
-    names of photos and people are as :func:`facesearch.spreadsheets.plain_cell` has them.
+    names of photos and people are as :func:`facesearch.text.escape_csv_cell` has them.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -48,7 +48,7 @@ def album_csv(album: Album) -> str:
 def _row(face: AlbumFace, person: AlbumPerson | None) -> tuple[object, ...]:
     return (
         face.face_id,
-        plain_cell(face.name),
+        escape_csv_cell(face.name),
         *(round(float(edge), 2) for edge in face.box),
         *face.photo_size,
         *(_who(person) if person else ("", "", "", "")),
@@ -61,5 +61,5 @@ def _row(face: AlbumFace, person: AlbumPerson | None) -> tuple[object, ...]:
 
 
 def _who(person: AlbumPerson) -> tuple[str, str, str, str | None]:
-    name = None if person.name is None else plain_cell(person.name)
-    return person.key, person.person_id, plain_cell(person.label), name
+    name = None if person.name is None else escape_csv_cell(person.name)
+    return person.key, person.person_id, escape_csv_cell(person.label), name

@@ -49,7 +49,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _CropJob:
     """One photo to read: the faces whose crops are missing and the preview to write, if any."""
 
     photo: Path
@@ -108,7 +108,9 @@ def _by_photo(faces: Iterable[AlbumFace]) -> dict[Path, list[AlbumFace]]:
     return photos
 
 
-def _plan(photo: Path, faces: Sequence[AlbumFace], folder: Path, pictures: Pictures) -> _Job | None:
+def _plan(
+    photo: Path, faces: Sequence[AlbumFace], folder: Path, pictures: Pictures
+) -> _CropJob | None:
     """Note what is there already; the job for the rest, None when nothing is to be done."""
     try:
         status = photo.stat()
@@ -122,7 +124,7 @@ def _plan(photo: Path, faces: Sequence[AlbumFace], folder: Path, pictures: Pictu
             detail += f"; if it was moved or deleted, {ADVICE}"
         _problem(pictures, photo, faces, "missing" if gone else "unreadable", detail)
         return None
-    job = _Job(photo, tuple(faces), None, status.st_size, status.st_mtime_ns)
+    job = _CropJob(photo, tuple(faces), None, status.st_size, status.st_mtime_ns)
     missing = _take_cached(faces, job.stamp, folder, pictures)
     preview = None
     if preview_needed:
@@ -149,7 +151,9 @@ def _take_cached(
     return missing
 
 
-def _run(jobs: Sequence[_Job], folder: Path, pictures: Pictures, workers: int) -> Iterator[_Job]:
+def _run(
+    jobs: Sequence[_CropJob], folder: Path, pictures: Pictures, workers: int
+) -> Iterator[_CropJob]:
     """Decode and cut, one batch for each decoding size; yields each job when it is done."""
     for side in DECODE_SIDES:
         batch = {job.photo: job for job in jobs if job.side() == side}
@@ -169,7 +173,9 @@ def _run(jobs: Sequence[_Job], folder: Path, pictures: Pictures, workers: int) -
             yield job
 
 
-def _store(job: _Job, photo: DecodedPhoto, sha256: str, folder: Path, pictures: Pictures) -> None:
+def _store(
+    job: _CropJob, photo: DecodedPhoto, sha256: str, folder: Path, pictures: Pictures
+) -> None:
     """Write what ``job`` wants, of the photo of this content, unless it is no longer that photo."""
     for face in job.faces:
         change = _change(face, photo, sha256)

@@ -15,7 +15,7 @@ from typing import IO
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from facesearch.album.model import Album, AlbumFace, AlbumPerson, printable
+from facesearch.album.model import Album, AlbumFace, AlbumPerson
 from facesearch.images.file_access import absolute
 from facesearch.report.advice_view import advice_view, odds
 from facesearch.report.crops import Pictures
@@ -24,7 +24,7 @@ from facesearch.report.pagination import PAGE_FACES, AlbumPage, volumes_of
 from facesearch.report.plots import Plot, plots_of
 from facesearch.report.timeline import Appearance, Period, periods_of
 from facesearch.report.view_models import FaceView, PersonView, moment, number, period
-from facesearch.text import count
+from facesearch.text import count, printable
 
 # Beyond this many crops (about 20 MB of page) they are linked from the folder beside the page.
 INLINE_CROPS = 3000
@@ -96,7 +96,7 @@ class Page:
         unnamed = [view for view in views if view.person.name is None]
         self.unnamed = [view for view in unnamed if view.person.photo_count > 1]
         self.once = [view for view in unnamed if view.person.photo_count == 1]
-        self.noise = [self._face(face, "nobody in particular") for face in volume.noise]
+        self.noise = [self._face(face, "without a person") for face in volume.noise]
 
     def link(self, key: str) -> str:
         """Where the person ``key`` is, from the page of this volume."""
@@ -107,7 +107,7 @@ class Page:
     def gallery(self) -> str:
         """The gallery's path as a shell reads it, wherever it is typed."""
         gallery = self.album.about.gallery
-        return "GALLERY" if gallery is None else shlex.quote(printable(absolute(gallery)))
+        return "GALLERY" if gallery is None else shlex.quote(printable(absolute(gallery), "\ufffd"))
 
     @property
     def search_label(self) -> str:
@@ -199,7 +199,7 @@ def render(page: Page, file: IO[bytes], name: str = "album") -> None:
 
 
 def reason_text(reason: str) -> str:
-    """What a reader is told for one of ``facesearch.images.REASONS`` (others as they are)."""
+    """What a reader sees for one of ``facesearch.images.REASONS`` (others as they are)."""
     return REASONS.get(reason, reason)
 
 

@@ -12,7 +12,7 @@ PAGE_FACES = 5000
 
 @dataclass(frozen=True)
 class AlbumPage:
-    """The people and the faces of nobody on one page; ``number`` counts from 1."""
+    """The people and the faces without a person on one page; ``number`` counts from 1."""
 
     number: int
     people: tuple[AlbumPerson, ...]
@@ -40,7 +40,7 @@ def volumes_of(album: Album, most: int) -> list[AlbumPage]:
             count = 0
         pages[-1].append(person)
         count += len(person.faces)
-    # Faces of nobody go where there is room, then to pages of their own.
+    # Faces without a person go where there is room, then to further pages.
     rooms = [0] * (len(pages) - 1) + [max(most - count, 0)]
     while sum(rooms) < len(album.noise):
         rooms.append(most)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from facesearch.album.model import AlbumFace, AlbumPerson
 
-MOST_MONTHS = 36  # more are told by the year
+MOST_MONTHS = 36  # more are shown by the year
 MOST_PEOPLE = 8  # of one period, those on most photos
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")

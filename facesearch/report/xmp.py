@@ -68,7 +68,7 @@ class NamedFace:
 
 @dataclass(frozen=True)
 class Sidecars:
-    """What was done: files ``written``, own ones ``removed`` as nobody on the photo has a name any
+    """What was done: files ``written``, ours ``removed`` as no one on the photo has a name any
     more, and photos ``skipped``, with the reason."""
 
     written: int
@@ -80,7 +80,7 @@ def write_sidecars(album: Album, folder: Path | None) -> Sidecars:
     """A sidecar for each photo of ``album`` that shows someone with a name.
 
     They go to ``folder``, in which each photo's relative path is kept, or beside the photos where
-    it is None. A sidecar of another program is left alone, and told.
+    it is None. A sidecar of another program is left alone, and reported.
     """
     named = _named_by_photo(album)
     places = _places(sorted({face.photo for face in album.faces}), album, folder)

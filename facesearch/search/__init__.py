@@ -1,1 +1,1 @@
-"""What finds the vectors of a gallery: its index and its neighbour graph."""
+"""The index and the neighbour graph of a gallery."""

@@ -1,9 +1,8 @@
-"""Nearest gallery faces, through the index where it is fresh and over the shards where not."""
+"""Search in a gallery: by its index where that is up to date, else over the shards."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,8 @@ from indexer.ivf.index import IvfSqIndex
 from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, RecipeGoal, flat_bytes
 from indexer.protocols import Index, Searcher
 from indexer.runtime.devices import torch_device
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Neighbours, Vectors, make_ids
+from indexer.runtime.memory import available_memory
+from indexer.types import Block, Ids, Neighbours, Vectors, make_ids
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +40,9 @@ def index_folder(gallery: Gallery) -> Path:
 
 @dataclass(frozen=True)
 class IndexGoal:
-    """What somebody asked of an index: a recall, bytes of memory, either or neither.
+    """What an index is asked for: a recall, bytes of memory, either or neither.
 
-    What was not asked for is decided anew whenever an index is built.
+    What was not asked for is chosen again whenever an index is built.
     """
 
     recall: float | None = None
@@ -54,7 +54,7 @@ class IndexGoal:
         """
         memory, recall = self.memory, self.recall
         if memory is None:
-            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+            memory = available_memory() / 2
         if recall is None:
             recall = EXACT if flat_bytes(count, dimension) <= memory else DEFAULT_RECALL
         try:
@@ -113,8 +113,8 @@ def rebuild(
 ) -> IndexManifest:
     """As :func:`build_index` does, for a caller that is the gallery's writer already.
 
-    What the present index has learnt may be used again, unless ``anew``. Searches go on meanwhile
-    with what they opened, and find the new index once it is whole.
+    What the present index has learnt is used again where it serves, unless ``retrain``. Searches
+    continue with the index that they opened, and find the new one once it is complete.
     """
     dimension, folder = gallery.contract.dimension, index_folder(gallery)
     wish = IndexGoal.of(gallery) if wish is None else wish
@@ -152,7 +152,7 @@ def _serves(gallery: Gallery, state: GalleryState) -> bool:
 def load_index(gallery: Gallery, state: GalleryState, *, verify: bool = False) -> OverlayIndex:
     """The saved index, brought up to the live faces of ``state``.
 
-    All of its file is read ``anew`` where that is asked for. Raises StaleIndexError where there is
+    With ``verify`` the digest of its file is checked again. Raises StaleIndexError where there is
     none, where it is damaged, and where a shard that it covers changed or was lost.
     """
     return _loaded(gallery, state, verify)[0]
@@ -226,7 +226,7 @@ def _require_dimension(description: IndexManifest, gallery: Gallery) -> None:
     if description.dimension != gallery.contract.dimension:
         raise StaleIndexError(
             f"the index in {index_folder(gallery)} is of vectors of {description.dimension} "
-            f"components, the gallery's have {gallery.contract.dimension}; build it anew"
+            f"components, the gallery's have {gallery.contract.dimension}; rebuild it"
         )
 
 
@@ -246,7 +246,7 @@ def search_among(gallery: Gallery, state: GalleryState, ids: Ids, device: str = 
 
 @dataclass(frozen=True)
 class StreamSearcher:
-    """Exact search over blocks that ``blocks`` reads anew for every search.
+    """Exact search over blocks that ``blocks`` reads again for every search.
 
     Blocks are moved to a ``device`` that is a GPU; with "auto" they stay, for reading them takes
     longer than what a GPU would save.
@@ -292,11 +292,3 @@ def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> 
         return GallerySearch(StreamSearcher(lambda: gallery.blocks(state), device))
     index.place(device)
     return GallerySearch(index, None if index.exact else description)
-
-
-def search_gallery(
-    gallery: Gallery, state: GalleryState, queries: Vectors, k: int, device: str = "auto"
-) -> Neighbours:
-    """The ``k`` nearest live faces of ``queries`` float32 (q, d), at most MAX_NEIGHBOURS or all."""
-    k = max(1, min(k, state.face_count, MAX_NEIGHBOURS))
-    return open_search(gallery, state, device).search(queries, k)

@@ -120,7 +120,7 @@ def _known(gallery: Gallery, covered: GraphCoverage, k: int) -> KnnGraphFile | N
     try:
         graph = KnnGraphFile.open(graph_path(gallery))
     except StaleIndexError as error:
-        logger.info("building the graph anew: %s", error)
+        logger.info("rebuilding the graph: %s", error)
         return None
     if graph.k == k and graph.same_vectors(covered.shards):
         return graph

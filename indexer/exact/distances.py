@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError
-from indexer.types import MAX_NEIGHBOURS, Block, Ids, Vectors, check_unit_vectors
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Vectors, check_array, check_unit_vectors
 
 _Id = TypeVar("_Id", bound=np.integer[Any])
 
@@ -37,6 +37,7 @@ def check_queries(queries: Vectors, k: int) -> None:
 
     InvalidVectorsError tells of the queries, ValueError of k.
     """
+    check_array(queries, "queries")
     if queries.dtype != np.float32:
         raise InvalidVectorsError(
             f"expected queries float32 (q, d), got {queries.dtype}; convert with astype"

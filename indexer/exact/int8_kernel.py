@@ -12,31 +12,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from llvmlite import binding, ir  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 from numba.extending import intrinsic
 
+from indexer.runtime.simd_codegen import INDEX, INT32, VectorCode, processor_features
+
 BYTES = 4  # components of a row that one instruction multiplies and adds up
-_INDEX = ir.IntType(64)
-_INTEGER = ir.IntType(32)
 _variable: Any = cgutils.alloca_once_value
 _declared: Any = cgutils.get_or_insert_function
-_settings: Any = config
-
-
-def _features() -> dict[str, bool]:
-    """Of the processor that numba compiles for."""
-    if _settings.CPU_NAME or _settings.CPU_FEATURES:
-        return {
-            name[1:]: True for name in (_settings.CPU_FEATURES or "").split(",") if name[:1] == "+"
-        }
-    return dict(binding.get_host_cpu_features())
 
 
 def _instructions() -> tuple[int, bool]:
     """Rows in one vector and whether there is VNNI; no rows where bytes cannot be multiplied."""
-    features = _features()
+    features = processor_features()
     if features.get("avx512vnni") and features.get("avx512bw"):
         return 16, True
     if features.get("avxvnni"):
@@ -94,7 +84,7 @@ def make_screen(tile: ScreenTile) -> Any:
         )
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return _ScreenCode(context, builder, signature, arguments, tile).screen()
+            return _ScreenCode((context, builder, signature, arguments), tile).screen()
 
         return signature, generate
 
@@ -123,18 +113,12 @@ def multiply_add(builder: Any, total: Any, rows: Any, query: Any, tile: ScreenTi
     return builder.add(total, builder.call(added, [both, ones]))
 
 
-class _ScreenCode:
+class _ScreenCode(VectorCode):
     """Emits the instructions of a tile into the function being compiled."""
 
-    def __init__(
-        self, context: Any, builder: Any, signature: Any, arguments: Any, tile: ScreenTile
-    ) -> None:
-        self.context = context
-        self.builder = builder
-        self.types = signature.args
-        self.arguments = arguments
+    def __init__(self, emitting: tuple[Any, Any, Any, Any], tile: ScreenTile) -> None:
+        super().__init__(emitting, ir.VectorType(INT32, tile.lanes), align=1)
         self.tile = tile
-        self.vector = ir.VectorType(_INTEGER, tile.lanes)
 
     def screen(self) -> Any:
         """The body of a function of :func:`make_screen`."""
@@ -148,25 +132,24 @@ class _ScreenCode:
         with builder.if_then(some, likely=False):
             found = self.pointer(8)
             for number, mask in enumerate(masks):
-                value = builder.zext(builder.bitcast(mask, bits), _INTEGER)
-                builder.store(value, builder.gep(found, [_INDEX(number)]))
+                value = builder.zext(builder.bitcast(mask, bits), INT32)
+                builder.store(value, builder.gep(found, [INDEX(number)]))
         return some
 
     def products(self) -> list[list[Any]]:
         """Variables ``[query][vector]`` that hold the terms and all products added."""
         builder, tile = self.builder, self.tile
         terms = self.pointer(5)
-        starts = [self.load(self.vector, terms, v * tile.lanes) for v in range(tile.vectors)]
+        starts = [self.load(terms, v * tile.lanes) for v in range(tile.vectors)]
         sums = [[_variable(builder, start) for start in starts] for _ in range(tile.queries)]
-        codes, queries = self.pointer(0, 1), self.pointer(2, 3)
+        codes = self.pointer(0, self.arguments[1])
+        queries = self.pointer(2, self.arguments[3])
         with cgutils.for_range(builder, self.arguments[4]) as loop:
-            step = self.strided(codes, tile.rows * BYTES, loop.index)
-            asked = self.strided(queries, tile.queries * BYTES, loop.index)
-            rows = [
-                self.load(self.vector, step, v * tile.lanes * BYTES) for v in range(tile.vectors)
-            ]
+            step = self.strided(codes, loop.index, tile.rows * BYTES)
+            asked = self.strided(queries, loop.index, tile.queries * BYTES)
+            rows = [self.load(step, v * tile.lanes * BYTES) for v in range(tile.vectors)]
             for j, of_query in enumerate(sums):
-                query = self.spread(self.load(_INTEGER, asked, j * BYTES))
+                query = self.spread(self.load(asked, j * BYTES, INT32))
                 for variable, row in zip(of_query, rows, strict=True):
                     total = multiply_add(builder, builder.load(variable), row, query, tile)
                     builder.store(total, variable)
@@ -175,32 +158,9 @@ class _ScreenCode:
     def compare(self, sums: list[list[Any]]) -> list[Any]:
         """Masks, vector after vector of each query, of the sums that reach the query's limit."""
         builder = self.builder
-        limits = self.pointer(6, 7)
+        limits = self.pointer(6, self.arguments[7])
         masks = []
         for j, of_query in enumerate(sums):
-            limit = self.spread(builder.load(builder.gep(limits, [_INDEX(j)])))
+            limit = self.spread(builder.load(builder.gep(limits, [INDEX(j)])))
             masks += [builder.icmp_signed(">=", builder.load(total), limit) for total in of_query]
         return masks
-
-    def pointer(self, position: int, offset: int | None = None) -> Any:
-        """To the first element of an array argument, or that at another argument's value."""
-        array = self.context.make_array(self.types[position])
-        data = array(self.context, self.builder, self.arguments[position]).data
-        return data if offset is None else self.builder.gep(data, [self.arguments[offset]])
-
-    def strided(self, pointer: Any, stride: int, times: Any) -> Any:
-        """``pointer`` moved ``times`` strides on."""
-        distance = self.builder.mul(times, ir.Constant(times.type, stride))
-        return self.builder.gep(pointer, [distance])
-
-    def load(self, kind: Any, pointer: Any, offset: int) -> Any:
-        """The value of that kind ``offset`` elements on, which need not be aligned."""
-        place = self.builder.gep(pointer, [_INDEX(offset)])
-        return self.builder.load(self.builder.bitcast(place, kind.as_pointer()), align=1)
-
-    def spread(self, value: Any) -> Any:
-        """The integer ``value`` in every lane of a vector."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        one = self.builder.insert_element(undefined, value, _INTEGER(0))
-        lanes = ir.Constant(ir.VectorType(_INTEGER, self.tile.lanes), None)
-        return self.builder.shuffle_vector(one, undefined, lanes)

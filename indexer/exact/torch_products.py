@@ -94,7 +94,7 @@ def _has_wide_output(device: torch.device, dtype: torch.dtype) -> bool:
 def full_sums(device: torch.device) -> Iterator[None]:
     """Products are what they are called: no float32 by fewer bits, no sums in 16 bits.
 
-    torch can be told to take such liberties; these are settings of the process, put back after.
+    torch has settings that allow such rounding; they are settings of the process, restored after.
     """
     settings = torch.backends.cuda.matmul
     halves = ("allow_fp16_reduced_precision_reduction", "allow_bf16_reduced_precision_reduction")

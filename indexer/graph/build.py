@@ -1,4 +1,4 @@
-"""Making a k-NN graph, and bringing one up to date without searching for everything again.
+"""Build a k-NN graph, and update one without searching for all vectors again.
 
 Vectors are searched for block by block, so memory is bounded by a block, the ids, and what the
 index takes. The file is replaced when the new one is whole.

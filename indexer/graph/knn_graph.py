@@ -89,7 +89,7 @@ class KnnGraphFile:
     """A graph file, open for reading. Open with :meth:`open`; use as a context manager.
 
     Every method raises StaleIndexError where the file turns out to be damaged: all that is to be
-    done then, as when it is stale, is to build it anew.
+    done then, as when it is stale, is to rebuild it.
     """
 
     def __init__(self, path: Path, file: h5py.File) -> None:
@@ -183,8 +183,8 @@ class KnnGraphFile:
 
 @contextmanager
 def _renewable(path: Path) -> Iterator[None]:
-    """What is wrong with a graph is no loss: it is to be built anew."""
+    """What is wrong with a graph is no loss: it is rebuilt."""
     try:
         yield
     except (ShardError, ValueError) as error:
-        raise StaleIndexError(f"{path} is no whole graph: {error}; build it anew") from error
+        raise StaleIndexError(f"{path} is no whole graph: {error}; rebuild it") from error

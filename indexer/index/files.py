@@ -56,7 +56,7 @@ def opened_index(
     """The index file that ``description`` names, at its start, once its digest was found right.
 
     A file that had it and has not changed since (:mod:`indexer.storage.verified_digests`) is only
-    read ``anew`` where that is asked for. Raises StaleIndexError where
+    checked again with ``verify``. Raises StaleIndexError where
     :func:`indexer.build.open_index` would.
     """
     description.require_usable(shards)
@@ -67,7 +67,7 @@ def opened_index(
                 _verify(path, file, description.sha256)
             yield file, path
     except OSError as error:
-        raise StaleIndexError(f"{path} cannot be read: {error}; build it anew") from error
+        raise StaleIndexError(f"{path} cannot be read: {error}; rebuild it") from error
 
 
 def _verify(path: Path, file: BinaryIO, expected: str) -> None:
@@ -78,7 +78,7 @@ def _verify(path: Path, file: BinaryIO, expected: str) -> None:
         with suppress(OSError):
             verified_path(path).unlink()
         raise StaleIndexError(
-            f"{path}: expected SHA-256 {expected}, got {digest}; the file is damaged: build it anew"
+            f"{path}: expected SHA-256 {expected}, got {digest}; the file is damaged: rebuild it"
         )
     file.seek(0)
     with suppress(OSError):  # who may only read the folder reads the file again next time

@@ -113,7 +113,7 @@ class FlatIndex:
     def hide(self, ids: Ids) -> None:
         """Take the vectors of ``ids`` out, as if they had never been in; unknown ids are ignored.
 
-        Not to be called while another thread searches. Codes are made anew once they pay again.
+        Not to be called while another thread searches. Codes are rebuilt once they pay again.
         """
         if np.isin(self._ids, ids).any():
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
@@ -153,7 +153,7 @@ class FlatIndex:
         if pays or self._device.startswith("cuda"):
             where = torch_device(self._device)
             if where != "cpu":
-                # Takes seconds, and nobody without a GPU needs it.
+                # Takes seconds, and is not needed without a GPU.
                 from indexer.exact.torch_search import TorchSearch  # noqa: PLC0415
 
                 return TorchSearch(self._ids, self._vectors, where)
@@ -229,7 +229,7 @@ class FlatIndex:
         try:
             loaded._require_sound()
         except InvalidVectorsError as error:
-            raise StaleIndexError(f"{path}: {error}; build it anew") from error
+            raise StaleIndexError(f"{path}: {error}; rebuild it") from error
         return loaded
 
     def _require_sound(self) -> None:
@@ -252,7 +252,7 @@ def read_ids(file: BinaryIO, path: Path, description: IndexManifest) -> IdRanges
             raise ValueError(f"expected {description.count} ids, got {numbers[0]}")
         return IdRanges.of(np.sort(numbers[1:]))
     except ValueError as error:
-        raise StaleIndexError(f"{path}: {error}; build it anew") from error
+        raise StaleIndexError(f"{path}: {error}; rebuild it") from error
 
 
 def _require_size(file: BinaryIO, path: Path, description: IndexManifest) -> None:
@@ -262,7 +262,7 @@ def _require_size(file: BinaryIO, path: Path, description: IndexManifest) -> Non
     if not least <= size <= least + _HEADERS:
         raise StaleIndexError(
             f"{path}: expected {description.count} vectors of {description.dimension} components "
-            f"in {least} bytes and headers, got {size} bytes; build it anew"
+            f"in {least} bytes and headers, got {size} bytes; rebuild it"
         )
 
 
@@ -272,7 +272,7 @@ def _read(file: BinaryIO, path: Path, description: IndexManifest, faiss: Any) ->
         raise StaleIndexError(
             f"{path}: expected a flat index of {description.count} vectors of "
             f"{description.dimension} components, got {type(index).__name__} of {index.ntotal} of "
-            f"{index.d}; build it anew"
+            f"{index.d}; rebuild it"
         )
     return index
 

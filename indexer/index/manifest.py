@@ -1,4 +1,4 @@
-"""What ``index.json`` says of the index file beside it, and whether that is the gallery's."""
+"""The manifest ``index.json`` of an index file, and whether the file covers the gallery."""
 
 from __future__ import annotations
 
@@ -72,21 +72,21 @@ class IndexManifest:
         except FileNotFoundError:
             raise StaleIndexError(f"there is no index in {folder}; build it") from None
         except (OSError, ValueError, RecursionError) as error:
-            raise StaleIndexError(f"{path} cannot be read: {error}; build it anew") from error
+            raise StaleIndexError(f"{path} cannot be read: {error}; rebuild it") from error
         return cls._parse(found, path)
 
     @classmethod
     def _parse(cls, found: Any, path: Path) -> IndexManifest:
         expected = {"format": FORMAT, "version": VERSION, "metric": METRIC}
         if not isinstance(found, dict):
-            raise StaleIndexError(f"{path}: expected an object, got {found!r:.80}; build it anew")
+            raise StaleIndexError(f"{path}: expected an object, got {found!r:.80}; rebuild it")
         got = {key: found.get(key) for key in expected}
         if got != expected:
-            raise StaleIndexError(f"{path}: expected {expected}, got {got}; build it anew")
+            raise StaleIndexError(f"{path}: expected {expected}, got {got}; rebuild it")
         if not _well_formed(found):
             raise StaleIndexError(
                 f"{path}: expected count, dimension, sha256, shards, state and a recipe of "
-                f"{', '.join(FILES)}, got {str(found)[:200]}; build it anew"
+                f"{', '.join(FILES)}, got {str(found)[:200]}; rebuild it"
             )
         return cls(**{each.name: found[each.name] for each in fields(cls) if each.name in found})
 
@@ -99,7 +99,7 @@ class IndexManifest:
         differences = {"are gone from the gallery": gone, "changed since": changed}
         parts = [f"{_shown(names)} {what}" for what, names in differences.items() if names]
         if parts:
-            raise StaleIndexError(f"the index is stale: {'; '.join(parts)}; build it anew")
+            raise StaleIndexError(f"the index is stale: {'; '.join(parts)}; rebuild it")
 
 
 def _well_formed(found: dict[str, Any]) -> bool:

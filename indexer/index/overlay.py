@@ -1,4 +1,4 @@
-"""An index of vectors that come and go: what was saved, less what is gone, and what is new."""
+"""A saved index without deleted vectors, together with new ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Coverage:
         return self.base / self.live if self.live else 1.0
 
     def worth_rebuilding(self) -> bool:
-        """Whether the base is to be built anew: by :data:`KEPT_SHARE` and :data:`KEPT_FRESH`."""
+        """Whether the base should be rebuilt: by :data:`KEPT_SHARE` and :data:`KEPT_FRESH`."""
         return self.hidden + self.fresh > KEPT_SHARE * self.live or self.fresh > KEPT_FRESH
 
 

@@ -65,9 +65,9 @@ def build_ivf(
 ) -> None:
     """Write the index of all vectors of ``blocks`` to ``path``.
 
-    ``blocks`` gives the same blocks at each call, their ids ascending. ``progress`` is told the
-    stage ("assigned" or "written") and how many vectors are done. Raises InvalidVectorsError for
-    blocks of another dimension or of ids that do not ascend.
+    ``blocks`` gives the same blocks at each call, their ids ascending. ``progress`` is called with
+    the stage ("assigned" or "written") and how many vectors are done. Raises InvalidVectorsError
+    for blocks of another dimension or of ids that do not ascend.
     """
     threads = threads or available_cores()
     coding, centres = learnt.coding, learnt.centres

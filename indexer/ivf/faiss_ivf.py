@@ -155,11 +155,11 @@ class FaissIvfIndex:
         ):
             raise StaleIndexError(
                 f"{path}: expected an IVF index of {description.count} vectors of "
-                f"{description.dimension} components, got {type(index).__name__}; build it anew"
+                f"{description.dimension} components, got {type(index).__name__}; rebuild it"
             )
         loaded = cls(index, faiss)
         try:
             loaded.ids.check()
         except ValueError as error:
-            raise StaleIndexError(f"{path}: {error}; build it anew") from error
+            raise StaleIndexError(f"{path}: {error}; rebuild it") from error
         return loaded

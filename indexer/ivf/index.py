@@ -1,4 +1,4 @@
-"""An index of vectors in few bytes, by cells of which a search looks into the nearest.
+"""An inverted file with scalar quantiser: vectors in few bytes, of which a search scans some cells.
 
 An inverted file (Jegou, Douze and Schmid 2011, "Product quantization for nearest neighbor search")
 with scalar codes (:mod:`indexer.ivf.scalar_quantizer`), searched as certified search is: by
@@ -76,7 +76,7 @@ class IvfSqIndex:
     """Searches look into ``probes`` cells; see the module. Open with :meth:`open`.
 
     What codes say is nearest is ranked by the vectors, which stay in the file until they are looked
-    at; with ``rerank`` False it is told as the codes have it.
+    at; with ``rerank`` False the order is that of the codes.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Which index for a gallery of some size, in so much memory, with such a recall."""
+"""Index recipes: which index for a number of vectors, a memory limit and a recall."""
 
 from __future__ import annotations
 

@@ -198,12 +198,10 @@ def measure(index: Index, truth: TrueNeighbours) -> MeasuredRecall:
 
 def wilson(share: float, count: int) -> tuple[float, float]:
     """The 95% interval of a share observed ``count`` times (Wilson 1927)."""
-    z = 1.96
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = (
-        z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    )
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    from scipy.stats import binomtest  # noqa: PLC0415 - takes a second
+
+    interval = binomtest(round(share * count), count).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _median_seconds(run: Callable[[int], object], most: int) -> float:

@@ -1,7 +1,7 @@
-"""The threshold at which a stranger is taken for somebody at a stated rate.
+"""The threshold of a given false positive identification rate (FPIR).
 
 FPIR, the false positive identification rate, is the share of searches for people who are not among
-those searched that give somebody all the same (ISO/IEC 19795-1). The searches to learn it from come
+those searches that return a name all the same (ISO/IEC 19795-1). The searches to learn it from come
 from a gallery itself: each of its groups is searched for among all others, and strangers that it
 holds among its groups.
 """
@@ -130,14 +130,14 @@ class OpenSetThreshold:
 def open_set_threshold(
     samples: Sequence[ImpostorSample], groups: int, fpir: float
 ) -> OpenSetThreshold:
-    """The threshold at which searches of strangers among ``groups`` give somebody with rate fpir.
+    """The threshold at which impostor searches among ``groups`` return a name with rate ``fpir``.
 
     Where the mutual sample (of at most one) is large enough that 10 false positives are expected,
     they are counted: the threshold is the greatest distance at which the share of false positives,
     one more added for the stranger to come, is within the rate; its interval is Clopper and
     Pearson's with as many searches as are independent. Otherwise :func:`fit_tail`
     extends the nearest n^(2/3) of n identities; the interval is of the rates that the law gives for
-    the thresholds of 200 fits to identities drawn anew (bootstrap). Searches among n groups are
+    the thresholds of 200 fits to resampled identities (bootstrap). Searches among n groups are
     made those among ``groups`` by 1 - (1 - p)^(groups / n).
 
     Raises ValueError for ``fpir`` not in (0, 0.1], TooFewImpostorsError where there are fewer than
@@ -247,7 +247,7 @@ def _bound(observed: CensoredDistances, identities: int) -> float:
 
 
 def _resampled_weights(samples: Sequence[ImpostorSample]) -> Iterator[NDArray[np.float64]]:
-    """Weights of all searches with each sample's identities drawn anew, with replacement.
+    """Weights of all searches with the identities of each sample drawn with replacement.
 
     Of mutual ones only half as many are drawn, for that is what they are worth.
     """

@@ -5,7 +5,8 @@ below an end point tend to a Weibull law (Fisher and Tippett 1928; Coles, An Int
 Statistical Modeling of Extreme Values, 2001, theorem 3.1 for minima). The end point is taken as 0,
 the least squared distance. Only the tail is fitted: of distances above a bound the likelihood knows
 no more than that they are above it. A law of n impostors is one of N by raising its survival
-function to the power N / n.
+function to the power N / n. (scipy.stats fits censored data, but knows no weights and no searches
+that are seen only beyond a distance.)
 """
 
 from __future__ import annotations

@@ -12,14 +12,11 @@ import logging
 import re
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from indexer.errors import DeviceError
-from indexer.types import Vectors
 
 logger = logging.getLogger(__name__)
-
-Spread = Literal["replicas", "shards"]
 
 _NAME = re.compile(r"auto|cpu|cuda(:(all|\d{1,3}(,\d{1,3})*))?")
 _DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))  # NVIDIA, AMD, WSL
@@ -63,11 +60,6 @@ def faiss_gpus(faiss: Any) -> int:
         return 0
 
 
-def has_cagra(faiss: Any) -> bool:
-    """Whether the installed FAISS was built with cuVS, of which CAGRA is a part."""
-    return hasattr(faiss, "GpuIndexCagra") and faiss_gpus(faiss) > 0
-
-
 def torch_device(device: str) -> str:
     """The one device for torch: "cpu" or "cuda:N".
 
@@ -78,15 +70,12 @@ def torch_device(device: str) -> str:
     return f"cuda:{numbers[0]}" if numbers else "cpu"
 
 
-def to_device(
-    index: Any, device: str = "auto", *, half: bool = False, spread: Spread = "replicas"
-) -> Any:
+def to_device(index: Any, device: str = "auto", *, half: bool = False) -> Any:
     """A copy of a FAISS ``index`` on ``device``, or the index itself where that is the CPU.
 
     ``half``: vectors of a flat index are stored as float16 (those of IVF indices as they are:
-    choose a scalar quantiser for them). Several GPUs hold a copy each ("replicas", which share the
-    queries) or a part each ("shards", which share the vectors). Search parameters, such as nprobe,
-    are to be set on what is returned.
+    choose a scalar quantiser for them). Several GPUs hold a copy each and share the queries. Search
+    parameters, such as nprobe, are to be set on what is returned.
 
     Raises DeviceError for a name that is none, and unless "auto" is asked for also where no such
     GPU answers or FAISS has no GPU version of the index. It has one of flat and SQfp16, IVF flat,
@@ -103,7 +92,7 @@ def to_device(
     if not numbers:
         return index
     try:
-        return _copied(faiss, index, numbers, half=half, shards=spread == "shards")
+        return _copied(faiss, index, numbers, half=half)
     except (RuntimeError, DeviceError) as error:
         if device == "auto":
             logger.warning("%s stays on the CPU: %s", type(index).__name__, error)
@@ -112,32 +101,6 @@ def to_device(
             f"expected an index that FAISS can hold on a GPU, got {type(index).__name__}: {error}; "
             "use a flat or IVF index, or search on the CPU"
         ) from error
-
-
-def cagra_index(vectors: Vectors, device: str = "cuda", degree: int = 64) -> Any:
-    """A CAGRA graph (Ootomo et al. 2023) over ``vectors`` float32 (n, d), searched by rows.
-
-    ``degree`` is how many neighbours each vector keeps. Raises DeviceError where the installed
-    FAISS was built without cuVS, or no GPU answers.
-    """
-    faiss = importlib.import_module("faiss")
-    if not hasattr(faiss, "GpuIndexCagra"):
-        raise DeviceError(
-            "expected a FAISS with cuVS for a CAGRA graph, got one without; install the build "
-            "named faiss-gpu-cuvs in place of the present one, or use an IVF index"
-        )
-    numbers = _gpus(device, faiss_gpus(faiss), "no GPU answers FAISS")
-    if not numbers:
-        raise DeviceError("expected a GPU for a CAGRA graph, got the CPU; use an HNSW index there")
-    resources = faiss.StandardGpuResources()
-    config = faiss.GpuIndexCagraConfig()
-    config.device = numbers[0]
-    config.graph_degree = degree
-    config.intermediate_graph_degree = 2 * degree
-    index = faiss.GpuIndexCagra(resources, vectors.shape[1], faiss.METRIC_L2, config)
-    index.train(vectors)
-    index.referenced_objects = [resources]
-    return index
 
 
 def _gpus(device: str, count: int, missing: str) -> list[int]:
@@ -159,10 +122,10 @@ def _gpus(device: str, count: int, missing: str) -> list[int]:
     return numbers
 
 
-def _copied(faiss: Any, index: Any, numbers: list[int], *, half: bool, shards: bool) -> Any:
+def _copied(faiss: Any, index: Any, numbers: list[int], *, half: bool) -> Any:
     whole = faiss.downcast_index(index)
     if isinstance(whole, faiss.IndexRefine):  # which FAISS itself does not copy
-        base = _copied(faiss, whole.base_index, numbers, half=half, shards=shards)
+        base = _copied(faiss, whole.base_index, numbers, half=half)
         refined = faiss.IndexRefine(base, whole.refine_index)
         refined.k_factor = whole.k_factor
         refined.referenced_objects = [base, index]
@@ -172,7 +135,6 @@ def _copied(faiss: Any, index: Any, numbers: list[int], *, half: bool, shards: b
     options = faiss.GpuMultipleClonerOptions() if several else faiss.GpuClonerOptions()
     options.useFloat16 = half
     if several:
-        options.shard = shards
         copied = faiss.index_cpu_to_gpu_multiple_py(resources, index, options, numbers)
     else:
         copied = faiss.index_cpu_to_gpu(resources[0], numbers[0], index, options)

@@ -16,13 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numba
 from numba import njit
+from numba.core import config
 
 _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).parents[2]
 _PACKAGES = ("indexer", "cluster", "facesearch")
+_settings: Any = config
 
 
 def jit(kernel: _Kernel) -> _Kernel:
@@ -39,14 +40,14 @@ def jit_fastmath(kernel: _Kernel) -> _Kernel:
 
 
 def _njit(kernel: _Kernel, **options: Any) -> _Kernel:
-    before = numba.config.CACHE_DIR
+    before = _settings.CACHE_DIR
     try:
-        numba.config.CACHE_DIR = str(_cache_folder())
+        _settings.CACHE_DIR = str(_cache_folder())
         result: _Kernel = njit(cache=True, nogil=True, **options)(kernel)
     except RuntimeError:  # no home folder, or "cannot cache function: no locator available"
         result = njit(nogil=True, **options)(kernel)
     finally:
-        numba.config.CACHE_DIR = before
+        _settings.CACHE_DIR = before
     return result
 
 
@@ -58,8 +59,8 @@ def _cache_folder() -> Path:
     digest = hashlib.sha256()
     for path in sources:
         content = path.read_bytes()
-        if b"numba_jit" in content:
+        if b"numba" in content:  # kernels, and what writes instructions into them
             digest.update(hashlib.sha256(content).digest())
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = numba.config.CACHE_DIR or Path(base) / "facesearch" / "kernels"
+    folder = _settings.CACHE_DIR or Path(base) / "facesearch" / "kernels"
     return Path(folder) / digest.hexdigest()[:16]

@@ -39,4 +39,4 @@ def read_faiss(file: BinaryIO, path: Path, faiss: Any) -> Any:
     try:
         return faiss.read_index(faiss.PyCallbackIOReader(file.read))
     except (RuntimeError, MemoryError) as error:
-        raise StaleIndexError(f"{path} is not an index: {error}; build it anew") from error
+        raise StaleIndexError(f"{path} is not an index: {error}; rebuild it") from error

@@ -68,7 +68,7 @@ def read_arrays(
 
     ``expected`` are the dtypes of the arrays that must be there, and no others. Those named
     ``fixed`` cannot be written to; they may be larger than memory, which the system must be able to
-    find for all others, and rows of them are read here and there: the system is told to read
+    find for all others, and rows of them are read here and there: the system is advised to read
     nothing but these. Raises ArrayFileError where the file is not as it should be.
     """
     size = path.stat().st_size

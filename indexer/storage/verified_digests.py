@@ -1,4 +1,4 @@
-"""Which file was found to have its digest, so that one that did not change since is not read again.
+"""Notes of files whose digest was verified, so that unchanged ones are not read again.
 
 Beside the file lies ``NAME.verified``: the digest found, and what the file system said of the file
 then. It is derived; without it the file is read. What changes bytes behind the file system's back,

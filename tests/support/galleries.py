@@ -43,7 +43,7 @@ def approximate_index(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> Inde
 
 
 def rewrite_shard(path: Path, change: Callable[[Tables], None]) -> None:
-    """Seal the shard anew, digest and all, with tables that ``change`` has altered."""
+    """Seal the shard again, digest and all, with tables that ``change`` has altered."""
     with Shard.open(path) as shard:
         tables = {name: shard.table(name) for name in shard.table_names}
         change(tables)

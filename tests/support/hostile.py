@@ -308,7 +308,7 @@ def _odd_names(folder: Path) -> Expected:
     expected: Expected = {}
     for name in names:
         with contextlib.suppress(OSError):  # some file systems take nothing but UTF-8
-            # Unlike the others in content, as copies are told by their digest.
+            # Unlike the others in content, as copies are found by their digest.
             (folder / name).write_bytes(encoded_corners("JPEG") + os.fsencode(name))
             expected[name] = None
     return expected

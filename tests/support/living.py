@@ -14,10 +14,11 @@ from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError
 from facesearch.forget import Selection, forget
 from facesearch.gallery.gallery import Gallery
-from facesearch.search.gallery_index import build_index, search_gallery
+from facesearch.search.gallery_index import build_index
 from indexer.exact.brute_force import exact_search
 from indexer.types import Neighbours
 from support.fake_engine import FakeEngine, person_vector, write_photo
+from support.search import search_gallery
 
 ENGINE: Any = FakeEngine()
 QUERIES = np.stack([person_vector(person) for person in (1, 2, 6)])

@@ -9,7 +9,9 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from indexer.types import Block, Neighbours
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.search.gallery_index import open_search
+from indexer.types import Block, Neighbours, Vectors
 from support.vectors import unit_vectors
 
 
@@ -72,3 +74,8 @@ def require_equal(found: Neighbours, expected: Neighbours) -> None:
     """The same ids and, to the last bit, distances."""
     np.testing.assert_array_equal(found.ids, expected.ids)
     np.testing.assert_array_equal(found.distances, expected.distances)
+
+
+def search_gallery(gallery: Gallery, state: GalleryState, queries: Vectors, k: int) -> Neighbours:
+    """The ``k`` nearest live faces of ``queries`` float32 (q, d), or all of them."""
+    return open_search(gallery, state).search(queries, max(1, min(k, state.face_count)))

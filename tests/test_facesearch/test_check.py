@@ -167,7 +167,7 @@ def test_a_state_that_says_other_than_the_shards_is_found(kept: Gallery, key: st
     assert not found.equals(kept.state(ignore_cache=True).log)
     (finding,) = check_gallery(kept)
     assert (finding.subject, finding.severe) == (STATE_FILE, False)
-    assert "says other than the shards" in finding.problem
+    assert "does not agree with the shards" in finding.problem
 
 
 def test_a_state_that_cannot_be_used_is_found(kept: Gallery) -> None:
@@ -182,7 +182,7 @@ def test_names_in_missing_shards_are_severe(gallery: Gallery) -> None:
     path.unlink()
     digest_path(path).unlink()
     (problem,) = severe(check_gallery(gallery), "people.sqlite")
-    assert "1 named face(s) belong to shards that are missing (00000001.h5)" in problem
+    assert "1 named face in missing shards (00000001.h5)" in problem
 
 
 def test_names_in_missing_shards_are_found_beside_a_broken_one(gallery: Gallery) -> None:
@@ -202,14 +202,14 @@ def test_names_of_photos_that_are_gone_are_only_a_note(tmp_path: Path) -> None:
     build_index(gallery)
     (finding,) = check_gallery(gallery)
     assert (finding.subject, finding.severe) == ("people.sqlite", False)
-    assert "1 named face(s) belong to photos that are no longer there" in finding.problem
+    assert "1 named face of deleted photos" in finding.problem
 
 
 def test_copies_whose_faces_were_in_a_missing_shard_are_severe(gallery: Gallery) -> None:
     # copy.png has the content of 00.png, which is in the first shard, and is in the last itself.
     gallery.shard_paths()[0].unlink()
     (problem,) = severe(check_gallery(gallery), "shards")
-    assert "1 photo(s) have faces in shards that are missing" in problem
+    assert "1 photo with faces in missing shards" in problem
 
 
 def test_stale_index_comes_with_the_command(gallery: Gallery) -> None:

@@ -1,4 +1,4 @@
-"""The demo album: what it promises about its files, and that its faces can be told apart."""
+"""The demo album: what it promises about its files, and that its faces can be distinguished."""
 
 from __future__ import annotations
 

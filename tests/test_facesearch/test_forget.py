@@ -22,19 +22,20 @@ from facesearch.clustering.run_store import latest_run, run_paths, save_run
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
 from facesearch.forget import ForgetReport, Selection, forget, lift
+from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Tombstone, Tombstones
 from facesearch.images.discover import REPORT_MARKER
 from facesearch.people.store import PeopleStore
-from facesearch.search.gallery_index import build_index, load_index, refresh_index, search_gallery
+from facesearch.search.gallery_index import build_index, load_index, refresh_index
 from facesearch.search.knn_graph import refresh_graph
 from indexer.exact.brute_force import exact_search
 from indexer.storage.atomic_files import sha256_of
 from indexer.storage.shards import Shard
 from indexer.types import Ids
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
-from support.search import require_equal
+from support.search import require_equal, search_gallery
 
 ENGINE: Any = FakeEngine()
 OPTIONS = EmbedOptions(decoders=0, threads=1, shard_photos=5)
@@ -220,7 +221,10 @@ def test_faces_of_photos_that_are_gone_are_forgotten(tmp_path: Path) -> None:
         (Selection(ids=(14,)), "no face 14"),
         (Selection(ids=(7 << 32,)), f"no face {7 << 32}"),
         (Selection(ids=(-1,)), "no face -1"),
-        (Selection(people=("Zoe",)), "nobody in this gallery is named 'Zoe'; known: Annabel Lee"),
+        (
+            Selection(people=("Zoe",)),
+            "no person in this gallery is named 'Zoe'; named people: Annabel Lee",
+        ),
         (Selection(photos=(Path("/nowhere.png"),)), "no photo /nowhere.png"),
     ],
 )
@@ -290,7 +294,7 @@ def test_readers_of_an_older_state_are_reported(gallery: Gallery) -> None:
         lambda: search_gallery(gallery, state, vectors, 3),
         lambda: gallery.vectors(ids),
         lambda: gallery.faces(ids, state),
-        lambda: gallery.photo_ids(ids),
+        lambda: FaceTable.read(gallery, state),
     ):
         with pytest.raises(ChangedGalleryError, match="ask again"):
             ask()
@@ -378,7 +382,7 @@ def test_info_tells_of_hidden_and_fresh_faces(
     main(["info", str(gallery.folder)])
     assert "92.3% of the faces; 1 fresh ones" in capsys.readouterr().out
     (problem,) = (each.problem for each in check_gallery(gallery) if each.subject == "index")
-    assert problem.startswith("it lacks 1 faces, and holds 2 that are no longer there")
+    assert problem.startswith("out of date: 1 new faces are searched separately, and 2 deleted")
 
 
 def test_unfinished_work_is_found_by_check(tmp_path: Path) -> None:

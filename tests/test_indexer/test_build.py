@@ -66,7 +66,7 @@ def few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
 def by_cells(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether the processor has what cells need; without, FAISS does it."""
     if not request.param:
-        monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
+        monkeypatch.setattr(build_module, "ivf_available", lambda dimension: False)
     return bool(request.param)
 
 
@@ -126,7 +126,7 @@ def test_hidden_in_either(tmp_path: Path, by_cells: bool) -> None:
 
 
 def test_faiss_is_measured_as_it_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
+    monkeypatch.setattr(build_module, "ivf_available", lambda dimension: False)
     measured_by: list[TrueNeighbours] = []
 
     def measuring(index: Index, truth: TrueNeighbours) -> MeasuredRecall:
@@ -145,7 +145,7 @@ def test_faiss_is_measured_as_it_ranks(tmp_path: Path, monkeypatch: pytest.Monke
 def test_codes_for_faiss_are_chosen_by_as_many_as_it_ranks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
+    monkeypatch.setattr(build_module, "ivf_available", lambda dimension: False)
     spares: list[int] = []
 
     def choosing(*given: Any) -> IvfRecipe:
@@ -161,7 +161,7 @@ def test_codes_for_faiss_are_chosen_by_as_many_as_it_ranks(
 def test_faiss_tells_true_distances_by_true_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_module, "cells_available", lambda dimension: False)
+    monkeypatch.setattr(build_module, "ivf_available", lambda dimension: False)
     build_index(tmp_path, gallery, COVERS, RecipeGoal(0.9, 80 * 3000))
     index = open_index(tmp_path, SHARDS)
     assert isinstance(index, FaissIvfIndex)
@@ -267,7 +267,7 @@ def test_files_of_another_kind_or_number_are_refused(tmp_path: Path, by_cells: b
         old = tmp_path / described.file_name
         (tmp_path / other.file_name).write_bytes(old.read_bytes())
         other.write(tmp_path)
-        with pytest.raises(StaleIndexError, match="build it anew"):
+        with pytest.raises(StaleIndexError, match="rebuild it"):
             open_index(tmp_path, SHARDS)
 
 

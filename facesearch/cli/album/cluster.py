@@ -1,123 +1,117 @@
-"""``cluster`` and ``report``: the gallery's faces as people, and the page that shows them."""
+"""``cluster`` and ``report``: group faces into people, and write the album that shows them."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from facesearch.cli.album.cluster_text import print_changes, print_run, why_inexact
 from facesearch.cli.engine_options import (
     fraction,
     positive_int,
     squared_distance,
 )
-from facesearch.cli.output import print_facts, print_json, print_table, printable
-from facesearch.text import count
-from indexer.runtime.cores import available_cores
-
-if TYPE_CHECKING:
-    from facesearch.clustering.person_matching import PeopleChanges
-    from facesearch.clustering.run_store import RunInfo
-
-_MOVES_SHOWN = 10
+from facesearch.cli.output import print_json
+from facesearch.text import count, printable
 
 
 def add_commands(commands: Any) -> None:
     """Add both commands."""
-    cluster = commands.add_parser("cluster", help="group the gallery's faces into people")
-    cluster.add_argument("gallery", type=Path, metavar="GALLERY")
-    cluster.add_argument("--method", choices=("agglomerative", "hdbscan"), default="agglomerative")
+    cluster = commands.add_parser("cluster", help="group the faces of a gallery into people")
+    cluster.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
+    cluster.add_argument(
+        "--method",
+        choices=("agglomerative", "hdbscan"),
+        default="agglomerative",
+        help="clustering method (default: agglomerative)",
+    )
     cluster.add_argument(
         "--threshold",
         type=squared_distance,
         metavar="D",
-        help="largest mean squared distance of one person; hdbscan takes groups apart beyond 1.15 "
-        "times as much (default: what the gallery's own impostors give at its size, at most the "
-        "encoder's); where only this changes, the merges that were kept are cut there",
+        help="largest mean squared distance within a person; hdbscan splits clusters beyond 1.15 "
+        "times this (default: chosen from the faces of the gallery, at most the encoder's "
+        "default). Changing only this option is fast: saved merges are cut again",
     )
     cluster.add_argument(
         "--linkage",
         choices=("average", "complete", "single"),
         default="average",
-        help="which distance between groups counts: the mean of all pairs, the farthest pair (up "
-        "to 10,000 faces), or the nearest, which joins in chains; the last two need --threshold",
+        help="distance between two clusters: the mean over all pairs of faces, the farthest pair "
+        "(complete; up to 10,000 faces), or the nearest pair (single; forms chains). complete and "
+        "single need --threshold (default: average)",
     )
     cluster.add_argument(
         "--min-size",
         type=positive_int,
         default=1,
         metavar="N",
-        help="smaller groups are noise (default: 1; hdbscan needs at least 2)",
+        help="smallest number of faces of a person; faces of smaller clusters have no person "
+        "(default: 1; hdbscan needs at least 2)",
     )
     cluster.add_argument(
         "--min-quality",
         type=fraction,
         metavar="Q",
-        help="faces below this quality form no groups; each joins the group it is near, or is "
-        "noise (default: 0.3; 0 lets all take part)",
+        help="faces below this quality form no clusters; each joins the nearest person, if near "
+        "enough (default: 0.3; 0 lets all faces form clusters)",
     )
     cluster.add_argument(
         "--same-photo",
         action="store_true",
-        help="two faces of one photo may be one person, as in collages and mirrors",
+        help="allow two faces of one photo to be the same person, as in collages and mirrors",
     )
     cluster.add_argument(
         "--full",
         action="store_true",
-        help="cluster all faces anew; else, where the options are those of the run before and not "
-        "too many faces are new, these join its people or form new ones",
+        help="cluster all faces again. Without this, new faces join the people of the previous "
+        "run or form new ones, if the options are the same and not too many faces are new",
     )
     cluster.set_defaults(run=run_cluster)
 
-    report = commands.add_parser("report", help="write the album of the last clustering")
-    report.add_argument("gallery", type=Path, metavar="GALLERY")
-    report.add_argument("--out", type=Path, metavar="DIR", help="default: GALLERY/report")
-    report.add_argument("--title", help="default: the gallery's name")
+    report = commands.add_parser("report", help="write the last clustering as an HTML album")
+    report.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
+    report.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder to write to (default: GALLERY/report)"
+    )
+    report.add_argument("--title", help="title of the album (default: the name of the gallery)")
     report.add_argument(
         "--xmp",
         action="store_true",
-        help="also write who is on each photo as XMP sidecar files (face regions of the Metadata "
-        "Working Group), to DIR/xmp; photos are never changed",
+        help="also write the people of each photo to XMP sidecar files in DIR/xmp (face regions of "
+        "the Metadata Working Group); photos are never changed",
     )
     report.add_argument(
         "--xmp-beside",
         action="store_true",
-        help="write the sidecar files beside the photos, as PHOTO.xmp; those of other programs "
-        "are left alone",
+        help="write the sidecar files next to the photos, as PHOTO.xmp; those of other programs "
+        "are not changed",
     )
     report.set_defaults(run=run_report)
 
 
 def run_cluster(args: argparse.Namespace) -> int:
-    """Cluster and keep the result."""
+    """Cluster, save the result and print it."""
     import numpy as np
 
-    from facesearch.clustering.options import LOOSER, ClusterOptions
-    from facesearch.clustering.run import run_clustering
-    from facesearch.clustering.run_store import save_run
-    from facesearch.encoders import thresholds_of
+    from facesearch.api.clustering import cluster_gallery
+    from facesearch.clustering.options import ClusterOptions
     from facesearch.gallery.gallery import Gallery
-    from facesearch.quality import MIN_QUALITY
 
     gallery = Gallery.open(args.gallery)
-    defaults = thresholds_of(gallery.contract)
-    threshold = defaults.cluster if args.threshold is None else args.threshold
-    options = ClusterOptions(
-        args.method,
-        threshold,
-        args.min_size,
-        MIN_QUALITY if args.min_quality is None else args.min_quality,
-        # Poor faces resemble many, so they join only what is as near as a name needs a face to be.
-        attach_threshold=min(threshold, defaults.identification),
+    options = ClusterOptions.for_gallery(
+        gallery,
+        method=args.method,
+        threshold=args.threshold,
+        linkage=args.linkage,
+        min_size=args.min_size,
+        min_quality=args.min_quality,
         same_photo=args.same_photo,
         full=args.full,
-        from_gallery=args.threshold is None,
-        reach=LOOSER * defaults.cluster,
-        linkage=args.linkage,
     )
-    run = run_clustering(gallery, gallery.state(), options)
-    path = save_run(gallery, run)
+    run = cluster_gallery(gallery, options)
     labels = run.clustering.labels
     sizes = np.bincount(labels[labels >= 0], minlength=run.clustering.count)
     facts = {
@@ -133,7 +127,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         "edge_recall": run.how.edge_recall,
         "min_quality": run.min_quality,
         "same_photo": run.same_photo,
-        "file": path,
+        "file": run.path,
         "full": run.how.full,
         "cut": run.how.cut,
         "why": run.how.why,
@@ -141,69 +135,25 @@ def run_cluster(args: argparse.Namespace) -> int:
     if run.how.linkage != "average":
         facts |= {"linkage": run.how.linkage, "exact": run.how.exact}
     if not run.how.exact:
-        print(f"facesearch: {_why_inexact(run.how, args.gallery)}", file=sys.stderr)
+        print(f"facesearch: {why_inexact(run.how, args.gallery)}", file=sys.stderr)
     for text in run.contradictions:
         print(f"facesearch: contradiction: {text}", file=sys.stderr)
     if args.json:
         print_json({**facts, "changes": run.changes, "contradictions": run.contradictions})
     else:
-        print_facts([(name.replace("_", " "), value) for name, value in facts.items()])
-        _print_changes(run.changes)
+        print_run(run)
+        print_changes(run.changes)
     return 0
 
 
-def _why_inexact(how: RunInfo, gallery: Path) -> str:
-    """Why single linkage may have missed a pair, and what to do."""
-    if how.edge_recall == 1:
-        return (
-            "single linkage is approximate here: some faces may have more others within the "
-            "threshold than the graph has neighbours; take a smaller threshold, or a graph of "
-            f"more: facesearch graph {gallery} -k K"
-        )
-    delete = f", delete {gallery / 'graph.h5'}" if how.graph == "kept" else ""
-    return (
-        f"single linkage is approximate here: the graph has a share of {how.edge_recall:.5f} of "
-        f"the nearest neighbours; for all of them: facesearch build {gallery} --recall 1{delete}, "
-        f"then facesearch graph {gallery}; those of low quality count with --min-quality 0"
-    )
-
-
-def _print_changes(changes: PeopleChanges) -> None:
-    """What became of the people of before, the largest moves first."""
-    if changes == type(changes)(born=changes.born):
-        return  # there was nobody before
-    print(
-        f"people who are still there: {changes.kept}, merged into others: "
-        f"{changes.count('merge')}, gone: {len(changes.gone)}, split off: "
-        f"{changes.count('split')}, new: {changes.born}, back from earlier runs: {changes.returned}"
-    )
-    print(
-        f"faces that joined people of before: {changes.joined}, that moved between people: "
-        f"{changes.moved}, that are nobody's now: {changes.left}"
-    )
-    moves = sorted(changes.moves, key=lambda each: -each.faces)[:_MOVES_SHOWN]
-    if moves:
-        print_table(
-            ("change", "from", "to", "faces", "reason"),
-            [(m.kind, f"p{m.source}", f"p{m.target}", m.faces, m.reason) for m in moves],
-        )
-    if len(changes.moves) > len(moves):
-        print(f"and {len(changes.moves) - len(moves)} more; --json lists all")
-
-
 def run_report(args: argparse.Namespace) -> int:
-    """Write the report and say where it is."""
-    from facesearch.album.build import gallery_album
-    from facesearch.clustering.run_store import latest_run
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.report import write_report, write_sidecars
+    """Write the report and print where it is."""
+    from facesearch.api.clustering import gallery_album, write_report, write_sidecars
 
-    gallery = Gallery.open(args.gallery)
-    title = args.title or gallery.folder.resolve().name.removesuffix(".gallery")
-    album = gallery_album(gallery, gallery.state(), latest_run(gallery), title)
+    album = gallery_album(args.gallery, title=args.title)
     if album.about.outdated:
         print(f"facesearch: {album.about.outdated}", file=sys.stderr)
-    path = write_report(album, args.out or gallery.folder / "report", workers=available_cores())
+    path = write_report(album, args.out)
     sidecars = []
     if args.xmp:
         sidecars.append(write_sidecars(album, path.parent / "xmp"))
@@ -218,7 +168,7 @@ def run_report(args: argparse.Namespace) -> int:
         print_json(facts)
     else:
         people, photos = len(album.people), count(album.about.photo_count, "photo")
-        print(f"{count(people, 'person', 'people')} in {photos}: {path}")
+        print(f"{count(people, 'person', 'people')} in {photos}; album written to {path}")
         for each, where in zip(sidecars, _sidecar_places(args, path), strict=True):
             print(f"{count(each.written, 'sidecar file')} {where}")
     for photo in skipped:
@@ -229,4 +179,4 @@ def run_report(args: argparse.Namespace) -> int:
 
 def _sidecar_places(args: argparse.Namespace, index: Path) -> list[str]:
     places = [f"in {index.parent / 'xmp'}"] if args.xmp else []
-    return [*places, "beside the photos"] if args.xmp_beside else places
+    return [*places, "next to the photos"] if args.xmp_beside else places

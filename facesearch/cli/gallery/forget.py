@@ -14,28 +14,33 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "forget",
         help="delete faces for good",
-        description="Delete faces and everything made of them: vectors, boxes, names, memberships "
-        "of clusters, and the report. Indexing their photos again does not bring them back. "
-        "Cannot be undone. Without a face, finish what an earlier call was kept from finishing.",
+        description="Delete faces and everything derived from them: vectors, boxes, names, cluster "
+        "memberships, and the report. Indexing their photos again does not bring them back. This "
+        "cannot be undone. Without any option, finish a deletion that was interrupted.",
     )
-    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     parser.add_argument(
         "--photo",
         nargs="+",
         type=Path,
         default=[],
         metavar="PATH",
-        help="all faces of photos, wherever else copies of them are",
+        help="delete all faces of these photos and of all copies of them",
     )
     parser.add_argument(
-        "--face", nargs="+", type=int, default=[], metavar="ID", help="faces by id, as --json shows"
+        "--face",
+        nargs="+",
+        type=int,
+        default=[],
+        metavar="ID",
+        help="delete faces by id (search --json shows ids)",
     )
     parser.add_argument(
         "--person",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="all faces that were given a name, and the name",
+        help="delete all faces with this name, and the name",
     )
     parser.add_argument(
         "--lift",
@@ -43,32 +48,32 @@ def add_commands(commands: Any) -> None:
         type=Path,
         default=[],
         metavar="PATH",
-        help="let photos be indexed again as new, with the faces of them that were forgotten",
+        help="allow photos to be indexed again, including their deleted faces",
     )
     parser.set_defaults(run=run_forget)
 
 
 def run_forget(args: argparse.Namespace) -> int:
-    """Forget, or lift, and say what was done."""
+    """Delete faces, or allow photos again, and print what was done."""
+    from facesearch.api.maintenance import forget_faces, unforget_photos
     from facesearch.errors import InputError
-    from facesearch.forget import Selection, forget, lift
-    from facesearch.gallery.gallery import Gallery
 
-    selection = Selection(tuple(args.photo), tuple(args.face), tuple(args.person))
-    if args.lift and selection != Selection():
-        raise InputError("expected either --lift or faces to forget, got both; give one of them")
-    gallery = Gallery.open(args.gallery)
-    report = lift(gallery, args.lift) if args.lift else forget(gallery, selection)
+    if args.lift and (args.photo or args.face or args.person):
+        raise InputError("expected either --lift or faces to delete, got both; give one of them")
+    if args.lift:
+        report = unforget_photos(args.gallery, args.lift)
+    else:
+        report = forget_faces(args.gallery, photos=args.photo, ids=args.face, people=args.person)
     if args.json:
-        print_json({"gallery": gallery.folder, **vars(report)})
+        print_json({"gallery": args.gallery, **vars(report)})
         return 0
     if args.lift:
-        print("the photos will be new to the next: facesearch index")
+        print("the next facesearch index treats these photos as new")
     else:
         print(f"{report.faces} faces forgotten, {report.named} of them named")
     print(f"{report.shards} shards and {report.clusterings} clusterings rewritten")
     for name in report.removed:
-        print(f"{name} removed; make it again with: facesearch {_COMMANDS[name]} {gallery.folder}")
+        print(f"{name} removed; rebuild it with: facesearch {_COMMANDS[name]} {args.gallery}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""``graph``: the nearest neighbours of every face of a gallery, kept for clustering."""
+"""``graph``: find the nearest neighbours of every face and save them for clustering."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def add_commands(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "graph",
-        help="find and keep the nearest neighbours of every face",
-        description="Find the nearest neighbours of every live face among all others, and keep "
-        "them in graph.h5. A graph that is there is only extended by what is new. Through an "
-        "approximate index some neighbours are missed, which the graph remembers: for an exact one "
-        "delete graph.h5 and build an exact index (facesearch build --recall 1) first.",
+        help="find and save the nearest neighbours of every face",
+        description="Find the nearest neighbours of every face and save them in graph.h5, which "
+        "speeds up the clustering of large galleries. An existing graph is extended by the new "
+        "faces only. A graph made with an approximate index misses some neighbours; for an exact "
+        "one, delete graph.h5 and run facesearch build --recall 1 first.",
     )
-    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     parser.add_argument(
-        "-k", type=positive_int, default=32, help="neighbours of a face (default: 32)"
+        "-k", type=positive_int, default=32, help="neighbours for each face (default: 32)"
     )
     add_search_device(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -30,13 +30,14 @@ def add_commands(commands: Any) -> None:
 
 
 def run_graph(args: argparse.Namespace) -> int:
-    """Make or extend the graph and say what was done."""
+    """Build or extend the graph and print what was done."""
+    from facesearch.api.indexing import make_graph
     from facesearch.gallery.gallery import Gallery
-    from facesearch.search.knn_graph import GraphFacts, graph_path, refresh_graph
+    from facesearch.search.knn_graph import GraphFacts, graph_path
 
     gallery = Gallery.open(args.gallery)
     progress = counting_progress(args.quiet, " faces")
-    report = refresh_graph(gallery, args.k, progress, args.search_device)
+    report = make_graph(gallery, args.k, device=args.search_device, progress=progress)
     path = graph_path(gallery)
     graph = GraphFacts.of(report.count, report.k, report.accuracy)
     if args.json:
@@ -47,7 +48,7 @@ def run_graph(args: argparse.Namespace) -> int:
         print(f"{path} is up to date: {graph_text(graph)}")
     else:
         print(
-            f"{graph_text(graph)}, in {path}: {report.searched} searched for among all, "
-            f"{report.updated} among the new ones"
+            f"{path}: {graph_text(graph)}; {report.searched} faces were compared with all, "
+            f"{report.updated} with the new ones only"
         )
     return 0

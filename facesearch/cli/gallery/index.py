@@ -1,17 +1,17 @@
-"""``index`` and ``build``: photos into the gallery, the gallery into its search index."""
+"""``index`` and ``build``: add photos to a gallery, and build its search index."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import (
     add_engine_options,
     byte_size,
-    engine_of,
+    engine_options,
     positive_int,
     recall,
     whole_number,
@@ -20,9 +20,9 @@ from facesearch.cli.output import (
     embed_progress,
     print_facts,
     print_json,
-    printable,
     stage_progress,
 )
+from facesearch.text import printable
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
@@ -41,27 +41,28 @@ def add_commands(commands: Any) -> None:
 def _add_build(commands: Any) -> None:
     parser = commands.add_parser(
         "build",
-        help="build the search index of a gallery anew",
-        description="Build the search index of a gallery anew: exact, unless a lower recall is "
-        "asked for or there is no memory for that; then the smallest that finds the nearest face "
-        "often enough, measured on the gallery's own faces. Searches go on meanwhile with the "
-        "index there was, and later indices are built for the same recall and memory.",
+        help="rebuild the search index of a gallery",
+        description="Rebuild the search index of a gallery. The index is exact, unless you ask for "
+        "a lower recall or an exact one does not fit into memory. Then the smallest index that "
+        "reaches the recall is built, as measured on the faces of the gallery. Searches continue "
+        "with the old index meanwhile. Later rebuilds keep the same recall and memory.",
     )
-    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     parser.add_argument(
         "--recall",
         type=recall,
         metavar="R",
         help="share of searches that must find the nearest face, 0.5 to 1; 1 is exact search "
-        "(default: 1 where it fits the memory, else 0.99)",
+        "(default: 1 if that fits into memory, else 0.99)",
     )
     parser.add_argument(
         "--memory",
         type=byte_size,
         metavar="SIZE",
-        help="what the index may take, such as 8GiB or 500MB (default: half the machine's)",
+        help="memory limit of the index, such as 8GiB or 500MB (default: half the machine's "
+        "memory)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=run_build)
 
 
@@ -69,106 +70,97 @@ def _add_index(commands: Any) -> None:
     parser = commands.add_parser(
         "index",
         help="find and embed the faces of photos",
-        description="Bring a gallery up to date with folders of photos: new and changed photos "
-        "are embedded, moved and copied ones recognised, vanished ones noted. May be stopped at "
-        "any moment and started again.",
+        description="Bring a gallery up to date with folders of photos. New and changed photos are "
+        "embedded, moved and copied ones are recognised, deleted ones are marked as gone. You can "
+        "stop it at any time and start it again.",
     )
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="folders or files")
-    parser.add_argument("--gallery", required=True, type=Path, metavar="DIR")
+    parser.add_argument(
+        "--gallery",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder of the gallery; it is created if it does not exist",
+    )
     parser.add_argument(
         "--vectors",
         choices=("float16", "float32"),
         default="float16",
-        help="how a new gallery stores vectors (default: float16, half the space)",
+        help="number format in which a new gallery stores vectors (default: float16, half the "
+        "space)",
     )
     parser.add_argument(
         "--shard-photos",
         type=positive_int,
         default=512,
         metavar="N",
-        help="photos a shard; a killed job loses at most one (default: 512)",
+        help="photos for each shard; an interrupted job loses at most one shard (default: 512)",
     )
     parser.add_argument(
         "--threads",
         type=positive_int,
         default=available_cores(),
         metavar="N",
-        help="threads that detect and encode (default: all cores)",
+        help="number of threads that detect and encode (default: all cores)",
     )
     parser.add_argument(
         "--decoders",
         type=whole_number,
         default=None,
         metavar="N",
-        help="processes that decode, 0 for none (default: half the threads)",
+        help="number of processes that decode, 0 for none (default: half the threads)",
     )
     parser.add_argument(
         "--retry-failed",
         action="store_true",
-        help="try again photos that failed and have not changed",
+        help="retry photos that failed before and have not changed",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_engine_options(parser)
     parser.set_defaults(run=run_index)
 
 
 def run_index(args: argparse.Namespace) -> int:
-    """Embed, then refresh the search index."""
-    from facesearch.embed import EmbedOptions, embed_photos
-    from facesearch.gallery.gallery import DESCRIPTION, Gallery
-    from facesearch.search.gallery_index import refresh_index
+    """Index photos and say what became of them."""
+    from facesearch.api.indexing import index_photos
+    from facesearch.embed import EmbedOptions
 
-    contract = None
-    if (args.gallery / DESCRIPTION).exists():
-        contract = Gallery.open(args.gallery).contract
-    else:
-        _require_photos_elsewhere(args.photos, args.gallery)
-    engine = engine_of(args, contract, callers=args.threads)
-    gallery = Gallery.open_or_create(args.gallery, engine.contract, args.vectors)
-    gallery.note_settings(engine.settings)
-    options = EmbedOptions(
-        decoders=max(1, args.threads // 2) if args.decoders is None else args.decoders,
-        threads=args.threads,
-        shard_photos=args.shard_photos,
-        retry_failed=args.retry_failed,
+    report = index_photos(
+        args.photos,
+        args.gallery,
+        engine=engine_options(args),
+        options=replace(
+            EmbedOptions.for_cores(args.threads, args.decoders),
+            shard_photos=args.shard_photos,
+            retry_failed=args.retry_failed,
+        ),
+        vectors=args.vectors,
+        progress=embed_progress(args.quiet),
     )
-    report = embed_photos(gallery, engine, args.photos, options, embed_progress(args.quiet))
-    faces = refresh_index(gallery).face_count
     if args.json:
-        print_json({"gallery": gallery.folder, **vars(report), "faces_in_gallery": faces})
+        facts = {"gallery": report.gallery.folder, **vars(report.photos)}
+        print_json({**facts, "faces_in_gallery": report.face_count})
     else:
-        _print_report(gallery, report, faces)
+        _print_report(report.gallery, report.photos, report.face_count)
     return 0
 
 
 def run_build(args: argparse.Namespace) -> int:
-    """Build the index whether or not it is fresh, and tell what it is."""
+    """Rebuild the index, even if it is up to date, and print what it is."""
+    from facesearch.api.indexing import build_index
     from facesearch.cli.output import description_facts
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.search.gallery_index import IndexGoal, build_index
 
-    gallery = Gallery.open(args.gallery)
-    given = args.recall is not None or args.memory is not None
-    wish = IndexGoal(args.recall, args.memory) if given else None
-    description = build_index(gallery, wish, stage_progress(args.quiet))
+    description = build_index(
+        args.gallery,
+        recall=args.recall,
+        memory=args.memory,
+        progress=stage_progress(args.quiet),
+    )
     if args.json:
-        print_json({"gallery": gallery.folder, "faces": description.count, "index": description})
+        print_json({"gallery": args.gallery, "faces": description.count, "index": description})
     else:
         print_facts([("faces", description.count), *description_facts(description)])
     return 0
-
-
-def _require_photos_elsewhere(photos: Sequence[Path], gallery: Path) -> None:
-    """Refuse mistakes before a gallery is made because of them."""
-    from facesearch.errors import InputError
-    from facesearch.images import check_roots
-
-    check_roots(photos)
-    if gallery.resolve() in {root.resolve() for root in photos}:
-        raise InputError(
-            f"expected a gallery in a folder of its own, got the folder of photos {gallery}; "
-            f"name another, such as {gallery}.gallery"
-        )
 
 
 def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
@@ -179,7 +171,7 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             ("  unchanged", report.unchanged),
             ("  moved or copied", report.known),
             ("  failed", report.failed),
-            ("photos gone", report.gone),
+            ("photos deleted", report.gone),
             ("gallery", f"{gallery.folder} with {faces} faces"),
         ]
     )
@@ -189,6 +181,6 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
     if len(report.failures) > FAILURES_SHOWN:
         more = len(report.failures) - FAILURES_SHOWN
         print(
-            f"and {more} more; all with: facesearch info {gallery.folder} --failed",
+            f"and {more} more; list all with: facesearch info {gallery.folder} --failed",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""``info`` and ``check``: what a gallery holds and whether it is whole."""
+"""``info`` and ``check``: show what a gallery holds, and verify it."""
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ from facesearch.cli.output import (
     print_json,
     print_table,
 )
+from facesearch.text import count
 
 if TYPE_CHECKING:
-    from facesearch.gallery.gallery import Gallery, GalleryState
     from facesearch.search.gallery_index import IndexFacts
     from facesearch.search.knn_graph import GraphFacts
 
 
 def add_commands(commands: Any) -> None:
     """Add both commands."""
-    info = commands.add_parser("info", help="what a gallery holds")
-    info.add_argument("gallery", type=Path, metavar="GALLERY")
+    info = commands.add_parser("info", help="show what a gallery holds")
+    info.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     info.add_argument("--failed", action="store_true", help="list the photos that failed")
     info.set_defaults(run=run_info)
     check = commands.add_parser(
-        "check", help="verify checksums, contract, names and freshness of a gallery"
+        "check",
+        help="verify the files of a gallery",
+        description="Verify checksums, the encoder contract, names, and whether index, graph and "
+        "clustering are up to date.",
     )
-    check.add_argument("gallery", type=Path, metavar="GALLERY")
+    check.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     check.set_defaults(run=run_check)
 
 
 def run_info(args: argparse.Namespace) -> int:
-    """Print counts, contract and failures."""
-    from facesearch.gallery.gallery import Gallery
+    """Print counts, the encoder contract and failures."""
+    from facesearch.api.info import gallery_info
 
-    gallery = Gallery.open(args.gallery)
-    state = gallery.state()
-    failed = state.having("failed")
-    facts = _facts(gallery, state)
+    info = gallery_info(args.gallery)
+    failed = info.failed
+    facts = {name: value for name, value in vars(info).items() if name != "failed"}
     reasons = Counter(record.reason for record in failed)
     if args.json:
         listed = [
@@ -62,89 +64,70 @@ def run_info(args: argparse.Namespace) -> int:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Print every problem; 1 when the truth (shards, names) is damaged."""
-    from facesearch.check import check_gallery
-    from facesearch.gallery.gallery import Gallery
+    """Print every problem; 1 when shards or names, which nothing can rebuild, are damaged."""
+    from facesearch.api.maintenance import check_gallery
 
-    findings = check_gallery(Gallery.open(args.gallery))
+    findings = check_gallery(args.gallery)
     if args.json:
         print_json({"gallery": args.gallery, "problems": findings})
     elif not findings:
-        print(f"{args.gallery}: all is well")
+        print(f"{args.gallery}: no problems found")
     for finding in () if args.json else findings:
         print(f"{'DAMAGED' if finding.severe else 'note'}: {finding.subject}: {finding.problem}")
     return 1 if any(finding.severe for finding in findings) else 0
 
 
-def _facts(gallery: Gallery, state: GalleryState) -> dict[str, Any]:
-    import numpy as np
-
-    from facesearch.people.store import PeopleStore
-    from facesearch.quality import MIN_QUALITY
-    from facesearch.recognition.calibration import read_calibration
-    from facesearch.search.gallery_index import index_facts
-    from facesearch.search.knn_graph import graph_facts
-
-    memberships = PeopleStore(gallery.folder).memberships()
-    shards = gallery.shard_paths()
-    qualities = gallery.qualities(state.live_ids())
-    return {
-        "gallery": gallery.folder,
-        "photos": len(state.photos) - state.count("gone"),
-        "photos_failed": state.count("failed"),
-        "faces": state.face_count,
-        "faces_of_low_quality": int((qualities < MIN_QUALITY).sum()),
-        "faces_of_unknown_quality": int(np.isnan(qualities).sum()),
-        "people_named": len(set(memberships.names)),
-        "faces_named": len(memberships.names),
-        "calibration": read_calibration(gallery),
-        "index": index_facts(gallery, state),
-        "graph": graph_facts(gallery, state),
-        "shards": len(shards),
-        "bytes_in_shards": sum(path.stat().st_size for path in shards),
-        "vectors": gallery.dtype,
-        "contract": gallery.contract,
-        "settings": gallery.settings,
-    }
-
-
 def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
-    """The facts for people."""
+    """The facts in words."""
     from facesearch.gallery.gallery import settings_text
 
     contract = facts["contract"]
-    described_apart = ("calibration", "index", "graph", "vectors", "contract", "settings")
-    plain = [
-        (name.replace("_", " "), value)
-        for name, value in facts.items()
-        if name not in described_apart
-    ]
+    named = count(facts["people_named"], "person", "people")
+    shards = f"{count(facts['shards'], 'shard')}, {_size_text(facts['bytes_in_shards'])}"
     return [
-        *plain,
+        ("gallery", facts["gallery"]),
+        ("photos", f"{facts['photos']:,}, of which {facts['photos_failed']:,} failed"),
+        (
+            "faces",
+            f"{facts['faces']:,}, of which {facts['faces_of_low_quality']:,} of low and "
+            f"{facts['faces_of_unknown_quality']:,} of unknown quality",
+        ),
+        ("named", f"{named} with {count(facts['faces_named'], 'face')}"),
         *_index_lines(facts["index"]),
         *_graph_lines(facts["graph"]),
         ("threshold", _calibration_text(facts)),
-        ("vectors", f"{contract.dimension} x {facts['vectors']}"),
+        ("storage", f"{shards}, vectors of {contract.dimension} x {facts['vectors']}"),
         ("encoder", f"{contract.name} (weights {contract.weights_sha256[:12]})"),
         ("alignment", contract.preprocessing),
         ("detector", f"{contract.detector} ({settings_text(facts['settings'])})"),
     ]
 
 
+def _size_text(size: int) -> str:
+    """``31 KiB``, ``1.2 GiB``."""
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
+    power = min(max(0, size.bit_length() - 1) // 10, len(units) - 1)
+    value = size / 1024**power
+    return (
+        f"{value:.1f} {units[power]}" if power > 0 and value < 10 else f"{value:.0f} {units[power]}"
+    )
+
+
 def _index_lines(index: IndexFacts) -> list[tuple[str, object]]:
-    """What the index is and how much of each search it does."""
+    """What the index is and how many of the faces it covers."""
     if index.coverage is None or index.description is None:
         return [("index", f"not used: {index.problem}")]
     coverage = index.coverage
-    serves = (
-        f"{coverage.share:.1%} of the faces; {coverage.fresh} fresh ones are searched beside it, "
-        f"{coverage.hidden} hidden ones are no longer there"
-    )
-    return [*description_facts(index.description), ("index serves", serves)]
+    serves = f"{coverage.share:.1%} of the faces"
+    if coverage.fresh:
+        serves += f"; {count(coverage.fresh, 'newer one')} searched separately"
+    if coverage.hidden:
+        serves += f"; {count(coverage.hidden, 'deleted one')} skipped"
+    return [*description_facts(index.description), ("index covers", serves)]
 
 
 def _graph_lines(graph: GraphFacts | None) -> list[tuple[str, object]]:
-    """What the graph is that is kept, if any."""
+    """What the saved graph is, if there is one."""
     if graph is None:
         return []
     return [("graph", f"not used: {graph.problem}" if graph.problem else graph_text(graph))]
@@ -156,7 +139,7 @@ def _calibration_text(facts: dict[str, Any]) -> str:
 
     calibration = facts["calibration"]
     if calibration is None:
-        return "the encoder's (not calibrated)"
+        return "the encoder's default (not calibrated)"
     stale = calibration.outgrown(facts["people_named"], facts["faces_named"])
     return f"{calibration.result.threshold:.4f}, calibrated for {rate_text(calibration.result)}" + (
         f"; stale: {stale}" if stale else ""

@@ -1,18 +1,17 @@
-"""Decisions in words and as JSON."""
+"""Decisions of people in words and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from facesearch.cli.output import printable
 from facesearch.people.ledger import Decision
 from facesearch.people.superseded import Superseded
-from facesearch.text import count
+from facesearch.text import count, printable
 
 
 def in_words(decisions: Sequence[Decision]) -> dict[int, str]:
-    """Each of a ledger's entries in words, by its number; people with the names they had then."""
+    """Each entry of a ledger in words, by its number; people have the names of that time."""
     texts = {}
     names: dict[int, str] = {}
     standing: list[tuple[int, dict[int, str | None]]] = []  # batches, and the names before them
@@ -51,16 +50,17 @@ def _decision_text(decision: Decision, names: dict[int, str]) -> str:
     others = len(decision.faces) - belong
     new = sum(each.person == decision.other for each in decision.faces)
     texts = {
-        "enroll": f"{_are(belong)} {named}",
-        "name": f"{person} with {count(belong, 'face')} is {decision.name or 'without a name'}",
-        "merge": f"{other} is {person}, with {count(belong, 'face')}",
-        "split": f"{count(new, 'face')} of {person} {_be(new)} {other}, "
-        f"{belong - new} {_be(belong - new)} not",
-        "reject": f"{_are(others)} not {person}, {belong} {_be(belong)}",
-        "hide": f"{person} with {count(belong, 'face')} is hidden",
-        "unhide": f"{person} with {count(belong, 'face')} is shown again",
-        "import": f"{_are(belong)} {named}, {others} {_be(others)} not, by a file",
-        "undo": f"decision {decision.other} is undone",
+        "enroll": f"{count(belong, 'face')} assigned to {named}",
+        "name": f"{person} named {decision.name}, with {count(belong, 'face')}"
+        if decision.name
+        else f"name of {person} removed, with {count(belong, 'face')}",
+        "merge": f"{other} merged into {person}, with {count(belong, 'face')}",
+        "split": f"{count(new, 'face')} moved from {person} to {other}; {belong - new} kept",
+        "reject": f"{count(others, 'face')} removed from {person}; {belong} kept",
+        "hide": f"{person} hidden, with {count(belong, 'face')}",
+        "unhide": f"{person} shown again, with {count(belong, 'face')}",
+        "import": f"{count(belong, 'face')} of {named} imported, and {count(others, 'rejection')}",
+        "undo": f"decision {decision.other} undone",
     }
     return texts[decision.action]
 
@@ -70,16 +70,8 @@ def _who(number: int, names: dict[int, str]) -> str:
     return f"{names[number]} (p{number})" if names.get(number) else f"p{number}"
 
 
-def _are(faces: int) -> str:
-    return f"{count(faces, 'face')} {_be(faces)}"
-
-
-def _be(number: int) -> str:
-    return "is" if number == 1 else "are"
-
-
 def entry(decision: Decision, undone: frozenset[int] = frozenset()) -> dict[str, Any]:
-    """A decision as JSON; ``undone`` are the batches that were."""
+    """A decision as JSON; ``undone`` are the batches that no longer apply."""
     return {
         "id": decision.id,
         "at": decision.created_at,
@@ -99,12 +91,12 @@ def entry(decision: Decision, undone: frozenset[int] = frozenset()) -> dict[str,
 
 
 def overruled_json(overruled: Iterable[Superseded], words: dict[int, str]) -> list[dict[str, Any]]:
-    """Decisions that were overruled, and of which faces; ``words`` are those of the ledger."""
+    """Decisions that were replaced, and for which faces; ``words`` are those of the ledger."""
     return [
         {
             "decision": each.decision.id,
             "at": each.decision.created_at,
-            "told": words[each.decision.id],
+            "text": words[each.decision.id],
             "faces": each.faces,
         }
         for each in overruled
@@ -112,13 +104,13 @@ def overruled_json(overruled: Iterable[Superseded], words: dict[int, str]) -> li
 
 
 def print_overruled(overruled: Iterable[Superseded], words: dict[int, str]) -> None:
-    """A line for each decision that was overruled."""
-    _print_each("overrules", overruled, words)
+    """Print one line for each decision that was replaced."""
+    _print_each("replaces", overruled, words)
 
 
 def print_again(again: Iterable[Superseded], words: dict[int, str], would: bool) -> None:
-    """A line for each decision that holds again, or ``would``."""
-    _print_each("would hold again:" if would else "holds again:", again, words)
+    """Print one line for each decision that applies again, or ``would``."""
+    _print_each("would apply again:" if would else "applies again:", again, words)
 
 
 def _print_each(what: str, decisions: Iterable[Superseded], words: dict[int, str]) -> None:

@@ -1,4 +1,4 @@
-"""``people``: who is in the gallery, and what its owner decides about them."""
+"""``people``: list the people of a gallery, and name, merge, split or hide them."""
 
 from __future__ import annotations
 
@@ -8,74 +8,81 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli.output import box_text, known, print_facts, print_json, print_table, printable
-from facesearch.text import count
+from facesearch.cli.output import box_text, known, print_facts, print_json, print_table
+from facesearch.text import count, printable
 
 if TYPE_CHECKING:
     from facesearch.curation.editor import EditResult, PeopleEditor
     from facesearch.people.projection import Person
 
-_PERSON = 'a name, the beginning of one name only, or a number such as "p12"'
-_FACE = "a face's number, or the photo it is in"
+_PERSON = 'a name, the beginning of a name that only one person has, or a number such as "p12"'
+_FACE = "number of a face, or the photo it is in"
 
 
 def add_commands(commands: Any) -> None:
     """Add the command with all that is below it."""
     parser = commands.add_parser(
         "people",
-        help="who is in the gallery: list, name, merge, split, reject, hide, undo, export",
-        description="List people, and decide about them. A decision holds at once and for every "
-        "clustering to come; a decision about a person says of each face that person has at that "
-        "moment that it is theirs. PERSON is " + _PERSON + ".",
+        help="list people; name, merge, split or hide them; undo; export and import",
+        description="List people and decide about them. A decision applies at once, and every "
+        "later "
+        "clustering keeps it. A decision about a person confirms all faces that the person has at "
+        "that moment. PERSON is " + _PERSON + ".",
     )
     below = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listed = _command(below, "list", run_list, "the people of the gallery, most faces first")
-    listed.add_argument("--all", action="store_true", help="hidden people too")
-    show = _command(below, "show", run_show, "a person's faces, the surest first")
+    listed = _command(below, "list", run_list, "list people, those with the most faces first")
+    listed.add_argument("--all", action="store_true", help="include hidden people")
+    show = _command(below, "show", run_show, "list the faces of a person, the most certain first")
     _person(show)
-    name = _command(below, "name", run_name, "give a person a name, or another one")
+    name = _command(below, "name", run_name, "name or rename a person")
     _person(name)
-    name.add_argument("name", metavar="NAME")
-    merge = _command(below, "merge", run_merge, "several people are one: the first stays")
+    name.add_argument("name", metavar="NAME", help="the new name")
+    merge = _command(below, "merge", run_merge, "merge people into the first one")
     _person(merge)
-    merge.add_argument("others", nargs="+", metavar="PERSON")
-    add = _command(below, "add", run_add, "faces are a person, whosoever they are now")
+    merge.add_argument(
+        "others", nargs="+", metavar="OTHER", help="a person to merge into the first"
+    )
+    add = _command(below, "add", run_add, "assign faces to a person")
     _person(add)
-    add.add_argument("faces", nargs="+", type=_face, metavar="FACE", help="a face's number")
-    split = _command(below, "split", run_split, "some of a person's faces are somebody else")
+    add.add_argument("faces", nargs="+", type=_face, metavar="FACE", help="number of a face")
+    split = _command(below, "split", run_split, "move faces of a person to a new person")
     _person(split)
     split.add_argument("faces", nargs="+", metavar="FACE", help=_FACE)
-    split.add_argument("--name", metavar="NAME", help="of the new person")
-    reject = _command(below, "reject", run_reject, "some faces are not this person, whoever else")
+    split.add_argument("--name", metavar="NAME", help="name of the new person")
+    reject = _command(
+        below, "reject", run_reject, "remove faces from a person, without assigning them to another"
+    )
     _person(reject)
     reject.add_argument("faces", nargs="+", metavar="FACE", help=_FACE)
-    hide = _command(below, "hide", run_hide, "leave a person out of lists and albums")
+    hide = _command(below, "hide", run_hide, "hide a person from lists and albums")
     _person(hide)
     unhide = _command(below, "unhide", run_unhide, "show a hidden person again")
     _person(unhide)
-    undo = _command(below, "undo", run_undo, "undo the last decision that is not undone yet")
+    undo = _command(below, "undo", run_undo, "undo the last decision that still applies")
     undo.add_argument(
-        "--dry-run", action="store_true", help="only show what would be undone, and what follows"
+        "--dry-run", action="store_true", help="show what would change, and change nothing"
     )
-    _command(below, "history", run_history, "every decision, the newest last")
-    export = _command(below, "export", run_export, "write all that is decided to a file")
+    _command(below, "history", run_history, "list all decisions, the newest last")
+    export = _command(below, "export", run_export, "write names and decisions to a file")
     export.add_argument("file", type=Path, metavar="FILE", help="a new file *.json or *.csv")
-    read = _command(below, "import", run_import, "decide what a file says that export wrote")
+    read = _command(
+        below, "import", run_import, "apply names and decisions from a file written by export"
+    )
     read.add_argument("file", type=Path, metavar="FILE", help="a file *.json or *.csv")
 
 
 def _command(below: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = below.add_parser(name, help=text)
-    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     parser.set_defaults(run=run)
     return parser
 
 
 def _face(text: str) -> int:
-    """The number of a face; a photo does not tell which of its faces is meant."""
+    """The number of a face; the name of a photo would not say which of its faces is meant."""
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(
-            f"expected a face's number, got {text!r}; people show and search --json tell it"
+            f"expected the number of a face, got {text!r}; people show and search --json list them"
         )
     return int(text)
 
@@ -92,7 +99,7 @@ def _open(args: argparse.Namespace) -> PeopleEditor:
 
 
 def run_list(args: argparse.Namespace) -> int:
-    """A line a person."""
+    """Print one line for each person."""
     deciding = _open(args)
     counts = Counter(deciding.now.of_faces().tolist())
     decided_faces = Counter(deciding.decided.faces.values())
@@ -124,7 +131,7 @@ def run_list(args: argparse.Namespace) -> int:
                 text
                 for text, holds in (
                     ("hidden", each.hidden),
-                    ("all faces are gone", _gone(counts[each.id], decided_faces[each.id])),
+                    ("no faces left", _gone(counts[each.id], decided_faces[each.id])),
                 )
                 if holds
             ),
@@ -132,23 +139,23 @@ def run_list(args: argparse.Namespace) -> int:
         for each in people
     ]
     if rows:
-        print_table(("person", "name", "faces", "decided", ""), rows)
+        print_table(("person", "name", "faces", "confirmed", ""), rows)
     if not deciding.clustered:
-        text = f"this gallery has not been clustered; run: facesearch cluster {args.gallery}"
+        text = f"this gallery has not been clustered yet; run: facesearch cluster {args.gallery}"
         print(f"facesearch: {text}", file=sys.stderr)
     elif not rows:
-        text = "everybody is hidden; --all shows them" if everyone else "there is nobody"
+        text = "all people are hidden; --all lists them" if everyone else "there are no people yet"
         print(f"facesearch: {text}", file=sys.stderr)
     return 0
 
 
 def _gone(faces: int, decided: int) -> bool:
-    """Whether somebody has no face any more of those that were decided to be theirs."""
+    """Whether a person has none of the faces left that were confirmed."""
     return decided > 0 and not faces
 
 
 def run_show(args: argparse.Namespace) -> int:
-    """A line a face."""
+    """Print one line for each face."""
     deciding = _open(args)
     person = deciding.find(args.person)
     records = deciding.records(person)
@@ -180,31 +187,31 @@ def run_show(args: argparse.Namespace) -> int:
         )
         for each in records
     ]
-    print_table(("face", "box", "confidence", "decided", "photo"), rows)
+    print_table(("face", "box", "confidence", "confirmed", "photo"), rows)
     return 0
 
 
 def run_name(args: argparse.Namespace) -> int:
-    """Name and say so."""
+    """Name a person and print what was done."""
     deciding = _open(args)
     return _done(args, deciding, deciding.name(deciding.find(args.person), args.name))
 
 
 def run_merge(args: argparse.Namespace) -> int:
-    """Merge and say so."""
+    """Merge people and print what was done."""
     deciding = _open(args)
     others = [deciding.find(each) for each in args.others]
     return _done(args, deciding, deciding.merge(deciding.find(args.person), others))
 
 
 def run_add(args: argparse.Namespace) -> int:
-    """Give faces to a person and say so."""
+    """Assign faces to a person and print what was done."""
     deciding = _open(args)
     return _done(args, deciding, deciding.add(deciding.find(args.person), args.faces))
 
 
 def run_split(args: argparse.Namespace) -> int:
-    """Split and say so."""
+    """Split a person and print what was done."""
     deciding = _open(args)
     person = deciding.find(args.person)
     return _done(
@@ -213,26 +220,26 @@ def run_split(args: argparse.Namespace) -> int:
 
 
 def run_reject(args: argparse.Namespace) -> int:
-    """Reject and say so."""
+    """Remove faces from a person and print what was done."""
     deciding = _open(args)
     person = deciding.find(args.person)
     return _done(args, deciding, deciding.reject(person, deciding.pick(person, args.faces)))
 
 
 def run_hide(args: argparse.Namespace) -> int:
-    """Hide and say so."""
+    """Hide a person and print what was done."""
     deciding = _open(args)
     return _done(args, deciding, deciding.hide(deciding.find(args.person)))
 
 
 def run_unhide(args: argparse.Namespace) -> int:
-    """Show again and say so."""
+    """Show a hidden person again and print what was done."""
     deciding = _open(args)
     return _done(args, deciding, deciding.hide(deciding.find(args.person), hidden=False))
 
 
 def run_undo(args: argparse.Namespace) -> int:
-    """Undo, or look what that would be, and say what."""
+    """Undo the last decision, or preview that, and print what changes."""
     from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_again
     from facesearch.curation.undo_preview import preview_undo
     from facesearch.gallery.gallery import Gallery
@@ -266,19 +273,22 @@ def run_undo(args: argparse.Namespace) -> int:
         print(printable(f"{'would be undone' if args.dry_run else 'undone'}: {text}"))
     print_again(found.again, words, would=args.dry_run)
     if found.moves:
-        rows = [(_whom(each.source), _whom(each.target), each.faces) for each in found.moves]
+        rows = [
+            (_person_text(each.source), _person_text(each.target), each.faces)
+            for each in found.moves
+        ]
         print_table(("from", "to", "faces"), rows)
     return 0
 
 
-def _whom(person: Person | None) -> str:
+def _person_text(person: Person | None) -> str:
     if person is None:
-        return "nobody"
+        return "no person"
     return f"{person.name} ({person.key})" if person.name else person.key
 
 
 def run_history(args: argparse.Namespace) -> int:
-    """A line a decision."""
+    """Print one line for each decision."""
     from facesearch.cli.people.decision_text import entry, in_words
     from facesearch.gallery.gallery import Gallery
     from facesearch.people.projection import undone_batches
@@ -296,7 +306,7 @@ def run_history(args: argparse.Namespace) -> int:
     words = in_words(decisions)
     if args.json:
         entries = [
-            {**entry(each, undone), "told": words[each.id], "gone": each.id in gone}
+            {**entry(each, undone), "text": words[each.id], "gone": each.id in gone}
             for each in decisions
         ]
         print_json({"decisions": entries})
@@ -306,24 +316,22 @@ def run_history(args: argparse.Namespace) -> int:
             each.id,
             each.created_at,
             words[each.id],
-            "undone" if each.batch in undone else "all faces are gone" if each.id in gone else "",
+            "undone" if each.batch in undone else "no faces left" if each.id in gone else "",
         )
         for each in decisions
     ]
     if rows:
-        print_table(("", "at", "decision", ""), rows)
+        print_table(("", "time", "decision", ""), rows)
     else:
-        print("facesearch: nothing was decided yet", file=sys.stderr)
+        print("facesearch: there are no decisions yet", file=sys.stderr)
     return 0
 
 
 def run_export(args: argparse.Namespace) -> int:
-    """Write and count."""
-    from facesearch.curation.exchange import export_people, write_people
-    from facesearch.gallery.gallery import Gallery
+    """Write the file and print how much is in it."""
+    from facesearch.api.people import export_people
 
-    people = export_people(Gallery.open(args.gallery))
-    write_people(args.file, people)
+    people = export_people(args.gallery, args.file)
     faces = sum(len(each.faces) for each in people)
     rejected = sum(len(each.rejected) for each in people)
     if args.json:
@@ -338,15 +346,13 @@ def run_export(args: argparse.Namespace) -> int:
 
 
 def run_import(args: argparse.Namespace) -> int:
-    """Decide and count."""
+    """Import the file and print how much was applied."""
+    from facesearch.api.people import import_people
     from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
-    from facesearch.curation.exchange import import_people, read_people
-    from facesearch.gallery.gallery import Gallery
     from facesearch.people.store import PeopleStore
 
-    gallery = Gallery.open(args.gallery)
-    imported = import_people(gallery, read_people(args.file))
-    words = in_words(PeopleStore(gallery.folder).decisions())
+    imported = import_people(args.gallery, args.file)
+    words = in_words(PeopleStore(args.gallery).decisions())
     if args.json:
         print_json({**vars(imported), "overruled": overruled_json(imported.superseded, words)})
         return 0
@@ -355,7 +361,7 @@ def run_import(args: argparse.Namespace) -> int:
             ("people", imported.people),
             ("faces", imported.faces),
             ("rejections", imported.rejected),
-            ("not here", imported.missing),
+            ("not in this gallery", imported.missing),
         ]
     )
     print_overruled(imported.superseded, words)

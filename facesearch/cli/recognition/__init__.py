@@ -1,1 +1,1 @@
-"""Commands that ask who is on a photo."""
+"""Commands that recognise people in photos."""

@@ -1,4 +1,4 @@
-"""``calibrate``: the identification threshold that a gallery's own faces give."""
+"""``calibrate``: learn the identification threshold from the faces of the gallery."""
 
 from __future__ import annotations
 
@@ -16,43 +16,46 @@ def add_commands(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "calibrate",
-        help="learn the identification threshold from the gallery's own faces",
-        description="Learn at which distance a person who is not enrolled would be taken for "
-        "somebody at a stated rate, and keep it for identify. Enrolled people are searched for "
-        "among each other, and the groups of the last clustering that hold no enrolled face, "
-        "each taken for a person, among the enrolled.",
+        help="learn the identification threshold from the faces of the gallery",
+        description="Choose the threshold at which a person who is not enrolled is wrongly "
+        "identified at a given rate, and save it for identify. It is learnt from searches that "
+        "must not find anyone: each enrolled person among the others, and each cluster of the "
+        "last clustering without an enrolled face among the enrolled people.",
     )
-    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     parser.add_argument(
         "--fpir",
         type=_rate,
         default=0.01,
         metavar="RATE",
-        help="share of searches for people who are not enrolled that may give somebody, above 0 "
-        "and at most 0.1 (default: 0.01)",
+        help="accepted share of searches for people who are not enrolled that return a name, "
+        "above 0 and at most 0.1 (default: 0.01)",
     )
     parser.set_defaults(run=run_calibrate)
 
 
 def run_calibrate(args: argparse.Namespace) -> int:
-    """Calibrate, keep and print."""
+    """Calibrate, save and print."""
+    from facesearch.api.people import calibrate
     from facesearch.encoders import thresholds_of
     from facesearch.gallery.gallery import Gallery
-    from facesearch.recognition.calibration import calibrate
 
-    gallery = Gallery.open(args.gallery)
-    default = thresholds_of(gallery.contract)
-    calibration = calibrate(gallery, gallery.state(), args.fpir, default.cluster)
+    calibration = calibrate(args.gallery, args.fpir)
     if args.json:
         print_json(calibration)
         return 0
     result = calibration.result
-    learnt = "counted" if result.method == "count" else f"tail of exponent {result.shape:.1f}"
+    default = thresholds_of(Gallery.open(args.gallery).contract).identification
+    learnt = (
+        "counted"
+        if result.method == "count"
+        else f"from a Weibull tail of shape {result.shape:.1f}"
+    )
     print_facts(
         [
-            ("threshold", f"{result.threshold:.4f} (the encoder's: {default.identification})"),
-            ("strangers", f"{rate_text(result)} ({learnt})"),
-            ("searches", f"{result.searches} for {result.identities} people and groups"),
+            ("threshold", f"{result.threshold:.4f} (the encoder's: {default})"),
+            ("false positives", f"{rate_text(result)}; {learnt}"),
+            ("searches", f"{result.searches} for {result.identities} people and clusters"),
             ("enrolled", f"{calibration.people} people with {calibration.faces} faces"),
         ]
     )
@@ -62,7 +65,10 @@ def run_calibrate(args: argparse.Namespace) -> int:
 def rate_text(result: OpenSetThreshold) -> str:
     """The rate and its interval in percent."""
     low, high = (f"{100 * each:.2g}" for each in (result.low, result.high))
-    return f"{100 * result.fpir:.2g}% taken for somebody (95% interval {low}% to {high}%)"
+    return (
+        f"{100 * result.fpir:.2g}% of unknown people identified wrongly "
+        f"(95% interval {low}% to {high}%)"
+    )
 
 
 def _rate(text: str) -> float:

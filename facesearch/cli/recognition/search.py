@@ -1,4 +1,4 @@
-"""``search``, ``identify`` and ``verify``: questions about the faces of a photo."""
+"""``search``, ``identify`` and ``verify``: compare the faces of a photo with others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from facesearch.cli.engine_options import (
     add_engine_options,
     add_search_device,
-    engine_of,
+    engine_options,
     positive_int,
     squared_distance,
 )
@@ -22,43 +22,59 @@ from facesearch.cli.output import (
     print_json,
     print_table,
 )
-from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.recognition.identify import FaceMatches, Identification, Match
 
+_FROM = {
+    "given": "as given",
+    "calibration": "calibrated",
+    "stale calibration": "calibrated, but stale: run facesearch calibrate",
+    "encoder": "the encoder's default",
+}
+
 
 def add_commands(commands: Any) -> None:
     """Add the three commands."""
-    search = commands.add_parser("search", help="the gallery faces nearest to those of a photo")
-    search.add_argument("gallery", type=Path, metavar="GALLERY")
-    search.add_argument("photo", nargs="?", type=Path, metavar="PHOTO")
-    search.add_argument("-k", type=positive_int, default=10, help="matches a face (default: 10)")
+    search = commands.add_parser(
+        "search", help="find the faces of the gallery that are nearest to those of a photo"
+    )
+    search.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
+    search.add_argument(
+        "photo", nargs="?", type=Path, metavar="PHOTO", help="photo whose faces are compared"
+    )
+    search.add_argument(
+        "-k", type=positive_int, default=10, help="matches for each face (default: 10)"
+    )
     search.add_argument(
         "--probes",
         type=Path,
         metavar="DIR",
-        help="in place of PHOTO, all at once: a folder of photos, another gallery, or a folder of "
-        "shards; a job that was killed goes on",
+        help="search for all faces of a folder of photos, of another gallery, or of a folder of "
+        "shards, instead of PHOTO; an interrupted job continues",
     )
     search.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help="where the matches of --probes go: a new file *.jsonl, *.csv or *.parquet",
+        help="new file for the matches of --probes: *.jsonl or *.csv",
     )
     add_search_device(search)
-    search.add_argument("--quiet", action="store_true", help="no progress bar")
+    search.add_argument("--quiet", action="store_true", help="show no progress bar")
     search.set_defaults(run=run_search)
 
-    identify = commands.add_parser("identify", help="who is in a photo, by enrolled names")
-    identify.add_argument("gallery", type=Path, metavar="GALLERY")
-    identify.add_argument("photo", type=Path, metavar="PHOTO")
+    identify = commands.add_parser(
+        "identify", help="name the people in a photo, if they are enrolled"
+    )
+    identify.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
+    identify.add_argument(
+        "photo", type=Path, metavar="PHOTO", help="photo whose faces are compared"
+    )
     identify.set_defaults(run=run_identify)
 
-    verify = commands.add_parser("verify", help="do two photos show the same person")
-    verify.add_argument("first", type=Path, metavar="PHOTO")
-    verify.add_argument("second", type=Path, metavar="PHOTO")
+    verify = commands.add_parser("verify", help="check whether two photos show the same person")
+    verify.add_argument("first", type=Path, metavar="PHOTO", help="photo whose faces are compared")
+    verify.add_argument("second", type=Path, metavar="PHOTO", help="photo whose faces are compared")
     verify.set_defaults(run=run_verify)
 
     for parser in (identify, verify):
@@ -66,8 +82,8 @@ def add_commands(commands: Any) -> None:
             "--threshold",
             type=squared_distance,
             metavar="D",
-            help="largest squared distance of one person (default: the "
-            + ("gallery's calibrated one, or the " if parser is identify else "")
+            help="largest squared distance of the same person (default: the "
+            + ("calibrated one of the gallery, or the " if parser is identify else "")
             + "encoder's)",
         )
     for parser in (search, identify, verify):
@@ -76,17 +92,20 @@ def add_commands(commands: Any) -> None:
 
 def run_search(args: argparse.Namespace) -> int:
     """Print the matches of every face, or write those of many photos."""
+    from facesearch.api.session import search_photo
     from facesearch.errors import InputError
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.recognition.identify import search_photo
 
     if (args.photo is None) == (args.probes is None) or (args.probes is None) != (args.out is None):
         raise InputError("expected a PHOTO, or both --probes DIR and --out FILE; give one of these")
     if args.probes is not None:
         return _search_batch(args)
-    gallery = Gallery.open(args.gallery)
-    engine = engine_of(args, gallery.contract)
-    faces = search_photo(gallery, engine, args.photo, args.k, args.search_device)
+    faces = search_photo(
+        args.gallery,
+        args.photo,
+        args.k,
+        engine=engine_options(args),
+        device=args.search_device,
+    )
     if args.json:
         print_json({"photo": args.photo, "faces": [_face_json(face) for face in faces]})
         return 0
@@ -103,43 +122,35 @@ def run_search(args: argparse.Namespace) -> int:
 
 
 def _search_batch(args: argparse.Namespace) -> int:
-    from facesearch.embed import EmbedOptions
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.recognition.batch_search import search_batch
-    from facesearch.recognition.match_writers import match_format
-    from facesearch.recognition.probes import open_probes
+    from facesearch.api.batch import search_many
 
-    match_format(args.out)  # a mistake in it shows before the models are loaded
-    gallery = Gallery.open(args.gallery)
-    threads = available_cores()
-    probes = open_probes(
+    report = search_many(
+        args.gallery,
         args.probes,
-        gallery,
-        lambda: engine_of(args, gallery.contract, callers=threads),
-        EmbedOptions(decoders=max(1, threads // 2), threads=threads),
+        args.out,
+        args.k,
+        engine=engine_options(args),
+        device=args.search_device,
+        progress=counting_progress(args.quiet, " probes"),
     )
-    progress = counting_progress(args.quiet, f" {probes.unit}")
-    report = search_batch(gallery, probes, args.out, args.k, progress, device=args.search_device)
     if args.json:
         print_json(report)
         return 0
     print(
-        f"{report.matches} matches of {report.faces} faces in {report.out}; of {report.probes} "
-        f"{report.unit}, {report.without_face} show no face and {report.failed} failed"
+        f"{report.matches:,} matches of {report.faces:,} faces written to {report.out}; of "
+        f"{report.probes:,} {report.unit}, {report.without_face:,} show no face and "
+        f"{report.failed:,} failed"
     )
     return 0
 
 
 def run_identify(args: argparse.Namespace) -> int:
     """Print a name or "unknown" for every face; 1 when no face is known."""
-    from facesearch.encoders import thresholds_of
-    from facesearch.gallery.gallery import Gallery
-    from facesearch.recognition.identify import identify_photo
+    from facesearch.api.session import identify_photo
 
-    gallery = Gallery.open(args.gallery)
-    engine = engine_of(args, gallery.contract)
-    default = thresholds_of(engine.contract).identification
-    found = identify_photo(gallery, engine, args.photo, default, args.threshold)
+    found = identify_photo(
+        args.gallery, args.photo, threshold=args.threshold, engine=engine_options(args)
+    )
     if args.json:
         print_json({"photo": args.photo, "faces": found})
     elif not found:
@@ -156,18 +167,17 @@ def run_identify(args: argparse.Namespace) -> int:
             for face in found
         ]
         print_table(("face", "person", "distance", "nearest", "margin"), rows)
-        print(f"threshold {_threshold_text(found[0])}")
+        print(f"threshold: {_threshold_text(found[0])}")
     return 0 if any(face.person for face in found) else 1
 
 
 def run_verify(args: argparse.Namespace) -> int:
     """Print whether the photos' largest faces show one person; 1 when they do not."""
-    from facesearch.encoders import thresholds_of
-    from facesearch.recognition.identify import verify_photos
+    from facesearch.api.session import verify_photos
 
-    engine = engine_of(args)
-    threshold = _threshold(args, thresholds_of(engine.contract).verification)
-    result = verify_photos(engine, args.first, args.second, threshold)
+    result = verify_photos(
+        args.first, args.second, threshold=args.threshold, engine=engine_options(args)
+    )
     if args.json:
         print_json(result)
     else:
@@ -182,14 +192,14 @@ def run_verify(args: argparse.Namespace) -> int:
     return 0 if result.same else 1
 
 
-def _threshold(args: argparse.Namespace, default: float) -> float:
-    return default if args.threshold is None else float(args.threshold)
-
-
 def _threshold_text(face: Identification) -> str:
     """The threshold and where it comes from."""
-    rate = "" if face.fpir is None else f", {100 * face.fpir:.2g}% of strangers taken for somebody"
-    return f"{face.threshold:.3f} ({face.threshold_from}{rate})"
+    rate = (
+        ""
+        if face.fpir is None
+        else f"; {100 * face.fpir:.2g}% of unknown people are identified wrongly"
+    )
+    return f"{face.threshold:.3f} ({_FROM[face.threshold_from]}{rate})"
 
 
 def _face_json(face: FaceMatches) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from facesearch.encoders.facenet.inception_resnet import InceptionResnetV1
 from facesearch.errors import WeightsError
 from indexer.storage.atomic_files import sha256_of
 
-_CLASSIFIER = "logits."  # the layer that told the training's people apart; embeddings do without
+_CLASSIFIER = (
+    "logits."  # the classifier of the people in the training set; embeddings do not need it
+)
 _SHOWN = 3
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -18,12 +15,11 @@ from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.evaluate.datasets.embedded_photos import EmbeddedPhotos, PhotoFailure, State
 from facesearch.evaluate.datasets.embedding_cache import CachedPhoto, EmbeddingCache
 from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE, choose_face
-from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, decode_photos
+from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, process_photos
 from facesearch.images.file_access import refusal
 
 logger = logging.getLogger(__name__)
 
-BATCH_PHOTOS = 16
 SAVE_EVERY = 2000  # photos; what a killed run may lose
 
 # Medians over 415 photos of LFW View 1, in shares of the photo: where a portrait has its face.
@@ -145,7 +141,14 @@ def embed_photos(
     records: list[CachedPhoto | None] = []
     failures = []
     try:
-        for outcome, fresh in _processed(engine, _tasks(root, paths, cache), way, options):
+        processed = process_photos(
+            _tasks(root, paths, cache),
+            lambda photos: way.embed(engine, photos),
+            decoders=options.decoders,
+            threads=options.threads,
+            max_side=DECODE_SIDE,
+        )
+        for outcome, fresh in processed:
             records.append(_kept(cache, outcome, fresh))
             if outcome.reason:
                 path = outcome.found.path.as_posix()
@@ -211,45 +214,3 @@ def _found(root: Path, path: Path) -> FoundPhoto:
         problem = refusal(error) if isinstance(error, OSError) else str(error)
         return FoundPhoto(root, str(path), 0, 0, problem)
     return FoundPhoto(root, str(path), status.st_size, status.st_mtime_ns)
-
-
-Processed = tuple[DecodeOutcome, CachedPhoto | None]
-
-
-def _processed(
-    engine: FaceEngine,
-    tasks: Iterator[DecodeTask],
-    way: EmbeddingMethod,
-    options: DatasetEmbedOptions,
-) -> Iterator[Processed]:
-    """Outcomes in order, with the records of the decoded ones; threads work ahead of it."""
-    outcomes = decode_photos(tasks, workers=options.decoders, max_side=DECODE_SIDE)
-    waiting: deque[Future[list[Processed]]] = deque()
-    with ThreadPoolExecutor(options.threads) as threads:
-        while batch := list(islice(outcomes, BATCH_PHOTOS)):
-            waiting.append(threads.submit(_process, engine, way, batch))
-            if len(waiting) > options.threads:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-
-
-def _process(
-    engine: FaceEngine, way: EmbeddingMethod, outcomes: Sequence[DecodeOutcome]
-) -> list[Processed]:
-    """Each outcome with its record; where a batch fails its photos are tried one by one."""
-    decoded = [outcome for outcome in outcomes if outcome.photo is not None]
-    try:
-        photos = [outcome.photo.pixels for outcome in decoded if outcome.photo]
-        records = iter(way.embed(engine, photos) if photos else [])
-    except Exception as error:
-        if len(outcomes) > 1:
-            return [pair for outcome in outcomes for pair in _process(engine, way, [outcome])]
-        logger.exception("cannot process %s", outcomes[0].found.location)
-        return [(_failed(outcomes[0], error), None)]
-    return [(outcome, next(records) if outcome.photo else None) for outcome in outcomes]
-
-
-def _failed(outcome: DecodeOutcome, error: Exception) -> DecodeOutcome:
-    detail = f"{type(error).__name__}: {error}"
-    return DecodeOutcome(outcome.found, outcome.sha256, None, False, "internal", detail)

@@ -33,7 +33,7 @@ class CachedPhoto:
 class EmbeddingCache:
     """The records of one contract, its settings and one way of embedding; a file each in a folder.
 
-    A file that is damaged is made anew: it only holds what can be computed again.
+    A damaged file is rebuilt: it only holds what can be computed again.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class EmbeddingCache:
                 arrays = {name: file[name] for name in ("made_by", "digests", "vectors", "states")}
             self._check(arrays)
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            logger.warning("the embeddings in %s are made anew: %s", self.path, error)
+            logger.warning("rebuilding the embeddings in %s: %s", self.path, error)
             return {}
         return {
             str(digest): CachedPhoto(vectors, states)

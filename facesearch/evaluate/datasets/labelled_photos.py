@@ -36,7 +36,7 @@ class LabelledPhotos:
     def of_people(self, count: int, seed: int) -> LabelledPhotos:
         """All photos of ``count`` people with two or more, drawn by ``seed``; fewer if there are.
 
-        Raises :class:`InputError` where nobody has two photos.
+        Raises :class:`InputError` where no person has two photos.
         """
         names, photos = np.unique(np.array(self.people), return_counts=True)
         several = names[photos > 1]

@@ -177,6 +177,6 @@ def _ranks(last: int) -> tuple[float, ...]:
 
 
 def _deviate_axis(label: str, least: float, most: float) -> Axis:
-    """From somewhat below the least rate that can be told from 0, a decade wide or more."""
+    """From somewhat below the least rate that differs measurably from 0, a decade wide or more."""
     low = min(max(least * 0.8, 1e-9), 0.05)
     return Axis(label, DEVIATE, low, max(most, 10 * low))

@@ -62,7 +62,7 @@ EVERYBODY = frozenset(range(10_000))
         ("matched", swapped),
         ("earlier_people", forgetting),
         ("people_concerned", always(EVERYBODY)),
-        ("_other_options", always("threshold 0.95 became 0.85")),
+        ("_other_options", always("threshold changed from 0.95 to 0.85")),
         ("Circumstances", lambda *arguments: ChangeContext(*arguments[:2], EVERYBODY)),
         (
             "people_now",

@@ -11,7 +11,7 @@ from benchmarks.jobs import stage_times
 
 
 class Clock:
-    """Stands in for the processor's clock: goes on only when told."""
+    """Stands in for the processor's clock: advances only on request."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""Clusters without a threshold: close to what the best threshold gives, whoever is in the gallery."""
+"""Clusters without a threshold: close to the best threshold of each gallery, whoever is in it."""
 
 from __future__ import annotations
 

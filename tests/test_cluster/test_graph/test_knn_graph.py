@@ -8,25 +8,8 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from cluster.graph import knn_graph as module
-from cluster.graph.knn_graph import KnnGraph, edge_recall, exact_knn_graph, graph_of
-from indexer.types import Neighbours
+from cluster.graph.knn_graph import KnnGraph, edge_recall, exact_knn_graph
 from support.vectors import unit_vectors, vector_sets
-
-
-def neighbours(ids: list[list[int]]) -> Neighbours:
-    found = np.array(ids, np.int64)
-    return Neighbours(found, np.full(found.shape, 0.5, np.float32))
-
-
-def test_rows_are_those_of_the_ids() -> None:
-    found = neighbours([[9, 5], [7, 2**40], [5, -1], [7, 3]])
-    graph = graph_of(np.array([7, 2**40, 9, 5]), found)
-    assert graph.rows.tolist() == [[2, 3], [0, 1], [3, -1], [0, -1]]
-
-
-def test_no_vectors_no_rows() -> None:
-    none = Neighbours(np.zeros((0, 4), np.int64), np.zeros((0, 4), np.float32))
-    assert graph_of(np.zeros(0, np.int64), none).rows.shape == (0, 4)
 
 
 @settings(deadline=None)
@@ -63,8 +46,6 @@ def test_wrong_graphs_are_refused() -> None:
         KnnGraph(rows, np.zeros((2, 2), np.float32))
     with pytest.raises(ValueError, match=r"rows in \[-1, 2\), got 0 to 2"):
         KnnGraph(np.array([[0], [2]], np.int32), np.zeros((2, 1), np.float32))
-    with pytest.raises(ValueError, match="ids int64"):
-        graph_of(np.arange(3), neighbours([[1], [0]]))
 
 
 def test_edge_recall_is_the_share_of_exact_neighbours() -> None:

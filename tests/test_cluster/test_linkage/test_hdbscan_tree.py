@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import warnings
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from hdbscan import HDBSCAN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from packaging.requirements import Requirement
 from sklearn.metrics import adjusted_rand_score
 
 from cluster import hdbscan_clustering as module
@@ -119,3 +123,17 @@ def test_wrong_arguments_are_refused() -> None:
         hdbscan_clustering(np.arange(5), vectors[:5], graph=graph)
     with pytest.raises(ValueError, match="got 5"):
         DensitySettings(refine=5)
+
+
+def test_only_tested_releases_of_hdbscan_are_allowed() -> None:
+    """What is used of it is private: a release to come may change it without a word."""
+    config = configparser.ConfigParser()
+    config.read(Path(__file__).parents[3] / "setup.cfg")
+    (allowed,) = [
+        requirement.specifier
+        for line in config["options"]["install_requires"].split()
+        if (requirement := Requirement(line)).name == "hdbscan"
+    ]
+    assert allowed.contains(version("hdbscan"))
+    for untested in ("0.8.40", "0.8.45", "0.9", "1.0"):
+        assert not allowed.contains(untested)

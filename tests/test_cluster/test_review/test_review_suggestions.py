@@ -164,7 +164,7 @@ def test_what_was_confirmed_is_not_doubted_and_parts_of_one_person_not_parted() 
     assert suggest(vectors, labels, SCALE).doubt[labels == 0].max() > 0.5
     sure = suggest(vectors, labels, SCALE, confirmed=every)
     assert not sure.mixtures and not sure.doubt.any() and (sure.quality == 1).all()
-    # Of both people some: those stay together, and nobody of them is told to leave.
+    # Of both people some: those stay together, and none is suggested to leave.
     some = np.isin(np.arange(len(labels)), [0, 1, 2, 10])
     for each in suggest(vectors, labels, SCALE, confirmed=some, least=0.0).mixtures:
         assert not some[each.rows].any()

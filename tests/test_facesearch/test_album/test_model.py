@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cluster.types import Clustering
-from facesearch.album.model import AlbumFace, AlbumInfo, FailedPhoto, build_album, medoid, printable
+from facesearch.album.model import AlbumFace, AlbumInfo, FailedPhoto, build_album, medoid
 from facesearch.album.to_json import album_json, file_url
 from support.albums import about, album_of, face
 
@@ -129,14 +129,6 @@ def test_an_empty_album() -> None:
     clustering = Clustering(empty, empty.astype(np.int32), empty.astype(np.float32))
     album = build([], np.zeros((0, 8), np.float32), clustering)
     assert album.people == () and album.noise == ()
-
-
-@given(st.text(st.characters()))
-def test_printable_text_can_always_be_written(text: str) -> None:
-    shown = printable(text)
-    shown.encode("utf-8")
-    assert len(shown) == len(text)
-    assert not any(character < " " for character in shown)
 
 
 def test_names_of_files_are_made_printable_and_their_urls_keep_every_byte() -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facesearch.align.arrays import readonly
-from facesearch.align.chips import halve
+from facesearch.align.chips import halve, readonly
 from facesearch.align.similarity import similarity
 
 

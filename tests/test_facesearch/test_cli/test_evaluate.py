@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from facesearch.cli import evaluate
 from facesearch.cli.main import main
 from facesearch.demo import make_demo_photos
+from facesearch.engine_options import EngineOptions
 from support.fake_engine import FakeEngine, write_photo
 
 
@@ -36,12 +36,12 @@ def fake_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if "real" in request.node.name:
         return
 
-    def engine_of(*_: Any, **__: Any) -> FakeEngine:
+    def create(*_: Any, **__: Any) -> FakeEngine:
         engine: Any = FakeEngine("dlib-resnet-v1")
         engine.settings = {"min_face": 20}
         return engine  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(evaluate, "engine_of", engine_of)
+    monkeypatch.setattr(EngineOptions, "create", create)
 
 
 def run(*words: object) -> int:

@@ -53,12 +53,12 @@ def people(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> Command:
 
 def test_a_round_of_decisions(people: Command, tmp_path: Path) -> None:
     assert [each["faces"] for each in people.json("list")["people"]] == [3, 3, 3, 3]
-    assert people.text("name", "p1", "Ann") == "p1 with 3 faces is Ann\n"
-    assert people.text("merge", "Ann", "p2") == "p2 is Ann (p1), with 6 faces\n"
+    assert people.text("name", "p1", "Ann") == "p1 named Ann, with 3 faces\n"
+    assert people.text("merge", "Ann", "p2") == "p2 merged into Ann (p1), with 6 faces\n"
     assert people.text("split", "ann", "2-0.png", "--name", "Bea") == (
-        "1 face of Ann (p1) is Bea (p5), 5 are not\n"
-        f"overrules decision 2 of {people.json('history')['decisions'][1]['at']}, for 1 of its "
-        "6 faces: p2 is Ann (p1), with 6 faces\n"
+        "1 face moved from Ann (p1) to Bea (p5); 5 kept\n"
+        f"replaces decision 2 of {people.json('history')['decisions'][1]['at']}, for 1 of its "
+        "6 faces: p2 merged into Ann (p1), with 6 faces\n"
     )
     assert people.json("reject", "Ann", "2-1.png")["person"] == "p1"
     shown = people.json("show", "Ann")
@@ -71,13 +71,13 @@ def test_a_round_of_decisions(people: Command, tmp_path: Path) -> None:
     people.text("hide", "p3")
     assert len(people.json("list")["people"]) == 3
     assert len(people.json("list", "--all")["people"]) == 4
-    assert people.text("undo") == "undone: p3 with 3 faces is hidden\n"
+    assert people.text("undo") == "undone: p3 hidden, with 3 faces\n"
     history = people.json("history")["decisions"]
     assert [each["action"] for each in history] == [
         *("name", "merge", "split", "reject", "hide", "undo")
     ]
     assert [each["undone"] for each in history] == [False] * 4 + [True, False]
-    assert "p2 is Ann (p1)" in people.text("history")
+    assert "p2 merged into Ann (p1)" in people.text("history")
     assert people.json("export", tmp_path / "a.csv")["faces"] == 5
     assert people.json("import", tmp_path / "a.csv")["missing"] == 0
     assert "2-2.png" in people.text("show", "p1") and "Ann" in people.text("list")
@@ -86,8 +86,8 @@ def test_a_round_of_decisions(people: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("undo",), "nothing was decided"),
-        (("name", "p9", "Ann"), "nobody's"),
+        (("undo",), "no decision left to undo"),
+        (("name", "p9", "Ann"), "no person has"),
         (("name", "p1", " "), "empty"),
         (("split", "p1", "2-0.png"), "expected a face of p1"),
         (("reject", "p1", "9"), "my.gallery p1"),
@@ -101,7 +101,7 @@ def test_what_cannot_be_done_is_said(people: Command, words: tuple[str, ...], me
 
 def overruled(printed: Any) -> list[tuple[int, str, int]]:
     """Decisions that a command overruled: number, words, and how many faces."""
-    return [(each["decision"], each["told"], len(each["faces"])) for each in printed["overruled"]]
+    return [(each["decision"], each["text"], len(each["faces"])) for each in printed["overruled"]]
 
 
 def test_what_a_decision_overrules_is_reported_and_comes_back_by_undoing_it(
@@ -112,15 +112,15 @@ def test_what_a_decision_overrules_is_reported_and_comes_back_by_undoing_it(
     people.text("name", "p1", "Ann")
     people.text("hide", "p2")
     other = "1-1.png" if face["photo"].endswith("1-0.png") else "1-0.png"
-    rejected = (1, "1 face is not p1, 2 are", 1)
+    rejected = (1, "1 face removed from p1; 2 kept", 1)
     cases: list[tuple[tuple[object, ...], list[tuple[int, str, int]]]] = [
         (("add", "Ann", face["face_id"]), [rejected]),
         (("add", "p2", face["face_id"]), []),
-        (("name", "p1", "Bea"), [(2, "p1 with 2 faces is Ann", 0)]),
+        (("name", "p1", "Bea"), [(2, "p1 named Ann, with 2 faces", 0)]),
         (("split", "Ann", other), [rejected]),
         (("reject", "Ann", other), [rejected]),
-        (("unhide", "p2"), [(3, "p2 with 3 faces is hidden", 0)]),
-        (("merge", "Ann", "p2"), [(3, "p2 with 3 faces is hidden", 0)]),
+        (("unhide", "p2"), [(3, "p2 hidden, with 3 faces", 0)]),
+        (("merge", "Ann", "p2"), [(3, "p2 hidden, with 3 faces", 0)]),
         (("merge", "p3", "Ann"), []),
     ]
     before = PeopleStore(gallery.folder).decided()
@@ -134,9 +134,9 @@ def test_an_import_and_a_merge_tell_what_they_overrule(people: Command, tmp_path
     people.text("name", "p1", "Ann")
     people.text("export", tmp_path / "a.json")
     people.text("split", "Ann", "1-1.png")
-    split = "1 face of Ann (p1) is p5, 2 are not"
+    split = "1 face moved from Ann (p1) to p5; 2 kept"
     assert overruled(people.json("import", tmp_path / "a.json")) == [(2, split, 1)]
-    assert "overrules decision 2" in people.text("undo") + people.text("merge", "Ann", "p5")
+    assert "replaces decision 2" in people.text("undo") + people.text("merge", "Ann", "p5")
 
 
 def test_a_dry_run_of_undo_shows_what_undo_does(gallery: Gallery, people: Command) -> None:
@@ -147,7 +147,7 @@ def test_a_dry_run_of_undo_shows_what_undo_does(gallery: Gallery, people: Comman
     before = PeopleStore(gallery.folder).decisions()
     shown = people.json("undo", "--dry-run")
     text = people.text("undo", "--dry-run")
-    assert "would be undone: 4 faces are Ann (p1)" in text
+    assert "would be undone: 4 faces assigned to Ann (p1)" in text
     assert "Ann (p1)  Bea (p2)      1" in text
     assert PeopleStore(gallery.folder).decisions() == before
     was = {each["person"]: each["faces"] for each in people.json("list")["people"]}
@@ -157,9 +157,9 @@ def test_a_dry_run_of_undo_shows_what_undo_does(gallery: Gallery, people: Comman
     now = {each["person"]: each["faces"] for each in people.json("list")["people"]}
     assert (was["p1"] - now["p1"], now["p2"] - was["p2"]) == (1, 1)
     people.text("reject", "Ann", "1-0.png")
-    again = f"again: decision 1 of {before[0].created_at}, for 1 of its 3 faces: p1 with 3 faces"
-    assert f"would hold {again} is Ann" in people.text("undo", "--dry-run")
-    assert people.text("undo").splitlines()[1] == f"holds {again} is Ann"
+    again = f"again: decision 1 of {before[0].created_at}, for 1 of its 3 faces: p1 named Ann"
+    assert f"would apply {again}, with 3 faces" in people.text("undo", "--dry-run")
+    assert people.text("undo").splitlines()[1] == f"applies {again}, with 3 faces"
 
 
 def test_history_names_people_as_they_were_called_then(people: Command) -> None:
@@ -170,14 +170,14 @@ def test_history_names_people_as_they_were_called_then(people: Command) -> None:
     people.text("merge", "p3", "p2")
     people.text("name", "p3", "Dot")
     people.text("merge", "Dot", "Ann")
-    assert [each["told"] for each in people.json("history")["decisions"]] == [
-        "p1 with 3 faces is Ann",
-        "p2 with 3 faces is Bea",
-        "decision 2 is undone",
-        "p2 with 3 faces is Cid",
-        "Cid (p2) is p3, with 6 faces",
-        "Cid (p3) with 6 faces is Dot",
-        "Ann (p1) is Dot (p3), with 9 faces",
+    assert [each["text"] for each in people.json("history")["decisions"]] == [
+        "p1 named Ann, with 3 faces",
+        "p2 named Bea, with 3 faces",
+        "decision 2 undone",
+        "p2 named Cid, with 3 faces",
+        "Cid (p2) merged into p3, with 6 faces",
+        "Cid (p3) named Dot, with 6 faces",
+        "Ann (p1) merged into Dot (p3), with 9 faces",
     ]
 
 
@@ -202,7 +202,7 @@ def test_a_list_of_hidden_people_says_so(
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == (
         "",
-        "facesearch: everybody is hidden; --all shows them\n",
+        "facesearch: all people are hidden; --all lists them\n",
     )
 
 
@@ -239,10 +239,10 @@ def test_who_is_gone_is_reported(gallery: Gallery, people: Command, tmp_path: Pa
     assert [(e["person"], e["gone"]) for e in listed] == [
         ("p1", False), ("p2", False), ("p4", True)
     ]  # fmt: skip
-    assert people.text("list").splitlines()[-1].endswith("all faces are gone")
+    assert people.text("list").splitlines()[-1].endswith("no faces left")
     assert people.json("history")["decisions"][0]["gone"]
-    assert people.text("history").splitlines()[-1].endswith("all faces are gone")
-    assert "p3 was somebody and has no faces now" in people.text("name", "p3", "Hal", code=2)
+    assert people.text("history").splitlines()[-1].endswith("no faces left")
+    assert "p3 existed but has no faces left" in people.text("name", "p3", "Hal", code=2)
 
 
 def test_an_empty_gallery_says_what_to_run(
@@ -254,4 +254,4 @@ def test_an_empty_gallery_says_what_to_run(
     assert "first run: facesearch cluster" in unclustered.text("name", "p1", "Ann", code=2)
     with pytest.raises(SystemExit):
         unclustered.text("add", "p1", "1-0.png")
-    assert "expected a face's number, got '1-0.png'" in capsys.readouterr().err
+    assert "expected the number of a face, got '1-0.png'" in capsys.readouterr().err

@@ -95,7 +95,7 @@ def cuts(gallery: Gallery, options: ClusterOptions) -> bool:
     """Whether a full run with ``options`` is a cut."""
     run = run_clustering(gallery, gallery.state(), options)
     assert run.how.full
-    assert run.how.cut == ("were cut" in run.how.why) == (run.merges is None)
+    assert run.how.cut == ("saved merges were cut" in run.how.why) == (run.merges is None)
     return run.how.cut
 
 
@@ -293,7 +293,7 @@ def test_other_linkages_start_over_and_separate_people(
     cluster(gallery)
     options = replace(OPTIONS, linkage=linkage)
     run = cluster(gallery, options)
-    assert run.how.why == f"{linkage} linkage clusters all faces anew"
+    assert run.how.why == f"{linkage} linkage always clusters all faces"
     assert latest_run(gallery).how.linkage == linkage and run.how.exact
     assert np.bincount(run.clustering.labels).tolist() == [3, 3, 3, 3]
     assert "linkage" in cluster(gallery).how.why
@@ -353,7 +353,7 @@ def test_single_linkage_tells_why_it_is_approximate(
     monkeypatch.setattr("cluster.agglomerative.MOST_PAIRS", 4)
     monkeypatch.setattr("facesearch.clustering.graph_source.edge_recall", lambda *_: recall)
     limits = Thresholds(1.0, identification=1.0, cluster=1.0, chosen_on="nothing")
-    monkeypatch.setattr("facesearch.encoders.thresholds_of", lambda _: limits)
+    monkeypatch.setattr("facesearch.clustering.options.thresholds_of", lambda _: limits)
     words = ("--linkage", "single", "--threshold", "3.9")
     assert main(["cluster", str(made.folder), *words, "--json"]) == 0
     captured = capsys.readouterr()

@@ -119,15 +119,15 @@ def test_changes_say_what_became_of_everybody() -> None:
     known = np.array([1, 2, 3, 4, 5, 7], np.int64)
     changes = changes_between(before, after, known, (), why)
     assert changes.moves == (
-        PersonMove("split", 1, 9, 1, "something was decided of them"),
-        PersonMove("merge", 2, 1, 2, "something was decided of them"),
-        PersonMove("merge", 5, 6, 1, "faces came that are near to both"),
+        PersonMove("split", 1, 9, 1, "a decision about them changed"),
+        PersonMove("merge", 2, 1, 2, "a decision about them changed"),
+        PersonMove("merge", 5, 6, 1, "new faces are near both"),
     )
     assert (changes.kept, changes.born, changes.joined, changes.left) == (2, 1, 1, 1)
     assert changes.returned == 0
     back = changes_between(before, after, np.array([6, 8, 9]), (), why)
     assert (back.kept, back.born, back.returned, back.count("split")) == (2, 0, 3, 0)
-    assert back.moves[0] == PersonMove("return", 1, 9, 1, "something was decided of them")
+    assert back.moves[0] == PersonMove("return", 1, 9, 1, "a decision about them changed")
     assert [(each.person, each.faces) for each in changes.gone] == [(4, 1)]
     assert changes.moved == 4 and changes.count("merge") == 2 and changes.count("split") == 1
     other = changes_between(

@@ -52,10 +52,10 @@ def test_who_is_nobody_or_could_be_two_is_an_error(gallery: Gallery) -> None:
     deciding.name(deciding.find("p2"), "Ann Moe")
     deciding = PeopleEditor(gallery)
     assert deciding.find("ann m").id == 2
-    with pytest.raises(InputError, match="Ann Lee, Ann Moe; write out one"):
+    with pytest.raises(InputError, match="Ann Lee, Ann Moe; give the whole name"):
         deciding.find("Ann")
     for nobody in ("p9", "Zoe", "", "p"):
-        with pytest.raises(InputError, match="nobody's"):
+        with pytest.raises(InputError, match="no person has"):
             deciding.find(nobody)
 
 
@@ -68,13 +68,13 @@ def test_merged_people_stay_one_and_undo_takes_them_apart(gallery: Gallery) -> N
     merged = photos_of_people(gallery)
     assert merged["Cid"] == of(1) | of(3) | of(4) and set(merged) == {"Cid", "p2"}
     run = cluster(gallery, replace(CLEAR, full=True))
-    assert run.how.full and run.how.why == "asked for"
+    assert run.how.full and run.how.why == "as asked for"
     assert photos_of_people(gallery) == merged and PeopleEditor(gallery).find("p4").id == 1
     PeopleStore(gallery.folder).undo()
     run = cluster(gallery, replace(CLEAR, full=True))
     assert sorted(photos_of_people(gallery).values(), key=min) == [of(n) for n in range(1, 5)]
     assert photos_of_people(gallery)["Cid"] == of(3)  # named before, and that stands
-    with pytest.raises(InputError, match="got the same"):
+    with pytest.raises(InputError, match=r"got .* itself"):
         deciding.merge(deciding.find("p2"), [deciding.find("p2")])
 
 
@@ -183,14 +183,14 @@ def test_hidden_people_are_in_no_album(gallery: Gallery) -> None:
         }
     deciding = PeopleEditor(gallery)
     assert deciding.find("p2").hidden
-    with pytest.raises(InputError, match="hidden already"):
+    with pytest.raises(InputError, match="p2 is already hidden"):
         deciding.hide(deciding.find("p2"))
     deciding.hide(deciding.find("p2"), hidden=False)
     assert gallery_album(gallery, gallery.state(), run, "Trip").face_count == 12
 
 
 def test_who_gives_faces_to_somebody_hidden_is_reported(gallery: Gallery) -> None:
-    note = ("Bob is hidden, so these faces are now",)
+    note = ("Bob is hidden, so these faces are hidden now",)
     deciding = PeopleEditor(gallery)
     deciding.name(deciding.find("p1"), "Bob")
     for who in ("Bob", "p4"):
@@ -237,8 +237,8 @@ def test_what_is_decided_already_is_not_entered_again(gallery: Gallery) -> None:
     one, two = (deciding.now.faces(number).tolist() for number in (1, 2))
     deciding.add(deciding.find("p1"), one[:1])
     deciding = PeopleEditor(gallery)
-    for faces, message in ((one, "these faces are decided"), (one[:1], "this face is decided")):
-        with pytest.raises(InputError, match=f"{message} to be p1 already"):
+    for faces, message in ((one, "these faces are assigned"), (one[:1], "this face is assigned")):
+        with pytest.raises(InputError, match=f"{message} to p1 already"):
             deciding.add(deciding.find("p1"), faces)
     assert len(deciding.decisions()) == 1
     deciding.add(deciding.find("p1"), [one[0], two[0]])
@@ -261,7 +261,10 @@ def test_new_photos_join_without_a_full_run(gallery: Gallery, tmp_path: Path) ->
 def test_other_options_or_too_many_new_faces_make_a_full_run(
     gallery: Gallery, tmp_path: Path
 ) -> None:
-    assert "threshold 0.5 became 0.6" in cluster(gallery, replace(CLEAR, threshold=0.6)).how.why
+    assert (
+        "threshold changed from 0.5 to 0.6"
+        in cluster(gallery, replace(CLEAR, threshold=0.6)).how.why
+    )
     assert not cluster(gallery, replace(CLEAR, threshold=0.6)).how.full
     assert "min size" in cluster(gallery, replace(CLEAR, threshold=0.6, min_size=2)).how.why
     assert cluster(gallery, CLEAR).how.full
@@ -269,7 +272,7 @@ def test_other_options_or_too_many_new_faces_make_a_full_run(
         write_photo(tmp_path / "photos" / f"9-{number}.png", [9], 90 + number)
     index(gallery, tmp_path / "photos")
     run = cluster(gallery)
-    assert run.how.full and run.how.why == "there are 19 faces, and the last full run had 12"
+    assert run.how.full and run.how.why == "there are 19 faces now, and the last full run had 12"
     assert photos_of_people(gallery)["p5"] == {f"9-{n}.png" for n in range(7)}
 
 
@@ -278,7 +281,7 @@ def test_photos_that_go_are_reported(gallery: Gallery, tmp_path: Path) -> None:
         (tmp_path / "photos" / name).unlink()
     index(gallery, tmp_path / "photos")
     (gone,) = cluster(gallery).changes.gone
-    assert (gone.person, gone.faces, gone.reason) == (4, 3, "their photos are gone")
+    assert (gone.person, gone.faces, gone.reason) == (4, 3, "their photos were deleted")
     # Nobody gets the number of somebody who is gone.
     write_photo(tmp_path / "photos" / "8-0.png", [8], 1)
     index(gallery, tmp_path / "photos")

@@ -60,8 +60,8 @@ def test_the_run_after_an_undo_has_everybody_as_before(
     PeopleStore(gallery.folder).undo()
     run = cluster(gallery, replace(CLEAR, full=full))
     assert photos_of_people(gallery) == before
-    assert run.how.full == full and (full or "a decision was undone" in run.how.why)
-    assert {each.reason for each in run.changes.moves} == {"something was decided of them"}
+    assert run.how.full == full and (full or "decision was undone" in run.how.why)
+    assert {each.reason for each in run.changes.moves} == {"a decision about them changed"}
     assert not cluster(gallery).changes.moved
 
 
@@ -73,7 +73,7 @@ def test_reasons_name_no_person_by_the_number_of_a_batch(gallery: Gallery) -> No
     PeopleStore(gallery.folder).undo()
     loose = replace(CLEAR, full=True)
     (move,) = cluster(gallery, loose).changes.moves
-    assert (move.source, move.target, move.reason) == (5, 2, "something was decided of them")
+    assert (move.source, move.target, move.reason) == (5, 2, "a decision about them changed")
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_settings_out_of_range_are_refused_by_name(settings):
     ],
 )
 def test_other_arrays_are_refused(detector, photo):
-    with pytest.raises(InputError, match="expected a photo uint8"):
+    with pytest.raises(InputError, match="expected a photo RGB uint8"):
         detector.detect([photo])
 
 

@@ -109,7 +109,7 @@ def test_settings_out_of_range_are_refused(stand_in, model):
 
 
 def test_other_arrays_are_refused(stand_in, model):
-    with pytest.raises(InputError, match="expected a photo uint8"):
+    with pytest.raises(InputError, match="expected a photo RGB uint8"):
         YuNetDetector(model).detect([np.zeros((5, 5), np.uint8)])
 
 

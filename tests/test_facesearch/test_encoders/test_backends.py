@@ -19,6 +19,7 @@ from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
 from facesearch.encoders import backends as module
 from facesearch.encoders.backends import Backend, Placement, load_backend, precision_of
 from facesearch.encoders.backends.torch_backend import TorchBackend
+from facesearch.encoders.int8_calibration import measured_ranges
 from facesearch.encoders.load import ranges_file, read_network
 from facesearch.encoders.network_ir import (
     INPUT,
@@ -32,7 +33,7 @@ from facesearch.encoders.network_ir import (
     Pool,
     Relu,
 )
-from facesearch.encoders.quantization import ActivationRanges, measured_ranges, read_ranges
+from facesearch.encoders.quantization import ActivationRanges, read_ranges
 from facesearch.errors import InputError, WeightsError
 
 SIDE = 24

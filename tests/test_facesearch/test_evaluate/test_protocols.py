@@ -85,7 +85,7 @@ def test_pairs(setup: protocols.Setup, folder: Path, tmp_path: Path) -> None:
     document = checked(report, tmp_path)
     result = document["result"]
     assert result["same_pairs"] == result["different_pairs"] == 8
-    # The pair whose photo shows no face is missed, everything else is told apart.
+    # The pair whose photo shows no face is missed, everything else is distinguished.
     assert result["folds"]["mean"] == result["at_threshold"]["accuracy"] == 1 - 2 / 16
     assert ("pairs without two faces, never accepted", "4") in report.tables[0].rows
     assert not any(at["resolved"] for at in result["tar_at_far"])

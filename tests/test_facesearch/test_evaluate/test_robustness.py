@@ -24,7 +24,7 @@ def photo(height: int = 120, width: int = 200) -> Pixels:
     return np.asarray(cv2.resize(coarse, (width, height)), np.uint8)
 
 
-class Engine:
+class ThirdsEngine:
     """Finds one face, a third of the photo wide and high, in photos of 50 pixels and more."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ def test_other_degradations_are_refused(kind: str, value: int) -> None:
 
 def test_a_face_is_found_before_or_after_the_photo_is_made_worse() -> None:
     size = Degradation("pixels", 20 * 12)
-    engine = Engine()
+    engine = ThirdsEngine()
     (record,) = Degraded((size,)).embed(engine, [photo()])  # type: ignore[arg-type]
     assert record.states.tolist() == [State.FOUND, State.FOUND]
     (before, box), (after, scaled) = engine.embedded
@@ -99,7 +99,7 @@ def test_a_face_is_found_before_or_after_the_photo_is_made_worse() -> None:
     np.testing.assert_allclose(np.array(scaled) / box, after[1] / 200, rtol=1e-5)
     area = (scaled[2] - scaled[0]) * (scaled[3] - scaled[1])
     assert area == pytest.approx(240, rel=0.05)  # whole pixels of the photo
-    engine = Engine()
+    engine = ThirdsEngine()
     (record,) = Degraded((size,), of="photo").embed(engine, [photo()])  # type: ignore[arg-type]
     assert record.states.tolist() == [State.FOUND, State.NO_FACE]
     assert engine.embedded[1][0] == (12, 20, 3)

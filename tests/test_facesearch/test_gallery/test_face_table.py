@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facesearch.album.build import gallery_album
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.embed import EmbedOptions, embed_photos
@@ -80,6 +81,23 @@ def test_a_clustering_opens_each_shard_once(gallery: Gallery, opened: Counter[st
     opened.clear()
     run_clustering(gallery, state, ClusterOptions("agglomerative", 1.0, min_quality=0.3))
     assert max(opened.values()) == 1
+
+
+def test_an_album_opens_each_shard_once(gallery: Gallery, opened: Counter[str]) -> None:
+    state = gallery.state()
+    run = run_clustering(gallery, state, ClusterOptions("agglomerative", 1.0))
+    opened.clear()
+    album = gallery_album(gallery, state, run, "title")
+    assert album.face_count == state.face_count
+    assert max(opened.values()) == 1
+
+
+def test_records_and_vectors_are_those_of_the_gallery(gallery: Gallery) -> None:
+    state = gallery.state()
+    ids = state.live_ids()[::-2]
+    faces = gallery.faces_with_vectors(ids, state)
+    assert list(faces.records) == gallery.faces(ids, state)
+    np.testing.assert_array_equal(faces.vectors, gallery.vectors(ids))
 
 
 def test_an_empty_gallery_has_an_empty_table(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from facesearch.search.gallery_index import (
     index_folder,
     load_index,
     refresh_index,
-    search_gallery,
 )
 from indexer import build
 from indexer.build import open_index
@@ -35,7 +34,7 @@ from indexer.storage.verified_digests import identity, note_verified
 from indexer.types import Ids, Vectors
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
 from support.galleries import approximate_index, rewrite_shard, set_value
-from support.search import require_equal
+from support.search import require_equal, search_gallery
 
 CONTRACT = FakeEngine().contract
 
@@ -188,7 +187,7 @@ def test_index_of_other_faces_is_still_used(
 def test_fresh_faces_compete_fairly_with_an_index_by_faiss(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "cells_available", lambda dimension: False)
+    monkeypatch.setattr(build, "ivf_available", lambda dimension: False)
     assert approximate_index(gallery, monkeypatch).recipe == "IVF"
     write_photo(gallery.folder.parent / "photos" / "new.png", [3, 4], variant=50)
     delete_photo(gallery, "01.png")
@@ -214,7 +213,7 @@ def test_the_speed_stated_is_that_with_vectors_from_shards(
         return read(self, ids)
 
     monkeypatch.setattr(Gallery, "vectors", slowly)
-    monkeypatch.setattr(build, "cells_available", lambda dimension: False)
+    monkeypatch.setattr(build, "ivf_available", lambda dimension: False)
     measured = approximate_index(gallery, monkeypatch).measured
     assert measured["single_seconds"] >= seconds
     assert measured["queries_per_second"] <= measured["batch"] / seconds

@@ -35,7 +35,7 @@ PRAGMA user_version = 1;
 
 
 @dataclass
-class Plain:
+class PlainLedger:
     """What holds, all of it gone through for every decision: whose faces are and since which
     decision, whose they are not and since which, and who is whom."""
 
@@ -44,9 +44,9 @@ class Plain:
     merged: dict[int, int] = field(default_factory=dict)
 
 
-def plain_fold(decisions: list[Decision]) -> Plain:
+def plain_fold(decisions: list[Decision]) -> PlainLedger:
     undone = {each.other for each in decisions if each.action == "undo"}
-    now = Plain()
+    now = PlainLedger()
     for decision in decisions:
         if decision.action == "undo" or decision.batch in undone:
             continue
@@ -166,7 +166,7 @@ def test_undoing_everything_leaves_nothing(tmp_path: Path) -> None:
     assert [each.id for each in people.undo(second.batch)] == [second.id]
     assert [people.undo()[0].name, people.undo()[0].name] == ["Bob", "Ann"]
     assert people.decided() == DecisionState({}, {}, {}, {}, {}, 11)
-    with pytest.raises(InputError, match="nothing"):
+    with pytest.raises(InputError, match="no decision left to undo"):
         people.undo()
 
 

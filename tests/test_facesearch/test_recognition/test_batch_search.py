@@ -18,12 +18,12 @@ from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import BusyGalleryError, ContractError, GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
-from facesearch.recognition import batch_search, match_writers
+from facesearch.recognition import batch_search
 from facesearch.recognition.batch_search import BatchReport, search_batch
 from facesearch.recognition.match_writers import COLUMNS, MatchRow, match_format
 from facesearch.recognition.probes import Probes, open_probes
 from facesearch.recognition.resumable_parts import ResumableOutput
-from facesearch.search.gallery_index import IndexGoal, build_index, index_folder, search_gallery
+from facesearch.search.gallery_index import IndexGoal, build_index, index_folder
 from indexer.exact import torch_search
 from indexer.exact.int8_kernel import LANES
 from indexer.exact.torch_search import search_blocks
@@ -31,6 +31,7 @@ from indexer.runtime import devices
 from indexer.storage.shards import shard_path, write_shard
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import approximate_index, small_gallery
+from support.search import search_gallery
 from support.shards import example
 
 OPTIONS = EmbedOptions(decoders=0, threads=1)
@@ -203,8 +204,8 @@ def test_parts_of_another_job_are_not_used(
         (tmp_path / ".m.jsonl.parts" / "00000001.part").unlink()
     k = 4 if change == "k" else 3
     run(gallery, photos, out, k)
-    run(gallery, photos, tmp_path / "anew.jsonl", k)
-    assert out.read_bytes() == (tmp_path / "anew.jsonl").read_bytes()
+    run(gallery, photos, tmp_path / "again.jsonl", k)
+    assert out.read_bytes() == (tmp_path / "again.jsonl").read_bytes()
 
 
 @pytest.mark.skipif(not LANES, reason="needs AVX2")
@@ -237,33 +238,12 @@ def test_formats_hold_the_same(gallery: Gallery, photos: Path, tmp_path: Path) -
         assert row == {name: "" if value is None else str(value) for name, value in want.items()}
 
 
-def test_parquet_holds_the_same(
-    gallery: Gallery, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setitem(batch_search._PART_PROBES, "photos", 5)
-    run(gallery, photos, tmp_path / "m.parquet")
-    run(gallery, photos, tmp_path / "m.jsonl")
-    assert parquet.read_table(tmp_path / "m.parquet").to_pylist() == lines(tmp_path / "m.jsonl")
-
-
-def test_parquet_without_pyarrow_says_what_to_install(
-    gallery: Gallery, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def missing(name: str) -> None:
-        raise ImportError(f"No module named {name!r}")
-
-    monkeypatch.setattr(match_writers.importlib, "import_module", missing)
-    with pytest.raises(InputError, match=r"pip install 'facesearch\[parquet\]'"):
-        run(gallery, photos, tmp_path / "m.parquet")
-
-
 def test_names_that_are_not_utf8_are_written() -> None:
     row = MatchRow("a\udcff\n,b", reason="corrupt", detail='say "x"')
-    text = match_format(Path("x.csv")).encode([row], 1).decode()
+    text = match_format(Path("x.csv"))([row], 1).decode()
     (cells,) = csv.reader(io.StringIO(text, newline=""))
     assert cells[0] == "a\\xff\n,b" and cells[-1] == 'say "x"'
-    assert json.loads(match_format(Path("x.jsonl")).encode([row], 1))["probe"] == "a\udcff\n,b"
+    assert json.loads(match_format(Path("x.jsonl"))([row], 1))["probe"] == "a\udcff\n,b"
 
 
 def test_folder_without_photos_gives_an_empty_file(gallery: Gallery, tmp_path: Path) -> None:
@@ -281,7 +261,7 @@ def test_k_is_at_most_all_there_are(gallery: Gallery, photos: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        (("m.txt", 3), r"\*\.jsonl, \*\.csv, \*\.parquet"),
+        (("m.txt", 3), r"\*\.jsonl, \*\.csv, got"),
         (("there.csv", 3), "exists"),
         (("no/folder/m.csv", 3), "found none"),
         (("m.csv", 0), "k of 1 to"),

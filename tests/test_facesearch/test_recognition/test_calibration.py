@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from facesearch.api.session import identify_photo
 from facesearch.check import check_gallery
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
@@ -24,7 +26,6 @@ from facesearch.recognition.calibration import (
     read_calibration,
     threshold_in_use,
 )
-from facesearch.recognition.identify import identify_photo
 from facesearch.recognition.templates import PersonTemplates
 from support.fake_engine import FakeEngine, write_photo
 
@@ -97,16 +98,20 @@ def test_one_enrolled_person_is_enough_among_many_clusters(gallery: Gallery) -> 
 
 
 def test_nobody_enrolled(gallery: Gallery) -> None:
-    with pytest.raises(InputError, match="nobody is enrolled"):
+    with pytest.raises(InputError, match="no person is enrolled"):
         calibrated(gallery)
 
 
-def test_identify_says_where_its_threshold_comes_from(gallery: Gallery, tmp_path: Path) -> None:
+def test_identify_says_where_its_threshold_comes_from(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoders = SimpleNamespace(identification=0.02)
+    monkeypatch.setattr("facesearch.api.session.thresholds_of", lambda contract: encoders)
     enroll(gallery, 20)
     photo = write_photo(tmp_path / "probe.png", [3, 200], variant=9)
 
     def sources(given: float | None = None) -> tuple[str, float, float | None]:
-        found = identify_photo(gallery, ENGINE, photo, 0.02, given)
+        found = identify_photo(gallery, photo, threshold=given, engine=ENGINE)
         assert [face.person for face in found] == [None, "Person 002"]
         assert all(face.margin and face.margin > 0 for face in found)
         (used,) = {(face.threshold_from, face.threshold, face.fpir) for face in found}
@@ -125,7 +130,7 @@ def test_a_grown_gallery_makes_it_stale(gallery: Gallery) -> None:
     def in_use(people: int, faces: int = 1) -> tuple[str, float | None]:
         enroll(gallery, people, faces)
         enrolled = PersonTemplates.load(gallery, gallery.state())
-        used = threshold_in_use(enrolled, calibration, 0.5)
+        used = threshold_in_use(enrolled, calibration)
         assert used.value == calibration.result.threshold
         return used.source, used.fpir
 

@@ -147,7 +147,7 @@ def test_what_to_check_is_on_the_page_and_in_the_json(tmp_path: Path) -> None:
         "Perhaps one person",
         "One person: about 9 in 10. 1 face would move.",
         "Two people: about 3 in 10. 1 face of 2 would leave.",
-        "Somebody else: about 5 in 10.",
+        "Another person: about 5 in 10.",
         "93% sure",
         'href="plots.html"',
     ):

@@ -153,7 +153,7 @@ def test_beside_photos_a_foreign_sidecar_is_left_alone(tmp_path: Path) -> None:
     assert [photo.reason for photo in done.skipped] == ["foreign-sidecar"]
     foreign.unlink()
     assert write_sidecars(album, None).written == 1
-    assert write_sidecars(album, None).written == 1  # our own is written anew
+    assert write_sidecars(album, None).written == 1  # ours is replaced
     unnamed = replace(album, people=tuple(replace(p, name=None) for p in album.people))
     assert write_sidecars(unnamed, None).removed == 1
     assert not foreign.exists() and two.exists()

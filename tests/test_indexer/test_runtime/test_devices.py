@@ -12,10 +12,8 @@ import pytest
 from indexer.errors import DeviceError
 from indexer.runtime import devices
 from indexer.runtime.devices import (
-    cagra_index,
     check_device,
     faiss_gpus,
-    has_cagra,
     to_device,
     torch_device,
     torch_gpus,
@@ -56,9 +54,6 @@ def test_without_a_gpu_the_index_stays_and_errors_say_what_to_do() -> None:
     assert to_device(index) is to_device(index, "cpu") is index
     with pytest.raises(DeviceError, match=r"install|nvidia-smi"):
         to_device(index, "cuda")
-    with pytest.raises(DeviceError, match="cuVS"):
-        cagra_index(VECTORS)
-    assert not has_cagra(faiss)
 
 
 @pytest.mark.skipif(torch_gpus() > 0, reason="torch finds a GPU")
@@ -97,7 +92,7 @@ class Machine(SimpleNamespace):
             downcast_index=lambda index: index if isinstance(index, Copy) else whole(index),
             get_num_gpus=lambda: gpus,
         )
-        self.copied: list[tuple[list[int], bool, bool | None]] = []
+        self.copied: list[tuple[list[int], bool]] = []
         self._supported = supported
 
     def index_cpu_to_gpu(self, resources: Any, gpu: int, index: Any, options: Any) -> Any:
@@ -107,7 +102,7 @@ class Machine(SimpleNamespace):
         self, resources: list[Any], index: Any, options: Any, gpus: list[int]
     ) -> Any:
         assert len(resources) == len(gpus)
-        self.copied.append((gpus, options.useFloat16, getattr(options, "shard", None)))
+        self.copied.append((gpus, options.useFloat16))
         return Copy() if self._supported else faiss.clone_index(index)
 
 
@@ -123,13 +118,13 @@ def test_copies_go_where_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
         copied = to_device(index, name)
         assert isinstance(copied, Copy)
         assert copied.referenced_objects  # resources live as long as the copy
-    to_device(index, "cuda:0,1", half=True, spread="shards")
+    to_device(index, "cuda:0,1", half=True)
     assert machine.copied == [
-        ([0], False, None),
-        ([2], False, None),
-        ([0, 2], False, False),
-        ([0, 1, 2], False, False),
-        ([0, 1], True, True),
+        ([0], False),
+        ([2], False),
+        ([0, 2], False),
+        ([0, 1, 2], False),
+        ([0, 1], True),
     ]
     assert to_device(index, "cpu") is index
     with pytest.raises(DeviceError, match="0 to 2"):
@@ -188,11 +183,3 @@ def test_equal_answers_on_every_device(recipe: str, device: str) -> None:
     np.testing.assert_allclose(found[0], expected[0], atol=1e-3)
     assert (found[1] == expected[1]).mean() > 0.98
     np.testing.assert_array_equal(found[1][:, 0], np.arange(50))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not has_cagra(faiss), reason="this FAISS has no cuVS, or no GPU")
-def test_cagra_finds_nearly_all() -> None:
-    _, truth = flat().search(VECTORS[:50], 5)
-    _, found = cagra_index(VECTORS).search(VECTORS[:50], 5)
-    assert np.mean([np.isin(t, f).mean() for t, f in zip(truth, found, strict=True)]) > 0.95

@@ -36,7 +36,12 @@ def _answer(folder: Path) -> str:
     return ran.stdout.decode().strip()
 
 
-def test_a_kernel_is_compiled_again_when_one_that_it_calls_has_changed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kernel", ["from indexer.runtime.numba_jit import jit\n@jit\n", "import numba\n@numba.njit\n"]
+)
+def test_a_kernel_is_compiled_again_when_one_that_it_calls_has_changed(
+    tmp_path: Path, kernel: str
+) -> None:
     package = tmp_path / "indexer"
     (package / "runtime").mkdir(parents=True)
     for path in ("__init__.py", "runtime/__init__.py", "runtime/numba_jit.py"):
@@ -46,6 +51,6 @@ def test_a_kernel_is_compiled_again_when_one_that_it_calls_has_changed(tmp_path:
         f"{start}from indexer.called import plus\n@jit\ndef twice(x):\n    return 2 * plus(x)\n"
     )
     for added in (1, 2):
-        (package / "called.py").write_text(f"{start}@jit\ndef plus(x):\n    return x + {added}\n")
+        (package / "called.py").write_text(f"{kernel}def plus(x):\n    return x + {added}\n")
         assert _answer(tmp_path) == str(2 * (20 + added))
     assert len(list((tmp_path / "cache/facesearch/kernels").iterdir())) == 2

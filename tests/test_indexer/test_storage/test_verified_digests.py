@@ -153,7 +153,7 @@ def test_an_index_by_cells_is_read_once(
     content[-3] ^= 1
     path.write_bytes(content)
     for _ in range(2):
-        with pytest.raises(StaleIndexError, match="damaged: build it anew"):
+        with pytest.raises(StaleIndexError, match="damaged: rebuild it"):
             open_index(tmp_path, SHARDS)
 
 
@@ -172,10 +172,10 @@ def test_damage_that_was_found_stays_found(tmp_path: Path, recipe: str) -> None:
     with path.open("rb") as file:  # as if the file system knew of no change
         note_verified(path, identity(file), description.sha256)
     assert held_ids(tmp_path, SHARDS, description).count == 200
-    with pytest.raises(StaleIndexError, match="damaged: build it anew"):
+    with pytest.raises(StaleIndexError, match="damaged: rebuild it"):
         open_index(tmp_path, SHARDS, verify=True)
     for read in (open_index, held_ids):
-        with pytest.raises(StaleIndexError, match="damaged: build it anew"):
+        with pytest.raises(StaleIndexError, match="damaged: rebuild it"):
             read(tmp_path, SHARDS, description)
 
 

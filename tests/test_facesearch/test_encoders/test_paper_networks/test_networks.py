@@ -217,7 +217,7 @@ def test_a_few_steps_of_training_separate_the_people(name: str) -> None:
         assert all(each is not None and torch.isfinite(each).all() for each in gradients)
         optimiser.step()
         losses.append(loss.item())
-    assert losses[0] > 0.5  # no person is told from another yet
+    assert losses[0] > 0.5  # no person is distinguished from another yet
     assert sum(losses[-3:]) / 3 < 0.5 * losses[0]
 
 

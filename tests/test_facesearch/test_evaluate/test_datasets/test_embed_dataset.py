@@ -25,7 +25,7 @@ from support.fake_engine import FakeEngine, person_vector, write_photo
 HERE = DatasetEmbedOptions(decoders=0, threads=2)
 
 
-class Engine(FakeEngine):
+class CountingEngine(FakeEngine):
     """Counts the photos that it looked for faces in."""
 
     def __init__(self, name: str = "fake") -> None:
@@ -60,7 +60,7 @@ def embed(engine: FakeEngine, root: Path, paths: Any = None, **options: Any) -> 
 
 
 def test_every_photo_has_its_vector_or_its_state(folder: Path) -> None:
-    photos = embed(Engine(), folder)
+    photos = embed(CountingEngine(), folder)
     assert len(photos.paths) == 42
     row = photos.paths.index("p2/07.png")
     np.testing.assert_array_equal(photos.vectors[row], person_vector(2, 7))
@@ -76,7 +76,7 @@ def test_every_photo_has_its_vector_or_its_state(folder: Path) -> None:
 
 
 def test_a_photo_that_is_not_there_is_a_failure(folder: Path) -> None:
-    photos = embed(Engine(), folder, ("p1/00.png", "p1/absent.png", "p\0/x.png"))
+    photos = embed(CountingEngine(), folder, ("p1/00.png", "p1/absent.png", "p\0/x.png"))
     assert [failure.photo for failure in photos.failures] == ["p1/absent.png", "p\0/x.png"]
     assert photos.failures[0].reason == "unreadable"
     assert photos.states.tolist() == [State.FOUND, State.FAILED, State.FAILED]
@@ -84,7 +84,7 @@ def test_a_photo_that_is_not_there_is_a_failure(folder: Path) -> None:
 
 def test_a_photo_that_breaks_the_engine_takes_no_other_with_it(folder: Path) -> None:
     write_photo(folder / "p1" / "bomb.png", [255])
-    photos = embed(Engine(), folder)
+    photos = embed(CountingEngine(), folder)
     assert {failure.photo: failure.reason for failure in photos.failures}[
         "p1/bomb.png"
     ] == "internal"
@@ -92,7 +92,7 @@ def test_a_photo_that_breaks_the_engine_takes_no_other_with_it(folder: Path) -> 
 
 
 def test_pairs_without_a_face_are_as_far_as_can_be(folder: Path) -> None:
-    photos = embed(Engine(), folder)
+    photos = embed(CountingEngine(), folder)
     first = ("p1/00.png", "p1/none.png", "p2/broken.jpg")
     second = ("p1/01.png", "p1/00.png", "p2/00.png")
     rejected = distances_of(photos, first, second, "reject")
@@ -105,9 +105,9 @@ def test_pairs_without_a_face_are_as_far_as_can_be(folder: Path) -> None:
 
 def test_the_cache_knows_photos_by_their_content(folder: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    first = embed(Engine(), folder, cache=cache)
+    first = embed(CountingEngine(), folder, cache=cache)
     (folder / "p1" / "00.png").rename(folder / "p1" / "moved.png")
-    engine = Engine()
+    engine = CountingEngine()
     again = embed(engine, folder, cache=cache)
     assert engine.calls == 0
     row, before = again.paths.index("p1/moved.png"), first.paths.index("p1/00.png")
@@ -123,8 +123,8 @@ def test_the_cache_knows_photos_by_their_content(folder: Path, tmp_path: Path) -
 
 def test_the_cache_is_of_one_engine_and_one_rule(folder: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    embed(Engine(), folder, cache=cache)
-    other, stricter, ruled = Engine("another"), Engine(), Engine()
+    embed(CountingEngine(), folder, cache=cache)
+    other, stricter, ruled = CountingEngine("another"), CountingEngine(), CountingEngine()
     stricter.settings = {"min_face": 40}
     for engine in (other, stricter):
         embed(engine, folder, cache=cache)
@@ -138,11 +138,11 @@ def test_the_cache_is_of_one_engine_and_one_rule(folder: Path, tmp_path: Path) -
 @pytest.mark.parametrize("damage", [b"nothing of the kind", b"PK\x03\x04", b""])
 def test_a_damaged_cache_is_made_again(folder: Path, tmp_path: Path, damage: bytes) -> None:
     cache = tmp_path / "cache"
-    embed(Engine(), folder, cache=cache)
+    embed(CountingEngine(), folder, cache=cache)
     (file,) = cache.iterdir()
     whole = file.read_bytes()
     file.write_bytes(damage)
-    engine = Engine()
+    engine = CountingEngine()
     assert embed(engine, folder, cache=cache).usable("reject").sum() == 40
     assert engine.calls == 41
     assert file.read_bytes() == whole
@@ -229,7 +229,7 @@ def test_tracks_are_the_mean_over_all_pairs_of_their_first_frames(tracks: Path, 
     read = read_tracks(tracks)
     assert read.names[:2] == ("p1/t1", "p1/t2")
     assert [Path(path).stem for path in read.frames[0]] == ["f8", "f9", "f10", "f11", "f12"]
-    embedded = embed_tracks(Engine(), read, frames=limit, options=HERE)  # type: ignore[arg-type]
+    embedded = embed_tracks(CountingEngine(), read, frames=limit, options=HERE)  # type: ignore[arg-type]
     first, second = zip(*[(a, b) for a in read.names for b in read.names], strict=True)
     found = track_distances(embedded, first, second)
     for one, two, distance in zip(first, second, found, strict=True):
@@ -253,7 +253,7 @@ def plain_frames(name: str) -> list[np.ndarray]:
 
 
 def test_no_more_frames_are_read_than_it_takes(tracks: Path) -> None:
-    engine = Engine()
+    engine = CountingEngine()
     embedded = embed_tracks(engine, read_tracks(tracks).named({"p3/t1"}), frames=2, options=HERE)  # type: ignore[arg-type]
     assert embedded.frames.tolist() == [2]
     assert embedded.read.tolist() == [engine.calls] == [3]  # frame 8 shows no face

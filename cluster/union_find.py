@@ -1,4 +1,4 @@
-"""Which vectors are one group already, and which groups may not become one: kernels.
+"""Union-find with pairs of groups that may not be joined: kernels.
 
 A group is a tree of ``parents`` int64 (n,), named by its root, its least vector. Its members also
 form a ring, ``following`` int64 (n,), so that the smaller of two groups can be walked through

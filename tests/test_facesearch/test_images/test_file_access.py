@@ -10,7 +10,7 @@ import pytest
 
 from facesearch.errors import PhotoError
 from facesearch.images import sha256_of
-from facesearch.images.digest import sha256_of_stream
+from facesearch.images.file_access import sha256_of_stream
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3_000_000])

@@ -1,0 +1,1 @@
+"""What each command does as one function; :mod:`facesearch` exports them under the same names."""

@@ -1,0 +1,116 @@
+"""Add photos to a gallery, and build its search index and neighbour graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesearch.api.arguments import (
+    AnyEngine,
+    AnyGallery,
+    AnyPath,
+    to_engine,
+    to_gallery,
+    to_path,
+    to_paths,
+)
+from facesearch.embed import EmbedOptions, EmbedReport, Progress, embed_photos
+from facesearch.engine_options import DEFAULT_ENGINE
+from facesearch.errors import InputError
+from facesearch.gallery.gallery import DESCRIPTION, DType, Gallery
+from facesearch.images import check_roots
+from facesearch.search import gallery_index
+from facesearch.search.gallery_index import IndexGoal, refresh_index
+from facesearch.search.knn_graph import refresh_graph
+from indexer.build import Progress as BuildProgress
+from indexer.graph.build import GraphReport
+from indexer.graph.build import Progress as GraphProgress
+from indexer.index.manifest import IndexManifest
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What became of the photos, and how many live faces the gallery has now."""
+
+    gallery: Gallery
+    photos: EmbedReport
+    face_count: int
+
+
+def index_photos(
+    photos: AnyPath | Sequence[AnyPath],
+    gallery: AnyGallery,
+    *,
+    engine: AnyEngine = DEFAULT_ENGINE,
+    options: EmbedOptions | None = None,
+    vectors: DType = "float16",
+    progress: Progress = lambda report, total: None,
+) -> IndexReport:
+    """Bring a gallery up to date with folders of photos, or single ones, and renew its index.
+
+    The gallery is made where there is none, and then stores its vectors as ``vectors``. New and
+    changed photos are embedded, moved and copied ones recognised, those that are gone noted; one
+    that cannot be used is in the report with its reason. A job that was killed goes on where it
+    was. ``options`` are by default for all cores; ``progress`` is called with the report so far and
+    the total of photos to do.
+
+    Raises InputError for photos that are not there, or a gallery that is their folder,
+    ContractError for a gallery of another engine, BusyGalleryError when another process writes.
+    """
+    options = EmbedOptions.for_cores() if options is None else options
+    roots = to_paths(photos, "folder of photos")
+    folder = gallery.folder if isinstance(gallery, Gallery) else to_path(gallery, "gallery")
+    contract = None
+    if (folder / DESCRIPTION).exists():
+        contract = Gallery.open(folder).contract
+    else:
+        _require_photos_elsewhere(roots, folder)
+    ready = to_engine(engine, contract, callers=max(1, options.threads))
+    opened = Gallery.open_or_create(folder, ready.contract, vectors)
+    opened.note_settings(ready.settings)
+    report = embed_photos(opened, ready, roots, options, progress)
+    return IndexReport(opened, report, refresh_index(opened).face_count)
+
+
+def build_index(
+    gallery: AnyGallery,
+    *,
+    recall: float | None = None,
+    memory: float | None = None,
+    progress: BuildProgress = lambda stage, done: None,
+) -> IndexManifest:
+    """Build the search index of a gallery, whether or not it is up to date.
+
+    ``recall`` is the share of searches that must find the nearest face, in [0.5, 1], and ``memory``
+    what the index may take, in bytes. With neither it is what the index there was asked to be.
+    Raises InputError for values out of range, IndexGoalError where the goal cannot be met,
+    BusyGalleryError when another process is writing.
+    """
+    goal = None if recall is None and memory is None else IndexGoal(recall, memory)
+    return gallery_index.build_index(to_gallery(gallery), goal, progress)
+
+
+def make_graph(
+    gallery: AnyGallery,
+    k: int = 32,
+    *,
+    device: str = "auto",
+    progress: GraphProgress = lambda done, total: None,
+) -> GraphReport:
+    """Find and keep the ``k`` nearest neighbours of every live face, for clustering to use.
+
+    A graph that is there is only extended by what is new. Raises InputError for a gallery without
+    faces or k out of range, BusyGalleryError when another process is writing.
+    """
+    return refresh_graph(to_gallery(gallery), k, progress, device)
+
+
+def _require_photos_elsewhere(photos: Sequence[Path], gallery: Path) -> None:
+    """Refuse mistakes before a gallery is made because of them."""
+    check_roots(photos)
+    if gallery.resolve() in {root.resolve() for root in photos}:
+        raise InputError(
+            f"expected a separate folder for the gallery, got the folder of photos {gallery}; "
+            f"name another, such as {gallery}.gallery"
+        )

@@ -1,0 +1,83 @@
+"""Enrol people, export and import decisions, calibrate the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facesearch.api.arguments import (
+    AnyEngine,
+    AnyGallery,
+    AnyPath,
+    to_engine,
+    to_gallery,
+    to_path,
+    to_paths,
+)
+from facesearch.curation import enroll as enrolling
+from facesearch.curation.enroll import Enrolment
+from facesearch.curation.exchange import (
+    ImportResult,
+    PersonEntry,
+    apply_entries,
+    person_entries,
+    read_people,
+    write_people,
+)
+from facesearch.encoders import thresholds_of
+from facesearch.engine_options import DEFAULT_ENGINE
+from facesearch.recognition import calibration
+from facesearch.recognition.calibration import Calibration
+from facesearch.search.gallery_index import refresh_index
+
+
+def enroll(
+    gallery: AnyGallery,
+    name: str,
+    photos: AnyPath | Sequence[AnyPath],
+    *,
+    engine: AnyEngine = DEFAULT_ENGINE,
+) -> Enrolment:
+    """Say that the largest face of each photo shows the person called ``name``.
+
+    Photos that the gallery does not hold yet are added to it. A photo without a usable face is
+    reported, and the others go on. Raises InputError for an unusable name, a folder, or a photo
+    that does not exist, BusyGalleryError when another process is writing.
+    """
+    opened = to_gallery(gallery)
+    ready = to_engine(engine, opened.contract)
+    enrolment = enrolling.enroll(opened, ready, name, to_paths(photos, "photo"))
+    refresh_index(opened)
+    return enrolment
+
+
+def calibrate(gallery: AnyGallery, fpir: float = 0.01) -> Calibration:
+    """Learn from a gallery's own faces, and keep, the threshold of identification.
+
+    ``fpir`` is the share of searches for people who are not enrolled that may return a name, above
+    0 and at most 0.1. Raises InputError where no one is enrolled or there are too few people and
+    groups to learn from, ValueError for another rate, BusyGalleryError when another process is
+    writing.
+    """
+    opened = to_gallery(gallery)
+    default = thresholds_of(opened.contract).cluster
+    return calibration.calibrate(opened, opened.state(), fpir, default)
+
+
+def export_people(gallery: AnyGallery, file: AnyPath) -> list[PersonEntry]:
+    """Write all that is decided about people to a new file ``*.json`` or ``*.csv``.
+
+    Returns what was written. Raises InputError for another name, and for a file that exists.
+    """
+    place = to_path(file, "file")
+    people = person_entries(to_gallery(gallery))
+    write_people(place, people)
+    return people
+
+
+def import_people(gallery: AnyGallery, file: AnyPath) -> ImportResult:
+    """Decide in a gallery what a file says that :func:`export_people` wrote, perhaps of another.
+
+    One undo takes it back. Raises InputError for a file that cannot be read, or whose faces are all
+    not in this gallery.
+    """
+    return apply_entries(to_gallery(gallery), read_people(to_path(file, "file")))

@@ -1,0 +1,205 @@
+"""A gallery that stays open: engine, index, people and threshold are loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
+
+from facesearch.api.arguments import AnyEngine, AnyGallery, AnyPath, to_engine, to_gallery, to_path
+from facesearch.clustering.current_people import gallery_people
+from facesearch.encoders import thresholds_of
+from facesearch.engine import FaceEngine
+from facesearch.engine_options import DEFAULT_ENGINE
+from facesearch.errors import ChangedGalleryError
+from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.version import GalleryVersion
+from facesearch.recognition.calibration import (
+    Calibration,
+    ThresholdInUse,
+    read_calibration,
+    threshold_in_use,
+)
+from facesearch.recognition.identify import (
+    FaceMatches,
+    Identification,
+    Verification,
+    compare_probes,
+    identify_probe,
+    match_probe,
+    read_probe,
+)
+from facesearch.recognition.templates import PersonTemplates
+from facesearch.search.gallery_index import GallerySearch, open_search
+from indexer.open_set.group_distances import VectorGroups
+
+_Answer = TypeVar("_Answer")
+
+
+class GallerySession:
+    """Answers questions about photos, each in the time that its photo takes.
+
+    What was read of the gallery is used until its files change: before each answer they are looked
+    at, and what then is out of date is read again. Meant for one thread; the engine may be shared.
+    """
+
+    def __init__(self, gallery: Gallery, engine: FaceEngine, *, device: str = "auto") -> None:
+        """``device`` is where vectors are compared, as :mod:`indexer.runtime.devices` names it.
+
+        Raises ContractError for an engine whose vectors are not the gallery's.
+        """
+        gallery.require(engine.contract)
+        self.gallery = gallery
+        self.engine = engine
+        self._device = device
+        self._view: GalleryView | None = None
+
+    @classmethod
+    def open(
+        cls, gallery: AnyGallery, *, engine: AnyEngine = DEFAULT_ENGINE, device: str = "auto"
+    ) -> GallerySession:
+        """The session of a gallery or its folder; GalleryError where there is none."""
+        opened = to_gallery(gallery)
+        return cls(opened, to_engine(engine, opened.contract), device=device)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The names that can be identified, sorted; InputError where no one is enrolled."""
+        return self._current().enrolled.names
+
+    def identify(self, photo: AnyPath, *, threshold: float | None = None) -> list[Identification]:
+        """The person of every face of ``photo``, or None, largest face first.
+
+        A face is named where the nearest person is within the squared distance ``threshold``, by
+        default the gallery's calibrated one, or the encoder's. Raises InputError for a photo that
+        cannot be read, and where no one is enrolled.
+        """
+        self._answer(lambda view: view.groups)  # before the photo is looked at
+        probe = read_probe(self.engine, to_path(photo, "photo"))
+        return self._answer(
+            lambda view: identify_probe(
+                probe, view.enrolled.names, view.groups, view.threshold(self.engine, threshold)
+            )
+        )
+
+    def search(self, photo: AnyPath, k: int = 10) -> list[FaceMatches]:
+        """The ``k`` nearest gallery faces of every face of ``photo``, largest face first.
+
+        Raises InputError for a photo that cannot be read, and for a gallery without faces.
+        """
+        probe = read_probe(self.engine, to_path(photo, "photo"))
+        if not probe.boxes:
+            return []
+        return self._answer(
+            lambda view: match_probe(
+                probe, view.gallery, view.state, view.search, names=view.names, k=k
+            )
+        )
+
+    def verify(
+        self, first: AnyPath, second: AnyPath, *, threshold: float | None = None
+    ) -> Verification:
+        """Whether the largest faces of two photos show one person; see :func:`verify_photos`."""
+        return verify_photos(first, second, threshold=threshold, engine=self.engine)
+
+    def _answer(self, ask: Callable[[GalleryView], _Answer]) -> _Answer:
+        try:
+            return ask(self._current())
+        except ChangedGalleryError:
+            self._view = None
+            return ask(self._current())  # of what is left
+
+    def _current(self) -> GalleryView:
+        version = GalleryVersion.of(self.gallery)
+        if self._view is None or self._view.version != version:
+            self._view = GalleryView(self.gallery, version, self._device)
+        return self._view
+
+
+class GalleryView:
+    """What a gallery was at one version of its files; each part is read when it is first used."""
+
+    def __init__(self, gallery: Gallery, version: GalleryVersion, device: str) -> None:
+        self.gallery = gallery
+        self.version = version
+        self._device = device
+
+    @cached_property
+    def state(self) -> GalleryState:
+        """The live faces."""
+        return self.gallery.state()
+
+    @cached_property
+    def search(self) -> GallerySearch:
+        """What finds their vectors."""
+        return open_search(self.gallery, self.state, self._device)
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The name of each face whose person has one."""
+        return gallery_people(self.gallery, self.state).names_by_id()
+
+    @cached_property
+    def enrolled(self) -> PersonTemplates:
+        """The people with names; InputError where there are none."""
+        return PersonTemplates.load(self.gallery, self.state)
+
+    @cached_property
+    def groups(self) -> VectorGroups:
+        """Their vectors, to be compared with."""
+        return self.enrolled.groups()
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """The threshold that was learnt from the gallery, if any."""
+        return read_calibration(self.gallery)
+
+    def threshold(self, engine: FaceEngine, given: float | None) -> ThresholdInUse:
+        """The threshold of identification, ``given`` or not."""
+        if given is not None:
+            return ThresholdInUse(given, "given")
+        if self.calibration is not None:
+            return threshold_in_use(self.enrolled, self.calibration)
+        return ThresholdInUse(thresholds_of(engine.contract).identification, "encoder")
+
+
+def search_photo(
+    gallery: AnyGallery,
+    photo: AnyPath,
+    k: int = 10,
+    *,
+    engine: AnyEngine = DEFAULT_ENGINE,
+    device: str = "auto",
+) -> list[FaceMatches]:
+    """As :meth:`GallerySession.search` does, of a session for this photo alone."""
+    return GallerySession.open(gallery, engine=engine, device=device).search(photo, k)
+
+
+def identify_photo(
+    gallery: AnyGallery,
+    photo: AnyPath,
+    *,
+    threshold: float | None = None,
+    engine: AnyEngine = DEFAULT_ENGINE,
+) -> list[Identification]:
+    """As :meth:`GallerySession.identify` does, of a session for this photo alone."""
+    return GallerySession.open(gallery, engine=engine).identify(photo, threshold=threshold)
+
+
+def verify_photos(
+    first: AnyPath,
+    second: AnyPath,
+    *,
+    threshold: float | None = None,
+    engine: AnyEngine = DEFAULT_ENGINE,
+) -> Verification:
+    """Whether the largest faces of two photos show one person.
+
+    They do within the squared distance ``threshold``, by default the encoder's. Raises InputError
+    for a photo that cannot be read or shows no face.
+    """
+    ready = to_engine(engine)
+    if threshold is None:
+        threshold = thresholds_of(ready.contract).verification
+    one, two = (read_probe(ready, to_path(photo, "photo")) for photo in (first, second))
+    return compare_probes(one, two, threshold)

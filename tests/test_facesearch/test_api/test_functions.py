@@ -1,0 +1,197 @@
+"""Each command as a function: what it returns, by folder or by Gallery, and its mistakes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facesearch import (
+    ClusterOptions,
+    EmbedOptions,
+    EngineOptions,
+    Gallery,
+    GalleryError,
+    InputError,
+    PeopleEditor,
+    build_index,
+    check_gallery,
+    cluster_gallery,
+    enroll,
+    export_people,
+    forget_faces,
+    gallery_album,
+    gallery_info,
+    import_people,
+    index_photos,
+    latest_run,
+    make_graph,
+    search_many,
+    unforget_photos,
+    write_report,
+    write_sidecars,
+)
+from facesearch.clustering.options import LOOSER
+from facesearch.encoders import DEFAULT_ENCODER, thresholds_of
+from facesearch.engine import EncoderChoice
+from facesearch.quality import MIN_QUALITY
+from support.fake_engine import FakeEngine, write_photo
+
+ENGINE: Any = FakeEngine(DEFAULT_ENCODER)
+OPTIONS = EmbedOptions(decoders=0, threads=1)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three people with three photos each, and an empty file."""
+    for person in (1, 2, 3):
+        for number in range(3):
+            write_photo(tmp_path / "photos" / f"{person}-{number}.png", [person], 10 * number)
+    (tmp_path / "photos" / "empty.jpg").touch()
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def folder(photos: Path, tmp_path: Path) -> str:
+    """The folder of a gallery of them, as text."""
+    index_photos(str(photos), str(tmp_path / "my.gallery"), engine=ENGINE, options=OPTIONS)
+    return str(tmp_path / "my.gallery")
+
+
+def test_photos_are_indexed_once(photos: Path, tmp_path: Path) -> None:
+    report = index_photos(photos, tmp_path / "g", engine=ENGINE, options=OPTIONS, vectors="float32")
+    assert (report.photos.embedded, report.photos.failed, report.face_count) == (9, 1, 9)
+    assert report.gallery.dtype == "float32"
+    again = index_photos([photos], report.gallery, engine=ENGINE, options=OPTIONS)
+    assert (again.photos.embedded, again.photos.unchanged, again.face_count) == (0, 10, 9)
+
+
+def test_mistakes_make_no_gallery(photos: Path, tmp_path: Path) -> None:
+    for asked, message in (
+        (tmp_path / "nowhere", "nowhere"),
+        ([], "got none"),
+        (7, "folder of photos or several"),
+        ([photos, 7], "got int"),
+    ):
+        with pytest.raises(InputError, match=message):
+            index_photos(asked, tmp_path / "g", engine=ENGINE)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="folder of its own"):
+        index_photos(photos, photos, engine=ENGINE)
+    assert not (tmp_path / "g").exists()
+
+
+def test_an_index_is_asked_for(folder: str) -> None:
+    assert build_index(folder).goal == {}
+    assert build_index(folder, recall=1.0, memory=10**9).goal == {"recall": 1.0, "memory": 10**9}
+    assert build_index(Gallery.open(folder)).goal == {"recall": 1.0, "memory": 10**9}
+    with pytest.raises(InputError, match="recall"):
+        build_index(folder, recall=0.1)
+    assert make_graph(folder, 3).count == 9
+
+
+def test_people_are_clustered_named_and_shown(folder: str, photos: Path, tmp_path: Path) -> None:
+    run = cluster_gallery(folder)
+    assert run.clustering.count == 3
+    assert run.path is not None and run.path.exists()
+    assert latest_run(Gallery.open(folder)).path == run.path
+    enrolment = enroll(folder, "Ann", [photos / "1-0.png", photos / "empty.jpg"], engine=ENGINE)
+    assert [bool(each.problem) for each in enrolment.photos] == [False, True]
+    album = gallery_album(folder)
+    assert album.about.title == "my"
+    assert sorted(person.label for person in album.people) == ["Ann", "p2", "p3"]
+    page = write_report(album, workers=0)
+    assert page == Path(folder).resolve() / "report" / "index.html"
+    assert json.loads((page.parent / "album.json").read_text())["title"] == "my"
+    assert write_report(album, str(tmp_path / "elsewhere"), workers=0).exists()
+    assert write_sidecars(album, tmp_path / "sidecars").written == 3
+
+
+def test_decisions_go_to_another_gallery(folder: str, photos: Path, tmp_path: Path) -> None:
+    enroll(folder, "Ann", photos / "1-0.png", engine=ENGINE)
+    written = export_people(folder, str(tmp_path / "people.json"))
+    assert [entry.name for entry in written] == ["Ann"]
+    other = index_photos(photos, tmp_path / "other", engine=ENGINE, options=OPTIONS).gallery
+    assert import_people(other, tmp_path / "people.json").faces == 1
+    assert PeopleEditor(other).find("Ann").name == "Ann"
+    PeopleEditor(other).undo()
+    with pytest.raises(InputError, match="Ann"):
+        PeopleEditor(other).find("Ann")
+
+
+def test_faces_are_forgotten_and_photos_taken_again(folder: str, photos: Path) -> None:
+    assert forget_faces(folder, photos=str(photos / "1-0.png")).faces == 1
+    index_photos(photos, folder, engine=ENGINE, options=OPTIONS)
+    assert gallery_info(folder).faces == 8
+    unforget_photos(folder, photos / "1-0.png")
+    index_photos(photos, folder, engine=ENGINE, options=OPTIONS)
+    info = gallery_info(folder)
+    assert (info.photos, info.photos_failed, info.faces) == (10, 1, 9)
+    assert [record.name for record in info.failed] == ["empty.jpg"]
+    assert check_gallery(folder) == []
+    assert forget_faces(folder).faces == 0
+
+
+def test_many_probes_are_searched_for(folder: str, photos: Path, tmp_path: Path) -> None:
+    report = search_many(folder, photos, tmp_path / "found.csv", 2, engine=ENGINE)
+    assert (report.faces, report.matches, report.failed) == (9, 18, 1)
+    with (tmp_path / "found.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {Path(row["probe"]).name for row in rows} >= {"1-0.png", "3-2.png"}
+    with pytest.raises(InputError, match="exists"):
+        search_many(folder, photos, tmp_path / "found.csv", engine=ENGINE)
+    with pytest.raises(GalleryError, match="not a gallery"):
+        search_many(tmp_path, photos, tmp_path / "other.csv", engine=ENGINE)
+
+
+def test_options_are_the_encoders(folder: str) -> None:
+    gallery = Gallery.open(folder)
+    defaults = thresholds_of(gallery.contract)
+    assert ClusterOptions.for_gallery(gallery) == ClusterOptions(
+        "agglomerative",
+        defaults.cluster,
+        1,
+        MIN_QUALITY,
+        attach_threshold=min(defaults.cluster, defaults.identification),
+        from_gallery=True,
+        reach=LOOSER * defaults.cluster,
+    )
+    given = ClusterOptions.for_gallery(gallery, threshold=0.01, min_quality=0.0, min_size=3)
+    assert (given.threshold, given.attach_threshold, given.from_gallery) == (0.01, 0.01, False)
+    assert (given.min_quality, given.min_size) == (0.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "k-means"}, "method"),
+        ({"threshold": 5.0}, "from 0 to 4"),
+        ({"threshold": float("nan")}, "from 0 to 4"),
+        ({"min_size": 0}, "at least 1"),
+        ({"linkage": "single"}, "expected a threshold"),
+    ],
+)
+def test_options_that_cannot_be(folder: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ClusterOptions.for_gallery(Gallery.open(folder), **options)
+
+
+def test_an_engine_is_as_in_the_gallery_unless_asked_otherwise() -> None:
+    contract = ENGINE.contract
+    assert EngineOptions().encoder_choice() == EncoderChoice()
+    assert EngineOptions().encoder_choice(contract) == EncoderChoice.of(contract)
+    asked = EngineOptions(
+        encoder="other", weights="file.pt", precision="bf16", flip=True, device="cpu"
+    )
+    assert asked.encoder_choice(contract, threads=2, callers=3) == EncoderChoice(
+        "other", Path("file.pt"), "cpu", "bf16", True, 2, 3
+    )
+
+
+def test_a_title_is_given(folder: str) -> None:
+    cluster_gallery(folder)
+    album = gallery_album(folder, title="Ours")
+    assert album.about.title == "Ours"
+    assert album.face_count == 9

@@ -1,0 +1,71 @@
+"""What the help says, and what a mistake in the arguments shows."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from facesearch.cli.main import build_parser, commands_below
+
+# Words of other times and of no field, which readers stumble over.
+ODD_WORDS = re.compile(r"\b(anew|told|whosoever|whom|somebody|nobody|lest)\b", re.IGNORECASE)
+
+
+def all_commands() -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command that takes arguments of its own, with its words: ``people merge``."""
+    for name, parser in commands_below(build_parser()).items():
+        below = commands_below(parser)
+        if not below or parser.get_default("run"):
+            yield name, parser
+        for second, each in below.items():
+            yield f"{name} {second}", each
+
+
+COMMANDS = dict(all_commands())
+
+
+def words_for(parser: argparse.ArgumentParser) -> list[str]:
+    """Some value for each argument that ``parser`` requires."""
+    words = []
+    for action in parser._actions:
+        if action.required or (not action.option_strings and action.nargs != "?"):
+            if isinstance(action, argparse._SubParsersAction):
+                continue
+            words += [*action.option_strings[:1], "1", *(["2"] if action.nargs == "+" else [])]
+    return words
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_surplus_argument_shows_the_usage_of_its_command(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*command.split(), *words_for(COMMANDS[command]), "--surplus"]
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args(words)
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert shown.startswith(f"usage: facesearch {command} [-h]"), shown
+    assert f"facesearch {command}: error: unrecognized arguments: --surplus" in shown
+
+
+def test_surplus_values_are_all_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["info", "g", "12", "13"])
+    assert "facesearch info: error: unrecognized arguments: 12 13" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_argument_is_explained(command: str) -> None:
+    unexplained = [
+        action.metavar or action.dest for action in COMMANDS[command]._actions if not action.help
+    ]
+    assert [name for name in unexplained if name not in ("COMMAND", "PROTOCOL")] == []
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_in_plain_words(command: str) -> None:
+    parser = COMMANDS[command] if command else build_parser()
+    assert ODD_WORDS.findall(parser.format_help()) == []

@@ -1,0 +1,165 @@
+"""The layout stays readable: small folders and modules, names that are found and mean one thing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("indexer", "cluster", "facesearch", "benchmarks", "tests", "docs")
+MOST_MODULES = 15
+MOST_LINES = 400
+# Words of no field: what they stood for is named by what it is ("reported", "the cluster's").
+BANNED = {"told", "own", "anew"}
+
+
+def sources(*folders: str) -> dict[str, str]:
+    """The source of every module below ``folders``, by its path."""
+    found = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+    assert found
+    return found
+
+
+def identifiers(source: str) -> Iterator[tuple[str, int]]:
+    """Every name that a module gives or uses, and its line."""
+    for node in ast.walk(ast.parse(source)):
+        for field in ("id", "attr", "name", "arg", "asname"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                yield value, getattr(node, "lineno", 0)
+
+
+def words_of(identifier: str) -> set[str]:
+    """``{"person", "table"}`` of ``PersonTable``, ``person_table`` and ``_PERSON_TABLE``."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", identifier)
+    return {*re.split(r"\W|_", parted.lower())} - {""}
+
+
+def test_no_folder_holds_too_many_modules() -> None:
+    modules = [path for path in sources(*FOLDERS) if not path.endswith("__init__.py")]
+    counts = Counter(str(Path(path).parent) for path in modules)
+    assert {folder: n for folder, n in counts.items() if n > MOST_MODULES} == {}
+
+
+def test_no_module_is_too_long() -> None:
+    lengths = {path: len(source.splitlines()) for path, source in sources(*FOLDERS).items()}
+    assert {path: n for path, n in lengths.items() if n > MOST_LINES} == {}
+
+
+def test_a_class_name_means_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for path, source in sources(*FOLDERS).items():
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(path)
+    assert len(places) > 200
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_no_identifier_has_a_banned_word() -> None:
+    modules = sources(*FOLDERS)
+    found = [
+        f"{path}:{line}: {name}"
+        for path, source in modules.items()
+        for name, line in identifiers(source)
+        if words_of(name) & BANNED
+    ]
+    found += [path for path in modules if words_of(path) & BANNED]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("told_apart", {"told", "apart"}),
+        ("OwnNeighbours", {"own", "neighbours"}),
+        ("_BUILD_ANEW", {"build", "anew"}),
+        ("shown", {"shown"}),
+        ("HTTPServer2", {"http", "server2"}),
+    ],
+)
+def test_words_of_identifiers(name: str, words: set[str]) -> None:
+    assert words_of(name) == words
+    (found,) = {each for each, _ in identifiers(f"x = {name}") if each != "x"}
+    assert found == name
+
+
+def test_every_benchmark_has_a_row_and_every_result_its_script() -> None:
+    page = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `benchmarks.")]
+    listed = [row.split("`")[1] for row in rows]
+    scripts = {
+        path.removesuffix(".py").replace("/", ".")
+        for path, source in sources("benchmarks").items()
+        if '__name__ == "__main__"' in source and not path.startswith("benchmarks/peers/")
+    }
+    assert {*listed} == scripts
+    assert len(listed) == len(scripts)
+    named = {name for row in rows for name in re.findall(r"`([a-z0-9_]+)\.json`", row)}
+    kept = {path.stem for path in (ROOT / "benchmarks/results").glob("*.json")}
+    assert kept <= named, "results that no row names"
+    for row in rows:
+        assert row.count("|") == 6, row  # script, question, input, minutes, result
+
+
+REFERENCE = re.compile(
+    r":(?:mod|class|func|data|meth):`~?((?:facesearch|indexer|cluster)(?:\.\w+)+)`"
+)
+
+
+def test_references_in_docstrings_lead_somewhere() -> None:
+    modules = sources("indexer", "cluster", "facesearch", "benchmarks")
+    defined = {
+        path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): names_in(source)
+        for path, source in modules.items()
+    }
+    broken = [
+        f"{path}: {target}"
+        for path, source in modules.items()
+        for target in REFERENCE.findall(source)
+        if not leads_somewhere(target, defined)
+    ]
+    assert broken == []
+
+
+def names_in(source: str) -> set[str]:
+    """What a module defines or imports at its top, and the attributes of its classes, dotted."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        names |= _given(node)
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{name}" for each in node.body for name in _given(each)}
+    return names
+
+
+def _given(node: ast.stmt) -> set[str]:
+    if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+        return {node.name}
+    if isinstance(node, ast.Assign):
+        return {target.id for target in node.targets if isinstance(target, ast.Name)}
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return {node.target.id}
+    if isinstance(node, ast.ImportFrom):
+        return {alias.asname or alias.name for alias in node.names}
+    return set()
+
+
+def leads_somewhere(target: str, defined: dict[str, set[str]]) -> bool:
+    """Whether ``target`` is a module, or a name in the longest module that it begins with."""
+    if target in defined:
+        return True
+    parts = target.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:cut])
+        if module in defined:
+            return ".".join(parts[cut:]) in defined[module]
+    return False
