@@ -13,6 +13,7 @@ from scipy.spatial.distance import pdist
 
 from facesearch.errors import InputError
 from facesearch.evaluate.clustering import clustering_study, default_sweep
+from support.vectors import grouped_vectors
 
 
 def people_and_vectors(seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -92,3 +93,14 @@ def test_impossible_settings_are_refused() -> None:
             clustering_study(vectors, people, threshold=threshold, sweep=sweep)
     with pytest.raises(InputError, match="got none"):
         clustering_study(vectors[:0], people[:0], threshold=0.5)
+
+
+def test_what_cluster_does_by_default_is_judged_first() -> None:
+    vectors, people = grouped_vectors(60, 4, seed=5)
+    study = clustering_study(vectors, people, threshold=0.6, from_gallery=True, sweep=[])
+    rule, fixed = study.chosen
+    assert (rule.method, fixed.method) == ("rule of the gallery", "average linkage")
+    assert (rule.pairwise.f, rule.bcubed.f, rule.clusters) == (1.0, 1.0, 60)
+    assert rule.threshold is not None and rule.threshold != fixed.threshold
+    few = clustering_study(vectors[:20], people[:20], threshold=0.6, from_gallery=True, sweep=[])
+    assert [each.method for each in few.chosen] == ["average linkage"]
