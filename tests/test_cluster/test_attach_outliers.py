@@ -116,7 +116,7 @@ def test_no_two_of_one_photo_meet_nor_what_cannot(
     assert (after.confidence[after.labels == NOISE] == 0).all()
 
 
-LOOSE = MergeRule(ImpostorLaw(0.6, 0.3), 0.14, -1.7, -1.0, 4.0, -0.5, 0.6)
+LOOSE = MergeRule(ImpostorLaw(0.6, 0.3), 0.14, 0.6, -1.0, 4.0, -0.5, 0.6)
 
 
 @settings(deadline=None, max_examples=40)

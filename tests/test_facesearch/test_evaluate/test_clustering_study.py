@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
+from cluster.adaptive.clustering import adaptive_merges
+from cluster.metrics import pairwise_scores
 from facesearch.errors import InputError
 from facesearch.evaluate.clustering import clustering_study, default_sweep
 from support.vectors import grouped_vectors
@@ -96,11 +98,14 @@ def test_impossible_settings_are_refused() -> None:
 
 
 def test_what_cluster_does_by_default_is_judged_first() -> None:
-    vectors, people = grouped_vectors(60, 4, seed=5)
+    vectors, people = grouped_vectors(60, 6, seed=4)
     study = clustering_study(vectors, people, threshold=0.6, from_gallery=True, sweep=[])
     rule, fixed = study.chosen
     assert (rule.method, fixed.method) == ("rule of the gallery", "average linkage")
-    assert (rule.pairwise.f, rule.bcubed.f, rule.clusters) == (1.0, 1.0, 60)
-    assert rule.threshold is not None and rule.threshold != fixed.threshold
+    learnt = adaptive_merges(vectors, 0.6)
+    assert learnt is not None
+    groups = learnt.dendrogram.groups(0.0)
+    assert rule.pairwise == pairwise_scores(people, groups)
+    assert (rule.threshold, rule.clusters) == (learnt.rule.distance(1, 1), groups.max() + 1)
     few = clustering_study(vectors[:20], people[:20], threshold=0.6, from_gallery=True, sweep=[])
     assert [each.method for each in few.chosen] == ["average linkage"]
