@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
-from benchmarks.figures import indices, people, speed
+from benchmarks.figures import clusters, indices, people, speed
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
@@ -350,6 +350,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         evaluated.identity_rates,
         evaluated.clustering_peers,
         evaluated.clustering_scale,
+        clusters.cluster_rules,
+        clusters.cluster_rules_retail,
+        clusters.cluster_stability,
+        clusters.cluster_poor_faces,
         evaluated.cluster_threshold,
         people.incremental,
         people.decisions,
