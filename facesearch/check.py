@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.clustering.run_store import latest_run, run_paths
-from facesearch.errors import FacesearchError
-from facesearch.forget import unfinished
+from facesearch.clustering.dendrogram_cache import dendrogram_path, load_dendrogram
+from facesearch.clustering.run_store import run_at, run_paths
+from facesearch.erasure.forget import unfinished
+from facesearch.errors import FacesearchError, GalleryError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.schema import schema_problems
 from facesearch.gallery.state_cache import FILE as STATE_FILE
@@ -60,6 +62,7 @@ def check_gallery(gallery: Gallery) -> list[Finding]:
     except Exception as error:
         findings.append(_failure("gallery", error, severe=True))
     findings += _findings("next-shard", partial(_check_numbers, gallery), severe=True)
+    findings += _findings("settings.json", partial(_check_settings, gallery), severe=False)
     people = partial(_check_people, gallery, paths, state)
     findings += _findings("people.sqlite", people, severe=True)
     forgotten = partial(_check_forgotten, gallery)
@@ -106,14 +109,18 @@ def _check_numbers(gallery: Gallery) -> list[Finding]:
     return []
 
 
+def _check_settings(gallery: Gallery) -> list[Finding]:
+    _ = gallery.settings  # reading it checks it
+    return []
+
+
 def _check_contents(state: GalleryState) -> list[Finding]:
     """Photos whose content is in no shard any more."""
     if not state.lost_count:
         return []
     text = (
-        f"{count(state.lost_count, 'photo')} with faces in missing shards; restore the shards "
-        f"from a "
-        "backup, or index the photos again"
+        f"{count(state.lost_count, 'photo')} with faces in missing shards; restore the shards from "
+        "a backup, or index the photos again"
     )
     return [Finding("shards", text, severe=True)]
 
@@ -121,7 +128,7 @@ def _check_contents(state: GalleryState) -> list[Finding]:
 def _check_kept_state(gallery: Gallery, state: GalleryState) -> list[Finding]:
     """A state.h5 that cannot be read, or differs from ``state``, read from the shards."""
     path = gallery.folder / STATE_FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
     if read_state(gallery.folder, gallery.contract) is None:
         text = f"cannot be used, so every command reads all shards; delete {path}"
@@ -140,9 +147,8 @@ def _check_forgotten(gallery: Gallery) -> list[Finding]:
     if not left:
         return []
     text = (
-        f"{left} forgotten faces are still in shards, where no search finds them; to delete "
-        f"them, run: "
-        f"facesearch forget {gallery.folder}"
+        f"{count(left, 'forgotten face')} left in shards, where no search finds them; "
+        f"to delete them, run: facesearch forget {gallery.folder}"
     )
     return [Finding("forgotten.json", text, severe=True)]
 
@@ -150,7 +156,15 @@ def _check_forgotten(gallery: Gallery) -> list[Finding]:
 def _check_people(
     gallery: Gallery, paths: Sequence[Path], state: GalleryState | None
 ) -> list[Finding]:
-    ids = PeopleStore(gallery.folder).memberships().ids
+    people = PeopleStore(gallery.folder)
+    damage = [
+        f"damaged: {problem}; restore it from a backup, or export what can be read: facesearch "
+        f"people export {gallery.folder} FILE"
+        for problem in people.check()
+    ]
+    if damage:
+        return [Finding("people.sqlite", text, severe=True) for text in damage]
+    ids = people.memberships().ids
     numbers, _ = split_ids(ids)
     there = np.isin(numbers, [int(path.stem) for path in paths])
     findings = []
@@ -183,24 +197,36 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
     if not coverage.worth_rebuilding():
         return []
     text = (
-        f"out of date: {coverage.fresh:,} new faces are searched separately, and "
-        f"{coverage.hidden:,} "
-        f"deleted ones are skipped; to rebuild it, run: {command}"
+        f"out of date: {count(coverage.fresh, 'new face')} searched separately, "
+        f"{count(coverage.hidden, 'deleted face')} skipped; to rebuild it, run: {command}"
     )
     return [Finding("index", text, severe=False)]
 
 
 def _check_clusters(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    if not run_paths(gallery):
-        return []
-    if latest_run(gallery).state == state.digest():
-        return []
-    text = f"older than the faces; run: facesearch cluster {gallery.folder}"
-    return [Finding("clusters", text, severe=False)]
+    paths = run_paths(gallery)
+    findings = []
+    for path in paths:
+        try:
+            run = run_at(path)
+        except GalleryError as error:
+            findings.append(Finding("clusters", str(error), severe=False))
+            continue
+        if path == paths[-1] and run.state != state.digest():
+            text = f"older than the faces; run: facesearch cluster {gallery.folder}"
+            findings.append(Finding("clusters", text, severe=False))
+    merges = dendrogram_path(gallery)
+    if os.path.lexists(merges):
+        try:
+            load_dendrogram(merges)
+        except ShardError as error:
+            text = f"{error} (run: facesearch cluster {gallery.folder} --full)"
+            findings.append(Finding("clusters", text, severe=False))
+    return findings
 
 
 def _check_graph(gallery: Gallery, state: GalleryState) -> list[Finding]:
-    if not graph_path(gallery).exists():
+    if not os.path.lexists(graph_path(gallery)):
         return []
     try:
         with open_graph(gallery, state) as graph:

@@ -34,5 +34,9 @@ class ChangedGalleryError(GalleryError):
     """Faces that were asked about have been forgotten meanwhile."""
 
 
+class ChangedDecisionsError(GalleryError):
+    """Other decisions were made since those that a new one was to add to."""
+
+
 class ContractError(GalleryError):
     """Vectors of one encoder contract offered to a gallery of another."""

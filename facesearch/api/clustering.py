@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from facesearch.album import build
 from facesearch.album.model import Album
@@ -11,6 +15,9 @@ from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import ClusterRun, latest_run, save_run
+from facesearch.erasure.sidecars import note_output
+from facesearch.errors import ChangedGalleryError
+from facesearch.gallery.tombstones import Tombstones
 from facesearch.report import write, xmp
 from facesearch.report.crops import Progress
 from facesearch.report.xmp import Sidecars
@@ -27,8 +34,9 @@ def cluster_gallery(gallery: AnyGallery, options: ClusterOptions | None = None) 
     """
     opened = to_gallery(gallery)
     options = ClusterOptions.for_gallery(opened) if options is None else options
-    run = run_clustering(opened, opened.state(), options)
-    return replace(run, path=save_run(opened, run))
+    with opened.writing():  # first, lest the work is done and cannot be kept
+        run = run_clustering(opened, opened.state(), options)
+        return replace(run, path=save_run(opened, run))
 
 
 def gallery_album(gallery: AnyGallery, *, title: str | None = None) -> Album:
@@ -51,19 +59,43 @@ def write_report(
     """Write an album as web pages, ``album.json`` and ``album.csv``; returns its ``index.html``.
 
     ``folder`` is by default ``report`` in the album's gallery. ``workers`` processes decode photos,
-    by default one a core. Raises InputError for a folder that holds anything but a report.
+    by default one a core. Raises InputError for a folder that holds anything but a report,
+    ChangedGalleryError where faces of the album were forgotten meanwhile.
     """
     if folder is None and album.about.gallery is not None:
         folder = album.about.gallery / "report"
     place = to_path(folder, "folder for the report")  # type: ignore[arg-type]
-    return write.write_report(
-        album, place, workers=available_cores() if workers is None else workers, progress=progress
-    )
+    cores = available_cores() if workers is None else workers
+    with _presenting(album, place):
+        return write.write_report(album, place, workers=cores, progress=progress)
 
 
 def write_sidecars(album: Album, folder: AnyPath | None = None) -> Sidecars:
     """Write who is on each photo as XMP files, to ``folder``, or beside the photos without one.
 
-    Photos are never changed, and files of other programs are left alone and reported.
+    Photos are never changed, and files of other programs are left alone and reported. Raises
+    ChangedGalleryError where faces of the album were forgotten meanwhile.
     """
-    return xmp.write_sidecars(album, None if folder is None else to_path(folder, "folder"))
+    place = None if folder is None else to_path(folder, "folder")
+    with _presenting(album, place):
+        return xmp.write_sidecars(album, place)
+
+
+@contextmanager
+def _presenting(album: Album, folder: Path | None) -> Iterator[None]:
+    """Hold off who forgets faces; none of the album's may be forgotten already."""
+    if album.about.gallery is None:
+        yield
+        return
+    gallery = to_gallery(album.about.gallery)
+    with gallery.presenting():
+        ids = np.array([face.face_id for face in album.faces], np.int64)
+        forgotten = int(Tombstones.read(gallery.folder).among(ids).sum())
+        if forgotten:
+            raise ChangedGalleryError(
+                f"{forgotten} faces of the album were forgotten meanwhile; make it again: "
+                f"facesearch report {gallery.folder}"
+            )
+        if folder is not None:
+            note_output(gallery, folder)
+        yield

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from facesearch import check, forget
-from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_paths
+from facesearch import check
+from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path, to_paths
 from facesearch.check import Finding
-from facesearch.forget import ForgetReport, Selection
+from facesearch.erasure import forget
+from facesearch.erasure.forget import ForgetReport, Selection
+from facesearch.erasure.verify import erasure_problems
 
 
 def forget_faces(
@@ -17,17 +19,24 @@ def forget_faces(
     photos: AnyPath | Sequence[AnyPath] = (),
     ids: Sequence[int] = (),
     people: Sequence[str] = (),
+    receipt: AnyPath | None = None,
+    dry_run: bool = False,
 ) -> ForgetReport:
     """Delete faces for good: all of ``photos``, those of ``ids``, and those named as ``people``.
 
     Their vectors, boxes and names are nowhere in the gallery afterwards, and indexing their photos
     again does not bring them back. Without any face this finishes what an earlier call was kept
-    from finishing. Raises InputError for a photo, face or name that the gallery does not have,
-    BusyGalleryError when another process is writing.
+    from finishing. People's faces are those decided to be theirs and those the last clustering gave
+    them. A receipt is written, to the new file ``receipt`` or into the gallery. ``dry_run`` tells
+    what would be deleted, and deletes nothing. Raises InputError for a photo, face or name that the
+    gallery does not have, BusyGalleryError when another process is writing.
     """
     named = (people,) if isinstance(people, str) else tuple(people)
     selection = Selection(_several(photos), tuple(ids), named)
-    return forget.forget(to_gallery(gallery), selection)
+    if dry_run:
+        return forget.preview(to_gallery(gallery), selection)
+    place = None if receipt is None else to_path(receipt, "file for the receipt")
+    return forget.forget(to_gallery(gallery), selection, receipt=place)
 
 
 def unforget_photos(gallery: AnyGallery, photos: AnyPath | Sequence[AnyPath]) -> ForgetReport:
@@ -41,6 +50,16 @@ def unforget_photos(gallery: AnyGallery, photos: AnyPath | Sequence[AnyPath]) ->
 def check_gallery(gallery: AnyGallery) -> list[Finding]:
     """Every problem of a gallery's files: shards, names, index and all else; none is good."""
     return check.check_gallery(to_gallery(gallery))
+
+
+def check_erased(gallery: AnyGallery, receipt: AnyPath, *, names: Sequence[str] = ()) -> list[str]:
+    """Where anything is left of what a receipt of :func:`forget_faces` names; none is good.
+
+    ``names`` are looked for too; a receipt holds none. Raises InputError for a file that is no
+    receipt.
+    """
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+    return erasure_problems(to_gallery(gallery), to_path(receipt, "receipt"), wanted)
 
 
 def _several(photos: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:

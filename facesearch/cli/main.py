@@ -9,11 +9,13 @@ import sys
 from collections.abc import Sequence
 
 from facesearch import __version__
-from facesearch.cli import demo, encoders, evaluate
+from facesearch.cli import demo, evaluate
 from facesearch.cli.album import cluster
-from facesearch.cli.gallery import forget, graph, index, inspect
+from facesearch.cli.encoders import listing as encoders
+from facesearch.cli.gallery import forget, graph, index, inspect, upgrade
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search
+from facesearch.cli.training import crops, train
 from facesearch.errors import FacesearchError
 
 EXIT_CODES = """\
@@ -61,9 +63,12 @@ def build_parser() -> argparse.ArgumentParser:
         calibrate,
         cluster,
         inspect,
+        upgrade,
         forget,
         encoders,
         evaluate,
+        crops,
+        train,
         demo,
     ):
         module.add_commands(commands)
@@ -97,6 +102,7 @@ def _add_output_options(parser: argparse.ArgumentParser, default: bool | str) ->
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # File names need not be UTF-8, and a terminal need not show every letter.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -126,6 +132,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+
+
+def _open_closed_streams() -> None:
+    """Give streams that were closed before the start (``2>&-``) somewhere to write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _expected_errors() -> tuple[type[BaseException], ...]:

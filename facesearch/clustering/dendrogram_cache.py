@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,15 +20,15 @@ from cluster.graph.knn_graph import KnnGraph
 from cluster.linkage.dendrogram import Dendrogram
 from facesearch.gallery.gallery import Gallery
 from indexer.errors import ShardError
-from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
-from indexer.storage.hdf5_writer import replacing_hdf5, write_array
+from indexer.storage.hdf5_reader import reading
+from indexer.storage.sealed_arrays import SealedArrays, read_sealed, write_sealed
 from indexer.storage.shard_format import Scalar
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
 
 FORMAT = "facesearch-merges"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,20 @@ def dendrogram_path(gallery: Gallery) -> Path:
 def write_dendrogram(gallery: Gallery, merges: CachedDendrogram) -> None:
     """Replace the gallery's merges by these; for who holds its lock."""
     dendrogram = merges.dendrogram
-    with replacing_hdf5(dendrogram_path(gallery), FORMAT, VERSION) as file:
-        file.attrs.update(
-            key=np.bytes_(merges.key.encode()),
-            count=np.int64(dendrogram.count),
-            reach=np.float64(dendrogram.reach),
-            horizon=np.float64(dendrogram.horizon),
-            graph=np.bytes_(merges.graph.encode()),
-            edge_recall=np.float64(merges.edge_recall),
-        )
-        if merges.rule is not None:
-            file.attrs["rule"] = np.bytes_(json.dumps(merges.rule.as_dict()).encode())
-        write_array(file, "pairs", dendrogram.pairs)
-        write_array(file, "heights", dendrogram.heights)
-        if dendrogram.neighbours is not None:
-            write_array(file, "neighbours", dendrogram.neighbours)
+    attributes: dict[str, Scalar] = {
+        "key": merges.key,
+        "count": dendrogram.count,
+        "reach": float(dendrogram.reach),
+        "horizon": float(dendrogram.horizon),
+        "graph": merges.graph,
+        "edge_recall": float(merges.edge_recall),
+    }
+    if merges.rule is not None:
+        attributes["rule"] = json.dumps(merges.rule.as_dict())
+    arrays = {"pairs": dendrogram.pairs, "heights": dendrogram.heights}
+    if dendrogram.neighbours is not None:
+        arrays["neighbours"] = dendrogram.neighbours
+    write_sealed(dendrogram_path(gallery), FORMAT, VERSION, SealedArrays(attributes, arrays))
 
 
 def read_dendrogram(gallery: Gallery, key: str, count: int) -> CachedDendrogram | None:
@@ -100,39 +99,33 @@ def read_dendrogram(gallery: Gallery, key: str, count: int) -> CachedDendrogram 
     ``count`` is the number of faces that ``key`` is of.
     """
     path = dendrogram_path(gallery)
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     try:
-        with open_hdf5(path) as file, reading(path, "the merges"):
-            return _read(Checker(file, path), file, key, count)
+        found = load_dendrogram(path)
     except ShardError as error:
         logger.warning("clustering without the merges that are kept: %s", error)
         return None
+    return found if (found.key, found.dendrogram.count) == (key, count) else None
 
 
-def _read(checker: Checker, file: h5py.File, key: str, count: int) -> CachedDendrogram | None:
-    def said(name: str) -> Scalar:
-        return checker.attribute(file, name, name)
-
-    def array(name: str) -> NDArray[Any]:
-        return np.asarray(checker.dataset(file, name, name)[()])
-
-    if (said("format"), said("version"), said("key")) != (FORMAT, VERSION, key):
-        return None
-    if said("count") != count:
-        raise checker.fail("count", str(count), said("count"))
-    dendrogram = Dendrogram(
-        count,
-        array("pairs"),
-        array("heights"),
-        float(said("reach")),
-        array("neighbours") if "neighbours" in file else None,
-        float(said("horizon")),
-    )
-    rule = None
-    if "rule" in file.attrs:
-        try:
-            rule = MergeRule.of(json.loads(str(said("rule"))))
-        except (ValueError, KeyError, TypeError) as error:
-            raise checker.fail("rule", "a rule as JSON", said("rule")) from error
-    return CachedDendrogram(key, dendrogram, str(said("graph")), float(said("edge_recall")), rule)
+def load_dendrogram(path: Path) -> CachedDendrogram:
+    """The merges in a file; ShardError where it is not whole."""
+    content = read_sealed(path, FORMAT, VERSION)
+    said, arrays = content.attributes, content.arrays
+    with reading(path, "the merges"):
+        dendrogram = Dendrogram(
+            int(said["count"]),
+            arrays["pairs"],
+            arrays["heights"],
+            float(said["reach"]),
+            arrays.get("neighbours"),
+            float(said["horizon"]),
+        )
+        return CachedDendrogram(
+            str(said["key"]),
+            dendrogram,
+            str(said["graph"]),
+            float(said["edge_recall"]),
+            MergeRule.of(json.loads(str(said["rule"]))) if "rule" in said else None,
+        )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,14 +15,21 @@ from cluster.adaptive.merge_rule import MergeRule
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.dendrogram_cache import CachedDendrogram, write_dendrogram
 from facesearch.clustering.person_matching import PeopleChanges, PersonGone, PersonMove
+from facesearch.clustering.unsealed_run import is_unsealed, read_unsealed
 from facesearch.errors import ChangedGalleryError, GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.people.assignment import NOBODY, person_of_labels, undecided_numbers
-from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
+from indexer.errors import ShardError
+from indexer.id_lookup import positions_of
+from indexer.storage.atomic_files import make_folder
+from indexer.storage.plain_files import parse_json
+from indexer.storage.sealed_arrays import SealedArrays, read_sealed, require_array, write_sealed
+from indexer.storage.shard_format import Scalar
+from indexer.types import Ids
 
 FORMAT = "facesearch-clustering"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -109,43 +115,54 @@ def save_run(gallery: Gallery, run: ClusterRun) -> Path:
                 f"{forgotten} faces of {gallery.folder} were forgotten while it was clustered; "
                 f"run: facesearch cluster {gallery.folder}"
             )
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         runs = run_paths(gallery)
         path = folder / f"{int(runs[-1].stem) + 1 if runs else 0:06d}.h5"
-        partial = partial_path(path)
-        _write_run(partial, run)
-        sync_file(partial)
-        partial.replace(path)
-        sync_folder(folder)
+        write_run(path, run)
         if run.merges is not None:
             write_dendrogram(gallery, run.merges)
     return path
 
 
-def _write_run(path: Path, run: ClusterRun) -> None:
-    with h5py.File(path, "w") as file:
-        file.attrs.update(
-            format=FORMAT,
-            version=VERSION,
-            method=run.method,
-            threshold=np.nan if run.threshold is None else run.threshold,
-            created_at=run.created_at,
-            state=run.state,
-            min_quality=run.min_quality,
-            same_photo=run.same_photo,
-        )
-        for name in ("ids", "labels", "confidence"):
-            file.create_dataset(name, data=getattr(run.clustering, name), fletcher32=True)
-        if run.people is not None:
-            of_faces = person_of_labels(run.clustering.labels, run.people)
-            file.create_dataset("people", data=of_faces, fletcher32=True)
-        story = {
-            "how": asdict(run.how),
-            "changes": asdict(run.changes),
-            "contradictions": run.contradictions,
-        }
-        text = np.frombuffer(json.dumps(story).encode(), np.uint8)
-        file.create_dataset("story", data=text[None], fletcher32=True)
+def write_run(path: Path, run: ClusterRun) -> None:
+    """Put a run in the place of the file ``path``; for who holds the gallery's lock."""
+    attributes: dict[str, Scalar] = {
+        "method": run.method,
+        "threshold": np.nan if run.threshold is None else float(run.threshold),
+        "created_at": run.created_at,
+        "state": run.state,
+        "min_quality": float(run.min_quality),
+        "same_photo": int(run.same_photo),
+    }
+    found = run.clustering
+    arrays: dict[str, NDArray[Any]] = {
+        "ids": found.ids,
+        "labels": found.labels,
+        "confidence": found.confidence,
+    }
+    if run.people is not None:
+        arrays["people"] = person_of_labels(found.labels, run.people)
+    story = {
+        "how": asdict(run.how),
+        "changes": asdict(run.changes),
+        "contradictions": run.contradictions,
+    }
+    arrays["story"] = np.frombuffer(json.dumps(story).encode(), np.uint8)
+    write_sealed(path, FORMAT, VERSION, SealedArrays(attributes, arrays))
+
+
+def without_faces(run: ClusterRun, ids: Ids) -> ClusterRun:
+    """``run`` as if it had never had the faces ``ids``, ascending; itself where it has none."""
+    kept = positions_of(run.clustering.ids, ids, ascending=True) < 0
+    if kept.all():
+        return run
+    found, labels = run.clustering, run.clustering.labels[kept]
+    left = np.unique(labels[labels != NOISE])  # some clusters may have lost all faces
+    labels = np.where(labels == NOISE, NOISE, np.searchsorted(left, labels)).astype(np.int32)
+    rest = Clustering(found.ids[kept], labels, found.confidence[kept])
+    people = None if run.people is None else run.people[left]
+    # What could not be followed is told by face, so it goes.
+    return replace(run, clustering=rest, people=people, contradictions=())
 
 
 def latest_run(gallery: Gallery) -> ClusterRun:
@@ -164,51 +181,78 @@ def run_at(path: Path) -> ClusterRun:
     try:
         return read_run(path)
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise GalleryError(f"cannot read {path}: {error}; delete it and cluster again") from error
+        raise GalleryError(
+            f"cannot read {path}: {error}; delete this file and run: facesearch cluster "
+            f"{path.parent.parent}"
+        ) from error
 
 
 def read_run(path: Path) -> ClusterRun:
     """One kept run; raises OSError, KeyError, ValueError or TypeError when it is damaged."""
-    with h5py.File(path, "r") as file:
-        if file.attrs["format"] != FORMAT or file.attrs["version"] != VERSION:
-            raise ValueError(f"not a clustering of version {VERSION}")
-        threshold = float(file.attrs["threshold"])
-        clustering = Clustering(file["ids"][:], file["labels"][:], file["confidence"][:])
-        people = _people(file, clustering)
-        story = json.loads(file["story"][:].tobytes() or "{}") if "story" in file else {}
-        return ClusterRun(
-            clustering,
-            str(file.attrs["method"]),
-            None if np.isnan(threshold) else threshold,
-            str(file.attrs["created_at"]),
-            str(file.attrs["state"]),
-            float(file.attrs.get("min_quality", 0.0)),  # runs before there was any have none
-            bool(file.attrs.get("same_photo", True)),
-            people,
-            RunInfo(**story.get("how", {})),
-            _changes(story.get("changes", {})),
-            tuple(map(str, story.get("contradictions", ()))),
-            path=path,
-        )
+    content = (
+        read_unsealed(path, FORMAT) if is_unsealed(path) else read_sealed(path, FORMAT, VERSION)
+    )
+    clustering, people = _labelled(content, path)
+    said = content.attributes
+    threshold, min_quality = float(said["threshold"]), float(said["min_quality"])
+    story = parse_json(require_array(content, path, "story", "uint8", (None,)).tobytes())
+    return ClusterRun(
+        clustering,
+        str(said["method"]),
+        None if np.isnan(threshold) else threshold,
+        str(said["created_at"]),
+        str(said["state"]),
+        min_quality,
+        bool(said["same_photo"]),
+        people,
+        _run_info(story.get("how", {})),
+        _changes(story.get("changes", {})),
+        tuple(map(str, story.get("contradictions", ()))),
+    )
 
 
-def _people(file: Any, clustering: Clustering) -> NDArray[np.int64] | None:
-    if "people" not in file:
-        return None
-    people: NDArray[np.int64] = file["people"][:]
-    labels = clustering.labels
-    if people.shape != labels.shape or people.dtype != np.int64:
-        raise ValueError(
-            f"expected people int64 ({len(labels)},), got {people.dtype} {people.shape}"
-        )
+def _labelled(content: SealedArrays, path: Path) -> tuple[Clustering, NDArray[np.int64] | None]:
+    """The clustering, each number of it in bounds, and the people of its labels."""
+    ids = require_array(content, path, "ids", "int64", (None,))
+    labels = require_array(content, path, "labels", "int32", (len(ids),))
+    confidence = require_array(content, path, "confidence", "float32", (len(ids),))
+    if (np.diff(ids) <= 0).any() or (len(ids) and ids[0] < 0):
+        raise ShardError(f"{path}: expected ids that ascend, each once")
+    # So that what is counted by labels is never larger than what is counted by faces.
+    if len(labels) and not NOISE <= labels.min() <= labels.max() < len(labels):
+        raise ShardError(f"{path}: expected labels from {NOISE} to {len(labels) - 1}")
+    if not ((confidence >= 0) & (confidence <= 1)).all():
+        raise ShardError(f"{path}: expected confidences in [0, 1]")
+    clustering = Clustering(ids, labels, confidence)
+    if "people" not in content.arrays:
+        return clustering, None
+    people = require_array(content, path, "people", "int64", (len(ids),))
+    if (people < NOBODY).any():
+        raise ShardError(f"{path}: expected people from {NOBODY} on")
     numbers = np.full(clustering.count, NOBODY, np.int64)
     numbers[labels[labels != NOISE]] = people[labels != NOISE]
-    return numbers
+    return clustering, numbers
+
+
+def _run_info(found: dict[str, Any]) -> RunInfo:
+    expected = asdict(RunInfo())
+    for name, value in found.items():
+        kinds = (int, float) if isinstance(expected.get(name), float) else type(expected.get(name))
+        if name not in expected or not isinstance(value, kinds):
+            raise ValueError(f"expected how a run was made, got {name} {str(value)[:80]}")
+    return RunInfo(**found)
 
 
 def _changes(found: dict[str, Any]) -> PeopleChanges:
     moves = tuple(PersonMove(**each) for each in found.pop("moves", ()))
     gone = tuple(PersonGone(**each) for each in found.pop("gone", ()))
+    numbers = [
+        *found.values(),
+        *(number for each in moves for number in (each.source, each.target, each.faces)),
+        *(number for each in gone for number in (each.person, each.faces)),
+    ]
+    if not all(type(each) is int for each in numbers):
+        raise ValueError("expected changes in whole numbers")
     return PeopleChanges(**found, moves=moves, gone=gone)
 
 

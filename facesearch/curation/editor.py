@@ -12,15 +12,21 @@ from dataclasses import dataclass
 
 from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.run_store import run_paths
-from facesearch.errors import InputError
+from facesearch.errors import ChangedDecisionsError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Action, Decision, FaceDecision, NewDecision
-from facesearch.people.projection import DecisionState, Person
+from facesearch.people.projection import DecisionState, Person, replay
 from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_name
 
 _SHOWN = 5
+
+
+def _run_in_force(gallery: Gallery) -> tuple[str, int] | None:
+    """Which file says who is who now: another after every clustering, and every forgetting."""
+    runs = run_paths(gallery)
+    return (runs[-1].name, runs[-1].lstat().st_ino) if runs else None
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,10 @@ class PeopleEditor:
         self._gallery = gallery
         self._state = state or gallery.state()
         self._people = PeopleStore(gallery.folder)
-        self.decided: DecisionState = self._people.decided()
+        decisions = self._people.decisions()
+        self._newest = decisions[-1].id if decisions else 0
+        self._run = _run_in_force(gallery)
+        self.decided: DecisionState = replay(decisions)
         self.now: PersonAssignment = gallery_people(gallery, self._state)
         self.clustered = bool(run_paths(gallery))
 
@@ -85,15 +94,14 @@ class PeopleEditor:
             more = f" and {len(begin) - _SHOWN} more" if len(begin) > _SHOWN else ""
             raise InputError(
                 f"{text!r} is the beginning of {', '.join(begin[:_SHOWN])}{more}; give the whole "
-                f"name"
+                "name"
             )
         why, command = "; list people with", "people list"
         if not self.clustered:
             why, command = ": this gallery has not been clustered; first run", "cluster"
         raise InputError(
-            f"expected the name of a person or a number such as p12, got {text!r}, which no "
-            f"person has"
-            f"{why}: facesearch {command} {self._gallery.folder}"
+            f"expected the name of a person or a number such as p12, got {text!r}, which no person "
+            f"has{why}: facesearch {command} {self._gallery.folder}"
         )
 
     def records(self, person: Person) -> list[FaceRecord]:
@@ -222,8 +230,22 @@ class PeopleEditor:
     def _enter(
         self, person: Person, drafts: Sequence[NewDecision], notes: tuple[str, ...] = ()
     ) -> EditResult:
-        entered = self._people.decide(drafts)
-        return EditResult(self._people.decided().person(person.id), entered, notes)
+        merged = self.decided.merged
+        if gone := [each for each in (each.person for each in drafts) if each in merged]:
+            raise InputError(
+                f"p{gone[0]} was merged into p{merged[gone[0]]}; decide about that person"
+            )
+        entered = self._people.decide(drafts, after=self._newest, require=self._require_same_run)
+        self._newest = entered.decisions[-1].id if entered.decisions else self._newest
+        self.decided = self._people.decided()
+        return EditResult(self.decided.person(person.id), entered, notes)
+
+    def _require_same_run(self) -> None:
+        if _run_in_force(self._gallery) != self._run:
+            raise ChangedDecisionsError(
+                f"{self._gallery.folder} was clustered by another process meanwhile, so nothing "
+                "was entered; look again, then run the command again"
+            )
 
     def _faces(self, person: Person) -> list[int]:
         """A person's faces, of photos that are there or not."""

@@ -7,6 +7,7 @@ every gallery of these photos.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
@@ -23,15 +24,20 @@ from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import leaders
 from facesearch.people.ledger import FaceDecision, NewDecision
+from facesearch.people.projection import replay
 from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.people.superseded import Superseded
 from facesearch.text import escape_csv_cell, unescape_csv_cell
+from indexer.errors import StorageError
+from indexer.storage.atomic_files import replacing_file
+from indexer.storage.plain_files import parse_json, read_plain
 from indexer.storage.shards import Shard
 from indexer.types import make_ids
 
 FORMAT = "facesearch-people"
 VERSION = 1
 SUFFIXES = (".json", ".csv")
+_MOST_BYTES = 1 << 30  # of a file of people
 
 Box = tuple[float, float, float, float]
 
@@ -104,7 +110,8 @@ def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportRes
     here.
     """
     people = PeopleStore(gallery.folder)
-    decided = people.decided()
+    ledger = people.decisions()
+    decided = replay(ledger)
     now = gallery_people(gallery, gallery.state())
     of_face = dict(zip(now.clustering.ids.tolist(), now.of_faces().tolist(), strict=True))
     found = _find(gallery, entries)
@@ -143,7 +150,7 @@ def apply_entries(gallery: Gallery, entries: Sequence[PersonEntry]) -> ImportRes
         raise InputError(
             f"none of the {missing} faces is in {gallery.folder}; index their photos first"
         )
-    entered = people.decide(drafts)
+    entered = people.decide(drafts, after=ledger[-1].id if ledger else 0)
     entered_faces = [face for draft in drafts for face in draft.faces]
     belong = sum(face.belongs for face in entered_faces)
     return ImportResult(
@@ -155,26 +162,30 @@ def write_people(path: Path, entries: Sequence[PersonEntry]) -> None:
     """Write ``entries`` to a new file ``*.json`` or ``*.csv``; raises InputError for another."""
     text = people_csv(entries) if _suffix(path) == ".csv" else people_json(entries)
     try:
-        with path.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-    except FileExistsError:
-        raise InputError(f"{path} exists; name a new file, or remove it") from None
-    except FileNotFoundError:
-        raise InputError(f"there is no folder {path.parent}; make it, or name another") from None
+        with replacing_file(path, replace=False) as file:
+            file.write(text.encode("utf-8"))
+    except StorageError as error:
+        if error.errno == errno.EEXIST:
+            raise InputError(f"{path} exists; name a new file, or remove it") from None
+        if error.errno == errno.ENOENT:
+            raise InputError(
+                f"there is no folder {path.parent}; make it, or name another"
+            ) from None
+        raise
 
 
 def read_people(path: Path) -> list[PersonEntry]:
     """Read what :func:`write_people` wrote; raises InputError for anything else."""
     suffix = _suffix(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path.resolve(), _MOST_BYTES).decode("utf-8-sig")
         entries = _from_csv(text) if suffix == ".csv" else _from_json(text)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
     except UnicodeDecodeError:
         form = suffix[1:].upper()
         raise InputError(f"cannot read people from {path}: save it as UTF-8 {form}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
         missing = " is missing" if isinstance(error, KeyError) else ""
         raise InputError(
             f"cannot read people from {path}: {error}{missing}; expected a file written by "
@@ -225,7 +236,7 @@ def _suffix(path: Path) -> str:
 
 
 def _from_json(text: str) -> list[PersonEntry]:
-    found = json.loads(text)
+    found = parse_json(text)
     described = isinstance(found, dict) and (found.get("format"), found.get("version"))
     if described != (FORMAT, VERSION):
         raise ValueError(f"expected a JSON object of format {FORMAT!r}, version {VERSION}")

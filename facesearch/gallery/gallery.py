@@ -11,12 +11,12 @@ import fcntl
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from facesearch.errors import (
     GalleryError,
     InputError,
 )
+from facesearch.gallery.description import SHARDS, DType, parse_description, write_description
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
 from facesearch.gallery.records import (
     FaceRecord,
@@ -36,12 +37,22 @@ from facesearch.gallery.records import (
     face_qualities,
     face_records,
 )
+from facesearch.gallery.settings import parse_settings, settings_text
+from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
 from facesearch.gallery.tombstones import Tombstones
-from indexer.storage.atomic_files import partial_path, write_atomically
-from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
+from indexer.storage.atomic_files import (
+    make_folder,
+    open_lock,
+    partial_path,
+    require_folder,
+    write_atomically,
+)
+from indexer.storage.plain_files import read_json, read_plain
+from indexer.storage.shard_format import MAX_NUMBER
+from indexer.storage.shards import Shard, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
 __all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]
@@ -50,18 +61,22 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
-FORMAT = "facesearch-gallery"
-VERSION = 1
-DType = Literal["float16", "float32"]
+FOLDERS = ("shards", "clusters", "index")
+_NUMBER_BYTES = 32
+_LOCK_PAUSE = 0.1  # seconds
+_LOCK_ATTEMPTS = 600
 
 
 class Gallery:
     """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
 
-    def __init__(self, folder: Path, contract: EncoderContract, dtype: DType) -> None:
+    def __init__(
+        self, folder: Path, contract: EncoderContract, dtype: DType, shards: str = SHARDS
+    ) -> None:
         self.folder = folder
         self.contract = contract
         self.dtype: DType = dtype
+        self._shards = shards
         self._is_writer = False
 
     @classmethod
@@ -75,16 +90,10 @@ class Gallery:
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
                 "or an existing gallery"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        description = {
-            "format": FORMAT,
-            "version": VERSION,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "vectors": dtype,
-            "contract": asdict(contract),
-        }
-        write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
-        return cls(folder, contract, dtype)
+        make_folder(folder)
+        gallery = cls(folder, contract, dtype)
+        gallery.describe(datetime.now(UTC).isoformat(timespec="seconds"))
+        return gallery
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Gallery:
@@ -92,7 +101,7 @@ class Gallery:
         folder = Path(folder)
         path = folder / DESCRIPTION
         try:
-            description = json.loads(path.read_bytes())
+            description = read_json(path)
         except FileNotFoundError:
             raise GalleryError(
                 f"{folder} is not a gallery (it has no gallery.json); "
@@ -100,8 +109,8 @@ class Gallery:
             ) from None
         except (OSError, ValueError) as error:
             raise GalleryError(f"cannot read {path}: {error}") from error
-        contract, dtype = _parse_description(description, path)
-        return cls(folder, contract, dtype)
+        contract, dtype, shards = parse_description(description, path)
+        return cls(folder, contract, dtype, shards)
 
     @classmethod
     def open_or_create(
@@ -129,11 +138,13 @@ class Gallery:
         """The detector settings photos were last indexed with; empty before the first time."""
         path = self.folder / SETTINGS
         try:
-            return dict(json.loads(path.read_bytes()))
+            return parse_settings(read_json(path))
         except FileNotFoundError:
             return {}
-        except (OSError, TypeError, ValueError) as error:
-            raise GalleryError(f"cannot read {path}: {error}; delete it") from error
+        except (OSError, ValueError) as error:
+            raise GalleryError(
+                f"cannot read {path}: {error}; delete it, and the next job notes its settings"
+            ) from error
 
     def note_settings(self, settings: Mapping[str, float]) -> None:
         """Remember the detector settings; a change is logged, for it is not made up for."""
@@ -151,19 +162,32 @@ class Gallery:
 
     @property
     def shards_folder(self) -> Path:
-        return self.folder / "shards"
+        return self.folder / self._shards
+
+    def describe(self, created_at: str) -> None:
+        """Write the description that makes the folder this gallery."""
+        write_description(
+            self.folder / DESCRIPTION, created_at, self.dtype, self.contract, self._shards
+        )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed."""
-        with (self.folder / "lock").open("w") as lock:
+        """Hold the gallery's only writer's lock; leftovers of a killed writer are removed.
+
+        Who holds it may ask for it again. Raises BusyGalleryError while another process holds it,
+        StorageError where a link stands for a folder of the gallery.
+        """
+        if self._is_writer:
+            yield
+            return
+        with open_lock(self.folder / "lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BusyGalleryError(
                     f"another process is writing to {self.folder}; wait until it has ended"
                 ) from None
-            self.shards_folder.mkdir(exist_ok=True)
+            self._require_folders()
             remove_partials(self.shards_folder)
             self.note_shard_numbers()
             self._is_writer = True
@@ -172,18 +196,62 @@ class Gallery:
             finally:
                 self._is_writer = False
 
+    def _require_folders(self) -> None:
+        make_folder(self.shards_folder)
+        for name in FOLDERS:
+            if os.path.lexists(self.folder / name):
+                require_folder(self.folder / name)
+
+    @contextmanager
+    def presenting(self) -> Iterator[None]:
+        """Hold off :meth:`erasing` while what is read here is written elsewhere, as in a report.
+
+        Raises BusyGalleryError where faces are being forgotten for longer than a minute.
+        """
+        with self._presentation_lock(fcntl.LOCK_SH, "faces of the gallery are being forgotten"):
+            yield
+
+    @contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Wait until nobody is :meth:`presenting`, and let nobody begin.
+
+        Raises BusyGalleryError where that takes longer than a minute.
+        """
+        with self._presentation_lock(fcntl.LOCK_EX, "a report of the gallery is being written"):
+            yield
+
+    @contextmanager
+    def _presentation_lock(self, kind: int, reason: str) -> Iterator[None]:
+        with open_lock(self.folder / "presenting") as lock:
+            for attempt in range(_LOCK_ATTEMPTS):
+                try:
+                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if attempt == 0:
+                        logger.warning("%s: waiting until that has ended", reason)
+                    time.sleep(_LOCK_PAUSE)
+            else:
+                raise BusyGalleryError(
+                    f"{reason}, {self.folder}: wait until that has ended, then run the command "
+                    "again"
+                )
+            yield
+
     def shard_paths(self) -> list[Path]:
         """Sealed shards, in order of number."""
         return list_shards(self.shards_folder) if self.shards_folder.exists() else []
 
     def shard_digests(self) -> dict[str, str]:
         """File name to recorded SHA-256 of every sealed shard."""
-        return {path.name: _recorded_digest(path) for path in self.shard_paths()}
+        return {path.name: recorded_digest(path) for path in self.shard_paths()}
 
     def next_shard_number(self) -> int:
         """A number no shard of this gallery ever had, so that face ids are never used again."""
         try:
-            noted = int((self.folder / "next-shard").read_text())
+            noted = int(read_plain(self.folder / "next-shard", _NUMBER_BYTES))
+            if not 0 <= noted <= MAX_NUMBER + 1:
+                raise ValueError(f"expected a number up to {MAX_NUMBER + 1}, got {noted}")
         except FileNotFoundError:
             noted = 0
         except (OSError, ValueError) as error:
@@ -205,9 +273,9 @@ class Gallery:
         not in it are read; with ``ignore_cache`` all are read.
         """
         paths = self.shard_paths()
-        digests = {path.name: _digest_or_none(path) for path in paths}
+        digests = {path.name: digest_or_none(path) for path in paths}
         kept = None if ignore_cache else read_state(self.folder, self.contract)
-        if kept is None or not _continue(digests, kept.shards):
+        if kept is None or not continues(digests, kept.shards):
             kept = CachedLog(PhotoLog.empty(), {})
             if self._is_writer:  # It names photos of shards that may have been taken out.
                 with suppress(OSError):
@@ -319,11 +387,6 @@ class Gallery:
             )
 
 
-def settings_text(settings: Mapping[str, float]) -> str:
-    """Detector settings in words."""
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
-
-
 def _is_vacant(folder: Path) -> bool:
     """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
     return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
@@ -334,52 +397,3 @@ def _is_vacant(folder: Path) -> bool:
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     for number in np.unique(numbers):
         yield int(number), np.flatnonzero(numbers == number)
-
-
-def _recorded_digest(path: Path) -> str:
-    sidecar = digest_path(path)
-    try:
-        return sidecar.read_text().split()[0]
-    except (OSError, IndexError, UnicodeDecodeError) as error:
-        raise GalleryError(
-            f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "
-            "backup, or move the shard out and index its photos again"
-        ) from error
-
-
-def _digest_or_none(path: Path) -> str | None:
-    try:
-        return _recorded_digest(path)
-    except GalleryError:
-        return None
-
-
-def _continue(digests: Mapping[str, str | None], kept: Mapping[str, str]) -> bool:
-    """Whether shards are those of ``kept`` and perhaps some with greater numbers."""
-    new = digests.keys() - kept.keys()
-    return kept.items() <= digests.items() and (
-        not new or not kept or _number(min(new, key=_number)) > _number(max(kept, key=_number))
-    )
-
-
-def _number(name: str) -> int:
-    return int(name.removesuffix(".h5"))
-
-
-def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType]:
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise GalleryError(f"{path} does not describe a gallery (no format {FORMAT!r} in it)")
-    if description.get("version") != VERSION:
-        raise GalleryError(
-            f"{path} is of format version {description.get('version')!r}; this program reads "
-            f"version {VERSION}"
-        )
-    try:
-        contract = EncoderContract(**description["contract"])
-        contract.check()
-        dtype = description["vectors"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
-    if dtype not in ("float16", "float32"):
-        raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")
-    return contract, dtype

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from facesearch.gallery.photo_log import PhotoLog
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.schema import STATUSES, TEXTS
 from indexer.errors import ShardError
-from indexer.storage.atomic_files import partial_path, write_atomically
 from indexer.storage.byte_strings import ByteStrings
 from indexer.storage.hdf5_reader import BytesColumn, Checker, open_hdf5, reading
-from indexer.storage.hdf5_writer import new_hdf5, write_array, write_strings
+from indexer.storage.hdf5_writer import replacing_hdf5, write_array, write_strings
+from indexer.storage.plain_files import parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -66,35 +66,28 @@ def write_state(folder: Path, kept: CachedLog, contract: EncoderContract) -> Non
 
     Raises OSError where it cannot be written, as on a full disk, and leaves nothing behind then.
     """
-    path = folder / FILE
-    try:
-        write_atomically(path, _written(kept, contract))
-    finally:
-        partial_path(path).unlink(missing_ok=True)
+    with replacing_hdf5(folder / FILE, FORMAT, VERSION) as file:
+        _write(file, kept, contract)
 
 
-def _written(kept: CachedLog, contract: EncoderContract) -> bytes:
-    """The bytes of the file. HDF5 writes to memory, since it cannot close what it cannot write."""
+def _write(file: h5py.File, kept: CachedLog, contract: EncoderContract) -> None:
     covered = json.dumps({"contract": asdict(contract), "shards": dict(kept.shards)}).encode()
-    memory = BytesIO()
-    with new_hdf5(memory, FORMAT, VERSION) as file:
-        write_array(file, "covered", np.frombuffer(covered, np.uint8))
-        for name, dtype in _LOG.items():
-            write_array(file, name, getattr(kept.log, name).astype(dtype))
-        group = file.create_group("photos")
-        for each in fields(PhotoTable):
-            values = getattr(kept.log.photos, each.name)
-            if isinstance(values, ByteStrings):
-                write_strings(group, each.name, values)
-            else:
-                write_array(group, each.name, values)
-    return memory.getvalue()
+    write_array(file, "covered", np.frombuffer(covered, np.uint8))
+    for name, dtype in _LOG.items():
+        write_array(file, name, getattr(kept.log, name).astype(dtype))
+    group = file.create_group("photos")
+    for each in fields(PhotoTable):
+        values = getattr(kept.log.photos, each.name)
+        if isinstance(values, ByteStrings):
+            write_strings(group, each.name, values)
+        else:
+            write_array(group, each.name, values)
 
 
 def read_state(folder: Path, contract: EncoderContract) -> CachedLog | None:
     """What the file in a gallery's folder holds; None where there is none that can be used."""
     path = folder / FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     try:
         with open_hdf5(path) as file, reading(path, "the file"):
@@ -109,7 +102,7 @@ def _read(path: Path, file: h5py.File, contract: EncoderContract) -> CachedLog:
     for name, expected in (("format", FORMAT), ("version", VERSION)):
         if (found := checker.attribute(file, name, name)) != expected:
             raise checker.fail(name, repr(expected), repr(found))
-    covered = json.loads(_numbers(checker, file, "covered", "uint8").tobytes())
+    covered = parse_json(_numbers(checker, file, "covered", "uint8").tobytes())
     if covered["contract"] != asdict(contract):
         raise checker.fail("contract", repr(asdict(contract)), repr(covered["contract"]))
     parts = {name: _numbers(checker, file, name, dtype) for name, dtype in _LOG.items()}

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from facesearch.errors import GalleryError
 from indexer.id_lookup import positions_of
 from indexer.storage.atomic_files import write_atomically
+from indexer.storage.plain_files import read_json
 from indexer.types import Ids
 
 FILE = "forgotten.json"
 FORMAT = "facesearch-forgotten"
 VERSION = 1
 
+_MOST_BYTES = 1 << 28
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -55,10 +57,10 @@ class Tombstones:
         """Those of a gallery; raises GalleryError where the file is damaged."""
         path = gallery_folder / FILE
         try:
-            return cls(_parsed(json.loads(path.read_bytes())))
+            return cls(_parsed(read_json(path, _MOST_BYTES)))
         except FileNotFoundError:
             return cls()
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise GalleryError(
                 f"cannot read {path}: {error}; restore it from a backup, for without it faces that "
                 "were forgotten could come back"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -26,12 +27,22 @@ from facesearch.errors import WeightsError
 from indexer.storage.atomic_files import sha256_of, sync_folder, write_atomically
 
 CACHE_VARIABLE = "FACESEARCH_CACHE"
+DATA_VARIABLE = "FACESEARCH_DATA"
 ATTEMPTS = 4
 TIMEOUT = 30.0  # seconds without a byte
 LARGEST = 4 << 30  # bytes: no model file is larger
 _PIECE = 1 << 20
+_PAGE_BYTES = 512
 
 Progress = Callable[[int, int | None], None]
+
+
+def data_folder() -> Path:
+    """Where what a user added is kept: $FACESEARCH_DATA, else in the user's data folder."""
+    if named := os.environ.get(DATA_VARIABLE):
+        return Path(named)
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "facesearch"
 
 
 def cache_folder() -> Path:
@@ -59,6 +70,11 @@ class DownloadedFile:
     def path(self) -> Path:
         """Where the file is once it was fetched."""
         return cache_folder() / self.name
+
+    @property
+    def present(self) -> bool:
+        """Whether the file was fetched, its digest not yet checked."""
+        return self.path.exists()
 
     @property
     def recorded(self) -> Path:
@@ -126,6 +142,27 @@ def fetch(
             f"what was fetched is kept and the next attempt goes on; {CACHE_VARIABLE} names "
             "another folder"
         ) from error
+
+
+def adopt(file: DownloadedFile, source: Path) -> Fetched:
+    """Bring a copy of ``file`` that is on this machine already into the cache.
+
+    Raises WeightsError where ``source`` cannot be read or has another digest or size.
+    """
+    try:
+        found = sha256_of(source)
+        if file.sha256 is not None and found != file.sha256:
+            raise WeightsError(
+                f"{source} is not {file.name}: expected SHA-256 {file.sha256}, found {found}"
+            )
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(file.path):
+            if not file.path.exists():
+                shutil.copyfile(source, _partial(file))
+                return _accept(file, str(source))
+        return Fetched(file.locate(), sha256_of(file.path), first_use=False)
+    except OSError as error:
+        raise WeightsError(f"cannot copy {source}: {error.strerror or error}") from error
 
 
 def _check_address(address: str) -> None:
@@ -226,14 +263,33 @@ def _accept(file: DownloadedFile, address: str) -> Fetched:
         _discard(file)
         raise WeightsError(
             f"{address} is not {file.name}: expected SHA-256 {expected}, found {found}; "
-            "it was deleted"
+            f"it was deleted{_first_fetch_advice(file)}"
         )
     if expected is None:
+        _require_no_page(file, address)
         write_atomically(file.recorded, f"{found}  {file.name}\n".encode())
     partial.replace(file.path)
     partial.with_suffix(".etag").unlink(missing_ok=True)
     sync_folder(file.path.parent)
     return Fetched(file.path, found, first_use=expected is None)
+
+
+def _first_fetch_advice(file: DownloadedFile) -> str:
+    if file.sha256 is not None:
+        return ""
+    return f"; if the first fetch got a wrong file, delete {file.recorded} too, then fetch again"
+
+
+def _require_no_page(file: DownloadedFile, address: str) -> None:
+    """Raise WeightsError where the network answered with a page of its own, as hotels' do."""
+    with _partial(file).open("rb") as found:
+        start = found.read(_PAGE_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--", b"{")):
+        _discard(file)
+        raise WeightsError(
+            f"{address} answered with a page in place of {file.name}; it was deleted: log in to "
+            "the network, or name another place with --url"
+        )
 
 
 def _discard(file: DownloadedFile) -> None:

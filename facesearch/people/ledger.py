@@ -6,18 +6,32 @@ more entry.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Literal, get_args
 
 from facesearch.errors import GalleryError
+from indexer.storage.atomic_files import create_file
+from indexer.storage.plain_files import require_plain
 
 VERSION = 2
+APPLICATION = 0x66616365  # "face", where SQLite keeps whose file it is
+# A file from somebody else must not have SQLite run anything; what is deleted is overwritten.
+_SETTINGS = (
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "secure_delete = ON",
+    "journal_mode = DELETE",
+    "synchronous = FULL",
+)
+_PROBLEMS_SHOWN = 5
 Action = Literal["enroll", "name", "merge", "split", "reject", "hide", "unhide", "import", "undo"]
 
 _SCHEMA = """
@@ -141,6 +155,11 @@ class LedgerTransaction:
             "DELETE FROM decided_face WHERE face_id = ?", [(int(each),) for each in face_ids]
         )
 
+    def newest(self) -> int:
+        """The number of the last decision, 0 where there is none."""
+        (last,) = self._connection.execute("SELECT COALESCE(MAX(id), 0) FROM decision").fetchone()
+        return int(last)
+
     def forget_names(self, decisions: Iterable[Decision]) -> None:
         """Take the names out of some entries."""
         self._connection.executemany(
@@ -174,17 +193,62 @@ class Ledger:
     def __init__(self, gallery_folder: Path) -> None:
         self.path = gallery_folder / "people.sqlite"
 
+    def exists(self) -> bool:
+        """Whether there is a database."""
+        return os.path.lexists(self.path)
+
     def all(self) -> list[Decision]:
         """Every entry; none where nothing was decided yet, without making a database."""
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return []
         with self.open() as entries:
             return entries.all()
 
     def overwrite_what_was_deleted(self) -> None:
         """Leave nothing in the file of what is in no table any more."""
-        with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+        with self._connected() as connection:
             connection.execute("VACUUM")  # pages that became free still hold what they held
+
+    def check(self) -> list[str]:
+        """What SQLite finds wrong in the file, page by page; nothing where all is well.
+
+        Raises GalleryError where it is no ledger.
+        """
+        if not os.path.lexists(self.path):
+            return []
+        with self._connected() as connection:
+            rows = connection.execute(f"PRAGMA integrity_check({_PROBLEMS_SHOWN})").fetchall()
+        return [str(text) for (text,) in rows if text != "ok"]
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """The database, seen to be a ledger and nothing else."""
+        self._require_plain()
+        try:
+            with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+                for setting in _SETTINGS:
+                    connection.execute(f"PRAGMA {setting}").fetchall()
+                _require_schema(connection, self.path)
+                yield connection
+        except sqlite3.DatabaseError as error:
+            raise GalleryError(
+                f"cannot use {self.path}: {error}; restore it from a backup"
+                if not isinstance(error, sqlite3.OperationalError)
+                else f"cannot use {self.path}: {error}"
+            ) from error
+
+    def _require_plain(self) -> None:
+        """That SQLite reads and writes these files and no others."""
+        for ending in ("", "-journal", "-wal", "-shm"):
+            try:
+                require_plain(self.path.with_name(self.path.name + ending))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise GalleryError(f"cannot use {self.path}: {error}") from error
+        if not os.path.lexists(self.path):
+            # SQLite would make it for everybody to read.
+            os.close(create_file(self.path))
 
     @contextmanager
     def open(self) -> Iterator[LedgerTransaction]:
@@ -192,14 +256,11 @@ class Ledger:
 
         Raises GalleryError where the database cannot be used.
         """
-        try:
-            with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
-                connection.execute("BEGIN IMMEDIATE")
-                entries = LedgerTransaction(connection, self.path)
-                self._prepare(connection, entries)
-                yield entries
-        except sqlite3.DatabaseError as error:
-            raise GalleryError(f"cannot use {self.path}: {error}") from error
+        with self._connected() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            entries = LedgerTransaction(connection, self.path)
+            self._prepare(connection, entries)
+            yield entries
 
     def _prepare(self, connection: sqlite3.Connection, entries: LedgerTransaction) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -214,6 +275,37 @@ class Ledger:
         if version == 1:
             _take_over(connection, entries)
         connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+
+
+def _require_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise GalleryError for tables, triggers or views that no program of this kind made."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    found = {
+        (kind, name, None if sql is None else " ".join(sql.split()))
+        for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_schema")
+    }
+    kinds = {kind for kind, *_ in found}
+    wrong = version == VERSION and found != _schema()
+    if application not in (0, APPLICATION) or kinds - {"table", "index"} or wrong:
+        raise GalleryError(
+            f"{path}: expected the tables of a ledger of decisions and nothing else, got "
+            f"{', '.join(sorted(f'{kind} {name}' for kind, name, _ in found))[:300]}; restore it "
+            "from a backup"
+        )
+
+
+@cache
+def _schema() -> set[tuple[str, str, str | None]]:
+    """What SQLite says of the tables that are made here."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        return {
+            (kind, name, None if sql is None else " ".join(sql.split()))
+            for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_schema")
+        }
 
 
 def _take_over(connection: sqlite3.Connection, entries: LedgerTransaction) -> None:

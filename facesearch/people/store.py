@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from facesearch.errors import InputError
+from facesearch.errors import ChangedDecisionsError, ChangedGalleryError, InputError
+from facesearch.gallery.tombstones import Tombstones
 from facesearch.people.ledger import Decision, FaceDecision, Ledger, LedgerTransaction, NewDecision
 from facesearch.people.projection import DecisionState, last_batch, replay
 from facesearch.people.superseded import Superseded, superseded_by
@@ -75,7 +76,12 @@ class PeopleStore:
     """The people that a gallery's ledger of decisions tells of."""
 
     def __init__(self, gallery_folder: Path) -> None:
+        self._folder = gallery_folder
         self._ledger = Ledger(gallery_folder)
+
+    def check(self) -> list[str]:
+        """What is wrong in the database's pages; raises GalleryError where it cannot be used."""
+        return self._ledger.check()
 
     def decisions(self) -> list[Decision]:
         """The ledger, oldest first; raises GalleryError where it cannot be used."""
@@ -85,10 +91,44 @@ class PeopleStore:
         """What holds now; raises GalleryError where the database cannot be used."""
         return replay(self.decisions())
 
-    def decide(self, drafts: Iterable[NewDecision]) -> EnteredDecisions:
-        """Enter decisions, to be undone together."""
+    def decide(
+        self,
+        drafts: Iterable[NewDecision],
+        *,
+        after: int | None = None,
+        require: Callable[[], None] = lambda: None,
+    ) -> EnteredDecisions:
+        """Enter decisions, to be undone together.
+
+        ``after`` is the newest decision (0: none) that they were made in knowledge of. ``require``
+        is called when nobody else can decide any more, and may raise. Raises
+        ChangedDecisionsError where there is a newer one, ChangedGalleryError where a face was
+        forgotten; nothing is entered then.
+        """
         with self._ledger.open() as entries:
-            return _entered(entries, drafts)
+            if after is not None and entries.newest() != after:
+                raise ChangedDecisionsError(
+                    f"decisions about people of {self._folder} were made by another process "
+                    "meanwhile, so nothing was entered; look again, then run the command again"
+                )
+            require()
+            return self._entered(entries, drafts)
+
+    def _entered(
+        self, entries: LedgerTransaction, drafts: Iterable[NewDecision]
+    ) -> EnteredDecisions:
+        drafts = list(drafts)
+        faces = np.array([face.face_id for each in drafts for face in each.faces], np.int64)
+        # Read now: who forgets takes faces out of the ledger after they are in this list.
+        forgotten = int(Tombstones.read(self._folder).among(faces).sum())
+        if forgotten:
+            raise ChangedGalleryError(
+                f"{forgotten} of these faces of {self._folder} were forgotten meanwhile; look "
+                "again, then decide about the others"
+            )
+        earlier = entries.all()
+        decisions = entries.add(drafts)
+        return EnteredDecisions(tuple(decisions), superseded_by(earlier, decisions))
 
     def new_people(self, count: int, above: int = 0) -> range:
         """Numbers, greater than ``above``, for new people."""
@@ -116,7 +156,7 @@ class PeopleStore:
             if not new:
                 return EnteredDecisions()
             faces = tuple(FaceDecision(face, number) for face in new)
-            return _entered(entries, [NewDecision("enroll", number, name=name, faces=faces)])
+            return self._entered(entries, [NewDecision("enroll", number, name=name, faces=faces)])
 
     def undo(self, batch: int | None = None) -> list[Decision]:
         """Undo what was decided last and is not undone yet; returns it.
@@ -136,17 +176,46 @@ class PeopleStore:
 
     def numbers_given(self) -> int:
         """How many numbers of people were given out: all from 1 to this one."""
-        if not self._ledger.path.exists():
+        if not self._ledger.exists():
             return 0
         with self._ledger.open() as entries:
             return entries.new_people(0).start - 1
+
+    def was_named(self, name: str) -> frozenset[int]:
+        """The numbers of everybody whom some decision, in force or not, gave ``name``."""
+        return frozenset(
+            number
+            for each in self.decisions()
+            if each.name == name and (number := _named_in(each)) is not None
+        )
+
+    def forget_name(self, name: str) -> int:
+        """Delete ``name`` and other names of whoever had it from all decisions; how many had one.
+
+        What was deleted cannot be read from the file any more.
+        """
+        numbers = self.was_named(name)
+        if not numbers:
+            return 0
+        with self._ledger.open() as entries:
+            decided = entries.all()
+            merged = {each.other for each in decided if each.action == "merge"} & {*numbers}
+            named = [
+                each
+                for each in decided
+                if each.name is not None
+                and (each.name == name or _named_in(each) in numbers - {*merged})
+            ]
+            entries.forget_names(named)
+        self._ledger.overwrite_what_was_deleted()
+        return len(named)
 
     def forget(self, face_ids: Ids) -> int:
         """Delete all entries about faces, and names left without one; returns how many had a name.
 
         What was deleted cannot be read from the file any more.
         """
-        if not self._ledger.path.exists() or not len(face_ids):
+        if not self._ledger.exists() or not len(face_ids):
             return 0
         named = int(np.isin(self.memberships().ids, face_ids).sum())
         with self._ledger.open() as entries:
@@ -159,8 +228,7 @@ class PeopleStore:
             entries.forget_names(
                 each
                 for each in decisions
-                if each.name is not None
-                and (each.other if each.action == "split" else each.person) not in still_named
+                if each.name is not None and _named_in(each) not in still_named
             )
         self._ledger.overwrite_what_was_deleted()
         return named
@@ -179,7 +247,6 @@ class PeopleStore:
         return Memberships(np.array(list(named), np.int64), tuple(named.values()))
 
 
-def _entered(entries: LedgerTransaction, drafts: Iterable[NewDecision]) -> EnteredDecisions:
-    earlier = entries.all()
-    decisions = entries.add(drafts)
-    return EnteredDecisions(tuple(decisions), superseded_by(earlier, decisions))
+def _named_in(decision: Decision) -> int | None:
+    """The number of the person whom a decision's name is of."""
+    return decision.other if decision.action == "split" else decision.person

@@ -36,6 +36,7 @@ from indexer.open_set.threshold import (
     search_strangers,
 )
 from indexer.storage.atomic_files import write_atomically
+from indexer.storage.plain_files import read_json
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
@@ -222,11 +223,11 @@ def read_calibration(gallery: Gallery) -> Calibration | None:
     """The calibration kept in a gallery, if any; raises GalleryError where it is damaged."""
     path = calibration_path(gallery)
     try:
-        found = json.loads(path.read_bytes())
+        found = read_json(path)
         return _parsed(found)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise GalleryError(
             f"cannot read {path}: {error}; rebuild it with: facesearch calibrate {gallery.folder}"
         ) from error

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from facesearch.errors import InputError
-from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
+from facesearch.text import escape_csv_cell
+from indexer.storage.atomic_files import buffered, replacing_file
 
 _COPY_BYTES = 1 << 20
 
@@ -65,14 +66,10 @@ def match_format(out: Path) -> EncodeRows:
 
 def join_parts(parts: Sequence[Path], out: Path) -> None:
     """Write ``out`` from its parts, whole or not at all."""
-    partial = partial_path(out)
-    with partial.open("wb") as joined:
+    with replacing_file(out) as file, buffered(file) as joined:
         for part in parts:
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, joined, _COPY_BYTES)
-    sync_file(partial)
-    partial.replace(out)
-    sync_folder(out.parent)
+            with part.open("rb") as data:
+                shutil.copyfileobj(data, joined, _COPY_BYTES)
 
 
 def _json_lines(rows: Sequence[MatchRow], number: int) -> bytes:
@@ -85,9 +82,13 @@ def _csv(rows: Sequence[MatchRow], number: int) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     if number == 0:
         writer.writerow(COLUMNS)
-    writer.writerows([getattr(row, name) for name in COLUMNS] for row in rows)
+    writer.writerows([_cell(getattr(row, name)) for name in COLUMNS] for row in rows)
     # ... and here, where there is no way to write them, as \x escapes.
     return _unescaped(text.getvalue()).encode()
+
+
+def _cell(value: object) -> object:
+    return escape_csv_cell(value) if isinstance(value, str) else value
 
 
 def _unescaped(text: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.errors import BusyGalleryError
-from indexer.storage.atomic_files import write_atomically
+from indexer.storage.atomic_files import make_folder, open_lock, write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ class ResumableOutput:
         another process works on the same output.
         """
         folder = out.with_name(f".{out.name}.parts")
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as lock:
+        make_folder(folder)
+        with open_lock(folder / "lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

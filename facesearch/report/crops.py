@@ -23,6 +23,8 @@ from facesearch.report.crop_images import (
     preview_name,
 )
 from facesearch.report.links import needs_preview
+from indexer.storage.atomic_files import make_folder, write_atomically
+from indexer.storage.plain_files import require_plain
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ def prepare_pictures(
     """
     crops, previews = folder / "crops", folder / "previews"
     for place in (crops, previews):
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place, parents=False)
     pictures = Pictures()
     jobs = []
     for photo, of_photo in _by_photo(faces).items():
@@ -211,7 +213,7 @@ def _problem(
 def _whole(path: Path) -> bool:
     """Whether the cached file is there; a power cut can leave an empty one behind."""
     try:
-        return path.stat().st_size > 0
+        return require_plain(path).st_size > 0
     except OSError:
         return False
 
@@ -219,13 +221,11 @@ def _whole(path: Path) -> bool:
 def _write(path: Path, data: bytes) -> None:
     """Rename into place, without the flush to disk: thousands of those would take minutes, and
     a crop that is lost is cut again."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    write_atomically(path, data, durable=False)
 
 
 def _prune(folder: Path, keep: set[str]) -> None:
     """Remove crops of faces no longer in the album: deleting a face removes its picture too."""
     for path in folder.iterdir():
-        if path.name not in keep and path.is_file():
+        if path.name not in keep and (path.is_symlink() or path.is_file()):
             path.unlink()

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from facesearch.album.to_json import file_url
-from facesearch.images.file_access import absolute
+from facesearch.images.file_access import absolute, irregular
 
 # Suffix and signature must both be a browser's: the suffix decides what opening the link does,
 # the signature what an <img> shows.
@@ -37,6 +37,8 @@ def needs_preview(photo: Path) -> bool:
 
     Raises OSError when the file cannot be read.
     """
+    if problem := irregular(photo.stat().st_mode):  # a pipe would be waited for
+        raise OSError(problem)
     with photo.open("rb") as file:
         start = file.read(SIGNATURE_BYTES)
     if photo.suffix.lower() not in BROWSER_SUFFIXES or not _browser_signature(start):

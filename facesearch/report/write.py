@@ -15,7 +15,13 @@ from facesearch.report.album_csv import album_csv
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.page import Page, render
 from facesearch.report.pagination import volume_file
-from indexer.storage.atomic_files import partial_path, sync_folder, write_atomically
+from indexer.storage.atomic_files import (
+    buffered,
+    make_folder,
+    replacing_file,
+    sync_folder,
+    write_atomically,
+)
 
 
 def write_report(
@@ -58,23 +64,19 @@ def _remove_others(folder: Path, keep: set[str]) -> None:
 
 
 def _write_page(page: Page, path: Path, name: str) -> None:
-    partial = partial_path(path)
-    with partial.open("wb") as file:
-        render(page, file, name)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with replacing_file(path) as file, buffered(file) as out:
+        render(page, out, name)
 
 
 def _claim(folder: Path) -> None:
     """Make the folder, or see that it is ours: crops of deleted faces will be removed from it."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"expected a folder for the report, but {folder} is a file")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / REPORT_MARKER).exists():
+    make_folder(folder)
+    if not os.path.lexists(folder / REPORT_MARKER):
         if any(folder.iterdir()):
             raise InputError(
                 f"expected an empty folder or an earlier report, but {folder} holds other files; "
                 "give a new folder"
             )
-        (folder / REPORT_MARKER).touch()
+        write_atomically(folder / REPORT_MARKER, b"")

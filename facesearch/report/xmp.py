@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,16 @@ from PIL import Image
 
 from facesearch.album.model import Album, AlbumFace, FailedPhoto
 from facesearch.images.exif import read_exif
+from facesearch.images.sidecars import (
+    SIDECAR_MARK,
+    SIDECAR_SUFFIX,
+    is_facesearch_sidecar,
+    sidecar_of,
+)
+from indexer.storage.atomic_files import make_folder, write_atomically
 
 logger = logging.getLogger(__name__)
 
-SUFFIX = ".xmp"  # after the photo's own, so that a.jpg and a.png have one each
-MARK = 'x:xmptk="facesearch"'
-_HEAD_BYTES = 4096
 
 Box = tuple[float, float, float, float]
 
@@ -89,10 +94,10 @@ def write_sidecars(album: Album, folder: Path | None) -> Sidecars:
         faces = named.get(photo, [])
         try:
             if faces:
-                _write(photo, faces, place)
+                _write(photo, faces, place, folder)
                 ours.add(place)
                 written += 1
-            elif is_ours(place):
+            elif is_facesearch_sidecar(place):
                 place.unlink()
                 removed += 1
         except _SkippedError as problem:
@@ -119,7 +124,7 @@ def regions_xml(faces: Sequence[NamedFace], size: tuple[int, int], orientation: 
                 x=(x0 + x1) / 2, y=(y0 + y1) / 2, w=x1 - x0, h=y1 - y0, name=_text(each.name)
             )
         )
-    return _PACKET.format(mark=MARK, width=width, height=height, regions="\n".join(regions))
+    return _PACKET.format(mark=SIDECAR_MARK, width=width, height=height, regions="\n".join(regions))
 
 
 def stored_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
@@ -138,14 +143,6 @@ def stored_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
     return x0, y0, x1, y1
 
 
-def is_ours(path: Path) -> bool:
-    """Whether ``path`` is a sidecar that this program wrote and no other has since."""
-    if path.is_symlink() or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return MARK.encode() in file.read(_HEAD_BYTES)
-
-
 class _SkippedError(Exception):
     """Why a photo gets no sidecar: a reason of the report's, and the detail."""
 
@@ -154,15 +151,18 @@ class _SkippedError(Exception):
         self.reason = reason
 
 
-def _write(photo: Path, faces: Sequence[NamedFace], place: Path) -> None:
-    if os.path.lexists(place) and not is_ours(place):
+def _write(photo: Path, faces: Sequence[NamedFace], place: Path, folder: Path | None) -> None:
+    if os.path.lexists(place) and not is_facesearch_sidecar(place):
         raise _SkippedError("foreign-sidecar", f"{place} is of another program and was left alone")
     size = faces[0].face.photo_size
     orientation = _orientation(photo, size)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    partial = place.with_name(f".{place.name}.partial")
-    partial.write_bytes(regions_xml(faces, size, orientation).encode("utf-8"))
-    partial.replace(place)
+    if folder is not None:
+        for below in reversed(place.relative_to(folder).parents):
+            make_folder(folder / below)
+    text = regions_xml(faces, size, orientation).encode("utf-8")
+    # Names are for whom the photo is for, and for nobody else.
+    mode = stat.S_IMODE(photo.stat().st_mode) & 0o666
+    write_atomically(place, text, mode=mode)
 
 
 def _orientation(photo: Path, size: tuple[int, int]) -> int:
@@ -170,7 +170,7 @@ def _orientation(photo: Path, size: tuple[int, int]) -> int:
 
     Containers that turn a photo themselves (HEIC) have none, and are stored upright.
     """
-    if not photo.exists():
+    if not photo.is_file():
         raise _SkippedError("missing", "if it was moved or deleted, run facesearch index again")
     try:
         with Image.open(photo) as image:
@@ -198,9 +198,13 @@ def _named_by_photo(album: Album) -> dict[Path, list[NamedFace]]:
 def _places(photos: Sequence[Path], album: Album, folder: Path | None) -> dict[Path, Path]:
     """Where the sidecar of each photo belongs."""
     if folder is None:
-        return {photo: photo.with_name(photo.name + SUFFIX) for photo in photos}
+        return {photo: sidecar_of(photo) for photo in photos}
     depth = {face.photo: max(1, len(Path(face.name).parts)) for face in album.faces}
-    below = {photo: Path(*photo.parts[-depth[photo] :]) for photo in photos}
+    # A gallery of somebody else's may have ".." in a path, and must not lead out of the folder.
+    below = {
+        photo: Path(*(part for part in photo.parts[-depth[photo] :] if part not in ("..", "/")))
+        for photo in photos
+    }
     roots = {photo: photo.parents[depth[photo] - 1] for photo in photos}
     # One folder for each of several indexed folders, as their photos may have equal names.
     several = len(set(roots.values())) > 1
@@ -208,7 +212,7 @@ def _places(photos: Sequence[Path], album: Album, folder: Path | None) -> dict[P
     for photo in photos:
         start = folder / _folder_name(roots[photo]) if several else folder
         place = start / below[photo]
-        places[photo] = place.with_name(place.name + SUFFIX)
+        places[photo] = place.with_name(place.name + SIDECAR_SUFFIX)
     return places
 
 
@@ -221,7 +225,7 @@ def _prune(folder: Path, keep: set[Path]) -> int:
     """Remove own sidecars of faces that went or lost their names, and folders left empty."""
     removed = 0
     for path in sorted(folder.rglob("*"), reverse=True):
-        if path not in keep and path.suffix == SUFFIX and is_ours(path):
+        if path not in keep and path.suffix == SIDECAR_SUFFIX and is_facesearch_sidecar(path):
             path.unlink()
             removed += 1
         elif path.is_dir() and not path.is_symlink() and not any(path.iterdir()):

@@ -122,7 +122,12 @@ def _known(gallery: Gallery, covered: GraphCoverage, k: int) -> KnnGraphFile | N
     except StaleIndexError as error:
         logger.info("rebuilding the graph: %s", error)
         return None
-    if graph.k == k and graph.same_vectors(covered.shards):
-        return graph
+    try:
+        if graph.k == k and graph.same_vectors(covered.shards):
+            for _ in graph.blocks():  # what is damaged is found here, and not taken for whole
+                pass
+            return graph
+    except StaleIndexError as error:
+        logger.warning("building the graph from the start: %s", error)
     graph.close()
     return None

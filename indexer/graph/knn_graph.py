@@ -7,7 +7,6 @@ exact as the index that found it, which the file says (:class:`GraphAccuracy`).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import ShardError, StaleIndexError
 from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
+from indexer.storage.plain_files import parse_json
 from indexer.types import Ids
 
 FORMAT = "facesearch-graph"
@@ -109,7 +109,7 @@ class KnnGraphFile:
             shape == self._neighbours.shape == self._distances.shape
         ):
             raise checker.fail("arrays", "ids (n,), neighbours and distances (n, k)", shape)
-        digests = json.loads(shards[()].tobytes())
+        digests = parse_json(shards[()].tobytes())
         if not isinstance(digests, dict):
             raise checker.fail("shards", "an object", digests)
         state = str(checker.attribute(file, "state", "state"))

@@ -11,12 +11,15 @@ from typing import BinaryIO
 from indexer.errors import StaleIndexError
 from indexer.index.manifest import FILES, IndexManifest
 from indexer.storage.atomic_files import (
+    make_folder,
     partial_path,
     sha256_of,
     sha256_of_stream,
+    storing,
     sync_file,
     sync_folder,
 )
+from indexer.storage.plain_files import open_plain
 from indexer.storage.verified_digests import identity, is_verified, note_verified, verified_path
 
 
@@ -26,20 +29,21 @@ def replace_index(folder: Path, write: Callable[[Path], IndexManifest]) -> Index
     The digest in the description is filled in here. A crash leaves the old or the new index;
     readers that have the old one open keep it. A folder must have one writer at a time.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     partial = partial_path(folder / "index")
     try:
         description = write(partial)
         description = replace(description, sha256=sha256_of(partial))
         sync_file(partial)
-        partial.replace(folder / description.file_name)
+        with storing(folder / description.file_name):
+            partial.replace(folder / description.file_name)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     sync_folder(folder)
     description.write(folder)
     path = folder / description.file_name
-    with suppress(OSError), path.open("rb") as file:  # without a note it is read again
+    with suppress(OSError), open_plain(path) as file:  # without a note it is read again
         note_verified(path, identity(file), description.sha256)
     kept = {path, verified_path(path)}
     for start, end in FILES.values():
@@ -62,7 +66,7 @@ def opened_index(
     description.require_usable(shards)
     path = folder / description.file_name
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             if verify or not is_verified(path, file, description.sha256):
                 _verify(path, file, description.sha256)
             yield file, path

@@ -12,6 +12,7 @@ from typing import Any
 
 from indexer.errors import StaleIndexError
 from indexer.storage.atomic_files import write_atomically
+from indexer.storage.plain_files import read_json
 
 FORMAT = "facesearch-index"
 VERSION = 1
@@ -64,14 +65,10 @@ class IndexManifest:
         """Read ``index.json``; StaleIndexError where it is missing, damaged or not understood."""
         path = folder / _FILE_NAME
         try:
-            with path.open("rb") as file:
-                content = file.read(_MOST_BYTES + 1)
-            if len(content) > _MOST_BYTES:
-                raise ValueError(f"expected at most {_MOST_BYTES} bytes")
-            found = json.loads(content)
+            found = read_json(path, _MOST_BYTES)
         except FileNotFoundError:
             raise StaleIndexError(f"there is no index in {folder}; build it") from None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise StaleIndexError(f"{path} cannot be read: {error}; rebuild it") from error
         return cls._parse(found, path)
 

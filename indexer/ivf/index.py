@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import DeviceError
 from indexer.exact.distances import check_dimension, check_queries, nearest_first, pair_distances
+from indexer.exact.int8_codes import LEAST_STEP
 from indexer.exact.int8_kernel import BYTES, GREATEST_QUERY, LANES
 from indexer.id_ranges import IdRanges
 from indexer.ivf.scalar_quantizer import BITS, HIDDEN, ROWS, ScalarQuantizer
@@ -40,6 +41,7 @@ _MULTIPLE = 4  # of k: rows to look into at least
 _QUERIES = 1024  # together: many enough to fill the panels of most cells
 _FEW = 32  # a thread; fewer share their cells among the threads instead,
 _ALONE = 300_000  # unless so few rows are looked into
+_REACH = 16.0  # of numbers that unit vectors lead to; greater ones could overflow in a search
 DTYPES = {
     "codes": "u1", "terms": "i4", "members": "i4", "fine": "u1", "starts": "i8", "run_rows": "i8",
     "run_ids": "i8", "centres": "f4", "centre": "f4", "axes": "f4", "vectors": "f2",
@@ -314,7 +316,7 @@ def _check(path: Path, arrays: Arrays, coding: ScalarQuantizer, ids: IdRanges) -
     numbers: list[NDArray[Any]] = [coding.centre, axes, centres]
     well_formed = (
         coding.bits in BITS
-        and 0 < coding.step < 1
+        and LEAST_STEP <= coding.step < 1
         and (coding.centre.ndim, axes.ndim, centres.ndim) == (1, 2, 2)
         and len(axes) == len(coding.centre)
         and axes.shape[1] > 0
@@ -332,7 +334,7 @@ def _check(path: Path, arrays: Arrays, coding: ScalarQuantizer, ids: IdRanges) -
         and starts[-1] == ids.count
         and (np.diff(starts) >= 0).all()
         and (not ids.count or (members.min() >= 0 and members.max() < ids.count))
-        and all(np.isfinite(each).all() for each in numbers)
+        and all((np.abs(each) <= _REACH).all() for each in numbers)
     )
     if not in_bounds:
         raise ArrayFileError(f"{path}: expected arrays that fit each other; wrong: {sorted(wrong)}")

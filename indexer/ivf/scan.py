@@ -88,7 +88,8 @@ class InvertedLists:
     def _probed(self, components: Vectors, probes: int) -> NDArray[np.int32]:
         """Numbers of the ``probes`` nearest cells of each query, the nearest first."""
         count = min(probes, len(self.centres))
-        chosen = np.empty((len(components), count), np.int32)
+        # Not np.empty: a cell is looked up by each number, and NaN distances choose none.
+        chosen = np.zeros((len(components), count), np.int32)
         distances = self._halves - components @ self.centres.T
         farthest = np.partition(distances, count - 1, axis=1)[:, count - 1].copy()
         choose_cells(distances, distances.argmin(axis=1), farthest, chosen)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexer.errors import MissingFaissError, StaleIndexError
+from indexer.storage.atomic_files import checked_file
 
 
 def import_faiss() -> Any:
@@ -23,7 +24,7 @@ def import_faiss() -> Any:
 
 def write_faiss(index: Any, path: Path, faiss: Any) -> None:
     """Write any FAISS index. By callback: FAISS cannot open names that are not UTF-8."""
-    with path.open("wb") as file:
+    with checked_file(path, defers_errors=True) as file:  # FAISS ends the process on an error
         writer = faiss.BufferedIOWriter(faiss.PyCallbackIOWriter(file.write))
         faiss.write_index(index, writer)
         del writer  # flushes

@@ -19,6 +19,7 @@ import numpy as np
 
 from indexer.errors import ShardError
 from indexer.storage.byte_strings import ByteStrings
+from indexer.storage.plain_files import open_plain
 from indexer.storage.shard_format import BYTES, MAX_ARRAYS, MAX_MEMBERS, OFFSETS, Scalar, is_name
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -50,10 +51,7 @@ def reading(path: Path, key: str) -> Iterator[None]:
 def open_hdf5(path: Path) -> h5py.File:
     """Open a file that starts as HDF5, for reading, without locks."""
     with reading(path, "the file"):
-        if not path.is_file():
-            path.stat()  # says why, if there is nothing
-            raise ShardError(f"{path}: expected a file, got something else; name a shard")
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             start = file.read(len(_SIGNATURE))
         if start != _SIGNATURE:
             raise ShardError(

@@ -3,6 +3,7 @@ checksum."""
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
+from indexer.errors import ShardError
+from indexer.storage.atomic_files import CheckedFile, partial_path, replacing_file
 from indexer.storage.byte_strings import ByteStrings
+from indexer.storage.hdf5_reader import Checker
 from indexer.storage.shard_format import BYTES, OFFSETS
 
 _CHUNK_BYTES = 1 << 18
@@ -22,8 +25,11 @@ _CHUNK_BYTES = 1 << 18
 _HDF5_VERSIONS = ("v110", "v110")
 
 
-def new_hdf5(place: Path | BinaryIO, format_name: str, version: int) -> h5py.File:
-    """A new file that says what it is, open for writing."""
+def new_hdf5(place: BinaryIO | CheckedFile, format_name: str, version: int) -> h5py.File:
+    """A new file at ``place`` that says what it is, open for writing.
+
+    HDF5 must see no failed write, which it forgets or crashes on: ``place`` defers errors.
+    """
     file = h5py.File(place, "w", libver=_HDF5_VERSIONS, locking=False)
     file.attrs["format"] = np.bytes_(format_name)
     file.attrs["version"] = np.int64(version)
@@ -32,16 +38,41 @@ def new_hdf5(place: Path | BinaryIO, format_name: str, version: int) -> h5py.Fil
 
 @contextmanager
 def replacing_hdf5(path: Path, format_name: str, version: int) -> Iterator[h5py.File]:
-    """A new file as :func:`new_hdf5` makes it, that takes the place of ``path`` once whole."""
+    """A new file as :func:`new_hdf5` makes it, that takes the place of ``path`` once whole.
+
+    Raises StorageError where it cannot be written.
+    """
     partial = partial_path(path)
-    try:
-        with new_hdf5(partial, format_name, version) as file:
+    with replacing_file(path, defers_errors=True) as place:
+        with new_hdf5(place, format_name, version) as file:
             yield file
-        sync_file(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_folder(path.parent)
+        require_whole(place, partial)
+
+
+def require_whole(file: CheckedFile, path: Path) -> None:
+    """Raise OSError unless all arrays of a file just written are in it, checksums and all.
+
+    HDF5 keeps chunks in memory until it closes an array, and h5py says nothing when that fails.
+    """
+    if file.failure is not None:
+        raise file.failure
+    try:
+        with h5py.File(file, "r", locking=False) as written:
+            checker = Checker(written, path)
+            for name in _arrays_below(written):
+                array = checker.dataset(written, name, name)
+                for rows in array.iter_chunks() if array.chunks else ():
+                    array[rows]
+    except ShardError as error:
+        raise OSError(errno.EIO, f"what was written cannot be read: {error}") from error
+
+
+def _arrays_below(group: h5py.Group) -> list[str]:
+    names: list[str] = []
+    group.visititems(
+        lambda name, member: names.append(name) if isinstance(member, h5py.Dataset) else None
+    )
+    return names
 
 
 def new_array(

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.storage.atomic_files import sync_file
+from indexer.storage.atomic_files import checked_file, storing, sync_file
+from indexer.storage.plain_files import open_plain, parse_json, require_plain
 
 Shapes = Mapping[str, tuple[tuple[int, ...], str]]
 Arrays = dict[str, NDArray[Any]]
@@ -40,14 +41,13 @@ class ArrayFileError(ValueError):
 def write_arrays(path: Path, shapes: Shapes, metadata: Mapping[str, str]) -> Iterator[Arrays]:
     """Arrays of zeros to be filled: shape and dtype (u1, f2, i4, i8, f4, f8) by name.
 
-    They are in the file ``path`` when the context ends, and the file on the disk. Raises OSError
-    where there is no room for them, before anything is written.
+    They are in the file ``path`` when the context ends, and the file on the disk. Raises
+    StorageError where there is no room for them, before anything is written.
     """
     header, places = _header(shapes, metadata)
     size = len(header) + max((end for _, end in places.values()), default=0)
-    with path.open("wb") as file:
+    with checked_file(path) as file:
         file.write(header)
-        file.flush()
         # Room that is missing must be missed here: a page that cannot be written ends the process.
         os.posix_fallocate(file.fileno(), 0, size)
     arrays = {
@@ -55,10 +55,11 @@ def write_arrays(path: Path, shapes: Shapes, metadata: Mapping[str, str]) -> Ite
         for name, (shape, dtype) in shapes.items()
     }
     yield arrays
-    for array in arrays.values():
-        if isinstance(array, np.memmap):
-            array.flush()
-    sync_file(path)
+    with storing(path):
+        for array in arrays.values():
+            if isinstance(array, np.memmap):
+                array.flush()
+        sync_file(path)
 
 
 def read_arrays(
@@ -71,17 +72,17 @@ def read_arrays(
     find for all others, and rows of them are read here and there: the system is advised to read
     nothing but these. Raises ArrayFileError where the file is not as it should be.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size = require_plain(path).st_size
+    with open_plain(path) as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= length <= min(_MOST_HEADER, size - 8):
             raise ArrayFileError(f"{path}: expected a header of 2 to {_MOST_HEADER} bytes")
         text = file.read(length)
     try:
-        header = json.loads(text)
+        header = parse_json(text)
         metadata = header.pop("__metadata__", {})
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise ArrayFileError(f"{path}: the header is not a JSON object: {error}") from error
     if set(header) != set(expected):
         raise ArrayFileError(f"{path}: expected arrays {sorted(expected)}, got {sorted(header)}")

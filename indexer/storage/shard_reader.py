@@ -16,6 +16,7 @@ from indexer.errors import InvalidVectorsError, ShardError
 from indexer.storage.atomic_files import partial_path, sha256_of
 from indexer.storage.byte_strings import ByteStrings
 from indexer.storage.hdf5_reader import BytesColumn, Checker, open_hdf5, reading
+from indexer.storage.plain_files import read_plain
 from indexer.storage.shard_format import (
     COLUMN_TYPES,
     FORMAT,
@@ -281,7 +282,7 @@ class Shard:
 
 def _digest_line(path: Path) -> bytes:
     """The line of a digest file. The end of the line may be missing: nothing is lost with it."""
-    return path.read_bytes().removesuffix(b"\n")
+    return read_plain(path).removesuffix(b"\n")
 
 
 def _shown(line: bytes) -> str:

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from indexer.errors import InvalidVectorsError, ShardError
 from indexer.storage.atomic_files import (
+    CheckedFile,
+    checked_file,
     partial_path,
     sha256_of,
-    sync_file,
+    storing,
     sync_folder,
     write_atomically,
 )
 from indexer.storage.byte_strings import ByteStrings
-from indexer.storage.hdf5_writer import new_hdf5, write_array, write_strings
+from indexer.storage.hdf5_writer import new_hdf5, require_whole, write_array, write_strings
 from indexer.storage.shard_format import (
     COLUMN_TYPES,
     FORMAT,
@@ -49,14 +51,16 @@ def write_shard(path: Path, content: ShardContent, dtype: VectorType = "float16"
     ``path`` must be what :func:`shard_path` gives for the content's number. Equal content makes
     equal files. A number must have one writer at a time. Raises InvalidVectorsError for vectors
     that are not unit length (before or after rounding to ``dtype``), ValueError for other content
-    that a shard cannot hold, and ShardError where the shard exists already.
+    that a shard cannot hold, ShardError where the shard exists already, and StorageError where it
+    cannot be written.
     """
     _require_new(path)
     with _removed_on_failure(partial_path(path)) as partial:
         digest = _write_partial(partial, path, content, dtype)
         # First the digest, so that no sealed shard is ever without one.
         write_atomically(digest_path(path), _digest_line(digest, path))
-        _publish(partial, path)
+        with storing(path):
+            _publish(partial, path)
     sync_folder(path.parent)
     return digest
 
@@ -72,12 +76,13 @@ def replace_shard(path: Path, content: ShardContent, dtype: VectorType) -> str:
     with _removed_on_failure(partial_path(path)) as partial:
         digest = _write_partial(partial, path, content, dtype)
         pending = partial_path(digest_path(path))
-        pending.write_bytes(_digest_line(digest, path))
-        sync_file(pending)
+        with checked_file(pending) as file:
+            file.write(_digest_line(digest, path))
         sync_folder(path.parent)
-        partial.replace(path)
-        sync_folder(path.parent)
-        pending.replace(digest_path(path))
+        with storing(path):
+            partial.replace(path)
+            sync_folder(path.parent)
+            pending.replace(digest_path(path))
     sync_folder(path.parent)
     return digest
 
@@ -92,8 +97,9 @@ def _write_partial(partial: Path, path: Path, content: ShardContent, dtype: Vect
     vectors = _stored_vectors(content.vectors, dtype)
     tables = _checked_tables(content.tables)
     attributes = _checked_attributes(content.attributes)
-    _write_file(partial, content.number, vectors, tables, attributes)
-    sync_file(partial)
+    with checked_file(partial, defers_errors=True, shown=path) as place:
+        _write_file(place, content.number, vectors, tables, attributes)
+        require_whole(place, partial)
     return sha256_of(partial)
 
 
@@ -210,13 +216,13 @@ def _removed_on_failure(partial: Path) -> Iterator[Path]:
 
 
 def _write_file(
-    partial: Path,
+    place: CheckedFile,
     number: int,
     vectors: NDArray[Any],
     tables: Mapping[str, Mapping[str, NDArray[Any]]],
     attributes: Mapping[str, Any],
 ) -> None:
-    with new_hdf5(partial, FORMAT, VERSION) as file:
+    with new_hdf5(place, FORMAT, VERSION) as file:
         file.attrs["number"] = np.int64(number)
         write_array(file, "vectors", vectors)
         described = file.create_group("attributes")

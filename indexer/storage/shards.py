@@ -9,6 +9,7 @@ from pathlib import Path
 
 from indexer.errors import ShardError
 from indexer.storage.atomic_files import sha256_of, sync_folder
+from indexer.storage.plain_files import read_plain
 from indexer.storage.shard_format import (
     ColumnKind,
     Scalar,
@@ -64,8 +65,8 @@ def remove_partials(folder: Path) -> None:
 def _finish_replacement(pending: Path) -> None:
     digest = pending.with_name(pending.name.removeprefix(".").removesuffix(".partial"))
     shard = digest.with_suffix("")
-    if not is_shard_name(shard.name) or not shard.exists():
+    if pending.is_symlink() or not is_shard_name(shard.name) or not shard.exists():
         return
-    if pending.read_bytes() == f"{sha256_of(shard)}  {shard.name}\n".encode():
+    if read_plain(pending) == f"{sha256_of(shard)}  {shard.name}\n".encode():
         pending.replace(digest)
         sync_folder(shard.parent)

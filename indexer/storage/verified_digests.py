@@ -12,6 +12,9 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from indexer.storage.atomic_files import write_atomically
+from indexer.storage.plain_files import open_plain, parse_json
+
 _MOST_BYTES = 4096
 
 
@@ -34,20 +37,19 @@ def identity(file: BinaryIO) -> dict[str, int]:
 def note_verified(path: Path, found: dict[str, int], sha256: str) -> None:
     """Remember that ``path`` had this digest when it was ``found`` so.
 
-    Raises OSError where that cannot be written. Several may write at once: what is not whole says
-    nothing.
+    Raises OSError where that cannot be written, as when another process writes it too.
     """
-    verified_path(path).write_text(json.dumps({"sha256": sha256, **found}), encoding="utf-8")
+    write_atomically(verified_path(path), json.dumps({"sha256": sha256, **found}).encode())
 
 
 def is_verified(path: Path, file: BinaryIO, sha256: str) -> bool:
     """Whether the open ``file`` at ``path`` had this digest and has not changed since."""
     found = identity(file)
     try:
-        with verified_path(path).open("rb") as note:
+        with open_plain(verified_path(path), _MOST_BYTES) as note:
             # Times come in ticks: of two changes within one, the second would not be seen.
             later = os.fstat(note.fileno()).st_mtime_ns > found["ctime_ns"]
-            known = json.loads(note.read(_MOST_BYTES))
-    except (OSError, ValueError, RecursionError):
+            known = parse_json(note.read(_MOST_BYTES))
+    except (OSError, ValueError):
         return False
     return later and known == {"sha256": sha256, **found}

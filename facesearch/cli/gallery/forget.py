@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.output import print_json
+from facesearch.text import count, printable
+
+if TYPE_CHECKING:
+    from facesearch.erasure.forget import ForgetReport
 
 
 def add_commands(commands: Any) -> None:
@@ -40,7 +45,7 @@ def add_commands(commands: Any) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="delete all faces with this name, and the name",
+        help="delete all faces of a person, decided or clustered, and the name",
     )
     parser.add_argument(
         "--lift",
@@ -49,6 +54,19 @@ def add_commands(commands: Any) -> None:
         default=[],
         metavar="PATH",
         help="allow photos to be indexed again, including their deleted faces",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be deleted, and delete nothing"
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="do not ask for confirmation on a terminal"
+    )
+    parser.add_argument(
+        "--receipt",
+        type=Path,
+        metavar="FILE",
+        help="write the receipt to this new file (default: a new file in GALLERY/erasures); "
+        "facesearch check --erased FILE proves later that nothing came back",
     )
     parser.set_defaults(run=run_forget)
 
@@ -63,18 +81,69 @@ def run_forget(args: argparse.Namespace) -> int:
     if args.lift:
         report = unforget_photos(args.gallery, args.lift)
     else:
-        report = forget_faces(args.gallery, photos=args.photo, ids=args.face, people=args.person)
+        chosen = {"photos": args.photo, "ids": args.face, "people": args.person}
+        asks = any(chosen.values()) and not args.yes and sys.stdin.isatty() and sys.stderr.isatty()
+        if args.dry_run or asks:
+            report = forget_faces(args.gallery, **chosen, dry_run=True)
+        if asks and not args.dry_run and not _confirmed(report):
+            raise InputError("nothing was deleted")
+        if not args.dry_run:
+            report = forget_faces(args.gallery, **chosen, receipt=args.receipt)
     if args.json:
         print_json({"gallery": args.gallery, **vars(report)})
-        return 0
-    if args.lift:
-        print("the next facesearch index treats these photos as new")
+    elif args.dry_run:
+        print("\n".join(_preview_lines(report)))
     else:
-        print(f"{report.faces} faces forgotten, {report.named} of them named")
-    print(f"{report.shards} shards and {report.clusterings} clusterings rewritten")
-    for name in report.removed:
-        print(f"{name} removed; rebuild it with: facesearch {_COMMANDS[name]} {args.gallery}")
+        print("\n".join(_lines(report, bool(args.lift), args.gallery)))
+    if report.found:
+        shown = printable(", ".join(report.found[:_SHOWN]))
+        print(f"facesearch: something is still left in: {shown}", file=sys.stderr)
     return 0
 
 
+def _confirmed(report: ForgetReport) -> bool:
+    print("\n".join(_preview_lines(report)), file=sys.stderr)
+    print("This cannot be undone. Delete? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")
+
+
+def _preview_lines(report: ForgetReport) -> list[str]:
+    lines = [f"{count(report.faces, 'face')} would be deleted for good"]
+    if report.decided or report.clustered:
+        lines.append(
+            f"of the people named: {report.decided} by decision, {report.clustered} only by "
+            "clustering"
+        )
+    lines += [f"sidecar that would be removed: {printable(each)}" for each in report.sidecars]
+    return [*lines, *_elsewhere(report)]
+
+
+def _lines(report: ForgetReport, lifted: bool, gallery: Path) -> list[str]:
+    if lifted:
+        lines = ["the next facesearch index treats these photos as new"]
+    else:
+        lines = [f"{report.faces} faces forgotten, {report.named} of them named"]
+    if report.clustered:
+        lines.append(f"{count(report.clustered, 'face')} only by clustering were among them")
+    lines.append(f"{report.shards} shards and {report.clusterings} clusterings rewritten")
+    if report.sidecars:
+        lines.append(f"{count(len(report.sidecars), 'sidecar file')} removed")
+    for name in report.removed:
+        command = _COMMANDS.get(name, "cluster")
+        lines.append(f"{name} removed; rebuild it with: facesearch {command} {gallery}")
+    lines += _elsewhere(report)
+    if report.receipt:
+        lines.append(f"receipt: {report.receipt}")
+    return lines
+
+
+def _elsewhere(report: ForgetReport) -> list[str]:
+    return [
+        f"reports or sidecars were written to {printable(each)}: look there, and delete them or "
+        "write them again"
+        for each in report.elsewhere
+    ]
+
+
 _COMMANDS = {"graph.h5": "graph", "report": "report"}
+_SHOWN = 10

@@ -14,7 +14,7 @@ from facesearch.cli.output import (
     print_json,
     print_table,
 )
-from facesearch.text import count
+from facesearch.text import count, printable
 
 if TYPE_CHECKING:
     from facesearch.search.gallery_index import IndexFacts
@@ -34,6 +34,19 @@ def add_commands(commands: Any) -> None:
         "clustering are up to date.",
     )
     check.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
+    check.add_argument(
+        "--erased",
+        type=Path,
+        metavar="RECEIPT",
+        help="only look for what forget deleted, by its receipt",
+    )
+    check.add_argument(
+        "--name",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="with --erased: look for names too, which a receipt does not hold",
+    )
     check.set_defaults(run=run_check)
 
 
@@ -65,8 +78,20 @@ def run_info(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Print every problem; 1 when shards or names, which nothing can rebuild, are damaged."""
-    from facesearch.api.maintenance import check_gallery
+    from facesearch.api.maintenance import check_erased, check_gallery
+    from facesearch.errors import InputError
 
+    if args.erased:
+        problems = check_erased(args.gallery, args.erased, names=args.name)
+        if args.json:
+            print_json({"gallery": args.gallery, "receipt": args.erased, "found": problems})
+        elif not problems:
+            print(f"{args.gallery}: nothing is left of what {args.erased} says was deleted")
+        for problem in () if args.json else problems:
+            print(f"FOUND: {printable(problem)}")
+        return 1 if problems else 0
+    if args.name:
+        raise InputError("expected --erased RECEIPT with --name, got --name alone")
     findings = check_gallery(args.gallery)
     if args.json:
         print_json({"gallery": args.gallery, "problems": findings})
@@ -79,7 +104,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     """The facts in words."""
-    from facesearch.gallery.gallery import settings_text
+    from facesearch.gallery.settings import settings_text
 
     contract = facts["contract"]
     named = count(facts["people_named"], "person", "people")

@@ -33,8 +33,8 @@ from facesearch.clustering.run_store import latest_run, run_at, run_paths, save_
 from facesearch.curation.editor import PeopleEditor
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.encoders import Thresholds
+from facesearch.erasure.forget import Selection, forget
 from facesearch.errors import ChangedGalleryError, InputError
-from facesearch.forget import Selection, forget
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
@@ -329,11 +329,11 @@ def test_single_linkage_tells_where_its_graph_ends(
 @pytest.mark.parametrize(
     ("kept", "recall", "message"),
     [
-        (True, 1.0, "have more others within the threshold.* or a graph of more: .* -k K$"),
+        (True, 1.0, "have more neighbours within the threshold.* with more neighbours: .* -k K$"),
         (
             True,
             0.98,
-            r"0\.98000 of.*build .* --recall 1, delete .*graph\.h5, then facesearch graph",
+            r"98\.000% of.*build .* --recall 1, delete .*graph\.h5, then facesearch graph",
         ),
         (False, 0.98, "build .* --recall 1, then facesearch graph"),
     ],

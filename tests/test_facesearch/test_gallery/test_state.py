@@ -16,7 +16,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import indexer.storage.atomic_files
 from benchmarks.common.vector_gallery import seal_shard
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
@@ -26,7 +25,7 @@ from facesearch.gallery.tombstones import Tombstone, Tombstones
 from indexer.storage.shards import digest_path
 from support.fake_engine import DIMENSION, FakeEngine
 from support.galleries import rewrite_shard, set_value, small_gallery
-from support.plain_state import plain_state, require_equal_states
+from support.oracles.plain_state import plain_state, require_equal_states
 
 # Two roots of which one is in the other, so that one location has two ways to be written.
 PLACES = [
@@ -43,7 +42,7 @@ CONTENTS = [hashlib.sha256(bytes([number])).hexdigest() for number in range(4)]
 @pytest.fixture(autouse=True, scope="module")
 def _no_waiting_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indexer.files, "_sync", lambda path, flags: None)
+        patch.setattr("indexer.storage.atomic_files._sync", lambda path, flags: None)
         yield
 
 
@@ -250,7 +249,10 @@ def test_a_disk_that_is_full_is_no_reason_to_fail(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FULL_DISK, gallery.folder, *map(str, rooms)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(len(gallery.state().photos))] * len(rooms)
-    warning = f"the state of {gallery.folder} was not kept: [Errno 27] File too large"
+    warning = (
+        f"the state of {gallery.folder} was not kept: cannot write {gallery.folder / FILE}: File "
+        "too large; the file system or a limit allows no file so large"
+    )
     assert done.stderr.splitlines() == [warning] * len(rooms)
     assert [path.name for path in gallery.folder.glob("*state*")] == []
 

@@ -22,6 +22,7 @@ from indexer.index.flat import FlatIndex
 from indexer.index.manifest import IndexManifest
 from indexer.ivf.build import build_ivf, learn
 from indexer.ivf.index import IvfRecipe
+from indexer.storage import verified_digests
 from indexer.storage.verified_digests import identity, is_verified, note_verified, verified_path
 from support.search import blocks
 from support.vectors import unit_vectors
@@ -104,15 +105,15 @@ def test_a_copy_is_read(tmp_path: Path) -> None:
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The index files that were read whole."""
-    files: list[str] = []
+    names: list[str] = []
     whole = files.sha256_of_stream
 
     def reading(file: object) -> str:
-        files.append(Path(file.name).name)  # type: ignore[attr-defined]
+        names.append(Path(file.name).name)  # type: ignore[attr-defined]
         return whole(file)  # type: ignore[arg-type]
 
     monkeypatch.setattr(files, "sha256_of_stream", reading)
-    return files
+    return names
 
 
 def saved(folder: Path, seed: int = 0) -> Path:
@@ -188,7 +189,7 @@ def test_where_nothing_can_be_noted_it_is_read(
 
     path = saved(tmp_path)
     verified_path(path).unlink()
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(verified_digests, "write_atomically", refuse)
     for _ in range(2):
         assert len(open_index(tmp_path, SHARDS)) == 200
     assert read == [path.name] * 2
@@ -204,7 +205,7 @@ def test_a_full_disk_at_the_note_does_not_fail_the_build(
         path.write_bytes(b"")  # as much as there was room for
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(verified_digests, "write_atomically", full)
     path = saved(tmp_path)
     assert path != old and not old.exists() and not verified_path(old).exists()
     assert len(open_index(tmp_path, SHARDS)) == 200 and read == [path.name]

@@ -15,79 +15,115 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.clustering.dendrogram_cache import dendrogram_path
-from facesearch.clustering.run_store import run_paths
-from facesearch.errors import InputError
-from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.photo_table import PhotoTable
+from facesearch.clustering.run_store import read_run, run_paths, without_faces, write_run
+from facesearch.erasure.receipt import Receipt, Traces, files_below, names_found, write_receipt
+from facesearch.erasure.selection import Selection, by_shard, photo_contents, select_faces
+from facesearch.erasure.sidecars import noted_outputs, remove_sidecars, sidecars
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Tombstone, Tombstones
-from facesearch.images import sha256_of
 from facesearch.images.discover import REPORT_MARKER
-from facesearch.images.file_access import absolute
-from facesearch.people.store import PeopleStore, normalise_name
+from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import IndexGoal, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path
 from indexer.errors import IndexGoalError, MissingFaissError
-from indexer.id_lookup import positions_of
-from indexer.storage.atomic_files import partial_path, sync_file, sync_folder
 from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
-from indexer.types import Ids, make_ids, split_ids
+from indexer.types import Ids, make_ids
+
+__all__ = ["ForgetReport", "Selection", "forget", "lift", "preview", "unfinished"]
 
 logger = logging.getLogger(__name__)
 
 _GONE = {"status": b"gone", "sha256": b""}  # what a photo's row says once it may be indexed again
 _NONE = np.zeros(0, np.int64)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The faces to forget: all of ``photos``, those of ``ids``, and those of ``people`` by name."""
-
-    photos: tuple[Path, ...] = ()
-    ids: tuple[int, ...] = ()
-    people: tuple[str, ...] = ()
+_NOTHING_NEW = Selection()
 
 
 @dataclass
 class ForgetReport:
     """``faces`` forgotten now; ``named`` of all that were deleted had a name.
 
-    ``shards`` were replaced and ``clusterings`` rewritten. ``removed`` are files and folders that
-    were derived from faces now forgotten and can be made again.
+    Of the people named, ``decided`` faces were theirs by decision, ``clustered`` ones by the last
+    clustering alone. ``shards`` were replaced and ``clusterings`` rewritten. ``removed`` are files
+    and folders that were derived from faces now forgotten and can be made again; ``sidecars``
+    files beside photos that were removed. ``elsewhere`` are folders that reports or sidecars were
+    written to, out of reach from here. ``receipt`` proves what was done; ``searched`` files were
+    looked through for what was deleted, and ``found`` are those in which some of it is left.
     """
 
     faces: int = 0
+    decided: int = 0
+    clustered: int = 0
     named: int = 0
     shards: int = 0
     clusterings: int = 0
     removed: list[str] = field(default_factory=list)
+    sidecars: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+    searched: int = 0
+    receipt: str | None = None
 
 
-def forget(gallery: Gallery, selection: Selection = Selection()) -> ForgetReport:
+def forget(
+    gallery: Gallery,
+    selection: Selection = _NOTHING_NEW,
+    *,
+    receipt: Path | None = None,
+) -> ForgetReport:
     """Delete faces for good, and finish what an earlier call was kept from finishing.
 
-    Their vectors, boxes and names are nowhere in the gallery's folder afterwards; their ids are
-    never used again, and indexing their photos again does not bring them back. Raises InputError
-    for a photo, face or name that the gallery does not have, BusyGalleryError when another process
-    is writing.
+    Their vectors, boxes and names are nowhere in the gallery's folder afterwards, nor are names in
+    sidecars of ours beside their photos; their ids are never used again, and indexing their photos
+    again does not bring them back. What was done is written to ``receipt``, by default a new file
+    in the gallery's folder ``erasures``. Raises InputError for a photo, face or name that the
+    gallery does not have, BusyGalleryError when another process is writing, or writes a report for
+    longer than a minute.
     """
     with gallery.writing():
-        ids = _selected(gallery, gallery.state(), selection)
+        chosen = select_faces(gallery, gallery.state(), selection)
         before = Tombstones.read(gallery.folder)
-        new = ids[~before.among(ids)]
+        new = chosen.ids[~before.among(chosen.ids)]
         forgotten = before.joined(_faces(gallery, new))
-        report = ForgetReport(faces=len(forgotten.ids) - len(before.ids))
+        report = ForgetReport(
+            len(forgotten.ids) - len(before.ids), chosen.decided, chosen.clustered
+        )
+        left = unfinished(gallery, forgotten.ids)
+        traces = Traces.of(gallery, left) if report.faces or chosen.names else Traces()
         if report.faces:
             forgotten.write(gallery.folder)
-        # Also names of faces whose shards were lost.
-        report.named = PeopleStore(gallery.folder).forget(ids)
-        _delete(gallery, unfinished(gallery, forgotten.ids), report)
+        with gallery.erasing():
+            people = PeopleStore(gallery.folder)
+            # Also names of faces whose shards were lost.
+            report.named = people.forget(chosen.ids)
+            named = sum(people.forget_name(name) for name in chosen.names)
+            report.sidecars = remove_sidecars(gallery, traces.contents, chosen.names)
+            report.elsewhere = noted_outputs(gallery)
+            if named and not len(left):
+                _remove_report(gallery, report)
+            _delete(gallery, left, report)
+        if report.faces or named:
+            found = traces.found(gallery.folder) + names_found(gallery.folder, chosen.names)
+            report.found = sorted({*map(str, found)})
+            report.searched = files_below(gallery.folder)
+            report.receipt = write_receipt(gallery, Receipt.of(new, report, traces), receipt)
         return report
+
+
+def preview(gallery: Gallery, selection: Selection) -> ForgetReport:
+    """What :func:`forget` would delete; raises as it does, and changes nothing."""
+    chosen = select_faces(gallery, gallery.state(), selection)
+    new = chosen.ids[~Tombstones.read(gallery.folder).among(chosen.ids)]
+    there = unfinished(gallery, new)
+    report = ForgetReport(len(there), chosen.decided, chosen.clustered)
+    contents = Traces.of(gallery, there).contents
+    report.sidecars = [str(path) for path in sidecars(gallery, contents, chosen.names)]
+    report.elsewhere = noted_outputs(gallery)
+    return report
 
 
 def lift(gallery: Gallery, photos: Sequence[Path]) -> ForgetReport:
@@ -99,7 +135,7 @@ def lift(gallery: Gallery, photos: Sequence[Path]) -> ForgetReport:
     forget(gallery)
     with gallery.writing():
         state = gallery.state()
-        contents = {each for photo in photos for each in _contents(gallery, state, photo)}
+        contents = {each for photo in photos for each in photo_contents(gallery, state, photo)}
         photo_ids = np.array(sorted(state.contents[each] for each in contents), np.int64)
         ids = [gallery.faces_of_photo(int(photo)) for photo in photo_ids]
         # First this: while the photos' rows are there, the same call finds what is left to do.
@@ -112,7 +148,7 @@ def lift(gallery: Gallery, photos: Sequence[Path]) -> ForgetReport:
 def unfinished(gallery: Gallery, ids: Ids) -> Ids:
     """Those of the forgotten ``ids``, ascending, whose shards still hold them."""
     held = [_NONE]
-    for number, rows in _by_shard(ids):
+    for number, rows in by_shard(ids):
         path = shard_path(gallery.shards_folder, number)
         if path.exists():
             with Shard.open(path) as shard:
@@ -122,64 +158,9 @@ def unfinished(gallery: Gallery, ids: Ids) -> Ids:
     return np.concatenate(held)
 
 
-def _selected(gallery: Gallery, state: GalleryState, selection: Selection) -> Ids:
-    """Ids of all faces selected, ascending."""
-    ids = {*selection.ids}
-    _require_faces(gallery, np.array(sorted(ids), np.int64))
-    for name in selection.people:
-        ids |= _faces_of_person(gallery, name)
-    for photo in selection.photos:
-        for content in _contents(gallery, state, photo):
-            ids |= set(gallery.faces_of_photo(state.contents[content]).tolist())
-    return np.array(sorted(ids), np.int64)
-
-
-def _require_faces(gallery: Gallery, ids: Ids) -> None:
-    counts = {}
-    for path in gallery.shard_paths():
-        with Shard.open(path) as shard:
-            counts[shard.number] = shard.count
-    for number, rows in _by_shard(ids):
-        wrong = rows[rows >= counts.get(number, 0)]
-        if len(wrong):
-            raise InputError(
-                f"the gallery {gallery.folder} has no face {(number << 32) | int(wrong[0])}; "
-                "facesearch search --json shows the ids of faces"
-            )
-
-
-def _faces_of_person(gallery: Gallery, name: str) -> set[int]:
-    memberships = PeopleStore(gallery.folder).memberships()
-    cleaned = normalise_name(name)
-    ids = {face for face, each in memberships.by_id().items() if each == cleaned}
-    if not ids:
-        known = ", ".join(sorted(set(memberships.names))[:10]) or "none"
-        raise InputError(f"no person in this gallery is named {cleaned!r}; named people: {known}")
-    return ids
-
-
-def _contents(gallery: Gallery, state: GalleryState, photo: Path) -> set[str]:
-    """The SHA-256 of a photo, and of what was at its place earlier and is nowhere now."""
-    places = {os.fsencode(absolute(photo)), os.fsencode(absolute(photo.resolve()))}
-    found = set()
-    for path in gallery.shard_paths():
-        with Shard.open(path) as shard:
-            table = PhotoTable.read(shard)
-        for row, location in enumerate(table.locations()):
-            if location in places and state.holds(record := table.record(row)):
-                elsewhere = state.shown.get(state.contents[record.sha256])
-                if elsewhere is None or record.sha256 == state.photos[location].sha256:
-                    found.add(record.sha256)
-    if not found and photo.is_file() and (content := sha256_of(photo)) in state.contents:
-        found.add(content)
-    if not found:
-        raise InputError(f"the gallery {gallery.folder} has no photo {photo}; name one that it has")
-    return found
-
-
 def _faces(gallery: Gallery, ids: Ids) -> Iterator[Tombstone]:
     """Which faces ``ids`` are, those that shards still hold."""
-    for number, rows in _by_shard(unfinished(gallery, ids)):
+    for number, rows in by_shard(unfinished(gallery, ids)):
         with Shard.open(shard_path(gallery.shards_folder, number)) as shard:
             contents = shard.column("photos", "sha256")
             photos, boxes = (shard.column("faces", name)[rows] for name in ("photo", "box"))
@@ -200,8 +181,8 @@ def _delete(
     report.clusterings = sum(_take_out_of_run(path, ids) for path in run_paths(gallery))
     wish = IndexGoal.of(gallery)
     _remove_derived(gallery, report)
-    photo_rows = dict(_by_shard(photo_ids))
-    face_rows = dict(_by_shard(ids))
+    photo_rows = dict(by_shard(photo_ids))
+    face_rows = dict(by_shard(ids))
     # Last, since this is what tells that there is nothing left to do.
     for number in sorted({*face_rows, *photo_rows}):
         rows, photos = (each.get(number, _NONE) for each in (face_rows, photo_rows))
@@ -214,23 +195,20 @@ def _delete(
 
 
 def _take_out_of_run(path: Path, ids: Ids) -> bool:
-    """Rewrite a clustering without the lines of ``ids``, if it has any."""
-    with h5py.File(path, "r") as file:
-        held = file["ids"][()]
-        kept = positions_of(held, ids, ascending=True) < 0
-        if kept.all():
-            return False
-        attributes = dict(file.attrs)
-        arrays = {name: file[name][()] for name in file}
-    partial = partial_path(path)
-    with h5py.File(partial, "w") as file:
-        file.attrs.update(attributes)
-        for name, values in arrays.items():
-            lines = values[kept] if values.shape[:1] == kept.shape else values
-            file.create_dataset(name, data=lines, fletcher32=bool(lines.size))
-    sync_file(partial)
-    partial.replace(path)
-    sync_folder(path.parent)
+    """Rewrite a clustering without the lines of ``ids``, if it has any.
+
+    One that cannot be read may hold them, and can be made again: it is removed.
+    """
+    try:
+        run = read_run(path)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        logger.warning("%s cannot be read and was removed: %s", path, error)
+        path.unlink()
+        return True
+    rest = without_faces(run, ids)
+    if rest is run:
+        return False
+    write_run(path, rest)
     return True
 
 
@@ -238,20 +216,35 @@ def _remove_derived(gallery: Gallery, report: ForgetReport) -> None:
     """What holds forgotten faces among the rest, and partial files."""
     described = index_folder(gallery) / "index.json"
     described.unlink(missing_ok=True)  # first, so that nothing is described that is not there
-    shutil.rmtree(index_folder(gallery), ignore_errors=True)
+    if index_folder(gallery).exists():
+        shutil.rmtree(index_folder(gallery))
     (gallery.folder / STATE_FILE).unlink(missing_ok=True)
     for path in (graph_path(gallery), dendrogram_path(gallery)):
-        if path.exists():
+        if os.path.lexists(path):
             path.unlink()
             report.removed.append(path.name)
-    page = gallery.folder / "report"
-    if (page / REPORT_MARKER).exists():
-        for each in [page / "index.html", page / "album.json"]:
-            each.unlink(missing_ok=True)
-        shutil.rmtree(page)
-        report.removed.append(page.name)
+    _remove_report(gallery, report)
     for partial in gallery.folder.rglob(".*.partial"):
         partial.unlink(missing_ok=True)
+
+
+def _remove_report(gallery: Gallery, report: ForgetReport) -> None:
+    """The report in the gallery's folder: at once, so that nobody writes to it meanwhile.
+
+    A link is removed as such: what it leads to is not the gallery's.
+    """
+    page = gallery.folder / "report"
+    doomed = gallery.folder / ".report.removed"
+    if page.is_symlink():
+        page.unlink()
+    elif os.path.lexists(page / REPORT_MARKER):
+        page.replace(doomed)
+    else:
+        page = doomed
+    if doomed.is_dir() and not doomed.is_symlink():
+        shutil.rmtree(doomed)
+    if page != doomed:
+        report.removed.append(page.name)
 
 
 def _replace(path: Path, rows: NDArray[np.int64], photos: NDArray[np.int64]) -> None:
@@ -270,10 +263,3 @@ def _replace(path: Path, rows: NDArray[np.int64], photos: NDArray[np.int64]) -> 
     for name, value in _GONE.items():
         tables["photos"][name][photos] = value
     replace_shard(path, content, dtype)
-
-
-def _by_shard(ids: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """The rows of ascending ``ids``, shard by shard."""
-    numbers, rows = split_ids(ids)
-    for number in np.unique(numbers).tolist():
-        yield number, rows[numbers == number]

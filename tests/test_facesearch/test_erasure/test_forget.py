@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facesearch import forget as forget_module
 from facesearch.check import check_gallery
 from facesearch.cli.main import main
 from facesearch.clustering.dendrogram_cache import dendrogram_path
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
-from facesearch.clustering.run_store import latest_run, run_paths, save_run
+from facesearch.clustering.run_store import latest_run, run_at, run_paths, save_run
 from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.erasure import forget as forget_module
+from facesearch.erasure.forget import ForgetReport, Selection, forget, lift
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
-from facesearch.forget import ForgetReport, Selection, forget, lift
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
@@ -40,6 +40,7 @@ from support.search import require_equal, search_gallery
 ENGINE: Any = FakeEngine()
 OPTIONS = EmbedOptions(decoders=0, threads=1, shard_photos=5)
 GONE = 2  # the first face of photo 01, which is named
+CLUSTERED = 8  # of the same person as GONE, as the last clustering has it
 
 
 def index_photos(gallery: Gallery) -> None:
@@ -86,7 +87,7 @@ def require_without(gallery: Gallery, gone: Ids, ids_before: Ids, vectors_before
     assert not np.isin(gone, found.ids).any()
     assert load_index(gallery, state).coverage.base == kept.sum()
     for path in run_paths(gallery):
-        assert not np.isin(gone, forget_module.h5py.File(path)["ids"][()]).any()
+        assert not np.isin(gone, run_at(path).clustering.ids).any()
     assert not dendrogram_path(gallery).exists()
     assert latest_run(gallery).clustering.ids.tolist() == ids_before[kept].tolist()
     assert not np.isin(gone, PeopleStore(gallery.folder).memberships().ids).any()
@@ -120,8 +121,8 @@ def test_the_bytes_are_looked_for_rightly(gallery: Gallery) -> None:
     [
         (lambda gallery: Selection(ids=(GONE, (1 << 32) | 3)), [GONE, (1 << 32) | 3]),
         (lambda gallery: Selection(photos=(photo(gallery, "01.png"),)), [2, 3]),
-        (lambda gallery: Selection(people=(" Annabel  Lee",)), [GONE]),
-        (lambda gallery: Selection(ids=(0,), people=("Annabel Lee", "Bob")), [0, 2, 4]),
+        (lambda gallery: Selection(people=(" Annabel  Lee",)), [GONE, CLUSTERED]),
+        (lambda gallery: Selection(ids=(0,), people=("Annabel Lee", "Bob")), [0, 2, 4, CLUSTERED]),
     ],
 )
 def test_forgotten_faces_are_gone(
@@ -367,7 +368,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([*words, "--person", "Bob"]) == 0
     assert capsys.readouterr().out.startswith("1 faces forgotten, 1 of them named\n")
     assert main([*words, "--lift", shown]) == 0
-    assert "new to the next: facesearch index" in capsys.readouterr().out
+    assert "next facesearch index treats these photos as new" in capsys.readouterr().out
     assert main([*words, "--lift", shown, "--face", "2"]) == 2
     assert "either --lift or faces" in capsys.readouterr().err
 
@@ -380,15 +381,20 @@ def test_info_tells_of_hidden_and_fresh_faces(
     write_photo(photo(gallery, "new.png"), [9], variant=77)
     index_photos(gallery)
     main(["info", str(gallery.folder)])
-    assert "92.3% of the faces; 1 fresh ones" in capsys.readouterr().out
+    assert (
+        "92.3% of the faces; 1 newer one searched separately; 2 deleted ones skipped"
+        in capsys.readouterr().out
+    )
     (problem,) = (each.problem for each in check_gallery(gallery) if each.subject == "index")
-    assert problem.startswith("out of date: 1 new faces are searched separately, and 2 deleted")
+    assert problem.startswith(
+        "out of date: 1 new face searched separately, 2 deleted faces skipped"
+    )
 
 
 def test_unfinished_work_is_found_by_check(tmp_path: Path) -> None:
     gallery = full_gallery(tmp_path)
     Tombstones([Tombstone(GONE, "a" * 64, (0, 0, 1, 1))]).write(gallery.folder)
     (problem,) = (each.problem for each in check_gallery(gallery) if each.severe)
-    assert f"finish with: facesearch forget {gallery.folder}" in problem
+    assert f"to delete them, run: facesearch forget {gallery.folder}" in problem
     forget(gallery)
     assert not [each for each in check_gallery(gallery) if each.severe]

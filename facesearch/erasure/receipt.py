@@ -1,0 +1,253 @@
+"""The receipt of a forgetting: enough to find again what was deleted, and nothing else of it.
+
+Of each vector the receipt holds digests of some of its bytes, in every form in which a gallery
+stores vectors one after the other: salted, so that they only serve to recognise a vector that
+somebody has already. A search computes a rolling hash of every place of every file and compares it
+with those of the receipt (Karp and Rabin 1987, "Efficient randomized pattern-matching algorithms").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesearch.errors import InputError
+from facesearch.gallery.gallery import Gallery
+from indexer.storage.atomic_files import make_folder, replacing_file
+from indexer.storage.plain_files import open_plain, read_json
+from indexer.storage.shards import Shard, shard_path
+from indexer.types import Ids
+
+if TYPE_CHECKING:
+    from facesearch.erasure.forget import ForgetReport
+
+FOLDER = "erasures"
+FORMAT = "facesearch-erasure"
+VERSION = 1
+ENCODINGS = ("<f2", "<f4", "<f8")
+WINDOW = 32  # bytes: 16 components of float16, 4 of float64
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it can be undone modulo 2^64
+_PIECE = 1 << 24
+_MOST_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What is looked for after faces were deleted.
+
+    ``contents`` are the SHA-256s of their photos. ``hashes`` uint64 (m,) are rolling hashes of
+    windows of their vectors, ascending, and ``digests`` salted digests of the windows, by hash.
+    """
+
+    contents: frozenset[str] = frozenset()
+    salt: str = ""
+    hashes: tuple[int, ...] = ()
+    digests: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, gallery: Gallery, ids: Ids) -> Traces:
+        """Of the faces ``ids`` int64 (n,), ascending, which shards still hold."""
+        salt = secrets.token_hex(16)
+        contents, hashes, digests = set[str](), set[int](), set[str]()
+        for number in np.unique(ids >> 32).tolist():
+            rows = ids[ids >> 32 == number] & 0xFFFFFFFF
+            with Shard.open(shard_path(gallery.shards_folder, number)) as shard:
+                photos = shard.column("faces", "photo")[rows]
+                contents |= {each.decode() for each in shard.column("photos", "sha256")[photos]}
+                vectors = shard.vectors(rows)
+            for window in _windows(vectors):
+                hashes.add(int(rolling_hashes(np.frombuffer(window, np.uint8), len(window))[0]))
+                digests.add(_digest(salt, window))
+        return cls(frozenset(contents), salt, tuple(sorted(hashes)), frozenset(digests))
+
+    def found(self, folder: Path) -> list[Path]:
+        """Files below ``folder`` in which a window of a vector is, at any place."""
+        if not self.hashes:
+            return []
+        return [path for path in _files(folder) if self._in(path)]
+
+    def _in(self, path: Path) -> bool:
+        wanted = np.array(self.hashes, np.uint64)
+        return any(
+            _digest(self.salt, bytes(piece[start : start + WINDOW])) in self.digests
+            for piece in _pieces(path, WINDOW)
+            for start in np.flatnonzero(np.isin(rolling_hashes(piece, WINDOW), wanted)).tolist()
+        )
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was forgotten, and how to look for it. ``searched`` is how many files were."""
+
+    created_at: str
+    faces: tuple[int, ...]
+    named: int
+    shards: int
+    clusterings: int
+    removed: tuple[str, ...]
+    sidecars: int
+    searched: int
+    found: tuple[str, ...]
+    traces: Traces
+
+    @classmethod
+    def of(cls, ids: Ids, report: ForgetReport, traces: Traces) -> Receipt:
+        """Of a forgetting that is done."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return cls(
+            now, tuple(ids.tolist()), report.named, report.shards, report.clusterings,
+            tuple(report.removed), len(report.sidecars), report.searched, tuple(report.found),
+            traces,
+        )  # fmt: skip
+
+
+def write_receipt(gallery: Gallery, receipt: Receipt, path: Path | None = None) -> str:
+    """Write a receipt to the new file ``path``, by default one in the gallery; returns where.
+
+    It names no photo and no person. Raises StorageError where it cannot be written.
+    """
+    if path is None:
+        folder = gallery.folder / FOLDER
+        make_folder(folder)
+        taken = [int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()]
+        path = folder / f"{max(taken, default=-1) + 1:06d}.json"
+    traces = receipt.traces
+    windows = {
+        "bytes": WINDOW,
+        "encodings": ENCODINGS,
+        "salt": traces.salt,
+        "hashes": [f"{each:016x}" for each in traces.hashes],
+        "digests": sorted(traces.digests),
+    }
+    said = {key: value for key, value in vars(receipt).items() if key != "traces"}
+    document = {"format": FORMAT, "version": VERSION, **said, "windows": windows}
+    with replacing_file(path, replace=False) as file:
+        file.write(json.dumps(document, indent=1).encode())
+    return str(path)
+
+
+def read_receipt(path: Path) -> Receipt:
+    """What :func:`write_receipt` wrote; raises InputError for anything else."""
+    try:
+        found = read_json(path.resolve(), _MOST_BYTES)
+        if (found["format"], found["version"]) != (FORMAT, VERSION):
+            raise ValueError(f"expected format {FORMAT!r}, version {VERSION}")
+        windows = found["windows"]
+        if windows["bytes"] != WINDOW:
+            raise ValueError(f"expected windows of {WINDOW} bytes, got {windows['bytes']}")
+        hashes = tuple(sorted(int(each, 16) for each in windows["hashes"]))
+        digests = frozenset(map(str, windows["digests"]))
+        faces = tuple(map(int, found["faces"]))
+        if not all(0 <= each < 2**63 for each in faces):
+            raise ValueError("expected ids of faces")
+        return Receipt(
+            str(found["created_at"]), faces, int(found["named"]), int(found["shards"]),
+            int(found["clusterings"]), tuple(map(str, found["removed"])), int(found["sidecars"]),
+            int(found["searched"]), tuple(map(str, found["found"])),
+            Traces(frozenset(), str(windows["salt"]), hashes, digests),
+        )  # fmt: skip
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"cannot read the receipt {path}: {error}; expected a file that facesearch forget wrote"
+        ) from error
+
+
+def names_found(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Files below ``folder`` in which one of ``names`` is, in UTF-8, UTF-16 or as JSON has it.
+
+    Shards, the state and the index are left out: they hold no names of people, but paths of photos,
+    in which a name may be.
+    """
+    needles = {form for name in names for form in _forms(name)}
+    if not needles:
+        return []
+    longest = max(map(len, needles))
+    return [
+        path
+        for path in _files(folder)
+        if path.parent.name not in ("shards", "index")
+        and path.name != "state.h5"
+        and any(needle in bytes(piece) for piece in _pieces(path, longest) for needle in needles)
+    ]
+
+
+def rolling_hashes(data: NDArray[np.uint8], width: int) -> NDArray[np.uint64]:
+    """The hash of each ``width`` bytes of ``data`` (n,), uint64 (n - width + 1,).
+
+    Of bytes b it is the sum of b[j] r^j modulo 2^64, computed by doubling.
+    """
+    if len(data) < width:
+        return np.zeros(0, np.uint64)
+    count = len(data) - width + 1
+    result = np.zeros(count, np.uint64)
+    hashes = data.astype(np.uint64) + np.uint64(1)  # of 2^i bytes from each place
+    span, factor, offset, offset_factor = 1, _BASE, 0, np.uint64(1)
+    with np.errstate(over="ignore"):
+        while True:
+            if width & span:
+                result += offset_factor * hashes[offset : offset + count]
+                offset += span
+                offset_factor = offset_factor * factor
+            if offset == width:
+                return result
+            hashes = hashes[:-span] + factor * hashes[span:]
+            factor = factor * factor
+            span *= 2
+
+
+def _windows(vectors: NDArray[np.float32]) -> Iterator[bytes]:
+    """Bytes to look for of each vector, in every encoding: its first, and those in its middle."""
+    for encoding in ENCODINGS:
+        for vector in vectors.astype(encoding):
+            data = vector.tobytes()
+            middle = len(data) // 2 // vector.itemsize * vector.itemsize
+            for start in (0, middle):
+                window = data[start : start + WINDOW]
+                if len(window) == WINDOW:
+                    yield window
+
+
+def _digest(salt: str, window: bytes) -> str:
+    return hashlib.sha256(bytes.fromhex(salt) + window).hexdigest()[:32]
+
+
+def _forms(name: str) -> set[bytes]:
+    escaped = json.dumps(name)[1:-1]
+    forms = [name.encode(encoding, "replace") for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
+    return {*forms, escaped.encode()}
+
+
+def _files(folder: Path) -> list[Path]:
+    """All plain files below ``folder`` but receipts; links are not followed."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        if Path(parent).name != FOLDER:
+            found += [Path(parent) / name for name in names]
+    return sorted(each for each in found if not each.is_symlink() and each.is_file())
+
+
+def _pieces(path: Path, overlap: int) -> Iterator[NDArray[np.uint8]]:
+    """A file in pieces that overlap by ``overlap`` bytes less one."""
+    try:
+        with open_plain(path) as file:
+            kept = b""
+            while piece := file.read(_PIECE):
+                yield np.frombuffer(kept + piece, np.uint8)
+                kept = (kept + piece)[-(overlap - 1) :] if overlap > 1 else b""
+    except FileNotFoundError:
+        return
+
+
+def files_below(folder: Path) -> int:
+    """How many files a search looks at."""
+    return len(_files(folder))

@@ -1,0 +1,42 @@
+"""Each command that writes, with each of its changes of files failing, getting lost, or its last.
+
+A small fixed part runs here; ``benchmarks/jobs/promises.py`` runs all of it.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+import pytest
+
+from support.failures.fault_trials import Trials
+from support.failures.faults import EVERY, WRITE, compiler, faulty_commands
+from support.failures.promises import WRITERS
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
+    folder = tmp_path_factory.mktemp("faults")
+    with faulty_commands(folder) as commands:
+        yield Trials.prepared(commands, folder)
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_change_that_fails_damages_nothing(trials: Trials, command: str) -> None:
+    for at in trials.places(command, EVERY, most=4):
+        assert trials.failing(command, at, EVERY, errno.ENOSPC) == ""
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_write_that_gets_lost_is_noticed(trials: Trials, command: str) -> None:
+    for at in trials.places(command, WRITE, most=3):
+        assert trials.losing(command, at) == ""
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_the_next_command_finishes_what_was_killed(trials: Trials, command: str) -> None:
+    for at in trials.places(command, EVERY, most=4):
+        assert trials.killed(command, at) == ""
