@@ -196,6 +196,7 @@ def read_run(path: Path) -> ClusterRun:
         _run_info(story["how"]),
         _changes(story["changes"]),
         tuple(map(str, story["contradictions"])),
+        path=path,
     )
 
 
