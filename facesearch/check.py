@@ -119,9 +119,8 @@ def _check_contents(state: GalleryState) -> list[Finding]:
     if not state.lost_count:
         return []
     text = (
-        f"{count(state.lost_count, 'photo')} with faces in missing shards; restore the shards "
-        f"from a "
-        "backup, or index the photos again"
+        f"{count(state.lost_count, 'photo')} with faces in missing shards; restore the shards from "
+        "a backup, or index the photos again"
     )
     return [Finding("shards", text, severe=True)]
 
@@ -148,9 +147,8 @@ def _check_forgotten(gallery: Gallery) -> list[Finding]:
     if not left:
         return []
     text = (
-        f"{left} forgotten faces are still in shards, where no search finds them; to delete "
-        f"them, run: "
-        f"facesearch forget {gallery.folder}"
+        f"{count(left, 'forgotten face')} left in shards, where no search finds them; "
+        f"to delete them, run: facesearch forget {gallery.folder}"
     )
     return [Finding("forgotten.json", text, severe=True)]
 
@@ -199,9 +197,8 @@ def _check_index(gallery: Gallery, state: GalleryState) -> list[Finding]:
     if not coverage.worth_rebuilding():
         return []
     text = (
-        f"out of date: {coverage.fresh:,} new faces are searched separately, and "
-        f"{coverage.hidden:,} "
-        f"deleted ones are skipped; to rebuild it, run: {command}"
+        f"out of date: {count(coverage.fresh, 'new face')} searched separately, "
+        f"{count(coverage.hidden, 'deleted face')} skipped; to rebuild it, run: {command}"
     )
     return [Finding("index", text, severe=False)]
 

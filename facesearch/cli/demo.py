@@ -15,9 +15,8 @@ def add_commands(commands: Any) -> None:
         "demo",
         help="make sample photos to try the commands on",
         description="Make a small folder of photos from portraits that are part of scikit-image "
-        "and "
-        "matplotlib: with varied crops, light and quality, photos without people, and damaged "
-        "files.",
+        "and matplotlib: with varied crops, light and quality, photos without people, and "
+        "damaged files.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder to write the photos to")
     parser.add_argument("--seed", type=int, help="seed of the random variations")

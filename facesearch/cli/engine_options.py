@@ -76,8 +76,7 @@ def add_search_device(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="DEVICE",
         help="device that compares vectors: cpu, cuda, cuda:N, or auto, which uses a GPU if that "
-        "is "
-        "faster; results are the same (default: auto)",
+        "is faster; results are the same (default: auto)",
     )
 
 

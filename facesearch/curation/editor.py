@@ -94,15 +94,14 @@ class PeopleEditor:
             more = f" and {len(begin) - _SHOWN} more" if len(begin) > _SHOWN else ""
             raise InputError(
                 f"{text!r} is the beginning of {', '.join(begin[:_SHOWN])}{more}; give the whole "
-                f"name"
+                "name"
             )
         why, command = "; list people with", "people list"
         if not self.clustered:
             why, command = ": this gallery has not been clustered; first run", "cluster"
         raise InputError(
-            f"expected the name of a person or a number such as p12, got {text!r}, which no "
-            f"person has"
-            f"{why}: facesearch {command} {self._gallery.folder}"
+            f"expected the name of a person or a number such as p12, got {text!r}, which no person "
+            f"has{why}: facesearch {command} {self._gallery.folder}"
         )
 
     def records(self, person: Person) -> list[FaceRecord]:

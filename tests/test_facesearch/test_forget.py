@@ -368,7 +368,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([*words, "--person", "Bob"]) == 0
     assert capsys.readouterr().out.startswith("1 faces forgotten, 1 of them named\n")
     assert main([*words, "--lift", shown]) == 0
-    assert "new to the next: facesearch index" in capsys.readouterr().out
+    assert "next facesearch index treats these photos as new" in capsys.readouterr().out
     assert main([*words, "--lift", shown, "--face", "2"]) == 2
     assert "either --lift or faces" in capsys.readouterr().err
 
@@ -381,15 +381,20 @@ def test_info_tells_of_hidden_and_fresh_faces(
     write_photo(photo(gallery, "new.png"), [9], variant=77)
     index_photos(gallery)
     main(["info", str(gallery.folder)])
-    assert "92.3% of the faces; 1 fresh ones" in capsys.readouterr().out
+    assert (
+        "92.3% of the faces; 1 newer one searched separately; 2 deleted ones skipped"
+        in capsys.readouterr().out
+    )
     (problem,) = (each.problem for each in check_gallery(gallery) if each.subject == "index")
-    assert problem.startswith("out of date: 1 new faces are searched separately, and 2 deleted")
+    assert problem.startswith(
+        "out of date: 1 new face searched separately, 2 deleted faces skipped"
+    )
 
 
 def test_unfinished_work_is_found_by_check(tmp_path: Path) -> None:
     gallery = full_gallery(tmp_path)
     Tombstones([Tombstone(GONE, "a" * 64, (0, 0, 1, 1))]).write(gallery.folder)
     (problem,) = (each.problem for each in check_gallery(gallery) if each.severe)
-    assert f"finish with: facesearch forget {gallery.folder}" in problem
+    assert f"to delete them, run: facesearch forget {gallery.folder}" in problem
     forget(gallery)
     assert not [each for each in check_gallery(gallery) if each.severe]

@@ -105,7 +105,7 @@ def why_inexact(how: RunInfo, gallery: Path) -> str:
         )
     delete = f", delete {gallery / 'graph.h5'}" if how.graph == "kept" else ""
     return (
-        f"single linkage is approximate here: the graph holds {how.edge_recall:.2%} of the "
+        f"single linkage is approximate here: the graph holds {how.edge_recall:.3%} of the "
         f"nearest neighbours; for all of them run: facesearch build {gallery} --recall 1{delete}, "
         f"then facesearch graph {gallery}; --min-quality 0 includes faces of low quality"
     )

@@ -25,9 +25,8 @@ def add_commands(commands: Any) -> None:
         "people",
         help="list people; name, merge, split or hide them; undo; export and import",
         description="List people and decide about them. A decision applies at once, and every "
-        "later "
-        "clustering keeps it. A decision about a person confirms all faces that the person has at "
-        "that moment. PERSON is " + _PERSON + ".",
+        "later clustering keeps it. A decision about a person confirms all faces that the person "
+        "has at that moment. PERSON is " + _PERSON + ".",
     )
     below = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listed = _command(below, "list", run_list, "list people, those with the most faces first")

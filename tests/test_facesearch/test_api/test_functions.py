@@ -78,7 +78,7 @@ def test_mistakes_make_no_gallery(photos: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             index_photos(asked, tmp_path / "g", engine=ENGINE)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="folder of its own"):
+    with pytest.raises(InputError, match="separate folder for the gallery"):
         index_photos(photos, photos, engine=ENGINE)
     assert not (tmp_path / "g").exists()
 

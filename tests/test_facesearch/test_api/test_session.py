@@ -168,7 +168,7 @@ def test_mistakes_say_what_to_do(tmp_path: Path, gallery: Gallery, probe: Path) 
         session.search(probe, 0)
     empty = Gallery.create(tmp_path / "empty.gallery", ENGINE.contract)
     nobody = GallerySession(empty, ENGINE)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="nobody is enrolled"):
+    with pytest.raises(InputError, match="no person is enrolled"):
         nobody.identify(probe)
     with pytest.raises(InputError, match="no faces to search"):
         nobody.search(probe)

@@ -236,7 +236,7 @@ def test_info_and_check(copy: Demo) -> None:
         (("cluster", "nowhere"), "not a gallery"),
         (("search", "{gallery}", "{photo}", "--detector", "x"), "YuNet"),
         (("verify", "{photo}", "nowhere.jpg"), "nowhere.jpg"),
-        (("index", "{tmp}", "--gallery", "{tmp}"), "folder of its own"),
+        (("index", "{tmp}", "--gallery", "{tmp}"), "separate folder for the gallery"),
         (("enroll", "{tmp}/typo", "Ann", "{photo}"), "not a gallery"),
         (("enroll", "{gallery}", "Ann", "{tmp}"), "folder"),
         (("enroll", "{gallery}", " ", "{photo}"), "name"),

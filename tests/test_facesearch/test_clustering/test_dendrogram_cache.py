@@ -329,11 +329,11 @@ def test_single_linkage_tells_where_its_graph_ends(
 @pytest.mark.parametrize(
     ("kept", "recall", "message"),
     [
-        (True, 1.0, "have more others within the threshold.* or a graph of more: .* -k K$"),
+        (True, 1.0, "have more neighbours within the threshold.* with more neighbours: .* -k K$"),
         (
             True,
             0.98,
-            r"0\.98000 of.*build .* --recall 1, delete .*graph\.h5, then facesearch graph",
+            r"98\.000% of.*build .* --recall 1, delete .*graph\.h5, then facesearch graph",
         ),
         (False, 0.98, "build .* --recall 1, then facesearch graph"),
     ],
