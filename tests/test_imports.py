@@ -53,7 +53,7 @@ FLOORS = {
         "people",
         "embed search",
         "clustering",
-        "album erasure recognition",
+        "album recognition erasure",
         "forget",
         "check curation report",
         "api",

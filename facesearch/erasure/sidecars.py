@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.photo_table import PhotoTable
-from facesearch.images.sidecars import is_own_sidecar, sidecar_of
+from facesearch.images.sidecars import is_facesearch_sidecar, sidecar_of
 from indexer.storage.atomic_files import write_atomically
 from indexer.storage.plain_files import SMALL_FILE, read_json, read_plain
 from indexer.storage.shards import Shard
@@ -30,7 +30,7 @@ def sidecars(gallery: Gallery, contents: frozenset[str], names: tuple[str, ...])
     wanted = [f">{escape(name)}<".encode() for name in names]
     for location, content in _places(gallery):
         place = sidecar_of(location)
-        if (content in contents or wanted) and is_own_sidecar(place):
+        if (content in contents or wanted) and is_facesearch_sidecar(place):
             text = read_plain(place) if place.lstat().st_size <= SMALL_FILE else b""
             if content in contents or any(name in text for name in wanted):
                 found.append(place)

@@ -16,7 +16,7 @@ def sidecar_of(photo: Path) -> Path:
     return photo.with_name(photo.name + SIDECAR_SUFFIX)
 
 
-def is_own_sidecar(path: Path) -> bool:
+def is_facesearch_sidecar(path: Path) -> bool:
     """Whether ``path`` is a sidecar that this program wrote and no other has since."""
     try:
         with open_plain(path) as file:

@@ -25,7 +25,7 @@ from facesearch.images.exif import read_exif
 from facesearch.images.sidecars import (
     SIDECAR_MARK,
     SIDECAR_SUFFIX,
-    is_own_sidecar,
+    is_facesearch_sidecar,
     sidecar_of,
 )
 from indexer.storage.atomic_files import make_folder, write_atomically
@@ -97,7 +97,7 @@ def write_sidecars(album: Album, folder: Path | None) -> Sidecars:
                 _write(photo, faces, place, folder)
                 ours.add(place)
                 written += 1
-            elif is_own_sidecar(place):
+            elif is_facesearch_sidecar(place):
                 place.unlink()
                 removed += 1
         except _SkippedError as problem:
@@ -152,7 +152,7 @@ class _SkippedError(Exception):
 
 
 def _write(photo: Path, faces: Sequence[NamedFace], place: Path, folder: Path | None) -> None:
-    if os.path.lexists(place) and not is_own_sidecar(place):
+    if os.path.lexists(place) and not is_facesearch_sidecar(place):
         raise _SkippedError("foreign-sidecar", f"{place} is of another program and was left alone")
     size = faces[0].face.photo_size
     orientation = _orientation(photo, size)
@@ -225,7 +225,7 @@ def _prune(folder: Path, keep: set[Path]) -> int:
     """Remove own sidecars of faces that went or lost their names, and folders left empty."""
     removed = 0
     for path in sorted(folder.rglob("*"), reverse=True):
-        if path not in keep and path.suffix == SIDECAR_SUFFIX and is_own_sidecar(path):
+        if path not in keep and path.suffix == SIDECAR_SUFFIX and is_facesearch_sidecar(path):
             path.unlink()
             removed += 1
         elif path.is_dir() and not path.is_symlink() and not any(path.iterdir()):

@@ -21,7 +21,7 @@ from typing import Any
 from unittest import mock
 
 TESTS = Path(__file__).parents[1]
-PRELOADED = ["pytest", "support.preloaded", "support.shards", "support.living"]
+PRELOADED = ["pytest", "support.preloaded", "support.shards", "support.changing_photos"]
 
 
 def processes() -> ForkServerContext:

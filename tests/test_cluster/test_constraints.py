@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, resolve
 from cluster.linkage.average_linkage import average_linkage, cut
-from support.plain_linkage import sets_apart
+from support.oracles.plain_linkage import sets_apart
 from support.vectors import vector_sets
 
 

@@ -20,7 +20,7 @@ from cluster.graph.knn_graph import exact_knn_graph, horizon
 from cluster.linkage import complete_single_linkage as module
 from cluster.linkage.average_linkage import cut
 from cluster.linkage.complete_single_linkage import complete_linkage, single_linkage
-from support.plain_linkage import plain_linkage, sets_apart
+from support.oracles.plain_linkage import plain_linkage, sets_apart
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
 
 Vectors = NDArray[np.float32]

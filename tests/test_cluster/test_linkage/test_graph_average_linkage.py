@@ -17,7 +17,7 @@ from cluster.linkage import graph_average_linkage as module
 from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.linkage.graph_average_linkage import graph_average_linkage
 from cluster.metrics import adjusted_rand_index
-from support.plain_linkage import plain_linkage, sets_apart
+from support.oracles.plain_linkage import plain_linkage, sets_apart
 from support.vectors import grouped_vectors, unit_vectors, vector_sets
 
 Vectors = NDArray[np.float32]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facesearch.detect.mtcnn_networks import MtcnnNetworks
-from support import plain_mtcnn
+from support.oracles import plain_mtcnn
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from facesearch.search.gallery_index import build_index
 from indexer.exact.brute_force import exact_search
+from support.changing_photos import QUERIES, K, answer, change_and_rebuild, search_until_done
 from support.galleries import small_gallery
-from support.living import QUERIES, K, answer, change_and_rebuild, search_until_done
 from support.processes import processes
 
 ROUNDS, READERS = 8, 2

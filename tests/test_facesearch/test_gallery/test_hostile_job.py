@@ -12,7 +12,7 @@ from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.engine import create_engine
 from facesearch.gallery.gallery import Gallery
 from facesearch.search.gallery_index import build_index
-from support.hostile import remove_hostile_photos, write_hostile_photos
+from support.failures.hostile import remove_hostile_photos, write_hostile_photos
 
 
 @pytest.fixture

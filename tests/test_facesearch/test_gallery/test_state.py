@@ -25,7 +25,7 @@ from facesearch.gallery.tombstones import Tombstone, Tombstones
 from indexer.storage.shards import digest_path
 from support.fake_engine import DIMENSION, FakeEngine
 from support.galleries import rewrite_shard, set_value, small_gallery
-from support.plain_state import plain_state, require_equal_states
+from support.oracles.plain_state import plain_state, require_equal_states
 
 # Two roots of which one is in the other, so that one location has two ways to be written.
 PLACES = [

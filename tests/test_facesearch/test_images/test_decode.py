@@ -21,7 +21,7 @@ from facesearch.errors import PhotoError
 from facesearch.images import REASONS, DecodedPhoto, DecodeLimits, decode_photo, find_photos
 from facesearch.images import file_access as files_module
 from facesearch.images.decode import decode_stream
-from support.hostile import (
+from support.failures.hostile import (
     CORNERS,
     Expected,
     corner_picture,

@@ -27,7 +27,7 @@ from facesearch.images import decode_pool as pool_module
 from facesearch.images import worker_process as process_module
 from facesearch.images.worker import ReadPhoto
 from facesearch.images.worker_process import WorkerProcess, WorkerStartError
-from support.hostile import encoded
+from support.failures.hostile import encoded
 
 
 class Recorded(WorkerProcess):

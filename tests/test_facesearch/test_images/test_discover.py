@@ -14,7 +14,7 @@ from facesearch.errors import InputError
 from facesearch.images import check_roots, find_photos
 from facesearch.report import write_report
 from support.albums import album_of, draw_photo, face
-from support.hostile import encoded_corners
+from support.failures.hostile import encoded_corners
 
 GOOD = encoded_corners("PNG")
 

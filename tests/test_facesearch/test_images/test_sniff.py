@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from facesearch.images import REASONS
 from facesearch.images.sniff import HEAD_BYTES, describe, sniff
-from support.hostile import encoded_corners
+from support.failures.hostile import encoded_corners
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF"])

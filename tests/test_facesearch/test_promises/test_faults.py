@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.fault_trials import Trials
-from support.faults import EVERY, WRITE, compiler, faulty_commands
-from support.promises import WRITERS
+from support.failures.fault_trials import Trials
+from support.failures.faults import EVERY, WRITE, compiler, faulty_commands
+from support.failures.promises import WRITERS
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 

@@ -72,7 +72,7 @@ def faulty_commands(folder: Path) -> Iterator[FaultyCommands]:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         environment[name] = "1"  # forks have no threads of their parent's
     process = subprocess.Popen(
-        [sys.executable, "-m", "support.faulty_server"],
+        [sys.executable, "-m", "support.failures.faulty_server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

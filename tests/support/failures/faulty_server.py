@@ -1,4 +1,4 @@
-"""Runs commands with a fault in one of their changes of files; see ``support.faults``.
+"""Runs commands with a fault in one of their changes of files; see ``support.failures.faults``.
 
 A process of its own, with ``file_faults.c`` loaded before the C library. It has imported all that
 commands need, and runs each in a fork, so that one takes a fraction of a second.
@@ -28,8 +28,8 @@ from facesearch.report.write import write_report
 from facesearch.search.gallery_index import build_index
 from facesearch.search.knn_graph import refresh_graph
 from indexer.errors import IndexerError
+from support.failures.promises import FORGOTTEN
 from support.people_galleries import cluster, index
-from support.promises import FORGOTTEN
 
 LIMIT = 60  # seconds a command may take
 

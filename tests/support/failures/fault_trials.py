@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from facesearch.gallery.gallery import Gallery
-from support.faults import EVERY, FAIL, KILL, LOSE, WRITE, FaultyCommands, Ran
-from support.promises import WRITERS, contents, promising_gallery, severe
+from support.failures.faults import EVERY, FAIL, KILL, LOSE, WRITE, FaultyCommands, Ran
+from support.failures.promises import WRITERS, contents, promising_gallery, severe
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Whatever can go wrong: failing disks and servers, hostile files."""

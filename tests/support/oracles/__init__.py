@@ -1,0 +1,1 @@
+"""Plain, slow implementations that fast ones are compared with."""
