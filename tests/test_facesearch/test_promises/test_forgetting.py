@@ -26,7 +26,7 @@ from facesearch.gallery import gallery as gallery_module
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.ledger import FaceDecision, NewDecision
 from facesearch.people.store import PeopleStore
-from support.promises import promising_gallery
+from support.failures.promises import promising_gallery
 
 
 @pytest.fixture

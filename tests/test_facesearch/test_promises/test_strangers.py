@@ -25,9 +25,9 @@ from facesearch.people.store import PeopleStore
 from facesearch.report.xmp import write_sidecars
 from facesearch.search.knn_graph import open_graph, refresh_graph
 from indexer.storage.sealed_arrays import SealedArrays, read_sealed, write_sealed
-from support.hostile import corner_picture, encoded
+from support.failures.hostile import corner_picture, encoded
+from support.failures.promises import promising_gallery
 from support.people_galleries import cluster
-from support.promises import promising_gallery
 
 FILES = (
     "gallery.json", "settings.json", "next-shard", "people.sqlite", "forgotten.json", "state.h5",
