@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from facesearch.api.arguments import AnyEngine, AnyGallery, AnyPath, to_engine, to_gallery, to_path
 from facesearch.clustering.current_people import gallery_people
-from facesearch.encoders import thresholds_of
+from facesearch.encoders import thresholds_in_use
 from facesearch.engine import FaceEngine
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import ChangedGalleryError
@@ -160,7 +160,7 @@ class GalleryView:
             return ThresholdInUse(given, "given")
         if self.calibration is not None:
             return threshold_in_use(self.enrolled, self.calibration)
-        return ThresholdInUse(thresholds_of(engine.contract).identification, "encoder")
+        return ThresholdInUse(thresholds_in_use(engine.contract).identification, "encoder")
 
 
 def search_photo(
@@ -200,6 +200,6 @@ def verify_photos(
     """
     ready = to_engine(engine)
     if threshold is None:
-        threshold = thresholds_of(ready.contract).verification
+        threshold = thresholds_in_use(ready.contract).verification
     one, two = (read_probe(ready, to_path(photo, "photo")) for photo in (first, second))
     return compare_probes(one, two, threshold)

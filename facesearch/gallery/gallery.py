@@ -17,7 +17,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from facesearch.errors import (
     GalleryError,
     InputError,
 )
+from facesearch.gallery.description import SHARDS, DType, parse_description, write_description
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
 from facesearch.gallery.records import (
     FaceRecord,
@@ -37,6 +37,8 @@ from facesearch.gallery.records import (
     face_qualities,
     face_records,
 )
+from facesearch.gallery.settings import parse_settings, settings_text
+from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
@@ -50,7 +52,7 @@ from indexer.storage.atomic_files import (
 )
 from indexer.storage.plain_files import read_json, read_plain
 from indexer.storage.shard_format import MAX_NUMBER
-from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
+from indexer.storage.shards import Shard, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
 __all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]
@@ -59,9 +61,6 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
-FORMAT = "facesearch-gallery"
-VERSION = 1
-DType = Literal["float16", "float32"]
 FOLDERS = ("shards", "clusters", "index")
 _NUMBER_BYTES = 32
 _LOCK_PAUSE = 0.1  # seconds
@@ -71,10 +70,13 @@ _LOCK_ATTEMPTS = 600
 class Gallery:
     """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
 
-    def __init__(self, folder: Path, contract: EncoderContract, dtype: DType) -> None:
+    def __init__(
+        self, folder: Path, contract: EncoderContract, dtype: DType, shards: str = SHARDS
+    ) -> None:
         self.folder = folder
         self.contract = contract
         self.dtype: DType = dtype
+        self._shards = shards
         self._is_writer = False
 
     @classmethod
@@ -89,15 +91,9 @@ class Gallery:
                 "or an existing gallery"
             )
         make_folder(folder)
-        description = {
-            "format": FORMAT,
-            "version": VERSION,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "vectors": dtype,
-            "contract": asdict(contract),
-        }
-        write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
-        return cls(folder, contract, dtype)
+        gallery = cls(folder, contract, dtype)
+        gallery.describe(datetime.now(UTC).isoformat(timespec="seconds"))
+        return gallery
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Gallery:
@@ -113,8 +109,8 @@ class Gallery:
             ) from None
         except (OSError, ValueError) as error:
             raise GalleryError(f"cannot read {path}: {error}") from error
-        contract, dtype = _parse_description(description, path)
-        return cls(folder, contract, dtype)
+        contract, dtype, shards = parse_description(description, path)
+        return cls(folder, contract, dtype, shards)
 
     @classmethod
     def open_or_create(
@@ -142,7 +138,7 @@ class Gallery:
         """The detector settings photos were last indexed with; empty before the first time."""
         path = self.folder / SETTINGS
         try:
-            return _parse_settings(read_json(path))
+            return parse_settings(read_json(path))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -166,7 +162,13 @@ class Gallery:
 
     @property
     def shards_folder(self) -> Path:
-        return self.folder / "shards"
+        return self.folder / self._shards
+
+    def describe(self, created_at: str) -> None:
+        """Write the description that makes the folder this gallery."""
+        write_description(
+            self.folder / DESCRIPTION, created_at, self.dtype, self.contract, self._shards
+        )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -242,7 +244,7 @@ class Gallery:
 
     def shard_digests(self) -> dict[str, str]:
         """File name to recorded SHA-256 of every sealed shard."""
-        return {path.name: _recorded_digest(path) for path in self.shard_paths()}
+        return {path.name: recorded_digest(path) for path in self.shard_paths()}
 
     def next_shard_number(self) -> int:
         """A number no shard of this gallery ever had, so that face ids are never used again."""
@@ -271,9 +273,9 @@ class Gallery:
         not in it are read; with ``ignore_cache`` all are read.
         """
         paths = self.shard_paths()
-        digests = {path.name: _digest_or_none(path) for path in paths}
+        digests = {path.name: digest_or_none(path) for path in paths}
         kept = None if ignore_cache else read_state(self.folder, self.contract)
-        if kept is None or not _continue(digests, kept.shards):
+        if kept is None or not continues(digests, kept.shards):
             kept = CachedLog(PhotoLog.empty(), {})
             if self._is_writer:  # It names photos of shards that may have been taken out.
                 with suppress(OSError):
@@ -385,19 +387,6 @@ class Gallery:
             )
 
 
-def _parse_settings(found: object) -> dict[str, float]:
-    if not isinstance(found, dict) or not all(
-        type(each) in (int, float) for each in found.values()
-    ):
-        raise ValueError(f"expected numbers by name, got {str(found)[:80]}")
-    return found
-
-
-def settings_text(settings: Mapping[str, float]) -> str:
-    """Detector settings in words."""
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
-
-
 def _is_vacant(folder: Path) -> bool:
     """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
     return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
@@ -408,52 +397,3 @@ def _is_vacant(folder: Path) -> bool:
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     for number in np.unique(numbers):
         yield int(number), np.flatnonzero(numbers == number)
-
-
-def _recorded_digest(path: Path) -> str:
-    sidecar = digest_path(path)
-    try:
-        return read_plain(sidecar).decode("ascii").split()[0]
-    except (OSError, IndexError, UnicodeDecodeError) as error:
-        raise GalleryError(
-            f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "
-            "backup, or move the shard out and index its photos again"
-        ) from error
-
-
-def _digest_or_none(path: Path) -> str | None:
-    try:
-        return _recorded_digest(path)
-    except GalleryError:
-        return None
-
-
-def _continue(digests: Mapping[str, str | None], kept: Mapping[str, str]) -> bool:
-    """Whether shards are those of ``kept`` and perhaps some with greater numbers."""
-    new = digests.keys() - kept.keys()
-    return kept.items() <= digests.items() and (
-        not new or not kept or _number(min(new, key=_number)) > _number(max(kept, key=_number))
-    )
-
-
-def _number(name: str) -> int:
-    return int(name.removesuffix(".h5"))
-
-
-def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType]:
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise GalleryError(f"{path} does not describe a gallery (no format {FORMAT!r} in it)")
-    if description.get("version") != VERSION:
-        raise GalleryError(
-            f"{path} is of format version {description.get('version')!r}; this program reads "
-            f"version {VERSION}"
-        )
-    try:
-        contract = EncoderContract(**description["contract"])
-        contract.check()
-        dtype = description["vectors"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
-    if dtype not in ("float16", "float32"):
-        raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")
-    return contract, dtype

@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from facesearch.check import check_gallery
 from facesearch.curation.editor import PeopleEditor
+from facesearch.erasure.forget import Selection, forget
 from facesearch.errors import FacesearchError, InputError
-from facesearch.forget import Selection, forget
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import build_index
