@@ -208,6 +208,7 @@ def read_run(path: Path) -> ClusterRun:
         _run_info(story.get("how", {})),
         _changes(story.get("changes", {})),
         tuple(map(str, story.get("contradictions", ()))),
+        path=path,
     )
 
 
