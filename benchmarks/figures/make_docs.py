@@ -20,18 +20,10 @@ from benchmarks.figures import faces, indices, people, speed, training
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
-PAGES = tuple(
-    ROOT / name
-    for name in (
-        "README.md",
-        "docs/encoders.md",
-        "docs/networks.md",
-        "docs/performance.md",
-        "docs/report.md",
-        "docs/training.md",
-        "docs/model_card.md",
-    )
+_PAGES = (
+    "README docs/encoders docs/model_card docs/networks docs/performance docs/report docs/training"
 )
+PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
 
 def summary() -> str:
