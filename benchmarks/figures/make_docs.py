@@ -21,18 +21,10 @@ from benchmarks.figures.summary import speed_of, summary
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
-PAGES = tuple(
-    ROOT / name
-    for name in (
-        "README.md",
-        "docs/encoders.md",
-        "docs/networks.md",
-        "docs/performance.md",
-        "docs/report.md",
-        "docs/training.md",
-        "docs/model_card.md",
-    )
+_PAGES = (
+    "README docs/encoders docs/model_card docs/networks docs/performance docs/report docs/training"
 )
+PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
 
 def album() -> str:
