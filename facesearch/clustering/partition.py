@@ -77,7 +77,11 @@ def partition_faces(
     """
     made = _of_good(gallery, state, faces, constraints, options=options, how=how)
     clustering = _with_poor(made.clustering, faces, barred, options, made.how.merge_rule)
-    return replace(made, clustering=clustering)
+    order = np.argsort(clustering.ids, kind="stable")
+    ascending = Clustering(
+        clustering.ids[order], clustering.labels[order], clustering.confidence[order]
+    )
+    return replace(made, clustering=ascending)
 
 
 def _of_good(

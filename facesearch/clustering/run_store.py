@@ -238,6 +238,10 @@ def _labelled(content: SealedArrays, path: Path) -> tuple[Clustering, NDArray[np
 def _run_info(found: dict[str, Any]) -> RunInfo:
     expected = asdict(RunInfo())
     for name, value in found.items():
+        if name == "rule":
+            if value is not None:
+                MergeRule.of(value)
+            continue
         kinds = (int, float) if isinstance(expected.get(name), float) else type(expected.get(name))
         if name not in expected or not isinstance(value, kinds):
             raise ValueError(f"expected how a run was made, got {name} {str(value)[:80]}")

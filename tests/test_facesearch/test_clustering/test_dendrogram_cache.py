@@ -353,7 +353,7 @@ def test_single_linkage_tells_why_it_is_approximate(
     monkeypatch.setattr("cluster.agglomerative.MOST_PAIRS", 4)
     monkeypatch.setattr("facesearch.clustering.graph_source.edge_recall", lambda *_: recall)
     limits = Thresholds(1.0, identification=1.0, cluster=1.0, chosen_on="nothing")
-    monkeypatch.setattr("facesearch.clustering.options.thresholds_of", lambda _: limits)
+    monkeypatch.setattr("facesearch.clustering.options.thresholds_in_use", lambda _: limits)
     words = ("--linkage", "single", "--threshold", "3.9")
     assert main(["cluster", str(made.folder), *words, "--json"]) == 0
     captured = capsys.readouterr()

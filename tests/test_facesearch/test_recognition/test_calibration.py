@@ -16,7 +16,7 @@ from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import save_run
 from facesearch.embed import EmbedOptions, embed_photos
-from facesearch.errors import GalleryError, InputError
+from facesearch.errors import BusyGalleryError, GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import (
@@ -109,7 +109,7 @@ def test_identify_says_where_its_threshold_comes_from(
     gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoders = SimpleNamespace(identification=0.02, cluster=MERGED)
-    monkeypatch.setattr("facesearch.api.session.thresholds_of", lambda contract: encoders)
+    monkeypatch.setattr("facesearch.api.session.thresholds_in_use", lambda contract: encoders)
     enroll(gallery, 20)
     photo = write_photo(tmp_path / "probe.png", [3, 200], variant=9)
 
@@ -221,10 +221,15 @@ def test_a_gallery_that_was_never_calibrated_calibrates_itself(gallery: Gallery)
 
 
 def test_what_cannot_be_kept_is_used_all_the_same(
-    gallery: Gallery, caplog: pytest.LogCaptureFixture
+    gallery: Gallery, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enroll(gallery, 20)
-    with gallery.writing():  # somebody else
+
+    def busy(*_: object) -> None:
+        raise BusyGalleryError("another process is writing")
+
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("facesearch.recognition.calibration._write", busy)
         found = calibrate_unasked(gallery, gallery.state(), MERGED)
     assert found is not None
     assert read_calibration(gallery) is None
