@@ -77,11 +77,7 @@ def partition_faces(
     """
     made = _of_good(gallery, state, faces, constraints, options=options, how=how)
     clustering = _with_poor(made.clustering, faces, barred, options, made.how.merge_rule)
-    order = np.argsort(clustering.ids, kind="stable")
-    ascending = Clustering(
-        clustering.ids[order], clustering.labels[order], clustering.confidence[order]
-    )
-    return replace(made, clustering=ascending)
+    return replace(made, clustering=clustering)
 
 
 def _of_good(
