@@ -12,7 +12,6 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,21 @@ from numpy.typing import NDArray
 
 from facesearch.clustering.dendrogram_cache import dendrogram_path
 from facesearch.clustering.run_store import read_run, run_paths, without_faces, write_run
-from facesearch.erasure.receipt import Receipt, Traces, files_below, names_found, write_receipt
-from facesearch.erasure.selection import Selection, by_shard, photo_contents, select_faces
+from facesearch.erasure.receipt import (
+    ForgetReport,
+    Receipt,
+    Traces,
+    files_below,
+    names_found,
+    write_receipt,
+)
+from facesearch.erasure.selection import (
+    Selection,
+    by_shard,
+    photo_contents,
+    select_faces,
+    unfinished,
+)
 from facesearch.erasure.sidecars import noted_outputs, remove_sidecars, sidecars
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
@@ -32,7 +44,7 @@ from facesearch.search.gallery_index import IndexGoal, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path
 from indexer.errors import IndexGoalError, MissingFaissError
 from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
-from indexer.types import Ids, make_ids
+from indexer.types import Ids
 
 __all__ = ["ForgetReport", "Selection", "forget", "lift", "preview", "unfinished"]
 
@@ -41,32 +53,6 @@ logger = logging.getLogger(__name__)
 _GONE = {"status": b"gone", "sha256": b""}  # what a photo's row says once it may be indexed again
 _NONE = np.zeros(0, np.int64)
 _NOTHING_NEW = Selection()
-
-
-@dataclass
-class ForgetReport:
-    """``faces`` forgotten now; ``named`` of all that were deleted had a name.
-
-    Of the people named, ``decided`` faces were theirs by decision, ``clustered`` ones by the last
-    clustering alone. ``shards`` were replaced and ``clusterings`` rewritten. ``removed`` are files
-    and folders that were derived from faces now forgotten and can be made again; ``sidecars``
-    files beside photos that were removed. ``elsewhere`` are folders that reports or sidecars were
-    written to, out of reach from here. ``receipt`` proves what was done; ``searched`` files were
-    looked through for what was deleted, and ``found`` are those in which some of it is left.
-    """
-
-    faces: int = 0
-    decided: int = 0
-    clustered: int = 0
-    named: int = 0
-    shards: int = 0
-    clusterings: int = 0
-    removed: list[str] = field(default_factory=list)
-    sidecars: list[str] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
-    found: list[str] = field(default_factory=list)
-    searched: int = 0
-    receipt: str | None = None
 
 
 def forget(
@@ -143,19 +129,6 @@ def lift(gallery: Gallery, photos: Sequence[Path]) -> ForgetReport:
         report = ForgetReport()
         _delete(gallery, np.concatenate([_NONE, *ids]), report, photo_ids)
         return report
-
-
-def unfinished(gallery: Gallery, ids: Ids) -> Ids:
-    """Those of the forgotten ``ids``, ascending, whose shards still hold them."""
-    held = [_NONE]
-    for number, rows in by_shard(ids):
-        path = shard_path(gallery.shards_folder, number)
-        if path.exists():
-            with Shard.open(path) as shard:
-                photos = shard.column("faces", "photo")
-                there = rows[rows < len(photos)]
-                held.append(make_ids(number, there[photos[there] >= 0]))
-    return np.concatenate(held)
 
 
 def _faces(gallery: Gallery, ids: Ids) -> Iterator[Tombstone]:

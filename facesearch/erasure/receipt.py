@@ -13,10 +13,9 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +27,6 @@ from indexer.storage.plain_files import open_plain, read_json
 from indexer.storage.shards import Shard, shard_path
 from indexer.types import Ids
 
-if TYPE_CHECKING:
-    from facesearch.erasure.forget import ForgetReport
-
 FOLDER = "erasures"
 FORMAT = "facesearch-erasure"
 VERSION = 1
@@ -39,6 +35,32 @@ WINDOW = 32  # bytes: 16 components of float16, 4 of float64
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it can be undone modulo 2^64
 _PIECE = 1 << 24
 _MOST_BYTES = 1 << 28
+
+
+@dataclass
+class ForgetReport:
+    """``faces`` forgotten now; ``named`` of all that were deleted had a name.
+
+    Of the people named, ``decided`` faces were theirs by decision, ``clustered`` ones by the last
+    clustering alone. ``shards`` were replaced and ``clusterings`` rewritten. ``removed`` are files
+    and folders that were derived from faces now forgotten and can be made again; ``sidecars``
+    files beside photos that were removed. ``elsewhere`` are folders that reports or sidecars were
+    written to, out of reach from here. ``receipt`` proves what was done; ``searched`` files were
+    looked through for what was deleted, and ``found`` are those in which some of it is left.
+    """
+
+    faces: int = 0
+    decided: int = 0
+    clustered: int = 0
+    named: int = 0
+    shards: int = 0
+    clusterings: int = 0
+    removed: list[str] = field(default_factory=list)
+    sidecars: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+    searched: int = 0
+    receipt: str | None = None
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from facesearch.gallery.photo_table import PhotoTable
 from facesearch.images import sha256_of
 from facesearch.images.file_access import absolute
 from facesearch.people.store import PeopleStore, normalise_name
-from indexer.storage.shards import Shard
-from indexer.types import Ids, split_ids
+from indexer.storage.shards import Shard, shard_path
+from indexer.types import Ids, make_ids, split_ids
 
 
 @dataclass(frozen=True)
@@ -116,3 +116,16 @@ def by_shard(ids: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     numbers, rows = split_ids(ids)
     for number in np.unique(numbers).tolist():
         yield number, rows[numbers == number]
+
+
+def unfinished(gallery: Gallery, ids: Ids) -> Ids:
+    """Those of the forgotten ``ids``, ascending, whose shards still hold them."""
+    held = [np.zeros(0, np.int64)]
+    for number, rows in by_shard(ids):
+        path = shard_path(gallery.shards_folder, number)
+        if path.exists():
+            with Shard.open(path) as shard:
+                photos = shard.column("faces", "photo")
+                there = rows[rows < len(photos)]
+                held.append(make_ids(number, there[photos[there] >= 0]))
+    return np.concatenate(held)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from facesearch.clustering.run_store import read_run, run_paths
-from facesearch.erasure.forget import unfinished
 from facesearch.erasure.receipt import names_found, read_receipt
+from facesearch.erasure.selection import unfinished
 from facesearch.errors import FacesearchError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.tombstones import Tombstones

@@ -88,7 +88,7 @@ def prepare_pictures(
     """
     crops, previews = folder / "crops", folder / "previews"
     for place in (crops, previews):
-        make_folder(place, parents=False)
+        make_folder(place)
     pictures = Pictures()
     jobs = []
     for photo, of_photo in _by_photo(faces).items():

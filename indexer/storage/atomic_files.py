@@ -230,6 +230,20 @@ def write_atomically(
         file.write(data)
 
 
+def overwrite(path: Path, data: bytes) -> None:
+    """Put ``data`` into the file ``path`` itself, for what may as well be half there or lost.
+
+    Raises StorageError where it cannot be written, and for a link.
+    """
+    with storing(path):
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        file = CheckedFile(os.open(path, flags, PRIVATE_FILE))
+        try:
+            file.write(data)
+        finally:
+            file.close()
+
+
 def make_folder(path: Path, *, parents: bool = True) -> None:
     """See that there is a folder ``path``, for its owner alone where it is made here.
 

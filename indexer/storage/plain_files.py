@@ -47,8 +47,7 @@ def open_plain(path: Path, most: int | None = None) -> BinaryIO:
         _require_plain(path, found.st_mode)
         if most is not None and found.st_size > most:
             raise UnsafeFileError(
-                f"{path}: expected at most {most} bytes, got {found.st_size}; restore the file "
-                "from a backup"
+                f"{path}: expected at most {most} bytes, got {found.st_size}; it is no such file"
             )
     except BaseException:
         file.close()

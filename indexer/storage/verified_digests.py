@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from indexer.storage.atomic_files import write_atomically
+from indexer.storage.atomic_files import overwrite
 from indexer.storage.plain_files import open_plain, parse_json
 
 _MOST_BYTES = 4096
@@ -37,9 +37,11 @@ def identity(file: BinaryIO) -> dict[str, int]:
 def note_verified(path: Path, found: dict[str, int], sha256: str) -> None:
     """Remember that ``path`` had this digest when it was ``found`` so.
 
-    Raises OSError where that cannot be written, as when another process writes it too.
+    Raises StorageError where that cannot be written. Written in place, since a rename would change
+    the folder, which says that the index was: several may write at once, and what is not whole says
+    nothing.
     """
-    write_atomically(verified_path(path), json.dumps({"sha256": sha256, **found}).encode())
+    overwrite(verified_path(path), json.dumps({"sha256": sha256, **found}).encode())
 
 
 def is_verified(path: Path, file: BinaryIO, sha256: str) -> bool:

@@ -77,7 +77,7 @@ class Trials:
     def _damaged(self, command: str, ran: Ran, copy: Gallery) -> str:
         problems = severe(copy)
         # Faces said to be forgotten that are not yet gone: the next forget finishes that.
-        left = [each for each in problems if "finish with: facesearch forget" not in each]
+        left = [each for each in problems if "to delete them, run: facesearch forget" not in each]
         if left or (problems and not ran.error):
             return f"check: {problems}"
         now = contents(copy)

@@ -75,7 +75,9 @@ def test_a_description_too_large_is_not_read(
 ) -> None:
     built().save(tmp_path, SHARDS)
     monkeypatch.setattr(manifest, "_MOST_BYTES", 100)
-    with pytest.raises(StaleIndexError, match=r"index\.json cannot be read: expected at most 100"):
+    with pytest.raises(
+        StaleIndexError, match=r"index\.json cannot be read: .*expected at most 100"
+    ):
         FlatIndex.load(tmp_path, SHARDS)
 
 

@@ -189,7 +189,7 @@ def test_where_nothing_can_be_noted_it_is_read(
 
     path = saved(tmp_path)
     verified_path(path).unlink()
-    monkeypatch.setattr(verified_digests, "write_atomically", refuse)
+    monkeypatch.setattr(verified_digests, "overwrite", refuse)
     for _ in range(2):
         assert len(open_index(tmp_path, SHARDS)) == 200
     assert read == [path.name] * 2
@@ -205,7 +205,7 @@ def test_a_full_disk_at_the_note_does_not_fail_the_build(
         path.write_bytes(b"")  # as much as there was room for
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(verified_digests, "write_atomically", full)
+    monkeypatch.setattr(verified_digests, "overwrite", full)
     path = saved(tmp_path)
     assert path != old and not old.exists() and not verified_path(old).exists()
     assert len(open_index(tmp_path, SHARDS)) == 200 and read == [path.name]
