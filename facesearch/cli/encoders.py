@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch.cli.engine_options import positive_int
 from facesearch.cli.output import print_facts, print_json, print_table
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def add_commands(commands: Any) -> None:
         "--weights", type=Path, metavar="FILE", help="other weights for the encoder"
     )
     calibrate.add_argument(
-        "--faces", type=int, default=512, help="number of faces to measure (default: 512)"
+        "--faces",
+        type=positive_int,
+        default=512,
+        metavar="N",
+        help="number of faces to measure, at least 64 (default: 512)",
     )
     calibrate.set_defaults(run=run_calibrate)
 
@@ -165,7 +170,15 @@ def run_calibrate(args: argparse.Namespace) -> int:
     if args.json:
         print_json({**vars(result), "good": result.good, "file": path})
     else:
-        print_facts([*vars(result).items(), ("file", path if result.good else "none")])
+        print_facts(
+            [
+                ("faces measured", f"{result.measured:,}"),
+                ("faces compared", f"{result.compared:,}"),
+                ("cosine of int8 to fp32", f"{result.mean_cosine:.5f} on average"),
+                ("  at the least", f"{result.least_cosine:.5f}"),
+                ("file", path if result.good else "none"),
+            ]
+        )
         if not result.good:
             print(
                 f"int8 differs too much from fp32: expected a mean cosine of {LEAST_COSINE}",

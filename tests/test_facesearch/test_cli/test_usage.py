@@ -69,3 +69,9 @@ def test_every_argument_is_explained(command: str) -> None:
 def test_help_is_in_plain_words(command: str) -> None:
     parser = COMMANDS[command] if command else build_parser()
     assert ODD_WORDS.findall(parser.format_help()) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_the_command_does(command: str) -> None:
+    text = COMMANDS[command].description
+    assert text is not None and text.endswith(".") and text[0].isupper()
