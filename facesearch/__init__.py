@@ -16,13 +16,19 @@ if TYPE_CHECKING:
     from facesearch.api.clustering import (
         cluster_gallery,
         gallery_album,
+        latest_run,
         write_report,
         write_sidecars,
     )
     from facesearch.api.encoders import calibrate_encoder
     from facesearch.api.indexing import IndexReport, build_index, index_photos, make_graph
     from facesearch.api.info import gallery_info
-    from facesearch.api.maintenance import check_gallery, forget_faces, unforget_photos
+    from facesearch.api.maintenance import (
+        check_erased,
+        check_gallery,
+        forget_faces,
+        unforget_photos,
+    )
     from facesearch.api.people import calibrate, enroll, export_people, import_people
     from facesearch.api.session import (
         GallerySession,
@@ -31,13 +37,13 @@ if TYPE_CHECKING:
         verify_photos,
     )
     from facesearch.clustering.options import ClusterOptions
-    from facesearch.clustering.run_store import latest_run
     from facesearch.curation.editor import PeopleEditor
     from facesearch.embed import EmbedOptions
     from facesearch.engine import create_engine
     from facesearch.engine_options import EngineOptions
     from facesearch.errors import (
         BusyGalleryError,
+        ChangedDecisionsError,
         ChangedGalleryError,
         ContractError,
         FacesearchError,
@@ -55,6 +61,7 @@ __version__ = "0.1.0"
 # sets an attribute of its name here, which a function called search would lose to or hide.
 _MODULES = {
     "BusyGalleryError": "errors",
+    "ChangedDecisionsError": "errors",
     "ChangedGalleryError": "errors",
     "ClusterOptions": "clustering.options",
     "ContractError": "errors",
@@ -71,8 +78,9 @@ _MODULES = {
     "PhotoError": "errors",
     "WeightsError": "errors",
     "build_index": "api.indexing",
-    "calibrate_encoder": "api.encoders",
     "calibrate": "api.people",
+    "calibrate_encoder": "api.encoders",
+    "check_erased": "api.maintenance",
     "check_gallery": "api.maintenance",
     "cluster_gallery": "api.clustering",
     "create_engine": "engine",
@@ -84,7 +92,7 @@ _MODULES = {
     "identify_photo": "api.session",
     "import_people": "api.people",
     "index_photos": "api.indexing",
-    "latest_run": "clustering.run_store",
+    "latest_run": "api.clustering",
     "make_graph": "api.indexing",
     "search_many": "api.batch",
     "search_photo": "api.session",
@@ -96,6 +104,7 @@ _MODULES = {
 
 __all__ = [
     "BusyGalleryError",
+    "ChangedDecisionsError",
     "ChangedGalleryError",
     "ClusterOptions",
     "ContractError",
@@ -114,6 +123,7 @@ __all__ = [
     "build_index",
     "calibrate",
     "calibrate_encoder",
+    "check_erased",
     "check_gallery",
     "cluster_gallery",
     "create_engine",

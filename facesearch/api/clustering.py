@@ -12,9 +12,10 @@ import numpy as np
 from facesearch.album import build
 from facesearch.album.model import Album
 from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path
+from facesearch.clustering import run_store
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
-from facesearch.clustering.run_store import ClusterRun, latest_run, save_run
+from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.erasure.sidecars import note_output
 from facesearch.errors import ChangedGalleryError
 from facesearch.gallery.tombstones import Tombstones
@@ -37,6 +38,11 @@ def cluster_gallery(gallery: AnyGallery, options: ClusterOptions | None = None) 
     with opened.writing():  # first, lest the work is done and cannot be kept
         run = run_clustering(opened, opened.state(), options)
         return replace(run, path=save_run(opened, run))
+
+
+def latest_run(gallery: AnyGallery) -> ClusterRun:
+    """The last clustering of a gallery; raises GalleryError where there is none to be read."""
+    return run_store.latest_run(to_gallery(gallery))
 
 
 def gallery_album(gallery: AnyGallery, *, title: str | None = None) -> Album:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from facesearch.api.arguments import (
     AnyEngine,
@@ -55,9 +56,12 @@ def index_photos(
     was. ``options`` are by default for all cores; ``progress`` is called with the report so far and
     the total of photos to do.
 
-    Raises InputError for photos that are not there, or a gallery that is their folder,
-    ContractError for a gallery of another engine, BusyGalleryError when another process writes.
+    Raises InputError for photos that are not there, a gallery that is their folder, or ``vectors``
+    of another format, ContractError for a gallery of another engine, BusyGalleryError when another
+    process writes.
     """
+    if vectors not in get_args(DType):
+        raise InputError(f"expected vectors {' or '.join(get_args(DType))}, got {vectors!r}")
     options = EmbedOptions.for_cores() if options is None else options
     roots = to_paths(photos, "folder of photos")
     folder = gallery.folder if isinstance(gallery, Gallery) else to_path(gallery, "gallery")

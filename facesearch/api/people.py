@@ -55,7 +55,7 @@ def calibrate(gallery: AnyGallery, fpir: float = 0.01) -> Calibration:
 
     ``fpir`` is the share of searches for people who are not enrolled that may return a name, above
     0 and at most 0.1. Raises InputError where no one is enrolled or there are too few people and
-    groups to learn from, ValueError for another rate, BusyGalleryError when another process is
+    groups to learn from, and for another rate, BusyGalleryError when another process is
     writing.
     """
     opened = to_gallery(gallery)
