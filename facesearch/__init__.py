@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         write_report,
         write_sidecars,
     )
-    from facesearch.api.encoders import calibrate_encoder
+    from facesearch.api.encoders import calibrate_encoder, quantise_encoder
     from facesearch.api.indexing import IndexReport, build_index, index_photos, make_graph
     from facesearch.api.info import gallery_info
     from facesearch.api.maintenance import (
@@ -36,9 +36,12 @@ if TYPE_CHECKING:
         search_photo,
         verify_photos,
     )
+    from facesearch.api.training import crop_photos, train_encoder
+    from facesearch.api.upgrading import upgrade_gallery
     from facesearch.clustering.options import ClusterOptions
     from facesearch.curation.editor import PeopleEditor
     from facesearch.embed import EmbedOptions
+    from facesearch.encoders import EncoderSettings, PixelFormat, Template, add_encoder
     from facesearch.engine import create_engine
     from facesearch.engine_options import EngineOptions
     from facesearch.errors import (
@@ -66,6 +69,7 @@ _MODULES = {
     "ClusterOptions": "clustering.options",
     "ContractError": "errors",
     "EmbedOptions": "embed",
+    "EncoderSettings": "encoders",
     "EngineOptions": "engine_options",
     "FaceTable": "gallery.face_table",
     "FacesearchError": "errors",
@@ -76,7 +80,10 @@ _MODULES = {
     "InputError": "errors",
     "PeopleEditor": "curation.editor",
     "PhotoError": "errors",
+    "PixelFormat": "encoders",
+    "Template": "encoders",
     "WeightsError": "errors",
+    "add_encoder": "encoders",
     "build_index": "api.indexing",
     "calibrate": "api.people",
     "calibrate_encoder": "api.encoders",
@@ -84,6 +91,7 @@ _MODULES = {
     "check_gallery": "api.maintenance",
     "cluster_gallery": "api.clustering",
     "create_engine": "engine",
+    "crop_photos": "api.training",
     "enroll": "api.people",
     "export_people": "api.people",
     "forget_faces": "api.maintenance",
@@ -94,9 +102,12 @@ _MODULES = {
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
     "make_graph": "api.indexing",
+    "quantise_encoder": "api.encoders",
     "search_many": "api.batch",
     "search_photo": "api.session",
+    "train_encoder": "api.training",
     "unforget_photos": "api.maintenance",
+    "upgrade_gallery": "api.upgrading",
     "verify_photos": "api.session",
     "write_report": "api.clustering",
     "write_sidecars": "api.clustering",
@@ -109,6 +120,7 @@ __all__ = [
     "ClusterOptions",
     "ContractError",
     "EmbedOptions",
+    "EncoderSettings",
     "EngineOptions",
     "FaceTable",
     "FacesearchError",
@@ -119,7 +131,10 @@ __all__ = [
     "InputError",
     "PeopleEditor",
     "PhotoError",
+    "PixelFormat",
+    "Template",
     "WeightsError",
+    "add_encoder",
     "build_index",
     "calibrate",
     "calibrate_encoder",
@@ -127,6 +142,7 @@ __all__ = [
     "check_gallery",
     "cluster_gallery",
     "create_engine",
+    "crop_photos",
     "enroll",
     "export_people",
     "forget_faces",
@@ -137,9 +153,12 @@ __all__ = [
     "index_photos",
     "latest_run",
     "make_graph",
+    "quantise_encoder",
     "search_many",
     "search_photo",
+    "train_encoder",
     "unforget_photos",
+    "upgrade_gallery",
     "verify_photos",
     "write_report",
     "write_sidecars",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.detect import create_detector
+from facesearch.detect import DEFAULT_DETECTOR, create_detector
 from facesearch.detect.types import Detections, Detector, Pixels
-from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
+from facesearch.encoders import EncoderSpec, default_encoder, encoder_spec, load_encoder
 from facesearch.encoders.backends import precision_of
 from facesearch.encoders.flip_averaging import FlipAveraged
 from facesearch.encoders.types import FLIP, Aligner, Embeddings, Encoder, EncoderContract
@@ -23,7 +23,7 @@ DETECT_SIDE = 1024
 # detail, yet far below full size, so that JPEGs decode at reduced scale.
 DECODE_SIDE = 1600
 # What facenet-pytorch's evaluation on LFW takes, in pixels of a chip of 160.
-FACENET_MARGIN = 14
+FACENET_MARGIN, FACENET_SIDE = 14, 160
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PhotoFaces:
         """The faces that ``kept`` (n,) marks."""
         found, made, rated = self.detections, self.embeddings, self.qualities
         return PhotoFaces(
-            Detections(found.boxes[kept], found.landmarks[kept], found.scores[kept]),
+            found.rows(kept),
             Embeddings(made.vectors[kept], made.norms[kept]),
             Qualities(rated.quality[kept], rated.sharpness[kept], rated.noise[kept]),
         )
@@ -93,12 +93,7 @@ class FaceEngine:
 
     def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
         """The faces found in each photo, in the pixels of the arrays given."""
-        if not photos:
-            return []
-        scales = [min(1.0, self.detect_side / max(photo.shape[:2])) for photo in photos]
-        reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
-        found = self.detector.detect(reduced)
-        return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
+        return detect_faces(self.detector, photos, self.detect_side)
 
     def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:
         """The faces of each photo at the detections given; one encoder batch for all of them."""
@@ -120,6 +115,21 @@ class FaceEngine:
         ]
 
 
+def detect_faces(
+    detector: Detector, photos: Sequence[Pixels], side: int = DETECT_SIDE
+) -> list[Detections]:
+    """Faces that a detector finds in photos RGB uint8 (h, w, 3) no longer than ``side`` pixels.
+
+    Longer ones are reduced for it; detections are in the pixels of the arrays given.
+    """
+    if not photos:
+        return []
+    scales = [min(1.0, side / max(photo.shape[:2])) for photo in photos]
+    reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
+    found = detector.detect(reduced)
+    return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
+
+
 def _shrink(photo: Pixels, scale: float) -> Pixels:
     if scale >= 1:
         return photo
@@ -137,7 +147,7 @@ class EncoderChoice:
     fewer errors (docs/performance.md).
     """
 
-    name: str = DEFAULT_ENCODER
+    name: str = field(default_factory=default_encoder)
     weights: Path | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -152,17 +162,27 @@ class EncoderChoice:
 
 
 def create_engine(
-    detector: str = "mtcnn",
-    encoder: EncoderChoice = EncoderChoice(),
+    detector: str = DEFAULT_DETECTOR,
+    encoder: EncoderChoice | None = None,
     *,
     min_face: int | None = None,
     min_score: float | None = None,
+    turned: bool | None = None,
 ) -> FaceEngine:
-    """The engine of named parts; ``detector`` is "mtcnn" or the path of a YuNet ONNX file.
+    """The engine of named parts; ``detector`` is "yunet", "mtcnn" or the path of an ONNX file.
 
     ``min_face`` is in pixels of the photo as the detector sees it, at most ``DETECT_SIDE`` long.
+    ``turned``: also find faces that do not stand upright; None does where the detector is YuNet.
     """
-    found_by = create_detector(detector, min_face=min_face, min_score=min_score)
+    encoder = EncoderChoice() if encoder is None else encoder
+    found_by = create_face_finder(
+        detector,
+        min_face=min_face,
+        min_score=min_score,
+        turned=turned,
+        threads=encoder.threads,
+        callers=encoder.callers,
+    )
     # Compiling a network leaves Python free to load kernels, the longest parts of starting up.
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(
@@ -174,11 +194,43 @@ def create_engine(
             encoder.threads,
             encoder.callers,
         )
-        aligned_by = _create_aligner(encoder_spec(encoder.name).alignment)
+        aligned_by = create_aligner(encoder_spec(encoder.name))
         return FaceEngine(found_by, aligned_by, loading.result(), flip=encoder.flip)
 
 
-def _create_aligner(alignment: str) -> Aligner:
+def create_face_finder(
+    detector: str = DEFAULT_DETECTOR,
+    *,
+    min_face: int | None = None,
+    min_score: float | None = None,
+    turned: bool | None = None,
+    threads: int | None = None,
+    callers: int = 1,
+) -> Detector:
+    """What finds the faces of an engine: a detector, also of turned faces where ``turned``."""
+    found_by = create_detector(
+        detector, min_face=min_face, min_score=min_score, threads=threads, callers=callers
+    )
+    if turned or (turned is None and found_by.name.startswith("yunet-")):
+        from facesearch.detect.turned import TurningDetector  # noqa: PLC0415 - loads OpenCV
+
+        return TurningDetector(found_by)
+    return found_by
+
+
+def create_aligner(spec: EncoderSpec) -> Aligner:
+    """What cuts the chips of an encoder; its name says all that decides how they look."""
+    if spec.template is not None:
+        from facesearch.align.five_points import FivePointAligner  # noqa: PLC0415 - loads OpenCV
+
+        return FivePointAligner(spec.template, spec.input_size, _pixels_text(spec))
     from facesearch.align import DlibAligner, MarginAligner  # noqa: PLC0415 - compiles kernels
 
-    return DlibAligner() if alignment == "dlib" else MarginAligner(margin=FACENET_MARGIN)
+    if spec.alignment == "dlib":
+        return DlibAligner()
+    margin = FACENET_MARGIN * spec.input_size // FACENET_SIDE
+    return MarginAligner(spec.input_size, margin, _pixels_text(spec))
+
+
+def _pixels_text(spec: EncoderSpec) -> str:
+    return f"+{spec.pixels}" if spec.pixels else ""

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 class EngineOptions:
     """How faces are found and embedded; what is None is as in the gallery, else the default.
 
-    ``detector`` is "mtcnn" or the path of a YuNet ONNX file. ``min_face`` is in pixels of a photo
-    at most 1024 pixels long, ``min_score`` in [0, 1]. ``encoder`` is a name of
-    :data:`facesearch.encoders.ENCODERS`; ``weights`` a file in place of its own. ``device`` is
+    ``detector`` is "yunet", "mtcnn" or the path of an ONNX file. ``min_face`` is in pixels of a
+    photo at most 1024 pixels long, ``min_score`` in [0, 1]. ``encoder`` is a name of
+    :func:`facesearch.encoders.encoder_names`; ``weights`` a file in place of its own. ``device`` is
     "auto", "cpu" or "cuda", ``precision`` "auto", "fp32", "bf16", "fp16" or "int8". ``flip``
-    averages each face with its mirror image.
+    averages each face with its mirror image; ``turned`` also finds faces that do not stand upright.
     """
 
-    detector: str | os.PathLike[str] = "mtcnn"
+    detector: str | os.PathLike[str] | None = None
     min_face: int | None = None
     min_score: float | None = None
     encoder: str | None = None
@@ -33,6 +33,7 @@ class EngineOptions:
     device: str = "auto"
     precision: str | None = None
     flip: bool | None = None
+    turned: bool | None = None
 
     def encoder_choice(
         self,
@@ -64,13 +65,21 @@ class EngineOptions:
         """
         import cv2  # noqa: PLC0415 - slow to import
 
+        from facesearch.detect import DEFAULT_DETECTOR, detector_of  # noqa: PLC0415
         from facesearch.engine import create_engine  # noqa: PLC0415 - loads networks
 
+        detector = self.detector
+        if detector is None:
+            detector = detector_of(contract.detector) if contract else DEFAULT_DETECTOR
         threads = 1 if callers > 1 else available_cores()
         cv2.setNumThreads(threads)
         choice = self.encoder_choice(contract, threads=threads, callers=callers)
         return create_engine(
-            str(self.detector), choice, min_face=self.min_face, min_score=self.min_score
+            str(detector),
+            choice,
+            min_face=self.min_face,
+            min_score=self.min_score,
+            turned=self.turned,
         )
 
 

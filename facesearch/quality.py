@@ -126,8 +126,6 @@ class QualityModel:
 # Fitted by ``python -m benchmarks.recognition.quality_score fit``: "recognised" to photos of LFW
 # View 1 as they are and degraded, "face" to the 60 photos of WIDER FACE that no result is reported
 # on.
-SCORED_BY = "mtcnn-"  # how names of detectors begin whose scores the models know
-NORMED_BY = "dlib-resnet-v1"  # the encoder whose norms they know
 UNSCORED = QualityModel(
     face=None,
     recognised=HingeLogistic(
@@ -172,11 +170,22 @@ SCORED_AND_NORMED = QualityModel(
 )
 
 
+SCORED_BY_YUNET = YUNET_DLIB = YUNET_RETAIL = UNSCORED
+
+
+# By how the names of detectors begin: the model of their scores, and those of encoders' norms too.
+_MODELS = {
+    "mtcnn-": (SCORED, {"dlib-resnet-v1": SCORED_AND_NORMED}),
+    "yunet-": (SCORED_BY_YUNET, {"dlib-resnet-v1": YUNET_DLIB, "retail-0095": YUNET_RETAIL}),
+}
+
+
 def quality_model(detector: str, encoder: str) -> QualityModel:
     """The model for the faces of a named detector and encoder."""
-    if not detector.startswith(SCORED_BY):
-        return UNSCORED
-    return SCORED_AND_NORMED if encoder == NORMED_BY else SCORED
+    for begins, (scored, normed) in _MODELS.items():
+        if detector.startswith(begins):
+            return normed.get(encoder, scored)
+    return UNSCORED
 
 
 def measure(
@@ -198,24 +207,33 @@ def measure(
     landmarks = np.concatenate(
         [np.zeros((0, 5, 2), np.float32), *(each.landmarks for each in found)]
     )
-    scores = np.concatenate([np.zeros(0, np.float32), *(each.scores for each in found)])
+    none = np.zeros(0, np.float32)
+    scores = np.concatenate([none, *(each.scores for each in found)])
+    upright = np.concatenate([none, *(uprightness(each) for each in found)])
     sharpness, noise = sharpness_and_noise(chips)
-    parts = components(sharpness, noise, landmarks, scores, norms)
+    parts = components(sharpness, noise, landmarks, scores, norms, upright)
     return Qualities(model.quality(parts), sharpness.astype(np.float32), noise.astype(np.float32))
 
 
-def components(
+def uprightness(found: Detections) -> NDArray[np.float32]:
+    """How surely faces stand as their landmarks say, (n,); 1 where the detector had no doubt."""
+    return np.ones(len(found), np.float32) if found.upright is None else found.upright
+
+
+def components(  # noqa: PLR0917 - the columns of a table of faces
     sharpness: Floats,
     noise: Floats,
     landmarks: NDArray[np.float32],
     scores: NDArray[np.float32],
     norms: NDArray[np.float32],
+    upright: NDArray[np.float32] | None = None,
 ) -> dict[str, Floats]:
     """What models weigh, each float64 (n,), the greater the better.
 
     ``size``: log2 of the pixels between the eyes; ``sharpness``: log10; ``silence``: minus log2 of
     the noise; ``yaw`` and ``pitch``: minus the degrees off frontal; ``certainty``: minus log10 of
-    what the detector's score leaves to 1; ``norm``: as it is.
+    what the detector's score leaves to 1; ``norm``: as it is; ``upright``: by how much the
+    detector is surer of the face as it was aligned than of it turned, 1 where it had no doubt.
     """
     pose = head_pose(landmarks)
     eyes = np.linalg.norm(np.subtract(landmarks[:, 1], landmarks[:, 0], dtype=np.float64), axis=1)
@@ -227,6 +245,7 @@ def components(
         "pitch": -np.abs(pose.pitch),
         "certainty": -np.log10(np.maximum(1.0 - scores.astype(np.float64), _LEAST_DOUBT)),
         "norm": norms.astype(np.float64),
+        "upright": np.ones(len(norms)) if upright is None else upright.astype(np.float64),
     }
 
 

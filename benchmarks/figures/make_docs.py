@@ -16,13 +16,21 @@ from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
-from benchmarks.figures import indices, people, speed
+from benchmarks.figures import faces, indices, people, speed, training
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(
     ROOT / name
-    for name in ("README.md", "docs/performance.md", "docs/networks.md", "docs/report.md")
+    for name in (
+        "README.md",
+        "docs/encoders.md",
+        "docs/networks.md",
+        "docs/performance.md",
+        "docs/report.md",
+        "docs/training.md",
+        "docs/model_card.md",
+    )
 )
 
 
@@ -338,6 +346,9 @@ FIGURES: dict[str, Callable[[], str]] = {
         album,
         album_speed,
         detection,
+        faces.encoders,
+        faces.detectors,
+        faces.turned,
         evaluated.lfw,
         evaluated.view2,
         evaluated.quality,
@@ -368,6 +379,12 @@ FIGURES: dict[str, Callable[[], str]] = {
         indices.scale,
         networks,
         networks_disagreements,
+        training.training_from_scratch,
+        training.training_compatible,
+        training.training_speed,
+        training.facenet_small_sources,
+        training.facenet_small_curve,
+        training.facenet_small_judged,
     )
 }
 

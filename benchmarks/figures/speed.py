@@ -12,6 +12,8 @@ _NOW = "by columns"
 _NAMES = {
     _OURS: "`facesearch index`, whole process",
     "facesearch --min-face 40": "the same, `--min-face 40`",
+    "facesearch --encoder retail-0095": "the same, `--encoder retail-0095`",
+    "facesearch --detector mtcnn": "the same, `--detector mtcnn`",
     "face_recognition": "face_recognition, start-up left out",
     "facenet-pytorch": "facenet-pytorch, MTCNN and Inception-ResNet, start-up left out",
 }

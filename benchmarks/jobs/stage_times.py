@@ -82,21 +82,20 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
     """Within this, every stage of a job with ``engine`` is counted in ``stages``."""
     import facesearch.engine
     import facesearch.images.worker
-    from facesearch.detect import mtcnn
+    from facesearch.detect.yunet import detector as yunet
     from facesearch.gallery.shard_builder import ShardBuilder
     from facesearch.images import photo_pipeline
 
-    networks = engine.detector._networks
+    turning, detector = engine.detector, engine.detector.detector
     places: list[tuple[Any, str, str]] = [
         (facesearch.images.worker, "sha256_of_stream", "read and hash"),
         (facesearch.images.worker, "decode_stream", "decode"),
         (facesearch.engine, "_shrink", "detect: shrink to 1024"),
-        (mtcnn, "build_pyramid", "detect: pyramid"),
-        (networks, "propose", "detect: P-Net"),
-        (mtcnn, "sample_crops", "detect: crops"),
-        (networks, "refine", "detect: R-Net"),
-        (networks, "output", "detect: O-Net"),
-        (engine.detector, "detect", "detect: boxes"),
+        (detector, "_network", "detect: network"),
+        (yunet, "decoded", "detect: decode"),
+        (detector, "detect", "detect: boxes"),
+        (turning, "_four_looks", "detect: doubtful faces turned"),
+        (turning, "_turned_photo", "detect: photos without a face turned"),
         (engine.aligner, "align", "align"),
         (engine.encoder, "embed", "encode"),
         (facesearch.engine, "measure", "quality"),

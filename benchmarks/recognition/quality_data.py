@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ from numpy.typing import NDArray
 from benchmarks.common.degrade import FITTED, OTHERS, degraded
 from benchmarks.vision.detection import MATCH_OVERLAP, REPORTED, Labelled, load_photos
 from facesearch.detect.boxes import matched
+from facesearch.detect.turned import TurningDetector, TurnLimits
 from facesearch.detect.types import Detections, Pixels
 from facesearch.engine import FaceEngine, PhotoFaces
 from facesearch.evaluate.verification import LabelledPairs, read_pairs
-from facesearch.quality import components
+from facesearch.quality import components, uprightness
 
 DATA = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data"))
 BATCH = 32  # photos
@@ -45,6 +47,7 @@ class RatedFaces:
     landmarks: NDArray[np.float32]
     scores: NDArray[np.float32]
     norms: NDArray[np.float32]
+    upright: NDArray[np.float32]
     vectors: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -53,7 +56,7 @@ class RatedFaces:
     def components(self) -> dict[str, NDArray[np.float64]]:
         """What quality is made of; see :func:`facesearch.quality.components`."""
         sharpness, noise = self.sharpness.astype(np.float64), self.noise.astype(np.float64)
-        return components(sharpness, noise, self.landmarks, self.scores, self.norms)
+        return components(sharpness, noise, self.landmarks, self.scores, self.norms, self.upright)
 
     def rows(self) -> dict[str, int]:
         """Row of each name."""
@@ -107,6 +110,30 @@ def _lfw(names: Sequence[str], ways: Sequence[Any]) -> Callable[[FaceEngine], Ra
     return embed
 
 
+def _turned(names: Sequence[str]) -> Callable[[FaceEngine], RatedFaces]:
+    """Photos turned by one to three quarters, their faces left as a detector first sees them."""
+
+    def embed(engine: FaceEngine) -> RatedFaces:
+        detector = engine.detector
+        detector = detector.detector if isinstance(detector, TurningDetector) else detector
+        unbelieving = TurningDetector(detector, TurnLimits(gain=np.inf))
+        pieces = []
+        for number, name in enumerate(names):
+            photo = np.ascontiguousarray(np.rot90(_lfw_photo(name, ())[0], 1 + number % 3))
+            found = _nearest_middle(unbelieving.detect([photo])[0], photo)
+            (faces,) = engine.embed([photo], [found])
+            pieces.append(_faces(name, "turned", faces, np.ones(len(faces), bool)))
+        return _joined(pieces)
+
+    return embed
+
+
+def _with_mates(names: Sequence[str]) -> list[str]:
+    """The photos of people of whom there are several."""
+    people = Counter(name.partition("/")[0] for name in names)
+    return [name for name in names if people[name.partition("/")[0]] > 1]
+
+
 def _lfw_photo(name: str, ways: Sequence[Any]) -> tuple[Pixels, str]:
     photo = cv2.imread(str(DATA / "lfw" / "images" / name))[:, :, ::-1].copy()
     return degraded(photo, name, ways) if ways else (photo, "")
@@ -116,8 +143,7 @@ def _nearest_middle(faces: Detections, photo: Pixels) -> Detections:
     """The one face nearest the photo's middle, or none."""
     middle = np.array([photo.shape[1], photo.shape[0]]) / 2
     centres = (faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2
-    order = np.argsort(((centres - middle) ** 2).sum(axis=1))[:1]
-    return Detections(faces.boxes[order], faces.landmarks[order], faces.scores[order])
+    return faces.rows(np.argsort(((centres - middle) ** 2).sum(axis=1))[:1])
 
 
 def _wider(part: slice, variants: bool) -> Callable[[FaceEngine], RatedFaces]:
@@ -154,6 +180,7 @@ def _faces(name: str, way: str, faces: PhotoFaces, real: NDArray[np.bool_]) -> R
         **vars(faces.qualities),
         landmarks=faces.detections.landmarks,
         scores=faces.detections.scores,
+        upright=uprightness(faces.detections),
         **vars(faces.embeddings),
     )
 
@@ -168,7 +195,9 @@ def _sets() -> dict[str, Callable[[FaceEngine], RatedFaces]]:
     view1, view2 = photos_of(view1_pairs()), photos_of([view2_pairs()])
     return {
         "lfw": _lfw(sorted({*view1, *view2}), ()),
-        "view1-degraded": _lfw(view1, FITTED),
+        "view1": _lfw(_with_mates(view1), ()),
+        "view1-degraded": _lfw(_with_mates(view1), FITTED),
+        "view1-turned": _turned(_with_mates(view1)[::4]),
         "view2-degraded": _lfw(sorted(set(view2_pairs().second)), (*FITTED, *OTHERS)),
         "wider-fitted": _wider(slice(REPORTED, None), variants=True),
         "wider-reported": _wider(slice(REPORTED), variants=False),

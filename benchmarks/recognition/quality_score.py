@@ -48,12 +48,12 @@ from cluster.agglomerative import agglomerative
 from cluster.attach_outliers import attach
 from cluster.metrics import bcubed_scores, pairwise_scores
 from facesearch.encoders import encoder_spec
-from facesearch.engine import FaceEngine, create_engine
+from facesearch.engine import EncoderChoice, create_engine
 from facesearch.evaluate.verification import area_under_roc, threshold_at_far
 from facesearch.quality import MIN_QUALITY, QualityModel, quality_model, sharpness_and_noise
 
-ENCODER, DETECTOR = "dlib-resnet-v1", "mtcnn-1.0.0"
-PIXELS = ("size", "sharpness", "silence", "yaw", "pitch")
+ENCODER, DETECTOR = "dlib-resnet-v1", "yunet"
+PIXELS = ("size", "sharpness", "silence", "yaw", "pitch", "upright")
 KINDS = {
     "UNSCORED": PIXELS,
     "SCORED": (*PIXELS, "certainty"),
@@ -66,23 +66,30 @@ SEED = 0
 
 
 def run_fit(args: argparse.Namespace) -> None:
-    """Print the models, then how groups of View 1 do by the least quality of their faces."""
-    sets = Sets(args.cache)
-    clean, worse, found = sets["lfw"], sets["view1-degraded"], sets["wider-fitted"]
+    """Print the models of a detector and an encoder."""
+    sets = Sets(args.cache, args.detector, args.encoder)
+    clean, found = sets["view1"], sets["wider-fitted"]
+    fitted = [clean, sets["view1-degraded"], sets["view1-turned"]]
     mates = _mates(clean)
-    rows, targets = zip(*(_targets(each, clean, mates) for each in (clean, worse)), strict=True)
-    parts = [each.components() for each in (clean, worse)]
+    threshold = encoder_spec(args.encoder).flipped.verification
+    rows, targets = zip(*(_targets(each, clean, mates, threshold) for each in fitted), strict=True)
+    parts = [each.components() for each in fitted]
     joined = {
         name: np.concatenate([part[name][row] for part, row in zip(parts, rows, strict=True)])
         for name in parts[0]
     }
     for kind, names in KINDS.items():
         print(f"{kind} = QualityModel(")
-        scored = [name for name in names if name in ("certainty", "norm")]
-        face = fit(found.components(), scored, found.real.astype(np.float64)) if scored else None
+        scored = [name for name in names if name in ("certainty", "norm", "upright")]
+        judged = found.components()
+        face = fit(judged, scored, found.real.astype(np.float64)) if len(scored) > 1 else None
         print(f"    face={face},")
         print(f"    recognised={fit(joined, names, np.concatenate(targets))},\n)")
-    print(json.dumps(groups(sets, photos_of(view1_pairs()), "view1-degraded", LEAST), indent=2))
+    turned = sets["view1-turned"].components()
+    for kind, names in KINDS.items():
+        model = QualityModel(None, fit(joined, names, np.concatenate(targets)))
+        share = (model.quality(turned) < MIN_QUALITY).mean()
+        print(f"{kind}: {share:.3f} of turned faces are below {MIN_QUALITY}")
 
 
 def run_report(args: argparse.Namespace) -> None:
@@ -110,20 +117,17 @@ def run_report(args: argparse.Namespace) -> None:
 class Sets:
     """Sets of faces by name, each loaded once and embedded where the cache has it not."""
 
-    def __init__(self, cache: Path) -> None:
-        engine: Any = functools.cache(_engine)
+    def __init__(self, cache: Path, detector: str = DETECTOR, encoder: str = ENCODER) -> None:
+        engine: Any = functools.cache(lambda: create_engine(detector, EncoderChoice(encoder)))
+        cache = cache / f"{detector}-{encoder}"
         self._load = functools.cache(lambda name: load_faces(name, cache, engine))
 
     def __getitem__(self, name: str) -> RatedFaces:
         return self._load(name)
 
 
-def _engine() -> FaceEngine:
-    return create_engine()
-
-
 def _model() -> QualityModel:
-    return quality_model(DETECTOR, ENCODER)
+    return quality_model(f"{DETECTOR}-", ENCODER)
 
 
 def _mates(clean: RatedFaces) -> dict[str, list[int]]:
@@ -137,10 +141,9 @@ def _mates(clean: RatedFaces) -> dict[str, list[int]]:
 
 
 def _targets(
-    faces: RatedFaces, clean: RatedFaces, mates: dict[str, list[int]]
+    faces: RatedFaces, clean: RatedFaces, mates: dict[str, list[int]], threshold: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Rows of ``faces`` with a mate, and the share of their mates that are recognised in them."""
-    threshold = encoder_spec(ENCODER).flipped.verification
     view1 = set(photos_of(view1_pairs()))
     rows, targets = [], []
     for row, name in enumerate(faces.names.tolist()):
@@ -339,6 +342,8 @@ def main() -> None:
     report.add_argument("--album", type=Path, default=DATA / "album" / "photos")
     report.add_argument("--truth", type=Path, default=DATA / "album" / "identities.csv")
     for command in (fitting, report):
+        command.add_argument("--detector", default=DETECTOR)
+        command.add_argument("--encoder", default=ENCODER)
         command.add_argument("--cache", type=Path, required=True, help="outside the repository")
     args = parser.parse_args()
     args.run(args)

@@ -55,7 +55,7 @@ def run_collect(args: argparse.Namespace) -> None:
 
     from facesearch.detect import create_detector
 
-    detector, hog = create_detector(), dlib.get_frontal_face_detector()
+    detector, hog = create_detector("mtcnn"), dlib.get_frontal_face_detector()
     began = time.perf_counter()
     for name, (photos, pairing, upsampling) in SETS.items():
         paths = photos(args.data)

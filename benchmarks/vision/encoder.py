@@ -57,7 +57,7 @@ def real_chips(pairs: str, count: int) -> tuple[Chips, Chips]:
     """Chips of 150 and of 160 pixels, one face a photo, of photos in one of LFW's lists."""
     listed = read_pairs(DATA / pairs)
     paths = sorted({*listed.first, *listed.second})
-    detector, aligners = create_detector(), (DlibAligner(), MarginAligner(margin=14))
+    detector, aligners = create_detector("mtcnn"), (DlibAligner(), MarginAligner(margin=14))
     chips: tuple[list[Chips], list[Chips]] = ([], [])
     for path in paths[:: max(1, len(paths) // (count + 8))]:
         photo = cv2.imread(str(DATA / "images" / path))[:, :, ::-1].copy()

@@ -15,7 +15,7 @@ from facesearch.album.model import (
 )
 from facesearch.clustering.current_people import clustering_of
 from facesearch.clustering.run_store import ClusterRun
-from facesearch.encoders import ENCODERS, thresholds_of
+from facesearch.encoders import thresholds_of
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.people.assignment import PersonAssignment, assign_people, cannot_link_faces
@@ -84,9 +84,8 @@ def _shown(now: PersonAssignment) -> tuple[Clustering, dict[int, str], dict[int,
 
 def _scale(gallery: Gallery, run: ClusterRun) -> float | None:
     """The distance at which this encoder's faces are grouped; another's: that of the run."""
-    if gallery.contract.name in ENCODERS:
-        return thresholds_of(gallery.contract).cluster
-    return run.threshold
+    thresholds = thresholds_of(gallery.contract)
+    return thresholds.cluster if thresholds.learned else run.threshold
 
 
 def outdated(gallery: Gallery, state: GalleryState, run: ClusterRun) -> str:

@@ -19,13 +19,16 @@ class MarginAligner:
     shape of the box. Resizing averages areas. A box beyond the photo gives a black chip.
     """
 
-    def __init__(self, size: int = 160, margin: int = 0) -> None:
-        """``size`` of the chip and ``margin``, both in pixels, 0 <= margin < size."""
+    def __init__(self, size: int = 160, margin: int = 0, also: str = "") -> None:
+        """``size`` of the chip and ``margin``, both in pixels, 0 <= margin < size.
+
+        ``also`` ends the name.
+        """
         if not 0 <= margin < size:
             raise InputError(f"expected 0 <= margin < size, got margin {margin} and size {size}")
         self.size = size
         self.margin = margin
-        self.name = f"box-{size}-margin-{margin}"
+        self.name = f"box-{size}-margin-{margin}{also}"
 
     def align(self, photo: Pixels, detections: Detections) -> NDArray[np.uint8]:
         """Chips uint8 RGB (n, size, size, 3) of ``photo``, RGB uint8 (height, width, 3).

@@ -1,30 +1,37 @@
-"""Calibrate an encoder for int8 on given photos."""
+"""Calibrate and quantise encoders on given photos."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.api.arguments import AnyPath, to_path, to_paths
-from facesearch.encoders import encoder_spec
+from facesearch.encoders import Thresholds, encoder_spec
+from facesearch.encoders.catalogue.learned import keep_learned
 from facesearch.encoders.int8_calibration import Int8Calibration, calibrate_int8
 from facesearch.encoders.load import ranges_file, read_network
 from facesearch.encoders.network_ir import Network
 from facesearch.encoders.quantization import PACKAGED
+from facesearch.encoders.types import EncoderContract
 from facesearch.engine import DECODE_SIDE, EncoderChoice, FaceEngine, create_engine
+from facesearch.engine_options import DEFAULT_ENGINE, EngineOptions
 from facesearch.errors import InputError, PhotoError
+from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions, Progress
+from facesearch.evaluate.datasets.labelled_photos import read_folder
+from facesearch.evaluate.protocols import Setup
+from facesearch.evaluate.thresholds import learn_thresholds
 from facesearch.images import decode_photo, find_photos
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class EncoderCalibration:
+class EncoderQuantisation:
     """How close int8 is to fp32, and the ``file`` of ranges, which is only there where it is
     close enough to be used."""
 
@@ -32,13 +39,13 @@ class EncoderCalibration:
     file: Path
 
 
-def calibrate_encoder(
+def quantise_encoder(
     name: str,
     photos: AnyPath | Sequence[AnyPath],
     *,
     weights: AnyPath | None = None,
     faces: int = 512,
-) -> EncoderCalibration:
+) -> EncoderQuantisation:
     """Measure the ranges that the encoder ``name`` needs for int8, on up to so many ``faces``.
 
     They are kept in the cache folder, unless int8 turns out too far from fp32. Photos that cannot
@@ -50,7 +57,41 @@ def calibrate_encoder(
     path = _ranges_path(network)
     engine = create_engine(encoder=EncoderChoice(name, file, "cpu", "fp32"))
     chips = _chips(engine, to_paths(photos, "folder of photos"), faces)
-    return EncoderCalibration(calibrate_int8(network, chips, path), path)
+    return EncoderQuantisation(calibrate_int8(network, chips, path), path)
+
+
+@dataclass(frozen=True)
+class EncoderCalibration:
+    """What was learned, the ``file`` it is kept in, the contract it holds for, and the share of
+    pairs of one person that are within the identification threshold."""
+
+    thresholds: Thresholds
+    file: Path
+    contract: EncoderContract
+    true_accepts: float
+
+
+def calibrate_encoder(
+    name: str,
+    photos: AnyPath,
+    *,
+    engine: EngineOptions = DEFAULT_ENGINE,
+    cache: AnyPath | None = None,
+    progress: Progress = lambda done, total: None,
+) -> EncoderCalibration:
+    """Learn the thresholds of the encoder ``name``, and keep them for all galleries made with it.
+
+    ``photos`` is a folder with a folder of photos for each person; 50 people with 3 photos each
+    suffice, and the more like one's own photos they are, the better. ``cache`` is a folder in which
+    vectors are kept between runs. Raises InputError where there are too few people or photos.
+    """
+    options = DatasetEmbedOptions.for_cores(None if cache is None else to_path(cache, "cache"))
+    ready = replace(engine, encoder=name).create(callers=options.threads)
+    setup = Setup(ready, options=options, progress=progress)
+    thresholds, pairs = learn_thresholds(setup, read_folder(to_path(photos, "folder of photos")))
+    file = keep_learned(ready.contract, thresholds)
+    accepted = pairs.at_far[-1].validation_rate
+    return EncoderCalibration(thresholds, file, ready.contract, accepted)
 
 
 def _ranges_path(network: Network) -> Path:

@@ -23,7 +23,7 @@ from facesearch.curation.exchange import (
     read_people,
     write_people,
 )
-from facesearch.encoders import thresholds_of
+from facesearch.encoders import thresholds_in_use
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.recognition import calibration
 from facesearch.recognition.calibration import Calibration
@@ -59,7 +59,7 @@ def calibrate(gallery: AnyGallery, fpir: float = 0.01) -> Calibration:
     writing.
     """
     opened = to_gallery(gallery)
-    default = thresholds_of(opened.contract).cluster
+    default = thresholds_in_use(opened.contract).cluster
     return calibration.calibrate(opened, opened.state(), fpir, default)
 
 

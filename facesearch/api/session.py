@@ -16,7 +16,7 @@ from facesearch.api.arguments import (
     to_threshold,
 )
 from facesearch.clustering.current_people import gallery_people
-from facesearch.encoders import thresholds_of
+from facesearch.encoders import thresholds_in_use
 from facesearch.engine import FaceEngine
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import ChangedGalleryError
@@ -169,7 +169,7 @@ class GalleryView:
             return ThresholdInUse(given, "given")
         if self.calibration is not None:
             return threshold_in_use(self.enrolled, self.calibration)
-        return ThresholdInUse(thresholds_of(engine.contract).identification, "encoder")
+        return ThresholdInUse(thresholds_in_use(engine.contract).identification, "encoder")
 
 
 def search_photo(
@@ -210,5 +210,5 @@ def verify_photos(
     given = None if threshold is None else to_threshold(threshold)
     ready = to_engine(engine)
     one, two = (read_probe(ready, to_path(photo, "photo")) for photo in (first, second))
-    default = thresholds_of(ready.contract).verification
+    default = thresholds_in_use(ready.contract).verification
     return compare_probes(one, two, default if given is None else given)

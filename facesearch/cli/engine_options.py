@@ -15,14 +15,20 @@ _MOST_BYTES = 2.0**60
 _Number = TypeVar("_Number", int, float)
 
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
+def add_engine_options(parser: argparse.ArgumentParser, *, encoder: bool = True) -> None:
     """Add the detector's and the encoder's options."""
+    add_detector_options(parser)
+    add_encoder_options(parser, named=encoder)
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the detector alone."""
     group = parser.add_argument_group("finding faces")
     group.add_argument(
         "--detector",
-        default="mtcnn",
         metavar="NAME",
-        help="detector: mtcnn, or the path of a YuNet ONNX file (default: mtcnn)",
+        help="detector: yunet, mtcnn, or the path of an ONNX file of YuNet or SCRFD (default: that "
+        "of the gallery, or yunet for a new gallery)",
     )
     group.add_argument(
         "--min-face",
@@ -36,18 +42,28 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help="ignore faces with a lower detection score, 0 to 1",
     )
-    add_encoder_options(parser)
+    group.add_argument(
+        "--turned",
+        action=argparse.BooleanOptionalAction,
+        help="also find faces that are turned to the side or upside down (default: yes with yunet)",
+    )
 
 
-def add_encoder_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the encoder alone; those of the gallery are the defaults."""
+def add_encoder_options(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
+    """Add the options of the encoder alone; those of the gallery are the defaults.
+
+    ``named``: with the option that names it.
+    """
     group = parser.add_argument_group(
         "embedding faces",
         "The defaults are those of the gallery, or of the encoder for a new gallery.",
     )
-    group.add_argument(
-        "--encoder", metavar="NAME", help="name of an encoder; list them with: facesearch encoders"
-    )
+    if named:
+        group.add_argument(
+            "--encoder",
+            metavar="NAME",
+            help="name of an encoder; list them with: facesearch encoders",
+        )
     group.add_argument("--weights", type=Path, metavar="FILE", help="other weights for the encoder")
     group.add_argument(
         "--precision",
@@ -91,6 +107,7 @@ def engine_options(args: argparse.Namespace) -> EngineOptions:
         device=args.device,
         precision=args.precision,
         flip=args.flip,
+        turned=args.turned,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch.cli import evaluate_slices
 from facesearch.cli.engine_options import (
     add_engine_options,
     engine_options,
@@ -41,7 +42,7 @@ def add_commands(commands: Any) -> None:
         " says what each does and where it comes from.",
     )
     below = parser.add_subparsers(title="protocols", metavar="PROTOCOL", required=True)
-    for add in (_lfw, _pairs, _folder, _identification, _clustering, _video, _robustness):
+    for add in (_lfw, _pairs, _folder, _slices, _identification, _clustering, _video, _robustness):
         protocol = add(below)
         _add_shared_options(protocol)
         add_engine_options(protocol)
@@ -77,6 +78,14 @@ def _folder(below: Any) -> argparse.ArgumentParser:
         below, "folder", _run_folder, "VAL and FAR of the FaceNet paper over every two photos"
     )
     parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
+    return parser
+
+
+def _slices(below: Any) -> argparse.ArgumentParser:
+    parser = _protocol(
+        below, "slices", evaluate_slices.run, "false accepts within groups of people"
+    )
+    evaluate_slices.add_arguments(parser)
     return parser
 
 
@@ -221,7 +230,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         rule=args.face,
         missing=args.missing,
         seed=args.seed,
-        options=DatasetEmbedOptions(decoders=max(1, cores // 2), threads=cores, cache=args.cache),
+        options=DatasetEmbedOptions.for_cores(args.cache),
         progress=counting_progress(args.quiet, " photos"),
     )
     report = args.protocol(args, setup, thresholds_of(engine.contract))

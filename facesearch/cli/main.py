@@ -9,11 +9,13 @@ import sys
 from collections.abc import Sequence
 
 from facesearch import __version__
-from facesearch.cli import demo, encoders, evaluate
+from facesearch.cli import demo, evaluate
 from facesearch.cli.album import cluster
-from facesearch.cli.gallery import forget, graph, index, inspect
+from facesearch.cli.encoders import listing as encoders
+from facesearch.cli.gallery import forget, graph, index, inspect, upgrade
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search
+from facesearch.cli.training import crops, train
 from facesearch.errors import FacesearchError
 
 EXIT_CODES = """\
@@ -61,9 +63,12 @@ def build_parser() -> argparse.ArgumentParser:
         calibrate,
         cluster,
         inspect,
+        upgrade,
         forget,
         encoders,
         evaluate,
+        crops,
+        train,
         demo,
     ):
         module.add_commands(commands)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cluster.agglomerative import LINKAGES, LinkageName
-from facesearch.encoders import thresholds_of
+from facesearch.encoders import thresholds_in_use
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.quality import MIN_QUALITY
@@ -61,7 +61,7 @@ class ClusterOptions:
         encoder's. ``min_quality`` is by default :data:`facesearch.quality.MIN_QUALITY`. Raises
         InputError for options out of range, or that do not go together.
         """
-        defaults = thresholds_of(gallery.contract)
+        defaults = thresholds_in_use(gallery.contract)
         cut = defaults.cluster if threshold is None else threshold
         options = cls(
             method,

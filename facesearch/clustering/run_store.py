@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.dendrogram_cache import CachedDendrogram, write_dendrogram
 from facesearch.clustering.person_matching import PeopleChanges, PersonGone, PersonMove
+from facesearch.clustering.unsealed_run import is_unsealed, read_unsealed
 from facesearch.errors import ChangedGalleryError, GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.tombstones import Tombstones
@@ -179,7 +180,9 @@ def run_at(path: Path) -> ClusterRun:
 
 def read_run(path: Path) -> ClusterRun:
     """One kept run; raises OSError, KeyError, ValueError or TypeError when it is damaged."""
-    content = read_sealed(path, FORMAT, VERSION)
+    content = (
+        read_unsealed(path, FORMAT) if is_unsealed(path) else read_sealed(path, FORMAT, VERSION)
+    )
     clustering, people = _labelled(content, path)
     said = content.attributes
     threshold, min_quality = float(said["threshold"]), float(said["min_quality"])
@@ -193,9 +196,9 @@ def read_run(path: Path) -> ClusterRun:
         min_quality,
         bool(said["same_photo"]),
         people,
-        _run_info(story["how"]),
-        _changes(story["changes"]),
-        tuple(map(str, story["contradictions"])),
+        _run_info(story.get("how", {})),
+        _changes(story.get("changes", {})),
+        tuple(map(str, story.get("contradictions", ()))),
     )
 
 

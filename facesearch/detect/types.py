@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +19,25 @@ class Detections:
     ``boxes`` float32 (n, 4): x0, y0, x1, y1 in pixels of the array given to the detector, which
     may reach beyond it. ``landmarks`` float32 (n, 5, 2): left eye, right eye, nose, left and
     right mouth corner (left and right as seen in the image), x and y in the same pixels.
-    ``scores`` float32 (n,) in [0, 1].
+    ``scores`` float32 (n,) in [0, 1]. Left and right are as seen when the face is upright: those of
+    a face that lies on its side, or stands on its head, are named as if it were turned back.
+
+    ``upright`` float32 (n,) in [-1, 1]: by how much the detector is surer of the face the way its
+    landmarks say it stands than turned by any quarter; None where it was not looked at turned.
     """
 
     boxes: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     scores: NDArray[np.float32]
+    upright: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.scores)
-        expected = {"boxes": (n, 4), "landmarks": (n, 5, 2), "scores": (n,)}
+        expected = {"boxes": (n, 4), "landmarks": (n, 5, 2), "scores": (n,), "upright": (n,)}
         for name, shape in expected.items():
             array = getattr(self, name)
+            if array is None:
+                continue
             if array.shape != shape or array.dtype != np.float32:
                 raise ValueError(
                     f"expected {name} float32 {shape}, got {array.dtype} {array.shape}"
@@ -42,7 +49,12 @@ class Detections:
     def scaled(self, factor: float) -> Detections:
         """The same faces in a photo resized by ``factor``."""
         scale = np.float32(factor)
-        return Detections(self.boxes * scale, self.landmarks * scale, self.scores)
+        return Detections(self.boxes * scale, self.landmarks * scale, self.scores, self.upright)
+
+    def rows(self, kept: NDArray[Any] | slice) -> Detections:
+        """The faces in rows ``kept``, or that it marks, in that order."""
+        upright = None if self.upright is None else self.upright[kept]
+        return Detections(self.boxes[kept], self.landmarks[kept], self.scores[kept], upright)
 
     @staticmethod
     def none() -> Detections:

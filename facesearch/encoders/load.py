@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from facesearch.encoders.backends import Placement, load_backend
+from facesearch.encoders.catalogue.spec import EncoderSpec
 from facesearch.encoders.dlib.resnet import read_dlib_resnet
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.network_ir import Network, Weighted
 from facesearch.encoders.quantization import PACKAGED
-from facesearch.errors import WeightsError
+from facesearch.errors import InputError, WeightsError
 from facesearch.model_files.download import cache_folder
 from facesearch.model_files.packaged import PackagedFile
-
-if TYPE_CHECKING:
-    from facesearch.encoders.registry import EncoderSpec
 
 
 def read_network(spec: EncoderSpec, weights: Path | None = None) -> Weighted:
     """The network of ``spec`` with its own weights, or those of the file ``weights``.
 
     Raises :class:`facesearch.errors.WeightsError` when the file is missing, damaged, of another
-    network, or not the pinned one.
+    network, or not the pinned one, InputError for a graph in a file, which is no such network.
     """
+    if spec.pixels is not None:
+        raise InputError(
+            f"{spec.name} is a graph in a file, which runs as it is and cannot be changed; take "
+            "another encoder"
+        )
     if spec.alignment == "dlib":
         return _read_dlib(spec, weights)
+    if spec.alignment == "five points":
+        from facesearch.encoders.facenet_small.weights import read_weights  # noqa: PLC0415 - torch
+
+        return read_weights(weights or spec.weights.locate())
     from facesearch.encoders.facenet.loader import read_facenet  # noqa: PLC0415 - torch takes seconds
 
     return read_facenet(spec, weights)
@@ -58,4 +64,8 @@ def _read_dlib(spec: EncoderSpec, weights: Path | None) -> Weighted:
 
 def load(spec: EncoderSpec, weights: Path | None, placement: Placement) -> NetworkEncoder:
     """Read and place the encoder of ``spec``; see :func:`facesearch.encoders.load_encoder`."""
+    if spec.pixels is not None:
+        from facesearch.encoders.graph.load import load_graph  # noqa: PLC0415 - loads OpenVINO
+
+        return load_graph(spec, weights, placement)
     return place_network(spec, read_network(spec, weights), placement)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.backends import Loaded
-from facesearch.encoders.network_ir import Floats, Network
+from facesearch.encoders.network_ir import Floats
 from facesearch.encoders.types import Embeddings
 from facesearch.errors import InputError
+
+
+class Sized(Protocol):
+    """What is fixed of a network: the side of its chips and the length of its vectors."""
+
+    @property
+    def side(self) -> int: ...
+
+    @property
+    def dimension(self) -> int: ...
 
 
 class NetworkEncoder:
@@ -18,7 +30,7 @@ class NetworkEncoder:
     more than float rounding (1e-6).
     """
 
-    def __init__(self, name: str, weights_sha256: str, network: Network, loaded: Loaded) -> None:
+    def __init__(self, name: str, weights_sha256: str, network: Sized, loaded: Loaded) -> None:
         self.name = name
         self.weights_sha256 = weights_sha256
         self.numerics = loaded.numerics

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +30,13 @@ from facesearch.evaluate.datasets.embedded_photos import (
 )
 from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE
 from facesearch.evaluate.datasets.labelled_photos import LabelledPhotos, Tracks
+from facesearch.evaluate.datasets.sliced_photos import SlicedPhotos
 from facesearch.evaluate.degradation import Degradation, Degraded
 from facesearch.evaluate.identification import RANKS, identification
 from facesearch.evaluate.presentation import charts, tables
 from facesearch.evaluate.presentation.report import Conditions, Report
 from facesearch.evaluate.robustness import FAR, EveryPair, ListedPairs, PairSource, robustness
+from facesearch.evaluate.slices import slice_study
 from facesearch.evaluate.verification_metrics import FARS, PairFigures, pair_figures
 from facesearch.evaluate.video import FRAMES, EmbeddedTracks, embed_tracks, track_distances
 
@@ -138,6 +140,22 @@ def run_folder(
         tables.all_pairs_tables(result),
         _pair_charts(result),
     )
+
+
+def run_slices(setup: Setup, photos: SlicedPhotos, thresholds: Mapping[str, float]) -> Report:
+    """False accepts within each group of people, at each threshold."""
+    embedded = setup.embed(photos.root, photos.paths)
+    usable = embedded.usable(setup.missing)
+    people = np.unique(np.array(photos.people), return_inverse=True)[1]
+    study = slice_study(
+        embedded.vectors[usable],
+        people[usable],
+        {kind: np.array(names)[usable].tolist() for kind, names in photos.groups.items()},
+        thresholds,
+        distinct=photos.distinct,
+    )
+    conditions = setup.conditions(embedded)
+    return Report("slices", conditions, study, tables.slice_tables(study), ())
 
 
 def run_identification(

@@ -17,7 +17,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from facesearch.errors import (
     GalleryError,
     InputError,
 )
+from facesearch.gallery.description import SHARDS, DType, parse_description, write_description
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
 from facesearch.gallery.records import (
     FaceRecord,
@@ -59,9 +59,6 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
-FORMAT = "facesearch-gallery"
-VERSION = 1
-DType = Literal["float16", "float32"]
 FOLDERS = ("shards", "clusters", "index")
 _NUMBER_BYTES = 32
 _LOCK_PAUSE = 0.1  # seconds
@@ -71,10 +68,13 @@ _LOCK_ATTEMPTS = 600
 class Gallery:
     """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
 
-    def __init__(self, folder: Path, contract: EncoderContract, dtype: DType) -> None:
+    def __init__(
+        self, folder: Path, contract: EncoderContract, dtype: DType, shards: str = SHARDS
+    ) -> None:
         self.folder = folder
         self.contract = contract
         self.dtype: DType = dtype
+        self._shards = shards
         self._is_writer = False
 
     @classmethod
@@ -89,15 +89,9 @@ class Gallery:
                 "or an existing gallery"
             )
         make_folder(folder)
-        description = {
-            "format": FORMAT,
-            "version": VERSION,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "vectors": dtype,
-            "contract": asdict(contract),
-        }
-        write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
-        return cls(folder, contract, dtype)
+        gallery = cls(folder, contract, dtype)
+        gallery.describe(datetime.now(UTC).isoformat(timespec="seconds"))
+        return gallery
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Gallery:
@@ -113,8 +107,8 @@ class Gallery:
             ) from None
         except (OSError, ValueError) as error:
             raise GalleryError(f"cannot read {path}: {error}") from error
-        contract, dtype = _parse_description(description, path)
-        return cls(folder, contract, dtype)
+        contract, dtype, shards = parse_description(description, path)
+        return cls(folder, contract, dtype, shards)
 
     @classmethod
     def open_or_create(
@@ -166,7 +160,13 @@ class Gallery:
 
     @property
     def shards_folder(self) -> Path:
-        return self.folder / "shards"
+        return self.folder / self._shards
+
+    def describe(self, created_at: str) -> None:
+        """Write the description that makes the folder this gallery."""
+        write_description(
+            self.folder / DESCRIPTION, created_at, self.dtype, self.contract, self._shards
+        )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -438,22 +438,3 @@ def _continue(digests: Mapping[str, str | None], kept: Mapping[str, str]) -> boo
 
 def _number(name: str) -> int:
     return int(name.removesuffix(".h5"))
-
-
-def _parse_description(description: object, path: Path) -> tuple[EncoderContract, DType]:
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise GalleryError(f"{path} does not describe a gallery (no format {FORMAT!r} in it)")
-    if description.get("version") != VERSION:
-        raise GalleryError(
-            f"{path} is of format version {description.get('version')!r}; this program reads "
-            f"version {VERSION}"
-        )
-    try:
-        contract = EncoderContract(**description["contract"])
-        contract.check()
-        dtype = description["vectors"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
-    if dtype not in ("float16", "float32"):
-        raise GalleryError(f"{path}: expected vectors float16 or float32, got {dtype!r}")
-    return contract, dtype

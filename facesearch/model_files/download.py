@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -26,6 +27,7 @@ from facesearch.errors import WeightsError
 from indexer.storage.atomic_files import sha256_of, sync_folder, write_atomically
 
 CACHE_VARIABLE = "FACESEARCH_CACHE"
+DATA_VARIABLE = "FACESEARCH_DATA"
 ATTEMPTS = 4
 TIMEOUT = 30.0  # seconds without a byte
 LARGEST = 4 << 30  # bytes: no model file is larger
@@ -33,6 +35,14 @@ _PIECE = 1 << 20
 _PAGE_BYTES = 512
 
 Progress = Callable[[int, int | None], None]
+
+
+def data_folder() -> Path:
+    """Where what a user added is kept: $FACESEARCH_DATA, else in the user's data folder."""
+    if named := os.environ.get(DATA_VARIABLE):
+        return Path(named)
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "facesearch"
 
 
 def cache_folder() -> Path:
@@ -60,6 +70,11 @@ class DownloadedFile:
     def path(self) -> Path:
         """Where the file is once it was fetched."""
         return cache_folder() / self.name
+
+    @property
+    def present(self) -> bool:
+        """Whether the file was fetched, its digest not yet checked."""
+        return self.path.exists()
 
     @property
     def recorded(self) -> Path:
@@ -127,6 +142,27 @@ def fetch(
             f"what was fetched is kept and the next attempt goes on; {CACHE_VARIABLE} names "
             "another folder"
         ) from error
+
+
+def adopt(file: DownloadedFile, source: Path) -> Fetched:
+    """Bring a copy of ``file`` that is on this machine already into the cache.
+
+    Raises WeightsError where ``source`` cannot be read or has another digest or size.
+    """
+    try:
+        found = sha256_of(source)
+        if file.sha256 is not None and found != file.sha256:
+            raise WeightsError(
+                f"{source} is not {file.name}: expected SHA-256 {file.sha256}, found {found}"
+            )
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(file.path):
+            if not file.path.exists():
+                shutil.copyfile(source, _partial(file))
+                return _accept(file, str(source))
+        return Fetched(file.locate(), sha256_of(file.path), first_use=False)
+    except OSError as error:
+        raise WeightsError(f"cannot copy {source}: {error.strerror or error}") from error
 
 
 def _check_address(address: str) -> None:

@@ -18,6 +18,18 @@ class PackagedFile:
     path: str
     sha256: str
 
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    @property
+    def present(self) -> bool:
+        """Whether the package is installed and has the file."""
+        try:
+            return self.locate().exists()
+        except WeightsError:
+            return False
+
     def locate(self) -> Path:
         """The file on disk, its digest not yet checked. Never imports the package that has it."""
         try:

@@ -91,7 +91,7 @@ def mtcnn() -> Callable[[Pixels], Detections]:
     """The project's detector as it is by default."""
     from facesearch.detect import create_detector
 
-    detector = create_detector()
+    detector = create_detector("mtcnn")
     return lambda photo: detector.detect([photo])[0]
 
 

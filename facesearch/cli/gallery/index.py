@@ -27,6 +27,7 @@ from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
+    from facesearch.encoders.types import EncoderContract
     from facesearch.gallery.gallery import Gallery
 
 FAILURES_SHOWN = 20
@@ -142,7 +143,22 @@ def run_index(args: argparse.Namespace) -> int:
         print_json({**facts, "faces_in_gallery": report.face_count})
     else:
         _print_report(report.gallery, report.photos, report.face_count)
+        print(encoder_text(report.gallery.contract))
     return 0
+
+
+def encoder_text(contract: EncoderContract) -> str:
+    """Which encoder and detector a gallery uses, and what would be better, in one line."""
+    from facesearch.encoders import better_encoder
+
+    text = f"encoder {contract.name}, detector {contract.detector}"
+    better = better_encoder(contract.name)
+    if better is None:
+        return text
+    return (
+        f"{text}; {better} tells people apart far better: facesearch encoders fetch {better}, then "
+        f"facesearch upgrade GALLERY --encoder {better}"
+    )
 
 
 def run_build(args: argparse.Namespace) -> int:

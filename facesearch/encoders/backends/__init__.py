@@ -60,7 +60,7 @@ def load_backend(network: Network, placement: Placement, ranges: Path | None) ->
     were measured; "auto" takes it where ``ranges`` holds them and the processor multiplies bytes
     (VNNI), else fp32. Raises InputError for what cannot be had.
     """
-    _check(placement)
+    check_placement(placement)
     device = _device(placement.device)
     precision = placement.precision
     if precision == "auto":
@@ -80,8 +80,7 @@ def load_backend(network: Network, placement: Placement, ranges: Path | None) ->
                 "int8 needs ranges measured on real faces, and this encoder has none here; "
                 "use --precision fp32 or bf16"
             )
-        flags = _processor_flags()
-        if flags and _BYTE_PRODUCTS.isdisjoint(flags):
+        if not multiplies_bytes(unknown=True):
             raise InputError(
                 "int8 needs a processor with VNNI: without it OpenVINO's sums saturate and "
                 "vectors come out wrong; use --precision fp32, and for a gallery that was made in "
@@ -102,7 +101,8 @@ def precision_of(numerics: str) -> str:
     return numerics.partition("-")[0]
 
 
-def _check(placement: Placement) -> None:
+def check_placement(placement: Placement) -> None:
+    """Raise InputError for a device or precision that no encoder knows, and counts below 1."""
     for what, value, known in (
         ("precision", placement.precision, PRECISIONS),
         ("device", placement.device.partition(":")[0], DEVICES),
@@ -131,10 +131,13 @@ def _device(wanted: str) -> str:
 def _best_precision(device: str, ranges: Path | None) -> str:
     if device != "cpu" or not has_openvino():
         return "fp32"  # what every machine computes: a gallery made on a GPU opens without one
+    return "int8" if ranges is not None and ranges.exists() and multiplies_bytes() else "fp32"
+
+
+def multiplies_bytes(*, unknown: bool = False) -> bool:
+    """Whether the processor multiplies bytes (VNNI); ``unknown`` where it does not say."""
     flags = _processor_flags()
-    if ranges is not None and ranges.exists() and not _BYTE_PRODUCTS.isdisjoint(flags):
-        return "int8"
-    return "fp32"
+    return not _BYTE_PRODUCTS.isdisjoint(flags) if flags else unknown
 
 
 def _processor_flags() -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from facesearch.encoders.network_ir import (
     Relu,
 )
 from facesearch.encoders.quantization import ActivationRanges
+from facesearch.model_files.compiled_model import CompiledModel
 
 # Numbers of steps between the ends of a quantised range: unsigned activations, signed weights.
 _ACTIVATION_LEVELS, _WEIGHT_LEVELS = 256, 255
@@ -45,24 +45,12 @@ class OpenVinoBackend:
         threads: int | None = None,
         callers: int = 1,
     ) -> None:
-        hint = "bf16" if precision == "bf16" else "f32"
         model = build_model(network, ranges if precision == "int8" else None)
-        settings = {
-            "INFERENCE_PRECISION_HINT": hint,
-            "NUM_STREAMS": callers,
-            "ENABLE_CPU_PINNING": False,  # other threads of the job want the cores too
-        }
-        if threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = threads * callers
-        self._compiled = openvino.Core().compile_model(model, "CPU", settings)
-        self._local = threading.local()
+        self._model = CompiledModel(model, precision, threads, callers)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Floats:
         """Vectors float32 (n, d) of RGB pixels uint8 (n, side, side, 3)."""
-        if not hasattr(self._local, "request"):
-            self._local.request = self._compiled.create_infer_request()
-        result = self._local.request.infer([np.ascontiguousarray(pixels)], share_inputs=True)
-        return np.array(result[0], np.float32)
+        return self._model(pixels)[0]
 
 
 def build_model(network: Network, ranges: ActivationRanges | None = None) -> Any:

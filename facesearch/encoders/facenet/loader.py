@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facesearch.encoders.catalogue.spec import EncoderSpec
 from facesearch.encoders.facenet.checkpoint import load_checkpoint
 from facesearch.encoders.facenet.inception_resnet import INPUT_SIZE
 from facesearch.encoders.network_ir import Weighted
@@ -12,7 +13,7 @@ from facesearch.encoders.torch_import import traced_network
 from facesearch.errors import WeightsError
 
 if TYPE_CHECKING:
-    from facesearch.encoders.registry import EncoderSpec
+    from facesearch.encoders.catalogue.spec import EncoderSpec
 
 # A pixel's value reached the network in training as (value - MEAN) / DIVISOR.
 MEAN, DIVISOR = 127.5, 128.0

@@ -17,6 +17,7 @@ from facesearch.evaluate.datasets.embedding_cache import CachedPhoto, EmbeddingC
 from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE, choose_face
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, process_photos
 from facesearch.images.file_access import refusal
+from indexer.runtime.cores import available_cores
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,12 @@ class DatasetEmbedOptions:
     decoders: int = 1
     threads: int = 2
     cache: Path | None = None
+
+    @classmethod
+    def for_cores(cls, cache: Path | None = None) -> DatasetEmbedOptions:
+        """For all cores."""
+        cores = available_cores()
+        return cls(max(1, cores // 2), cores, cache)
 
 
 NO_CACHE = DatasetEmbedOptions()

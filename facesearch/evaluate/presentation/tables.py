@@ -10,6 +10,7 @@ from facesearch.evaluate.degradation import Degradation
 from facesearch.evaluate.identification import IdentificationResult
 from facesearch.evaluate.presentation.report import Table
 from facesearch.evaluate.robustness import Robustness
+from facesearch.evaluate.slices import SliceStudy
 from facesearch.evaluate.verification import Estimate
 from facesearch.evaluate.verification_metrics import PairFigures
 
@@ -54,6 +55,34 @@ def pair_tables(figures: PairFigures, missing: int) -> tuple[Table, ...]:
         Table("Verification", ("figure", "value"), tuple(rows), _INTERVALS),
         Table("TAR at fixed FAR", header, points),
     )
+
+
+def slice_tables(study: SliceStudy) -> tuple[Table, ...]:
+    """A table for each threshold: every slice's rate beside that of all."""
+    note = "Rates are of all pairs within the slice; in brackets their 95 % interval (Wilson)."
+    if study.distinct:
+        note += " Nothing says who is who: each photo was taken for another person's."
+    header = ("kind", "slice", "photos", "pairs", "false accepts", "FAR", "to all", "TAR")
+    tables = []
+    for column, rate in enumerate(study.slices[0].rates):
+        rows = []
+        for each in study.slices:
+            at, base = each.rates[column], rate.far
+            rows.append(
+                (
+                    each.kind,
+                    each.name,
+                    f"{each.photos:,}",
+                    f"{each.different_pairs:,}",
+                    f"{at.false_accepts:,}",
+                    f"{at.far:.2g} ({at.low:.2g} to {at.high:.2g})",
+                    f"{at.far / base:.2g} times" if base else "",
+                    "" if at.tar is None else f"{at.tar:.3f}",
+                )
+            )
+        title = f"Different people accepted at the {rate.use} threshold {rate.threshold:.4g}"
+        tables.append(Table(title, header, tuple(rows), note))
+    return tuple(tables)
 
 
 def all_pairs_tables(result: AllPairs) -> tuple[Table, ...]:

@@ -1,4 +1,4 @@
-"""YuNet (Wu et al. 2023, "YuNet: A Tiny Millisecond-level Face Detector"), run by OpenCV."""
+"""YuNet from an ONNX file of the user's, run by OpenCV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_CANDIDATES = 5000
 _COLUMNS = 15  # of a row that FaceDetectorYN returns
 
 
-class YuNetDetector:
+class OpenCvYuNetDetector:
     """YuNet from an ONNX file that the user has.
 
     Boxes whose longer side is under ``min_face`` pixels and scores under ``min_score`` in [0, 1)

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facesearch.detect import yunet
-from facesearch.detect.yunet import YuNetDetector, from_rows
+from facesearch.detect.yunet import opencv_detector
+from facesearch.detect.yunet.opencv_detector import OpenCvYuNetDetector, from_rows
 from facesearch.errors import InputError, WeightsError
 
 #                x    y    w   h   right eye  left eye   nose       right mouth left mouth score
@@ -66,7 +66,7 @@ def test_no_rows_are_no_faces(rows):
 
 
 def test_photos_are_given_as_bgr_in_their_size(stand_in, model):
-    detector = YuNetDetector(model, min_face=5, min_score=0.6)
+    detector = OpenCvYuNetDetector(model, min_face=5, min_score=0.6)
     photo = np.zeros((30, 40, 3), np.uint8)
     photo[..., 0] = 200
     (faces,) = detector.detect([photo])
@@ -76,21 +76,21 @@ def test_photos_are_given_as_bgr_in_their_size(stand_in, model):
 
 
 def test_the_name_carries_the_digest_of_the_file(stand_in, model):
-    first = YuNetDetector(model).name
+    first = OpenCvYuNetDetector(model).name
     assert first == "yunet-9a129038d9a0"
     model.write_bytes(b"other weights")
-    assert YuNetDetector(model).name != first
+    assert OpenCvYuNetDetector(model).name != first
 
 
 def test_a_network_that_answers_something_else_is_refused(stand_in, model):
     stand_in.rows = np.zeros((3, 7), np.float32)
     with pytest.raises(WeightsError, match="as a YuNet network"):
-        YuNetDetector(model)
+        OpenCvYuNetDetector(model)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(WeightsError, match=r"cannot read the YuNet file .*missing\.onnx"):
-        YuNetDetector(tmp_path / "missing.onnx")
+        OpenCvYuNetDetector(tmp_path / "missing.onnx")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a network", b"\x08\x07" * 100])
@@ -98,21 +98,21 @@ def test_a_file_that_is_no_network_is_refused(tmp_path, content):
     path = tmp_path / "wrong.onnx"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"cannot use .*wrong\.onnx as a YuNet network"):
-        YuNetDetector(path)
+        OpenCvYuNetDetector(path)
 
 
 def test_settings_out_of_range_are_refused(stand_in, model):
     with pytest.raises(InputError, match="min_face"):
-        YuNetDetector(model, min_face=0)
+        OpenCvYuNetDetector(model, min_face=0)
     with pytest.raises(InputError, match="min_score"):
-        YuNetDetector(model, min_score=1.0)
+        OpenCvYuNetDetector(model, min_score=1.0)
 
 
 def test_other_arrays_are_refused(stand_in, model):
     with pytest.raises(InputError, match="expected a photo RGB uint8"):
-        YuNetDetector(model).detect([np.zeros((5, 5), np.uint8)])
+        OpenCvYuNetDetector(model).detect([np.zeros((5, 5), np.uint8)])
 
 
 def test_the_stand_in_has_the_real_detectors_interface():
     assert callable(cv2.FaceDetectorYN.create)
-    assert yunet.cv2 is cv2
+    assert opencv_detector.cv2 is cv2

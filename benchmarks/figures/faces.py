@@ -1,0 +1,111 @@
+"""Tables of docs/encoders.md and docs/accuracy.md: encoders, detectors, turned faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.common.markdown import result, table
+
+LEVELS = ("easy", "medium", "hard")
+
+
+def encoders() -> str:
+    """Each encoder's accuracy, speed, size and licence."""
+    rows = []
+    for name, each in result("encoders")["runs"].items():
+        view2, stated = each["view2"], each["stated_view2"]
+        rows.append(
+            [
+                f"`{name}`",
+                f"{view2['accuracy']:.4f} ± {view2['standard_error']:.4f}",
+                "" if stated is None else f"{stated:.4f}",
+                *(_tar(each["lfw_all_pairs"], far) for far in ("0.001", "0.0001")),
+                *(_tar(each["many_all_pairs"], far) for far in ("0.001", "0.0001")),
+                f"{each['chips_per_second_one_core']:.0f}",
+                f"{each['dimension']}",
+                f"{each['megabytes']}",
+                each["licence"],
+            ]
+        )
+    header = (
+        "encoder",
+        "LFW View 2",
+        "stated",
+        "LFW, TAR at 1e-3",
+        "at 1e-4",
+        "many, TAR at 1e-3",
+        "at 1e-4",
+        "chips/s, one core",
+        "numbers",
+        "MB",
+        "licence",
+    )
+    return table(header, rows)
+
+
+def _tar(pairs: dict[str, Any], far: str) -> str:
+    return f"{pairs['tar_at_far'][far]['tar']:.4f}"
+
+
+def detectors() -> str:
+    """Recall at the default score and at equal false finds, tight crops, speed."""
+    rows = []
+    for name, each in result("detectors")["detectors"].items():
+        at = each["at_default"]
+        rows.append(
+            [
+                name,
+                f"{each['default_score']:g}",
+                _recall(at),
+                f"{at['false']} of {at['detections']}",
+                *(_recall(found) for found in each["at_false_finds"].values()),
+                " / ".join(f"{share:.3f}" for share in each["tight_crops"].values()),
+                f"{each['photos_per_second_one_core']:.0f}",
+            ]
+        )
+    counts = next(iter(result("detectors")["detectors"].values()))["at_false_finds"]
+    sides = next(iter(result("detectors")["detectors"].values()))["tight_crops"]
+    header = (
+        "detector",
+        "score",
+        "recall, easy / medium / hard",
+        "false",
+        *(f"at {count} false finds" for count in counts),
+        f"crops of {' / '.join(sides)} pixels",
+        "photos/s, one core",
+    )
+    return table(header, rows)
+
+
+def _recall(found: dict[str, Any]) -> str:
+    return " / ".join(f"{found['recall'][level]:.3f}" for level in LEVELS)
+
+
+def turned() -> str:
+    """What becomes of turned portraits, with and without looking at turns."""
+    rows = []
+    for encoder, ways in result("turned")["encoders"].items():
+        for way, each in ways.items():
+            for degrees in ("0", "90", "180", "270"):
+                at = each[degrees]
+                rows.append(
+                    [
+                        f"`{encoder}`, {way}",
+                        degrees,
+                        f"{at['found']:.3f}",
+                        f"{at['near_own_upright']:.3f}",
+                        f"{at['accepted']:,} of {at['pairs_of_strangers']:,}",
+                        f"{at['accepted_of_quality']:,}",
+                        f"{at['milliseconds_a_photo']:.1f}",
+                    ]
+                )
+    header = (
+        "encoder",
+        "degrees",
+        "found",
+        "near their own upright face",
+        "strangers accepted",
+        "of quality 0.3",
+        "ms a photo",
+    )
+    return table(header, rows)

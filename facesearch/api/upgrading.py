@@ -1,0 +1,54 @@
+"""A gallery's faces embedded again with another encoder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from facesearch.api.arguments import AnyGallery, to_gallery
+from facesearch.detect import DEFAULT_DETECTOR, detector_of
+from facesearch.embed import EmbedOptions
+from facesearch.encoders import default_encoder
+from facesearch.engine_options import DEFAULT_ENGINE, EngineOptions
+from facesearch.errors import InputError
+from facesearch.gallery.gallery import Gallery
+from facesearch.upgrade import gallery as upgrading
+from facesearch.upgrade.gallery import Progress, UpgradeReport
+
+
+def upgrade_gallery(
+    gallery: AnyGallery,
+    encoder: str | None = None,
+    *,
+    engine: EngineOptions = DEFAULT_ENGINE,
+    options: EmbedOptions | None = None,
+    drop_unreadable: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> UpgradeReport:
+    """Embed all faces of a gallery again with ``encoder``, by default the best that is here.
+
+    Photos are read again, faces stay where they were found, and names and decisions hold; an open
+    ``Gallery`` is to be opened again afterwards. Searches go on with the old vectors until all is
+    done, and a job that was killed goes on where it was. Faces of photos that cannot be read keep
+    the gallery as it was, unless ``drop_unreadable``. Raises InputError where the gallery has that
+    encoder's vectors already, BusyGalleryError when another process is writing.
+    """
+    opened = to_gallery(gallery)
+    options = EmbedOptions.for_cores() if options is None else options
+    asked = replace(
+        engine,
+        encoder=encoder or engine.encoder or default_encoder(),
+        detector=_detector(opened),
+        turned=False,  # nothing is looked for
+    )
+    ready = asked.create(callers=max(1, options.threads))
+    return upgrading.upgrade_gallery(
+        opened, ready, options, drop_unreadable=drop_unreadable, progress=progress
+    )
+
+
+def _detector(gallery: Gallery) -> str:
+    """The gallery's detector, by whose scores qualities go; the default where a file was that."""
+    try:
+        return detector_of(gallery.contract.detector)
+    except InputError:
+        return DEFAULT_DETECTOR

@@ -1,0 +1,181 @@
+"""``encoders``, ``encoders fetch`` and ``encoders remove``: which there are, and their files."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.cli.output import print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from facesearch.encoders import EncoderSpec
+    from facesearch.model_files.download import DownloadedFile, Fetched
+
+
+def add_commands(commands: Any) -> None:
+    """Add ``encoders`` and all commands below it."""
+    from facesearch.cli.encoders import add, learn, quantise
+
+    parser = commands.add_parser(
+        "encoders",
+        help="list encoders, fetch or add them, learn their thresholds",
+        description="List the encoders there are; see the commands below for more.",
+    )
+    parser.set_defaults(run=run_list)
+    below = parser.add_subparsers(title="commands", metavar="COMMAND")
+    fetch = below.add_parser("fetch", help="download the files of an encoder, once")
+    fetch.add_argument("name", metavar="NAME")
+    fetch.add_argument("--url", help="another place that has the same file, for encoders of one")
+    fetch.add_argument(
+        "--from", dest="folder", type=Path, metavar="FOLDER", help="copy the files from a folder"
+    )
+    fetch.set_defaults(run=run_fetch)
+    add.add_command(below)
+    learn.add_command(below)
+    quantise.add_command(below)
+    remove = below.add_parser("remove", help="forget an encoder that was added, and its files")
+    remove.add_argument("name", metavar="NAME")
+    remove.set_defaults(run=run_remove)
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """Print a table, or all that is known as JSON."""
+    from facesearch.encoders import encoder_names, encoder_spec
+
+    described = [_described(encoder_spec(name)) for name in encoder_names()]
+    if args.json:
+        print_json(described)
+        return 0
+    columns = ("name", "dimension", "input", "parameters", "operations", "weights")
+    print_table(columns, [[each[column] for column in columns] for each in described])
+    for each in described:
+        print()
+        facts = [(fact, each[fact]) for fact in ("name", "licence", "source", "lfw")]
+        for way, thresholds in each["thresholds"].items():
+            facts += [(f"thresholds, {way}", _thresholds_text(thresholds))]
+        facts += [
+            ("chosen on", thresholds["chosen_on"]),
+            ("path", each["path"] or each["weights"]),
+        ]
+        print_facts(facts)
+    return 0
+
+
+def _described(spec: EncoderSpec) -> dict[str, Any]:
+    path = _path(spec)
+    return {
+        "name": spec.name,
+        "dimension": spec.dimension,
+        "input": spec.input_size,
+        "parameters": spec.parameters,
+        "operations": spec.operations,
+        "alignment": spec.template.name if spec.template else spec.alignment,
+        "pixels": str(spec.pixels or ""),
+        "weights": "present" if path else _absent(spec),
+        "path": str(path or ""),
+        "licence": spec.licence,
+        "source": spec.source,
+        "lfw": spec.lfw,
+        "thresholds": {
+            "flip": dataclasses.asdict(spec.flipped),
+            "no flip": dataclasses.asdict(spec.plain),
+        },
+    }
+
+
+def _absent(spec: EncoderSpec) -> str:
+    from facesearch.model_files.trained import TrainedFile
+
+    return "not trained" if isinstance(spec.weights, TrainedFile) else "not fetched"
+
+
+def _thresholds_text(thresholds: dict[str, Any]) -> str:
+    uses = ("verification", "identification", "cluster")
+    values = ", ".join(f"{use} {thresholds[use]}" for use in uses)
+    return values if thresholds["learned"] else f"{values} (guesses)"
+
+
+def _path(spec: EncoderSpec) -> Path | None:
+    """The file of the weights where all files are; digests are checked when it is loaded."""
+    from facesearch.model_files.packaged import PackagedFile
+
+    if not spec.present:
+        return None
+    return spec.weights.locate() if isinstance(spec.weights, PackagedFile) else spec.weights.path
+
+
+def run_fetch(args: argparse.Namespace) -> int:
+    """Download with a progress bar; says so when there was no digest to compare with."""
+    from facesearch.encoders import encoder_spec
+    from facesearch.errors import InputError
+    from facesearch.model_files.download import DownloadedFile
+
+    spec = encoder_spec(args.name)
+    files = [file for file in spec.files if isinstance(file, DownloadedFile)]
+    if args.url and (len(files) != 1 or args.folder):
+        raise InputError(f"expected --url for an encoder of one file; {args.name} has {len(files)}")
+    if not files:
+        fetched = [{"path": spec.weights.locate(), "sha256": spec.weights.sha256}]
+        print(f"{args.name} needs no fetching: {spec.source}", file=sys.stderr)
+        first_use = False
+    else:
+        results = [_fetched(file, args) for file in files]
+        fetched = [{"path": each.path, "sha256": each.sha256} for each in results]
+        first_use = any(each.first_use for each in results)
+    if args.json:
+        print_json({**fetched[0], "first_use": first_use, "files": fetched})
+        return 0
+    for each in fetched:
+        print_facts(list(each.items()))
+    if first_use:
+        print(
+            "no digest was published for this file; later downloads must have the digest above",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _fetched(file: DownloadedFile, args: argparse.Namespace) -> Fetched:
+    from facesearch.model_files.download import adopt, fetch
+
+    if args.folder:
+        return adopt(file, args.folder / file.name)
+    with _Bar() as bar:
+        return fetch(file, args.url, bar.show)
+
+
+def run_remove(args: argparse.Namespace) -> int:
+    """Remove; its thresholds stay, for galleries that were made with it."""
+    from facesearch.encoders import remove_encoder
+
+    remove_encoder(args.name)
+    if args.json:
+        print_json({"removed": args.name})
+    else:
+        print(f"removed {args.name}; galleries made with it can still be clustered, not indexed")
+    return 0
+
+
+class _Bar:
+    """A progress bar in bytes on standard error, made when the first bytes come."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, done: int, total: int | None) -> None:
+        """Move to ``done`` of ``total`` bytes."""
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, unit="B", unit_scale=True, disable=None)
+        self._bar.update(done - self._bar.n)

@@ -1,0 +1,42 @@
+"""``encoders quantise``: the ranges that an encoder needs to run in int8."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from facesearch.cli.output import print_facts, print_json
+
+
+def add_command(below: Any) -> None:
+    """Add the command below ``encoders``."""
+    parser = below.add_parser(
+        "quantise",
+        help="measure the ranges that int8 needs, on the faces of photos",
+        description="Measure how large numbers get inside an encoder, on the faces of PHOTOS "
+        "(64 faces or more, of many people), so that it can run in int8. What is measured is kept "
+        "in the cache folder, unless int8 turns out too far from fp32.",
+    )
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS")
+    parser.add_argument("--weights", type=Path, metavar="FILE")
+    parser.add_argument("--faces", type=int, default=512, help="how many (default: 512)")
+    parser.set_defaults(run=run_quantise)
+
+
+def run_quantise(args: argparse.Namespace) -> int:
+    """Measure, and say how close int8 then is; 1 when it is too far to be used."""
+    from facesearch.api.encoders import quantise_encoder
+    from facesearch.encoders.int8_calibration import LEAST_COSINE
+
+    measured = quantise_encoder(args.name, args.photos, weights=args.weights, faces=args.faces)
+    result, path = measured.result, measured.file
+    if args.json:
+        print_json({**vars(result), "good": result.good, "file": path})
+    else:
+        print_facts([*vars(result).items(), ("file", path if result.good else "none")])
+        if not result.good:
+            print(f"too far from fp32: expected a mean of {LEAST_COSINE}", file=sys.stderr)
+    return 0 if result.good else 1

@@ -1,0 +1,68 @@
+"""Clusterings saved before files of runs held a digest of their content: version 1 of the format.
+
+They are read so that a gallery made then keeps the numbers of its people; they are never written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from indexer.errors import ShardError
+from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
+from indexer.storage.sealed_arrays import SealedArrays
+from indexer.storage.shard_format import Scalar
+
+VERSION = 1
+# Every attribute of a run, and its value where a run is older than the attribute.
+_ATTRIBUTES: dict[str, Scalar | None] = {
+    "method": None,
+    "threshold": None,
+    "created_at": None,
+    "state": None,
+    "min_quality": 0.0,
+    "same_photo": 1,
+}
+
+
+def is_unsealed(path: Path) -> bool:
+    """Whether ``path`` is a run of version 1. Raises ShardError for a file that is no HDF5."""
+    with open_hdf5(path) as file, reading(path, "the file"):
+        version = file.attrs.get("version")
+        return isinstance(version, int | np.integer) and int(version) == VERSION
+
+
+def read_unsealed(path: Path, format_name: str) -> SealedArrays:
+    """The content of a run of version 1, as the present version holds it.
+
+    Arrays are bounded by the size of the file, and their checksums are verified. Raises ShardError,
+    naming file and key, for another format and for what cannot be read.
+    """
+    with open_hdf5(path) as file, reading(path, "the file"):
+        checker = Checker(file, path)
+        found = (str(file.attrs.get("format")), int(file.attrs.get("version", 0)))
+        if found != (format_name, VERSION):
+            raise checker.fail("format and version", f"{format_name!r}, {VERSION}", found)
+        attributes: dict[str, Scalar] = {}
+        for name, default in _ATTRIBUTES.items():
+            value = file.attrs.get(name, default)
+            if isinstance(value, bool | np.bool_ | int | np.integer):
+                attributes[name] = int(value)
+            elif isinstance(value, float | np.floating):
+                attributes[name] = float(value)
+            elif isinstance(value, str):
+                attributes[name] = value
+            else:
+                raise checker.fail(f"attribute {name}", "text or a number", value)
+        arrays = {
+            name: np.asarray(checker.dataset(file, name, name)[()])
+            for name in checker.members(file, "arrays")
+        }
+    if "story" in arrays:
+        arrays["story"] = arrays["story"].reshape(-1)
+    else:
+        arrays["story"] = np.frombuffer(b"{}", np.uint8)
+    if not isinstance(attributes["threshold"], float):
+        raise ShardError(f"{path}: expected a threshold, got {attributes['threshold']!r}")
+    return SealedArrays(attributes, arrays)

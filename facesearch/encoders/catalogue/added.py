@@ -1,0 +1,200 @@
+"""Encoders that a user added: their files and what is known of them, kept in the data folder."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from facesearch.encoders.catalogue.known import ENCODERS
+from facesearch.encoders.catalogue.spec import UNLEARNED, EncoderSpec, PixelFormat
+from facesearch.encoders.catalogue.templates import ARCFACE, Template
+from facesearch.errors import InputError, WeightsError
+from facesearch.model_files.download import data_folder
+from facesearch.model_files.stored import StoredFile
+from indexer.storage.atomic_files import sha256_of, write_atomically
+
+DESCRIPTION = "encoder.json"
+VERSION = 1
+ARCFACE_PIXELS = PixelFormat("RGB", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What a graph does not say of itself: how its chips are cut, their pixels scaled, its terms.
+
+    ``template`` None cuts the box with a margin as FaceNet's encoders want it; ``output`` names the
+    output that is the vector, where there are several.
+    """
+
+    template: Template | None = ARCFACE
+    pixels: PixelFormat = ARCFACE_PIXELS
+    licence: str = "not stated"
+    output: str | None = None
+
+
+ARCFACE_SETTINGS = EncoderSettings()
+PRESETS = {
+    "arcface": ARCFACE_SETTINGS,
+    "insightface": EncoderSettings(
+        licence="InsightFace's models are for non-commercial research only, unless you have "
+        "another licence from its makers",
+    ),
+    "open-model-zoo": EncoderSettings(
+        ENCODERS["retail-0095"].template, PixelFormat("BGR"), "Apache-2.0"
+    ),
+    "sface": EncoderSettings(ARCFACE, PixelFormat("RGB"), "Apache-2.0"),
+}
+
+
+def added_folder() -> Path:
+    """Where added encoders lie, a folder each."""
+    return data_folder() / "encoders"
+
+
+def added_names() -> list[str]:
+    """Names of the encoders that were added, sorted."""
+    return sorted(path.parent.name for path in added_folder().glob(f"*/{DESCRIPTION}"))
+
+
+def read_added(name: str) -> EncoderSpec:
+    """The added encoder called ``name``; raises InputError where its description is damaged."""
+    path = added_folder() / name / DESCRIPTION
+    try:
+        stored = json.loads(path.read_bytes())
+        if stored["version"] != VERSION:
+            raise ValueError(f"version {stored['version']!r}")
+        return _spec(name, stored)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+        raise InputError(
+            f"cannot read {path} ({type(error).__name__}: {error}); add the encoder again with: "
+            f"facesearch encoders add {name}"
+        ) from error
+
+
+def add_encoder(
+    name: str, file: Path, settings: EncoderSettings = ARCFACE_SETTINGS, *, replace: bool = False
+) -> EncoderSpec:
+    """Keep a copy of the graph ``file`` (ONNX, or OpenVINO's .xml with its .bin) as ``name``.
+
+    It is read, run on one chip and measured first. Raises InputError for a name that is taken
+    (unless ``replace``) or not letters, digits, dots and dashes; WeightsError for a file that is no
+    encoder.
+    """
+    _check_name(name, replace)
+    facts = _tried(file, settings)
+    folder = added_folder() / name
+    with _renewed(folder) as part:
+        companion = file.with_suffix(".bin") if file.suffix.lower() == ".xml" else None
+        files = [_kept(each, part) for each in (file, companion) if each is not None]
+        description = {
+            "version": VERSION,
+            "files": files,
+            "dimension": facts.dimension,
+            "input_size": facts.side,
+            "parameters": facts.parameters,
+            "operations": facts.operations,
+            "source": file.name,
+            **asdict(settings),
+        }
+        write_atomically(part / DESCRIPTION, json.dumps(description, indent=1).encode())
+    return read_added(name)
+
+
+def remove_encoder(name: str) -> None:
+    """Forget an added encoder and its files; raises InputError where there is none."""
+    if name not in added_names():
+        raise InputError(
+            f"expected one of the added encoders ({', '.join(added_names()) or 'there are none'}), "
+            f"got {name!r}"
+        )
+    shutil.rmtree(added_folder() / name)
+
+
+def _check_name(name: str, replace: bool) -> None:
+    if not _NAME.fullmatch(name):
+        raise InputError(f"expected a name of small letters, digits, dots and dashes, got {name!r}")
+    if name in ENCODERS:
+        raise InputError(f"{name} is an encoder that comes with the program; choose another name")
+    if name in added_names() and not replace:
+        raise InputError(f"an encoder {name} was added before; choose another name, or replace it")
+
+
+def _tried(file: Path, settings: EncoderSettings) -> Any:
+    """What the graph says of itself, once it has encoded a chip."""
+    import numpy as np  # noqa: PLC0415 - with OpenVINO below, only where an encoder is added
+
+    from facesearch.encoders.graph.backend import GraphBackend  # noqa: PLC0415
+    from facesearch.encoders.graph.model_file import (  # noqa: PLC0415
+        companion_of,
+        graph_facts,
+        read_graph,
+    )
+
+    model = read_graph(file, companion_of(file))
+    facts = graph_facts(model, file, settings.output)
+    chips = np.random.default_rng(0).integers(0, 256, (3, facts.side, facts.side, 3), np.uint8)
+    try:
+        vectors = GraphBackend(model, facts, settings.pixels, "fp32")(chips)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise WeightsError(f"OpenVINO cannot run {file}: {reason}") from error
+    if not np.isfinite(vectors).all() or not np.ptp(vectors, axis=0).any():
+        raise WeightsError(
+            f"{file} gives the same or infinite vectors whatever it is shown; check its colour "
+            "order, mean and divisor, or name another output"
+        )
+    return facts
+
+
+@contextmanager
+def _renewed(folder: Path) -> Iterator[Path]:
+    """A folder beside ``folder`` that takes its place when all went well."""
+    part = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _kept(file: Path, folder: Path) -> dict[str, str]:
+    copy = folder / f"weights{file.suffix.lower()}"
+    shutil.copyfile(file, copy)
+    return {"name": copy.name, "sha256": sha256_of(copy)}
+
+
+def _spec(name: str, stored: dict[str, Any]) -> EncoderSpec:
+    folder = added_folder() / name
+    files = [
+        StoredFile(folder / Path(each["name"]).name, each["sha256"]) for each in stored["files"]
+    ]
+    template, pixels = stored["template"], stored["pixels"]
+    return EncoderSpec(
+        name=name,
+        dimension=int(stored["dimension"]),
+        input_size=int(stored["input_size"]),
+        parameters=int(stored["parameters"]),
+        operations=int(stored["operations"]),
+        alignment="margin" if template is None else "five points",
+        template=template
+        and Template(str(template["name"]), tuple((x, y) for x, y in template["points"])),
+        pixels=PixelFormat(pixels["order"], tuple(pixels["mean"]), tuple(pixels["divisor"])),
+        licence=str(stored["licence"]),
+        source=str(stored["source"]),
+        weights=files[0],
+        companion=files[1] if len(files) > 1 else None,
+        output=stored["output"],
+        lfw="not measured: added by you",
+        flipped=UNLEARNED,
+        plain=UNLEARNED,
+    )

@@ -1,0 +1,1 @@
+"""``facenet-small``: the network that this project trains, and its weights."""

@@ -1,0 +1,80 @@
+"""``facenet-small``: a plain residual network that trains and runs fast on processors.
+
+Its blocks are those of He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition"
+(CVPR 2016, section 3.3, shortcut B): two 3 x 3 convolutions with batch normalisation beside a
+1 x 1 projection. Depthwise convolutions, which most small face networks have, need fewer
+operations yet train ten times slower on a processor. The last layer sees every place of the last
+4 x 4 map by weights of its own, for aligned faces have each part at its place (Deng et al.,
+"ArcFace", CVPR 2019, section 3.1, option E).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from facesearch.encoders.paper_networks.layers import DIMENSION, FaceNetwork, Size
+
+FACENET_SMALL = "facenet-small"
+SIDE = 112
+
+_STEM = 32
+_STAGES = ((48, 1), (96, 2), (256, 1), (320, 1))  # channels and blocks; each halves the map
+_LAST_SIDE = 4
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions and a shortcut, which is projected where the shape changes."""
+
+    def __init__(self, channels: int, filters: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, filters, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(filters),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(filters, filters, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(filters),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or channels != filters:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(channels, filters, 1, stride, bias=False), nn.BatchNorm2d(filters)
+            )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features float (n, filters, rows / stride, columns / stride)."""
+        return torch.relu(self.body(features) + self.shortcut(features))
+
+
+def facenet_small(dimension: int = DIMENSION) -> FaceNetwork:
+    """A new network, its weights drawn from torch's random numbers."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    # Unpadded, so that the chips' standardisation can be folded into its weights.
+    layers["stem"] = nn.Sequential(
+        nn.Conv2d(3, _STEM, 3, 2, bias=False), nn.BatchNorm2d(_STEM), nn.ReLU(inplace=True)
+    )
+    channels = _STEM
+    for number, (filters, blocks) in enumerate(_STAGES, 1):
+        for block in range(blocks):
+            stride = 2 if block == 0 else 1
+            layers[f"stage{number}_{block + 1}"] = ResidualBlock(channels, filters, stride)
+            channels = filters
+    # A convolution over the whole map is the dense layer, in a form that every back end has.
+    layers["embedding"] = nn.Conv2d(channels, dimension, _LAST_SIDE)
+    layers["pool"] = nn.AdaptiveAvgPool2d(1)
+    layers["flatten"] = nn.Flatten(1)
+    network = FaceNetwork(FACENET_SMALL, Size(SIDE, SIDE), layers)
+    _initialise(network)
+    return network
+
+
+def _initialise(network: nn.Module) -> None:
+    # He et al., "Delving Deep into Rectifiers" (ICCV 2015); shortcuts alone carry the signal at
+    # first (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 5.1).
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if isinstance(module, ResidualBlock):
+            nn.init.constant_(module.body[-1].weight, 0.2)  # type: ignore[arg-type]

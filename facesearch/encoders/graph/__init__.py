@@ -1,0 +1,1 @@
+"""Encoders whose network is a graph in a file."""

@@ -1,0 +1,1 @@
+"""Training data: crop files, batches, augmentation."""

@@ -1,0 +1,1 @@
+"""Losses of batches of vectors."""

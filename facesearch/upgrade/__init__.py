@@ -1,0 +1,1 @@
+"""A gallery's faces embedded again, with another encoder."""

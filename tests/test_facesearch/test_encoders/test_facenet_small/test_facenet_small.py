@@ -1,0 +1,101 @@
+"""``facenet-small``: as trained, as kept in 16 bits, and as the back ends run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from facesearch.encoders import encoder_spec, load_encoder
+from facesearch.encoders.backends import Placement, load_backend
+from facesearch.encoders.facenet_small.network import SIDE, facenet_small
+from facesearch.encoders.facenet_small.weights import export_weights, read_weights
+from facesearch.encoders.paper_networks.operations import module_cost
+from facesearch.errors import WeightsError
+from facesearch.train.validation import standardised
+
+
+def used_network() -> torch.nn.Module:
+    """A network whose running statistics are no longer those of the start."""
+    torch.manual_seed(0)
+    network = facenet_small()
+    network.train()
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.randn(8, 3, SIDE, SIDE))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def network() -> torch.nn.Module:
+    return used_network()
+
+
+@pytest.fixture
+def weights(network: torch.nn.Module, tmp_path: Path) -> Path:
+    export_weights(network.state_dict(), tmp_path / "weights.safetensors")
+    return tmp_path / "weights.safetensors"
+
+
+def test_cost_is_within_what_was_promised(network: torch.nn.Module, weights: Path) -> None:
+    cost = module_cost(network, network.input_shape)
+    assert cost.parameters <= 8_000_000
+    assert cost.operations < 271_000_000 * 0.6  # dlib's network has 271 million
+    assert weights.stat().st_size <= 16 * 2**20
+
+
+@pytest.mark.parametrize("device", ["cpu"])
+def test_back_ends_give_the_vectors_of_the_module(
+    network: torch.nn.Module, weights: Path, device: str
+) -> None:
+    chips = np.random.default_rng(0).integers(0, 256, (5, SIDE, SIDE, 3), np.uint8)
+    with torch.no_grad():
+        expected = network(standardised(chips)).numpy()
+    weighted = read_weights(weights)
+    loaded = load_backend(weighted.network, Placement(device, "fp32", 1, 1), None)
+    vectors = loaded.backend(chips)
+    assert vectors.shape == (5, 128)
+    cosines = (vectors * expected).sum(1) / np.linalg.norm(vectors, axis=1)
+    cosines /= np.linalg.norm(expected, axis=1)
+    assert cosines.min() > 0.9999  # 16-bit weights
+    assert weighted.sha256 == read_weights(weights).sha256
+
+
+def test_damaged_and_other_files_are_refused(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="cannot read"):
+        read_weights(tmp_path / "none.safetensors")
+    short = tmp_path / "short.safetensors"
+    short.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(WeightsError, match="cannot read"):
+        read_weights(short)
+    save_file({"a": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match="another network"):
+        read_weights(tmp_path / "other.safetensors")
+
+
+def test_what_16_bits_do_not_hold_is_not_exported(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="a has values"):
+        export_weights({"a": torch.tensor([1e6])}, tmp_path / "w.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_an_encoder_once_it_has_weights(weights: Path) -> None:
+    spec = encoder_spec("facenet-small")
+    assert not spec.present
+    with pytest.raises(WeightsError, match=r"facesearch train .*--weights"):
+        load_encoder("facenet-small")
+    encoder = load_encoder("facenet-small", weights, "cpu", "fp32", 1)
+    chips = np.random.default_rng(1).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
+    vectors = encoder.embed(chips).vectors
+    assert vectors.shape == (3, spec.dimension)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert (encoder.name, encoder.input_size) == (spec.name, spec.input_size)
+
+
+def test_the_catalogue_has_its_cost(network: torch.nn.Module) -> None:
+    spec = encoder_spec("facenet-small")
+    cost = module_cost(network, network.input_shape)
+    assert (spec.parameters, spec.operations) == (cost.parameters, cost.operations)
