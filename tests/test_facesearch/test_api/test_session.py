@@ -30,7 +30,7 @@ OPTIONS = EmbedOptions(decoders=0, threads=1)
 def encoder_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the fake encoder, which is none of ours."""
     thresholds = SimpleNamespace(identification=0.3, verification=0.3)
-    monkeypatch.setattr("facesearch.api.session.thresholds_of", lambda contract: thresholds)
+    monkeypatch.setattr("facesearch.api.session.thresholds_in_use", lambda contract: thresholds)
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ COMMANDS = dict(all_commands())
 def words_for(parser: argparse.ArgumentParser) -> list[str]:
     """Some value for each argument that ``parser`` requires."""
     words = []
+    for group in parser._mutually_exclusive_groups:
+        words += [*group._group_actions[0].option_strings[:1], "1"] if group.required else []
     for action in parser._actions:
         if action.required or (not action.option_strings and action.nargs != "?"):
             if isinstance(action, argparse._SubParsersAction):
