@@ -13,8 +13,8 @@ import numpy as np
 
 from facesearch.clustering.dendrogram_cache import dendrogram_path, load_dendrogram
 from facesearch.clustering.run_store import run_at, run_paths
+from facesearch.erasure.forget import unfinished
 from facesearch.errors import FacesearchError, GalleryError
-from facesearch.forget import unfinished
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.schema import schema_problems
 from facesearch.gallery.state_cache import FILE as STATE_FILE

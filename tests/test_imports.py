@@ -54,7 +54,6 @@ FLOORS = {
         "embed search train",
         "clustering",
         "album recognition erasure",
-        "forget",
         "check curation report upgrade",
         "api",
         "cli",

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.common.record import record
 from facesearch.encoders.paper_networks.layers import DIMENSION
 from facesearch.train.adapters import fit_linear, fit_orthogonal
-from facesearch.train.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from facesearch.train.checkpoints import TrainingCheckpoint, load_checkpoint, save_checkpoint
 from facesearch.train.config import (
     BatchSettings,
     CropSource,
@@ -75,7 +75,7 @@ def turned(checkpoint: Path, folder: Path, seed: int) -> Path:
         name = f"average.layers.embedding.{part}"
         tensors[name] = torch.einsum("ij,j...->i...", rotation, tensors[name]).contiguous()
     path = folder / "turned.safetensors"
-    save_checkpoint(path, Checkpoint(tensors, found.facts))
+    save_checkpoint(path, TrainingCheckpoint(tensors, found.facts))
     return path
 
 

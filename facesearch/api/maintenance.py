@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from facesearch import check, forget
+from facesearch import check
 from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path, to_paths
 from facesearch.check import Finding
+from facesearch.erasure import forget
+from facesearch.erasure.forget import ForgetReport, Selection
 from facesearch.erasure.verify import erasure_problems
-from facesearch.forget import ForgetReport, Selection
 
 
 def forget_faces(

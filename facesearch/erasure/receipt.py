@@ -29,7 +29,7 @@ from indexer.storage.shards import Shard, shard_path
 from indexer.types import Ids
 
 if TYPE_CHECKING:
-    from facesearch.forget import ForgetReport
+    from facesearch.erasure.forget import ForgetReport
 
 FOLDER = "erasures"
 FORMAT = "facesearch-erasure"

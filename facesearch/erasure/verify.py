@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from facesearch.clustering.run_store import read_run, run_paths
+from facesearch.erasure.forget import unfinished
 from facesearch.erasure.receipt import names_found, read_receipt
 from facesearch.errors import FacesearchError
-from facesearch.forget import unfinished
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.people.store import PeopleStore

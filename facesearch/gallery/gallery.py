@@ -37,6 +37,8 @@ from facesearch.gallery.records import (
     face_qualities,
     face_records,
 )
+from facesearch.gallery.settings import parse_settings, settings_text
+from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
@@ -50,7 +52,7 @@ from indexer.storage.atomic_files import (
 )
 from indexer.storage.plain_files import read_json, read_plain
 from indexer.storage.shard_format import MAX_NUMBER
-from indexer.storage.shards import Shard, digest_path, list_shards, remove_partials, shard_path
+from indexer.storage.shards import Shard, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
 __all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]
@@ -136,7 +138,7 @@ class Gallery:
         """The detector settings photos were last indexed with; empty before the first time."""
         path = self.folder / SETTINGS
         try:
-            return _parse_settings(read_json(path))
+            return parse_settings(read_json(path))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -242,7 +244,7 @@ class Gallery:
 
     def shard_digests(self) -> dict[str, str]:
         """File name to recorded SHA-256 of every sealed shard."""
-        return {path.name: _recorded_digest(path) for path in self.shard_paths()}
+        return {path.name: recorded_digest(path) for path in self.shard_paths()}
 
     def next_shard_number(self) -> int:
         """A number no shard of this gallery ever had, so that face ids are never used again."""
@@ -271,9 +273,9 @@ class Gallery:
         not in it are read; with ``ignore_cache`` all are read.
         """
         paths = self.shard_paths()
-        digests = {path.name: _digest_or_none(path) for path in paths}
+        digests = {path.name: digest_or_none(path) for path in paths}
         kept = None if ignore_cache else read_state(self.folder, self.contract)
-        if kept is None or not _continue(digests, kept.shards):
+        if kept is None or not continues(digests, kept.shards):
             kept = CachedLog(PhotoLog.empty(), {})
             if self._is_writer:  # It names photos of shards that may have been taken out.
                 with suppress(OSError):
@@ -385,19 +387,6 @@ class Gallery:
             )
 
 
-def _parse_settings(found: object) -> dict[str, float]:
-    if not isinstance(found, dict) or not all(
-        type(each) in (int, float) for each in found.values()
-    ):
-        raise ValueError(f"expected numbers by name, got {str(found)[:80]}")
-    return found
-
-
-def settings_text(settings: Mapping[str, float]) -> str:
-    """Detector settings in words."""
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
-
-
 def _is_vacant(folder: Path) -> bool:
     """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
     return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
@@ -408,33 +397,3 @@ def _is_vacant(folder: Path) -> bool:
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     for number in np.unique(numbers):
         yield int(number), np.flatnonzero(numbers == number)
-
-
-def _recorded_digest(path: Path) -> str:
-    sidecar = digest_path(path)
-    try:
-        return read_plain(sidecar).decode("ascii").split()[0]
-    except (OSError, IndexError, UnicodeDecodeError) as error:
-        raise GalleryError(
-            f"{sidecar} is missing or empty, so {path.name} cannot be trusted; restore it from a "
-            "backup, or move the shard out and index its photos again"
-        ) from error
-
-
-def _digest_or_none(path: Path) -> str | None:
-    try:
-        return _recorded_digest(path)
-    except GalleryError:
-        return None
-
-
-def _continue(digests: Mapping[str, str | None], kept: Mapping[str, str]) -> bool:
-    """Whether shards are those of ``kept`` and perhaps some with greater numbers."""
-    new = digests.keys() - kept.keys()
-    return kept.items() <= digests.items() and (
-        not new or not kept or _number(min(new, key=_number)) > _number(max(kept, key=_number))
-    )
-
-
-def _number(name: str) -> int:
-    return int(name.removesuffix(".h5"))

@@ -20,7 +20,7 @@ FORMAT = "facesearch training checkpoint 1"
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class TrainingCheckpoint:
     """Tensors by name, and what is known of them as JSON values.
 
     Names begin with what they belong to: ``network.``, ``average.`` (of the weights), ``loss.``
@@ -40,14 +40,14 @@ class Checkpoint:
         }
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+def save_checkpoint(path: Path, checkpoint: TrainingCheckpoint) -> None:
     """Write ``checkpoint`` beside ``path``, then rename it into place."""
     tensors = {name: each.detach().contiguous() for name, each in checkpoint.tensors.items()}
     facts = {"format": FORMAT, "facts": json.dumps(checkpoint.facts, sort_keys=True)}
     write_atomically(path, save(tensors, metadata=facts))
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> TrainingCheckpoint:
     """Read a checkpoint; raises :class:`WeightsError` for a missing, other or damaged file."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -55,7 +55,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             if facts.get("format") != FORMAT:
                 raise WeightsError(f"{path} is not a training checkpoint ({FORMAT})")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Checkpoint(tensors, json.loads(facts["facts"]))
+        return TrainingCheckpoint(tensors, json.loads(facts["facts"]))
     except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise WeightsError(f"cannot read {path} as a training checkpoint: {error}") from error
 

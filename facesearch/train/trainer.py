@@ -21,7 +21,7 @@ from facesearch.encoders.paper_networks.layers import DIMENSION
 from facesearch.errors import InputError
 from facesearch.train.accumulation import accumulate_gradients
 from facesearch.train.checkpoints import (
-    Checkpoint,
+    TrainingCheckpoint,
     load_checkpoint,
     optimizer_tensors,
     restore_optimizer,
@@ -179,7 +179,7 @@ class Trainer:
             "near_collapse": self._watch.count,
             "settings": settings_as_json(self.settings),
         }
-        save_checkpoint(self.checkpoint, Checkpoint(tensors, facts))
+        save_checkpoint(self.checkpoint, TrainingCheckpoint(tensors, facts))
 
     def judge(self) -> Validation | None:
         """Judge the averaged weights on the people held out; None where there are too few."""

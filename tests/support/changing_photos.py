@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.erasure.forget import Selection, forget
 from facesearch.errors import ChangedGalleryError
-from facesearch.forget import Selection, forget
 from facesearch.gallery.gallery import Gallery
 from facesearch.search.gallery_index import build_index
 from indexer.exact.brute_force import exact_search

@@ -11,7 +11,7 @@ from facesearch.cli.output import print_json
 from facesearch.text import count, printable
 
 if TYPE_CHECKING:
-    from facesearch.forget import ForgetReport
+    from facesearch.erasure.forget import ForgetReport
 
 
 def add_commands(commands: Any) -> None:

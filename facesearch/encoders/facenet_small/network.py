@@ -25,7 +25,7 @@ _STAGES = ((48, 1), (96, 2), (256, 1), (320, 1))  # channels and blocks; each ha
 _LAST_SIDE = 4
 
 
-class ResidualBlock(nn.Module):
+class SmallResidualBlock(nn.Module):
     """Two 3 x 3 convolutions and a shortcut, which is projected where the shape changes."""
 
     def __init__(self, channels: int, filters: int, stride: int) -> None:
@@ -59,7 +59,7 @@ def facenet_small(dimension: int = DIMENSION) -> FaceNetwork:
     for number, (filters, blocks) in enumerate(_STAGES, 1):
         for block in range(blocks):
             stride = 2 if block == 0 else 1
-            layers[f"stage{number}_{block + 1}"] = ResidualBlock(channels, filters, stride)
+            layers[f"stage{number}_{block + 1}"] = SmallResidualBlock(channels, filters, stride)
             channels = filters
     # A convolution over the whole map is the dense layer, in a form that every back end has.
     layers["embedding"] = nn.Conv2d(channels, dimension, _LAST_SIDE)
@@ -76,5 +76,5 @@ def _initialise(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if isinstance(module, ResidualBlock):
+        if isinstance(module, SmallResidualBlock):
             nn.init.constant_(module.body[-1].weight, 0.2)  # type: ignore[arg-type]

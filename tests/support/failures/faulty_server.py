@@ -20,8 +20,8 @@ from facesearch.api import clustering, maintenance, people
 from facesearch.clustering.options import ClusterOptions
 from facesearch.curation.editor import PeopleEditor
 from facesearch.curation.exchange import person_entries, write_people
+from facesearch.erasure.forget import Selection, forget
 from facesearch.errors import FacesearchError
-from facesearch.forget import Selection, forget
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from facesearch.report.write import write_report

@@ -33,8 +33,8 @@ from facesearch.clustering.run_store import latest_run, run_at, run_paths, save_
 from facesearch.curation.editor import PeopleEditor
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.encoders import Thresholds
+from facesearch.erasure.forget import Selection, forget
 from facesearch.errors import ChangedGalleryError, InputError
-from facesearch.forget import Selection, forget
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore

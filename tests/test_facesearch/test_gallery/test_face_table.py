@@ -12,8 +12,8 @@ from facesearch.album.build import gallery_album
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.erasure.forget import Selection, forget
 from facesearch.errors import ChangedGalleryError, GalleryError
-from facesearch.forget import Selection, forget
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from indexer.storage.shards import Shard

@@ -133,7 +133,7 @@ def test_searches_go_on_and_a_killed_job_does_the_rest(tmp_path: Path) -> None:
 
 
 def test_a_shard_that_changed_meanwhile_is_made_again(tmp_path: Path) -> None:
-    from facesearch.forget import Selection, forget
+    from facesearch.erasure.forget import Selection, forget
 
     gallery, engine = small_gallery(tmp_path), OtherEngine()
 

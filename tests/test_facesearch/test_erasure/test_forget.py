@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facesearch import forget as forget_module
 from facesearch.check import check_gallery
 from facesearch.cli.main import main
 from facesearch.clustering.dendrogram_cache import dendrogram_path
@@ -20,8 +19,9 @@ from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import latest_run, run_at, run_paths, save_run
 from facesearch.embed import EmbedOptions, embed_photos
+from facesearch.erasure import forget as forget_module
+from facesearch.erasure.forget import ForgetReport, Selection, forget, lift
 from facesearch.errors import ChangedGalleryError, GalleryError, InputError
-from facesearch.forget import ForgetReport, Selection, forget, lift
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
