@@ -16,8 +16,7 @@ from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
-from benchmarks.figures import faces, indices, people, speed, training
-from facesearch.encoders.int8_calibration import LEAST_COSINE
+from benchmarks.figures import faces, indices, networks, people, speed, training
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(
@@ -82,8 +81,8 @@ def summary() -> str:
         ],
         [
             "encoder, one core",
-            f"{_speed(ways['OpenVINO int8']):.0f} faces/s",
-            f"dlib: {_speed(ways['dlib, one by one']):.0f} faces/s",
+            f"{networks.speed_of(ways['OpenVINO int8']):.0f} faces/s",
+            f"dlib: {networks.speed_of(ways['dlib, one by one']):.0f} faces/s",
         ],
         *_at_scale(),
         [
@@ -181,93 +180,6 @@ def detection() -> str:
     return table(header, rows) + f"\n\nSpeed over facenet-pytorch, {ratios}."
 
 
-def encoder() -> str:
-    """Speed and closeness of every back end of both networks."""
-    data = result("encoder")
-    rows = [
-        [
-            f"{network}: {way}",
-            f"{each['faces_per_second']:.0f}",
-            f"{data['threads_2'][network][way]['faces_per_second']:.0f}"
-            if way in data["threads_2"][network]
-            else "",
-            f"{each['mean_cosine']:.6f}",
-            f"{each['least_cosine']:.6f}",
-        ]
-        for network, ways in data["threads_1"].items()
-        for way, each in ways.items()
-    ]
-    header = ("faces/s, median", "1 thread", "2 threads", "mean cosine", "least cosine")
-    one = data["threads_1"]
-    dlib, facenet = one["dlib-resnet-v1"], one["inception-resnet-v1"]
-    peer = _speed(facenet["facenet-pytorch, eager"])
-    close = max(
-        (way for way in facenet if facenet[way]["mean_cosine"] >= LEAST_COSINE),
-        key=lambda way: _speed(facenet[way]),
-    )
-    slower = max(_speed(dlib[way]) for way in dlib if "dlib" in way)
-    return table(header, rows) + (
-        f"\n\nOn one thread int8 is {_speed(dlib['OpenVINO int8']) / slower:.0f} times dlib's "
-        f"faster way and {_speed(facenet['OpenVINO int8']) / peer:.1f} times "
-        "facenet-pytorch; the fastest "
-        f"of the latter's with a mean cosine of {LEAST_COSINE} is {close}, "
-        f"{_speed(facenet[close]) / peer:.1f} times. Batches of {data['batch']}, cosines over "
-        f"{data['chips']} chips to the first line of each network, whose vectors of different "
-        f"chips have cosines of {dlib['OpenVINO int8']['others_cosine']:.2f} and "
-        f"{facenet['OpenVINO int8']['others_cosine']:.2f} in the mean. From nothing to the first "
-        f"vector: {_median(data['start_up_seconds']):.1f} s."
-    )
-
-
-def _speed(way: Any) -> float:
-    return float(way["faces_per_second"])
-
-
-def downloads() -> str:
-    """What a user sees when fetching weights goes wrong."""
-    rows = [
-        [
-            each["case"],
-            str(each["exit"]),
-            each["said"].removeprefix("facesearch: "),
-            ", ".join(f"{name} ({size:,} bytes)" for name, size in each["left"].items()),
-        ]
-        for each in result("downloads")["cases"]
-    ]
-    return table(("case", "exit code", "last line", "left in the cache"), rows)
-
-
-def parity() -> str:
-    """Our Inception-ResNet-v1 against facenet-pytorch's, equal weights."""
-    data = result("parity")
-    rows = [
-        [name, f"{each['least_cosine']:.7f}", f"{each['largest_difference']:.1e}"]
-        for name, each in data["results"].items()
-    ]
-    return table((f"{data['chips']} real chips", "least cosine", "largest difference"), rows)
-
-
-def alignment() -> str:
-    """Milliseconds a face for landmarks and chips, ours and dlib's."""
-    data = result("alignment_speed")
-    steps = {
-        "landmarks": ("predictor", "dlib_predictor"),
-        "chip": ("chip", "dlib_chip"),
-    }
-    rows = []
-    for photos in ("view1", "album"):
-        spent = data[photos]["ms_per_face"]
-        for step, (ours, dlib) in steps.items():
-            rows.append(
-                [
-                    f"{step}, {'LFW' if photos == 'view1' else 'album'}",
-                    f"{min(spent[ours]):.2f}",
-                    f"{min(spent[dlib]):.2f}",
-                ]
-            )
-    return table(("ms a face, best of 7", "facesearch", "dlib"), rows)
-
-
 def exact_search() -> str:
     """Queries a second of exact search, every way that was measured."""
     runs = result("exact_search")["runs"]
@@ -300,31 +212,6 @@ def _over_faiss(run: Any) -> float:
     ways = run["batches"]["1000"]
     faiss = max(each["queries_per_second"] for way, each in ways.items() if "faiss" in way)
     return float(ways["certified"]["queries_per_second"] / faiss)
-
-
-def networks() -> str:
-    """Parameters and multiply-adds of FaceNet's networks: the paper's, its rows' sum, ours."""
-    rows = []
-    for name, each in result("networks")["networks"].items():
-        sums = each["rows_sum"] or {}
-        figures = (
-            f"{figure:,.0f}" if figure else ""
-            for what in ("parameters", "operations")
-            for figure in (each["published"][what], sums.get(what), each["counted"][what])
-        )
-        rows.append([f"`{name}`", each["chip"], *figures])
-    header = ("", "chip", "parameters: published", "sum of rows", "ours")
-    return table((*header, "multiply-adds: published", "sum of rows", "ours"), rows)
-
-
-def networks_disagreements() -> str:
-    """Rows of the paper's tables whose figures are not what their layers come to."""
-    rows = [
-        [f"`{name}`", row["layer"], row["what"], row["printed"], f"{row['counted']:,}"]
-        for name, each in result("networks")["networks"].items()
-        for row in each["disagreements"]
-    ]
-    return table(("", "row", "figure", "paper", "counted"), rows)
 
 
 def machine() -> str:
@@ -370,15 +257,15 @@ FIGURES: dict[str, Callable[[], str]] = {
         speed.pipeline,
         speed.peaks,
         speed.gallery_state,
-        encoder,
-        downloads,
-        parity,
-        alignment,
+        networks.encoder,
+        networks.downloads,
+        networks.parity,
+        networks.alignment,
         exact_search,
         indices.presets,
         indices.scale,
-        networks,
-        networks_disagreements,
+        networks.networks,
+        networks.networks_disagreements,
         training.training_from_scratch,
         training.training_compatible,
         training.training_speed,
