@@ -41,7 +41,13 @@ if TYPE_CHECKING:
     from facesearch.clustering.options import ClusterOptions
     from facesearch.curation.editor import PeopleEditor
     from facesearch.embed import EmbedOptions
-    from facesearch.encoders import EncoderSettings, PixelFormat, Template, add_encoder
+    from facesearch.encoders import (
+        EncoderSettings,
+        PixelFormat,
+        Template,
+        add_encoder,
+        remove_encoder,
+    )
     from facesearch.engine import create_engine
     from facesearch.engine_options import EngineOptions
     from facesearch.errors import (
@@ -103,6 +109,7 @@ _MODULES = {
     "latest_run": "api.clustering",
     "make_graph": "api.indexing",
     "quantise_encoder": "api.encoders",
+    "remove_encoder": "encoders",
     "search_many": "api.batch",
     "search_photo": "api.session",
     "train_encoder": "api.training",
@@ -154,6 +161,7 @@ __all__ = [
     "latest_run",
     "make_graph",
     "quantise_encoder",
+    "remove_encoder",
     "search_many",
     "search_photo",
     "train_encoder",

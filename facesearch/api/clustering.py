@@ -26,12 +26,12 @@ from indexer.runtime.cores import available_cores
 
 
 def cluster_gallery(gallery: AnyGallery, options: ClusterOptions | None = None) -> ClusterRun:
-    """Group all live faces of a gallery into people, and keep the result.
+    """Group all live faces of a gallery into people, and save the result.
 
-    ``options`` are by default those of :meth:`ClusterOptions.for_gallery`. What people decided is
-    followed, and whoever was there before keeps their number. Raises InputError for options that do
-    not go together, ChangedGalleryError where faces were forgotten meanwhile, BusyGalleryError when
-    another process is writing.
+    ``options`` are by default those of :meth:`ClusterOptions.for_gallery`. Decisions are followed,
+    and people keep their numbers. Raises InputError for options that do not go together,
+    ChangedGalleryError where faces were forgotten meanwhile, BusyGalleryError when another process
+    is writing.
     """
     opened = to_gallery(gallery)
     options = ClusterOptions.for_gallery(opened) if options is None else options
