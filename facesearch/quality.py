@@ -186,10 +186,18 @@ SCORED_BY_YUNET = QualityModel(
 )
 
 
+# What of its pixels dlib's encoder needs, with what YuNet's scores say of being a face at all.
+DLIB_BY_YUNET = QualityModel(
+    face=SCORED_BY_YUNET.face,
+    recognised=HingeLogistic(
+        UNSCORED.recognised.intercept, (*UNSCORED.recognised.terms, Term("upright", 0.07, 27.6))
+    ),
+)
+
 # By how the names of detectors begin: the model of their scores, and those of encoders' norms too.
 _MODELS = {
     "mtcnn-": (SCORED, {"dlib-resnet-v1": SCORED_AND_NORMED}),
-    "yunet-": (SCORED_BY_YUNET, {}),
+    "yunet-": (SCORED_BY_YUNET, {"dlib-resnet-v1": DLIB_BY_YUNET}),
 }
 
 

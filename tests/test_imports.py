@@ -35,10 +35,10 @@ FLOORS = {
     ),
     "cluster": (
         "types vectors union_find",
-        "labels constraints metrics impostor_threshold nearest_clusters",
+        "labels constraints metrics nearest_clusters",
         "graph",
         "linkage",
-        "review",
+        "adaptive review",
         "agglomerative attach_outliers hdbscan_clustering incremental",
         "estimators",
     ),

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
-from benchmarks.figures import faces, indices, networks, people, speed, training
+from benchmarks.figures import clusters, faces, indices, networks, people, speed, training
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(
@@ -248,6 +248,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         evaluated.identity_rates,
         evaluated.clustering_peers,
         evaluated.clustering_scale,
+        clusters.cluster_rules,
+        clusters.cluster_rules_retail,
+        clusters.cluster_stability,
+        clusters.cluster_poor_faces,
         evaluated.cluster_threshold,
         people.incremental,
         people.decisions,

@@ -55,8 +55,8 @@ def check_gallery(gallery: AnyGallery) -> list[Finding]:
 def check_erased(gallery: AnyGallery, receipt: AnyPath, *, names: Sequence[str] = ()) -> list[str]:
     """Where something is left of what :func:`forget_faces` deleted; empty if nothing is.
 
-    ``receipt`` is the file that it wrote. ``names`` are looked for too; a receipt holds none. Raises
-    InputError for a file that is no receipt.
+    ``receipt`` is the file that it wrote. ``names`` are looked for too; a receipt holds none.
+    Raises InputError for a file that is no receipt.
     """
     wanted = (names,) if isinstance(names, str) else tuple(names)
     return erasure_problems(to_gallery(gallery), to_path(receipt, "receipt"), wanted)

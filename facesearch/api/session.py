@@ -25,6 +25,7 @@ from facesearch.gallery.version import GalleryVersion
 from facesearch.recognition.calibration import (
     Calibration,
     ThresholdInUse,
+    calibrate_unasked,
     read_calibration,
     threshold_in_use,
 )
@@ -164,12 +165,21 @@ class GalleryView:
         return read_calibration(self.gallery)
 
     def threshold(self, engine: FaceEngine, given: float | None) -> ThresholdInUse:
-        """The threshold of identification, ``given`` or not."""
+        """The threshold of identification, ``given`` or not.
+
+        A gallery that was never calibrated is, if it has enough people and clusters for that: the
+        encoder's threshold knows nothing of how many they are.
+        """
         if given is not None:
             return ThresholdInUse(given, "given")
-        if self.calibration is not None:
-            return threshold_in_use(self.enrolled, self.calibration)
-        return ThresholdInUse(thresholds_in_use(engine.contract).identification, "encoder")
+        defaults = thresholds_in_use(engine.contract)
+        calibration = self.calibration
+        if calibration is None:
+            calibration = calibrate_unasked(self.gallery, self.state, defaults.cluster)
+            self.calibration = calibration
+        if calibration is not None:
+            return threshold_in_use(self.enrolled, calibration)
+        return ThresholdInUse(defaults.identification, "encoder")
 
 
 def search_photo(

@@ -30,7 +30,7 @@ _FROM = {
     "given": "as given",
     "calibration": "calibrated",
     "stale calibration": "calibrated, but stale: run facesearch calibrate",
-    "encoder": "the encoder's default",
+    "encoder": "the encoder's default, as too few people are known here to calibrate",
 }
 
 

@@ -29,7 +29,7 @@ OPTIONS = EmbedOptions(decoders=0, threads=1)
 @pytest.fixture(autouse=True)
 def encoder_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the fake encoder, which is none of ours."""
-    thresholds = SimpleNamespace(identification=0.3, verification=0.3)
+    thresholds = SimpleNamespace(identification=0.3, verification=0.3, cluster=0.3)
     monkeypatch.setattr("facesearch.api.session.thresholds_in_use", lambda contract: thresholds)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,6 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cluster.adaptive.clustering import AdaptiveMerges, dendrogram_of
+from cluster.adaptive.impostor_law import ImpostorLaw
+from cluster.adaptive.merge_rule import MergeRule
+from cluster.adaptive.scored_linkage import scored_linkage
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
 from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
@@ -19,7 +24,6 @@ from cluster.types import NOISE, Clustering
 from facesearch.album.build import gallery_album
 from facesearch.album.to_json import album_json
 from facesearch.clustering import partition
-from facesearch.clustering import run as run_module
 from facesearch.clustering.graph_source import clustering_graph, kept_graph
 from facesearch.clustering.options import REFINE, ClusterOptions
 from facesearch.clustering.run import run_clustering
@@ -303,29 +307,54 @@ def test_runs_of_before_had_neither_a_least_quality_nor_a_rule_for_one_photo(
     assert latest_run(gallery).same_photo
 
 
+RULE = MergeRule(ImpostorLaw(0.4, 0.27), 0.5, 0.0, 0.0, 4.0, -0.5, 0.6)
+
+
 @pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
-def test_a_threshold_of_the_gallery_is_stricter_and_kept(
+def test_a_rule_of_the_gallery_is_learnt_kept_and_cut_again(
     gallery: Gallery, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[float] = []
 
-    def found(vectors: np.ndarray, loosest: float) -> float | None:
-        asked.append(loosest)
-        return 0.4 if len(asked) == 1 else None
+    def learnt(vectors: np.ndarray, beyond: float, **about: Any) -> AdaptiveMerges:
+        asked.append(beyond)
+        history = scored_linkage(vectors, RULE.weights(vectors), RULE, 0.5, **about)
+        return AdaptiveMerges(RULE, dendrogram_of(history, None))
 
-    monkeypatch.setattr(run_module, "gallery_threshold", found)
+    monkeypatch.setattr(partition, "adaptive_merges", learnt)
     options = ClusterOptions(method, 0.5, from_gallery=True)
-    factor = 1 if method == "agglomerative" else REFINE
     run = run_clustering(gallery, gallery.state(), options)
-    assert (run.threshold, run.how.threshold_from) == (pytest.approx(0.4 * factor), "gallery")
+    assert (run.threshold, run.how.threshold_from) == (RULE.distance(1, 1), "gallery")
+    assert run.how.merge_rule == RULE
+    save_run(gallery, run)
+    assert latest_run(gallery).how == run.how
+    again = run_clustering(gallery, gallery.state(), options)
+    assert (again.threshold, again.how.threshold_from) == (run.threshold, "gallery")
+    if method == "agglomerative":  # built on the run before, and then on its merges
+        assert (again.how.full, again.how.merge_rule, asked) == (False, RULE, [0.5])
+        monkeypatch.setattr("facesearch.clustering.run.MOST_GROWTH", 0.5)
+        recut = run_clustering(gallery, gallery.state(), options)
+        assert (recut.how.full, recut.how.cut, recut.how.merge_rule) == (True, True, RULE)
+        assert "changed from" not in recut.how.why
+        assert asked == [0.5]
+        np.testing.assert_array_equal(recut.clustering.labels, run.clustering.labels)
+        run_clustering(gallery, gallery.state(), replace(options, full=True))
+        assert asked == [0.5, 0.5]
+    given = run_clustering(gallery, gallery.state(), ClusterOptions(method, 0.5))
+    assert (given.how.threshold_from, given.how.rule) == ("given", None)
+    assert "changed from" in given.how.why or method == "hdbscan"
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_a_gallery_of_few_faces_takes_the_encoders_threshold(gallery: Gallery, method: str) -> None:
+    options = ClusterOptions(method, 0.5, from_gallery=True)
+    run = run_clustering(gallery, gallery.state(), options)
+    factor = 1 if method == "agglomerative" else REFINE
+    assert (run.threshold, run.how.threshold_from) == (0.5 * factor, "encoder")
     save_run(gallery, run)
     again = run_clustering(gallery, gallery.state(), options)
-    if method == "agglomerative":  # built on the run before
-        assert (again.threshold, again.how.threshold_from, len(asked)) == (0.4, "gallery", 1)
-        fresh = run_clustering(gallery, gallery.state(), replace(options, full=True))
-        assert (fresh.threshold, fresh.how.threshold_from) == (0.5, "encoder")
-    given = run_clustering(gallery, gallery.state(), ClusterOptions(method, 0.5))
-    assert given.how.threshold_from == "given"
+    assert again.how.threshold_from == "encoder"
+    assert again.how.full == (method == "hdbscan")
 
 
 @pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
