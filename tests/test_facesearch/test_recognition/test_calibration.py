@@ -109,7 +109,7 @@ def test_identify_says_where_its_threshold_comes_from(
     gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoders = SimpleNamespace(identification=0.02, cluster=MERGED)
-    monkeypatch.setattr("facesearch.api.session.thresholds_of", lambda contract: encoders)
+    monkeypatch.setattr("facesearch.api.session.thresholds_in_use", lambda contract: encoders)
     enroll(gallery, 20)
     photo = write_photo(tmp_path / "probe.png", [3, 200], variant=9)
 
