@@ -6,7 +6,15 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
-from facesearch.api.arguments import AnyEngine, AnyGallery, AnyPath, to_engine, to_gallery, to_path
+from facesearch.api.arguments import (
+    AnyEngine,
+    AnyGallery,
+    AnyPath,
+    to_engine,
+    to_gallery,
+    to_path,
+    to_threshold,
+)
 from facesearch.clustering.current_people import gallery_people
 from facesearch.encoders import thresholds_in_use
 from facesearch.engine import FaceEngine
@@ -73,13 +81,14 @@ class GallerySession:
 
         A face is named where the nearest person is within the squared distance ``threshold``, by
         default the gallery's calibrated one, or the encoder's. Raises InputError for a photo that
-        cannot be read, and where no one is enrolled.
+        cannot be read, a threshold out of [0, 4], and where no one is enrolled.
         """
+        given = None if threshold is None else to_threshold(threshold)
         self._answer(lambda view: view.groups)  # before the photo is looked at
         probe = read_probe(self.engine, to_path(photo, "photo"))
         return self._answer(
             lambda view: identify_probe(
-                probe, view.enrolled.names, view.groups, view.threshold(self.engine, threshold)
+                probe, view.enrolled.names, view.groups, view.threshold(self.engine, given)
             )
         )
 
@@ -206,10 +215,10 @@ def verify_photos(
     """Whether the largest faces of two photos show one person.
 
     They do within the squared distance ``threshold``, by default the encoder's. Raises InputError
-    for a photo that cannot be read or shows no face.
+    for a photo that cannot be read or shows no face, and for a threshold out of [0, 4].
     """
+    given = None if threshold is None else to_threshold(threshold)
     ready = to_engine(engine)
-    if threshold is None:
-        threshold = thresholds_in_use(ready.contract).verification
     one, two = (read_probe(ready, to_path(photo, "photo")) for photo in (first, second))
-    return compare_probes(one, two, threshold)
+    default = thresholds_in_use(ready.contract).verification
+    return compare_probes(one, two, default if given is None else given)

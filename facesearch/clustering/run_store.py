@@ -217,8 +217,8 @@ def _labelled(content: SealedArrays, path: Path) -> tuple[Clustering, NDArray[np
     ids = require_array(content, path, "ids", "int64", (None,))
     labels = require_array(content, path, "labels", "int32", (len(ids),))
     confidence = require_array(content, path, "confidence", "float32", (len(ids),))
-    if (np.diff(ids) <= 0).any() or (len(ids) and ids[0] < 0):
-        raise ShardError(f"{path}: expected ids that ascend, each once")
+    if len(np.unique(ids)) < len(ids) or (ids < 0).any():
+        raise ShardError(f"{path}: expected ids of faces, each once")
     # So that what is counted by labels is never larger than what is counted by faces.
     if len(labels) and not NOISE <= labels.min() <= labels.max() < len(labels):
         raise ShardError(f"{path}: expected labels from {NOISE} to {len(labels) - 1}")

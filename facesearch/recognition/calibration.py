@@ -29,6 +29,7 @@ from facesearch.recognition.templates import RULE, PersonTemplates
 from indexer.errors import TooFewImpostorsError
 from indexer.open_set.threshold import (
     LEAST_IDENTITIES,
+    MOST_FPIR,
     ImpostorSample,
     OpenSetThreshold,
     open_set_threshold,
@@ -139,9 +140,11 @@ def learn_calibration(
     """The threshold of rate ``fpir``, in (0, 0.1], that the gallery itself gives.
 
     ``cluster_threshold`` is the encoder's: that of clusterings which do not say theirs. Raises
-    InputError where no one is enrolled or there are too few people and clusters to learn from,
-    ValueError for another rate.
+    InputError where no one is enrolled or there are too few people and clusters to learn from, and
+    for another rate.
     """
+    if not 0 < fpir <= MOST_FPIR:
+        raise InputError(f"expected a rate above 0 and at most {MOST_FPIR}, got {fpir}")
     enrolled = PersonTemplates.load(gallery, state)
     samples = []
     if len(enrolled.names) > 1:

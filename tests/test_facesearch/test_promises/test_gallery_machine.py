@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -217,7 +218,7 @@ def _crashing(at: int) -> Any:
             setattr(atomic_files.os, name, call)
 
 
-TestGallery = GalleryMachine.TestCase
+TestGallery = pytest.mark.timeout(0)(GalleryMachine.TestCase)  # `make fuzz` runs it for long
 TestGallery.settings = settings(
     max_examples=8 if settings.default.derandomize else 1000,  # type: ignore[union-attr]
     stateful_step_count=12 if settings.default.derandomize else 50,  # type: ignore[union-attr]
