@@ -164,6 +164,12 @@ class GalleryView:
         """The threshold that was learnt from the gallery, if any."""
         return read_calibration(self.gallery)
 
+    @cached_property
+    def _learnt_calibration(self) -> Calibration | None:
+        """The one that the gallery makes itself, if it has enough people and clusters."""
+        defaults = thresholds_in_use(self.gallery.contract)
+        return calibrate_unasked(self.gallery, self.state, defaults.cluster)
+
     def threshold(self, engine: FaceEngine, given: float | None) -> ThresholdInUse:
         """The threshold of identification, ``given`` or not.
 
@@ -172,14 +178,10 @@ class GalleryView:
         """
         if given is not None:
             return ThresholdInUse(given, "given")
-        defaults = thresholds_in_use(engine.contract)
-        calibration = self.calibration
-        if calibration is None:
-            calibration = calibrate_unasked(self.gallery, self.state, defaults.cluster)
-            self.calibration = calibration
+        calibration = self.calibration or self._learnt_calibration
         if calibration is not None:
             return threshold_in_use(self.enrolled, calibration)
-        return ThresholdInUse(defaults.identification, "encoder")
+        return ThresholdInUse(thresholds_in_use(engine.contract).identification, "encoder")
 
 
 def search_photo(
