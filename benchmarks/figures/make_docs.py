@@ -253,7 +253,6 @@ FIGURES: dict[str, Callable[[], str]] = {
         evaluated.clustering_peers,
         evaluated.clustering_scale,
         clusters.cluster_rules,
-        clusters.cluster_rules_retail,
         clusters.cluster_stability,
         clusters.cluster_poor_faces,
         evaluated.cluster_threshold,
