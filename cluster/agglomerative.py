@@ -121,8 +121,12 @@ def clusters_at(
     threshold: float,
     *,
     min_size: int = 1,
+    alone: float | None = None,
 ) -> Clustering:
     """The clusters of ``merges`` of ``vectors`` (n, d), cut at ``threshold``.
+
+    ``alone`` is the squared distance beyond which others are for a vector to stay alone, where
+    heights are not distances; by default the threshold.
 
     The confidence is that of :func:`silhouette_confidence`, or over the graph of the
     merges where they have one. Raises ValueError on a wrong shape, dtype or size, or a threshold
@@ -134,9 +138,10 @@ def clusters_at(
     if merges.count != len(vectors):
         raise ValueError(f"expected merges of {len(vectors)} vectors, got those of {merges.count}")
     labels = ordered_labels(ids, merges.groups(threshold), min_size)
+    apart = threshold if alone is None else alone
     sure = (
-        silhouette_confidence(vectors, labels, threshold)
+        silhouette_confidence(vectors, labels, apart)
         if merges.neighbours is None
-        else graph_silhouette_confidence(vectors, labels, threshold, merges.neighbours)
+        else graph_silhouette_confidence(vectors, labels, apart, merges.neighbours)
     )
     return Clustering(ids, labels, sure)

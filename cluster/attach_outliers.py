@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.adaptive.merge_rule import MergeRule
 from cluster.constraints import no_pairs
 from cluster.labels import check_ids
 from cluster.review.silhouette import UNRELATED, moments
 from cluster.types import NOISE, Clustering
 from cluster.vectors import check_vectors
 
+# By how many deviations of impostors the next cluster has to be farther, for a poor vector to be
+# put to the nearest: with less, most went to another's (benchmarks/clustering/poor_faces.py).
+MARGIN = 1.5
+_LEAST_MEMBERS = 2
 _BLOCK_CELLS = 2**22
 
 
@@ -25,6 +31,7 @@ def attach(
     *,
     photos: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     cannot: NDArray[np.int64] | None = None,
+    rule: MergeRule | None = None,
 ) -> Clustering:
     """``clustering`` of ``vectors`` (n, d), and after it ``ids`` (m,) of ``others`` (m, d).
 
@@ -39,6 +46,11 @@ def attach(
     photo, and of several of one photo that want the same cluster the nearest has it. ``cannot``
     int64 (c, 2) are pairs of a row of ``others`` and a row of ``vectors``: that other does not go
     to the cluster of that vector.
+
+    With a ``rule`` (:mod:`cluster.adaptive`) the cluster of the least excess is meant instead, and
+    one of the others goes there only if the rule would merge them and the next cluster's excess is
+    :data:`MARGIN` greater: poor vectors are near to many. It needs two members at least, and takes
+    no more of the others than it has members, the nearest; so others never lead a cluster.
     """
     check_vectors(others)
     check_ids(clustering.ids, vectors)
@@ -50,7 +62,8 @@ def attach(
     distances = np.full(len(ids), np.inf, np.float32)
     if clustering.count:
         kept = np.flatnonzero(clustering.labels != NOISE)
-        means = moments(vectors, clustering.labels[kept], kept)
+        measure = _measure_by(rule, vectors, clustering.labels[kept], kept)
+        limits = (threshold, 0.0) if rule is None else (0.0, MARGIN)
         barred = _of_vectors(clustering.labels, cannot)
         if photos:
             shown = _shown(clustering.labels[kept], photos[0][kept], photos[1])
@@ -59,12 +72,16 @@ def attach(
         rows = max(1, _BLOCK_CELLS // clustering.count)
         for start in range(0, len(ids), rows):
             block = slice(start, start + rows)
-            found = _distances(others[block], *means)
+            found, sought = measure(others[block])
             within = slice(*np.searchsorted(barred[:, 0], (start, start + rows)))
             found[barred[within, 0] - start, barred[within, 1]] = np.inf
-            labels[block], distances[block], confidence[block] = _nearest(found, threshold)
+            sought[barred[within, 0] - start, barred[within, 1]] = np.inf
+            labels[block], distances[block], confidence[block] = _nearest(found, sought, limits)
         if photos:
             late = _not_nearest_of_photo(labels, distances, photos[1])
+            labels[late], confidence[late] = NOISE, 0
+        if rule is not None:
+            late = _too_many(labels, distances, np.bincount(clustering.labels[kept]))
             labels[late], confidence[late] = NOISE, 0
     return Clustering(
         np.concatenate([clustering.ids, ids]),
@@ -85,17 +102,64 @@ def _distances(
     return distances
 
 
+def _measure_by(
+    rule: MergeRule | None,
+    vectors: NDArray[Any],
+    labels: NDArray[np.int32],
+    kept: NDArray[np.intp],
+) -> Callable[[NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """What measures mean distances (m, k) of others to clusters, and what is sought to be least:
+    the same, or the excess by the rule."""
+    if rule is None:
+        means = moments(vectors, labels, kept)
+
+        def plainly(others: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            distances = _distances(others, *means)
+            return distances, distances.copy()
+
+        return plainly
+    sizes = np.bincount(labels).astype(np.float64)
+    weights = rule.weights(vectors)[kept].astype(np.float32)
+    centres = np.zeros((len(sizes), vectors.shape[1]), np.float64)
+    np.add.at(centres, labels, np.asarray(vectors[kept], np.float32) * weights[:, None])
+    centres /= sizes[:, None]
+    mean_weights = np.bincount(labels, weights) / sizes
+
+    def by_rule(others: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        scale = rule.weights(others, among=vectors)[:, None]
+        points = np.asarray(others, np.float32) * scale
+        distances = np.maximum(2 * (scale * mean_weights - points @ centres.T), 0)
+        excess = rule.excess(distances, np.ones((1, 1)), sizes[None])
+        excess[:, sizes < _LEAST_MEMBERS] = np.inf
+        return distances.astype(np.float32), excess.astype(np.float32)
+
+    return by_rule
+
+
+def _too_many(
+    labels: NDArray[np.int32], distances: NDArray[np.float32], sizes: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    """Rows beyond as many of each cluster as it has members, the farthest."""
+    rows = np.flatnonzero(labels != NOISE)
+    order = rows[np.lexsort((rows, distances[rows], labels[rows]))]
+    first = np.searchsorted(labels[order], labels[order], "left")
+    late: NDArray[np.intp] = order[np.arange(len(order)) - first >= sizes[labels[order]]]
+    return late
+
+
 def _nearest(
-    distances: NDArray[np.float32], threshold: float
+    distances: NDArray[np.float32], sought: NDArray[np.float32], limits: tuple[float, float]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """Label, distance and confidence of each line of ``distances`` (m, k), which it overwrites."""
+    """Label, distance and confidence of each line of ``distances`` (m, k): the label of what is
+    least of what is ``sought`` (m, k), if within the first of ``limits`` and by the second less
+    than the next. Overwrites both."""
     each = np.arange(len(distances))
-    label = distances.argmin(axis=1).astype(np.int32)
-    to_label = distances[each, label]
-    distances[each, label] = np.inf
+    label = sought.argmin(axis=1).astype(np.int32)
+    to_label, least = distances[each, label], sought[each, label]
+    distances[each, label], sought[each, label] = np.inf, np.inf
     beyond = distances.min(axis=1)
     beyond[~np.isfinite(beyond)] = UNRELATED  # there is no other cluster that it may go to
-    near = to_label <= threshold
+    near = (least <= limits[0]) & (sought.min(axis=1) >= least + limits[1])
     reached = np.where(near, to_label, 0)
     largest = np.maximum(np.maximum(reached, beyond), np.finfo(np.float32).tiny)
     confidence = np.where(near, np.clip((beyond - reached) / largest, 0, 1), 0)

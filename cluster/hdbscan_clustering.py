@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.adaptive.clustering import groups_by_rule
+from cluster.adaptive.merge_rule import MergeRule
 from cluster.constraints import Constraints, ResolvedConstraints
 from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
 from cluster.graph.knn_graph import KnnGraph, exact_knn_graph
@@ -38,13 +40,14 @@ class DensitySettings:
     finding people with two or three.
 
     Density joins in chains, the more the more vectors there are. ``refine``, a mean squared
-    distance, takes each cluster apart again: average linkage within it, cut there. Raises
-    ValueError for settings that make no sense.
+    distance, takes each cluster apart again: average linkage within it, cut there; or a ``rule``
+    does (:mod:`cluster.adaptive`). Raises ValueError for settings that make no sense.
     """
 
     min_cluster_size: int = 2
     min_samples: int = 2
     refine: float | None = None
+    rule: MergeRule | None = None
 
     def __post_init__(self) -> None:
         if self.min_cluster_size < 2 or self.min_samples < 1:
@@ -121,9 +124,9 @@ def density_result(
         else graph_density(graph, settings.min_cluster_size, settings.min_samples)
     )
     groups = found.groups
-    if settings.refine is not None or constraints is not None:
+    if settings.refine is not None or settings.rule is not None or constraints is not None:
         graph = exact_knn_graph(vectors, min(NEIGHBOURS, count - 1)) if graph is None else graph
-        groups = _refined(vectors, groups, graph, settings.refine, constraints)
+        groups = _refined(vectors, groups, graph, settings, constraints)
     labels = ordered_labels(ids, groups, settings.min_cluster_size)
     confidence = np.where(labels == NOISE, 0, np.clip(found.strengths, 0, 1)).astype(np.float32)
     return DensityResult(
@@ -136,16 +139,19 @@ def _refined(
     vectors: NDArray[Any],
     groups: NDArray[Any],
     graph: KnnGraph,
-    threshold: float | None,
+    settings: DensitySettings,
     constraints: Constraints | ResolvedConstraints | None,
 ) -> NDArray[np.int64]:
-    """``groups`` taken apart by average linkage over the edges within them; noise stays noise."""
-    stop = 4.0 if threshold is None else threshold
+    """``groups`` taken apart by linkage over the edges within them; noise stays noise."""
     near = np.maximum(graph.rows, 0)
     within = (graph.rows >= 0) & (groups[near] == groups[:, None]) & (groups[:, None] >= 0)
     inner = KnnGraph(np.where(within, graph.rows, np.int32(-1)), graph.distances)
-    linkage = graph_average_linkage(vectors, inner, stop, constraints)
-    parts = cut(linkage, len(vectors), stop).astype(np.int64)
+    if settings.rule is not None:
+        parts = groups_by_rule(vectors, settings.rule, inner, constraints).astype(np.int64)
+    else:
+        stop = 4.0 if settings.refine is None else settings.refine
+        linkage = graph_average_linkage(vectors, inner, stop, constraints)
+        parts = cut(linkage, len(vectors), stop).astype(np.int64)
     # A must-link may reach out of a cluster, or hold what is noise: it is kept.
     alone = np.bincount(parts)[parts] == 1
     return np.where((groups < 0) & alone, NOISE, parts)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.adaptive.clustering import groups_by_rule
+from cluster.adaptive.merge_rule import MergeRule
 from cluster.constraints import Constraints, ResolvedConstraints, resolve
 from cluster.graph.knn_graph import KnnGraph
 from cluster.labels import check_ids, ordered_labels
@@ -43,29 +45,43 @@ def grow_clusters(
     *,
     min_size: int = 1,
     constraints: Constraints | ResolvedConstraints | None = None,
+    rule: MergeRule | None = None,
 ) -> Clustering:
     """The clusters of ``before`` after its noise, the new vectors, has joined them.
 
     ``vectors`` (n, d), unit length, are those of all its ids. A cluster of before is never taken
     apart, but new vectors may bring two together. ``threshold``, ``min_size`` and ``constraints``
     are as :func:`cluster.agglomerative.agglomerative` has them; groups that ``constraints`` keep
-    apart must be apart in ``before``. Groups and new vectors are searched exactly, by bytes first
-    where the processor can: time grows with the new vectors times all groups, slowly. The
-    confidence of clustered vectors stays what it was. Raises ValueError on wrong shapes or lengths.
+    apart must be apart in ``before``. With a ``rule`` it decides what merges, and ``threshold`` is
+    only where a vector that stays alone would have joined another. Groups and new vectors are
+    searched exactly, by bytes first where the processor can: time grows with the new vectors times
+    all groups, slowly. The confidence of clustered vectors stays what it was. Raises ValueError on
+    wrong shapes or lengths.
     """
     check_vectors(vectors)
     check_ids(before.ids, vectors)
     if not isinstance(constraints, ResolvedConstraints):
         constraints = resolve(constraints or Constraints(), len(vectors))
     points = np.ascontiguousarray(vectors, np.float32)
-    graph = _new_edges(points, before.labels, threshold)
     chained = np.concatenate([_chains(before.labels), constraints.joined])
-    linkage = graph_average_linkage(points, graph, threshold, replace(constraints, joined=chained))
-    labels = ordered_labels(before.ids, cut(linkage, len(points), threshold), min_size)
+    constraints = replace(constraints, joined=chained)
+    if rule is None:
+        graph = _new_edges(points, before.labels, threshold)
+        linkage = graph_average_linkage(points, graph, threshold, constraints)
+        groups = cut(linkage, len(points), threshold)
+    else:
+        graph = _new_edges(points, before.labels, np.inf)
+        groups = groups_by_rule(points, rule, _all_looked_at(graph), constraints)
+    labels = ordered_labels(before.ids, groups, min_size)
     sure = np.where(labels == NOISE, np.float32(0), before.confidence)
     new = np.flatnonzero((before.labels == NOISE) & (labels != NOISE))
     sure[new] = silhouette_confidence(points, labels, threshold, new)
     return Clustering(before.ids, labels, sure)
+
+
+def _all_looked_at(graph: KnnGraph) -> KnnGraph:
+    """``graph`` with distances of 0: an edge to a member of a group says nothing of the group."""
+    return KnnGraph(graph.rows, np.zeros_like(graph.distances))
 
 
 def _chains(labels: NDArray[np.int32]) -> Rows:

@@ -16,13 +16,19 @@ if TYPE_CHECKING:
     from facesearch.api.clustering import (
         cluster_gallery,
         gallery_album,
+        latest_run,
         write_report,
         write_sidecars,
     )
     from facesearch.api.encoders import calibrate_encoder, quantise_encoder
     from facesearch.api.indexing import IndexReport, build_index, index_photos, make_graph
     from facesearch.api.info import gallery_info
-    from facesearch.api.maintenance import check_gallery, forget_faces, unforget_photos
+    from facesearch.api.maintenance import (
+        check_erased,
+        check_gallery,
+        forget_faces,
+        unforget_photos,
+    )
     from facesearch.api.people import calibrate, enroll, export_people, import_people
     from facesearch.api.session import (
         GallerySession,
@@ -33,14 +39,20 @@ if TYPE_CHECKING:
     from facesearch.api.training import crop_photos, train_encoder
     from facesearch.api.upgrading import upgrade_gallery
     from facesearch.clustering.options import ClusterOptions
-    from facesearch.clustering.run_store import latest_run
     from facesearch.curation.editor import PeopleEditor
     from facesearch.embed import EmbedOptions
-    from facesearch.encoders import EncoderSettings, PixelFormat, Template, add_encoder
+    from facesearch.encoders import (
+        EncoderSettings,
+        PixelFormat,
+        Template,
+        add_encoder,
+        remove_encoder,
+    )
     from facesearch.engine import create_engine
     from facesearch.engine_options import EngineOptions
     from facesearch.errors import (
         BusyGalleryError,
+        ChangedDecisionsError,
         ChangedGalleryError,
         ContractError,
         FacesearchError,
@@ -58,6 +70,7 @@ __version__ = "0.1.0"
 # sets an attribute of its name here, which a function called search would lose to or hide.
 _MODULES = {
     "BusyGalleryError": "errors",
+    "ChangedDecisionsError": "errors",
     "ChangedGalleryError": "errors",
     "ClusterOptions": "clustering.options",
     "ContractError": "errors",
@@ -80,6 +93,7 @@ _MODULES = {
     "build_index": "api.indexing",
     "calibrate": "api.people",
     "calibrate_encoder": "api.encoders",
+    "check_erased": "api.maintenance",
     "check_gallery": "api.maintenance",
     "cluster_gallery": "api.clustering",
     "create_engine": "engine",
@@ -92,9 +106,10 @@ _MODULES = {
     "identify_photo": "api.session",
     "import_people": "api.people",
     "index_photos": "api.indexing",
-    "latest_run": "clustering.run_store",
+    "latest_run": "api.clustering",
     "make_graph": "api.indexing",
     "quantise_encoder": "api.encoders",
+    "remove_encoder": "encoders",
     "search_many": "api.batch",
     "search_photo": "api.session",
     "train_encoder": "api.training",
@@ -107,6 +122,7 @@ _MODULES = {
 
 __all__ = [
     "BusyGalleryError",
+    "ChangedDecisionsError",
     "ChangedGalleryError",
     "ClusterOptions",
     "ContractError",
@@ -129,6 +145,7 @@ __all__ = [
     "build_index",
     "calibrate",
     "calibrate_encoder",
+    "check_erased",
     "check_gallery",
     "cluster_gallery",
     "create_engine",
@@ -144,6 +161,7 @@ __all__ = [
     "latest_run",
     "make_graph",
     "quantise_encoder",
+    "remove_encoder",
     "search_many",
     "search_photo",
     "train_encoder",

@@ -170,13 +170,34 @@ SCORED_AND_NORMED = QualityModel(
 )
 
 
-SCORED_BY_YUNET = YUNET_DLIB = YUNET_RETAIL = UNSCORED
+# Fitted with retail-0095, and to photos of View 1 that were turned and left so too.
+SCORED_BY_YUNET = QualityModel(
+    face=HingeLogistic(7.538, (Term("certainty", 1.25, 8.26), Term("upright", 0.14, 10.0))),
+    recognised=HingeLogistic(
+        5.021,
+        (
+            Term("sharpness", -1.62, 6.97),
+            Term("yaw", -35.0, 0.026),
+            Term("pitch", -8.35, 0.0667),
+            Term("certainty", 1.2, 8.0),
+            Term("upright", 0.07, 27.6),
+        ),
+    ),
+)
 
+
+# What of its pixels dlib's encoder needs, with what YuNet's scores say of being a face at all.
+DLIB_BY_YUNET = QualityModel(
+    face=SCORED_BY_YUNET.face,
+    recognised=HingeLogistic(
+        UNSCORED.recognised.intercept, (*UNSCORED.recognised.terms, Term("upright", 0.07, 27.6))
+    ),
+)
 
 # By how the names of detectors begin: the model of their scores, and those of encoders' norms too.
 _MODELS = {
     "mtcnn-": (SCORED, {"dlib-resnet-v1": SCORED_AND_NORMED}),
-    "yunet-": (SCORED_BY_YUNET, {"dlib-resnet-v1": YUNET_DLIB, "retail-0095": YUNET_RETAIL}),
+    "yunet-": (SCORED_BY_YUNET, {"dlib-resnet-v1": DLIB_BY_YUNET}),
 }
 
 

@@ -11,27 +11,44 @@ from typing import TYPE_CHECKING
 from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from indexer.errors import IndexerError, IndexGoalError, InvalidVectorsError, StaleIndexError
+    from indexer.errors import (
+        DeviceError,
+        IndexerError,
+        IndexGoalError,
+        InvalidVectorsError,
+        MissingFaissError,
+        ShardError,
+        StaleIndexError,
+        StorageError,
+    )
     from indexer.types import Neighbours
     from indexer.vector_index import VectorIndex, create_index, load_index
 
 __all__ = [
+    "DeviceError",
     "IndexGoalError",
     "IndexerError",
     "InvalidVectorsError",
+    "MissingFaissError",
     "Neighbours",
+    "ShardError",
     "StaleIndexError",
+    "StorageError",
     "VectorIndex",
     "create_index",
     "load_index",
 ]
 
 _MODULES = {
+    "DeviceError": "errors",
     "IndexGoalError": "errors",
     "IndexerError": "errors",
     "InvalidVectorsError": "errors",
+    "MissingFaissError": "errors",
     "Neighbours": "types",
+    "ShardError": "errors",
     "StaleIndexError": "errors",
+    "StorageError": "errors",
     "VectorIndex": "vector_index",
     "create_index": "vector_index",
     "load_index": "vector_index",

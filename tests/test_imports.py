@@ -35,10 +35,10 @@ FLOORS = {
     ),
     "cluster": (
         "types vectors union_find",
-        "labels constraints metrics impostor_threshold nearest_clusters",
+        "labels constraints metrics nearest_clusters",
         "graph",
         "linkage",
-        "review",
+        "adaptive review",
         "agglomerative attach_outliers hdbscan_clustering incremental",
         "estimators",
     ),
@@ -268,51 +268,3 @@ def heavy_after(statement: str) -> set[str]:
 )
 def test_heavy_libraries_are_not_loaded(statement: str, loaded: set[str]) -> None:
     assert heavy_after(statement) == loaded
-
-
-def module_imports() -> dict[str, set[str]]:
-    """The modules of ours that each of them imports, but inside functions."""
-    paths = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-        for package in ("indexer", "cluster", "facesearch")
-        for path in (ROOT / package).rglob("*.py")
-    }
-    return {name: imports_of(path.read_text(), {*paths}) - {name} for name, path in paths.items()}
-
-
-def imports_of(source: str, modules: set[str]) -> set[str]:
-    """Those of ``modules`` that ``source`` imports, but inside functions."""
-    found: set[str] = set()
-    nodes: list[ast.AST] = [ast.parse(source)]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, ast.ImportFrom) and node.module:
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= inner & modules if inner <= modules else (inner & modules) | {node.module}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        if not isinstance(node, ast.FunctionDef):
-            nodes += ast.iter_child_nodes(node)
-    return found & modules
-
-
-def circle(imports: dict[str, set[str]]) -> list[str]:
-    """Modules that import each other in a circle; none, if there is none."""
-    left = {name: {*others} for name, others in imports.items()}
-    while ready := {name for name, others in left.items() if not others & left.keys()}:
-        left = {name: others for name, others in left.items() if name not in ready}
-    return sorted(left)
-
-
-def test_modules_import_each_other_in_no_circle() -> None:
-    assert circle(module_imports()) == []
-
-
-def test_a_circle_is_caught() -> None:
-    first, second = "if x:\n    from a.two import y", "def f():\n    import a.one\nimport a.three"
-    names = {"a.one", "a.two", "a.three"}
-    assert circle({"a.one": imports_of(first, names), "a.two": imports_of(second, names)}) == []
-    third = "from a import one"
-    sources = {"a.one": first, "a.two": second, "a.three": third}
-    found = {name: imports_of(source, names) for name, source in sources.items()}
-    assert circle(found) == ["a.one", "a.three", "a.two"]

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clustering.scale import STOP, made_faces, made_photos
+from benchmarks.clustering.size_threshold import gallery_threshold
 from benchmarks.common.record import record
 from cluster.agglomerative import MOST_APART, clusters_at, merged
 from cluster.constraints import Constraints, resolve
 from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
-from cluster.impostor_threshold import gallery_threshold
 from cluster.incremental import grow_clusters
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.options import LOOSER

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 
 from benchmarks.clustering.quality import SEED, Labels, load, scores
 from benchmarks.clustering.scale import made_photos
+from benchmarks.clustering.size_threshold import gallery_threshold
 from benchmarks.common.record import record, versions
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
 from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
-from cluster.impostor_threshold import gallery_threshold
 from facesearch.clustering.options import REFINE
 from facesearch.encoders import encoder_spec
 

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clustering.quality import SEED, Labels, load, memory_kib, scores
+from benchmarks.clustering.size_threshold import gallery_threshold
 from benchmarks.common.face_model import FaceModel
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record, versions
@@ -35,7 +36,6 @@ from cluster.constraints import Constraints
 from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
 from cluster.graph.knn_graph import KnnGraph, exact_knn_graph
 from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
-from cluster.impostor_threshold import gallery_threshold
 from cluster.labels import ordered_labels
 from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.linkage.graph_average_linkage import graph_average_linkage

@@ -2,12 +2,12 @@
 
     python -m benchmarks.clustering.threshold --lfw LFW.npz [--counts N ...]
 
-``cluster/impostor_threshold.py`` was fitted on half of LFW's people and on made galleries; here are
-the other half, whole and in parts, and made galleries of another seed. For each: the share of pairs
-of two people within the distances at which the gallery's law, which does not know who they are, has
-1e-3, 1e-4 and 1e-5 of them; and how average linkage does at the gallery's threshold, beside the
-best of all thresholds on a grid, which only the truth can choose. ``LFW.npz`` holds ``vectors`` and
-``names`` (``benchmarks/common/labelled_vectors.py``).
+``benchmarks/clustering/size_threshold.py`` was fitted on half of LFW's people and on made
+galleries; here are the other half, whole and in parts, and made galleries of another seed. For
+each: the share of pairs of two people within the distances at which the gallery's law, which does
+not know who they are, has 1e-3, 1e-4 and 1e-5 of them; and how average linkage does at the
+gallery's threshold, beside the best of all thresholds on a grid, which only the truth can choose.
+``LFW.npz`` holds ``vectors`` and ``names`` (``benchmarks/common/labelled_vectors.py``).
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clustering.quality import SEED, Labels, load, members, scores
+from benchmarks.clustering.size_threshold import gallery_threshold
 from benchmarks.common.face_model import FaceModel
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record
+from cluster.adaptive.impostor_law import impostor_law
 from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
-from cluster.impostor_threshold import gallery_threshold, impostor_law
 from cluster.linkage.average_linkage import cut
 from cluster.linkage.graph_average_linkage import graph_average_linkage
 from facesearch.encoders import encoder_spec

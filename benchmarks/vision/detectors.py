@@ -41,6 +41,7 @@ def detectors(min_score: float | None) -> dict[str, Detector]:
     """All that can be made here, by name; None takes each one's default."""
     made: dict[str, Detector] = {
         "YuNet (libfacedetection, OpenVINO)": create_detector("yunet", min_score=min_score),
+        "YuNet, min face 10": create_detector("yunet", 10, min_score),
         "MTCNN": create_detector("mtcnn", min_score=min_score),
     }
     scrfd = MODELS / "scrfd_500m_bnkps.onnx"
@@ -140,7 +141,7 @@ def main() -> None:
             },
             "photos_per_second_one_core": photos_per_second(detector, timed),
         }
-        if name.startswith("YuNet"):
+        if name.startswith("YuNet ("):
             result[name]["turning"] = {
                 "at_default": quality(reported, [turning.detect([p.pixels])[0] for p in reported]),
                 "photos_per_second_one_core": photos_per_second(turning, timed),

@@ -18,6 +18,7 @@ from indexer.id_lookup import positions_of
 LEAST_PROBABILITY = 0.2
 LEAST_DOUBT = 0.25
 MOST_DOUBTED = 200
+_SEEN_AGAIN = 3  # faces of somebody the owner is taken to know
 
 FacePair = tuple[int, int]
 
@@ -60,7 +61,7 @@ class DoubtAdvice:
 
 @dataclass(frozen=True)
 class Advice:
-    """All of it, the greatest expected gain first."""
+    """All of it, the greatest expected gain first; of merges those about known people first."""
 
     merges: tuple[MergeAdvice, ...] = ()
     mixtures: tuple[MixtureAdvice, ...] = ()
@@ -155,6 +156,8 @@ def advise(
 
 
 def _merges(found: Suggestions, people: Sequence[PersonFaces]) -> tuple[MergeAdvice, ...]:
+    """Those about people the owner knows first, then the greatest expected gain first."""
+    merges = sorted(found.merges, key=lambda each: _strangeness(people[each.one], people[each.two]))
     return tuple(
         MergeAdvice(
             (people[each.one].key, people[each.two].key),
@@ -162,9 +165,19 @@ def _merges(found: Suggestions, people: Sequence[PersonFaces]) -> tuple[MergeAdv
             each.probability,
             each.gain,
         )
-        for each in found.merges
+        for each in merges
         if not (people[each.one].named and people[each.two].named)
     )
+
+
+def _strangeness(one: PersonFaces, two: PersonFaces) -> int:
+    """0 where one of two has a name or both are seen again and again, 1 where one is, else 2.
+
+    Who is in one or two photos mostly stood in the crowd.
+    """
+    if one.named or two.named:
+        return 0
+    return sum(len(person.rows) < _SEEN_AGAIN for person in (one, two))
 
 
 def _doubts(

@@ -38,6 +38,17 @@ def to_paths(paths: AnyPath | Sequence[AnyPath], what: str = "path") -> list[Pat
     return found
 
 
+def to_threshold(threshold: float) -> float:
+    """A squared distance between unit vectors; raises InputError for anything else."""
+    try:
+        within = 0 <= threshold <= 4
+    except TypeError:
+        within = False
+    if not within:
+        raise InputError(f"expected a squared distance from 0 to 4 as threshold, got {threshold!r}")
+    return float(threshold)
+
+
 def to_gallery(gallery: AnyGallery) -> Gallery:
     """``gallery``, opened where it is a folder; raises GalleryError where that is none."""
     return gallery if isinstance(gallery, Gallery) else Gallery.open(to_path(gallery, "gallery"))

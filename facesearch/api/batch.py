@@ -22,9 +22,9 @@ def search_many(
 ) -> BatchReport:
     """Write the ``k`` nearest gallery faces of every face of ``probes`` to the new file ``out``.
 
-    ``probes`` is a folder of photos, another gallery, or a folder of shards; ``out`` is
-    ``*.jsonl`` or ``*.csv``. A job that was killed goes on where it was. The
-    ``engine`` is only made for photos. ``progress`` is called with the probes done and their total.
+    ``probes`` is a folder of photos, another gallery, or a folder of shards; ``out`` is ``*.jsonl``
+    or ``*.csv``. A job that was killed continues when it is started again. The ``engine`` is only
+    used for photos. ``progress`` is called with the probes done and their total.
 
     Raises InputError where ``out`` exists or has another ending, ContractError for vectors that
     cannot be compared, BusyGalleryError while another process writes the same output.

@@ -12,9 +12,10 @@ import numpy as np
 from facesearch.album import build
 from facesearch.album.model import Album
 from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path
+from facesearch.clustering import run_store
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
-from facesearch.clustering.run_store import ClusterRun, latest_run, save_run
+from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.erasure.sidecars import note_output
 from facesearch.errors import ChangedGalleryError
 from facesearch.gallery.tombstones import Tombstones
@@ -25,18 +26,23 @@ from indexer.runtime.cores import available_cores
 
 
 def cluster_gallery(gallery: AnyGallery, options: ClusterOptions | None = None) -> ClusterRun:
-    """Group all live faces of a gallery into people, and keep the result.
+    """Group all live faces of a gallery into people, and save the result.
 
-    ``options`` are by default those of :meth:`ClusterOptions.for_gallery`. What people decided is
-    followed, and whoever was there before keeps their number. Raises InputError for options that do
-    not go together, ChangedGalleryError where faces were forgotten meanwhile, BusyGalleryError when
-    another process is writing.
+    ``options`` are by default those of :meth:`ClusterOptions.for_gallery`. Decisions are followed,
+    and people keep their numbers. Raises InputError for options that do not go together,
+    ChangedGalleryError where faces were forgotten meanwhile, BusyGalleryError when another process
+    is writing.
     """
     opened = to_gallery(gallery)
     options = ClusterOptions.for_gallery(opened) if options is None else options
     with opened.writing():  # first, lest the work is done and cannot be kept
         run = run_clustering(opened, opened.state(), options)
         return replace(run, path=save_run(opened, run))
+
+
+def latest_run(gallery: AnyGallery) -> ClusterRun:
+    """The last clustering of a gallery; raises GalleryError where there is none to be read."""
+    return run_store.latest_run(to_gallery(gallery))
 
 
 def gallery_album(gallery: AnyGallery, *, title: str | None = None) -> Album:

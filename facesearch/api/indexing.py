@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from facesearch.api.arguments import (
     AnyEngine,
@@ -31,7 +32,7 @@ from indexer.index.manifest import IndexManifest
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What became of the photos, and how many live faces the gallery has now."""
+    """What was done with each photo, and the number of live faces in the gallery."""
 
     gallery: Gallery
     photos: EmbedReport
@@ -47,17 +48,20 @@ def index_photos(
     vectors: DType = "float16",
     progress: Progress = lambda report, total: None,
 ) -> IndexReport:
-    """Bring a gallery up to date with folders of photos, or single ones, and renew its index.
+    """Bring a gallery, and its index, up to date with photos or folders of photos.
 
-    The gallery is made where there is none, and then stores its vectors as ``vectors``. New and
-    changed photos are embedded, moved and copied ones recognised, those that are gone noted; one
-    that cannot be used is in the report with its reason. A job that was killed goes on where it
-    was. ``options`` are by default for all cores; ``progress`` is called with the report so far and
-    the total of photos to do.
+    A gallery that does not exist is created, and stores its vectors as ``vectors``. New and changed
+    photos are embedded, moved and copied ones are recognised, and deleted ones are marked as gone.
+    A photo that cannot be used is in the report with its reason. A job that was killed continues
+    when it is started again. By default ``options`` use all cores. ``progress`` is called with the
+    report so far and the number of photos to process.
 
-    Raises InputError for photos that are not there, or a gallery that is their folder,
-    ContractError for a gallery of another engine, BusyGalleryError when another process writes.
+    Raises InputError for photos that are not there, a gallery that is their folder, or ``vectors``
+    of another format, ContractError for a gallery of another engine, BusyGalleryError when another
+    process writes.
     """
+    if vectors not in get_args(DType):
+        raise InputError(f"expected vectors {' or '.join(get_args(DType))}, got {vectors!r}")
     options = EmbedOptions.for_cores() if options is None else options
     roots = to_paths(photos, "folder of photos")
     folder = gallery.folder if isinstance(gallery, Gallery) else to_path(gallery, "gallery")
@@ -80,10 +84,10 @@ def build_index(
     memory: float | None = None,
     progress: BuildProgress = lambda stage, done: None,
 ) -> IndexManifest:
-    """Build the search index of a gallery, whether or not it is up to date.
+    """Rebuild the search index of a gallery, even if it is up to date.
 
     ``recall`` is the share of searches that must find the nearest face, in [0.5, 1], and ``memory``
-    what the index may take, in bytes. With neither it is what the index there was asked to be.
+    the limit of the index in bytes. Without either, those of the present index are kept.
     Raises InputError for values out of range, IndexGoalError where the goal cannot be met,
     BusyGalleryError when another process is writing.
     """
@@ -98,9 +102,9 @@ def make_graph(
     device: str = "auto",
     progress: GraphProgress = lambda done, total: None,
 ) -> GraphReport:
-    """Find and keep the ``k`` nearest neighbours of every live face, for clustering to use.
+    """Find and save the ``k`` nearest neighbours of every live face, which speeds up clustering.
 
-    A graph that is there is only extended by what is new. Raises InputError for a gallery without
+    An existing graph is extended by the new faces only. Raises InputError for a gallery without
     faces or k out of range, BusyGalleryError when another process is writing.
     """
     return refresh_graph(to_gallery(gallery), k, progress, device)

@@ -47,7 +47,7 @@ class GalleryInfo:
 
 
 def gallery_info(gallery: AnyGallery) -> GalleryInfo:
-    """What a gallery or the one in a folder holds; raises GalleryError where there is none."""
+    """What a gallery holds; raises GalleryError if the folder has none."""
     opened = to_gallery(gallery)
     state = opened.state()
     memberships = PeopleStore(opened.folder).memberships()

@@ -24,12 +24,12 @@ def forget_faces(
 ) -> ForgetReport:
     """Delete faces for good: all of ``photos``, those of ``ids``, and those named as ``people``.
 
-    Their vectors, boxes and names are nowhere in the gallery afterwards, and indexing their photos
-    again does not bring them back. Without any face this finishes what an earlier call was kept
-    from finishing. People's faces are those decided to be theirs and those the last clustering gave
-    them. A receipt is written, to the new file ``receipt`` or into the gallery. ``dry_run`` tells
-    what would be deleted, and deletes nothing. Raises InputError for a photo, face or name that the
-    gallery does not have, BusyGalleryError when another process is writing.
+    Their vectors, boxes and names are in no file of the gallery afterwards, and indexing their
+    photos again does not bring them back. Without any face this finishes what an earlier call was
+    kept from finishing. People's faces are those decided to be theirs and those the last clustering
+    gave them. A receipt is written, to the new file ``receipt`` or into the gallery. ``dry_run``
+    tells what would be deleted, and deletes nothing. Raises InputError for a photo, face or name
+    that the gallery does not have, BusyGalleryError when another process is writing.
     """
     named = (people,) if isinstance(people, str) else tuple(people)
     selection = Selection(_several(photos), tuple(ids), named)
@@ -48,15 +48,15 @@ def unforget_photos(gallery: AnyGallery, photos: AnyPath | Sequence[AnyPath]) ->
 
 
 def check_gallery(gallery: AnyGallery) -> list[Finding]:
-    """Every problem of a gallery's files: shards, names, index and all else; none is good."""
+    """The problems of a gallery's files: shards, names, index and all else; empty without any."""
     return check.check_gallery(to_gallery(gallery))
 
 
 def check_erased(gallery: AnyGallery, receipt: AnyPath, *, names: Sequence[str] = ()) -> list[str]:
-    """Where anything is left of what a receipt of :func:`forget_faces` names; none is good.
+    """Where something is left of what :func:`forget_faces` deleted; empty if nothing is.
 
-    ``names`` are looked for too; a receipt holds none. Raises InputError for a file that is no
-    receipt.
+    ``receipt`` is the file that it wrote. ``names`` are looked for too; a receipt holds none.
+    Raises InputError for a file that is no receipt.
     """
     wanted = (names,) if isinstance(names, str) else tuple(names)
     return erasure_problems(to_gallery(gallery), to_path(receipt, "receipt"), wanted)

@@ -37,11 +37,11 @@ def enroll(
     *,
     engine: AnyEngine = DEFAULT_ENGINE,
 ) -> Enrolment:
-    """Say that the largest face of each photo shows the person called ``name``.
+    """Give ``name`` to the largest face of each photo.
 
-    Photos that the gallery does not hold yet are added to it. A photo without a usable face is
-    reported, and the others go on. Raises InputError for an unusable name, a folder, or a photo
-    that does not exist, BusyGalleryError when another process is writing.
+    Photos that are not in the gallery yet are added to it. A photo without a usable face is
+    reported, and the others are enrolled. Raises InputError for an unusable name, a folder, or a
+    photo that does not exist, BusyGalleryError when another process is writing.
     """
     opened = to_gallery(gallery)
     ready = to_engine(engine, opened.contract)
@@ -51,12 +51,11 @@ def enroll(
 
 
 def calibrate(gallery: AnyGallery, fpir: float = 0.01) -> Calibration:
-    """Learn from a gallery's own faces, and keep, the threshold of identification.
+    """Learn the identification threshold from a gallery's own faces, and save it.
 
     ``fpir`` is the share of searches for people who are not enrolled that may return a name, above
     0 and at most 0.1. Raises InputError where no one is enrolled or there are too few people and
-    groups to learn from, ValueError for another rate, BusyGalleryError when another process is
-    writing.
+    groups to learn from, and for another rate, BusyGalleryError when another process is writing.
     """
     opened = to_gallery(gallery)
     default = thresholds_in_use(opened.contract).cluster
@@ -64,7 +63,7 @@ def calibrate(gallery: AnyGallery, fpir: float = 0.01) -> Calibration:
 
 
 def export_people(gallery: AnyGallery, file: AnyPath) -> list[PersonEntry]:
-    """Write all that is decided about people to a new file ``*.json`` or ``*.csv``.
+    """Write names and decisions about people to a new file ``*.json`` or ``*.csv``.
 
     Returns what was written. Raises InputError for another name, and for a file that exists.
     """
@@ -75,8 +74,9 @@ def export_people(gallery: AnyGallery, file: AnyPath) -> list[PersonEntry]:
 
 
 def import_people(gallery: AnyGallery, file: AnyPath) -> ImportResult:
-    """Decide in a gallery what a file says that :func:`export_people` wrote, perhaps of another.
+    """Apply names and decisions from a file that :func:`export_people` wrote.
 
+    The file may come from another gallery of the same photos.
     One undo takes it back. Raises InputError for a file that cannot be read, or whose faces are all
     not in this gallery.
     """

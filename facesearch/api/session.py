@@ -6,7 +6,15 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
-from facesearch.api.arguments import AnyEngine, AnyGallery, AnyPath, to_engine, to_gallery, to_path
+from facesearch.api.arguments import (
+    AnyEngine,
+    AnyGallery,
+    AnyPath,
+    to_engine,
+    to_gallery,
+    to_path,
+    to_threshold,
+)
 from facesearch.clustering.current_people import gallery_people
 from facesearch.encoders import thresholds_in_use
 from facesearch.engine import FaceEngine
@@ -17,6 +25,7 @@ from facesearch.gallery.version import GalleryVersion
 from facesearch.recognition.calibration import (
     Calibration,
     ThresholdInUse,
+    calibrate_unasked,
     read_calibration,
     threshold_in_use,
 )
@@ -72,13 +81,14 @@ class GallerySession:
 
         A face is named where the nearest person is within the squared distance ``threshold``, by
         default the gallery's calibrated one, or the encoder's. Raises InputError for a photo that
-        cannot be read, and where no one is enrolled.
+        cannot be read, a threshold out of [0, 4], and where no one is enrolled.
         """
+        given = None if threshold is None else to_threshold(threshold)
         self._answer(lambda view: view.groups)  # before the photo is looked at
         probe = read_probe(self.engine, to_path(photo, "photo"))
         return self._answer(
             lambda view: identify_probe(
-                probe, view.enrolled.names, view.groups, view.threshold(self.engine, threshold)
+                probe, view.enrolled.names, view.groups, view.threshold(self.engine, given)
             )
         )
 
@@ -155,12 +165,21 @@ class GalleryView:
         return read_calibration(self.gallery)
 
     def threshold(self, engine: FaceEngine, given: float | None) -> ThresholdInUse:
-        """The threshold of identification, ``given`` or not."""
+        """The threshold of identification, ``given`` or not.
+
+        A gallery that was never calibrated is, if it has enough people and clusters for that: the
+        encoder's threshold knows nothing of how many they are.
+        """
         if given is not None:
             return ThresholdInUse(given, "given")
-        if self.calibration is not None:
-            return threshold_in_use(self.enrolled, self.calibration)
-        return ThresholdInUse(thresholds_in_use(engine.contract).identification, "encoder")
+        defaults = thresholds_in_use(engine.contract)
+        calibration = self.calibration
+        if calibration is None:
+            calibration = calibrate_unasked(self.gallery, self.state, defaults.cluster)
+            self.calibration = calibration
+        if calibration is not None:
+            return threshold_in_use(self.enrolled, calibration)
+        return ThresholdInUse(defaults.identification, "encoder")
 
 
 def search_photo(
@@ -196,10 +215,10 @@ def verify_photos(
     """Whether the largest faces of two photos show one person.
 
     They do within the squared distance ``threshold``, by default the encoder's. Raises InputError
-    for a photo that cannot be read or shows no face.
+    for a photo that cannot be read or shows no face, and for a threshold out of [0, 4].
     """
+    given = None if threshold is None else to_threshold(threshold)
     ready = to_engine(engine)
-    if threshold is None:
-        threshold = thresholds_in_use(ready.contract).verification
     one, two = (read_probe(ready, to_path(photo, "photo")) for photo in (first, second))
-    return compare_probes(one, two, threshold)
+    default = thresholds_in_use(ready.contract).verification
+    return compare_probes(one, two, default if given is None else given)

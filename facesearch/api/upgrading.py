@@ -26,10 +26,10 @@ def upgrade_gallery(
 ) -> UpgradeReport:
     """Embed all faces of a gallery again with ``encoder``, by default the best that is here.
 
-    Photos are read again, faces stay where they were found, and names and decisions hold; an open
-    ``Gallery`` is to be opened again afterwards. Searches go on with the old vectors until all is
-    done, and a job that was killed goes on where it was. Faces of photos that cannot be read keep
-    the gallery as it was, unless ``drop_unreadable``. Raises InputError where the gallery has that
+    Photos are read again; the boxes of the faces, names and decisions stay. Open a ``Gallery``
+    again afterwards. Searches use the old vectors until all is done, and a job that was killed
+    continues when it is started again. If photos cannot be read, the gallery stays as it was,
+    unless ``drop_unreadable`` leaves out their faces. Raises InputError where the gallery has that
     encoder's vectors already, BusyGalleryError when another process is writing.
     """
     opened = to_gallery(gallery)

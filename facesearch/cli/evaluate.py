@@ -123,7 +123,9 @@ def _clustering(below: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("photos", type=Path, metavar="FOLDER", help=_PEOPLE)
     _add_threshold(
-        parser, "largest mean squared distance within a person (default: the encoder's threshold)"
+        parser,
+        "largest mean squared distance within a person (default: judge what `cluster` does by "
+        "default, and the encoder's threshold beside it)",
     )
     parser.add_argument("--hdbscan", action="store_true", help="also cluster with HDBSCAN")
     return parser
@@ -209,7 +211,7 @@ def _add_shared_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=whole_number, default=0, metavar="N", help="of all draws (default: 0)"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
@@ -285,7 +287,13 @@ def _run_clustering(args: argparse.Namespace, setup: Setup, defaults: Thresholds
 
     threshold = defaults.cluster if args.threshold is None else args.threshold
     photos = read_folder(args.photos)
-    return run_clustering(setup, photos, threshold=threshold, with_density=args.hdbscan)
+    return run_clustering(
+        setup,
+        photos,
+        threshold=threshold,
+        from_gallery=args.threshold is None,
+        with_density=args.hdbscan,
+    )
 
 
 def _run_video(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:

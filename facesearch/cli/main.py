@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
         demo,
     ):
         module.add_commands(commands)
+    _add_descriptions(parser)
     for command in commands.choices.values():
         _add_output_options(command, default=False)
     return parser
@@ -79,9 +80,24 @@ def build_parser() -> argparse.ArgumentParser:
 
 def commands_below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     """The parsers of the commands of ``parser`` by their names."""
+    return {name: each for below in _subparsers(parser) for name, each in below.choices.items()}
+
+
+def _subparsers(
+    parser: argparse.ArgumentParser,
+) -> list[argparse._SubParsersAction[argparse.ArgumentParser]]:
     actions = parser._actions  # argparse offers no other way
-    below = [each.choices for each in actions if isinstance(each, argparse._SubParsersAction)]
-    return dict(below[0]) if below else {}
+    return [each for each in actions if isinstance(each, argparse._SubParsersAction)]
+
+
+def _add_descriptions(parser: argparse.ArgumentParser) -> None:
+    """Let the help of every command say what it does, if only in the words of the list above it."""
+    for below in _subparsers(parser):
+        for listed in below._choices_actions:
+            command = below.choices[listed.dest]
+            if command.description is None and listed.help:
+                command.description = f"{listed.help[:1].upper()}{listed.help[1:]}."
+            _add_descriptions(command)
 
 
 def _add_output_options(parser: argparse.ArgumentParser, default: bool | str) -> None:

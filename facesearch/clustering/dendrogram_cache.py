@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.adaptive.merge_rule import MergeRule
 from cluster.agglomerative import MERGING, LinkageName
 from cluster.constraints import ResolvedConstraints
 from cluster.graph.knn_graph import KnnGraph
@@ -33,13 +35,15 @@ VERSION = 2
 class CachedDendrogram:
     """A dendrogram and what it was made of: a digest, ``key``, by :func:`dendrogram_key`.
 
-    ``graph`` and ``edge_recall`` are as :class:`facesearch.clustering.run_store.RunInfo` has them.
+    ``graph`` and ``edge_recall`` are as :class:`facesearch.clustering.run_store.RunInfo` has them;
+    heights are excesses over ``rule`` where there is one (:mod:`cluster.adaptive`).
     """
 
     key: str
     dendrogram: Dendrogram
     graph: str = ""
     edge_recall: float = 1.0
+    rule: MergeRule | None = None
 
 
 def dendrogram_key(
@@ -47,7 +51,7 @@ def dendrogram_key(
     constraints: ResolvedConstraints,
     reach: float,
     graph: KnnGraph | str,
-    linkage: LinkageName,
+    linkage: LinkageName | Literal["by rule"],
 ) -> str:
     """The SHA-256 that names merges of the faces ``ids`` (n,), in this order, up to ``reach``.
 
@@ -81,6 +85,8 @@ def write_dendrogram(gallery: Gallery, merges: CachedDendrogram) -> None:
         "graph": merges.graph,
         "edge_recall": float(merges.edge_recall),
     }
+    if merges.rule is not None:
+        attributes["rule"] = json.dumps(merges.rule.as_dict())
     arrays = {"pairs": dendrogram.pairs, "heights": dendrogram.heights}
     if dendrogram.neighbours is not None:
         arrays["neighbours"] = dendrogram.neighbours
@@ -116,5 +122,10 @@ def load_dendrogram(path: Path) -> CachedDendrogram:
             arrays.get("neighbours"),
             float(said["horizon"]),
         )
-        recall = float(said["edge_recall"])
-        return CachedDendrogram(str(said["key"]), dendrogram, str(said["graph"]), recall)
+        return CachedDendrogram(
+            str(said["key"]),
+            dendrogram,
+            str(said["graph"]),
+            float(said["edge_recall"]),
+            MergeRule.of(json.loads(str(said["rule"]))) if "rule" in said else None,
+        )

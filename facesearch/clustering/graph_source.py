@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from cluster.graph.approximate_knn import NEIGHBOURS, approximate_knn_graph
+from cluster.adaptive.clustering import graph_for
 from cluster.graph.knn_graph import KnnGraph, edge_recall
 from facesearch.errors import BusyGalleryError
 from facesearch.gallery.gallery import Gallery, GalleryState
@@ -32,10 +32,10 @@ class ClusteringGraph:
 def clustering_graph(vectors: Vectors, kept: KnnGraph | None) -> ClusteringGraph:
     """The graph of ``vectors`` float32 (n, d): the one that is ``kept``, or one that is made.
 
-    Without one about the :data:`cluster.graph.approximate_knn.NEIGHBOURS` nearest are found in near
-    cells.
+    Without one the :data:`cluster.graph.approximate_knn.NEIGHBOURS` nearest are found: exactly
+    among few vectors, about so in near cells among many.
     """
-    graph = approximate_knn_graph(vectors, NEIGHBOURS) if kept is None else kept
+    graph = graph_for(vectors) if kept is None else kept
     return ClusteringGraph(graph, "made" if kept is None else "kept", edge_recall(vectors, graph))
 
 

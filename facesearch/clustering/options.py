@@ -23,12 +23,14 @@ LOOSER = 1.25
 class ClusterOptions:
     """How to cluster; see :func:`facesearch.clustering.run.run_clustering`.
 
-    ``threshold`` is a mean squared distance, and with ``from_gallery`` the loosest one: if the
-    gallery's impostors are near enough for a stricter one, that is taken. ``attach_threshold`` is
-    the one within which poor faces join. ``same_photo`` lets two faces of one photo be one person,
-    as in collages. ``full`` clusters all faces again, even where the previous run could be built
-    on. ``reach`` is the distance that average linkage merges up to for every threshold within it;
-    for others it merges all it can. ``linkage`` is one of :data:`cluster.agglomerative.LINKAGES`.
+    ``threshold`` is a mean squared distance. With ``from_gallery`` it is the encoder's: beyond it
+    others are strangers, and the gallery's own merges tell where its people end
+    (:mod:`cluster.adaptive`); it cuts only where there are too few faces to tell.
+    ``attach_threshold`` is the one within which poor faces join. ``same_photo`` lets two faces of
+    one photo be one person, as in collages. ``full`` clusters all faces again, even where the
+    previous run could be built on. ``reach`` is the distance that average linkage merges up to for
+    every threshold within it; for others it merges all it can. ``linkage`` is one of
+    :data:`cluster.agglomerative.LINKAGES`.
     """
 
     method: str

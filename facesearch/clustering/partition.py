@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.adaptive.clustering import adaptive_merges
+from cluster.adaptive.merge_rule import MergeRule
+from cluster.adaptive.scored_linkage import MOST_COMPLETE
 from cluster.agglomerative import MOST_APART, clusters_at, merged, most_dense
 from cluster.attach_outliers import attach
 from cluster.constraints import ResolvedConstraints
@@ -22,6 +25,8 @@ from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import NOBODY
 from indexer.types import Ids, Vectors
+
+_WERE_CUT = "saved merges were cut at the threshold"
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,14 @@ class FaceSet:
 
 @dataclass(frozen=True)
 class Partition:
-    """The clusters, how they were formed, and the merges made for it, if any."""
+    """The clusters, how they were formed, and the merges made for it, if any.
+
+    ``threshold`` is the mean squared distance at which two faces that are alone merge.
+    """
 
     clustering: Clustering
     how: RunInfo
+    threshold: float
     merges: CachedDendrogram | None = None
 
 
@@ -67,7 +76,8 @@ def partition_faces(
     Raises InputError for complete linkage of too many faces.
     """
     made = _of_good(gallery, state, faces, constraints, options=options, how=how)
-    return replace(made, clustering=_with_poor(made.clustering, faces, barred, options))
+    clustering = _with_poor(made.clustering, faces, barred, options, made.how.merge_rule)
+    return replace(made, clustering=clustering)
 
 
 def _of_good(
@@ -82,20 +92,14 @@ def _of_good(
     good = ~faces.poor
     ids, vectors = faces.ids[good], faces.vectors[good]
     if options.method != "agglomerative":
-        graph = None
-        if len(ids) > MOST_WHOLE:
-            graph = clustering_graph(vectors, kept_graph(gallery, state, ids))
-            how = replace(how, graph=graph.source, edge_recall=graph.recall)
-        clustering = hdbscan_clustering(
-            ids,
-            vectors,
-            DensitySettings(max(2, options.min_size), refine=options.cut),
-            graph=None if graph is None else graph.graph,
-            constraints=constraints,
-        )
-        return Partition(clustering, how)
+        return _by_density(gallery, state, (ids, vectors), constraints, options=options, how=how)
     if not how.full:
-        return Partition(_grown(ids, vectors, faces, constraints, options), how)
+        grown = _grown((ids, vectors), faces, constraints, options, how.merge_rule)
+        return Partition(grown, how, options.threshold)
+    if options.from_gallery:
+        by_rule = _by_rule(gallery, state, (ids, vectors), constraints, options=options, how=how)
+        if by_rule is not None:
+            return by_rule
     merges, made = _merges(gallery, state, (ids, vectors), constraints, options)
     how = replace(
         how,
@@ -105,11 +109,95 @@ def _of_good(
         exact=options.linkage != "single" or _has_all(merges, options.threshold),
     )
     if not made:
-        how = replace(how, why=f"{how.why}; saved merges were cut at the threshold")
+        how = replace(how, why=f"{how.why}; {_WERE_CUT}")
     clustering = clusters_at(
         ids, vectors, merges.dendrogram, options.threshold, min_size=options.min_size
     )
-    return Partition(clustering, how, merges if made else None)
+    return Partition(clustering, how, options.threshold, merges if made else None)
+
+
+def _by_density(
+    gallery: Gallery,
+    state: GalleryState,
+    good: tuple[Ids, Vectors],
+    constraints: ResolvedConstraints,
+    *,
+    options: ClusterOptions,
+    how: RunInfo,
+) -> Partition:
+    """Dense clusters, taken apart by the gallery's rule, or beyond a threshold."""
+    ids, vectors = good
+    graph, rule = None, None
+    if len(ids) > MOST_WHOLE:
+        graph = clustering_graph(vectors, kept_graph(gallery, state, ids))
+        how = replace(how, graph=graph.source, edge_recall=graph.recall)
+    edges = None if graph is None else graph.graph
+    if options.from_gallery:
+        learnt = adaptive_merges(vectors, options.threshold, constraints=constraints, graph=edges)
+        rule = None if learnt is None else learnt.rule
+    threshold = options.cut
+    if rule is not None:
+        threshold = rule.distance(1, 1)
+        how = replace(how, rule=rule.as_dict(), threshold_from="gallery")
+    clustering = hdbscan_clustering(
+        ids,
+        vectors,
+        DensitySettings(max(2, options.min_size), refine=None if rule else options.cut, rule=rule),
+        graph=edges,
+        constraints=constraints,
+    )
+    return Partition(clustering, how, threshold)
+
+
+def _by_rule(
+    gallery: Gallery,
+    state: GalleryState,
+    good: tuple[Ids, Vectors],
+    constraints: ResolvedConstraints,
+    *,
+    options: ClusterOptions,
+    how: RunInfo,
+) -> Partition | None:
+    """The clusters of the gallery's rule; None where there are too few faces to learn one."""
+    ids, vectors = good
+    many = len(ids) > MOST_COMPLETE
+    kept = kept_graph(gallery, state, ids) if many else None
+    graph_made = f"made, {NEIGHBOURS}" if many else ""
+    key = dendrogram_key(
+        ids, constraints, options.threshold, graph_made if kept is None else kept, "by rule"
+    )
+    merges = None if options.full else read_dendrogram(gallery, key, len(ids))
+    cut = merges is not None
+    if merges is None:
+        graph = clustering_graph(vectors, kept) if many else None
+        learnt = adaptive_merges(
+            vectors,
+            options.threshold,
+            constraints=constraints,
+            graph=None if graph is None else graph.graph,
+        )
+        if learnt is None:
+            return None
+        merges = CachedDendrogram(key, learnt.dendrogram, rule=learnt.rule)
+        if graph is not None:
+            merges = replace(merges, graph=graph.source, edge_recall=graph.recall)
+    rule = merges.rule
+    if rule is None:
+        return None
+    alone = rule.distance(1, 1)
+    how = replace(
+        how,
+        rule=rule.as_dict(),
+        threshold_from="gallery",
+        graph=merges.graph,
+        edge_recall=merges.edge_recall,
+        cut=cut,
+        why=f"{how.why}; {_WERE_CUT}" if cut else how.why,
+    )
+    clustering = clusters_at(
+        ids, vectors, merges.dendrogram, 0.0, min_size=options.min_size, alone=alone
+    )
+    return Partition(clustering, how, alone, None if cut else merges)
 
 
 def _merges(
@@ -156,13 +244,14 @@ def _has_all(merges: CachedDendrogram, threshold: float) -> bool:
 
 
 def _grown(
-    ids: Ids,
-    vectors: Vectors,
+    good: tuple[Ids, Vectors],
     faces: FaceSet,
     constraints: ResolvedConstraints,
     options: ClusterOptions,
+    rule: MergeRule | None,
 ) -> Clustering:
     """The clusters of before, of the good faces, with those that are new."""
+    ids, vectors = good
     before = np.where(faces.undone, NOBODY, faces.before)[~faces.poor]
     _, dense = np.unique(before, return_inverse=True)
     nobody = int((before == NOBODY).any())
@@ -173,11 +262,16 @@ def _grown(
         options.threshold,
         min_size=options.min_size,
         constraints=constraints,
+        rule=rule,
     )
 
 
 def _with_poor(
-    clustering: Clustering, faces: FaceSet, barred: NDArray[np.int64], options: ClusterOptions
+    clustering: Clustering,
+    faces: FaceSet,
+    barred: NDArray[np.int64],
+    options: ClusterOptions,
+    rule: MergeRule | None,
 ) -> Clustering:
     """``clustering`` of the good faces, and after it the poor ones."""
     poor = faces.poor
@@ -192,4 +286,5 @@ def _with_poor(
         options.attach_threshold,
         photos=None if photos is None else (photos[~poor], photos[poor]),
         cannot=barred,
+        rule=rule,
     )

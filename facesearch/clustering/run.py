@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
-from cluster.impostor_threshold import gallery_threshold
 from facesearch.clustering.current_people import album_people, last_run
 from facesearch.clustering.history import earlier_people, older_runs
 from facesearch.clustering.options import ClusterOptions
@@ -66,8 +65,13 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         faces.ids, faces.before, decisions, known, decided=decided, runs=older_runs(gallery)
     )
     faces = replace(faces, undone=earlier.undone)
-    options, source = _with_threshold(options, previous, faces)
-    how = replace(_how(options, previous, faces, decided), threshold_from=source)
+    onto = _with_threshold_of(previous, options)
+    how = _how(onto, previous, faces, decided)
+    if how.full or previous is None:
+        how = replace(how, threshold_from="encoder" if options.from_gallery else "given")
+    else:
+        options = onto
+        how = replace(how, threshold_from=previous.how.threshold_from, rule=previous.how.rule)
     constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
     barred = _rejected(faces, decided, faces.poor)
     made = partition_faces(gallery, state, faces, constraints, barred, options=options, how=how)
@@ -90,7 +94,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         earlier.people,
         _without_photos(before, then),
         ChangeContext(
-            "" if previous is None else _other_options(options, previous),
+            "" if previous is None else _other_options(options, previous, made.threshold),
             frozenset() if previous is None else people_concerned(decisions, known),
             frozenset(now.of_faces()[before == NOBODY].tolist()),
         ),
@@ -98,7 +102,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     return ClusterRun(
         now.clustering,
         options.method,
-        options.cut,
+        made.threshold,
         datetime.now(UTC).isoformat(timespec="seconds"),
         state.digest(),
         options.min_quality,
@@ -175,7 +179,7 @@ def _to_place(faces: FaceSet, previous: ClusterRun | None) -> str:
 def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: FaceSet) -> str:
     if previous is None:
         return "this gallery had no clustering before"
-    other = _other_options(options, previous)
+    other = _other_options(options, previous, options.cut)
     formed = previous.how.formed
     reasons = (
         (options.full, "as asked for"),
@@ -191,12 +195,12 @@ def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: FaceS
     return next((text for holds, text in reasons if holds), "")
 
 
-def _other_options(options: ClusterOptions, previous: ClusterRun) -> str:
-    """Which option is another than in the run before; "" if none is."""
+def _other_options(options: ClusterOptions, previous: ClusterRun, threshold: float) -> str:
+    """Which option, or ``threshold``, is another than in the run before; "" if none is."""
     pairs = {
         "method": (previous.method, options.method),
         "linkage": (previous.how.linkage, options.linkage),
-        "threshold": (previous.threshold, options.cut),
+        "threshold": (previous.threshold, threshold),
         "min size": (previous.how.min_size, options.min_size),
         "min quality": (previous.min_quality, options.min_quality),
         "attach threshold": (previous.how.attach_threshold, options.attach_threshold),
@@ -237,23 +241,16 @@ def _rejected(
     return pairs[(pairs >= 0).all(axis=1)]
 
 
-def _with_threshold(
-    options: ClusterOptions, previous: ClusterRun | None, faces: FaceSet
-) -> tuple[ClusterOptions, str]:
-    """``options`` with the threshold to use, and who set it.
+def _with_threshold_of(previous: ClusterRun | None, options: ClusterOptions) -> ClusterOptions:
+    """``options`` with the threshold of the run before, where the gallery or the encoder gave it.
 
-    A run that can be built on keeps its threshold: the gallery's own is another for every face.
+    A run that can be built on keeps it: the gallery's own is another for every face.
     """
-    if not options.from_gallery:
-        return options, "given"
-    if previous is not None and previous.threshold and previous.how.threshold_from != "given":
-        same = replace(options, threshold=previous.threshold)
-        if not _why_full(same, previous, faces):
-            return same, previous.how.threshold_from
-    found = gallery_threshold(faces.vectors[~faces.poor], options.threshold)
-    if found is None:
-        return options, "encoder"
-    return replace(options, threshold=found), "gallery"
+    if not options.from_gallery or previous is None or previous.threshold is None:
+        return options
+    if previous.how.threshold_from == "given" or previous.method != "agglomerative":
+        return options
+    return replace(options, threshold=previous.threshold)
 
 
 def _without_photos(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.adaptive.merge_rule import MergeRule
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.dendrogram_cache import CachedDendrogram, write_dendrogram
 from facesearch.clustering.person_matching import PeopleChanges, PersonGone, PersonMove
@@ -37,11 +38,13 @@ class RunInfo:
 
     ``formed`` is how many faces the last full run had, and ``min_size`` and ``attach_threshold``
     are its other options. ``decisions`` is the newest decision it knew. ``threshold_from`` is
-    who set the threshold: whoever asked ("given"), the gallery's impostors ("gallery"), or the
-    "encoder". ``graph`` is "kept" or "made" where a graph of neighbours was clustered, with the
-    share of exact neighbours it had, ``edge_recall``; "" where all pairs were looked at. ``cut``
-    tells that nothing was merged: the merges of an earlier run were cut. ``linkage`` is which
-    distance between groups counted; ``exact`` is False where single linkage may have missed a pair.
+    who set the threshold: whoever asked ("given"), the gallery's own merges ("gallery"), or the
+    "encoder". ``rule`` is the one that a gallery gave, by name
+    (:meth:`cluster.adaptive.merge_rule.MergeRule.as_dict`). ``graph`` is "kept" or "made" where a
+    graph of neighbours was clustered, with the share of exact neighbours it had, ``edge_recall``;
+    "" where all pairs were looked at. ``cut`` tells that nothing was merged: the merges of an
+    earlier run were cut. ``linkage`` is which distance between groups counted; ``exact`` is False
+    where single linkage may have missed a pair.
     """
 
     full: bool = True
@@ -56,6 +59,12 @@ class RunInfo:
     cut: bool = False
     linkage: str = "average"
     exact: bool = True
+    rule: dict[str, float] | None = None
+
+    @property
+    def merge_rule(self) -> MergeRule | None:
+        """``rule`` as it is used."""
+        return None if self.rule is None else MergeRule.of(self.rule)
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ class EditResult:
 class PeopleEditor:
     """The people of a gallery as they are, and decisions about them.
 
-    ``now`` and ``decided`` are of the moment when the editor was made: after a decision, make
-    another to see what it changed.
+    ``now`` says who has which face, and ``decided`` what was decided. Both follow the decisions
+    of this editor; after those of others it raises GalleryError until another editor is made.
 
     Persons are named as people type them: "p12", a name, or the beginning of one name only.
     Everything raises InputError for a person or face that is not there, and for what would change
@@ -53,12 +53,23 @@ class PeopleEditor:
         self._gallery = gallery
         self._state = state or gallery.state()
         self._people = PeopleStore(gallery.folder)
+        self._run = _run_in_force(gallery)
+        self.clustered = bool(run_paths(gallery))
+        self._read_decisions()
+
+    def _read_decisions(self) -> None:
+        """Look at the ledger: what is decided next is decided in knowledge of it."""
         decisions = self._people.decisions()
         self._newest = decisions[-1].id if decisions else 0
-        self._run = _run_in_force(gallery)
         self.decided: DecisionState = replay(decisions)
-        self.now: PersonAssignment = gallery_people(gallery, self._state)
-        self.clustered = bool(run_paths(gallery))
+        self._now: PersonAssignment | None = None
+
+    @property
+    def now(self) -> PersonAssignment:
+        """The people of the last clustering, as is decided."""
+        if self._now is None:
+            self._now = gallery_people(self._gallery, self._state, self.decided)
+        return self._now
 
     def decisions(self) -> list[Decision]:
         """The ledger as it is now, oldest first."""
@@ -225,7 +236,9 @@ class PeopleEditor:
 
         What one command entered is undone together. Raises InputError where there is nothing.
         """
-        return self._people.undo()
+        undone = self._people.undo()
+        self._read_decisions()
+        return undone
 
     def _enter(
         self, person: Person, drafts: Sequence[NewDecision], notes: tuple[str, ...] = ()
@@ -236,8 +249,7 @@ class PeopleEditor:
                 f"p{gone[0]} was merged into p{merged[gone[0]]}; decide about that person"
             )
         entered = self._people.decide(drafts, after=self._newest, require=self._require_same_run)
-        self._newest = entered.decisions[-1].id if entered.decisions else self._newest
-        self.decided = self._people.decided()
+        self._read_decisions()
         return EditResult(self.decided.person(person.id), entered, notes)
 
     def _require_same_run(self) -> None:

@@ -3,8 +3,8 @@
 Detectors are trained on upright faces. They miss most that lie on their side, and find those on
 their head with landmarks as if they stood: aligned by these, strangers resemble each other. So
 
-- each face that the detector is not quite sure of is cut out and looked at in four turns, and the
-  surest turn tells its landmarks;
+- faces that the detector is not quite sure of are cut out and looked at in four turns, and the
+  surest turn tells their landmarks (of a crowd only the largest, while these stand upright);
 - a photo that shows no face, or one that was turned, is looked at as a whole in the turns that may
   show more: without a face at a reduced size first, which costs less than a second full look.
 
@@ -26,6 +26,7 @@ from facesearch.detect.types import Detections, Detector, Pixels
 TURNS = (0, 1, 2, 3)  # quarters counter-clockwise, as numpy.rot90 has them
 _CROP = 128  # pixels of a face's crop, twice as wide as the face
 _SMALL = 480  # longest side of a photo without a face that is looked at turned
+_ENOUGH_UPRIGHT = 4  # doubtful faces of a photo, after which the rest are taken to stand too
 _SAME = 0.4  # intersection over union of the same face
 
 
@@ -72,12 +73,16 @@ class TurningDetector:
     def _righted(self, photo: Pixels, faces: Detections) -> tuple[Detections, NDArray[np.int64]]:
         """``faces`` with the landmarks of their surest turn, and which turn that is."""
         doubtful = np.flatnonzero(faces.scores < self._limits.sure)
+        sizes = (faces.boxes[doubtful, 2:] - faces.boxes[doubtful, :2]).max(axis=1, initial=0)
+        doubtful = doubtful[np.argsort(-sizes, kind="stable")]
         boxes, landmarks, scores = (
             each.copy() for each in (faces.boxes, faces.landmarks, faces.scores)
         )
         upright = np.ones(len(faces), np.float32)
         turns = np.zeros(len(faces), np.int64)
-        for row in doubtful.tolist():
+        for place, row in enumerate(doubtful.tolist()):
+            if place >= _ENOUGH_UPRIGHT and not turns.any():
+                break  # where the largest stand, so do the others of a crowd
             looks = self._four_looks(photo, faces.boxes[row])
             sureness = [float(look.scores[0]) if len(look) else 0.0 for look in looks]
             best = int(np.argmax(sureness))

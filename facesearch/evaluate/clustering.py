@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.adaptive.clustering import adaptive_merges
 from cluster.hdbscan_clustering import hdbscan_clustering
 from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.metrics import (
@@ -65,6 +66,7 @@ def clustering_study(
     usable: NDArray[np.bool_] | None = None,
     *,
     threshold: float,
+    from_gallery: bool = False,
     sweep: Sequence[float] | None = None,
     with_density: bool = False,
 ) -> ClusteringStudy:
@@ -72,6 +74,9 @@ def clustering_study(
 
     Average linkage is cut at ``threshold`` and at each of ``sweep`` (default: a quarter to twice
     the threshold), which are mean squared distances in [0, 4]; ``with_density`` adds HDBSCAN.
+    ``from_gallery`` puts before it what ``facesearch cluster`` does by default, where there are
+    enough photos: the rule of the photos' own merges (:mod:`cluster.adaptive`), of which the
+    threshold told is that of two single faces.
     Photos that are not ``usable`` join no cluster. Raises :class:`InputError` for a wrong threshold
     and where there is no photo.
     """
@@ -92,6 +97,10 @@ def clustering_study(
         return _scores(method, at, people, labels)
 
     chosen = [score("average linkage", threshold, cut(linkage, len(kept), threshold))]
+    learnt = adaptive_merges(faces, threshold) if from_gallery and len(kept) else None
+    if learnt is not None:
+        alone = learnt.rule.distance(1, 1)
+        chosen.insert(0, score("rule of the gallery", alone, learnt.dendrogram.groups(0.0)))
     if with_density:
         chosen.append(
             score("HDBSCAN", None, hdbscan_clustering(kept.astype(np.int64), faces).labels)

@@ -191,15 +191,17 @@ def run_clustering(
     photos: LabelledPhotos,
     *,
     threshold: float,
+    from_gallery: bool = False,
     with_density: bool = False,
 ) -> Report:
-    """Clusterings of a labelled folder."""
+    """Clusterings of a labelled folder; see :func:`facesearch.evaluate.clustering`."""
     embedded = setup.embed(photos.root, photos.paths)
     study = clustering_study(
         embedded.vectors,
         photos.person_numbers,
         embedded.usable(setup.missing),
         threshold=threshold,
+        from_gallery=from_gallery,
         with_density=with_density,
     )
     return Report(

@@ -11,6 +11,7 @@ at which clusters merge; nearer ones say nothing, and the law fitted to the rest
 from __future__ import annotations
 
 import json
+import logging
 import math
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,13 +22,14 @@ import numpy as np
 
 from facesearch.clustering.current_people import album_people
 from facesearch.clustering.run_store import ClusterRun, latest_run, run_paths
-from facesearch.errors import GalleryError, InputError
+from facesearch.errors import BusyGalleryError, GalleryError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.templates import RULE, PersonTemplates
 from indexer.errors import TooFewImpostorsError
 from indexer.open_set.threshold import (
     LEAST_IDENTITIES,
+    MOST_FPIR,
     ImpostorSample,
     OpenSetThreshold,
     open_set_threshold,
@@ -38,11 +40,16 @@ from indexer.storage.atomic_files import write_atomically
 from indexer.storage.plain_files import read_json
 from indexer.types import Ids
 
+logger = logging.getLogger(__name__)
+
 FORMAT = "facesearch-calibration"
 VERSION = 1
 # By how much the enrolled people, or their faces, may grow before what was learnt is too old:
 # the false positive rate grows at most as they do.
 MOST_GROWTH = 1.5
+
+# The share of strangers that may be taken for somebody where nobody said otherwise.
+USUAL_FPIR = 0.01
 
 # Of strangers' clusters: enough for a law of the nearest of them, in bounded memory.
 _MOST_CLUSTERS = 20_000
@@ -97,12 +104,47 @@ class ThresholdInUse:
 def calibrate(
     gallery: Gallery, state: GalleryState, fpir: float, cluster_threshold: float
 ) -> Calibration:
-    """Learn and keep the threshold of rate ``fpir``, in (0, 0.1].
+    """Learn the threshold as :func:`learn_calibration` does, and keep it.
+
+    Raises BusyGalleryError when another process is writing.
+    """
+    calibration = learn_calibration(gallery, state, fpir, cluster_threshold)
+    with gallery.writing():
+        _write(gallery, calibration)
+    return calibration
+
+
+def calibrate_unasked(
+    gallery: Gallery, state: GalleryState, cluster_threshold: float
+) -> Calibration | None:
+    """The threshold of :data:`USUAL_FPIR` of a gallery that was never calibrated.
+
+    It is kept if it can be. None where there is too little to learn from.
+    """
+    try:
+        calibration = learn_calibration(gallery, state, USUAL_FPIR, cluster_threshold)
+    except InputError as error:
+        logger.info("not calibrated: %s", error)
+        return None
+    try:
+        with gallery.writing():
+            _write(gallery, calibration)
+    except (BusyGalleryError, OSError) as error:
+        logger.warning("the calibration of %s was not kept: %s", gallery.folder, error)
+    return calibration
+
+
+def learn_calibration(
+    gallery: Gallery, state: GalleryState, fpir: float, cluster_threshold: float
+) -> Calibration:
+    """The threshold of rate ``fpir``, in (0, 0.1], that the gallery itself gives.
 
     ``cluster_threshold`` is the encoder's: that of clusterings which do not say theirs. Raises
-    InputError where no one is enrolled or there are too few people and clusters to learn from,
-    ValueError for another rate, BusyGalleryError when another process is writing.
+    InputError where no one is enrolled or there are too few people and clusters to learn from, and
+    for another rate.
     """
+    if not 0 < fpir <= MOST_FPIR:
+        raise InputError(f"expected a rate above 0 and at most {MOST_FPIR}, got {fpir}")
     enrolled = PersonTemplates.load(gallery, state)
     samples = []
     if len(enrolled.names) > 1:
@@ -121,7 +163,7 @@ def calibrate(
             f"{LEAST_IDENTITIES} or more clusters then counts as a person)"
         ) from error
     clusters = sum(len(np.unique(each.identities)) for each in samples if not each.mutual)
-    calibration = Calibration(
+    return Calibration(
         result,
         str(RULE),
         len(enrolled.names),
@@ -131,9 +173,6 @@ def calibrate(
         state.digest(),
         datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    with gallery.writing():
-        _write(gallery, calibration)
-    return calibration
 
 
 def threshold_in_use(enrolled: PersonTemplates, calibration: Calibration) -> ThresholdInUse:

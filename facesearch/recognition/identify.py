@@ -14,6 +14,7 @@ from facesearch.errors import InputError, PhotoError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.images.photo_reader import photo_reader
+from facesearch.quality import MIN_QUALITY
 from facesearch.recognition.calibration import Source, ThresholdInUse
 from facesearch.search.gallery_index import GallerySearch
 from indexer.open_set.group_distances import NearestGroups, VectorGroups
@@ -76,12 +77,23 @@ class Identification:
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether the largest faces of two photos show one person."""
+    """Whether the largest faces of two photos show one person.
+
+    They do within the ``threshold``, unless both are of a quality below
+    :data:`facesearch.quality.MIN_QUALITY`: faces that are blurred, or do not stand upright,
+    resemble each other whoever they are.
+    """
 
     same: bool
     distance: float
     threshold: float
     boxes: tuple[Box, Box]
+    qualities: tuple[float, float]
+
+    @property
+    def too_poor(self) -> bool:
+        """Whether both faces are too poor to say that they are of one person."""
+        return max(self.qualities) < MIN_QUALITY
 
 
 def read_probe(engine: FaceEngine, photo: Path) -> Probe:
@@ -158,8 +170,13 @@ def compare_probes(first: Probe, second: Probe, threshold: float) -> Verificatio
             raise InputError(f"no face found in {probe.photo}; name a photo with a visible face")
     one, two = (largest_first(probe.boxes)[0] for probe in (first, second))
     distance = float(np.sum((first.vectors[one] - second.vectors[two]) ** 2))
+    qualities = (first.qualities[one], second.qualities[two])
     return Verification(
-        distance <= threshold, distance, threshold, (first.boxes[one], second.boxes[two])
+        distance <= threshold and max(qualities) >= MIN_QUALITY,
+        distance,
+        threshold,
+        (first.boxes[one], second.boxes[two]),
+        qualities,
     )
 
 

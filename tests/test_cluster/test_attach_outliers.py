@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from cluster.adaptive.impostor_law import ImpostorLaw
+from cluster.adaptive.merge_rule import MergeRule
 from cluster.agglomerative import agglomerative
-from cluster.attach_outliers import attach
+from cluster.attach_outliers import MARGIN, attach
 from cluster.types import NOISE, Clustering
 from support.vectors import grouped_vectors, unit_vectors
 
@@ -112,3 +114,73 @@ def test_no_two_of_one_photo_meet_nor_what_cannot(
         for _, row in asking:
             assert after.labels[row] == (label if row == nearest else NOISE)
     assert (after.confidence[after.labels == NOISE] == 0).all()
+
+
+LOOSE = MergeRule(ImpostorLaw(0.6, 0.3), 0.14, 0.6, -1.0, 4.0, -0.5, 0.6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**16), st.integers(4, 30), st.integers(1, 10), st.floats(0.1, 1.2))
+def test_by_a_rule_each_goes_where_it_is_surely_nearest(
+    seed: int, n: int, m: int, spread: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    centres = unit_vectors(3, 8, seed=seed)
+    drawn = centres[rng.integers(0, 3, n + m)] + spread * rng.standard_normal((n + m, 8)) / 3
+    drawn = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    vectors, others = drawn[:n], drawn[n:]
+    labels = np.unique(rng.integers(0, 4, n), return_inverse=True)[1].astype(np.int32)
+    before = Clustering(np.arange(n), labels, np.ones(n, np.float32))
+    after = attach(before, vectors, np.arange(n, n + m), others, 0.0, rule=LOOSE)
+    scale, weights = LOOSE.weights(others, among=vectors), LOOSE.weights(vectors)
+    sizes = np.bincount(labels)
+    wanted: dict[int, list[tuple[float, int]]] = {}
+    for row, other in enumerate(others):
+        distance = [
+            np.mean(
+                [
+                    scale[row] * weights[k] * float(((other - vectors[k]) ** 2).sum())
+                    for k in np.flatnonzero(labels == label)
+                ]
+            )
+            for label in range(len(sizes))
+        ]
+        excess = [
+            float(LOOSE.excess(d, 1, int(size))) if size > 1 else np.inf
+            for d, size in zip(distance, sizes, strict=True)
+        ]
+        first, second = np.argsort(excess, kind="stable")[:2] if len(excess) > 1 else (0, None)
+        beyond = np.inf if second is None else excess[second]
+        if excess[first] <= 0 and beyond - excess[first] >= MARGIN:
+            wanted.setdefault(int(first), []).append((float(distance[first]), row))
+    expected = np.full(m, NOISE)
+    for label, found in wanted.items():
+        for _, row in sorted(found)[: sizes[label]]:
+            expected[row] = label
+    np.testing.assert_array_equal(after.labels[n:], expected)
+    assert ((after.confidence[n:] > 0) <= (expected != NOISE)).all()
+
+
+def test_poor_vectors_never_lead_a_cluster() -> None:
+    vectors, _ = grouped_vectors(4, 3, seed=1)
+    others, _ = grouped_vectors(4, 30, seed=1)
+    labels = np.repeat(np.arange(4, dtype=np.int32), 3)
+    labels[9:] = [3, 4, 5]  # of the last person every face is alone
+    before = Clustering(np.arange(12), labels, np.ones(12, np.float32))
+    after = attach(before, vectors, np.arange(12, 132), others, 0.0, rule=LOOSE)
+    joined = np.bincount(after.labels[12:][after.labels[12:] >= 0], minlength=6)
+    assert joined[:3].tolist() == [3, 3, 3]
+    assert not joined[3:].any()
+
+
+def test_by_a_rule_photos_and_pairs_are_kept_apart() -> None:
+    vectors, _ = grouped_vectors(3, 4, seed=2)
+    labels = np.repeat(np.arange(3, dtype=np.int32), 4)
+    before = Clustering(np.arange(12), labels, np.ones(12, np.float32))
+    ids = np.arange(12, 15)
+    others = vectors[[0, 4, 8]]
+    photos = (np.arange(12), np.array([1, 50, 51]))  # the first is in a photo of its cluster
+    after = attach(
+        before, vectors, ids, others, 0.0, photos=photos, cannot=np.array([[1, 5]]), rule=LOOSE
+    )
+    assert after.labels[12:].tolist() == [NOISE, NOISE, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,8 +16,11 @@ from numpy.typing import NDArray
 
 from facesearch.detect.types import Detections
 from facesearch.quality import (
+    DLIB_BY_YUNET,
+    MIN_QUALITY,
     SCORED,
     SCORED_AND_NORMED,
+    SCORED_BY_YUNET,
     UNSCORED,
     HingeLogistic,
     Qualities,
@@ -64,15 +68,18 @@ def faces(landmarks: NDArray[np.float32], score: float = 0.9999) -> Detections:
     return Detections(np.zeros((n, 4), np.float32), landmarks, np.full(n, score, np.float32))
 
 
-def quality(
+def quality(  # noqa: PLR0917 - faults by name
     model: QualityModel,
     chip: NDArray[np.uint8] | None = None,
     landmarks: NDArray[np.float32] | None = None,
     score: float = 0.9999,
     norm: float = 1.5,
+    upright: float | None = None,
 ) -> float:
     chips = (picture() if chip is None else chip)[None]
     found = faces(head() if landmarks is None else landmarks, score)
+    if upright is not None:
+        found = replace(found, upright=np.array([upright], np.float32))
     return float(measure(chips, [found], np.array([norm], np.float32), model).quality[0])
 
 
@@ -176,12 +183,33 @@ def test_a_good_face_is_good_and_none_is_none(name: str) -> None:
 def test_models_know_their_detector_and_encoder() -> None:
     assert quality_model("mtcnn-1.0.0", "dlib-resnet-v1") is SCORED_AND_NORMED
     assert quality_model("mtcnn-1.0.0", "facenet-vggface2") is SCORED
-    assert quality_model("yunet-0123456789ab", "dlib-resnet-v1") is UNSCORED
+    assert quality_model("yunet-0123456789ab", "dlib-resnet-v1") is DLIB_BY_YUNET
+    assert quality_model("yunet-0123456789ab", "retail-0095") is SCORED_BY_YUNET
+    assert quality_model("scrfd-0123456789ab", "dlib-resnet-v1") is UNSCORED
     for name, model in MODELS.items():
         norms = [quality(model, norm=norm) for norm in (0.01, 1.5, 400.0)]
         scores = [quality(model, score=score) for score in (0.1, 0.9999)]
         assert (len(set(norms)) > 1) == (name == "scored and normed")
         assert (len(set(scores)) > 1) == (name != "unscored")
+
+
+@pytest.mark.parametrize("model", [SCORED_BY_YUNET, DLIB_BY_YUNET])
+def test_faults_that_yunets_scores_leave_to_be_seen_make_a_face_worse(
+    model: QualityModel,
+) -> None:
+    chips = [cv2.GaussianBlur(picture(), (0, 0), sigma) for sigma in (1, 5, 8, 12)]
+    falling = {
+        "blur": [quality(model, chip=chip) for chip in chips],
+        "yaw": [quality(model, landmarks=head(yaw=yaw)) for yaw in (0, 45, 70)],
+        "pitch": [quality(model, landmarks=head(pitch=pitch)) for pitch in (0, 35, 50)],
+        "score": [quality(model, score=score) for score in (0.95, 0.9, 0.8, 0.6)],
+        "upright": [quality(model, score=0.9, upright=margin) for margin in (1.0, 0.05, 0.0, -0.1)],
+    }
+    for fault, values in falling.items():
+        assert all(np.diff(values) < 0), (fault, values)
+    assert quality(model) > 0.9
+    assert model is DLIB_BY_YUNET or falling["score"][-1] < MIN_QUALITY
+    assert falling["upright"][-1] < MIN_QUALITY  # a face that does not stand forms no group
 
 
 @settings(deadline=None)
@@ -265,7 +293,12 @@ def test_real_faces_are_good_until_they_are_blurred() -> None:
     photo = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
     found = engine.detect([photo])
     (sharp,) = engine.embed([photo], found)
-    (blurred,) = engine.embed([np.asarray(cv2.GaussianBlur(photo, (0, 0), 8))], found)
+    soft = np.asarray(cv2.GaussianBlur(photo, (0, 0), 8))
+    (blurred,) = engine.embed([soft], found)
     assert len(sharp) > 2
     assert np.median(sharp.qualities.quality) > 0.8
-    assert (blurred.qualities.quality < sharp.qualities.quality).all()
+    assert (blurred.qualities.quality <= sharp.qualities.quality).all()
+    assert np.median(blurred.qualities.quality) < 0.5
+    # What the blur leaves of a large face, the detector's score tells.
+    (again,) = engine.faces([soft])
+    assert len(again) == 0 or again.qualities.quality.mean() < sharp.qualities.quality.mean()

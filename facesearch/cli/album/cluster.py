@@ -32,8 +32,9 @@ def add_commands(commands: Any) -> None:
         type=squared_distance,
         metavar="D",
         help="largest mean squared distance within a person; hdbscan splits clusters beyond 1.15 "
-        "times this (default: chosen from the faces of the gallery, at most the encoder's "
-        "default). Changing only this option is fast: saved merges are cut again",
+        "times this (default: none; the merges of the gallery tell up to where faces are more "
+        "likely one person than two). Changing only this option is fast: saved merges are cut "
+        "again",
     )
     cluster.add_argument(
         "--linkage",
@@ -116,6 +117,7 @@ def run_cluster(args: argparse.Namespace) -> int:
     sizes = np.bincount(labels[labels >= 0], minlength=run.clustering.count)
     facts = {
         "faces": len(labels),
+        "people_with_several_faces": int((sizes > 1).sum()),
         "groups": run.clustering.count,
         "groups_of_one": int((sizes == 1).sum()),
         "largest_group": int(sizes.max()) if len(sizes) else 0,
@@ -123,6 +125,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         "method": run.method,
         "threshold": run.threshold,
         "threshold_from": run.how.threshold_from,
+        "rule": run.how.rule,
         "graph": run.how.graph or "all pairs",
         "edge_recall": run.how.edge_recall,
         "min_quality": run.min_quality,

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from facesearch.clustering.run_store import ClusterRun, RunInfo
 
 _MOVES_SHOWN = 10
+_MANY_FACES = 30
 _THRESHOLD = {
     "given": "as given",
-    "gallery": "chosen from the faces of this gallery",
     "encoder": "the encoder's default, as there are too few different people here to choose one",
 }
 
@@ -26,13 +26,17 @@ def print_run(run: ClusterRun) -> None:
 
     labels = run.clustering.labels
     sizes = np.bincount(labels[labels >= 0], minlength=run.clustering.count)
-    people = count(run.clustering.count, "person", "people")
-    print(f"Found {people} in {count(len(labels), 'face')}.\n")
+    several = count(int((sizes > 1).sum()), "person", "people")
+    alone, unsure = int((sizes == 1).sum()), int((labels < 0).sum())
+    print(
+        f"Found {several} with two or more faces among {count(len(labels), 'face')}; "
+        f"{_faces_are(alone)} alone, {_faces_are(unsure)} unsure.\n"
+    )
     print_facts(
         [
-            ("people with a single face", f"{int((sizes == 1).sum()):,}"),
+            ("people with a single face", f"{alone:,}"),
             ("faces of the largest person", f"{int(sizes.max(initial=0)):,}"),
-            ("faces without a person", f"{int((labels < 0).sum()):,}"),
+            ("faces without a person", f"{unsure:,}"),
         ]
     )
     print(f"\nThreshold: {_threshold_text(run)}.")
@@ -44,7 +48,20 @@ def print_run(run: ClusterRun) -> None:
 def _threshold_text(run: ClusterRun) -> str:
     if run.threshold is None:
         return "none"
+    rule = run.how.merge_rule
+    if rule is not None:
+        large = _MANY_FACES
+        return (
+            f"{run.threshold:.3f} between two single faces, {rule.distance(1, large):.3f} between "
+            f"a face and a person of {large}, {rule.distance(large, large):.3f} between two such "
+            "groups: up to there faces that meet in this gallery are more likely one person than "
+            "two"
+        )
     return f"{run.threshold:.3f}, {_THRESHOLD.get(run.how.threshold_from, run.how.threshold_from)}"
+
+
+def _faces_are(number: int) -> str:
+    return f"{count(number, 'face')} {'is' if number == 1 else 'are'}"
 
 
 def method_text(run: ClusterRun) -> str:

@@ -21,46 +21,67 @@ def add_command(below: Any) -> None:
     parser = below.add_parser(
         "add",
         help="add an encoder from an ONNX file or an OpenVINO IR",
-        description="Add an encoder: a network in an ONNX file, or in an OpenVINO .xml with its "
-        ".bin beside it, that takes square chips of faces. The file is copied. Side and dimension "
-        "are read from it; what it does not say is the preset's, unless it is given.",
+        description="Add an encoder: a network that takes square crops of faces, as an ONNX file "
+        "or an OpenVINO .xml with its .bin. The file is copied. The size of crops and the "
+        "dimension of vectors are read from it; the preset gives the rest, unless you do.",
         epilog="InsightFace's packs (such as buffalo_l's w600k_r50.onnx) are added by path with "
         "--preset insightface; their licence allows non-commercial research only.",
     )
-    parser.add_argument("name", metavar="NAME", help="what to call it")
+    parser.add_argument("name", metavar="NAME", help="name of the new encoder")
     file = parser.add_mutually_exclusive_group(required=True)
-    file.add_argument("--onnx", dest="file", type=Path, metavar="FILE")
-    file.add_argument("--openvino", dest="file", type=Path, metavar="FILE.xml")
+    file.add_argument(
+        "--onnx", dest="file", type=Path, metavar="FILE", help="the network as an ONNX file"
+    )
+    file.add_argument(
+        "--openvino",
+        dest="file",
+        type=Path,
+        metavar="FILE.xml",
+        help="the network as an OpenVINO IR, with its .bin next to it",
+    )
     parser.add_argument(
         "--preset",
         choices=_PRESETS,
         default="arcface",
-        help="how its kind wants chips: arcface is RGB, (value - 127.5) / 127.5, ArcFace's five "
-        "points (default: arcface)",
+        help="how the encoder expects crops; arcface: RGB, (value - 127.5) / 127.5, aligned to "
+        "ArcFace's five points (default: arcface)",
     )
     placed = parser.add_mutually_exclusive_group()
     placed.add_argument(
         "--template",
         choices=("arcface", "open-model-zoo", "margin"),
-        help="where the five landmarks lie on a chip; margin: the box, grown by a tenth",
+        help="where the five landmarks lie in a crop; margin: the box of the face, enlarged "
+        "by a tenth",
     )
     placed.add_argument(
         "--points",
         metavar="POINTS",
-        help='your own: "x,y x,y x,y x,y x,y" in units of the side, of left and right eye, nose, '
-        "left and right mouth corner",
+        help="where they lie, if no template fits: left and right eye, nose, left and right corner "
+        'of the mouth as "x,y x,y x,y x,y x,y", in units of the side of the crop',
     )
     parser.add_argument("--colours", choices=("RGB", "BGR"), help="order of the channels")
-    parser.add_argument("--mean", metavar="M", help="taken off each value 0..255: one or three")
-    parser.add_argument("--divisor", metavar="D", help="each is then divided by: one or three")
-    parser.add_argument("--output", metavar="OUTPUT", help="which output, where it has several")
-    parser.add_argument("--licence", metavar="TEXT", help="under what licence you have it")
-    parser.add_argument("--replace", action="store_true", help="replace one of the same name")
+    parser.add_argument(
+        "--mean",
+        metavar="M",
+        help="mean to subtract from each value of 0 to 255: one number, or three with commas",
+    )
+    parser.add_argument(
+        "--divisor",
+        metavar="D",
+        help="divisor of each value after that: one number, or three with commas",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="OUTPUT",
+        help="name of the output with the vectors, if there are several",
+    )
+    parser.add_argument("--licence", metavar="TEXT", help="licence of the network")
+    parser.add_argument("--replace", action="store_true", help="replace an encoder of this name")
     parser.set_defaults(run=run_add)
 
 
 def run_add(args: argparse.Namespace) -> int:
-    """Add, and say what was learnt of it and what is to be done next."""
+    """Add, and print what the file says and what to do next."""
     from facesearch.encoders import add_encoder
 
     spec = add_encoder(args.name, args.file, _settings(args), replace=args.replace)
@@ -79,8 +100,8 @@ def run_add(args: argparse.Namespace) -> int:
         return 0
     print_facts(list(facts.items()))
     print(
-        "its thresholds are guesses until you learn them from photos of known people, a folder "
-        f"each: facesearch encoders calibrate {spec.name} FOLDER",
+        "its thresholds are guesses; learn them from a folder that has a folder of photos for "
+        f"each person: facesearch encoders calibrate {spec.name} FOLDER",
         file=sys.stderr,
     )
     return 0

@@ -17,13 +17,15 @@ def add_command(below: Any) -> None:
         "calibrate",
         help="learn an encoder's thresholds from photos of known people",
         description="Learn an encoder's thresholds from FOLDER, which has a folder of photos for "
-        "each person, and keep them for all galleries made with it. 50 people with 3 photos each "
-        "suffice; the more, and the more like your own photos, the better.",
+        "each person, and save them for all galleries made with it. 50 people with 3 photos each "
+        "are enough. More people, and photos like your own, make them better.",
     )
-    parser.add_argument("name", metavar="NAME")
-    parser.add_argument("photos", type=Path, metavar="FOLDER")
+    parser.add_argument("name", metavar="NAME", help="name of the encoder")
+    parser.add_argument(
+        "photos", type=Path, metavar="FOLDER", help="a folder for each person: PERSON/PHOTO"
+    )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep vectors between runs here")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_engine_options(parser, encoder=False)
     parser.set_defaults(run=run_learn, encoder=None)
 

@@ -21,14 +21,16 @@ def add_commands(commands: Any) -> None:
 
     parser = commands.add_parser(
         "encoders",
-        help="list encoders, fetch or add them, learn their thresholds",
-        description="List the encoders there are; see the commands below for more.",
+        help="list, download, add or remove encoders; learn their thresholds",
+        description="List the available encoders; the commands below do more.",
     )
     parser.set_defaults(run=run_list)
     below = parser.add_subparsers(title="commands", metavar="COMMAND")
     fetch = below.add_parser("fetch", help="download the files of an encoder, once")
-    fetch.add_argument("name", metavar="NAME")
-    fetch.add_argument("--url", help="another place that has the same file, for encoders of one")
+    fetch.add_argument("name", metavar="NAME", help="name of the encoder")
+    fetch.add_argument(
+        "--url", help="another address of the same file, for an encoder with one file"
+    )
     fetch.add_argument(
         "--from", dest="folder", type=Path, metavar="FOLDER", help="copy the files from a folder"
     )
@@ -36,8 +38,8 @@ def add_commands(commands: Any) -> None:
     add.add_command(below)
     learn.add_command(below)
     quantise.add_command(below)
-    remove = below.add_parser("remove", help="forget an encoder that was added, and its files")
-    remove.add_argument("name", metavar="NAME")
+    remove = below.add_parser("remove", help="remove an encoder that was added, and its files")
+    remove.add_argument("name", metavar="NAME", help="name of the encoder")
     remove.set_defaults(run=run_remove)
 
 

@@ -25,7 +25,7 @@ def add_commands(commands: Any) -> None:
         "-k", type=positive_int, default=32, help="neighbours for each face (default: 32)"
     )
     add_search_device(parser)
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     parser.set_defaults(run=run_graph)
 
 

@@ -24,25 +24,25 @@ def add_commands(commands: Any) -> None:
         "upgrade",
         help="embed a gallery's faces again with another encoder",
         description="Embed the faces of a gallery again with another encoder. Photos are read "
-        "again, faces stay where they were found, and all names and decisions are kept. Searches "
-        "go on with the old vectors until all is done; a job that was stopped goes on where it "
-        "was. Afterwards run: facesearch cluster GALLERY, which has new distances to go by.",
+        "again; the boxes of the faces, all names and decisions stay. Searches use the old vectors "
+        "until all is done. You can stop it at any time and start it again. Afterwards run "
+        "facesearch cluster GALLERY, since all distances have changed.",
     )
-    parser.add_argument("gallery", type=Path, metavar="GALLERY")
+    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     parser.add_argument(
         "--drop-unreadable",
         action="store_true",
-        help="finish without the faces of photos that cannot be read; without it the gallery stays "
-        "as it was until all can be",
+        help="finish without the faces of photos that cannot be read. Without this, the gallery "
+        "stays as it was until all can be read",
     )
     parser.add_argument(
         "--threads",
         type=positive_int,
         default=available_cores(),
         metavar="N",
-        help="threads that encode (default: all cores)",
+        help="number of threads that encode (default: all cores)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_encoder_options(parser)
     parser.set_defaults(run=run_upgrade, detector=None, min_face=None, min_score=None, turned=None)
 

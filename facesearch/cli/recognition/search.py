@@ -30,7 +30,7 @@ _FROM = {
     "given": "as given",
     "calibration": "calibrated",
     "stale calibration": "calibrated, but stale: run facesearch calibrate",
-    "encoder": "the encoder's default",
+    "encoder": "the encoder's default, as too few people are known here to calibrate",
 }
 
 
@@ -187,8 +187,11 @@ def run_verify(args: argparse.Namespace) -> int:
                 ("distance", f"{result.distance:.3f}"),
                 ("threshold", f"{result.threshold:.3f}"),
                 ("faces", " and ".join(box_text(box) for box in result.boxes)),
+                ("qualities", " and ".join(f"{each:.2f}" for each in result.qualities)),
             ]
         )
+        if result.too_poor:
+            print("both faces are too poor to compare: use sharper photos", file=sys.stderr)
     return 0 if result.same else 1
 
 

@@ -21,8 +21,8 @@ def add_commands(commands: Any) -> None:
         description="Find the main face of each photo under PHOTOS and write aligned crops of them "
         "to one file for facesearch train. A photo's folder, relative to PHOTOS, names its person.",
     )
-    parser.add_argument("photos", type=Path, metavar="PHOTOS")
-    parser.add_argument("output", type=Path, metavar="OUT.h5")
+    parser.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of photos")
+    parser.add_argument("output", type=Path, metavar="OUT.h5", help="new file for the crops")
     parser.add_argument(
         "--unlabelled", action="store_true", help="folders are not people: leave names out"
     )
@@ -39,7 +39,7 @@ def add_commands(commands: Any) -> None:
 
 
 def run_crops(args: argparse.Namespace) -> int:
-    """Write the file, and say what became of the photos."""
+    """Write the file, and print how many photos gave a crop."""
     from facesearch.api.training import crop_photos
     from facesearch.engine_options import EngineOptions
 

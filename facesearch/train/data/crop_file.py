@@ -136,7 +136,9 @@ class CropWriter:
             self._vectors.setdefault(name, []).append(values.astype(np.float32))
 
     def finish(self) -> None:
-        """Write what is known of the crops."""
+        """Write what is known of the crops; raises :class:`InputError` where there are none."""
+        if not self._people:
+            raise InputError("expected photos with faces, found none: no crop file was written")
         names = sorted({name for name in self._people if name is not None})
         number = {name: index for index, name in enumerate(names)}
         person = [UNKNOWN if name is None else number[name] for name in self._people]

@@ -43,6 +43,28 @@ def test_one_person_in_two_is_advised_and_no_decision_contradicted() -> None:
     assert pairs([replace(people[0], named=True), *people[1:]], faces) == [("p0", "p3")]
 
 
+def test_people_seen_again_and_again_come_before_the_crowd() -> None:
+    """Two pairs of equal people are in question: many faces and few, and two single ones."""
+    vectors, _ = grouped_vectors(4, 10, seed=3)
+    near = vectors[20] + 0.6 * vectors[21]  # a stranger's two photos, in two people of one
+    vectors[30] = vectors[20]
+    vectors[31] = near / np.linalg.norm(near)
+    faces = AdviceInput(np.arange(40), np.arange(40), vectors.astype(np.float32), np.full(40, 0.9))
+    people = [
+        PersonFaces("crowd1", False, np.array([30])),
+        PersonFaces("crowd2", False, np.array([31])),
+        PersonFaces("many", False, np.arange(0, 6)),
+        PersonFaces("few", False, np.arange(6, 10)),
+    ]
+    merges = advise(people, faces, 4.0).advice.merges
+    keys = [set(each.keys) for each in merges]
+    assert keys[0] == {"many", "few"}
+    classes = [
+        sum(len(person.rows) < 3 for person in people if person.key in each.keys) for each in merges
+    ]
+    assert classes == sorted(classes)
+
+
 def test_what_is_hardly_a_face_gains_nothing() -> None:
     people, faces = case()
     poor = faces.qualities.copy()

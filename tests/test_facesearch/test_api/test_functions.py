@@ -18,6 +18,8 @@ from facesearch import (
     InputError,
     PeopleEditor,
     build_index,
+    calibrate,
+    check_erased,
     check_gallery,
     cluster_gallery,
     enroll,
@@ -96,7 +98,7 @@ def test_people_are_clustered_named_and_shown(folder: str, photos: Path, tmp_pat
     run = cluster_gallery(folder)
     assert run.clustering.count == 3
     assert run.path is not None and run.path.exists()
-    assert latest_run(Gallery.open(folder)).path == run.path
+    assert latest_run(folder).path == run.path
     enrolment = enroll(folder, "Ann", [photos / "1-0.png", photos / "empty.jpg"], engine=ENGINE)
     assert [bool(each.problem) for each in enrolment.photos] == [False, True]
     album = gallery_album(folder)
@@ -195,3 +197,26 @@ def test_a_title_is_given(folder: str) -> None:
     album = gallery_album(folder, title="Ours")
     assert album.about.title == "Ours"
     assert album.face_count == 9
+
+
+def test_the_last_clustering_is_read(folder: str) -> None:
+    with pytest.raises(GalleryError, match="facesearch cluster"):
+        latest_run(folder)
+    run = cluster_gallery(folder)
+    assert latest_run(folder).path == latest_run(Gallery.open(folder)).path == run.path
+
+
+def test_mistakes_are_input_errors(folder: str, photos: Path, tmp_path: Path) -> None:
+    for fpir in (0, 0.5, float("nan")):
+        with pytest.raises(InputError, match=r"above 0 and at most 0\.1"):
+            calibrate(folder, fpir)
+    with pytest.raises(InputError, match="float16 or float32, got 'int3'"):
+        index_photos(photos, tmp_path / "other", engine=ENGINE, vectors="int3")  # type: ignore[arg-type]
+    assert not (tmp_path / "other").exists()
+
+
+def test_what_was_forgotten_is_looked_for(folder: str, photos: Path, tmp_path: Path) -> None:
+    forget_faces(folder, photos=photos / "1-0.png", receipt=tmp_path / "receipt.json")
+    assert check_erased(folder, str(tmp_path / "receipt.json")) == []
+    with pytest.raises(InputError):
+        check_erased(folder, photos / "1-0.png")

@@ -29,8 +29,8 @@ OPTIONS = EmbedOptions(decoders=0, threads=1)
 @pytest.fixture(autouse=True)
 def encoder_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the fake encoder, which is none of ours."""
-    thresholds = SimpleNamespace(identification=0.3, verification=0.3)
-    monkeypatch.setattr("facesearch.api.session.thresholds_of", lambda contract: thresholds)
+    thresholds = SimpleNamespace(identification=0.3, verification=0.3, cluster=0.3)
+    monkeypatch.setattr("facesearch.api.session.thresholds_in_use", lambda contract: thresholds)
 
 
 @pytest.fixture
@@ -172,3 +172,13 @@ def test_mistakes_say_what_to_do(tmp_path: Path, gallery: Gallery, probe: Path) 
         nobody.identify(probe)
     with pytest.raises(InputError, match="no faces to search"):
         nobody.search(probe)
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 4.5, float("nan"), "0.3"])
+def test_a_threshold_is_a_squared_distance(
+    session: GallerySession, probe: Path, threshold: float
+) -> None:
+    with pytest.raises(InputError, match="from 0 to 4 as threshold"):
+        session.identify(probe, threshold=threshold)
+    with pytest.raises(InputError, match="from 0 to 4 as threshold"):
+        session.verify(probe, probe, threshold=threshold)

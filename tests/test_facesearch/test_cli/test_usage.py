@@ -30,6 +30,8 @@ COMMANDS = dict(all_commands())
 def words_for(parser: argparse.ArgumentParser) -> list[str]:
     """Some value for each argument that ``parser`` requires."""
     words = []
+    for group in parser._mutually_exclusive_groups:
+        words += [*group._group_actions[0].option_strings[:1], "1"] if group.required else []
     for action in parser._actions:
         if action.required or (not action.option_strings and action.nargs != "?"):
             if isinstance(action, argparse._SubParsersAction):
@@ -69,3 +71,9 @@ def test_every_argument_is_explained(command: str) -> None:
 def test_help_is_in_plain_words(command: str) -> None:
     parser = COMMANDS[command] if command else build_parser()
     assert ODD_WORDS.findall(parser.format_help()) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_the_command_does(command: str) -> None:
+    text = COMMANDS[command].description
+    assert text is not None and text.endswith(".") and text[0].isupper()

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cluster.adaptive.clustering import AdaptiveMerges, dendrogram_of
+from cluster.adaptive.impostor_law import ImpostorLaw
+from cluster.adaptive.merge_rule import MergeRule
+from cluster.adaptive.scored_linkage import scored_linkage
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
 from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
 from cluster.labels import ordered_labels
-from cluster.types import NOISE, Clustering
+from cluster.types import NOISE
 from facesearch.album.build import gallery_album
 from facesearch.album.to_json import album_json
 from facesearch.clustering import partition
-from facesearch.clustering import run as run_module
 from facesearch.clustering.graph_source import clustering_graph, kept_graph
 from facesearch.clustering.options import REFINE, ClusterOptions
 from facesearch.clustering.run import run_clustering
@@ -28,9 +32,6 @@ from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.assignment import assign_people, undecided_numbers
-from facesearch.people.ledger import Decision, FaceDecision
-from facesearch.people.projection import replay
 from facesearch.people.store import PeopleStore
 from facesearch.search.knn_graph import refresh_graph
 from support.fake_engine import FakeEngine, write_photo
@@ -112,60 +113,6 @@ def test_an_enrolled_face_names_its_cluster(gallery: Gallery) -> None:
     album = gallery_album(gallery, state, run, "Trip")
     (ann,) = [person for person in album.people if person.name == "Ann"]
     assert sorted(face.name for face in ann.faces) == ["01.png", "04.png", "07.png", "10.png"]
-
-
-def clustering(labels: list[int]) -> Clustering:
-    n = len(labels)
-    return Clustering(
-        np.arange(n, dtype=np.int64), np.array(labels, np.int32), np.full(n, 0.5, np.float32)
-    )
-
-
-def decisions(faces: dict[int, str]) -> list[Decision]:
-    """Decisions that faces show people with names."""
-    numbers = {name: number for number, name in enumerate(sorted(set(faces.values())), 1)}
-    return [
-        Decision(
-            n, n, "", "enroll", numbers[name], name=name, faces=(FaceDecision(face, numbers[name]),)
-        )
-        for n, (face, name) in enumerate(faces.items(), 1)
-    ]
-
-
-def names_of(labels: list[int], faces: dict[int, str]) -> list[str | None]:
-    raw = clustering(labels)
-    now = assign_people(raw, undecided_numbers(raw.count), replay(decisions(faces)))
-    return [now.names.get(int(label)) for label in now.clustering.labels]
-
-
-def test_two_people_in_one_cluster_are_separated_by_the_majority() -> None:
-    people = names_of([0, 0, 0, 0, 1, -1], {0: "Ann", 1: "Ann", 2: "Bob", 5: "Cid"})
-    assert people == ["Ann", "Ann", "Bob", "Ann", None, "Cid"]
-
-
-def test_a_tie_leaves_the_rest_unnamed() -> None:
-    assert names_of([0, 0, 0, 0], {0: "Ann", 1: "Bob"}) == ["Ann", "Bob", None, None]
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> None:
-    n = data.draw(st.integers(1, 12))
-    raw = data.draw(st.lists(st.integers(-1, 3), min_size=n, max_size=n))
-    dense = {label: i for i, label in enumerate(sorted(set(raw) - {-1}))}
-    labels = [dense.get(label, -1) for label in raw]
-    chosen = data.draw(st.dictionaries(st.integers(0, n - 1), st.sampled_from(["Ann", "Bob"])))
-    before = clustering(labels)
-    now = assign_people(before, undecided_numbers(before.count), replay(decisions(chosen)))
-    found = now.clustering.labels
-    for face, name in chosen.items():
-        assert now.names[int(found[face])] == name
-    present = sorted(set(found.tolist()) - {-1})
-    assert present == list(range(len(present)))
-    for label in set(present) - set(now.names):
-        assert len({labels[row] for row in range(n) if found[row] == label}) == 1
-    again = assign_people(now.clustering, now.numbers, replay(decisions(chosen)))
-    assert again.of_faces().tolist() == now.of_faces().tolist()
 
 
 @pytest.fixture
@@ -291,29 +238,54 @@ def test_faces_of_unknown_quality_are_good_ones(mixed: Gallery) -> None:
     assert {each["quality"] for each in album_json(album)["people"][0]["faces"]} == {None}
 
 
+RULE = MergeRule(ImpostorLaw(0.4, 0.27), 0.5, 0.0, 0.0, 4.0, -0.5, 0.6)
+
+
 @pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
-def test_a_threshold_of_the_gallery_is_stricter_and_kept(
+def test_a_rule_of_the_gallery_is_learnt_kept_and_cut_again(
     gallery: Gallery, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[float] = []
 
-    def found(vectors: np.ndarray, loosest: float) -> float | None:
-        asked.append(loosest)
-        return 0.4 if len(asked) == 1 else None
+    def learnt(vectors: np.ndarray, beyond: float, **about: Any) -> AdaptiveMerges:
+        asked.append(beyond)
+        history = scored_linkage(vectors, RULE.weights(vectors), RULE, 0.5, **about)
+        return AdaptiveMerges(RULE, dendrogram_of(history, None))
 
-    monkeypatch.setattr(run_module, "gallery_threshold", found)
+    monkeypatch.setattr(partition, "adaptive_merges", learnt)
     options = ClusterOptions(method, 0.5, from_gallery=True)
-    factor = 1 if method == "agglomerative" else REFINE
     run = run_clustering(gallery, gallery.state(), options)
-    assert (run.threshold, run.how.threshold_from) == (pytest.approx(0.4 * factor), "gallery")
+    assert (run.threshold, run.how.threshold_from) == (RULE.distance(1, 1), "gallery")
+    assert run.how.merge_rule == RULE
+    save_run(gallery, run)
+    assert latest_run(gallery).how == run.how
+    again = run_clustering(gallery, gallery.state(), options)
+    assert (again.threshold, again.how.threshold_from) == (run.threshold, "gallery")
+    if method == "agglomerative":  # built on the run before, and then on its merges
+        assert (again.how.full, again.how.merge_rule, asked) == (False, RULE, [0.5])
+        monkeypatch.setattr("facesearch.clustering.run.MOST_GROWTH", 0.5)
+        recut = run_clustering(gallery, gallery.state(), options)
+        assert (recut.how.full, recut.how.cut, recut.how.merge_rule) == (True, True, RULE)
+        assert "changed from" not in recut.how.why
+        assert asked == [0.5]
+        np.testing.assert_array_equal(recut.clustering.labels, run.clustering.labels)
+        run_clustering(gallery, gallery.state(), replace(options, full=True))
+        assert asked == [0.5, 0.5]
+    given = run_clustering(gallery, gallery.state(), ClusterOptions(method, 0.5))
+    assert (given.how.threshold_from, given.how.rule) == ("given", None)
+    assert "changed from" in given.how.why or method == "hdbscan"
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
+def test_a_gallery_of_few_faces_takes_the_encoders_threshold(gallery: Gallery, method: str) -> None:
+    options = ClusterOptions(method, 0.5, from_gallery=True)
+    run = run_clustering(gallery, gallery.state(), options)
+    factor = 1 if method == "agglomerative" else REFINE
+    assert (run.threshold, run.how.threshold_from) == (0.5 * factor, "encoder")
     save_run(gallery, run)
     again = run_clustering(gallery, gallery.state(), options)
-    if method == "agglomerative":  # built on the run before
-        assert (again.threshold, again.how.threshold_from, len(asked)) == (0.4, "gallery", 1)
-        fresh = run_clustering(gallery, gallery.state(), replace(options, full=True))
-        assert (fresh.threshold, fresh.how.threshold_from) == (0.5, "encoder")
-    given = run_clustering(gallery, gallery.state(), ClusterOptions(method, 0.5))
-    assert given.how.threshold_from == "given"
+    assert again.how.threshold_from == "encoder"
+    assert again.how.full == (method == "hdbscan")
 
 
 @pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])

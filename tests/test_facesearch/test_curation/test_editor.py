@@ -12,7 +12,7 @@ from facesearch.album.build import gallery_album
 from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.run_store import latest_run
 from facesearch.curation.editor import PeopleEditor
-from facesearch.errors import InputError
+from facesearch.errors import ChangedDecisionsError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.templates import PersonTemplates
@@ -302,3 +302,30 @@ def test_what_cannot_both_be_followed_is_reported(tmp_path: Path) -> None:
     (text,) = run.contradictions
     assert "one photo" in text and "p1" in text
     assert np.unique(gallery_people(gallery, gallery.state()).of_faces()).tolist() == [1]
+
+
+def test_an_editor_follows_its_decisions(gallery: Gallery) -> None:
+    editor = PeopleEditor(gallery)
+    first, second = editor.find("p1"), editor.find("p2")
+    (moved, *_) = editor.pick(first, ["1-0.png"])
+    other = editor.split(first, [moved], "Zoe").person
+    editor.name(first, "Ann")  # confirms the faces that Ann has, not the one that was moved
+    assert photos_of_people(gallery)["Zoe"] == of(1, 0)
+    assert [each.face_id for each in editor.records(other)] == [moved]
+    editor.merge(first, [second])
+    assert len(editor.records(first)) == 5 and editor.find("p2").id == first.id
+    assert [each.action for each in editor.undo()] == ["merge"]
+    assert len(editor.records(first)) == 2
+    editor.hide(second)
+    editor.undo()
+    editor.hide(editor.find("p2"))
+    assert editor.find("p2").hidden
+
+
+def test_an_editor_does_not_overrule_what_others_decided_meanwhile(gallery: Gallery) -> None:
+    editor = PeopleEditor(gallery)
+    editor.name(editor.find("p1"), "Ann")
+    PeopleEditor(gallery).name(editor.find("p2"), "Bea")
+    with pytest.raises(ChangedDecisionsError, match="meanwhile"):
+        editor.name(editor.find("p3"), "Cid")
+    assert {*photos_of_people(gallery)} == {"Ann", "Bea", "p3", "p4"}

@@ -134,3 +134,26 @@ def test_points_are_turned_back_as_pixels_are(
     x, y = back.landmarks[0, 0]
     assert photo[int(y), int(x)] == turned[row, column]
     assert back.boxes[0].tolist() == [x - 0.5, y - 0.5, x + 0.5, y + 0.5]
+
+
+class Crowd(UprightEyes):
+    """Always finds six faces of different sizes, none of them for sure; counts its looks."""
+
+    def _one(self, photo: Pixels) -> Detections:
+        if photo.shape[0] < 200:
+            return Detections.none()
+        corners = np.arange(6, dtype=np.float32)[:, None] * 60
+        sides = np.array([10, 40, 20, 50, 30, 45], np.float32)[:, None]
+        boxes = np.concatenate([corners, corners, corners + sides, corners + sides], axis=1)
+        points = np.repeat(boxes[:, None, :2], 5, axis=1)
+        return Detections(boxes, points, np.full(6, 0.6, np.float32))
+
+
+def test_of_a_crowd_that_stands_only_the_largest_are_looked_at_turned() -> None:
+    eyes = Crowd()
+    (faces,) = TurningDetector(eyes).detect([np.zeros((400, 400, 3), np.uint8)])
+    assert len(eyes.photos) == 1 + 4 * 4
+    assert faces.upright is not None
+    looked_at = faces.upright == 0  # nothing was seen in their crops
+    sides = faces.boxes[:, 2] - faces.boxes[:, 0]
+    assert sorted(sides[looked_at].tolist()) == [30, 40, 45, 50]

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
+from cluster.adaptive.clustering import adaptive_merges
+from cluster.metrics import pairwise_scores
 from facesearch.errors import InputError
 from facesearch.evaluate.clustering import clustering_study, default_sweep
+from support.vectors import grouped_vectors
 
 
 def people_and_vectors(seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -92,3 +95,17 @@ def test_impossible_settings_are_refused() -> None:
             clustering_study(vectors, people, threshold=threshold, sweep=sweep)
     with pytest.raises(InputError, match="got none"):
         clustering_study(vectors[:0], people[:0], threshold=0.5)
+
+
+def test_what_cluster_does_by_default_is_judged_first() -> None:
+    vectors, people = grouped_vectors(60, 6, seed=4)
+    study = clustering_study(vectors, people, threshold=0.6, from_gallery=True, sweep=[])
+    rule, fixed = study.chosen
+    assert (rule.method, fixed.method) == ("rule of the gallery", "average linkage")
+    learnt = adaptive_merges(vectors, 0.6)
+    assert learnt is not None
+    groups = learnt.dendrogram.groups(0.0)
+    assert rule.pairwise == pairwise_scores(people, groups)
+    assert (rule.threshold, rule.clusters) == (learnt.rule.distance(1, 1), groups.max() + 1)
+    few = clustering_study(vectors[:20], people[:20], threshold=0.6, from_gallery=True, sweep=[])
+    assert [each.method for each in few.chosen] == ["average linkage"]

@@ -69,7 +69,7 @@ def as_folder(path: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("put", [as_pipe, as_endless, as_deep, as_noise, as_folder])
-def test_whatever_lies_in_place_of_a_file_is_told_of(
+def test_whatever_lies_in_place_of_a_file_is_reported(
     gallery: Gallery, name: str, put: Callable[[Path], None]
 ) -> None:
     path = gallery.folder / name
@@ -248,7 +248,7 @@ def test_the_advice_for_a_damaged_graph_helps(gallery: Gallery) -> None:
     assert not [each for each in check_gallery(gallery) if each.subject == "graph.h5"]
 
 
-def test_a_number_of_shards_out_of_range_is_told_of_before_the_work(gallery: Gallery) -> None:
+def test_a_number_of_shards_out_of_range_is_reported_before_the_work(gallery: Gallery) -> None:
     (gallery.folder / "next-shard").write_text("9" * 30)
     with pytest.raises(GalleryError, match="next-shard"), gallery.writing():
         pytest.fail("the work began")

@@ -20,9 +20,12 @@ from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import (
+    USUAL_FPIR,
     Calibration,
     calibrate,
+    calibrate_unasked,
     calibration_path,
+    learn_calibration,
     read_calibration,
     threshold_in_use,
 )
@@ -105,8 +108,8 @@ def test_nobody_enrolled(gallery: Gallery) -> None:
 def test_identify_says_where_its_threshold_comes_from(
     gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoders = SimpleNamespace(identification=0.02)
-    monkeypatch.setattr("facesearch.api.session.thresholds_of", lambda contract: encoders)
+    encoders = SimpleNamespace(identification=0.02, cluster=MERGED)
+    monkeypatch.setattr("facesearch.api.session.thresholds_in_use", lambda contract: encoders)
     enroll(gallery, 20)
     photo = write_photo(tmp_path / "probe.png", [3, 200], variant=9)
 
@@ -117,7 +120,11 @@ def test_identify_says_where_its_threshold_comes_from(
         (used,) = {(face.threshold_from, face.threshold, face.fpir) for face in found}
         return used
 
-    assert sources() == ("encoder", 0.02, None)
+    with monkeypatch.context() as few:
+        few.setattr("indexer.open_set.threshold.LEAST_IDENTITIES", 10**6)
+        assert sources() == ("encoder", 0.02, None)
+    assert read_calibration(gallery) is None
+    assert sources()[::2] == ("calibration", pytest.approx(0.01))  # by itself
     calibration = calibrated(gallery, 0.01)
     assert sources() == ("calibration", calibration.result.threshold, pytest.approx(0.01))
     assert sources(0.03) == ("given", 0.03, None)
@@ -201,3 +208,33 @@ def test_people_are_rows_of_sorted_names(gallery: Gallery) -> None:
         "A",
     ]
     np.testing.assert_array_equal(enrolled.vectors, gallery.vectors(enrolled.ids))
+
+
+def test_a_gallery_that_was_never_calibrated_calibrates_itself(gallery: Gallery) -> None:
+    enroll(gallery, 20)
+    state = gallery.state()
+    found = calibrate_unasked(gallery, state, MERGED)
+    assert found is not None and found.result.fpir == USUAL_FPIR
+    kept = read_calibration(gallery)
+    assert kept is not None and kept.result == found.result
+    assert found.result == learn_calibration(gallery, state, 0.01, MERGED).result
+
+
+def test_what_cannot_be_kept_is_used_all_the_same(
+    gallery: Gallery, caplog: pytest.LogCaptureFixture
+) -> None:
+    enroll(gallery, 20)
+    with gallery.writing():  # somebody else
+        found = calibrate_unasked(gallery, gallery.state(), MERGED)
+    assert found is not None
+    assert read_calibration(gallery) is None
+    assert "was not kept" in caplog.text
+
+
+def test_too_few_people_calibrate_nothing(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enroll(gallery, 20)
+    monkeypatch.setattr("indexer.open_set.threshold.LEAST_IDENTITIES", 10**6)
+    assert calibrate_unasked(gallery, gallery.state(), MERGED) is None
+    assert read_calibration(gallery) is None

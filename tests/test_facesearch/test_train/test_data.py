@@ -95,10 +95,18 @@ def test_what_does_not_fit_is_refused_and_leaves_no_file(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_may_hold_no_names_and_no_crops(tmp_path: Path) -> None:
-    with writing_crops(tmp_path / "a.h5", SIDE, MARGIN):
+def test_a_file_without_crops_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found none"), writing_crops(tmp_path / "a.h5", 40, 4):
         pass
-    assert len(open_crops(tmp_path / "a.h5")) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_crops_need_no_names(tmp_path: Path) -> None:
+    with writing_crops(tmp_path / "a.h5", SIDE, MARGIN) as writer:
+        writer.add(made_crops(1, 2), [None, None])
+    file = open_crops(tmp_path / "a.h5")
+    assert file.people == ()
+    assert file.person.tolist() == [-1, -1]
 
 
 # Augmentation

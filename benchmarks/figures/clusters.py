@@ -1,0 +1,90 @@
+"""Tables of clusters by the gallery's own rule, of how they stay, and of poor faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.common.markdown import result, table
+
+_BEST = {
+    "hdbscan": "hdbscan, its defaults",
+    "scikit-learn": "scikit-learn average linkage, encoder's threshold",
+    "Chinese whispers": "Chinese whispers, encoder's threshold",
+}
+
+
+def cluster_rules() -> str:
+    """The default encoder's galleries."""
+    return _rules("cluster_rules")
+
+
+def cluster_rules_retail() -> str:
+    """Another encoder's."""
+    return _rules("cluster_rules_retail")
+
+
+def _rules(name: str) -> str:
+    rows = []
+    for gallery, each in result(name)["galleries"].items():
+        best = each["best_threshold"]
+        rows.append(
+            (
+                f"{gallery}: {each['faces']:,} faces of {each['people']:,}",
+                _scores(each["rule"]),
+                _scores(each["threshold_by_size"]),
+                f"{_scores(best)} at {best['threshold']:.3f}",
+                *(
+                    _scores(each["peers"][peer]) if "peers" in each else ""
+                    for peer in _BEST.values()
+                ),
+                f"{each['rule']['groups_of_two']:,}, {best['groups_of_two']:,}, "
+                f"{each['people_with_two']:,}",
+            )
+        )
+    heads = ("", "the gallery's rule", "threshold by size", "best threshold", *_BEST)
+    return table((*heads, "groups of two or more: rule, best, people"), rows)
+
+
+def cluster_stability() -> str:
+    """How F of the photos before moves when others come."""
+    found = result("cluster_stability")
+    rows = [(f"200 photos added to {each['faces']:,}", each) for each in found["steps"]]
+    rows.append(("10,000 strangers beside the album", found["strangers_beside_album"]))
+    return table(
+        ("", "the gallery's rule", "threshold by size"),
+        [(name, _moved(each["rule"]), _moved(each["threshold_by_size"])) for name, each in rows],
+    )
+
+
+def cluster_poor_faces() -> str:
+    """What became of poor faces."""
+    rows = []
+    for name, each in result("cluster_poor_faces")["sets"].items():
+        for when in ("before", "now"):
+            fates = each[when]
+            rows.append(
+                (
+                    f"{name.removesuffix('-all')}, {when}",
+                    f"{fates['own']} / {fates['other']} / {fates['nobody']}",
+                    str(fates["unknown_to_somebody"]),
+                    str(fates["led_by_poor"]),
+                )
+            )
+    heads = (
+        "",
+        "own / another's / nobody's",
+        "unknown faces put to somebody",
+        "groups led by poor",
+    )
+    return table(heads, rows)
+
+
+def _scores(each: dict[str, Any]) -> str:
+    return f"{each['pairwise_f']:.3f} / {each['bcubed_f']:.3f}"
+
+
+def _moved(each: dict[str, float]) -> str:
+    return ", ".join(
+        f"{each[f'{kind}_before']:.3f} to {each[f'{kind}_after']:.3f}"
+        for kind in ("pairwise", "bcubed")
+    )

@@ -1,0 +1,112 @@
+"""The README's table of figures."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from benchmarks.common.markdown import result, table
+from benchmarks.figures import accuracy as evaluated
+from benchmarks.figures import indices
+
+
+def summary() -> str:
+    """The README's table."""
+    album, lfw, found = result("album"), result("lfw")["results"], result("detection")
+    encoder, kill = result("encoder"), result("kill")
+    quality = album["quality"]
+    ours, peer = quality["ours, agglomerative"], quality["face_recognition, chinese whispers 0.5"]
+    recalls = {
+        name: " / ".join(f"{value:.3f}" for value in each["recall"].values())
+        for name, each in found["quality"].items()
+    }
+    speeds = found["photos_per_second_one_core"]
+    detector, facenet = "facesearch MTCNN, min face 20", "facenet-pytorch, min face 20"
+    detector, facenet = detector_named(recalls, detector), detector_named(recalls, facenet)
+    default, dlib = lfw["int8 + flip"], lfw["dlib-hog"]
+    ways = encoder["threads_1"]["dlib-resnet-v1"]
+    rows = [
+        [
+            f"photos to gallery, {album['photos']} photos in the wild, {album['cores']} cores",
+            f"{statistics.median(album['ours_photos_per_second']):.1f} photos/s",
+            f"face_recognition: {statistics.median(album['peer_photos_per_second']):.1f} photos/s",
+        ],
+        [
+            "grouping those photos: pairwise F, BCubed F",
+            f"{ours['pairwise_f']:.3f}, {ours['bcubed_f']:.3f}",
+            f"face_recognition: {peer['pairwise_f']:.3f}, {peer['bcubed_f']:.3f}",
+        ],
+        [
+            "detection recall, 100 photos of WIDER FACE: easy / medium / hard",
+            recalls[detector],
+            f"facenet-pytorch: {recalls[facenet]}",
+        ],
+        [
+            "detection, faces from 20 pixels, one core",
+            f"{statistics.median(speeds[detector]['wall']):.1f} photos/s",
+            f"facenet-pytorch: {statistics.median(speeds[facenet]['wall']):.1f} photos/s",
+        ],
+        [
+            "LFW View 2 accuracy (deep-funneled photos)",
+            evaluated.accuracy(default),
+            f"dlib, HOG: {evaluated.accuracy(dlib)}",
+        ],
+        [
+            "LFW View 2 TAR at FAR 0.001",
+            evaluated.tar_at(default, "0.001"),
+            f"dlib, HOG: {evaluated.tar_at(dlib, '0.001')}",
+        ],
+        [
+            "encoder, one core",
+            f"{speed_of(ways['OpenVINO int8']):.0f} faces/s",
+            f"dlib: {speed_of(ways['dlib, one by one']):.0f} faces/s",
+        ],
+        *_at_scale(),
+        [
+            f"job of {kill['photos']} photos killed {kill['kills']} times and resumed",
+            "every row and vector the same" if kill["equal"] else f"{kill['differences']}",
+            "",
+        ],
+    ]
+    return table(("", "facesearch", "peer, same run"), rows)
+
+
+def _at_scale() -> list[list[str]]:
+    """A million faces: searched exactly and nearly, and grouped."""
+    ways = result("presets")["runs"]["1000000"]["ways"]
+    exact, flat = ways["certified exact"][0], ways["faiss IndexFlatL2"][0]
+    near, graph = (indices.chosen(ways[name]) for name in (indices.BEST, "hnswlib"))
+    grouped = result("clustering_scale")
+    ours = next(each for each in grouped["ours"] if each["faces"] == 1_000_000)
+    *_, done, died = grouped["peers"]["fast_hdbscan"]
+    return [
+        [
+            "a million faces, exact search, batches of 1,000",
+            f"{exact['queries_per_second']:,.0f} queries/s",
+            f"faiss IndexFlatL2: {flat['queries_per_second']:,.0f} queries/s",
+        ],
+        [
+            "the same, nearly exact: recall@1, memory a face",
+            f"{near['queries_per_second']:,.0f} queries/s, {near['recall_at_1']:.3f}, "
+            f"{near['bytes_each']:.0f} bytes",
+            f"hnswlib: {graph['queries_per_second']:,.0f} queries/s, {graph['recall_at_1']:.3f}, "
+            f"{graph['bytes_each']:.0f} bytes",
+        ],
+        [
+            "a million faces into people",
+            f"{evaluated.grouping_seconds(ours):.0f} s, {ours['peak_mib'] / 1024:.1f} GiB, "
+            f"pairwise precision {ours['at_threshold']['pairwise_precision']:.3f}",
+            f"fast_hdbscan: {died['died']}; {done['faces']:,} in {done['seconds']:.0f} s with a "
+            f"pairwise precision of {done['scores']['pairwise_precision']:.3f}",
+        ],
+    ]
+
+
+def detector_named(names: dict[str, str], wanted: str) -> str:
+    """The detector whose recorded name has all words of ``wanted``."""
+    words = wanted.replace(",", "").lower().split()
+    return next(name for name in names if all(word in name.lower() for word in words))
+
+
+def speed_of(way: Any) -> float:
+    return float(way["faces_per_second"])

@@ -1,0 +1,157 @@
+"""The law of the distance between two groups of two people: log-normal, narrower for larger groups.
+
+Squared distances of two faces of two people have a logarithm that is nearly normal
+(``benchmarks/clustering/threshold.py``), so its law can be fitted where impostors are many and be
+used where they are few. Of groups of a and b faces the mean distance counts. Write each vector as a
+person's place plus a face's own deviation; then the variance of the mean product of two groups has
+three parts: that of two places, that of a place and a deviation, which shrinks with one size, and
+that of two deviations, which shrinks with both:
+
+    variance(a, b) = variance(1, 1) (PLACES + MIXED (1/a + 1/b) / 2 + FACES / (a b)).
+
+The shares were measured on people with many photos who are in no reported set.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+PLACES, MIXED, FACES = 0.59, 0.32, 0.09
+
+LEAST_VECTORS = 100  # fewer have too few pairs for the tail to show
+MOST_NEAR = 0.25  # share of pairs that may be of one person, for the rest to be impostors
+_ROWS, _OTHERS = 1024, 32_768  # drawn, each of the first paired with each of the second
+_BLOCK = 128
+_LEVELS = np.geomspace(0.01, 0.1, 12)  # of the pairs beyond, where the law is fitted
+_ROUNDS = 4
+_TAIL_FROM = 0.02  # share of pairs of two groups, up to where their tail goes
+_LEAST_TAIL = 20  # pairs that are nearer than where its fit begins
+_TAIL_LEVELS = 12
+_SEED = 0
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ImpostorLaw:
+    """Logarithms of squared distances of impostors: normal, of this ``mean`` and ``deviation``."""
+
+    mean: float
+    deviation: float
+
+    def share_within(self, distance: float) -> float:
+        """The share of pairs of two people at most a squared ``distance``, above 0, apart."""
+        return float(ndtr((math.log(distance) - self.mean) / self.deviation))
+
+    def distance_of(self, share: float) -> float:
+        """The squared distance within which a ``share``, in (0, 1), of pairs of two people lie."""
+        return math.exp(self.mean + self.deviation * float(ndtri(share)))
+
+
+def size_factor(one: Floats | float, two: Floats | float) -> Any:
+    """By what the deviation of single faces is multiplied for groups of these sizes."""
+    return np.sqrt(PLACES + MIXED * 0.5 * (1 / one + 1 / two) + FACES / (one * two))
+
+
+def impostor_law(
+    vectors: NDArray[Any],
+    beyond: float,
+    weights: Floats | None = None,
+    *,
+    most_near: float = MOST_NEAR,
+) -> ImpostorLaw | None:
+    """The law of impostors among unit ``vectors`` (n, d), from pairs ``beyond`` a squared distance.
+
+    With ``weights`` float64 (n,), that of distances times the weights of both. Shares of the pairs
+    beyond are shares of all impostors after those the law itself has nearer, so it is fitted again
+    with them, a few times. None for fewer than :data:`LEAST_VECTORS`, or where a share of more than
+    ``most_near`` of all pairs is nearer than ``beyond``, which means few people, whose own
+    pairs would be taken for impostors. Equal input gives equal output.
+    """
+    if len(vectors) < LEAST_VECTORS:
+        return None
+    distances, near = _pairs_beyond(vectors, beyond, weights)
+    if near > most_near or len(distances) < LEAST_VECTORS:
+        return None
+    levels = np.log(np.quantile(distances, _LEVELS))
+    within = 0.0
+    law = None
+    for _ in range(_ROUNDS):
+        deviation, mean = np.polyfit(ndtri(within + (1 - within) * _LEVELS), levels, 1)
+        if not (np.isfinite(mean) and deviation > 0):
+            return None
+        law = ImpostorLaw(float(mean), float(deviation))
+        within = law.share_within(beyond)
+    return law
+
+
+def tail_law(
+    vectors: NDArray[Any], weights: Floats, groups: NDArray[np.integer[Any]], cut: float
+) -> ImpostorLaw | None:
+    """The law near the ``cut``, where impostors of unit ``vectors`` (n, d) are about to merge.
+
+    Tails need not be those of a log-normal law: some encoders' are heavier. Once vectors are in
+    ``groups`` int (n,), cut at the corrected distance ``cut`` for single vectors, the distances of
+    pairs of two groups beyond it are those of impostors far into the tail. The law is fitted from
+    there to where a share of :data:`_TAIL_FROM` of pairs lies. None where that is too few pairs.
+    """
+    distances, pairs = _pairs_of_groups(vectors, weights, groups)
+    distances.sort()
+    first = max(int(np.searchsorted(distances, cut)), _LEAST_TAIL)
+    last = int(_TAIL_FROM * pairs)
+    if last < 2 * first or last >= len(distances):
+        return None
+    places = np.unique(np.geomspace(first, last, _TAIL_LEVELS).astype(np.int64))
+    deviation, mean = np.polyfit(ndtri((places + 0.5) / pairs), np.log(distances[places]), 1)
+    if not (np.isfinite(mean) and deviation > 0):
+        return None
+    return ImpostorLaw(float(mean), float(deviation))
+
+
+def _pairs_of_groups(
+    vectors: NDArray[Any], weights: Floats, groups: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.float32], int]:
+    """The least corrected distances of random pairs of two groups, and how many pairs there are."""
+    rng = np.random.default_rng(_SEED)
+    rows, others = (np.sort(rng.permutation(len(vectors))[:count]) for count in (_ROWS, _OTHERS))
+    right = np.asarray(vectors[others], np.float32)
+    scale = weights.astype(np.float32)
+    kept, pairs = [], 0
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        distances = 2 - 2 * (np.asarray(vectors[block], np.float32) @ right.T)
+        distances *= scale[block][:, None]
+        distances *= scale[others]
+        found = distances[groups[block][:, None] != groups[others]]
+        pairs += len(found)
+        count = min(len(found) - 1, int(2 * _TAIL_FROM * len(found)) + 1)
+        if count > 0:
+            kept.append(np.partition(found, count)[: count + 1])
+    return np.concatenate(kept) if kept else np.zeros(0, np.float32), pairs
+
+
+def _pairs_beyond(
+    vectors: NDArray[Any], beyond: float, weights: Floats | None
+) -> tuple[NDArray[np.float32], float]:
+    """Squared distances of random pairs that exceed ``beyond``, and the share that does not."""
+    rng = np.random.default_rng(_SEED)
+    rows, others = (np.sort(rng.permutation(len(vectors))[:count]) for count in (_ROWS, _OTHERS))
+    right = np.asarray(vectors[others], np.float32)
+    scale = np.ones(len(vectors), np.float32) if weights is None else weights.astype(np.float32)
+    kept, pairs = [], 0
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        distances = 2 - 2 * (np.asarray(vectors[block], np.float32) @ right.T)
+        distances *= scale[block][:, None]
+        distances *= scale[others]
+        differ = block[:, None] != others
+        pairs += int(differ.sum())
+        kept.append(distances[differ & (distances > beyond)])
+    found = np.concatenate(kept)
+    return found, 1 - len(found) / pairs
