@@ -224,7 +224,7 @@ def test_what_cannot_be_kept_is_used_all_the_same(
     gallery: Gallery, caplog: pytest.LogCaptureFixture
 ) -> None:
     enroll(gallery, 20)
-    with gallery.writing():  # somebody else
+    with Gallery.open(gallery.folder).writing():  # another writer
         found = calibrate_unasked(gallery, gallery.state(), MERGED)
     assert found is not None
     assert read_calibration(gallery) is None
