@@ -79,6 +79,41 @@ def cluster_poor_faces() -> str:
     return table(heads, rows)
 
 
+def cluster_sureness() -> str:
+    """Of what share people were shown to be right, and what share were."""
+    rows = []
+    for name, each in result("cluster_sureness")["sets"].items():
+        for kind, said in (("threshold_by_size", "threshold by size"), ("rule", "rule")):
+            bands = {band["from"]: band for band in each[kind]}
+            rows.append(
+                [f"{name}, {said}"]
+                + [
+                    f"{band['right']:.3f} of {band['faces']:,}" if (band := bands.get(low)) else ""
+                    for low in (0.5, 0.8, 0.9, 0.95, 0.98)
+                ]
+            )
+    heads = ("", "50 to 80% sure", "80 to 90%", "90 to 95%", "95 to 98%", "98% and more")
+    return table(heads, rows)
+
+
+def strangers_named() -> str:
+    """The share of strangers that identify named, by threshold."""
+    rows = []
+    for name, each in result("strangers_named")["galleries"].items():
+        rows.append(
+            [
+                name,
+                f"{each['encoder']:.2%}",
+                *(
+                    f"{rate['named']:.2%}, {rate['inside']} of {rate['runs']}"
+                    for rate in each["calibrated"].values()
+                ),
+            ]
+        )
+    heads = ("", "encoder's threshold", "promised 1%: named, runs inside the interval")
+    return table((*heads, "promised 0.1%: named, runs inside"), rows)
+
+
 def _scores(each: dict[str, Any]) -> str:
     return f"{each['pairwise_f']:.3f} / {each['bcubed_f']:.3f}"
 

@@ -161,26 +161,21 @@ class GalleryView:
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """The threshold that was learnt from the gallery, if any."""
-        return read_calibration(self.gallery)
-
-    @cached_property
-    def _learnt_calibration(self) -> Calibration | None:
-        """The one that the gallery makes itself, if it has enough people and clusters."""
-        defaults = thresholds_in_use(self.gallery.contract)
-        return calibrate_unasked(self.gallery, self.state, defaults.cluster)
+        """The threshold learnt from the gallery, now where it never was before; None where it has
+        too few people or clusters to learn from."""
+        kept = read_calibration(self.gallery)
+        if kept is not None:
+            return kept
+        merged = thresholds_in_use(self.gallery.contract).cluster
+        return calibrate_unasked(self.gallery, self.state, merged)
 
     def threshold(self, engine: FaceEngine, given: float | None) -> ThresholdInUse:
-        """The threshold of identification, ``given`` or not.
-
-        A gallery that was never calibrated is, if it has enough people and clusters for that: the
-        encoder's threshold knows nothing of how many they are.
-        """
+        """The threshold of identification: ``given``, the gallery's, or else the encoder's, which
+        knows nothing of how many people there are."""
         if given is not None:
             return ThresholdInUse(given, "given")
-        calibration = self.calibration or self._learnt_calibration
-        if calibration is not None:
-            return threshold_in_use(self.enrolled, calibration)
+        if self.calibration is not None:
+            return threshold_in_use(self.enrolled, self.calibration)
         return ThresholdInUse(thresholds_in_use(engine.contract).identification, "encoder")
 
 

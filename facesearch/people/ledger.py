@@ -230,7 +230,8 @@ class Ledger:
                     connection.execute(f"PRAGMA {setting}").fetchall()
                 _require_schema(connection, self.path)
                 yield connection
-        except sqlite3.DatabaseError as error:
+        # Of a damaged file even the texts of errors may be damaged.
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise GalleryError(
                 f"cannot use {self.path}: {error}; restore it from a backup"
                 if not isinstance(error, sqlite3.OperationalError)
