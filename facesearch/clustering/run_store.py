@@ -205,9 +205,9 @@ def read_run(path: Path) -> ClusterRun:
         min_quality,
         bool(said["same_photo"]),
         people,
-        _run_info(story.get("how", {})),
-        _changes(story.get("changes", {})),
-        tuple(map(str, story.get("contradictions", ()))),
+        _run_info(story["how"]),
+        _changes(story["changes"]),
+        tuple(map(str, story["contradictions"])),
         path=path,
     )
 

@@ -5,12 +5,14 @@ They are read so that a gallery made then keeps the numbers of its people; they 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 
 from indexer.errors import ShardError
 from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
+from indexer.storage.plain_files import parse_json
 from indexer.storage.sealed_arrays import SealedArrays
 from indexer.storage.shard_format import Scalar
 
@@ -59,10 +61,11 @@ def read_unsealed(path: Path, format_name: str) -> SealedArrays:
             name: np.asarray(checker.dataset(file, name, name)[()])
             for name in checker.members(file, "arrays")
         }
-    if "story" in arrays:
-        arrays["story"] = arrays["story"].reshape(-1)
-    else:
-        arrays["story"] = np.frombuffer(b"{}", np.uint8)
+    saved = parse_json(arrays["story"].tobytes()) if "story" in arrays else {}
+    if not isinstance(saved, dict):
+        raise ShardError(f"{path}: expected a story by names, got {str(saved)[:80]}")
+    story = json.dumps({"how": {}, "changes": {}, "contradictions": []} | saved)
+    arrays["story"] = np.frombuffer(story.encode(), np.uint8)
     if not isinstance(attributes["threshold"], float):
         raise ShardError(f"{path}: expected a threshold, got {attributes['threshold']!r}")
     return SealedArrays(attributes, arrays)

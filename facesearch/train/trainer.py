@@ -82,9 +82,6 @@ class Trainer:
 
     def __init__(self, settings: TrainSettings) -> None:
         self.settings = settings
-        # Weights that decay towards zero become denormal numbers, which processors multiply a
-        # hundred times slower. Threads take the setting from the one that creates them.
-        torch.set_flush_denormal(True)
         if settings.run.threads:
             torch.set_num_threads(settings.run.threads)
         files = [open_crops(each.file) for each in settings.crops]
@@ -122,30 +119,36 @@ class Trainer:
     def run(self, report: Report = lambda row: None) -> TrainingResult:
         """Do the steps that are left; ``report`` gets a row of progress at intervals.
 
-        Raises :class:`~facesearch.train.collapse.TrainingCollapsedError` when the network has
-        collapsed; the checkpoint before it stays.
+        Meanwhile this thread takes denormal numbers for 0: weights that decay towards zero become
+        such, and processors multiply them a hundred times slower. Raises
+        :class:`~facesearch.train.collapse.TrainingCollapsedError` when the network has collapsed;
+        the checkpoint before it stays.
         """
         settings = self.settings
         settings.output.mkdir(parents=True, exist_ok=True)
         progress = RunProgress(settings, self.step)
         validation = fresh = None
-        with ThreadPoolExecutor(1) as beside:
-            coming = beside.submit(self._batches.batch, self.step)
-            while self.step < settings.run.steps:
-                batch = coming.result()
-                coming = beside.submit(self._batches.batch, self.step + 1)
-                rate = self.rate(self.step)
-                progress.count(len(batch.rows), *self._train_on(batch))
-                last = self.step == settings.run.steps
-                if last or self.step % settings.validation.every == 0:
-                    fresh = validation = self.judge()
-                if last or self.step % settings.run.log_every == 0:
-                    self.seconds += progress.lap()
-                    report(progress.write(self.step, self.seconds, rate, fresh))
-                    fresh = None
-                if last or progress.checkpoint_due():
-                    self.seconds += progress.lap()
-                    self.save()
+        torch.set_flush_denormal(True)
+        try:
+            with ThreadPoolExecutor(1) as beside:
+                coming = beside.submit(self._batches.batch, self.step)
+                while self.step < settings.run.steps:
+                    batch = coming.result()
+                    coming = beside.submit(self._batches.batch, self.step + 1)
+                    rate = self.rate(self.step)
+                    progress.count(len(batch.rows), *self._train_on(batch))
+                    last = self.step == settings.run.steps
+                    if last or self.step % settings.validation.every == 0:
+                        fresh = validation = self.judge()
+                    if last or self.step % settings.run.log_every == 0:
+                        self.seconds += progress.lap()
+                        report(progress.write(self.step, self.seconds, rate, fresh))
+                        fresh = None
+                    if last or progress.checkpoint_due():
+                        self.seconds += progress.lap()
+                        self.save()
+        finally:
+            torch.set_flush_denormal(False)
         return TrainingResult(self.step, validation, self.checkpoint, self._export())
 
     def _export(self) -> Path | None:

@@ -277,7 +277,8 @@ def test_missing_folder_is_the_callers_mistake(gallery: Gallery, tmp_path: Path)
 
 
 def test_two_writers_are_refused(gallery: Gallery, photos: Path) -> None:
-    with gallery.writing(), pytest.raises(GalleryError, match="another process"):
+    other = Gallery.open(gallery.folder)
+    with other.writing(), pytest.raises(GalleryError, match="another process"):
         run(gallery, photos)
 
 

@@ -131,7 +131,7 @@ def test_only_tested_releases_of_hdbscan_are_allowed() -> None:
     config.read(Path(__file__).parents[3] / "setup.cfg")
     (allowed,) = [
         requirement.specifier
-        for line in config["options"]["install_requires"].split()
+        for line in config["options"]["install_requires"].strip().splitlines()
         if (requirement := Requirement(line)).name == "hdbscan"
     ]
     assert allowed.contains(version("hdbscan"))

@@ -266,11 +266,12 @@ def test_two_hands_do_not_make_two_adas(gallery: Gallery) -> None:
 
 def test_an_older_look_names_nobody_else(gallery: Gallery) -> None:
     old, new = PeopleEditor(gallery), PeopleEditor(gallery)
-    new.merge(new.now.people[0], [new.now.people[1]])
+    first, second = new.now.people[:2]
+    new.merge(first, [second])
     with pytest.raises(ChangedDecisionsError):
         old.name(old.now.people[1], "Somebody")
     with pytest.raises(FacesearchError, match="was merged into"):
-        new.name(new.now.people[1], "Somebody")
+        new.name(second, "Somebody")
     old = PeopleEditor(gallery)
     cluster(gallery)
     with pytest.raises(ChangedDecisionsError, match="was clustered"):

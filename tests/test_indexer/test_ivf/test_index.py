@@ -311,7 +311,7 @@ BOUNDED = """
 import sys
 from pathlib import Path
 import numpy as np
-from indexer.ivf.build import build_cells, learn
+from indexer.ivf.build import build_ivf, learn
 from indexer.ivf.index import IvfRecipe
 from indexer.types import Block
 
@@ -328,10 +328,10 @@ def memory(what):
 
 learnt = learn(next(gallery(8192)).vectors, IvfRecipe(64, 16, 8), 8192)
 path = Path(sys.argv[1])
-build_cells(path, lambda: gallery(9000), learnt)
+build_ivf(path, lambda: gallery(9000), learnt)
 Path("/proc/self/clear_refs").write_text("5")
 before = memory("VmRSS")
-build_cells(path, lambda: gallery(200_000), learnt)
+build_ivf(path, lambda: gallery(200_000), learnt)
 print(memory("VmHWM") - before, path.stat().st_size / 2**20)
 """
 

@@ -54,7 +54,7 @@ def test_no_window_system_and_no_state_is_touched() -> None:
     program = """
 import sys, tempfile, pathlib
 import numpy as np
-from facesearch.evaluate import plots
+from facesearch.evaluate.presentation import matplotlib_plots as plots
 from facesearch.evaluate.presentation.charts import Axis, Chart, Series
 assert "matplotlib" not in sys.modules
 chart = Chart("c", "t", Axis("x"), Axis("y"), (Series("", np.arange(3.0), np.arange(3.0)),))
