@@ -94,7 +94,7 @@ def test_a_graph_made_through_an_approximate_index_says_so(
     refresh_graph(gallery, 5)
     facts = graph_facts(gallery, gallery.state())
     assert facts == GraphFacts(gallery.state().face_count, 5, False, recall)
-    accuracy = f"approximate index, the nearest in {recall:.3f} of searches"
+    accuracy = f"approximate, with a recall of {recall:.3f}"
     for command in (["graph", "-k", "5"], ["info"]):
         assert main([command[0], str(gallery.folder), *command[1:]]) == 0
         assert accuracy in capsys.readouterr().out
