@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.clustering.galleries import made_faces
+from benchmarks.common.mixed_galleries import made_faces
 from benchmarks.common.record import record
 from cluster.adaptive.clustering import adaptive_merges, graph_for
 from cluster.metrics import bcubed_scores, pairwise_scores

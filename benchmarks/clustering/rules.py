@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clustering.galleries import Labelled, Vectors, made_faces, real_galleries
 from benchmarks.clustering.quality import Labels, load
 from benchmarks.clustering.size_threshold import gallery_threshold
+from benchmarks.common.mixed_galleries import Labelled, Vectors, made_faces, real_galleries
 from benchmarks.common.record import record, versions
 from cluster.adaptive.clustering import adaptive_merges, graph_for
 from cluster.linkage.average_linkage import average_linkage, cut

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clustering.galleries import SEED, Labelled, joined, made_faces, part, singles
 from benchmarks.clustering.quality import load
 from benchmarks.clustering.rules import at_thresholds
 from benchmarks.clustering.size_threshold import gallery_threshold
+from benchmarks.common.mixed_galleries import SEED, Labelled, joined, made_faces, part, singles
 from benchmarks.common.record import record
 from cluster.adaptive.clustering import adaptive_merges
 from cluster.metrics import bcubed_scores, pairwise_scores

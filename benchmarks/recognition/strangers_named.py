@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.clustering.galleries import Labelled, made_faces
 from benchmarks.clustering.quality import load
+from benchmarks.common.mixed_galleries import Labelled, made_faces
 from benchmarks.common.record import record
 from facesearch.encoders import encoder_spec
 from facesearch.recognition.templates import RULE
