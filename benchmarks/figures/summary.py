@@ -74,7 +74,9 @@ def summary() -> str:
 def _at_scale() -> list[list[str]]:
     """A million faces: searched exactly and nearly, and grouped."""
     ways = result("presets")["runs"]["1000000"]["ways"]
-    exact, flat = ways["certified exact"][0], ways["faiss IndexFlatL2"][0]
+    batch = result("exact_search")["runs"]["made-128, 2 threads"]["batches"]["1000"]
+    rates = {name: each["queries_per_second"] for name, each in batch.items()}
+    flat = max((name for name in rates if "faiss" in name), key=lambda name: rates[name])
     near, graph = (indices.chosen(ways[name]) for name in (indices.BEST, "hnswlib"))
     grouped = result("clustering_scale")
     ours = next(each for each in grouped["ours"] if each["faces"] == 1_000_000)
@@ -82,8 +84,8 @@ def _at_scale() -> list[list[str]]:
     return [
         [
             "a million faces, exact search, batches of 1,000",
-            f"{exact['queries_per_second']:,.0f} queries/s",
-            f"faiss IndexFlatL2: {flat['queries_per_second']:,.0f} queries/s",
+            f"{rates['certified']:,.0f} queries/s",
+            f"{flat}: {rates[flat]:,.0f} queries/s",
         ],
         [
             "the same, nearly exact: recall@1, memory a face",
