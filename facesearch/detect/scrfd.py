@@ -19,8 +19,8 @@ from openvino.preprocess import PrePostProcessor
 from facesearch.detect.boxes import nms
 from facesearch.detect.padded_network import PaddedNetwork, padded
 from facesearch.detect.types import Detections, Pixels
-from facesearch.detect.validation import check_photo, check_score
-from facesearch.errors import InputError, WeightsError
+from facesearch.detect.validation import check_min_face, check_photo, check_score
+from facesearch.errors import WeightsError
 
 STRIDES = (8, 16, 32)
 _ANCHORS = 2  # a cell
@@ -57,8 +57,7 @@ class ScrfdDetector:
         threads: int | None = None,
         callers: int = 1,
     ) -> None:
-        if min_face < 1:
-            raise InputError(f"expected min_face of at least 1 pixel, got {min_face}")
+        check_min_face(min_face)
         check_score("min_score", min_score)
         try:
             data = model.read_bytes()

@@ -23,3 +23,9 @@ def check_score(setting: str, value: float) -> None:
     """Raise InputError unless ``value`` is in [0, 1)."""
     if not 0 <= value < 1:
         raise InputError(f"expected {setting} in [0, 1), got {value}")
+
+
+def check_min_face(pixels: int) -> None:
+    """Raise InputError unless ``pixels``, the smallest face to find, is at least 1."""
+    if pixels < 1:
+        raise InputError(f"expected min_face of at least 1 pixel, got {pixels}")

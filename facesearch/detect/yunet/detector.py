@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from facesearch.detect.boxes import nms
 from facesearch.detect.padded_network import PaddedNetwork
 from facesearch.detect.types import Detections, Pixels
-from facesearch.detect.validation import check_photo, check_score
+from facesearch.detect.validation import check_min_face, check_photo, check_score
 from facesearch.detect.yunet.network import STRIDES, build_model
 from facesearch.detect.yunet.weights import NAME, packaged_arrays
-from facesearch.errors import InputError
 
 OVERLAP = 0.3  # non-maximum suppression, as its authors have it
 
@@ -39,8 +38,7 @@ class YuNetDetector:
         threads: int | None = None,
         callers: int = 1,
     ) -> None:
-        if min_face < 1:
-            raise InputError(f"expected min_face of at least 1 pixel, got {min_face}")
+        check_min_face(min_face)
         check_score("min_score", min_score)
         self.min_face = min_face
         self.min_score = min_score

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.detect.types import Detections, Pixels
-from facesearch.detect.validation import check_photo, check_score
-from facesearch.errors import InputError, WeightsError
+from facesearch.detect.validation import check_min_face, check_photo, check_score
+from facesearch.errors import WeightsError
 
 _OVERLAP = 0.3  # non-maximum suppression, OpenCV's default
 _MOST_CANDIDATES = 5000
@@ -31,8 +31,7 @@ class OpenCvYuNetDetector:
     """
 
     def __init__(self, model: Path, min_face: int = 20, min_score: float = 0.7) -> None:
-        if min_face < 1:
-            raise InputError(f"expected min_face of at least 1 pixel, got {min_face}")
+        check_min_face(min_face)
         check_score("min_score", min_score)
         data = _read(model)
         self.name = f"yunet-{hashlib.sha256(data).hexdigest()[:12]}"
