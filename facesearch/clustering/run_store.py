@@ -15,7 +15,7 @@ from cluster.adaptive.merge_rule import MergeRule
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.dendrogram_cache import CachedDendrogram, write_dendrogram
 from facesearch.clustering.person_matching import PeopleChanges, PersonGone, PersonMove
-from facesearch.clustering.unsealed_run import is_unsealed, read_unsealed
+from facesearch.clustering.unsealed_run import is_unsealed, unsealed_content
 from facesearch.errors import ChangedGalleryError, GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.tombstones import Tombstones
@@ -23,8 +23,14 @@ from facesearch.people.assignment import NOBODY, person_of_labels, undecided_num
 from indexer.errors import ShardError
 from indexer.id_lookup import positions_of
 from indexer.storage.atomic_files import make_folder
+from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
 from indexer.storage.plain_files import parse_json
-from indexer.storage.sealed_arrays import SealedArrays, read_sealed, require_array, write_sealed
+from indexer.storage.sealed_arrays import (
+    SealedArrays,
+    require_array,
+    sealed_content,
+    write_sealed,
+)
 from indexer.storage.shard_format import Scalar
 from indexer.types import Ids
 
@@ -189,9 +195,12 @@ def run_at(path: Path) -> ClusterRun:
 
 def read_run(path: Path) -> ClusterRun:
     """One kept run; raises OSError, KeyError, ValueError or TypeError when it is damaged."""
-    content = (
-        read_unsealed(path, FORMAT) if is_unsealed(path) else read_sealed(path, FORMAT, VERSION)
-    )
+    with open_hdf5(path) as file, reading(path, "the file"):
+        checker = Checker(file, path)
+        if is_unsealed(file):
+            content = unsealed_content(checker, file, FORMAT)
+        else:
+            content = sealed_content(checker, file, FORMAT, VERSION)
     clustering, people = _labelled(content, path)
     said = content.attributes
     threshold, min_quality = float(said["threshold"]), float(said["min_quality"])

@@ -6,14 +6,13 @@ They are read so that a gallery made then keeps the numbers of its people; they 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
+import h5py
 import numpy as np
 
-from indexer.errors import ShardError
-from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
+from indexer.storage.hdf5_reader import Checker
 from indexer.storage.plain_files import parse_json
-from indexer.storage.sealed_arrays import SealedArrays
+from indexer.storage.sealed_arrays import SealedArrays, read_arrays
 from indexer.storage.shard_format import Scalar
 
 VERSION = 1
@@ -28,44 +27,38 @@ _ATTRIBUTES: dict[str, Scalar | None] = {
 }
 
 
-def is_unsealed(path: Path) -> bool:
-    """Whether ``path`` is a run of version 1. Raises ShardError for a file that is no HDF5."""
-    with open_hdf5(path) as file, reading(path, "the file"):
-        version = file.attrs.get("version")
-        return isinstance(version, int | np.integer) and int(version) == VERSION
+def is_unsealed(file: h5py.File) -> bool:
+    """Whether an open file is a run of version 1."""
+    version = file.attrs.get("version")
+    return isinstance(version, int | np.integer) and int(version) == VERSION
 
 
-def read_unsealed(path: Path, format_name: str) -> SealedArrays:
+def unsealed_content(checker: Checker, file: h5py.File, format_name: str) -> SealedArrays:
     """The content of a run of version 1, as the present version holds it.
 
     Arrays are bounded by the size of the file, and their checksums are verified. Raises ShardError,
     naming file and key, for another format and for what cannot be read.
     """
-    with open_hdf5(path) as file, reading(path, "the file"):
-        checker = Checker(file, path)
-        found = (str(file.attrs.get("format")), int(file.attrs.get("version", 0)))
-        if found != (format_name, VERSION):
-            raise checker.fail("format and version", f"{format_name!r}, {VERSION}", found)
-        attributes: dict[str, Scalar] = {}
-        for name, default in _ATTRIBUTES.items():
-            value = file.attrs.get(name, default)
-            if isinstance(value, bool | np.bool_ | int | np.integer):
-                attributes[name] = int(value)
-            elif isinstance(value, float | np.floating):
-                attributes[name] = float(value)
-            elif isinstance(value, str):
-                attributes[name] = value
-            else:
-                raise checker.fail(f"attribute {name}", "text or a number", value)
-        arrays = {
-            name: np.asarray(checker.dataset(file, name, name)[()])
-            for name in checker.members(file, "arrays")
-        }
+    found = (str(file.attrs.get("format")), int(file.attrs.get("version", 0)))
+    if found != (format_name, VERSION):
+        raise checker.fail("format and version", f"{format_name!r}, {VERSION}", found)
+    attributes: dict[str, Scalar] = {}
+    for name, default in _ATTRIBUTES.items():
+        value = file.attrs.get(name, default)
+        if isinstance(value, bool | np.bool_ | int | np.integer):
+            attributes[name] = int(value)
+        elif isinstance(value, float | np.floating):
+            attributes[name] = float(value)
+        elif isinstance(value, str):
+            attributes[name] = value
+        else:
+            raise checker.fail(f"attribute {name}", "text or a number", value)
+    if not isinstance(attributes["threshold"], float):
+        raise checker.fail("threshold", "a number", attributes["threshold"])
+    arrays = read_arrays(checker, file)
     saved = parse_json(arrays["story"].tobytes()) if "story" in arrays else {}
     if not isinstance(saved, dict):
-        raise ShardError(f"{path}: expected a story by names, got {str(saved)[:80]}")
+        raise checker.fail("story", "an object", str(saved)[:80])
     story = json.dumps({"how": {}, "changes": {}, "contradictions": []} | saved)
     arrays["story"] = np.frombuffer(story.encode(), np.uint8)
-    if not isinstance(attributes["threshold"], float):
-        raise ShardError(f"{path}: expected a threshold, got {attributes['threshold']!r}")
     return SealedArrays(attributes, arrays)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import ShardError, StaleIndexError
-from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
+from indexer.storage.hdf5_reader import Checker, Hdf5Holder, reading
 from indexer.storage.plain_files import parse_json
 from indexer.types import Ids
 
@@ -85,7 +84,7 @@ class GraphCoverage:
             raise ValueError("expected ids (n,) that ascend, each once; sort them")
 
 
-class KnnGraphFile:
+class KnnGraphFile(Hdf5Holder):
     """A graph file, open for reading. Open with :meth:`open`; use as a context manager.
 
     Every method raises StaleIndexError where the file turns out to be damaged: all that is to be
@@ -93,8 +92,7 @@ class KnnGraphFile:
     """
 
     def __init__(self, path: Path, file: h5py.File) -> None:
-        self._path = path
-        self._file = file
+        super().__init__(path, file)
         checker = Checker(file, path)
         for name, expected in (("format", FORMAT), ("version", VERSION)):
             if (found := checker.attribute(file, name, name)) != expected:
@@ -124,27 +122,8 @@ class KnnGraphFile:
         """Open a graph; StaleIndexError where there is none."""
         if not path.exists():
             raise StaleIndexError(f"there is no graph at {path}; build it")
-        with _renewable(path), ExitStack() as stack:
-            file = stack.enter_context(open_hdf5(path))
-            with reading(path, "the file"):
-                graph = cls(path, file)
-            stack.pop_all()
-        return graph
-
-    def close(self) -> None:
-        """Close the file; the graph cannot be read afterwards."""
-        self._file.close()
-
-    def __enter__(self) -> KnnGraphFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        with _renewable(path):
+            return cls.opened(path)
 
     def __len__(self) -> int:
         return len(self.covered.ids)
@@ -158,7 +137,7 @@ class KnnGraphFile:
         """Raise StaleIndexError unless this is of exactly the vectors that these name."""
         if self.covered.state != state or not self.same_vectors(shards):
             raise StaleIndexError(
-                f"the graph {self._path} is stale: vectors were added to the gallery or taken out "
+                f"the graph {self.path} is stale: vectors were added to the gallery or taken out "
                 "since; build it again"
             )
 
@@ -169,10 +148,10 @@ class KnnGraphFile:
 
     def rows(self, first: int, end: int) -> GraphRows:
         """The neighbours of the vectors in rows ``first`` up to ``end``."""
-        with _renewable(self._path), reading(self._path, "neighbours"):
+        with _renewable(self.path), reading(self.path, "neighbours"):
             neighbours, distances = self._neighbours[first:end], self._distances[first:end]
             if neighbours.size and not -1 <= neighbours.min() <= neighbours.max() < len(self):
-                raise ShardError(f"{self._path}: expected rows below {len(self)}")
+                raise ShardError(f"{self.path}: expected rows below {len(self)}")
             return GraphRows(first, neighbours, distances)
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[GraphRows]:

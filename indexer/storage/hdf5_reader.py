@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -58,6 +59,39 @@ def open_hdf5(path: Path) -> h5py.File:
                 f"{path}: expected an HDF5 file, which starts with {_SIGNATURE!r}, got {start!r}"
             )
         return h5py.File(path, "r", locking=False)
+
+
+class Hdf5Holder:
+    """What reads from an HDF5 file that it holds open; a context manager."""
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self.path = path
+        self._file = file
+
+    @classmethod
+    def opened(cls, path: Path) -> Self:
+        """Of the file ``path``, which is closed again where it turns out not to be of this kind."""
+        with ExitStack() as stack:
+            file = stack.enter_context(open_hdf5(path))
+            with reading(path, "the file"):
+                holder = cls(path, file)
+            stack.pop_all()
+        return holder
+
+    def close(self) -> None:
+        """Close the file; nothing can be read from it afterwards."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 @dataclass(frozen=True)

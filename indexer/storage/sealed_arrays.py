@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,20 +52,28 @@ def read_sealed(path: Path, format_name: str, version: int) -> SealedArrays:
     content is not what was written; nothing larger than the file is ever allocated.
     """
     with open_hdf5(path) as file, reading(path, "the file"):
-        checker = Checker(file, path)
-        attributes = checker.attributes(file, "attributes")
-        found = (attributes.pop("format", None), attributes.pop("version", None))
-        if found != (format_name, version):
-            raise checker.fail("format and version", f"{format_name!r}, {version}", found)
-        digest = attributes.pop(DIGEST, None)
-        arrays = {
-            name: np.asarray(checker.dataset(file, name, name)[()])
-            for name in checker.members(file, "arrays")
-        }
-        content = SealedArrays(attributes, arrays)
-        if digest != _digest(content):
-            raise checker.fail("the content", f"of SHA-256 {digest}", "another")
-        return content
+        return sealed_content(Checker(file, path), file, format_name, version)
+
+
+def sealed_content(
+    checker: Checker, file: h5py.File, format_name: str, version: int
+) -> SealedArrays:
+    """As :func:`read_sealed`, of a file that is open."""
+    attributes = checker.attributes(file, "attributes")
+    found = (attributes.pop("format", None), attributes.pop("version", None))
+    if found != (format_name, version):
+        raise checker.fail("format and version", f"{format_name!r}, {version}", found)
+    digest = attributes.pop(DIGEST, None)
+    content = SealedArrays(attributes, read_arrays(checker, file))
+    if digest != _digest(content):
+        raise checker.fail("the content", f"of SHA-256 {digest}", "another")
+    return content
+
+
+def read_arrays(checker: Checker, file: h5py.File) -> dict[str, NDArray[Any]]:
+    """All arrays of a file by name, none larger than the file."""
+    names = checker.members(file, "arrays")
+    return {name: np.asarray(checker.dataset(file, name, name)[()]) for name in names}
 
 
 def require_array(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any
 
 import h5py
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from indexer.errors import InvalidVectorsError, ShardError
 from indexer.storage.atomic_files import partial_path, sha256_of
 from indexer.storage.byte_strings import ByteStrings
-from indexer.storage.hdf5_reader import BytesColumn, Checker, open_hdf5, reading
+from indexer.storage.hdf5_reader import BytesColumn, Checker, Hdf5Holder, reading
 from indexer.storage.plain_files import read_plain
 from indexer.storage.shard_format import (
     COLUMN_TYPES,
@@ -36,15 +35,14 @@ _BLOCK_ROWS = 65536
 _SPAN_ROWS = 4096  # rows read together when single rows are asked for
 
 
-class Shard:
+class Shard(Hdf5Holder):
     """An open, immutable shard. Open with :meth:`open`; use as a context manager.
 
     Every method raises ShardError, naming file and key, where the file turns out to be damaged.
     """
 
     def __init__(self, path: Path, file: h5py.File) -> None:
-        self.path = path
-        self._file = file
+        super().__init__(path, file)
         checker = Checker(file, path)
         self._require_format(checker)
         self.number = self._read_number(checker)
@@ -58,27 +56,7 @@ class Shard:
     @classmethod
     def open(cls, path: Path) -> Shard:
         """Open a shard and check its structure; :meth:`verify` checks its contents."""
-        with ExitStack() as stack:
-            file = stack.enter_context(open_hdf5(path))
-            with reading(path, "the file"):
-                shard = cls(path, file)
-            stack.pop_all()
-        return shard
-
-    def close(self) -> None:
-        """Close the file; the shard cannot be read afterwards."""
-        self._file.close()
-
-    def __enter__(self) -> Shard:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        return cls.opened(path)
 
     @property
     def count(self) -> int:
