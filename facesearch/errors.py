@@ -22,6 +22,10 @@ class WeightsError(FacesearchError, ValueError):
     """A model file that is missing, damaged, or not the pinned one."""
 
 
+class TrainingCollapsedError(FacesearchError, RuntimeError):
+    """All faces have nearly the same vector; the text says what to change."""
+
+
 class GalleryError(FacesearchError, ValueError):
     """A gallery that is missing, of another format or damaged."""
 
