@@ -8,6 +8,7 @@ same while shards hold whole batches, the same but for the encoder's rounding ot
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.argument_checks import number, whole_number
 from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
 from facesearch.gallery.gallery import Gallery, GalleryState
@@ -39,7 +41,9 @@ _NONE = np.zeros(0, np.int64)
 class EmbedOptions:
     """How the job runs; none of it changes what is stored, but ``shard_photos``.
 
-    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
+    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode. A
+    photo that takes longer than ``decode_timeout`` seconds to decode is given up. Raises InputError
+    for anything out of range.
     """
 
     decoders: int = 1
@@ -48,10 +52,16 @@ class EmbedOptions:
     retry_failed: bool = False
     decode_timeout: float = 60.0
 
+    def __post_init__(self) -> None:
+        whole_number(self.decoders, "decoders")
+        whole_number(self.threads, "threads", 1)
+        whole_number(self.shard_photos, "shard_photos", 1)
+        number(self.decode_timeout, "decode_timeout in seconds", 0, math.inf)
+
     @classmethod
     def for_cores(cls, threads: int | None = None, decoders: int | None = None) -> EmbedOptions:
         """For ``threads`` threads, by default as many as cores, and half as many decoders."""
-        threads = available_cores() if threads is None else threads
+        threads = available_cores() if threads is None else whole_number(threads, "threads", 1)
         return cls(max(1, threads // 2) if decoders is None else decoders, threads)
 
 

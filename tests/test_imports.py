@@ -23,7 +23,7 @@ MAY_IMPORT = {
 # new part needs a place here. Where an import breaks this, move what is imported down.
 FLOORS = {
     "indexer": (
-        "errors lazy_exports",
+        "errors lazy_exports argument_checks",
         "types",
         "id_ranges id_lookup runtime storage",
         "protocols",
@@ -43,7 +43,7 @@ FLOORS = {
         "estimators",
     ),
     "facesearch": (
-        "errors text",
+        "errors text argument_checks",
         "images model_files demo",
         "detect",
         "encoders quality",

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from facesearch.api.arguments import AnyEngine, AnyGallery, AnyPath, to_engine, to_gallery, to_path
+from facesearch.api.arguments import (
+    AnyEngine,
+    AnyGallery,
+    AnyPath,
+    to_engine,
+    to_gallery,
+    to_neighbours,
+    to_path,
+)
 from facesearch.embed import EmbedOptions
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.recognition.batch_search import BatchReport, Progress, search_batch
 from facesearch.recognition.match_writers import match_format
 from facesearch.recognition.probes import open_probes
+from indexer.runtime.devices import check_device
 
 
 def search_many(
@@ -30,7 +39,8 @@ def search_many(
     cannot be compared, BusyGalleryError while another process writes the same output.
     """
     place = to_path(out, "file for the matches")
-    match_format(place)  # a mistake in it shows before the models are loaded
+    match_format(place)  # mistakes show before the models are loaded
+    k, device = to_neighbours(k), check_device(device)
     opened = to_gallery(gallery)
     options = EmbedOptions.for_cores()
     asked = open_probes(

@@ -25,6 +25,7 @@ from facesearch.curation.exchange import (
 )
 from facesearch.encoders import thresholds_in_use
 from facesearch.engine_options import DEFAULT_ENGINE
+from facesearch.people.store import normalise_name
 from facesearch.recognition import calibration
 from facesearch.recognition.calibration import Calibration
 from facesearch.search.gallery_index import refresh_index
@@ -43,9 +44,9 @@ def enroll(
     reported, and the others are enrolled. Raises InputError for an unusable name, a folder, or a
     photo that does not exist, BusyGalleryError when another process is writing.
     """
-    opened = to_gallery(gallery)
+    opened, name, files = to_gallery(gallery), normalise_name(name), to_paths(photos, "photo")
     ready = to_engine(engine, opened.contract)
-    enrolment = enrolling.enroll(opened, ready, name, to_paths(photos, "photo"))
+    enrolment = enrolling.enroll(opened, ready, name, files)
     refresh_index(opened)
     return enrolment
 

@@ -12,6 +12,7 @@ from facesearch.api.arguments import (
     AnyPath,
     to_engine,
     to_gallery,
+    to_neighbours,
     to_path,
     to_threshold,
 )
@@ -20,7 +21,7 @@ from facesearch.encoders import thresholds_in_use
 from facesearch.engine import FaceEngine
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import ChangedGalleryError
-from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState, require_gallery
 from facesearch.gallery.version import GalleryVersion
 from facesearch.recognition.calibration import (
     Calibration,
@@ -41,6 +42,7 @@ from facesearch.recognition.identify import (
 from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import GallerySearch, open_search
 from indexer.open_set.group_distances import VectorGroups
+from indexer.runtime.devices import check_device
 
 _Answer = TypeVar("_Answer")
 
@@ -52,15 +54,16 @@ class GallerySession:
     at, and what then is out of date is read again. Meant for one thread; the engine may be shared.
     """
 
-    def __init__(self, gallery: Gallery, engine: FaceEngine, *, device: str = "auto") -> None:
+    def __init__(self, gallery: Gallery, engine: AnyEngine, *, device: str = "auto") -> None:
         """``device`` is where vectors are compared, as :mod:`indexer.runtime.devices` names it.
 
         Raises ContractError for an engine whose vectors are not the gallery's.
         """
-        gallery.require(engine.contract)
+        require_gallery(gallery)
+        self.engine = to_engine(engine, gallery.contract)
+        gallery.require(self.engine.contract)
         self.gallery = gallery
-        self.engine = engine
-        self._device = device
+        self._device = check_device(device)
         self._view: GalleryView | None = None
 
     @classmethod
@@ -69,6 +72,7 @@ class GallerySession:
     ) -> GallerySession:
         """The session of a gallery or its folder; GalleryError where there is none."""
         opened = to_gallery(gallery)
+        check_device(device)  # before the models are loaded
         return cls(opened, to_engine(engine, opened.contract), device=device)
 
     @property
@@ -97,6 +101,7 @@ class GallerySession:
 
         Raises InputError for a photo that cannot be read, and for a gallery without faces.
         """
+        k = to_neighbours(k)
         probe = read_probe(self.engine, to_path(photo, "photo"))
         if not probe.boxes:
             return []
@@ -188,6 +193,7 @@ def search_photo(
     device: str = "auto",
 ) -> list[FaceMatches]:
     """As :meth:`GallerySession.search` does, of a session for this photo alone."""
+    k = to_neighbours(k)
     return GallerySession.open(gallery, engine=engine, device=device).search(photo, k)
 
 

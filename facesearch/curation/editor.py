@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from facesearch.argument_checks import instance, several
 from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.run_store import run_paths
 from facesearch.errors import ChangedDecisionsError, InputError
-from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState, require_gallery
 from facesearch.gallery.records import FaceRecord
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Action, Decision, FaceDecision, NewDecision
@@ -27,6 +28,10 @@ def _run_in_force(gallery: Gallery) -> tuple[str, int] | None:
     """Which file says who is who now: another after every clustering, and every forgetting."""
     runs = run_paths(gallery)
     return (runs[-1].name, runs[-1].lstat().st_ino) if runs else None
+
+
+def _require_person(person: Person) -> None:
+    instance(person, Person, "a Person", "find one with PeopleEditor.find(name)")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class PeopleEditor:
     """
 
     def __init__(self, gallery: Gallery, state: GalleryState | None = None) -> None:
+        require_gallery(gallery)
         self._gallery = gallery
         self._state = state or gallery.state()
         self._people = PeopleStore(gallery.folder)
@@ -82,6 +88,7 @@ class PeopleEditor:
 
     def find(self, text: str) -> Person:
         """The person that ``text`` names."""
+        instance(text, str, "the name of a person, or a number such as 'p12'")
         everyone = self.everyone()
         if found := re.fullmatch(r"p(\d+)", text):
             number = int(found[1])
@@ -117,6 +124,7 @@ class PeopleEditor:
 
     def records(self, person: Person) -> list[FaceRecord]:
         """A person's faces that are there, the surest first."""
+        _require_person(person)
         return self._gallery.faces(self.now.faces(person.id), self._state)
 
     def pick(self, person: Person, wanted: Sequence[str]) -> list[int]:
@@ -126,6 +134,7 @@ class PeopleEditor:
 
     def name(self, person: Person, name: str) -> EditResult:
         """Name or rename a person."""
+        _require_person(person)
         name = normalise_name(name)
         other = self.decided.named(name)
         if other and other.id == person.id:
@@ -146,6 +155,10 @@ class PeopleEditor:
         A face that was rejected from the one stays out of both: merging two people does not say
         that an earlier decision about a single face was wrong.
         """
+        _require_person(person)
+        several(others, "people to merge", "give [person]")
+        for other in others:
+            _require_person(other)
         others = list({each.id: each for each in others}.values())
         if any(each.id == person.id for each in others):
             raise InputError(
@@ -190,13 +203,8 @@ class PeopleEditor:
 
     def add(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Assign faces, by their numbers, to ``person``, whoever had them before."""
-        faces = list(dict.fromkeys(faces))
-        known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
-        if unknown := [face for face in faces if face not in known]:
-            raise InputError(
-                f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; list them "
-                f"with: facesearch people show {self._gallery.folder} PERSON, or search --json"
-            )
+        _require_person(person)
+        faces = self._known(faces)
         if all(self.decided.faces.get(face) == person.id for face in faces):
             which = "this face is" if len(faces) == 1 else "these faces are"
             raise InputError(f"{which} assigned to {person.label} already")
@@ -206,6 +214,7 @@ class PeopleEditor:
 
     def split(self, person: Person, faces: Sequence[int], name: str | None = None) -> EditResult:
         """Move faces of a person to a new person, who is the person of the result."""
+        faces = self._known(faces)
         self._require_some_left(person, faces)
         if name is not None:
             name = normalise_name(name)
@@ -219,6 +228,7 @@ class PeopleEditor:
 
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Remove faces from ``person``, without assigning them to another."""
+        faces = self._known(faces)
         self._require_some_left(person, faces)
         chosen = tuple(FaceDecision(face, person.id, belongs=False) for face in faces)
         rest = self._all(person, without=faces)
@@ -226,6 +236,7 @@ class PeopleEditor:
 
     def hide(self, person: Person, hidden: bool = True) -> EditResult:
         """Hide a person from albums and lists, or show the person again."""
+        _require_person(person)
         if person.hidden == hidden:
             raise InputError(f"{person.label} is {'already' if hidden else 'not'} hidden")
         action: Action = "hide" if hidden else "unhide"
@@ -269,7 +280,19 @@ class PeopleEditor:
         left = sorted({*self._faces(person)} - {*without})
         return tuple(FaceDecision(face, person.id) for face in left)
 
+    def _known(self, faces: Sequence[int]) -> list[int]:
+        """``faces``, each once; raises InputError unless all are numbers of faces."""
+        several(faces, "numbers of faces", "give [number]")
+        known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
+        if unknown := [face for face in faces if face not in known]:
+            raise InputError(
+                f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; list them "
+                f"with: facesearch people show {self._gallery.folder} PERSON, or search --json"
+            )
+        return list(dict.fromkeys(faces))
+
     def _require_some_left(self, person: Person, faces: Sequence[int]) -> None:
+        _require_person(person)
         if not faces:
             raise InputError(f"expected faces of {person.label}, got none; give one or more")
         if not self._all(person, without=faces):

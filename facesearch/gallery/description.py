@@ -10,15 +10,23 @@ from typing import Literal
 
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import GalleryError
-from indexer.storage.atomic_files import write_atomically
+from indexer.storage.atomic_files import partial_path, write_atomically
 
 FORMAT = "facesearch-gallery"
 VERSION = 1
 # Of galleries that were upgraded, whose shards lie in a folder that their description names.
 UPGRADED_VERSION = 2
 SHARDS = "shards"
+DESCRIPTION = "gallery.json"
 DType = Literal["float16", "float32"]
 _SHARDS_NAME = re.compile(rf"{SHARDS}(-[0-9a-f]{{12}})?")
+
+
+def is_vacant(folder: Path) -> bool:
+    """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
+        partial_path(folder / DESCRIPTION).name
+    }
 
 
 def write_description(

@@ -17,18 +17,22 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.argument_checks import choice, instance, path_of
 from facesearch.encoders.types import EncoderContract
-from facesearch.errors import (
-    BusyGalleryError,
-    ContractError,
-    GalleryError,
-    InputError,
+from facesearch.errors import BusyGalleryError, ContractError, GalleryError, InputError
+from facesearch.gallery.description import (
+    DESCRIPTION,
+    SHARDS,
+    DType,
+    is_vacant,
+    parse_description,
+    write_description,
 )
-from facesearch.gallery.description import SHARDS, DType, parse_description, write_description
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
 from facesearch.gallery.records import (
     FaceRecord,
@@ -43,23 +47,16 @@ from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
 from facesearch.gallery.tombstones import Tombstones
-from indexer.storage.atomic_files import (
-    make_folder,
-    open_lock,
-    partial_path,
-    require_folder,
-    write_atomically,
-)
+from indexer.storage.atomic_files import make_folder, open_lock, require_folder, write_atomically
 from indexer.storage.plain_files import read_json, read_plain
 from indexer.storage.shard_format import MAX_NUMBER
 from indexer.storage.shards import Shard, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
-__all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]
+__all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "require_gallery", "settings_text"]
 
 logger = logging.getLogger(__name__)
 
-DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
 FOLDERS = ("shards", "clusters", "index")
 _NUMBER_BYTES = 32
@@ -84,8 +81,10 @@ class Gallery:
         cls, folder: str | os.PathLike[str], contract: EncoderContract, dtype: DType = "float16"
     ) -> Gallery:
         """Make an empty gallery in ``folder``, which must be absent or empty."""
-        folder = Path(folder)
-        if folder.exists() and not _is_vacant(folder):
+        folder = path_of(folder, "folder for a gallery")
+        instance(contract, EncoderContract, "an EncoderContract", "an engine has it as contract")
+        choice(dtype, get_args(DType), "dtype")
+        if folder.exists() and not is_vacant(folder):
             raise InputError(
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
                 "or an existing gallery"
@@ -98,7 +97,7 @@ class Gallery:
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Gallery:
         """Open an existing gallery; raises :class:`GalleryError` where there is none."""
-        folder = Path(folder)
+        folder = path_of(folder, "folder of a gallery")
         path = folder / DESCRIPTION
         try:
             description = read_json(path)
@@ -387,13 +386,11 @@ class Gallery:
             )
 
 
-def _is_vacant(folder: Path) -> bool:
-    """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
-        partial_path(folder / DESCRIPTION).name
-    }
-
-
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     for number in np.unique(numbers):
         yield int(number), np.flatnonzero(numbers == number)
+
+
+def require_gallery(gallery: Gallery) -> None:
+    """Raise InputError for anything but a Gallery, such as its folder."""
+    instance(gallery, Gallery, "a Gallery", "open it with Gallery.open(folder)")

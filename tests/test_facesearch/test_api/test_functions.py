@@ -171,7 +171,7 @@ def test_options_are_the_encoders(folder: str) -> None:
         ({"method": "k-means"}, "method"),
         ({"threshold": 5.0}, "from 0 to 4"),
         ({"threshold": float("nan")}, "from 0 to 4"),
-        ({"min_size": 0}, "at least 1"),
+        ({"min_size": 0}, "of 1 or more"),
         ({"linkage": "single"}, "expected a threshold"),
     ],
 )
