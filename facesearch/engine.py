@@ -173,7 +173,7 @@ def create_engine(
     """The engine of named parts; ``detector`` is "yunet", "mtcnn" or the path of an ONNX file.
 
     ``encoder`` is a name, by default that of the best encoder whose files are here; how it runs is
-    for :class:`facesearch.EngineOptions` to say, which is another way to make an engine.
+    what :class:`facesearch.engine_options.EngineOptions` say, another way to make an engine.
     ``min_face`` is in pixels of the photo as the detector sees it, at most ``DETECT_SIDE`` long.
     ``turned``: also find faces that do not stand upright; None does where the detector is YuNet.
     """

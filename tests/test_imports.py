@@ -43,7 +43,8 @@ FLOORS = {
         "estimators",
     ),
     "facesearch": (
-        "errors text argument_checks",
+        "errors",
+        "argument_checks text",
         "images model_files demo",
         "detect",
         "encoders quality",

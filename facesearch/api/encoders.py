@@ -29,6 +29,7 @@ from facesearch.evaluate.protocols import Setup
 from facesearch.evaluate.thresholds import learn_thresholds
 from facesearch.images import decode_photo, find_photos
 from facesearch.model_files.download import DownloadedFile, Fetched, adopt, fetch
+from indexer.storage.atomic_files import sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +83,8 @@ def fetch_encoder(
     if url is not None and (len(files) != 1 or source is not None):
         raise InputError(f"expected --url for an encoder of one file; {name} has {len(files)}")
     if not files:
-        here = Fetched(spec.weights.locate(), spec.weights.sha256, first_use=False)
-        return FetchedEncoder(name, (here,), fetched=False)
+        path = spec.weights.locate()
+        return FetchedEncoder(name, (Fetched(path, sha256_of(path), False),), fetched=False)
     if source is not None:
         return FetchedEncoder(name, tuple(adopt(each, source / each.name) for each in files), True)
     fetched = (fetch(each, url, partial(progress, each.name)) for each in files)

@@ -180,8 +180,8 @@ def evaluate_clustering(
 ) -> Report:
     """Clusters against the people of a folder: pairwise, BCubed, NMI, AMI and ARI.
 
-    Without a ``threshold`` what :func:`facesearch.cluster_gallery` does by default is judged, with
-    the encoder's threshold beside it. Raises InputError for a folder that is not one for each
+    Without a ``threshold`` that is judged which a gallery is clustered by where nothing is asked,
+    and the encoder's threshold beside it. Raises InputError for a folder that has none for each
     person.
     """
     _require_options(options)

@@ -49,7 +49,7 @@ class PersonFace:
 
 
 @dataclass(frozen=True)
-class PersonFaces:
+class PersonWithFaces:
     """A person with all live faces, the most certain first."""
 
     person: Person
@@ -80,7 +80,7 @@ def list_people(gallery: AnyGallery, *, hidden: bool = False) -> PeopleList:
     )
 
 
-def show_person(gallery: AnyGallery, person: str) -> PersonFaces:
+def show_person(gallery: AnyGallery, person: str) -> PersonWithFaces:
     """The faces of ``person``: a name, the beginning of one person's name, or a number as "p12".
 
     Raises InputError where nobody is called so.
@@ -89,7 +89,7 @@ def show_person(gallery: AnyGallery, person: str) -> PersonFaces:
     found, clustering = editor.find(person), editor.now.clustering
     sure = dict(zip(clustering.ids.tolist(), clustering.confidence.tolist(), strict=True))
     decided = editor.decided.faces
-    return PersonFaces(
+    return PersonWithFaces(
         found,
         tuple(
             PersonFace(each, sure[each.face_id], decided.get(each.face_id) == found.id)
