@@ -229,6 +229,21 @@ class PeopleEditor:
         draft = NewDecision("split", person.id, number, name, (*chosen, *rest))
         return self._enter(Person(number), [draft])
 
+    def make_person(self, faces: Sequence[int], name: str | None = None) -> EditResult:
+        """A new person of ``faces``, whoever had them before, who is the person of the result."""
+        faces = list(dict.fromkeys(faces))
+        known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
+        if not faces or not known.issuperset(faces):
+            raise InputError(f"expected numbers of faces in {self._gallery.folder}; give others")
+        if name is not None:
+            name = normalise_name(name)
+            if other := self.decided.named(name):
+                raise InputError(f"{name} is the name of {other.key}; give another name")
+        (number,) = self._people.new_people(1, above=max(self.everyone(), default=0))
+        chosen = tuple(FaceDecision(face, number) for face in faces)
+        draft = NewDecision("enroll", number, name=name, faces=chosen)
+        return self._enter(Person(number), [draft])
+
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Remove faces from ``person``, without assigning them to another."""
         self._require_some_left(person, faces)
