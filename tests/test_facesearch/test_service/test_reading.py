@@ -1,4 +1,4 @@
-"""What is shown of a gallery: lists in pages, one by one, pictures, all against the gallery itself."""
+"""What is shown of a gallery: lists in pages, one by one, and pictures, against the gallery."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ def test_pictures_of_forgotten_faces_are_removed(tmp_path: Path) -> None:
         assert site.client.get(f"{API}/faces/{face['id']}/crop").status_code == 404
 
 
-def test_roots_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_roots_of_one_name_are_distinguished(tmp_path: Path) -> None:
     for number in range(3):
         name = "photos" if number < 2 else "more"
         write_photo(tmp_path / str(number) / name / "a.png", [number + 1], number)
