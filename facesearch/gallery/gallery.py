@@ -380,7 +380,8 @@ class Gallery:
         if not any(holds_contract(shard, each) for each in contracts):
             # An upgrade may have begun since this gallery was opened.
             now = read_description(self.folder)
-            self.comparable = (now.contract, *now.comparable)
+            if self.contract in now.comparable:
+                self.comparable = (now.contract, *now.comparable)
             require_contract(shard, self.folder, (self.contract, *self.comparable))
 
 
