@@ -12,7 +12,7 @@ from facesearch.api.arguments import (
     AnyPath,
     to_engine,
     to_gallery,
-    to_path,
+    to_photo,
     to_threshold,
 )
 from facesearch.clustering.current_people import gallery_people
@@ -85,7 +85,7 @@ class GallerySession:
         """
         given = None if threshold is None else to_threshold(threshold)
         self._answer(lambda view: view.groups)  # before the photo is looked at
-        probe = read_probe(self.engine, to_path(photo, "photo"))
+        probe = read_probe(self.engine, to_photo(photo, "photo"))
         return self._answer(
             lambda view: identify_probe(
                 probe, view.enrolled.names, view.groups, view.threshold(self.engine, given)
@@ -97,7 +97,7 @@ class GallerySession:
 
         Raises InputError for a photo that cannot be read, and for a gallery without faces.
         """
-        probe = read_probe(self.engine, to_path(photo, "photo"))
+        probe = read_probe(self.engine, to_photo(photo, "photo"))
         if not probe.boxes:
             return []
         return self._answer(
@@ -216,6 +216,6 @@ def verify_photos(
     """
     given = None if threshold is None else to_threshold(threshold)
     ready = to_engine(engine)
-    one, two = (read_probe(ready, to_path(photo, "photo")) for photo in (first, second))
+    one, two = (read_probe(ready, to_photo(photo, "photo")) for photo in (first, second))
     default = thresholds_in_use(ready.contract).verification
     return compare_probes(one, two, default if given is None else given)

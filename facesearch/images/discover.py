@@ -106,7 +106,7 @@ class _Walk:
             if certain or not suffix:
                 yield FoundPhoto(root, name, 0, 0, problem)
         elif self._first_visit(status):
-            yield FoundPhoto(root, name, status.st_size, status.st_mtime_ns)
+            yield FoundPhoto.of(root, name, status)
 
     def _first_visit(self, status: os.stat_result) -> bool:
         # One int instead of a pair: half the memory for a million photos. Some network file

@@ -104,4 +104,5 @@ def _answer(channel: socket.socket, reading: ReadPhoto) -> None:
         return
     photo = reading.photo
     answer |= {"width": photo.width, "height": photo.height, "taken_at": photo.taken_at}
+    answer["partial"] = photo.partial
     send(channel, answer, photo.pixels)

@@ -108,10 +108,12 @@ def _cut() -> Contents:
     files: Contents = {"zero-bytes.jpg": (b"", "empty"), "zero-bytes.heic": (b"", "empty")}
     for suffix, kind in _FORMATS.items():
         data = encoded(noisy_picture(), kind)
-        files[f"cut-half.{suffix}"] = (data[: len(data) // 2], "truncated")
+        reason = None if kind == "JPEG" else "truncated"  # of a JPEG the upper half is shown
+        files[f"cut-half.{suffix}"] = (data[: len(data) // 2], reason)
     jpeg = encoded(noisy_picture(), "JPEG")
     files["cut-after-signature.jpg"] = (jpeg[:4], "truncated")
-    files["cut-last-tenth.jpg"] = (jpeg[: len(jpeg) * 9 // 10], "truncated")
+    files["cut-last-tenth.jpg"] = (jpeg[: len(jpeg) * 9 // 10], None)
+    files["cut-end-marker.jpg"] = (jpeg[:-2], None)
     files["three-bytes.png"] = (b"\x89PN", "not-an-image")
     return files
 
@@ -223,7 +225,7 @@ def _odd_modes() -> Contents:
         "rgb-16-bit.png": (_saved_by_opencv(deep, ".png"), None),
         "rgb-16-bit.tif": (_saved_by_opencv(deep, ".tif"), None),
         "grey-float.tif": (_saved(Image.fromarray(ramp.astype("f4")), "TIFF"), None),
-        "rgb-float.tif": (_saved_by_opencv(np.float32(picture), ".tif"), "unsupported"),
+        "rgb-float.tif": (_saved_by_opencv(np.float32(picture), ".tif"), None),
         "grey-32-bit.tif": (_saved(Image.fromarray((ramp * 65535).astype("i4")), "TIFF"), None),
         "one-bit.png": (_saved(image.convert("1"), "PNG"), None),
         "one-bit-fax.tif": (_saved(image.convert("1"), "TIFF", compression="group4"), None),
