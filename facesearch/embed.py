@@ -21,9 +21,17 @@ from facesearch.gallery.changes import is_same_file, knows, missing, need_work, 
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
 from facesearch.gallery.tombstones import Tombstones
-from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, find_photos, process_photos
+from facesearch.images import (
+    DecodeOutcome,
+    DecodeTask,
+    FoundPhoto,
+    check_roots,
+    find_photos,
+    process_photos,
+)
 from facesearch.images.file_access import absolute
 from facesearch.images.types import PARTIAL
+from facesearch.images.walk.skipped import SkippedFiles
 from indexer.runtime.cores import available_cores
 from indexer.types import Ids
 
@@ -67,7 +75,8 @@ class EmbedReport:
 
     ``checked`` photos were read again and are what they were. ``partial`` are those of ``embedded``
     whose file ends early, ``absent`` folders that were asked for and are not there, ``renamed``
-    folders indexed earlier whose photos are now found elsewhere.
+    folders indexed earlier whose photos are now found elsewhere. Every file that was not found to
+    be a photo is counted in ``skipped``.
     """
 
     found: int = 0
@@ -83,6 +92,7 @@ class EmbedReport:
     partial: list[Failure] = field(default_factory=list)
     absent: list[Path] = field(default_factory=list)
     renamed: list[Path] = field(default_factory=list)
+    skipped: SkippedFiles = field(default_factory=SkippedFiles)
 
     @property
     def done(self) -> int:
@@ -126,14 +136,18 @@ class _EmbedJob:
         self.report = EmbedReport()
         self.contents: set[str] = set()  # that this job added
         self.read: dict[bytes, str] = {}  # the SHA-256 by location, of what this job read
+        self.skipped = self.report.skipped
+        self.standing_in: set[bytes] = set()  # locations of second files that are read
         self.forgotten = Tombstones.read(gallery.folder)
         self.shard = ShardBuilder(gallery, options.shard_photos, self.report.shards.append)
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
         """The whole job, for absolute ``roots``."""
         self.report.absent = [root for root in roots if self._vanished(root)]
-        found = list(find_photos([root for root in roots if root not in self.report.absent]))
-        self.report.found = len(found)
+        if len(self.report.absent) == len(roots) and not missing(self.state, roots):
+            check_roots(roots)  # raises: there is nothing to read, nor anything to note
+        there = [root for root in roots if root not in self.report.absent]
+        found = self._with_stand_ins(list(find_photos(there, self.skipped)))
         rows = self.state.photos.rows(photo.location_bytes for photo in found)
         work = need_work(
             self.state,
@@ -143,18 +157,55 @@ class _EmbedJob:
             verify=self.options.verify,
         )
         todo = [found[each] for each in np.flatnonzero(work).tolist()]
-        self.report.unchanged = len(found) - len(todo)
-        progress(self.report, len(todo))
+        self.report.found, self.report.unchanged = len(found), len(found) - len(todo)
         try:
-            tasks = self._tasks(todo)
-            for outcome, faces in processed_photos(self.engine, tasks, self.options):
-                self._store(outcome, faces)
-                progress(self.report, len(todo))
-            self._mark_gone(roots, found, rows)
+            self._read(todo, progress)
+            found += self._read_stand_ins(todo, progress)
+            self.report.found = len(found)
+            self._mark_gone(roots, found)
         finally:
             # Also on an interruption or an error: what is done is kept.
             self.shard.seal()
         return self.report
+
+    def _read(self, todo: Sequence[FoundPhoto], progress: Progress) -> None:
+        total = self.report.done + len(todo)
+        progress(self.report, total)
+        for outcome, faces in processed_photos(self.engine, self._tasks(todo), self.options):
+            self._store(outcome, faces)
+            progress(self.report, total)
+
+    def _with_stand_ins(self, found: Sequence[FoundPhoto]) -> list[FoundPhoto]:
+        """``found``, and the second files of pictures whose first could not be read earlier."""
+        failed = [
+            photo
+            for photo in found
+            if photo.second
+            and (before := self.state.photos.get(photo.location_bytes)) is not None
+            and before.status == "failed"
+        ]
+        return [*found, *self._stand_ins(failed)]
+
+    def _stand_ins(self, failed: Iterable[FoundPhoto]) -> list[FoundPhoto]:
+        """The second files of pictures whose first cannot be read, which are files to read now."""
+        second = [other for photo in failed for other in photo.second]
+        self.skipped.counts["second-file"] -= len(second)
+        self.standing_in.update(other.location_bytes for other in second)
+        return second
+
+    def _read_stand_ins(self, todo: Sequence[FoundPhoto], progress: Progress) -> list[FoundPhoto]:
+        """Read the second files of pictures whose first failed just now, unless they were."""
+        failed = (
+            photo
+            for photo in todo
+            if photo.second
+            and photo.location_bytes not in self.read
+            and photo.second[0].location_bytes not in self.standing_in
+        )
+        second = self._stand_ins(failed)
+        if second:
+            self._read(second, progress)
+        return second
 
     def _vanished(self, root: Path) -> bool:
         """Whether a root that the gallery had photos of is not there."""
@@ -185,7 +236,7 @@ class _EmbedJob:
     def _store_known(self, outcome: DecodeOutcome) -> None:
         row = PhotoRow.of(outcome, "known")
         before = self.state.photos.get(row.record.location_bytes)
-        if before is None or before.sha256 != outcome.sha256 or not before.has_content:
+        if before is None or before.sha256 != outcome.sha256 or not self.state.holds(before):
             self.report.known += 1
             self.shard.add(row)
             return
@@ -212,7 +263,8 @@ class _EmbedJob:
         if before is None or replace(before, photo_id=-1) != row.record:
             self.shard.add(row)
 
-    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto], rows: Ids) -> None:
+    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto]) -> None:
+        rows = self.state.photos.rows(photo.location_bytes for photo in found)
         # Beneath a folder that could not be read nothing is known, so nothing is gone.
         refused = [photo.location for photo in found if photo.error]
         self.report.renamed = renamed_roots(self.state, roots, found, self._contents(found, rows))

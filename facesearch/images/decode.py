@@ -51,13 +51,20 @@ def decode_photo(
     Raises PhotoError, with a reason of ``REASONS``, for whatever is wrong with the file.
     """
     with photo_stream(path, limits.file_bytes) as stream:
-        return decode_stream(stream, max_side=max_side, limits=limits)
+        return decode_stream(stream, max_side=max_side, limits=limits, suffix=path.suffix)
 
 
 def decode_stream(
-    stream: BinaryIO, *, max_side: int | None = None, limits: DecodeLimits = DEFAULT_LIMITS
+    stream: BinaryIO,
+    *,
+    max_side: int | None = None,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    suffix: str = "",
 ) -> DecodedPhoto:
-    """As ``decode_photo``, of the photo that fills a seekable ``stream`` of bytes."""
+    """As ``decode_photo``, of the photo that fills a seekable ``stream`` of bytes.
+
+    ``suffix`` is that of its file's name, which tells raw files from TIFFs.
+    """
     if max_side is not None and max_side < 1:
         raise ValueError(f"expected max_side of at least 1 pixel, got {max_side}")
     stream.seek(0)
@@ -69,7 +76,7 @@ def decode_stream(
     if kind is None:
         raise PhotoError(*describe(head))
     try:
-        return _decode(open_picture(kind, stream), max_side, limits)
+        return _decode(open_picture(kind, stream, suffix), max_side, limits)
     except Exception as error:  # Pillow's plugins throw whatever their parsing runs into
         refused = photo_error(error, kind, stream)
         if kind != "JPEG" or refused.reason != "truncated":

@@ -41,6 +41,7 @@ class FoundPhoto:
     is what the file system said where it refused (a file or a whole folder that cannot be read, or
     that vanished during the walk); size and times are 0 then. ``ctime_ns`` is when the file last
     changed in any way, ``inode`` its number in its file system; 0 where not known or not kept.
+    ``second`` are other files of the same picture, to be read where this one cannot be.
     """
 
     root: Path
@@ -50,6 +51,7 @@ class FoundPhoto:
     error: str = ""
     ctime_ns: int = 0
     inode: int = 0
+    second: tuple[FoundPhoto, ...] = ()
 
     @classmethod
     def of(cls, root: Path, name: str, status: os.stat_result) -> Self:

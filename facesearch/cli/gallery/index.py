@@ -130,6 +130,7 @@ def _add_index(commands: Any) -> None:
 def run_index(args: argparse.Namespace) -> int:
     """Index photos and say what became of them."""
     from facesearch.api.indexing import index_photos
+    from facesearch.cli.gallery.skipped_text import skipped_json
     from facesearch.embed import EmbedOptions
 
     report = index_photos(
@@ -147,6 +148,7 @@ def run_index(args: argparse.Namespace) -> int:
     )
     if args.json:
         facts = {"gallery": report.gallery.folder, **vars(report.photos)}
+        facts["skipped"] = skipped_json(report.photos.skipped)
         print_json({**facts, "faces_in_gallery": report.face_count})
     else:
         _print_report(report.gallery, report.photos, report.face_count)
@@ -187,6 +189,8 @@ def run_build(args: argparse.Namespace) -> int:
 
 
 def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
+    from facesearch.cli.gallery.skipped_text import skipped_facts, skipped_notes
+
     print_facts(
         [
             ("photos found", report.found),
@@ -196,9 +200,12 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             ("  moved or copied", report.known),
             ("  failed", report.failed),
             ("photos deleted", report.gone),
+            *skipped_facts(report.skipped),
             ("gallery", f"{gallery.folder} with {faces} faces"),
         ]
     )
+    for line in skipped_notes(report.skipped):
+        print(printable(line), file=sys.stderr)
     for root in report.absent:
         print(printable(f"not there: {root}: its photos are marked as gone"), file=sys.stderr)
     for root in report.renamed:

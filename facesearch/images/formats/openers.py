@@ -14,23 +14,31 @@ from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     ImageFile,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
+    PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
 
 from facesearch.errors import PhotoError
 from facesearch.images.formats.deep_tiff import DeepTiff, is_deep, taken_at, turned_by
+from facesearch.images.formats.jpeg_xl import JpegXl
 from facesearch.images.formats.picture import Picture, PillowPicture
+from facesearch.images.formats.raw import RawPicture
 from facesearch.images.formats.tiff_pages import ORIENTATION, TiffFile
+from facesearch.images.sniff import RAW_EXTENSIONS
 
 
-def open_picture(kind: str, stream: BinaryIO) -> Picture:
+def open_picture(kind: str, stream: BinaryIO, suffix: str = "") -> Picture:
     """The picture in ``stream``, of a ``kind`` of :func:`facesearch.images.sniff.sniff`.
 
+    ``suffix`` is that of the file's name: raw files of many cameras look like any TIFF.
     Raises PhotoError for what cannot be read here, and whatever a plugin does on damage.
     """
+    if kind == "TIFF" and suffix.lower() in RAW_EXTENSIONS:
+        return RawPicture(stream)
     return _OPENERS[kind](stream)
 
 
@@ -46,7 +54,7 @@ def _open_bmp(stream: BinaryIO) -> Picture:
 def _open_tiff(stream: BinaryIO) -> Picture:
     file = TiffFile.read(stream)
     if file.is_raw:
-        raise PhotoError("unsupported", "a camera raw file")
+        return RawPicture(stream)
     page = file.picture
     if page is not None and is_deep(file, page):
         return DeepTiff(file, page)
@@ -86,4 +94,8 @@ _OPENERS: dict[str, Callable[[BinaryIO], Picture]] = {
     "TIFF": _open_tiff,
     "HEIF": _open_heif,
     "AVIF": _open_avif,
+    "PPM": _by_pillow(PpmImagePlugin.PpmImageFile),
+    "JPEG2000": _by_pillow(Jpeg2KImagePlugin.Jpeg2KImageFile),
+    "JXL": JpegXl,
+    "RAW": RawPicture,
 }
