@@ -43,7 +43,9 @@ def need_work(
             again |= failed & photos.reason.equal(reason.encode())
     need = rows < 0
     known = np.flatnonzero(~need)
-    need[known] = again[rows[known]] | _differ(photos, rows[known], [found[i] for i in known])
+    need[known] = again[rows[known]] | _differ(
+        photos, rows[known], [found[each] for each in known.tolist()]
+    )
     return need
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from facesearch.errors import PhotoError
 from facesearch.images.decode_errors import photo_error
 from facesearch.images.file_access import photo_stream
 from facesearch.images.formats.cut_jpeg import CutJpeg
 from facesearch.images.formats.openers import open_picture
+from facesearch.images.formats.orientation import upright
 from facesearch.images.formats.picture import Picture
 from facesearch.images.sniff import HEAD_BYTES, describe, sniff
 from facesearch.images.to_rgb import Pixels
@@ -41,6 +40,7 @@ class DecodeLimits:
 
 
 DEFAULT_LIMITS = DecodeLimits()
+_MOST_TIMES = 8  # by how much a wide picture may be longer than others
 
 
 def decode_photo(
@@ -48,6 +48,7 @@ def decode_photo(
 ) -> DecodedPhoto:
     """The photo at ``path``, upright, its long side at most ``max_side`` pixels, never enlarged.
 
+    Of a wide picture the short side is at most half of that (:func:`longest_side`).
     Raises PhotoError, with a reason of ``REASONS``, for whatever is wrong with the file.
     """
     with photo_stream(path, limits.file_bytes) as stream:
@@ -96,12 +97,25 @@ def _decode(picture: Picture, max_side: int | None, limits: DecodeLimits) -> Dec
             "too-large",
             f"{width} x {height} pixels are {width * height}, the limit is {limits.pixels}",
         )
-    reading = picture.read(max_side)
+    long_side = None if max_side is None else longest_side(width, height, max_side)
+    reading = picture.read(long_side)
     if reading.orientation >= 5:
         width, height = height, width
-    pixels = _limited(reading.pixels, max(width, height), max_side)
-    pixels = np.require(_upright(pixels, reading.orientation), np.uint8, ["C", "W"])
+    pixels = _limited(reading.pixels, max(width, height), long_side)
+    pixels = np.require(upright(pixels, reading.orientation), np.uint8, ["C", "W"])
     return DecodedPhoto(pixels, width, height, reading.taken_at, reading.partial)
+
+
+def longest_side(width: int, height: int, max_side: int) -> int:
+    """How long a picture may be that is decoded to ``max_side``, in pixels.
+
+    One that is wider than twice its height (or higher) may have a short side of half of that, so
+    that reducing it loses as little of its faces as reducing another; at most eight times as long.
+    """
+    long, short = max(width, height), min(width, height)
+    if long <= 2 * short:
+        return max_side
+    return max(1, min(_MOST_TIMES * max_side, round(max_side * long / (2 * short))))
 
 
 def _limited(pixels: Pixels, long_side: int, max_side: int | None) -> Pixels:
@@ -113,20 +127,3 @@ def _limited(pixels: Pixels, long_side: int, max_side: int | None) -> Pixels:
     factor = side / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Pixels turned as EXIF orientation 1 to 8 asks (CIPA DC-008, section 4.6.4)."""
-    return np.asarray(_TURNS[orientation](pixels), np.uint8)
-
-
-_TURNS: dict[int, Callable[[Pixels], NDArray[Any]]] = {
-    1: lambda pixels: pixels,
-    2: lambda pixels: cv2.flip(pixels, 1),
-    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
-    4: lambda pixels: cv2.flip(pixels, 0),
-    5: lambda pixels: cv2.transpose(pixels),  # noqa: PLW0108 (its overloads confuse mypy)
-    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
-    7: lambda pixels: cv2.flip(cv2.transpose(pixels), -1),
-    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
-}

@@ -8,6 +8,7 @@ those of a grey picture of eight bits, and numpy reads them as what the file say
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from facesearch.images.formats.tiff_pages import (
 )
 from facesearch.images.to_rgb import Pixels, scaled_to_bytes, to_rgb
 
-Samples = NDArray[np.generic]
+Samples = NDArray[Any]
 
 _BITS, _COMPRESSION, _SAMPLES, _ROWS_PER_STRIP = 258, 259, 277, 278
 _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_WIDTH, _TILE_HEIGHT = 273, 279, 322, 323
@@ -193,15 +194,11 @@ def _image(samples: Samples, page: TiffPage) -> Image.Image:
     return _with_mode(coloured, "RGBa" if extra == _ASSOCIATED else "RGBA")
 
 
-def _alpha(values: Samples) -> Pixels:
+def _alpha(values: NDArray[Any]) -> Pixels:
     """How opaque each pixel is, uint8 (h, w), of values that are 1 or the highest where it is."""
-    if values.dtype.kind == "f":
-        return np.asarray(np.clip(np.nan_to_num(values) * 255 + 0.5, 0, 255), np.uint8)
-    return (
-        (values.astype(np.float64) * (255 / np.iinfo(values.dtype).max))
-        .clip(0, 255)
-        .astype(np.uint8)
-    )
+    highest = 1.0 if values.dtype.kind == "f" else float(np.iinfo(values.dtype).max)
+    scaled = np.nan_to_num(values.astype(np.float64)) * (255.0 / highest)
+    return np.asarray(np.clip(scaled + 0.5, 0.0, 255.0), np.uint8)
 
 
 def _with_mode(pixels: Pixels, mode: str) -> Image.Image:

@@ -6,8 +6,9 @@ file as it is or in a box (18181-2).
 
 from __future__ import annotations
 
+import importlib
 import io
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from facesearch.images.formats.extras import require_reader
 from facesearch.images.formats.picture import PillowPicture, Reading
@@ -30,9 +31,7 @@ class JpegXl:
 
     def read(self, max_side: int | None) -> Reading:
         """All pixels; they are turned already where the file was not made of a JPEG."""
-        import pillow_jxl  # noqa: PLC0415 - an extra
-
-        plugin = pillow_jxl.JpegXLImagePlugin
+        plugin: Any = importlib.import_module("pillow_jxl.JpegXLImagePlugin")  # an extra
         plugin.DECODE_THREADS = 0  # the workers are the parallelism
         self._stream.seek(0)
         try:

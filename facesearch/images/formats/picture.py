@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from PIL import ImageFile, JpegImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from facesearch.images.exif import read_exif
 from facesearch.images.to_rgb import Pixels, to_rgb
@@ -63,7 +63,7 @@ class PillowPicture:
         orientation, taken_at = read_exif(image)
         if orientation == 1:
             orientation = self._elsewhere[0]
-        shown = image
+        shown: Image.Image = image
         if self._opaque_if_clear and image.mode == "RGBA" and not image.getchannel("A").getbbox():
             shown = image.convert("RGB")
         pixels = to_rgb(shown)

@@ -15,6 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from facesearch.images.exif import exif_facts, read_exif
 from facesearch.images.formats.extras import require_reader
+from facesearch.images.formats.orientation import upright
 from facesearch.images.formats.picture import Reading, load
 from facesearch.images.to_rgb import Pixels, to_rgb
 
@@ -48,7 +49,9 @@ class RawPicture:
         wanted = max(self.size) if max_side is None else min(max_side, max(self.size))
         preview = self._preview()
         taken_at = self._taken_at(preview)
-        reading = preview and self._fitting(preview, wanted, max_side, taken_at)
+        reading = None
+        if preview is not None:
+            reading = self._fitting(preview, wanted, max_side, taken_at)
         if reading is None:
             pixels = self._developed(half=max(self.size) // 2 >= wanted)
             reading = Reading(pixels, 1, taken_at)
@@ -93,7 +96,7 @@ class RawPicture:
                 try:
                     if isinstance(preview, JpegImageFile):
                         preview = load(preview, max_side)
-                    return Reading(to_rgb(preview), orientation, taken_at)
+                    return Reading(upright(to_rgb(preview), orientation), 1, taken_at)
                 except Exception:  # damaged: there is still the sensor's data
                     return None
         return None

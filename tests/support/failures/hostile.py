@@ -165,7 +165,7 @@ def _misnamed() -> Contents:
         "archive.jpg": (b"PK\x03\x04" + bytes(60), "not-an-image"),
         "video.heic": (b"\0\0\0\x18ftypisom\0\0\2\0isommp41", "not-an-image"),
         "postscript.jpg": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported"),
-        "jpeg2000.jpg": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "unsupported"),
+        "jpeg2000.jpg": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "corrupt"),
         "drawing.png": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported"),
         "only-zeros.jpg": (bytes(4096), "not-an-image"),
     }

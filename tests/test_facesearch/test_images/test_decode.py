@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from facesearch.errors import PhotoError
 from facesearch.images import REASONS, DecodedPhoto, DecodeLimits, decode_photo, find_photos
 from facesearch.images import file_access as files_module
-from facesearch.images.decode import decode_stream
+from facesearch.images.decode import decode_stream, longest_side
 from support.failures.hostile import (
     CORNERS,
     Expected,
@@ -90,7 +90,8 @@ def test_every_hostile_file_has_its_reason(hostile: tuple[Path, Expected]) -> No
         else:
             assert outcome.pixels.dtype == np.uint8
             assert outcome.pixels.shape[2] == 3
-            assert max(outcome.pixels.shape) <= 256
+            limit = longest_side(outcome.width, outcome.height, 256)
+            assert max(outcome.pixels.shape) <= limit <= 8 * 256
             outcomes[str(found.path)] = None
     assert outcomes == expected
 
@@ -264,8 +265,10 @@ def test_max_side_binds_and_never_enlarges(
     photo = decoded(encoded(np.zeros((height, width, 3), np.uint8), kind), max_side)
     rows, columns = photo.pixels.shape[:2]
     assert (photo.width, photo.height) == (width, height)
-    assert max(rows, columns) == min(max_side, max(width, height))
-    factor = min(1.0, max_side / max(width, height))
+    long, short = max(width, height), min(width, height)
+    limit = max_side if long <= 2 * short else min(8 * max_side, round(max_side * long / 2 / short))
+    assert max(rows, columns) == min(max(1, limit), long)
+    factor = min(1.0, limit / long)
     assert abs(rows - max(1, height * factor)) <= 1
     assert abs(columns - max(1, width * factor)) <= 1
     assert photo.pixels.flags.writeable
