@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from facesearch.detect.boxes import nms
 from facesearch.detect.types import Detections, Detector, Pixels
 
 WIDE = 2.0  # a picture longer than twice its short side is looked at in tiles
 _OVERLAP = 0.25
-_SAME = 0.4  # intersection over union of the same face, found in two looks
+_SAME = 0.6  # of the smaller box, within that of the same face found in another look
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,17 @@ class Tile:
     end: int
     first: float
     last: float
+
+    def answers_for(self, ranges: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which faces are this tile's, (n,); ``ranges`` (n, 2) are theirs along the long side.
+
+        Not those that reach an end of the tile within the picture, where the picture goes on: they
+        may be cut.
+        """
+        middles = ranges.mean(axis=1)
+        cut = (ranges[:, 0] <= self.start) & np.isfinite(self.first)
+        cut |= (ranges[:, 1] >= self.end) & np.isfinite(self.last)
+        return np.asarray((middles >= self.first) & (middles < self.last) & ~cut)
 
 
 def is_wide(height: int, width: int, side: int) -> bool:
@@ -69,11 +81,9 @@ def detect_in_tiles(detector: Detector, photo: Pixels, side: int) -> Detections:
         faces = _detected(detector, np.ascontiguousarray(part), side)
         corner = np.array([tile.start, 0] if lies else [0, tile.start], np.float32)
         faces = faces.moved(corner)
-        axis = 0 if lies else 1
-        middles = (faces.boxes[:, axis] + faces.boxes[:, axis + 2]) / 2
-        found.append(faces.rows((middles >= tile.first) & (middles < tile.last)))
+        found.append(faces.rows(tile.answers_for(faces.boxes[:, slice(not lies, None, 2)])))
     joined = Detections.joined(found)
-    return joined.rows(nms(joined.boxes, joined.scores, _SAME))
+    return joined.rows(nms(joined.boxes, joined.scores, _SAME, of_smaller=True))
 
 
 def _large_faces(detector: Detector, photo: Pixels, side: int, least: float) -> Detections:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.vision.forty_kinds import KindOfFile, judge, kinds_of_files, write_kinds
+from benchmarks.common.kinds_of_files import KindOfFile, kinds_of_files, write_kinds
+from benchmarks.vision.forty_kinds import judge
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.gallery.gallery import Gallery
 from support.fake_engine import FakeEngine
