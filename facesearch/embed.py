@@ -135,7 +135,8 @@ class _EmbedJob:
         self.state = state
         self.report = EmbedReport()
         self.contents: set[str] = set()  # that this job added
-        self.read: dict[bytes, str] = {}  # the SHA-256 by location, of what this job read
+        self.failed: set[bytes] = set()  # locations of pictures in several files
+        self.known: dict[bytes, str] = {}  # SHA-256 by location, of contents known before
         self.skipped = self.report.skipped
         self.standing_in: set[bytes] = set()  # locations of second files that are read
         self.forgotten = Tombstones.read(gallery.folder)
@@ -199,7 +200,7 @@ class _EmbedJob:
             photo
             for photo in todo
             if photo.second
-            and photo.location_bytes not in self.read
+            and photo.location_bytes in self.failed
             and photo.second[0].location_bytes not in self.standing_in
         )
         second = self._stand_ins(failed)
@@ -220,7 +221,6 @@ class _EmbedJob:
         if outcome.reason:
             self._store_failure(outcome)
             return
-        self.read[outcome.found.location_bytes] = outcome.sha256
         if outcome.sha256 in self.state.contents or outcome.sha256 in self.contents:
             self._store_known(outcome)
         else:
@@ -234,6 +234,7 @@ class _EmbedJob:
             self.shard.add(PhotoRow.of(outcome, "ok"), faces)
 
     def _store_known(self, outcome: DecodeOutcome) -> None:
+        self.known[outcome.found.location_bytes] = outcome.sha256
         row = PhotoRow.of(outcome, "known")
         before = self.state.photos.get(row.record.location_bytes)
         if before is None or before.sha256 != outcome.sha256 or not self.state.holds(before):
@@ -254,6 +255,8 @@ class _EmbedJob:
 
     def _store_failure(self, outcome: DecodeOutcome) -> None:
         self.report.failed += 1
+        if outcome.found.second:
+            self.failed.add(outcome.found.location_bytes)
         location = outcome.found.location
         self.report.failures.append(Failure(location, outcome.reason, outcome.detail))
         logger.info("%s: %s: %s", location, outcome.reason, outcome.detail)
@@ -267,7 +270,9 @@ class _EmbedJob:
         rows = self.state.photos.rows(photo.location_bytes for photo in found)
         # Beneath a folder that could not be read nothing is known, so nothing is gone.
         refused = [photo.location for photo in found if photo.error]
-        self.report.renamed = renamed_roots(self.state, roots, found, self._contents(found, rows))
+        self.report.renamed = renamed_roots(
+            self.state, roots, found, lambda: self._contents(found, rows)
+        )
         asked = [*roots, *self.report.renamed]
         for record in missing(self.state, asked, refused, rows[rows >= 0]):
             self.report.gone += 1
@@ -280,10 +285,10 @@ class _EmbedJob:
             )
 
     def _contents(self, found: Sequence[FoundPhoto], rows: Ids) -> list[str]:
-        """The SHA-256 of each of ``found``, "" where it could not be read."""
+        """The SHA-256 of each of ``found``, "" where it is new or could not be read."""
         table = self.state.log.photos
         return [
-            self.read.get(photo.location_bytes) or (table.hex_digest(row) if row >= 0 else "")
+            self.known.get(photo.location_bytes) or (table.hex_digest(row) if row >= 0 else "")
             for photo, row in zip(found, rows.tolist(), strict=True)
         ]
 

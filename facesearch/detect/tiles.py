@@ -100,7 +100,7 @@ def _detected(detector: Detector, photo: Pixels, side: int) -> Detections:
 
 def shrinking(photo: Pixels, side: int) -> float:
     """By how much a photo is reduced that may be at most ``side`` long."""
-    return min(1.0, side / max(photo.shape[:2]))
+    return float(min(1.0, side / max(photo.shape[:2])))
 
 
 def shrunk(photo: Pixels, scale: float) -> Pixels:

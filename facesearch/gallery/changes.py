@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -117,12 +117,12 @@ def renamed_roots(
     state: GalleryState,
     roots: Sequence[Path],
     found: Sequence[FoundPhoto],
-    contents: Sequence[str],
+    contents: Callable[[], Sequence[str]],
 ) -> list[Path]:
     """Folders indexed earlier that are no longer there because they have another name now.
 
-    ``contents`` are the SHA-256 of ``found``, "" where not known. A folder on a drive that is away
-    is not there either. It has another name if one of its files is among ``found``: the same
+    ``contents`` gives the SHA-256 of ``found``, "" where not known. A folder on a drive that is
+    away is not there either. It has another name if one of its files is among ``found``: the same
     content, name, time and number in the file system. Where the numbers are not known half of its
     files must be there.
     """
@@ -130,7 +130,7 @@ def renamed_roots(
     if not lost:
         return []
     present: dict[tuple[str, bytes, int], set[int]] = {}
-    for photo, sha256 in zip(found, contents, strict=True):
+    for photo, sha256 in zip(found, contents(), strict=True):
         if sha256:
             key = (sha256, os.fsencode(photo.path.name), photo.mtime_ns)
             present.setdefault(key, set()).add(photo.inode)
@@ -142,17 +142,16 @@ def _lost_roots(state: GalleryState, roots: Sequence[Path]) -> dict[Path, list[P
     log = state.log
     rows = np.flatnonzero(log.newest & log.photos.with_content)
     asked = _prefixes(roots)
-    gone = {
-        root
-        for root in {log.photos.root[row] for row in rows.tolist()}
+    indexed = list(log.photos.root)
+    lost: dict[bytes, list[PhotoRecord]] = {
+        root: []
+        for root in sorted({indexed[row] for row in rows.tolist()})
         if not (root + b"/").startswith(asked) and not os.path.lexists(root)
     }
-    lost: dict[Path, list[PhotoRecord]] = {Path(os.fsdecode(root)): [] for root in sorted(gone)}
-    for row in rows.tolist() if gone else ():
-        if log.photos.root[row] in gone:
-            record = log.photos.record(row)
-            lost[Path(os.fsdecode(record.root))].append(record)
-    return lost
+    for row in rows.tolist() if lost else ():
+        if indexed[row] in lost:
+            lost[indexed[row]].append(log.photos.record(row))
+    return {Path(os.fsdecode(root)): records for root, records in lost.items()}
 
 
 def _are_moved(

@@ -132,13 +132,18 @@ class _Walk:
     def _file(self, root: Path, entry: _Entry) -> Iterator[FoundPhoto]:
         """The photo that an entry below ``root`` is, if it is one."""
         photo = self._photo(root, entry.name)
-        if photo is None:
+        if photo is None:  # so that each of the others is a picture by itself
+            for name in entry.second:
+                yield from self._file(root, _Entry(name, False))
             return
-        others = (self._photo(root, name) for name in entry.second)
-        second = tuple(each for each in others if each is not None)
-        for _ in second:
-            self.skipped.add("second-file")
-        yield replace(photo, second=second) if second else photo
+        second = []
+        for name in entry.second:
+            if not is_photo_name(_suffix(name).lower()):
+                self.skipped.add("second-file")  # and could not be read where it stands in
+            elif other := self._photo(root, name):
+                self.skipped.add("second-file")
+                second.append(other)
+        yield replace(photo, second=tuple(second)) if second else photo
 
     def _photo(self, root: Path, name: str) -> FoundPhoto | None:
         """The photo at ``root / name``; None where it is none, which is counted."""

@@ -74,8 +74,10 @@ def test_read_and_skipped_files_are_all_files(
         plain = sorted(path for path in root.rglob("*") if path.is_file())
         for number, (of, into, hard) in enumerate(links):
             if plain:
-                target = plain[of % len(plain)]
-                link = plain[into % len(plain)].parent / f"link-{number}.jpg"
+                target, beside = plain[of % len(plain)], plain[into % len(plain)]
+                link = beside.with_name(f"{beside.stem}-{number}.jpg")
+                if number % 2:  # a raw file beside it that is taken for the same picture
+                    link.with_suffix(".nef").write_bytes(b"II*\0")
                 os.link(target, link) if hard else link.symlink_to(target)
         found, skipped = account(root)
         assert len(found) == len({*found})
