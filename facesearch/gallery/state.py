@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from facesearch.gallery.photo_log import PhotoLog
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.records import PhotoRecord
+from facesearch.images.types import PARTIAL
 from facesearch.text import composed
 from indexer.id_lookup import positions_of
 from indexer.types import Ids, make_ids, split_ids
@@ -74,8 +75,17 @@ class GalleryState:
 
     def having(self, *statuses: str) -> list[PhotoRecord]:
         """The newest records that have one of ``statuses``, by location."""
-        rows = np.flatnonzero(self.log.newest & self.log.photos.having(*statuses))
-        records = map(self.log.photos.record, rows.tolist())
+        return self._records(self.log.newest & self.log.photos.having(*statuses))
+
+    def partial(self) -> list[PhotoRecord]:
+        """The newest records of photos that were read as far as their files go, by location."""
+        photos = self.log.photos
+        return self._records(
+            self.log.newest & photos.with_content & photos.reason.equal(PARTIAL.encode())
+        )
+
+    def _records(self, kept: NDArray[np.bool_]) -> list[PhotoRecord]:
+        records = map(self.log.photos.record, np.flatnonzero(kept).tolist())
         return sorted(records, key=lambda record: record.location_bytes)
 
     def holds(self, record: PhotoRecord) -> bool:
