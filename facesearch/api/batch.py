@@ -10,6 +10,7 @@ from facesearch.api.arguments import (
     to_gallery,
     to_neighbours,
     to_path,
+    to_photo,
 )
 from facesearch.embed import EmbedOptions
 from facesearch.engine_options import DEFAULT_ENGINE
@@ -44,7 +45,7 @@ def search_many(
     opened = to_gallery(gallery)
     options = EmbedOptions.for_cores()
     asked = open_probes(
-        to_path(probes, "folder of probes"),
+        to_photo(probes, "folder of probes"),
         opened,
         lambda: to_engine(engine, opened.contract, callers=options.threads),
         options,

@@ -11,7 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.api.arguments import AnyPath, to_engine_options, to_path, to_paths
+from facesearch.api.arguments import (
+    AnyPath,
+    to_engine_options,
+    to_path,
+    to_photo,
+    to_photos,
+)
 from facesearch.argument_checks import instance, whole_number
 from facesearch.encoders import Thresholds, encoder_spec
 from facesearch.encoders.catalogue.learned import keep_learned
@@ -106,7 +112,7 @@ def quantise_encoder(
     """
     file = None if weights is None else to_path(weights, "file of weights")
     whole_number(faces, "how many faces at most", 1)
-    chosen = to_paths(photos, "folder of photos")
+    chosen = to_photos(photos, "folder of photos")
     network = read_network(encoder_spec(name), file).network
     path = _ranges_path(network)
     engine = create_engine(encoder=EncoderChoice(name, file, "cpu", "fp32"))
@@ -139,7 +145,7 @@ def calibrate_encoder(
     suffice, and the more like one's own photos they are, the better. ``cache`` is a folder in which
     vectors are kept between runs. Raises InputError where there are too few people or photos.
     """
-    folder = to_path(photos, "folder of photos")
+    folder = to_photo(photos, "folder of photos")
     options = DatasetEmbedOptions.for_cores(None if cache is None else to_path(cache, "cache"))
     ready = replace(to_engine_options(engine), encoder=name).create(callers=options.threads)
     setup = Setup(ready, options=options, progress=progress)

@@ -15,7 +15,7 @@ from facesearch.api.arguments import (
     to_gallery,
     to_options,
     to_path,
-    to_paths,
+    to_photos,
 )
 from facesearch.argument_checks import choice, whole_number
 from facesearch.embed import EmbedOptions, EmbedReport, Progress, embed_photos
@@ -65,7 +65,7 @@ def index_photos(
     """
     choice(vectors, get_args(DType), "vectors")
     options = to_options(options)
-    roots = to_paths(photos, "folder of photos")
+    roots = to_photos(photos, "folder of photos")
     folder = gallery.folder if isinstance(gallery, Gallery) else to_path(gallery, "gallery")
     contract = None
     if (folder / DESCRIPTION).exists():

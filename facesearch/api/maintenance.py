@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facesearch import check
-from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_names, to_path, to_paths
+from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_names, to_path, to_photos
 from facesearch.argument_checks import several, whole_number
 from facesearch.check import Finding
 from facesearch.erasure import forget
@@ -45,7 +45,7 @@ def unforget_photos(gallery: AnyGallery, photos: AnyPath | Sequence[AnyPath]) ->
 
     Raises as :func:`forget_faces` does.
     """
-    return forget.lift(to_gallery(gallery), to_paths(photos, "photo"))
+    return forget.lift(to_gallery(gallery), to_photos(photos, "photo"))
 
 
 def check_gallery(gallery: AnyGallery) -> list[Finding]:
@@ -70,4 +70,4 @@ def _numbers(ids: Sequence[int]) -> tuple[int, ...]:
 
 def _several(photos: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
     none = not isinstance(photos, str) and isinstance(photos, Sequence) and not len(photos)
-    return () if none else tuple(to_paths(photos, "photo"))
+    return () if none else tuple(to_photos(photos, "photo"))

@@ -11,7 +11,7 @@ from facesearch.api.arguments import (
     to_engine,
     to_gallery,
     to_path,
-    to_paths,
+    to_photos,
 )
 from facesearch.curation import enroll as enrolling
 from facesearch.curation.enroll import Enrolment
@@ -44,7 +44,7 @@ def enroll(
     reported, and the others are enrolled. Raises InputError for an unusable name, a folder, or a
     photo that does not exist, BusyGalleryError when another process is writing.
     """
-    opened, name, files = to_gallery(gallery), normalise_name(name), to_paths(photos, "photo")
+    opened, name, files = to_gallery(gallery), normalise_name(name), to_photos(photos, "photo")
     ready = to_engine(engine, opened.contract)
     enrolment = enrolling.enroll(opened, ready, name, files)
     refresh_index(opened)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from facesearch.api.arguments import AnyPath, to_engine_options, to_names, to_path, to_paths
+from facesearch.api.arguments import AnyPath, to_engine_options, to_names, to_path, to_photos
 from facesearch.argument_checks import instance
 from facesearch.detect import DEFAULT_DETECTOR
 from facesearch.encoders import encoder_spec, load_encoder
@@ -35,7 +35,7 @@ def crop_photos(
     names of encoders whose vectors, averaged with those of the mirror image, are kept beside the
     crops. Of ``engine`` only the detector counts. Raises InputError where ``output`` exists.
     """
-    path, chosen = to_path(output, "crop file"), to_paths(photos, "folder of photos")
+    path, chosen = to_path(output, "crop file"), to_photos(photos, "folder of photos")
     engine, names = to_engine_options(engine), to_names(teachers, "the name of an encoder")
     if path.exists():
         raise InputError(f"{path} exists; delete it or give another name")

@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
@@ -29,8 +28,9 @@ from facesearch.gallery.description import (
     DESCRIPTION,
     SHARDS,
     DType,
+    GalleryDescription,
     is_vacant,
-    parse_description,
+    read_description,
     write_description,
 )
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
@@ -42,6 +42,7 @@ from facesearch.gallery.records import (
     face_records,
 )
 from facesearch.gallery.settings import parse_settings, settings_text
+from facesearch.gallery.shard_contracts import holds_contract, require_contract
 from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
@@ -68,12 +69,19 @@ class Gallery:
     """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
 
     def __init__(
-        self, folder: Path, contract: EncoderContract, dtype: DType, shards: str = SHARDS
+        self,
+        folder: Path,
+        contract: EncoderContract,
+        dtype: DType,
+        shards: str = SHARDS,
+        comparable: tuple[EncoderContract, ...] = (),
     ) -> None:
         self.folder = folder
         self.contract = contract
         self.dtype: DType = dtype
         self._shards = shards
+        # Of earlier encoders, whose vectors some shards still hold.
+        self.comparable = comparable
         self._is_writer = False
 
     @classmethod
@@ -98,18 +106,8 @@ class Gallery:
     def open(cls, folder: str | os.PathLike[str]) -> Gallery:
         """Open an existing gallery; raises :class:`GalleryError` where there is none."""
         folder = path_of(folder, "folder of a gallery")
-        path = folder / DESCRIPTION
-        try:
-            description = read_json(path)
-        except FileNotFoundError:
-            raise GalleryError(
-                f"{folder} is not a gallery (it has no gallery.json); "
-                f"make one with: facesearch index PHOTOS --gallery {folder}"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise GalleryError(f"cannot read {path}: {error}") from error
-        contract, dtype, shards = parse_description(description, path)
-        return cls(folder, contract, dtype, shards)
+        said = read_description(folder)
+        return cls(folder, said.contract, said.dtype, said.shards, said.comparable)
 
     @classmethod
     def open_or_create(
@@ -165,9 +163,8 @@ class Gallery:
 
     def describe(self, created_at: str) -> None:
         """Write the description that makes the folder this gallery."""
-        write_description(
-            self.folder / DESCRIPTION, created_at, self.dtype, self.contract, self._shards
-        )
+        described = GalleryDescription(self.contract, self.dtype, self._shards, self.comparable)
+        write_description(self.folder / DESCRIPTION, created_at, described)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -373,17 +370,13 @@ class Gallery:
         return Shard.open(shard_path(self.shards_folder, number))
 
     def _require_shard(self, shard: Shard) -> None:
-        # Shards from before there was a choice of numerics do not say that theirs were fp32.
-        attributes: Mapping[str, object] = {"numerics": "fp32", **shard.attributes}
-        contract = asdict(self.contract)
-        wrong = {key for key, value in contract.items() if attributes.get(key) != value}
-        if wrong:
-            key = min(wrong)
-            raise ContractError(
-                f"shard {shard.number} in {self.folder} has {key} {attributes.get(key)!r} where "
-                f"the gallery has {contract[key]!r}; it belongs to another gallery: move it out "
-                "of the shards folder"
-            )
+        contracts = (self.contract, *self.comparable)
+        if not any(holds_contract(shard, each) for each in contracts):
+            # An upgrade may have begun since this gallery was opened.
+            now = read_description(self.folder)
+            if self.contract in now.comparable:
+                self.comparable = (now.contract, *now.comparable)
+            require_contract(shard, self.folder, (self.contract, *self.comparable))
 
 
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
