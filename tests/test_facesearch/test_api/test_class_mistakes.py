@@ -18,7 +18,7 @@ from facesearch import (
     cluster_gallery,
 )
 from facesearch.encoders.catalogue.templates import ARCFACE
-from support.mistakes import (
+from support.calls.mistakes import (
     COUNT,
     DEVICE,
     DISTANCE,

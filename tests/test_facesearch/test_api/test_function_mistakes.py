@@ -16,7 +16,7 @@ from facesearch import (
     PixelFormat,
 )
 from facesearch.evaluate.presentation.report import Report
-from support.mistakes import (
+from support.calls.mistakes import (
     COUNT,
     DEVICE,
     DISTANCE,

@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 from facesearch.demo import DemoTruth
 from facesearch.gallery.gallery import Gallery
 from indexer.storage.shards import Shard
-from support.commands import Done, run_command
+from support.calls.commands import Done, run_command
 
 COMMAND = (sys.executable, "-m", "facesearch.cli.main")
 

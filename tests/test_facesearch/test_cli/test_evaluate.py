@@ -13,7 +13,7 @@ import pytest
 from facesearch.cli.main import main
 from facesearch.demo import DemoTruth
 from facesearch.engine_options import EngineOptions
-from support.commands import run_command
+from support.calls.commands import run_command
 from support.fake_engine import FakeEngine, write_photo
 
 
