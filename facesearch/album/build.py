@@ -29,7 +29,12 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
     those of hidden people.
     """
     decided = PeopleStore(gallery.folder).decided()
-    now = assign_people(clustering_of(run.clustering, state.live_ids()), run.numbers, decided)
+    now = assign_people(
+        clustering_of(run.clustering, state.live_ids()),
+        run.numbers,
+        decided,
+        known=run.how.decisions,
+    )
     clustering, names, person_ids = _shown(now)
     faces = gallery.faces_with_vectors(clustering.ids, state)
     scale = _scale(gallery, run)

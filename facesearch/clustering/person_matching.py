@@ -12,8 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from cluster.types import NOISE
-from facesearch.people.assignment import NOBODY, decided_rows, leaders
-from facesearch.people.projection import DecisionState
+from facesearch.people.assignment import decided_rows, leaders
+from facesearch.people.projection import NOBODY, DecisionState
 from indexer.types import Ids
 
 Numbers = NDArray[np.int64]
@@ -84,15 +84,15 @@ def match_clusters(
 ) -> Numbers:
     """The person's number of each cluster, int64 (k,), from those of its faces ``before`` (n,).
 
-    A cluster belongs to the person that most of its confirmed faces belong to; several clusters may
-    belong to one person. The others are matched with the remaining people so that as many faces as
-    possible keep their person (maximum overlap), and among all such matchings, so that as many as
-    possible get back their ``older`` (n,) person. Clusters without a person then get numbers from
-    ``new_people``.
+    A cluster belongs to the person that most of its leading faces belong to
+    (:attr:`DecisionState.leading`); several clusters may belong to one person. The others are
+    matched with the remaining people so that as many faces as possible keep their person (maximum
+    overlap), and among all such matchings, so that as many as possible get back their ``older``
+    (n,) person. Clusters without a person then get numbers from ``new_people``.
     """
     count = int(labels.max(initial=NOISE)) + 1
     numbers = np.full(count, NOBODY, np.int64)
-    decided_people = decided_rows(ids, decided)
+    decided_people = decided_rows(ids, decided, decided.leading)
     rows = np.flatnonzero((decided_people != NOBODY) & (labels != NOISE))
     for label, person in leaders(
         list(zip(labels[rows].tolist(), decided_people[rows].tolist(), strict=True))

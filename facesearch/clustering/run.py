@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
+from cluster.types import NOISE, Clustering
 from facesearch.clustering.current_people import album_people, last_run
 from facesearch.clustering.history import earlier_people, older_runs
 from facesearch.clustering.options import ClusterOptions
@@ -22,8 +23,13 @@ from facesearch.clustering.person_matching import (
 from facesearch.clustering.run_store import ClusterRun, RunInfo
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.people.assignment import NOBODY, PersonAssignment, assign_people, decided_rows
-from facesearch.people.projection import DecisionState, people_concerned
+from facesearch.people.assignment import (
+    PersonAssignment,
+    assign_people,
+    decided_rows,
+    led_numbers,
+)
+from facesearch.people.projection import NOBODY, DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
 from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
@@ -60,9 +66,14 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     previous = last_run(gallery)
     then = None if previous is None else album_people(previous, decided)
     known = 0 if previous is None else previous.how.decisions
-    faces = _faces(gallery, state, options, decided, then)
+    faces = _faces(gallery, state, options, decided, previous)
     earlier = earlier_people(
-        faces.ids, faces.before, decisions, known, decided=decided, runs=older_runs(gallery)
+        faces.ids,
+        _votes(faces.ids, previous, decided),
+        decisions,
+        known,
+        decided=decided,
+        runs=older_runs(gallery),
     )
     faces = replace(faces, undone=earlier.undone)
     onto = _with_threshold_of(previous, options)
@@ -77,7 +88,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     made = partition_faces(gallery, state, faces, constraints, barred, options=options, how=how)
     clustering = made.clustering
     rows = positions_of(clustering.ids, faces.ids, ascending=True)
-    before = faces.before[rows]
+    before = _people_of(then, clustering.ids)
     above = int(previous.numbers.max(initial=0)) if previous is not None else 0
     numbers = match_clusters(
         clustering.ids,
@@ -88,6 +99,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         older=earlier.older[rows],
     )
     now = assign_people(clustering, numbers, decided)
+    sure = np.where(now.clustering.labels == NOISE, np.float32(0), clustering.confidence)
     changes = changes_between(
         before,
         now.of_faces(),
@@ -100,7 +112,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         ),
     )
     return ClusterRun(
-        now.clustering,
+        _with_noise(replace(now.clustering, confidence=sure), _no_faces(state, decided)),
         options.method,
         made.threshold,
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -123,15 +135,19 @@ def _faces(
     state: GalleryState,
     options: ClusterOptions,
     decided: DecisionState,
-    then: PersonAssignment | None,
+    previous: ClusterRun | None,
 ) -> FaceSet:
+    """The faces to cluster, those of before with the people that lead their clusters by now."""
     table = FaceTable.read(gallery, state)
+    if decided.not_faces:
+        table = table.rows(~np.isin(table.ids, _no_faces(state, decided)))
     of_people = decided_rows(table.ids, decided)
     before, sure = np.full(len(table), NOBODY, np.int64), np.zeros(len(table), np.float32)
-    if then is not None:
-        rows = positions_of(table.ids, then.clustering.ids)
-        before = values_at(then.of_faces(), rows, NOBODY)
-        sure = values_at(then.clustering.confidence, rows, 0)
+    if previous is not None:
+        was, known = previous.clustering, previous.how.decisions
+        led = assign_people(was, led_numbers(was, previous.numbers, decided), decided, known=known)
+        before = _people_of(led, table.ids)
+        sure = values_at(was.confidence, positions_of(table.ids, was.ids), 0)
     poor = table.quality < options.min_quality  # NaN is not less
     return FaceSet(
         table.ids,
@@ -142,6 +158,37 @@ def _faces(
         sure,
         of_people,
         np.zeros(len(table), bool),
+    )
+
+
+def _votes(ids: Ids, previous: ClusterRun | None, decided: DecisionState) -> NDArray[np.int64]:
+    """By whom clusters find the person they had, int64 (n,): as if no decision were about a single
+    face, lest one that moves a face has others move along."""
+    if previous is None:
+        return np.full(len(ids), NOBODY, np.int64)
+    leading = replace(decided, faces=decided.leading, rejected={}, not_faces=frozenset())
+    return _people_of(album_people(previous, leading), ids)
+
+
+def _people_of(then: PersonAssignment | None, ids: Ids) -> NDArray[np.int64]:
+    """The people of faces ``ids`` (n,); :data:`NOBODY` where there is none."""
+    if then is None:
+        return np.full(len(ids), NOBODY, np.int64)
+    return values_at(then.of_faces(), positions_of(ids, then.clustering.ids), NOBODY)
+
+
+def _no_faces(state: GalleryState, decided: DecisionState) -> Ids:
+    """What was detected, and is no face as somebody said; int64 (m,)."""
+    live = state.live_ids()
+    return live[np.isin(live, np.array(list(decided.not_faces), np.int64))]
+
+
+def _with_noise(clustering: Clustering, ids: Ids) -> Clustering:
+    """``clustering``, and ``ids`` (m,) after it that are in no cluster."""
+    return Clustering(
+        np.concatenate([clustering.ids, ids]),
+        np.concatenate([clustering.labels, np.full(len(ids), NOISE, np.int32)]),
+        np.concatenate([clustering.confidence, np.zeros(len(ids), np.float32)]),
     )
 
 
@@ -230,15 +277,19 @@ def _rejected(
     faces: FaceSet, decided: DecisionState, which: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Faces and people they were decided not to be, int64 (c, 2): the row of the face among those
-    of ``which`` (n,), and that of one of the person's decided faces among the good ones."""
+    of ``which`` (n,), and that of a face of the person among the good ones: a decided one, or else
+    the surest of before."""
     if not decided.rejected:
         return no_pairs()
     rejected = np.array(sorted(decided.rejected), np.int64)
-    numbers, first = np.unique(faces.decided[~faces.poor], return_index=True)
+    good = np.flatnonzero(~faces.poor)
+    of_people = np.where(faces.decided == NOBODY, faces.before, faces.decided)[good]
+    best = np.lexsort((good, -faces.sure[good], faces.decided[good] == NOBODY))
+    numbers, first = np.unique(of_people[best], return_index=True)
     rows = positions_of(rejected[:, 0], faces.ids[which], ascending=True)
-    people = values_at(first, positions_of(rejected[:, 1], numbers, ascending=True), -1)
-    pairs = np.stack([rows, people], axis=1)
-    return pairs[(pairs >= 0).all(axis=1)]
+    people = values_at(best[first], positions_of(rejected[:, 1], numbers, ascending=True), -1)
+    pairs = np.stack([rows, people], axis=1)[(rows >= 0) & (people >= 0)]
+    return pairs[np.flatnonzero(which)[pairs[:, 0]] != good[pairs[:, 1]]]
 
 
 def _with_threshold_of(previous: ClusterRun | None, options: ClusterOptions) -> ClusterOptions:

@@ -7,7 +7,7 @@ a user looked at stay together in later clusterings, and every decision can be u
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from facesearch.clustering.current_people import gallery_people
@@ -17,8 +17,9 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Action, Decision, FaceDecision, NewDecision
-from facesearch.people.projection import DecisionState, Person, replay
+from facesearch.people.projection import NOBODY, DecisionState, Person, replay
 from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_name
+from facesearch.text import count
 
 _SHOWN = 5
 
@@ -143,8 +144,8 @@ class PeopleEditor:
     def merge(self, person: Person, others: Sequence[Person]) -> EditResult:
         """Say that ``others`` are ``person``, whose number stays, and whose name if it has one.
 
-        A face that was rejected from the one stays out of both: merging two people does not say
-        that an earlier decision about a single face was wrong.
+        A face that was rejected from the one stays out of both, unless it was given to the other:
+        merging two people does not say that an earlier decision about a single face was wrong.
         """
         others = list({each.id: each for each in others}.values())
         if any(each.id == person.id for each in others):
@@ -155,7 +156,9 @@ class PeopleEditor:
         for other in others:
             faces = []
             for face in (*self._faces(person), *self._faces(other)):
-                kept = any((face, number) in self.decided.rejected for number in numbers)
+                kept = face not in self.decided.corrected and any(
+                    (face, number) in self.decided.rejected for number in numbers
+                )
                 faces.append(FaceDecision(face, person.id, belongs=not kept))
                 if kept:
                     notes.append(
@@ -189,7 +192,11 @@ class PeopleEditor:
         ]
 
     def add(self, person: Person, faces: Sequence[int]) -> EditResult:
-        """Assign faces, by their numbers, to ``person``, whoever had them before."""
+        """Assign faces, by their numbers, to ``person``, whoever had them before.
+
+        Nothing else moves: the other faces of their clusters stay where they are, and ``notes`` say
+        how to move those too.
+        """
         faces = list(dict.fromkeys(faces))
         known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
         if unknown := [face for face in faces if face not in known]:
@@ -200,9 +207,44 @@ class PeopleEditor:
         if all(self.decided.faces.get(face) == person.id for face in faces):
             which = "this face is" if len(faces) == 1 else "these faces are"
             raise InputError(f"{which} assigned to {person.label} already")
-        decided_here = tuple(FaceDecision(face, person.id) for face in faces)
-        draft = NewDecision("enroll", person.id, faces=(*decided_here, *self._all(person, faces)))
-        return self._enter(person, [draft], tuple(self._hiding(person)))
+        sources = self._sources(faces)
+        drafts = [
+            NewDecision(
+                "add",
+                person.id,
+                None if source in (NOBODY, person.id) else source,
+                faces=tuple(FaceDecision(face, person.id) for face in taken),
+            )
+            for source, taken in sorted(sources.items())
+        ]
+        notes = [*self._hiding(person), *self._left_behind(person, sources)]
+        return self._enter(person, drafts, tuple(notes))
+
+    def _sources(self, faces: Sequence[int]) -> dict[int, list[int]]:
+        """``faces`` by whose they are now."""
+        of_faces = dict(
+            zip(self.now.clustering.ids.tolist(), self.now.of_faces().tolist(), strict=True)
+        )
+        sources: dict[int, list[int]] = {}
+        for face in faces:
+            sources.setdefault(of_faces.get(face, self.decided.faces.get(face, NOBODY)), []).append(
+                face
+            )
+        return sources
+
+    def _left_behind(self, person: Person, sources: Mapping[int, Sequence[int]]) -> list[str]:
+        """Notes on other faces of the people without a name whom faces were taken from."""
+        notes = []
+        for number, taken in sorted(sources.items()):
+            source = self.decided.person(number)
+            left = len(self._faces(source)) - len(taken)
+            if number > 0 and number != person.id and source.name is None and left > 0:
+                notes.append(
+                    f"{count(left, 'other face')} of {source.key} stayed there; if {source.key} is "
+                    f"{person.label} too, run: facesearch people merge {self._gallery.folder} "
+                    f"{person.key} {source.key}"
+                )
+        return notes
 
     def split(self, person: Person, faces: Sequence[int], name: str | None = None) -> EditResult:
         """Move faces of a person to a new person, who is the person of the result."""
@@ -218,11 +260,10 @@ class PeopleEditor:
         return self._enter(Person(number), [draft])
 
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
-        """Remove faces from ``person``, without assigning them to another."""
+        """Remove faces from ``person``, without assigning them to another. Nothing else moves."""
         self._require_some_left(person, faces)
         chosen = tuple(FaceDecision(face, person.id, belongs=False) for face in faces)
-        rest = self._all(person, without=faces)
-        return self._enter(person, [NewDecision("reject", person.id, faces=(*chosen, *rest))])
+        return self._enter(person, [NewDecision("reject", person.id, faces=chosen)])
 
     def hide(self, person: Person, hidden: bool = True) -> EditResult:
         """Hide a person from albums and lists, or show the person again."""

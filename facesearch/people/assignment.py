@@ -1,9 +1,13 @@
-"""The present person of each face: by the last clustering and the decisions since."""
+"""The present person of each face: by the last clustering and the decisions since.
+
+A decision changes at once only the faces that it is about; what follows for others of their
+clusters is the next clustering's to find (:func:`led_numbers`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +15,9 @@ from numpy.typing import NDArray
 
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
-from facesearch.people.projection import DecisionState, Person
+from facesearch.people.projection import NOBODY, DecisionState, Person
 from indexer.id_lookup import positions_of
 from indexer.types import Ids
-
-NOBODY = -1
 
 
 @dataclass(frozen=True)
@@ -63,25 +65,61 @@ def person_of_labels(labels: NDArray[np.int32], numbers: NDArray[np.int64]) -> N
 
 
 def assign_people(
-    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState
+    clustering: Clustering,
+    numbers: NDArray[np.int64],
+    decided: DecisionState,
+    *,
+    known: int | None = None,
 ) -> PersonAssignment:
     """The people of ``clustering``, whose label l was ``numbers[l]``, as was decided since.
 
-    A confirmed face always belongs to its person. A face that was rejected from the person of its
-    cluster has none until the next clustering. The other faces of a cluster stay with its
-    person; if no decision is about that one, they go to the one that most of its confirmed faces
-    are of, where one is ahead. Labels are in order of size.
+    A confirmed face always belongs to its person; the other faces of its cluster stay where they
+    are. A face that was rejected from the person of its cluster has none until the next
+    clustering, and what is no face never has one. ``known`` is the newest decision that the
+    clustering followed: a face that it moved by a decision about that face, which was undone since,
+    is back with whom it was of. Labels are in order of size.
     """
-    of_clusters = _by_majority(clustering, decided.numbers_now(numbers), decided)
-    of_faces = person_of_labels(clustering.labels, of_clusters)
-    confidence = clustering.confidence.copy()
-    rows = positions_of(np.array(list(decided.faces), np.int64), clustering.ids)
-    people = np.array(list(decided.faces.values()), np.int64)
-    of_faces[rows[rows >= 0]] = people[rows >= 0]
-    confidence[rows[rows >= 0]] = 1.0
-    for face, number in _there(decided.rejected, clustering.ids):
-        of_faces[face] = NOBODY if of_faces[face] == number else of_faces[face]
+    of_faces = person_of_labels(clustering.labels, decided.numbers_now(numbers))
+    for row, number in _there(_returned(decided, known).items(), clustering.ids):
+        of_faces[row] = number
+    people = decided_rows(clustering.ids, decided)
+    confirmed = people != NOBODY
+    of_faces[confirmed] = people[confirmed]
+    confidence = np.where(confirmed, np.float32(1), clustering.confidence)
+    for row, number in _there(decided.rejected, clustering.ids):
+        of_faces[row] = NOBODY if of_faces[row] == number else of_faces[row]
+    of_faces[np.isin(clustering.ids, np.array(list(decided.not_faces), np.int64))] = NOBODY
     return _labelled(Clustering(clustering.ids, clustering.labels, confidence), of_faces, decided)
+
+
+def led_numbers(
+    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState
+) -> NDArray[np.int64]:
+    """``numbers`` (k,) of the clusters, after those were given to whom they show.
+
+    The cluster of a person whom no decision names or confirms a face of goes to the one that most
+    of its leading faces are of (:attr:`DecisionState.leading`), where one is ahead.
+    """
+    numbers = decided.numbers_now(numbers)
+    people = decided_rows(clustering.ids, decided, decided.leading)
+    rows = np.flatnonzero((people != NOBODY) & (clustering.labels != NOISE))
+    votes = list(zip(clustering.labels[rows].tolist(), people[rows].tolist(), strict=True))
+    known = {*decided.leading.values()}
+    known |= {number for number, person in decided.people.items() if person.name is not None}
+    result = numbers.copy()
+    for label, person in leaders(votes).items():
+        if int(numbers[label]) not in known:
+            result[label] = person
+    return result
+
+
+def _returned(decided: DecisionState, known: int | None) -> dict[int, int]:
+    """Whom faces are of again: by the earliest of the undone decisions that a run still follows."""
+    found: dict[int, int] = {}
+    for each in decided.returns:
+        if known is not None and each.decision <= known < each.undone:
+            found.setdefault(each.face, decided.number(each.person))
+    return found
 
 
 def undecided_numbers(count: int) -> NDArray[np.int64]:
@@ -89,19 +127,24 @@ def undecided_numbers(count: int) -> NDArray[np.int64]:
     return -2 - np.arange(count, dtype=np.int64)
 
 
-def decided_rows(ids: Ids, decided: DecisionState) -> NDArray[np.int64]:
-    """For each face of ``ids`` whose it was decided to be, int64 (n,); :data:`NOBODY`: not."""
+def decided_rows(
+    ids: Ids, decided: DecisionState, faces: Mapping[int, int] | None = None
+) -> NDArray[np.int64]:
+    """For each face of ``ids`` whose it was decided to be, int64 (n,); :data:`NOBODY`: not.
+
+    ``faces`` are the confirmed ones that count, by default all."""
+    faces = decided.faces if faces is None else faces
     people = np.full(len(ids), NOBODY, np.int64)
-    rows = positions_of(np.array(list(decided.faces), np.int64), ids)
-    people[rows[rows >= 0]] = np.array(list(decided.faces.values()), np.int64)[rows >= 0]
+    rows = positions_of(np.array(list(faces), np.int64), ids)
+    people[rows[rows >= 0]] = np.array(list(faces.values()), np.int64)[rows >= 0]
     return people
 
 
 def cannot_link_faces(now: PersonAssignment, decided: DecisionState) -> list[tuple[int, int]]:
     """Pairs of faces of which people said that they show two persons.
 
-    A rejected face, and one face of whom it is not; of two people one of whom was split from the
-    other, every face decided to be the one's, and one face of the other.
+    A rejected face, and one face of whom it is not; of two people who are not the same, as was said
+    or as one was split from the other, every face decided to be the one's, and one of the other.
     """
     people, rows = np.unique(now.of_faces(), return_index=True)
     face_of = dict(zip(people.tolist(), now.clustering.ids[rows].tolist(), strict=True))
@@ -128,22 +171,6 @@ def leaders(votes: list[tuple[int, int]]) -> dict[int, int]:
         if not others or others[0][1] < count:
             ahead[cluster] = person
     return ahead
-
-
-def _by_majority(
-    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState
-) -> NDArray[np.int64]:
-    """The person of each cluster, int64 (k,)."""
-    people = decided_rows(clustering.ids, decided)
-    decided_rows_ = np.flatnonzero((people != NOBODY) & (clustering.labels != NOISE))
-    votes = list(
-        zip(clustering.labels[decided_rows_].tolist(), people[decided_rows_].tolist(), strict=True)
-    )
-    result = numbers.copy()
-    for label, person in leaders(votes).items():
-        if int(numbers[label]) not in decided.people:
-            result[label] = person
-    return result
 
 
 def _labelled(

@@ -21,7 +21,7 @@ from facesearch.errors import GalleryError
 from indexer.storage.atomic_files import create_file
 from indexer.storage.plain_files import require_plain
 
-VERSION = 2
+VERSION = 3
 APPLICATION = 0x66616365  # "face", where SQLite keeps whose file it is
 # A file from somebody else must not have SQLite run anything; what is deleted is overwritten.
 _SETTINGS = (
@@ -32,7 +32,22 @@ _SETTINGS = (
     "synchronous = FULL",
 )
 _PROBLEMS_SHOWN = 5
-Action = Literal["enroll", "name", "merge", "split", "reject", "hide", "unhide", "import", "undo"]
+Action = Literal[
+    "enroll",
+    "add",
+    "name",
+    "merge",
+    "split",
+    "reject",
+    "apart",
+    "later",
+    "cover",
+    "not-face",
+    "hide",
+    "unhide",
+    "import",
+    "undo",
+]
 
 _SCHEMA = """
 CREATE TABLE decision (
@@ -70,9 +85,10 @@ class FaceDecision:
 class Decision:
     """One entry. ``id`` counts from 1; entries made by one command share a ``batch``.
 
-    ``person`` is the person it is about. ``other`` is the person merged into it, or the new person
-    of a split. ``faces`` are all faces it is about. An "undo" has the batch that it undoes in
-    ``other``, and person 0.
+    ``person`` is the person it is about. ``other`` is the person merged into it, the new person of
+    a split, whom faces that were added had belonged to, or the person that it is not ("apart") or
+    that was not decided yet ("later"). ``faces`` are all faces it is about. An "undo" has the batch
+    that it undoes in ``other``, and person 0, as a "not-face" has.
     """
 
     id: int
@@ -267,12 +283,13 @@ class Ledger:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == VERSION:
             return
-        if version not in (0, 1):
+        if version not in (0, 1, 2):
             raise GalleryError(
                 f"{self.path} is of version {version}; this program reads version {VERSION}"
             )
-        for statement in _SCHEMA.split(";"):
-            connection.execute(statement)
+        if version < 2:  # version 2 had the same tables, and fewer actions
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
         if version == 1:
             _take_over(connection, entries)
         connection.execute(f"PRAGMA user_version = {VERSION}")
