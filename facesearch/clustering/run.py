@@ -28,6 +28,7 @@ from facesearch.people.assignment import (
     assign_people,
     decided_rows,
     led_numbers,
+    voting_people,
 )
 from facesearch.people.projection import NOBODY, DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
@@ -162,12 +163,11 @@ def _faces(
 
 
 def _votes(ids: Ids, previous: ClusterRun | None, decided: DecisionState) -> NDArray[np.int64]:
-    """By whom clusters find the person they had, int64 (n,): as if no decision were about a single
-    face, lest one that moves a face has others move along."""
+    """By whom clusters find the person they had, int64 (n,)."""
     if previous is None:
         return np.full(len(ids), NOBODY, np.int64)
-    leading = replace(decided, faces=decided.leading, rejected={}, not_faces=frozenset())
-    return _people_of(album_people(previous, leading), ids)
+    known = previous.how.decisions
+    return _people_of(voting_people(previous.clustering, previous.numbers, decided, known), ids)
 
 
 def _people_of(then: PersonAssignment | None, ids: Ids) -> NDArray[np.int64]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ class PersonAssignment:
     def of_faces(self) -> NDArray[np.int64]:
         """The number of each face's person, int64 (n,); :data:`NOBODY` where there is none."""
         return person_of_labels(self.clustering.labels, self.numbers)
+
+    @cached_property
+    def confidence(self) -> dict[int, float]:
+        """How sure it is that each face is where it is, in [0, 1]; 1 for confirmed ones."""
+        found = self.clustering
+        return dict(zip(found.ids.tolist(), found.confidence.tolist(), strict=True))
 
     def names_by_id(self) -> dict[int, str]:
         """The name of each face whose person has one."""
@@ -111,6 +118,17 @@ def led_numbers(
         if int(numbers[label]) not in known:
             result[label] = person
     return result
+
+
+def voting_people(
+    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState, known: int
+) -> PersonAssignment:
+    """As :func:`assign_people` has it, but as if no decision in force were about a single face.
+
+    By these later clusters find the person that they had. So a decision that moves one face takes
+    no others along, whatever the clusters are then."""
+    leading = replace(decided, faces=decided.leading, rejected={}, not_faces=frozenset())
+    return assign_people(clustering, numbers, leading, known=known)
 
 
 def _returned(decided: DecisionState, known: int | None) -> dict[int, int]:

@@ -154,10 +154,10 @@ class _Replay:
         self.people[decision.person] = Person(decision.person, name, hidden)
         about_faces = decision.action in ABOUT_FACES
         for face in decision.faces:
-            if decision.action == "add" and decision.other is not None:
-                self._say(FaceDecision(face.face_id, decision.other, False), decision.id, True)
+            if decision.action == "add" and decision.other not in (None, decision.person):
+                self._say(FaceDecision(face.face_id, decision.other or 0, False), decision.id, True)
             self._say(face, decision.id, about_faces and face.belongs)
-        if decision.action == "cover":
+        if decision.action == "cover" and decision.faces:
             self._covers[self._node(decision.person)] = decision.faces[0].face_id
 
     def _not_a_face(self, face: int) -> None:

@@ -52,7 +52,8 @@ def _decision_text(decision: Decision, names: dict[int, str]) -> str:
     texts = {
         "enroll": f"{count(belong, 'face')} assigned to {named}",
         "add": f"{count(belong, 'face')}"
-        f"{f' of {other}' if decision.other else ''} assigned to {named}",
+        f"{f' of {other}' if decision.other not in (None, decision.person) else ''} assigned to "
+        f"{named}",
         "name": f"{person} named {decision.name}, with {count(belong, 'face')}"
         if decision.name
         else f"name of {person} removed, with {count(belong, 'face')}",
