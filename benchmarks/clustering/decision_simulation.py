@@ -115,7 +115,7 @@ class Owner:
             "hide": self._hide,
             "undo": self._undo,
         }
-        deciding = PeopleEditor(self._gallery)
+        deciding = PeopleEditor(self._gallery, sure=0.0)  # confirms whole clusters
         before = copy.deepcopy(self.expected)
         likely = np.array([LIKELY[kind] for kind in kinds])
         drawn = self._rng.choice(list(kinds), len(kinds), replace=False, p=likely / likely.sum())

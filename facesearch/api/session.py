@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 from facesearch.api.arguments import (
@@ -16,12 +17,15 @@ from facesearch.api.arguments import (
     to_threshold,
 )
 from facesearch.clustering.current_people import gallery_people
+from facesearch.embed import EmbedOptions
 from facesearch.encoders import thresholds_in_use
 from facesearch.engine import FaceEngine
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import ChangedGalleryError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.version import GalleryVersion
+from facesearch.people.projection import NOBODY
+from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import (
     Calibration,
     ThresholdInUse,
@@ -32,12 +36,17 @@ from facesearch.recognition.calibration import (
 from facesearch.recognition.identify import (
     FaceMatches,
     Identification,
+    PhotoIdentification,
+    Probe,
     Verification,
     compare_probes,
     identify_probe,
     match_probe,
     read_probe,
 )
+from facesearch.recognition.negative_examples import NegativeExamples
+from facesearch.recognition.photo_stream import read_probes
+from facesearch.recognition.probes import ProbeFailure
 from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import GallerySearch, open_search
 from indexer.open_set.group_distances import VectorGroups
@@ -85,10 +94,37 @@ class GallerySession:
         """
         given = None if threshold is None else to_threshold(threshold)
         self._answer(lambda view: view.groups)  # before the photo is looked at
-        probe = read_probe(self.engine, to_path(photo, "photo"))
+        return self._identified(read_probe(self.engine, to_path(photo, "photo")), given)
+
+    def identify_many(
+        self,
+        photos: Iterable[Path],
+        *,
+        threshold: float | None = None,
+        options: EmbedOptions | None = None,
+    ) -> Iterator[PhotoIdentification]:
+        """Who is in each of ``photos``, which may be folders, as :meth:`identify` has it.
+
+        Photos are decoded by worker processes, and given one by one, in their order. What cannot be
+        read is reported with its reason. Raises InputError for a threshold out of [0, 4], and
+        where no one is enrolled.
+        """
+        given = None if threshold is None else to_threshold(threshold)
+        self._answer(lambda view: view.groups)  # before any photo is looked at
+        for probe in read_probes(self.engine, photos, options or EmbedOptions.for_cores()):
+            if isinstance(probe, ProbeFailure):
+                yield PhotoIdentification(Path(probe.photo), (), probe.reason, probe.detail)
+            else:
+                yield PhotoIdentification(probe.photo, tuple(self._identified(probe, given)))
+
+    def _identified(self, probe: Probe, threshold: float | None) -> list[Identification]:
         return self._answer(
             lambda view: identify_probe(
-                probe, view.enrolled.names, view.groups, view.threshold(self.engine, given)
+                probe,
+                view.enrolled.names,
+                view.groups,
+                view.threshold(self.engine, threshold),
+                view.negatives,
             )
         )
 
@@ -158,6 +194,14 @@ class GalleryView:
     def groups(self) -> VectorGroups:
         """Their vectors, to be compared with."""
         return self.enrolled.groups()
+
+    @cached_property
+    def negatives(self) -> NegativeExamples:
+        """Faces that were removed from people, by the rows of ``enrolled.names``."""
+        decided = PeopleStore(self.gallery.folder).decided()
+        number_of = {person.name: number for number, person in decided.people.items()}
+        numbers = [number_of.get(name, NOBODY) for name in self.enrolled.names]
+        return NegativeExamples.load(self.gallery, self.state, decided, numbers)
 
     @cached_property
     def calibration(self) -> Calibration | None:

@@ -35,6 +35,8 @@ from facesearch.people.store import PeopleStore
 from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
+# So many faces of a person are kept apart from each that was removed from the person.
+MOST_BARRED = 200
 # By how much a gallery may grow, from run to run, before all its faces are clustered again: beyond
 # that it was not measured how much the people would differ
 # (benchmarks/clustering/incremental.py).
@@ -277,19 +279,24 @@ def _rejected(
     faces: FaceSet, decided: DecisionState, which: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Faces and people they were decided not to be, int64 (c, 2): the row of the face among those
-    of ``which`` (n,), and that of a face of the person among the good ones: a decided one, or else
-    the surest of before."""
+    of ``which`` (n,), and those of the person's faces among the good ones, the decided and the
+    surest :data:`MOST_BARRED`: with one of them alone, others could go with the face."""
     if not decided.rejected:
         return no_pairs()
     rejected = np.array(sorted(decided.rejected), np.int64)
     good = np.flatnonzero(~faces.poor)
     of_people = np.where(faces.decided == NOBODY, faces.before, faces.decided)[good]
-    best = np.lexsort((good, -faces.sure[good], faces.decided[good] == NOBODY))
-    numbers, first = np.unique(of_people[best], return_index=True)
+    order = np.lexsort((good, -faces.sure[good], faces.decided[good] == NOBODY, of_people))
+    starts = np.searchsorted(of_people[order], rejected[:, 1])
+    ends = np.searchsorted(of_people[order], rejected[:, 1], side="right")
     rows = positions_of(rejected[:, 0], faces.ids[which], ascending=True)
-    people = values_at(best[first], positions_of(rejected[:, 1], numbers, ascending=True), -1)
-    pairs = np.stack([rows, people], axis=1)[(rows >= 0) & (people >= 0)]
-    return pairs[np.flatnonzero(which)[pairs[:, 0]] != good[pairs[:, 1]]]
+    pairs = [
+        np.stack([np.full(min(end, start + MOST_BARRED) - start, row), part], axis=1)
+        for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        if row >= 0 and len(part := order[start : min(end, start + MOST_BARRED)])
+    ]
+    found = np.concatenate([no_pairs(), *pairs])
+    return found[np.flatnonzero(which)[found[:, 0]] != good[found[:, 1]]]
 
 
 def _with_threshold_of(previous: ClusterRun | None, options: ClusterOptions) -> ClusterOptions:

@@ -142,7 +142,8 @@ class PeopleEditor(PeopleReader):
         if all(self.decided.faces.get(face) == person.id for face in faces):
             which = "this face is" if len(faces) == 1 else "these faces are"
             raise InputError(f"{which} assigned to {person.label} already")
-        sources = self._sources(faces)
+        new = [face for face in faces if self.decided.faces.get(face) != person.id]
+        sources = self._sources(new)
         drafts = [
             NewDecision(
                 "add",

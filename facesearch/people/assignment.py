@@ -22,11 +22,24 @@ from indexer.types import Ids
 
 
 @dataclass(frozen=True)
+class FaceName:
+    """The name of a face's person, whether it was ``confirmed``, and how sure it is, in [0, 1]."""
+
+    name: str
+    confirmed: bool
+    confidence: float
+
+
+@dataclass(frozen=True)
 class PersonAssignment:
-    """Faces by person: the label of a face in ``clustering`` is a row of ``people``."""
+    """Faces by person: the label of a face in ``clustering`` is a row of ``people``.
+
+    ``confirmed`` bool (n,) tells whose person was decided; None: nobody's.
+    """
 
     clustering: Clustering
     people: tuple[Person, ...]
+    confirmed: NDArray[np.bool_] | None = None
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -55,6 +68,17 @@ class PersonAssignment:
             face: names[label]
             for face, label in zip(ids, self.clustering.labels.tolist(), strict=True)
             if label in names
+        }
+
+    def face_names(self) -> dict[int, FaceName]:
+        """The name of each face whose person has one, and where it comes from."""
+        sure = self.confidence
+        decided = (
+            set() if self.confirmed is None else {*self.clustering.ids[self.confirmed].tolist()}
+        )
+        return {
+            face: FaceName(name, face in decided, sure[face])
+            for face, name in self.names_by_id().items()
         }
 
     def faces(self, number: int) -> Ids:
@@ -96,7 +120,8 @@ def assign_people(
     for row, number in _there(decided.rejected, clustering.ids):
         of_faces[row] = NOBODY if of_faces[row] == number else of_faces[row]
     of_faces[np.isin(clustering.ids, np.array(list(decided.not_faces), np.int64))] = NOBODY
-    return _labelled(Clustering(clustering.ids, clustering.labels, confidence), of_faces, decided)
+    now = _labelled(Clustering(clustering.ids, clustering.labels, confidence), of_faces, decided)
+    return replace(now, confirmed=confirmed)
 
 
 def led_numbers(

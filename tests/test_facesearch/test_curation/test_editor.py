@@ -129,7 +129,10 @@ def test_advice_does_not_contradict_what_was_decided(gallery: Gallery, how: str)
     assert of(1, 2) in photos_of_people(gallery).values()
     assert advised(gallery)[0] == set()
     PeopleStore(gallery.folder).undo()
-    assert advised(gallery)[0] == {frozenset(of(1))}
+    if how == "split":
+        assert advised(gallery)[0] == {frozenset(of(1))}
+    else:  # the face is back at once
+        assert photos_of_people(gallery)["p1"] == of(1)
 
 
 @pytest.mark.parametrize("how", ["reject", "split"])
@@ -234,7 +237,7 @@ def test_all_faces_of_a_person_or_none_are_no_part_of_them(gallery: Gallery) -> 
 def test_what_is_decided_already_is_not_entered_again(gallery: Gallery) -> None:
     deciding = PeopleEditor(gallery)
     one, two = (deciding.now.faces(number).tolist() for number in (1, 2))
-    deciding.add(deciding.find("p1"), one[:1])
+    deciding.add(deciding.find("p1"), one)
     deciding = PeopleEditor(gallery)
     for faces, message in ((one, "these faces are assigned"), (one[:1], "this face is assigned")):
         with pytest.raises(InputError, match=f"{message} to p1 already"):
