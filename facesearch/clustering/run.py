@@ -296,7 +296,8 @@ def _rejected(
         if row >= 0 and len(part := order[start : min(end, start + MOST_BARRED)])
     ]
     found = np.concatenate([no_pairs(), *pairs])
-    return found[np.flatnonzero(which)[found[:, 0]] != good[found[:, 1]]]
+    apart: NDArray[np.int64] = found[np.flatnonzero(which)[found[:, 0]] != good[found[:, 1]]]
+    return apart
 
 
 def _with_threshold_of(previous: ClusterRun | None, options: ClusterOptions) -> ClusterOptions:
