@@ -55,7 +55,7 @@ def enroll(
     if any(path.is_dir() for path in paths):
         options = replace(EmbedOptions.for_cores(), retry_failed=True)
     ready = to_engine(engine, opened.contract, callers=options.threads)
-    enrolment = enrolling.enroll(opened, ready, name, paths, options)
+    enrolment = enrolling.enroll(opened, ready, name, paths, options=options)
     refresh_index(opened)
     return enrolment
 

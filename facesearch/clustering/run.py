@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.current_people import album_people, last_run
-from facesearch.clustering.history import earlier_people, older_runs
+from facesearch.clustering.history import PreviousAssignments, earlier_people, older_runs
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.partition import FaceSet, partition_faces
 from facesearch.clustering.person_matching import (
     ChangeContext,
+    PeopleChanges,
     PersonGone,
     changes_between,
     match_clusters,
@@ -30,6 +31,7 @@ from facesearch.people.assignment import (
     led_numbers,
     voting_people,
 )
+from facesearch.people.ledger import Decision
 from facesearch.people.projection import NOBODY, DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
 from indexer.id_lookup import positions_of, values_at
@@ -63,59 +65,25 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     complete linkage of more than :data:`cluster.linkage.complete_single_linkage.MOST_PAIRS` faces.
     """
     options.check()
-    people = PeopleStore(gallery.folder)
-    decisions = people.decisions()
-    decided = people.decided()
-    previous = last_run(gallery)
-    then = None if previous is None else album_people(previous, decided)
-    known = 0 if previous is None else previous.how.decisions
-    faces = _faces(gallery, state, options, decided, previous)
+    before = _Before.read(gallery)
+    faces = _faces(gallery, state, options, before)
     earlier = earlier_people(
         faces.ids,
-        _votes(faces.ids, previous, decided),
-        decisions,
-        known,
-        decided=decided,
+        before.votes(faces.ids),
+        before.decisions,
+        before.known,
+        decided=before.decided,
         runs=older_runs(gallery),
     )
     faces = replace(faces, undone=earlier.undone)
-    onto = _with_threshold_of(previous, options)
-    how = _how(onto, previous, faces, decided)
-    if how.full or previous is None:
-        how = replace(how, threshold_from="encoder" if options.from_gallery else "given")
-    else:
-        options = onto
-        how = replace(how, threshold_from=previous.how.threshold_from, rule=previous.how.rule)
-    constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
-    barred = _rejected(faces, decided, faces.poor)
+    options, how = _planned(options, before, faces)
+    constraints = resolve(_constraints(faces, before.decided), int((~faces.poor).sum()))
+    barred = _rejected(faces, before.decided, faces.poor)
     made = partition_faces(gallery, state, faces, constraints, barred, options=options, how=how)
-    clustering = made.clustering
-    rows = positions_of(clustering.ids, faces.ids, ascending=True)
-    before = _people_of(then, clustering.ids)
-    above = int(previous.numbers.max(initial=0)) if previous is not None else 0
-    numbers = match_clusters(
-        clustering.ids,
-        clustering.labels,
-        earlier.last[rows],
-        decided,
-        lambda count: people.new_people(count, above),
-        older=earlier.older[rows],
-    )
-    now = assign_people(clustering, numbers, decided)
-    sure = np.where(now.clustering.labels == NOISE, np.float32(0), clustering.confidence)
-    changes = changes_between(
-        before,
-        now.of_faces(),
-        earlier.people,
-        _without_photos(before, then),
-        ChangeContext(
-            "" if previous is None else _other_options(options, previous, made.threshold),
-            frozenset() if previous is None else people_concerned(decisions, known),
-            frozenset(now.of_faces()[before == NOBODY].tolist()),
-        ),
-    )
+    other = "" if before.run is None else _other_options(options, before.run, made.threshold)
+    now = _people(made.clustering, faces, earlier, before)
     return ClusterRun(
-        _with_noise(replace(now.clustering, confidence=sure), _no_faces(state, decided)),
+        _kept(now.clustering, made.clustering, _no_faces(state, before.decided)),
         options.method,
         made.threshold,
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -124,32 +92,72 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         options.same_photo,
         now.numbers,
         made.how,
-        changes,
+        _changes(now, earlier, before, other),
         tuple(
-            _contradiction_text(each, faces.ids[~faces.poor], decided)
+            _contradiction_text(each, faces.ids[~faces.poor], before.decided)
             for each in constraints.contradictions
         ),
         made.merges,
     )
 
 
+@dataclass(frozen=True)
+class _Before:
+    """The decisions there are, and the previous run; ``people`` are its people as decided now.
+
+    ``run`` and ``people`` are None where nothing was clustered yet.
+    """
+
+    store: PeopleStore
+    decisions: list[Decision]
+    decided: DecisionState
+    run: ClusterRun | None
+    people: PersonAssignment | None
+
+    @classmethod
+    def read(cls, gallery: Gallery) -> _Before:
+        store = PeopleStore(gallery.folder)
+        decisions, decided = store.decisions(), store.decided()
+        run = last_run(gallery)
+        people = None if run is None else album_people(run, decided)
+        return cls(store, decisions, decided, run, people)
+
+    @property
+    def known(self) -> int:
+        """The newest decision that the previous run followed, 0 for none."""
+        return 0 if self.run is None else self.run.how.decisions
+
+    def votes(self, ids: Ids) -> NDArray[np.int64]:
+        """By whom clusters find the person they had, int64 (n,)."""
+        if self.run is None:
+            return np.full(len(ids), NOBODY, np.int64)
+        run = self.run
+        return _people_of(voting_people(run.clustering, run.numbers, self.decided, self.known), ids)
+
+    def led(self, ids: Ids) -> NDArray[np.int64]:
+        """The people of before, after clusters were given to whom they show, int64 (n,)."""
+        if self.run is None:
+            return np.full(len(ids), NOBODY, np.int64)
+        was = self.run.clustering
+        numbers = led_numbers(was, self.run.numbers, self.decided)
+        return _people_of(assign_people(was, numbers, self.decided, known=self.known), ids)
+
+    def new_people(self, count: int) -> range:
+        """Numbers for ``count`` people that nobody had before."""
+        above = 0 if self.run is None else int(self.run.numbers.max(initial=0))
+        return self.store.new_people(count, above)
+
+
 def _faces(
-    gallery: Gallery,
-    state: GalleryState,
-    options: ClusterOptions,
-    decided: DecisionState,
-    previous: ClusterRun | None,
+    gallery: Gallery, state: GalleryState, options: ClusterOptions, before: _Before
 ) -> FaceSet:
-    """The faces to cluster, those of before with the people that lead their clusters by now."""
     table = FaceTable.read(gallery, state)
-    if decided.not_faces:
-        table = table.rows(~np.isin(table.ids, _no_faces(state, decided)))
-    of_people = decided_rows(table.ids, decided)
-    before, sure = np.full(len(table), NOBODY, np.int64), np.zeros(len(table), np.float32)
-    if previous is not None:
-        was, known = previous.clustering, previous.how.decisions
-        led = assign_people(was, led_numbers(was, previous.numbers, decided), decided, known=known)
-        before = _people_of(led, table.ids)
+    if before.decided.not_faces:
+        table = table.rows(~np.isin(table.ids, _no_faces(state, before.decided)))
+    of_people = decided_rows(table.ids, before.decided)
+    sure = np.zeros(len(table), np.float32)
+    if before.run is not None:
+        was = before.run.clustering
         sure = values_at(was.confidence, positions_of(table.ids, was.ids), 0)
     poor = table.quality < options.min_quality  # NaN is not less
     return FaceSet(
@@ -157,19 +165,11 @@ def _faces(
         table.vectors,
         poor & (of_people == NOBODY),
         None if options.same_photo else table.photo,
-        before,
+        before.led(table.ids),
         sure,
         of_people,
         np.zeros(len(table), bool),
     )
-
-
-def _votes(ids: Ids, previous: ClusterRun | None, decided: DecisionState) -> NDArray[np.int64]:
-    """By whom clusters find the person they had, int64 (n,)."""
-    if previous is None:
-        return np.full(len(ids), NOBODY, np.int64)
-    known = previous.how.decisions
-    return _people_of(voting_people(previous.clustering, previous.numbers, decided, known), ids)
 
 
 def _people_of(then: PersonAssignment | None, ids: Ids) -> NDArray[np.int64]:
@@ -185,13 +185,28 @@ def _no_faces(state: GalleryState, decided: DecisionState) -> Ids:
     return live[np.isin(live, np.array(list(decided.not_faces), np.int64))]
 
 
-def _with_noise(clustering: Clustering, ids: Ids) -> Clustering:
-    """``clustering``, and ``ids`` (m,) after it that are in no cluster."""
+def _kept(now: Clustering, made: Clustering, no_faces: Ids) -> Clustering:
+    """What is kept of a run: its people's faces ``now`` with the confidences that were ``made``, of
+    the same faces, and after these ``no_faces`` (m,), which are in no cluster."""
+    sure = np.where(now.labels == NOISE, np.float32(0), made.confidence)
     return Clustering(
-        np.concatenate([clustering.ids, ids]),
-        np.concatenate([clustering.labels, np.full(len(ids), NOISE, np.int32)]),
-        np.concatenate([clustering.confidence, np.zeros(len(ids), np.float32)]),
+        np.concatenate([now.ids, no_faces]),
+        np.concatenate([now.labels, np.full(len(no_faces), NOISE, np.int32)]),
+        np.concatenate([sure, np.zeros(len(no_faces), np.float32)]),
     )
+
+
+def _planned(
+    options: ClusterOptions, before: _Before, faces: FaceSet
+) -> tuple[ClusterOptions, RunInfo]:
+    """The options with the threshold to use, and whether all faces are clustered again and why."""
+    previous = before.run
+    onto = _with_threshold_of(previous, options)
+    how = _how(onto, previous, faces, before.decided)
+    if how.full or previous is None:
+        return options, replace(how, threshold_from="encoder" if options.from_gallery else "given")
+    then = previous.how
+    return onto, replace(how, threshold_from=then.threshold_from, rule=then.rule)
 
 
 def _how(
@@ -298,6 +313,41 @@ def _rejected(
     found = np.concatenate([no_pairs(), *pairs])
     apart: NDArray[np.int64] = found[np.flatnonzero(which)[found[:, 0]] != good[found[:, 1]]]
     return apart
+
+
+def _people(
+    clustering: Clustering, faces: FaceSet, earlier: PreviousAssignments, before: _Before
+) -> PersonAssignment:
+    """Who has which cluster: people keep their numbers."""
+    rows = positions_of(clustering.ids, faces.ids, ascending=True)
+    numbers = match_clusters(
+        clustering.ids,
+        clustering.labels,
+        earlier.last[rows],
+        before.decided,
+        before.new_people,
+        older=earlier.older[rows],
+    )
+    return assign_people(clustering, numbers, before.decided)
+
+
+def _changes(
+    now: PersonAssignment,
+    earlier: PreviousAssignments,
+    before: _Before,
+    other: str,
+) -> PeopleChanges:
+    """What is another than in the previous run, and why; ``other`` is the option that is."""
+    has = now.of_faces()
+    had = _people_of(before.people, now.clustering.ids)
+    decided = () if before.run is None else people_concerned(before.decisions, before.known)
+    context = ChangeContext(
+        other,
+        frozenset(decided),
+        frozenset(has[had == NOBODY].tolist()),
+    )
+    gone = _without_photos(had, before.people)
+    return changes_between(had, has, earlier.people, gone, context)
 
 
 def _with_threshold_of(previous: ClusterRun | None, options: ClusterOptions) -> ClusterOptions:

@@ -14,9 +14,15 @@ from facesearch.clustering.run_store import run_paths
 from facesearch.curation.people_reader import SHOWN, PeopleReader
 from facesearch.errors import ChangedDecisionsError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.people.ledger import Action, Decision, FaceDecision, NewDecision
+from facesearch.people.ledger import (
+    Action,
+    Decision,
+    DecisionAuthor,
+    FaceDecision,
+    NewDecision,
+)
 from facesearch.people.projection import NOBODY, Person
-from facesearch.people.store import EnteredDecisions, normalise_name
+from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_name
 from facesearch.text import count
 
 # From this confidence on a face is taken to be right with the person: of LFW View 1's faces in
@@ -50,16 +56,22 @@ class PeopleEditor(PeopleReader):
     ``now`` and ``decided`` follow the decisions of this editor; after those of others it raises
     GalleryError until another editor is made. Everything raises InputError for a person or face
     that is not there, and for what would change nothing; GalleryError where the ledger cannot be
-    used.
+    used. The ledger keeps the ``author`` of what is decided, where one is given.
 
     ``sure`` in [0, 1] is the confidence from which on faces are confirmed with their person: 0
     confirms all.
     """
 
     def __init__(
-        self, gallery: Gallery, state: GalleryState | None = None, *, sure: float = SURE
+        self,
+        gallery: Gallery,
+        state: GalleryState | None = None,
+        author: DecisionAuthor | None = None,
+        *,
+        sure: float = SURE,
     ) -> None:
         super().__init__(gallery, state)
+        self._people = PeopleStore(gallery.folder, author)
         self._run = _run_in_force(gallery)
         self._sure = sure
 
@@ -272,12 +284,13 @@ class PeopleEditor(PeopleReader):
         )
         return self._decide([NewDecision("not-face", 0, faces=said)])
 
-    def undo(self) -> list[Decision]:
+    def undo(self, batch: int | None = None) -> list[Decision]:
         """Undo what was decided last and is not undone yet, and return it.
 
-        What one command entered is undone together. Raises InputError where there is nothing.
+        What one command entered is undone together. Raises InputError where there is nothing, or
+        something else than ``batch``, where that is given.
         """
-        undone = self._people.undo()
+        undone = self._people.undo(batch)
         self._read_decisions()
         return undone
 

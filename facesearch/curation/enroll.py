@@ -17,6 +17,7 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.images import find_photos, sha256_of
 from facesearch.images.file_access import absolute
+from facesearch.people.ledger import DecisionAuthor
 from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.people.superseded import Superseded
 from facesearch.recognition.identify import largest_first
@@ -50,6 +51,8 @@ def enroll(
     engine: FaceEngine,
     name: str,
     photos: Sequence[Path],
+    author: DecisionAuthor | None = None,
+    *,
     options: EmbedOptions = ONE_BY_ONE,
 ) -> Enrolment:
     """Give ``name`` to the largest face of each of ``photos``, and of each photo in folders there.
@@ -70,7 +73,7 @@ def enroll(
     embed_photos(gallery, engine, there, options)
     found = [path for each in there for path in _photos_at(each)]
     results = _largest_faces(gallery, {name: found})
-    return _entered(gallery, [*results, *missing])
+    return _entered(gallery, [*results, *missing], author)
 
 
 def enroll_folders(
@@ -79,6 +82,8 @@ def enroll_folders(
     folder: Path,
     options: EmbedOptions,
     progress: Progress = lambda report, total: None,
+    *,
+    author: DecisionAuthor | None = None,
 ) -> Enrolment:
     """Enrol everybody who has a folder in ``folder``, by its name, in one decision.
 
@@ -111,10 +116,12 @@ def enroll_folders(
         for name, photos in found.items()
         if not photos
     ]
-    return _entered(gallery, [*_largest_faces(gallery, found), *empty, *problems])
+    return _entered(gallery, [*_largest_faces(gallery, found), *empty, *problems], author)
 
 
-def _entered(gallery: Gallery, results: Sequence[Enrolled]) -> Enrolment:
+def _entered(
+    gallery: Gallery, results: Sequence[Enrolled], author: DecisionAuthor | None
+) -> Enrolment:
     faces_of: dict[str, list[int]] = {}
     whose: dict[int, str] = {}
     final = []
@@ -127,7 +134,7 @@ def _entered(gallery: Gallery, results: Sequence[Enrolled]) -> Enrolment:
         if each.face:
             faces_of.setdefault(each.name, []).append(each.face.face_id)
         final.append(each)
-    entered = PeopleStore(gallery.folder).enroll_many(faces_of)
+    entered = PeopleStore(gallery.folder, author).enroll_many(faces_of)
     return Enrolment(tuple(final), entered.superseded)
 
 

@@ -79,7 +79,8 @@ def print_entered(
     notes: Sequence[str] = (),
 ) -> int:
     """Print decisions that were entered, as JSON with ``facts``."""
-    from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_overruled
+    from facesearch.cli.people.decision_text import entry, overruled_json, print_overruled
+    from facesearch.people.decision_words import in_words
 
     words = in_words(editor.decisions())
     if args.json:

@@ -69,7 +69,8 @@ def run_enroll(args: argparse.Namespace) -> int:
 
 
 def _print_json(args: argparse.Namespace, enrolment: Enrolment) -> None:
-    from facesearch.cli.people.decision_text import in_words, overruled_json
+    from facesearch.cli.people.decision_text import overruled_json
+    from facesearch.people.decision_words import in_words
     from facesearch.people.store import PeopleStore
 
     if args.folders is not None or (are_many(args.photos) and len(args.photos) == 1):
@@ -102,7 +103,8 @@ def _enrolled(each: Enrolled) -> dict[str, Any]:
 
 
 def _print_text(args: argparse.Namespace, enrolment: Enrolment) -> None:
-    from facesearch.cli.people.decision_text import in_words, print_overruled
+    from facesearch.cli.people.decision_text import print_overruled
+    from facesearch.people.decision_words import in_words
     from facesearch.people.store import PeopleStore
 
     results = enrolment.photos
