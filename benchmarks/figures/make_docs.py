@@ -265,6 +265,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         people.sure_faces,
         people.crowd,
         people.crowd_groups,
+        people.crowded_regions,
         people.report_speed,
         speed.end_to_end,
         speed.pipeline,

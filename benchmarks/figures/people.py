@@ -6,6 +6,7 @@ import statistics
 from typing import Any
 
 from benchmarks.common.markdown import result, table
+from facesearch.recognition.identify import CROWDED
 
 
 def incremental() -> str:
@@ -188,3 +189,20 @@ def crowd_groups() -> str:
         ("poor faces join", "groups of two or more", "mostly false finds", "led by poor faces"),
         rows,
     )
+
+
+def crowded_regions() -> str:
+    """Names called unsure as somebody else is near: of the right ones, and of the wrong ones."""
+    rows = []
+    for name, each in result("crowded_regions")["galleries"].items():
+        (unsure,) = [found for found in each["unsure"] if found["factor"] == CROWDED]
+        rows.append(
+            [
+                name,
+                *(
+                    f"{unsure[kind]:,} of {each[kind]:,} ({100 * unsure[kind] / each[kind]:.0f}%)"
+                    for kind in ("right", "wrong")
+                ),
+            ]
+        )
+    return table(("", "unsure, of the right names", "unsure, of the wrong names"), rows)

@@ -7,6 +7,7 @@ Every decision can be undone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -169,8 +170,9 @@ class PeopleEditor(PeopleReader):
         return self._enter(person, drafts, tuple(notes))
 
     def _require_known(self, faces: Sequence[int]) -> None:
-        known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
-        if unknown := [face for face in faces if face not in known]:
+        sure = dict(zip(faces, self.now.confidence_of(faces), strict=True))
+        decided = self.decided.faces
+        if unknown := [face for face in faces if math.isnan(sure[face]) and face not in decided]:
             raise InputError(
                 f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; list them "
                 f"with: facesearch people show {self._gallery.folder} PERSON, or search --json"
@@ -178,14 +180,11 @@ class PeopleEditor(PeopleReader):
 
     def _sources(self, faces: Sequence[int]) -> dict[int, list[int]]:
         """``faces`` by whose they are now."""
-        of_faces = dict(
-            zip(self.now.clustering.ids.tolist(), self.now.of_faces().tolist(), strict=True)
-        )
         sources: dict[int, list[int]] = {}
-        for face in faces:
-            sources.setdefault(of_faces.get(face, self.decided.faces.get(face, NOBODY)), []).append(
-                face
-            )
+        for face, number in zip(faces, self.now.people_of(faces), strict=True):
+            # Of photos that are not there only decisions tell.
+            source = self.decided.faces.get(face, NOBODY) if number == NOBODY else number
+            sources.setdefault(source, []).append(face)
         return sources
 
     def _left_behind(self, person: Person, sources: Mapping[int, Sequence[int]]) -> list[str]:
@@ -323,11 +322,13 @@ class PeopleEditor(PeopleReader):
     def _sure_faces(self, person: Person, without: Iterable[int] = ()) -> list[int]:
         """The faces that a decision about ``person`` confirms: the confirmed and the sure ones, and
         the surest of all, or else there would be nothing to know the person by."""
-        left = {*self._faces(person)} - {*without}
-        by_face = self.now.confidence
-        live = sorted(left & by_face.keys(), key=lambda face: (-by_face[face], face))
-        sure = {face for face in live if by_face[face] >= self._sure} | {*live[:1]}
-        return sorted(sure | (left & self.decided.faces.keys()))
+        left = sorted({*self._faces(person)} - {*without})
+        confidence = dict(zip(left, self.now.confidence_of(left), strict=True))
+        sure = {face for face in left if confidence[face] >= self._sure}
+        live = [face for face in left if not math.isnan(confidence[face])]
+        best = max(live, key=lambda face: (confidence[face], -face), default=None)
+        confirmed = self.decided.faces.keys() & {*left}
+        return sorted(sure | confirmed | ({best} if best is not None else set()))
 
     def _all(self, person: Person, without: Iterable[int] = ()) -> tuple[FaceDecision, ...]:
         """What a decision about ``person`` says of the faces."""

@@ -7,9 +7,8 @@ clusters is the next clustering's to find (:func:`led_numbers`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
 from facesearch.people.projection import NOBODY, DecisionState, Person
-from indexer.id_lookup import positions_of
+from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
 
@@ -55,11 +54,18 @@ class PersonAssignment:
         """The number of each face's person, int64 (n,); :data:`NOBODY` where there is none."""
         return person_of_labels(self.clustering.labels, self.numbers)
 
-    @cached_property
-    def confidence(self) -> dict[int, float]:
-        """How sure it is that each face is where it is, in [0, 1]; 1 for confirmed ones."""
-        found = self.clustering
-        return dict(zip(found.ids.tolist(), found.confidence.tolist(), strict=True))
+    def people_of(self, faces: Sequence[int]) -> list[int]:
+        """The number of the person of each of ``faces``; :data:`NOBODY` for none and if unknown."""
+        rows = positions_of(np.array(faces, np.int64), self.clustering.ids)
+        found: list[int] = values_at(self.of_faces(), rows, NOBODY).tolist()
+        return found
+
+    def confidence_of(self, faces: Sequence[int]) -> list[float]:
+        """How sure it is that each of ``faces`` is where it is, in [0, 1]: 1 for confirmed ones, NaN
+        if unknown."""
+        rows = positions_of(np.array(faces, np.int64), self.clustering.ids)
+        found: list[float] = values_at(self.clustering.confidence, rows, np.nan).tolist()
+        return found
 
     def names_by_id(self) -> dict[int, str]:
         """The name of each face whose person has one."""
@@ -72,7 +78,8 @@ class PersonAssignment:
 
     def face_names(self) -> dict[int, FaceName]:
         """The name of each face whose person has one, and where it comes from."""
-        sure = self.confidence
+        found = self.clustering
+        sure = dict(zip(found.ids.tolist(), found.confidence.tolist(), strict=True))
         decided = (
             set() if self.confirmed is None else {*self.clustering.ids[self.confirmed].tolist()}
         )

@@ -23,6 +23,10 @@ from indexer.types import MAX_NEIGHBOURS, Neighbours, Vectors
 
 Box = tuple[float, float, float, float]
 
+# Within so many times the threshold another person makes a name unsure (chosen on LFW View 1,
+# benchmarks/recognition/crowded_regions.py).
+CROWDED = 1.2
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -63,7 +67,8 @@ class Identification:
     (None when there is no other). ``threshold_from`` says where the threshold comes from, and
     ``fpir`` how often it identifies an unknown person wrongly, where a calibration says so.
     ``rejected`` tells that the face is nearest to one that was removed from the nearest person, so
-    that it does not get that name.
+    that it does not get that name. ``unsure`` tells that the gallery is crowded there: beside the
+    person named, another one is within :data:`CROWDED` times the threshold.
     """
 
     box: Box
@@ -77,6 +82,7 @@ class Identification:
     fpir: float | None
     margin: float | None
     rejected: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True)
@@ -239,6 +245,7 @@ def _identification(
         fpir=threshold.fpir,
         margin=next_distance - distance if len(names) > 1 else None,
         rejected=bool(barred[0]) and distance <= threshold.value,
+        unsure=person is not None and next_distance <= CROWDED * threshold.value,
     )
 
 

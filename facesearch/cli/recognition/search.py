@@ -167,7 +167,7 @@ def run_identify(args: argparse.Namespace) -> int:
         rows = [
             (
                 box_text(face.box),
-                face.person or "unknown",
+                _name_text(face),
                 face.distance,
                 face.nearest,
                 "" if face.margin is None else f"{face.margin:.3f}",
@@ -198,7 +198,7 @@ def _identify_many(args: argparse.Namespace) -> int:
         if each.reason:
             print(printable(f"{each.photo}: {each.reason}: {each.detail}"), file=sys.stderr)
             continue
-        names = [face.person or "unknown" for face in each.faces]
+        names = [_name_text(face) for face in each.faces]
         print(printable(f"{each.photo}: {', '.join(names) or 'no face found'}"))
         threshold = threshold or (_threshold_text(each.faces[0]) if each.faces else "")
     if not args.json:
@@ -230,6 +230,13 @@ def run_verify(args: argparse.Namespace) -> int:
         if result.too_poor:
             print("both faces are too poor to compare: use sharper photos", file=sys.stderr)
     return 0 if result.same else 1
+
+
+def _name_text(face: Identification) -> str:
+    """The name, "unknown", or the name with a warning."""
+    if face.person is None:
+        return "unknown"
+    return f"{face.person} (unsure)" if face.unsure else face.person
 
 
 def _threshold_text(face: Identification) -> str:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from facesearch.api.batch import identify_photos
@@ -15,7 +15,11 @@ from facesearch.api.session import GallerySession
 from facesearch.curation.editor import PeopleEditor
 from facesearch.errors import InputError
 from facesearch.people.store import PeopleStore
+from facesearch.recognition.calibration import ThresholdInUse
+from facesearch.recognition.identify import CROWDED, Probe, identify_probe
 from facesearch.recognition.negative_examples import NegativeExamples
+from facesearch.recognition.templates import RULE
+from indexer.open_set.group_distances import VectorGroups
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, people_gallery
 
@@ -85,6 +89,24 @@ def test_many_photos_are_answered_in_order_and_bad_ones_end_nothing(tmp_path: Pa
     assert names == [["Ann"], [], ["Ann", None], [], [], [], ["Ann"]]
     one = GallerySession(gallery, ENGINE).identify(asked / "c.png")  # type: ignore[arg-type]
     assert list(found[2].faces) == one
+
+
+@settings(deadline=None)
+@given(st.floats(0.1, 0.9), st.floats(0.05, 1.5))
+def test_a_name_is_unsure_where_a_second_person_is_near(first: float, second: float) -> None:
+    threshold = ThresholdInUse(0.5, "given")
+    probe = Probe(Path("x.png"), ((0, 0, 9, 9),), (0.9,), (0.9,), at(0.0))
+    groups = VectorGroups(np.concatenate([at(first), at(-second)]), np.arange(2), RULE)
+    near = sorted([2 - 2 * np.cos(first), 2 - 2 * np.cos(second)])
+    assume(min(abs(near[0] - 0.5), abs(near[1] - CROWDED * 0.5)) > 1e-5)
+    (found,) = identify_probe(probe, ("Ann", "Bob"), groups, threshold)
+    assert (found.person is not None) == (near[0] <= 0.5)
+    assert found.unsure == (near[0] <= 0.5 and near[1] <= CROWDED * 0.5)
+
+
+def at(angle: float) -> np.ndarray:
+    """One unit vector at an angle, float32 (1, 2)."""
+    return np.array([[np.cos(angle), np.sin(angle)]], np.float32)
 
 
 def test_nobody_enrolled_is_said_before_a_photo_is_read(tmp_path: Path) -> None:
