@@ -38,7 +38,7 @@ from benchmarks.common.vector_gallery import add_faces, vector_gallery
 from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
-from facesearch.clustering.run_store import save_run
+from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import PersonAssignment
@@ -61,6 +61,7 @@ class Expected:
     rejected: set[tuple[int, int]] = field(default_factory=set)
     names: dict[int, str] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    given: set[int] = field(default_factory=set)  # by decisions about the faces alone
 
     def lost(self, now: PersonAssignment, people: PeopleStore) -> list[str]:
         """What the gallery says otherwise."""
@@ -114,7 +115,7 @@ class Owner:
             "hide": self._hide,
             "undo": self._undo,
         }
-        deciding = PeopleEditor(self._gallery)
+        deciding = PeopleEditor(self._gallery, sure=0.0)  # confirms whole clusters
         before = copy.deepcopy(self.expected)
         likely = np.array([LIKELY[kind] for kind in kinds])
         drawn = self._rng.choice(list(kinds), len(kinds), replace=False, p=likely / likely.sum())
@@ -152,9 +153,10 @@ class Owner:
                 expected.rejected = {
                     (f, person.id if p == other.id else p) for f, p in expected.rejected
                 }
-                for face, number in expected.rejected:
-                    if expected.faces.get(face) == number:
-                        del expected.faces[face]
+                again = {(f, n) for f, n in expected.rejected if expected.faces.get(f) == n}
+                expected.rejected -= {(f, n) for f, n in again if f in expected.given}
+                for face, _ in again & expected.rejected:
+                    del expected.faces[face]
                 expected.hidden.discard(other.id)
                 expected.names.pop(other.id, None)
                 deciding.merge(person, [other])
@@ -178,9 +180,9 @@ class Owner:
         for person in self._people(deciding, least=2):
             others = self._others(deciding, person)[:2]
             if others:
-                self._say(deciding, person)
+                self._about[-1].add(person.id)
                 for face in others:
-                    del self.expected.faces[face]
+                    self.expected.faces.pop(face, None)
                     self.expected.rejected.add((face, person.id))
                 deciding.reject(person, others)
                 return True
@@ -196,9 +198,11 @@ class Owner:
                 if number != person.id and self.whose[face] == truth
             ][:ADDED]
             if chosen:
-                self._say(deciding, person)
+                sources = {of_faces[face] for face in chosen}
+                self._about[-1] |= {person.id, *sources}
                 self.expected.faces |= dict.fromkeys(chosen, person.id)
                 self.expected.rejected -= {(face, person.id) for face in chosen}
+                self.expected.given |= set(chosen)
                 deciding.add(person, chosen)
                 return True
         return False
@@ -301,50 +305,66 @@ def played(
             thresholds[number > ROUNDS // 2],
             full=number % 3 == 2,
         )
-        state = gallery.state()
-        before = gallery_people(gallery, state)
-        run = run_clustering(gallery, state, options)
-        save_run(gallery, run)
-        now = gallery_people(gallery, state)
-        changes = run.changes
-        other = threshold if threshold != options.threshold else None
-        reasons = Reasons(
-            ""
-            if other is None
-            else f"threshold changed from {other:.4g} to {options.threshold:.4g}",
-            run.how.full,
-            owner.decided_since,
-            before,
-            now,
-        )
-        problems = [*unexplained(before, now, changes), *reasons.wrong(changes)]
-        if not owner.undone:  # else the people of before are not all that numbers go by
-            problems += misnumbered(before, now, {*owner.expected.faces.values()})
+        done = _clustered(gallery, owner, options, threshold)
         threshold = options.threshold
         owner.clustered()
-        done = Round(
-            state.face_count,
-            run.how.full,
-            len(now.people),
-            changes.kept,
-            changes.born,
-            changes.returned,
-            changes.joined,
-            changes.moved,
-            changes.count("merge"),
-            changes.count("split"),
-            len(changes.gone),
-            owner.expected.lost(now, PeopleStore(gallery.folder)),
-            problems,
-        )
         if number < ROUNDS:
-            for _ in range(DECISIONS):
-                owner.decide()
-                lost = owner.expected.lost(
-                    gallery_people(gallery, state), PeopleStore(gallery.folder)
-                )
-                done.lost.extend(lost)
+            done.lost.extend(_decided(gallery, owner))
         yield done
+
+
+def _clustered(
+    gallery: Gallery, owner: Owner, options: ClusterOptions, threshold: float | None
+) -> Round:
+    """Cluster, where the run before had ``threshold``, and look at what became of the people."""
+    state = gallery.state()
+    before = gallery_people(gallery, state)
+    run = run_clustering(gallery, state, options)
+    save_run(gallery, run)
+    now = gallery_people(gallery, state)
+    changes = run.changes
+    return Round(
+        state.face_count,
+        run.how.full,
+        len(now.people),
+        changes.kept,
+        changes.born,
+        changes.returned,
+        changes.joined,
+        changes.moved,
+        changes.count("merge"),
+        changes.count("split"),
+        len(changes.gone),
+        owner.expected.lost(now, PeopleStore(gallery.folder)),
+        _problems(owner, run, before, now, _changed_threshold(threshold, options.threshold)),
+    )
+
+
+def _changed_threshold(before: float | None, now: float) -> str:
+    if before is None or before == now:
+        return ""
+    return f"threshold changed from {before:.4g} to {now:.4g}"
+
+
+def _problems(
+    owner: Owner, run: ClusterRun, before: PersonAssignment, now: PersonAssignment, options: str
+) -> list[str]:
+    """What a run did to people without a reason, or for a wrong one."""
+    reasons = Reasons(options, run.how.full, owner.decided_since, before, now)
+    problems = [*unexplained(before, now, run.changes), *reasons.wrong(run.changes)]
+    if not owner.undone:  # else the people of before are not all that numbers go by
+        problems += misnumbered(before, now, {*owner.expected.faces.values()})
+    return problems
+
+
+def _decided(gallery: Gallery, owner: Owner) -> list[str]:
+    """Let the owner decide; what was lost by it, looked at after each decision."""
+    state, lost = gallery.state(), []
+    for _ in range(DECISIONS):
+        owner.decide()
+        people = gallery_people(gallery, state)
+        lost.extend(owner.expected.lost(people, PeopleStore(gallery.folder)))
+    return lost
 
 
 def main() -> None:

@@ -20,8 +20,12 @@ from facesearch.cli.output import (
     known,
     print_facts,
     print_json,
+    print_json_line,
     print_table,
 )
+from facesearch.cli.photo_lists import HELP as PHOTOS_HELP
+from facesearch.cli.photo_lists import are_many, photo_paths
+from facesearch.text import count, printable
 
 if TYPE_CHECKING:
     from facesearch.recognition.identify import FaceMatches, Identification, Match
@@ -64,12 +68,13 @@ def add_commands(commands: Any) -> None:
     search.set_defaults(run=run_search)
 
     identify = commands.add_parser(
-        "identify", help="name the people in a photo, if they are enrolled"
+        "identify",
+        help="name the people in photos, if they are enrolled",
+        description="Name the people in photos, if they are enrolled. For several photos --json "
+        "prints one object a line; a photo that cannot be read is reported, and the others go on.",
     )
     identify.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
-    identify.add_argument(
-        "photo", type=Path, metavar="PHOTO", help="photo whose faces are compared"
-    )
+    identify.add_argument("photos", nargs="+", metavar="PHOTOS", help=PHOTOS_HELP)
     identify.set_defaults(run=run_identify)
 
     verify = commands.add_parser("verify", help="check whether two photos show the same person")
@@ -148,18 +153,21 @@ def run_identify(args: argparse.Namespace) -> int:
     """Print a name or "unknown" for every face; 1 when no face is known."""
     from facesearch.api.session import identify_photo
 
+    if are_many(args.photos):
+        return _identify_many(args)
+    (photo,) = args.photos
     found = identify_photo(
-        args.gallery, args.photo, threshold=args.threshold, engine=engine_options(args)
+        args.gallery, photo, threshold=args.threshold, engine=engine_options(args)
     )
     if args.json:
-        print_json({"photo": args.photo, "faces": found})
+        print_json({"photo": photo, "faces": found})
     elif not found:
-        print(f"no face found in {args.photo}", file=sys.stderr)
+        print(f"no face found in {photo}", file=sys.stderr)
     else:
         rows = [
             (
                 box_text(face.box),
-                face.person or "unknown",
+                _name_text(face),
                 face.distance,
                 face.nearest,
                 "" if face.margin is None else f"{face.margin:.3f}",
@@ -169,6 +177,35 @@ def run_identify(args: argparse.Namespace) -> int:
         print_table(("face", "person", "distance", "nearest", "margin"), rows)
         print(f"threshold: {_threshold_text(found[0])}")
     return 0 if any(face.person for face in found) else 1
+
+
+def _identify_many(args: argparse.Namespace) -> int:
+    from facesearch.api.batch import identify_photos
+
+    photos, known, failed, threshold = 0, 0, 0, ""
+    for each in identify_photos(
+        args.gallery,
+        photo_paths(args.photos),
+        threshold=args.threshold,
+        engine=engine_options(args),
+    ):
+        photos += 1
+        known += any(face.person for face in each.faces)
+        failed += bool(each.reason)
+        if args.json:
+            print_json_line(each)
+            continue
+        if each.reason:
+            print(printable(f"{each.photo}: {each.reason}: {each.detail}"), file=sys.stderr)
+            continue
+        names = [_name_text(face) for face in each.faces]
+        print(printable(f"{each.photo}: {', '.join(names) or 'no face found'}"))
+        threshold = threshold or (_threshold_text(each.faces[0]) if each.faces else "")
+    if not args.json:
+        print(f"{count(photos, 'photo')}; {known:,} with somebody known; {failed:,} not readable")
+        if threshold:
+            print(f"threshold: {threshold}")
+    return 0 if known else 1
 
 
 def run_verify(args: argparse.Namespace) -> int:
@@ -193,6 +230,13 @@ def run_verify(args: argparse.Namespace) -> int:
         if result.too_poor:
             print("both faces are too poor to compare: use sharper photos", file=sys.stderr)
     return 0 if result.same else 1
+
+
+def _name_text(face: Identification) -> str:
+    """The name, "unknown", or the name with a warning."""
+    if face.person is None:
+        return "unknown"
+    return f"{face.person} (unsure)" if face.unsure else face.person
 
 
 def _threshold_text(face: Identification) -> str:
