@@ -61,8 +61,7 @@ class PersonAssignment:
         return found
 
     def confidence_of(self, faces: Sequence[int]) -> list[float]:
-        """How sure it is that each of ``faces`` is where it is, in [0, 1]: 1 for confirmed ones, NaN
-        if unknown."""
+        """How sure it is that each of ``faces`` is where it is, in [0, 1], NaN for unknown ones."""
         rows = positions_of(np.array(faces, np.int64), self.clustering.ids)
         found: list[float] = values_at(self.clustering.confidence, rows, np.nan).tolist()
         return found
