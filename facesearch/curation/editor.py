@@ -214,6 +214,33 @@ class PeopleEditor(PeopleReader):
         draft = NewDecision("split", person.id, number, name, (*chosen, *rest))
         return self._enter(Person(number), [draft])
 
+    def make_person(self, faces: Sequence[int], name: str | None = None) -> EditResult:
+        """A new person of ``faces``, whoever had them before, who is the person of the result.
+
+        The other faces of whoever had them stay there, now and in later clusterings.
+        """
+        faces = list(dict.fromkeys(faces))
+        if not faces:
+            raise InputError(f"expected numbers of faces in {self._gallery.folder}, got none")
+        self._require_known(faces)
+        if name is not None:
+            name = normalise_name(name)
+            if other := self.decided.named(name):
+                raise InputError(f"{name} is the name of {other.key}; give another name")
+        (number,) = self._people.new_people(1, above=max(self.everyone(), default=0))
+        sources = self._sources(faces)
+        drafts = [
+            NewDecision(
+                "reject", source, faces=tuple(FaceDecision(face, source, False) for face in taken)
+            )
+            for source, taken in sorted(sources.items())
+            if source > 0 and len(self._faces(self.decided.person(source))) > len(taken)
+        ]
+        chosen = tuple(FaceDecision(face, number) for face in faces)
+        drafts.append(NewDecision("enroll", number, name=name, faces=chosen))
+        person = Person(number, name)
+        return self._enter(person, drafts, tuple(self._left_behind(person, sources)))
+
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Remove faces from ``person``, without assigning them to another. Nothing else moves."""
         self._require_some_left(person, faces)

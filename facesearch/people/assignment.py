@@ -7,7 +7,7 @@ clusters is the next clustering's to find (:func:`led_numbers`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,6 +66,14 @@ class PersonAssignment:
         found: list[float] = values_at(self.clustering.confidence, rows, np.nan).tolist()
         return found
 
+    def of_label(self, labels: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The number of the person of each of ``labels`` (m,), int64; :data:`NOBODY` of noise."""
+        return person_of_labels(labels, self.numbers)
+
+    def name_of_faces(self) -> FaceNames:
+        """The name of each face whose person has one, looked up when it is asked for."""
+        return FaceNames(self)
+
     def names_by_id(self) -> dict[int, str]:
         """The name of each face whose person has one."""
         names, ids = self.names, self.clustering.ids.tolist()
@@ -93,6 +101,30 @@ class PersonAssignment:
         ids, sure = self.clustering.ids[rows], self.clustering.confidence[rows]
         result: Ids = ids[np.lexsort((ids, -sure))]
         return result
+
+
+class FaceNames(Mapping[int, str]):
+    """Names by face, without a table of all faces as Python's numbers."""
+
+    def __init__(self, people: PersonAssignment) -> None:
+        self._people = people
+        self._names = people.names
+        self._order = np.argsort(people.clustering.ids, kind="stable")
+        self._ids = people.clustering.ids[self._order]
+
+    def __getitem__(self, face: int) -> str:
+        (place,) = positions_of(np.array([face], np.int64), self._ids, ascending=True)
+        if place < 0:
+            raise KeyError(face)
+        return self._names[int(self._people.clustering.labels[self._order[place]])]
+
+    def __iter__(self) -> Iterator[int]:
+        labels = self._people.clustering.labels[self._order].tolist()
+        ids = self._ids.tolist()
+        return (face for face, label in zip(ids, labels, strict=True) if label in self._names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def person_of_labels(labels: NDArray[np.int32], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -136,12 +168,23 @@ def led_numbers(
     """``numbers`` (k,) of the clusters, after those were given to whom they show.
 
     The cluster of a person whom no decision names or confirms a face of goes to the one that most
-    of its leading faces are of (:attr:`DecisionState.leading`), where one is ahead.
+    of its leading faces are of (:attr:`DecisionState.leading`), where one is ahead. Faces that were
+    removed from that person do not lead it.
     """
     numbers = decided.numbers_now(numbers)
     people = decided_rows(clustering.ids, decided, decided.leading)
     rows = np.flatnonzero((people != NOBODY) & (clustering.labels != NOISE))
-    votes = list(zip(clustering.labels[rows].tolist(), people[rows].tolist(), strict=True))
+    leading = zip(
+        clustering.ids[rows].tolist(),
+        clustering.labels[rows].tolist(),
+        people[rows].tolist(),
+        strict=True,
+    )
+    votes = [
+        (label, person)
+        for face, label, person in leading
+        if (face, int(numbers[label])) not in decided.rejected
+    ]
     known = {*decided.leading.values()}
     known |= {number for number, person in decided.people.items() if person.name is not None}
     result = numbers.copy()
