@@ -72,7 +72,9 @@ class AlbumPerson:
     clusterings that gave people no numbers. ``key`` is the same, or "person-7" by the place in this
     album. ``label`` is what to call them: their name, else ``person_id``, else "Unnamed 7" counted
     in album order. ``cover`` is the face that was chosen, or the medoid of ``faces``. ``quality``
-    is the share of them that is expected to be right, in [0, 1], NaN where nothing tells.
+    is the share of them that is expected to be right, in [0, 1], NaN where nothing tells. ``crowd``
+    tells that the owner hardly knows the person: one without a name who is in one or two photos, or
+    mostly in photos of many faces.
     """
 
     key: str
@@ -82,6 +84,7 @@ class AlbumPerson:
     cover: AlbumFace
     quality: float = math.nan
     person_id: str = ""
+    crowd: bool = False
 
     @property
     def photo_count(self) -> int:
@@ -225,8 +228,10 @@ def _advised(
     return replace(
         album,
         people=tuple(
-            replace(person, quality=quality)
-            for person, quality in zip(album.people, advised.quality, strict=True)
+            replace(person, quality=quality, crowd=crowd)
+            for person, quality, crowd in zip(
+                album.people, advised.quality, advised.crowd, strict=True
+            )
         ),
         advice=advised.advice,
         figures=figures_of(people, vectors),

@@ -27,7 +27,7 @@ from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_nam
 from facesearch.text import count
 
 # From this confidence on a face is taken to be right with the person: of LFW View 1's faces in
-# groups of two or more 99.8% were, and 91% of the others, a fifth of all
+# groups of two or more 99.8% were, and 90% of the others, which are 28%
 # (benchmarks/curation/sure_faces.py).
 SURE = 0.3
 

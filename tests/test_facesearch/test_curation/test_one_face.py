@@ -166,7 +166,7 @@ def test_undoing_it_moves_the_face_back_and_no_other(
     assert followed.now(replay(said), len(said)) == middle
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=5)
 @given(st.data())
 def test_galleries_keep_to_it(data: st.DataObject) -> None:
     """The same of a gallery, its editor and its clusterings, which look at the vectors too."""
