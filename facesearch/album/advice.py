@@ -18,10 +18,13 @@ from indexer.id_lookup import positions_of
 LEAST_PROBABILITY = 0.2
 LEAST_DOUBT = 0.25
 MOST_DOUBTED = 200
-# Somebody the owner is taken to know has a name, or so many faces, and not mostly in photos of more
-# faces than so many (benchmarks/curation/crowd.py).
+# Somebody the owner is taken to know has a name, or is seen often; or again, and mostly neither
+# among more faces than so many nor smaller than such a share of the photo
+# (benchmarks/curation/crowd.py).
+_SEEN_OFTEN = 10
 _SEEN_AGAIN = 3
 _AMONG_MANY = 4
+_SMALL = 0.07
 
 FacePair = tuple[int, int]
 
@@ -89,13 +92,15 @@ class PersonFaces:
 
 @dataclass(frozen=True)
 class AdviceInput:
-    """Of n faces: ids int64 (n,), numbers of their photos int64 (n,), unit vectors (n, d), and
-    qualities float64 (n,), NaN where unknown."""
+    """Of n faces: ids int64 (n,), numbers of their photos int64 (n,), unit vectors (n, d),
+    qualities float64 (n,), NaN where unknown, and how large they are: the root of the share of
+    their photo, float64 (n,), in [0, 1]; None: not known."""
 
     ids: NDArray[np.int64]
     photos: NDArray[np.int64]
     vectors: NDArray[np.float32]
     qualities: NDArray[np.float64]
+    sides: NDArray[np.float64] | None = None
 
     @property
     def worth(self) -> NDArray[np.float64]:
@@ -142,7 +147,7 @@ def advise(
         confirmed=np.isin(faces.ids, np.array(list(confirmed), np.int64)),
         least=LEAST_PROBABILITY,
     )
-    crowd = crowd_of(people, faces.photos)
+    crowd = crowd_of(people, faces)
     return AdvisedAlbum(
         Advice(
             _merges(found, people, crowd),
@@ -163,22 +168,21 @@ def advise(
     )
 
 
-def crowd_of(people: Sequence[PersonFaces], photos: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of ``people`` mostly stood in the crowd, bool (p,), by the photos (n,) of all faces:
-    those without a name who have one or two faces, or are mostly in photos of many faces."""
-    _, dense, counts = np.unique(photos, return_inverse=True, return_counts=True)
+def crowd_of(people: Sequence[PersonFaces], faces: AdviceInput) -> NDArray[np.bool_]:
+    """Which of ``people`` mostly stood in the crowd, bool (p,): those without a name who have one
+    or two faces, or fewer than ten that are mostly small or in photos of many faces."""
+    _, dense, counts = np.unique(faces.photos, return_inverse=True, return_counts=True)
     faces_there = counts[dense]
-    return np.array(
-        [
-            not each.named
-            and (
-                len(each.rows) < _SEEN_AGAIN
-                or float(np.median(faces_there[each.rows])) > _AMONG_MANY
-            )
-            for each in people
-        ],
-        np.bool_,
-    )
+    sides = np.ones(len(faces.ids)) if faces.sides is None else faces.sides
+
+    def is_crowd(person: PersonFaces) -> bool:
+        rows = person.rows
+        if person.named or len(rows) >= _SEEN_OFTEN:
+            return False
+        among_many = float(np.median(faces_there[rows])) > _AMONG_MANY
+        return len(rows) < _SEEN_AGAIN or among_many or float(np.median(sides[rows])) < _SMALL
+
+    return np.array([is_crowd(each) for each in people], np.bool_)
 
 
 def _merges(
