@@ -92,9 +92,10 @@ const skip = (event) => {
 };
 
 const Gallery = ({ route, session, hasSeveral, onLogout }) => {
-  const { data, error } = useResource(`galleries/${encodeURIComponent(route.gallery)}`);
+  const { data, error, set } = useResource(`galleries/${encodeURIComponent(route.gallery)}`);
   if (error && error.status !== 401) return html`<main id="main"><${Failure} error=${error} /></main>`;
-  const context = galleryContext(route.gallery, data, session.role);
+  const noteUndo = (undo) => data && set({ ...data, undo });
+  const context = galleryContext(route.gallery, data, session.role, noteUndo);
   return html`
     <${GalleryContext.Provider} value=${context}>
       <${Page} route=${route} session=${session} hasSeveral=${hasSeveral} onLogout=${onLogout} />

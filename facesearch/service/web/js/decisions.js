@@ -19,14 +19,15 @@ const sentence = (decisions) => {
 
 /**
  * Functions that decide. Each answers the service's result, or null after it has said what went
- * wrong; `name` throws the error "name-taken", since there is something to ask.
+ * wrong. Where a name is taken, the message offers what is probably meant: that person.
  */
 export const useDecisions = () => {
-  const { path } = useGallery();
+  const { path, noteUndo } = useGallery();
 
   const undo = async (batch = null) => {
     try {
       const result = await post(path("undo"), { batch });
+      noteUndo(result.undo);
       toast({ text: `Undone: ${sentence(result.decisions)}`, notes: result.notes });
     } catch (error) {
       toastError(error);
@@ -34,40 +35,46 @@ export const useDecisions = () => {
     announceChange();
   };
 
-  const decide = async (rest, body = {}, { throws = null } = {}) => {
+  // A face that was drawn comes with what was decided about it, if anything.
+  const announceDecision = (result) => {
+    const decided = "decisions" in result ? result : result.decision;
+    if (!decided?.decisions.length) return;
+    const batch = decided.decisions.at(-1).batch;
+    noteUndo(decided.undo);
+    toast({ text: sentence(decided.decisions), notes: notesOf(decided), undo: () => undo(batch) });
+  };
+
+  const decide = async (rest, body = {}, { ifTaken = null } = {}) => {
     try {
       const headers = { "Idempotency-Key": decisionKey() };
       const result = await post(path(rest), body, { headers });
-      const decided = "decisions" in result ? result : { decisions: [result.decision], notes: [] };
-      const made = decided.decisions.filter(Boolean);
-      if (made.length) {
-        const batch = made.at(-1).batch;
-        toast({ text: sentence(made), notes: notesOf(decided), undo: () => undo(batch) });
-      }
+      announceDecision(result);
       announceChange();
       return result;
     } catch (error) {
-      if (throws && error.code === throws) throw error;
-      toastError(error);
+      const other = error.code === "name-taken" && error.problem.person;
+      if (other && ifTaken) toast({ text: error.message, act: { text: "The same person", run: () => ifTaken(other) } });
+      else toastError(error);
       if (error.code === "changed") announceChange();
       return null;
     }
   };
 
   const person = (id) => `people/${encodeURIComponent(id)}`;
+  const merge = (id, others) => decide(`${person(id)}/merge`, { others });
+  const add = (id, faces) => decide(`${person(id)}/add`, { faces });
   return {
     undo,
-    name: (id, name) => decide(`${person(id)}/name`, { name }, { throws: "name-taken" }),
-    merge: (id, others) => decide(`${person(id)}/merge`, { others }),
+    merge,
+    add,
+    name: (id, name) => decide(`${person(id)}/name`, { name }, { ifTaken: (other) => merge(other, [id]) }),
     split: (id, faces, name = null) => decide(`${person(id)}/split`, { faces, name }),
-    add: (id, faces) => decide(`${person(id)}/add`, { faces }),
     reject: (id, faces) => decide(`${person(id)}/reject`, { faces }),
     hide: (id) => decide(`${person(id)}/hide`),
     unhide: (id) => decide(`${person(id)}/unhide`),
-    newPerson: (faces, name = null) => decide("people", { faces, name }, { throws: "name-taken" }),
+    newPerson: (faces, name = null) => decide("people", { faces, name }, { ifTaken: (other) => add(other, faces) }),
     notFaces: (faces) => decide("faces/not-a-face", { faces }),
-    answer: (suggestion, answer) =>
-      decide(`suggestions/${encodeURIComponent(suggestion)}`, { answer }),
+    answer: (suggestion, answer) => decide(`suggestions/${encodeURIComponent(suggestion)}`, { answer }),
     draw: (photo, box, who) => decide(`photos/${photo}/faces`, { box, ...who }),
   };
 };

@@ -7,10 +7,14 @@ const ROLES = ["view", "decide", "administer"];
 
 export const GalleryContext = createContext(null);
 
-/** What views need to know of a gallery; `info` is the service's summary of it, null at first. */
-export const galleryContext = (id, info, role) => ({
+/**
+ * What views need to know of a gallery. `info` is the service's summary of it, null at first;
+ * `noteUndo` takes what an undo would take back, as soon as it is known.
+ */
+export const galleryContext = (id, info, role, noteUndo) => ({
   id,
   info,
+  noteUndo,
   path: (rest = "") => `galleries/${encodeURIComponent(id)}${rest && `/${rest}`}`,
   to: (view, item = "", query = {}) => link(id, view, item, query),
   crop: (face, size = 160) => address(`galleries/${encodeURIComponent(id)}/faces/${face}/crop`, { size }),

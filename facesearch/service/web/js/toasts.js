@@ -15,7 +15,7 @@ const set = (list) => {
 
 export const dismiss = (id) => set(shown.filter((each) => each.id !== id));
 
-/** Show a message: {text, notes?, kind?: "error", undo?: function}. */
+/** Show a message: {text, notes?, kind?: "error", undo?: function, act?: {text, run}}. */
 export const toast = (message) => {
   const id = ++number;
   // What can be undone is the last decision only, so an older offer goes.

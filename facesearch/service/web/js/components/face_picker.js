@@ -19,7 +19,7 @@ export const FacePicker = ({ faces, except = [], onClose, onDone }) => {
     if (result) onDone();
   };
   const assign = async (person) => finish(await decisions.add(person.id, faces));
-  const create = async (name) => finish(await decisions.newPerson(faces, name).catch(() => null));
+  const create = async (name) => finish(await decisions.newPerson(faces, name));
   return html`
     <${Dialog} title=${faces.length === 1 ? "Who is this?" : `Who are these ${count(faces.length, "face")}?`} onClose=${onClose}>
       <${NameField} label="Name" placeholder="Name of the person" isFocused=${true} onPerson=${assign} onName=${create} />

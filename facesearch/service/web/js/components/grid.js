@@ -6,9 +6,13 @@ const ROWS_AROUND = 3;
 
 const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
 
+// On a phone, cells may be smaller by this factor.
+const PHONE = { width: 500, factor: 0.8 };
+
 /** How many columns of at least `minimum` pixels fit, and how wide they get. */
 const columnsOf = (width, minimum) => {
-  const columns = Math.max(1, Math.floor((width + GAP) / (minimum + GAP)));
+  const least = width < PHONE.width ? minimum * PHONE.factor : minimum;
+  const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
   return { columns, size: (width - GAP * (columns - 1)) / columns };
 };
 
@@ -115,7 +119,7 @@ export const Grid = ({ label, list, minimum, caption = 0, ratio = 1, cell, keyOf
               aria-posinset=${index + 1}
               onFocusIn=${() => active !== index && setActive(index)}
             >
-              ${item ? cell(item, { index, tabIndex: index === reachable ? 0 : -1 }) : html`<span class="waiting" />`}
+              ${item ? cell(item, { index, tabIndex: index === reachable ? 0 : -1 }) : html`<span class="placeholder" />`}
             </li>
           `;
         })}

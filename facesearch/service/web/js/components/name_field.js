@@ -14,11 +14,8 @@ const isSame = (name, text) => name?.toLocaleLowerCase() === text.toLocaleLowerC
 
 /** The people whose names begin with what is typed, or the person of a number such as p12. */
 const findPeople = async (path, text) => {
-  if (/^p\d+$/i.test(text)) {
-    return get(path(`people/${text.toLowerCase()}`)).then((person) => [person], () => []);
-  }
-  const query = { q: text, named: true, hidden: "all", limit: MOST };
-  return (await get(path("people"), query)).people;
+  const named = /^p\d+$/i.test(text) ? null : true;
+  return (await get(path("people"), { q: text, named, hidden: "all", limit: MOST })).people;
 };
 
 const useCompletion = (text, except) => {
@@ -42,7 +39,7 @@ const useCompletion = (text, except) => {
 
 /**
  * Calls `onPerson(person)` for a person chosen from the list, and `onName(name)` for a name that
- * nobody has; without `onName` only people can be chosen. A name that somebody has is that person.
+ * nobody in the list has; without `onName` only people can be chosen. `except` are not offered.
  */
 export const NameField = ({
   label,
@@ -83,15 +80,16 @@ export const NameField = ({
     const wanted = text.trim().replace(/\s+/g, " ");
     if (options[active]) return choose(options[active]);
     if (!wanted || wanted === initial) return onCancel?.();
-    // The list may not be there yet for who types fast, so it is asked for here.
-    const found = (await findPeople(path, wanted).catch(() => [])).filter((person) => !except.includes(person.id));
-    const same = found.find((person) => isSame(person.name, wanted) || isSame(person.id, wanted));
-    if (same) return choose(same);
+    const same = (people) => people.find((person) => isSame(person.name, wanted) || isSame(person.id, wanted));
+    if (same(options)) return choose(same(options));
     if (onName) {
-      setOpen(false);
+      clear();
       return onName(wanted);
     }
-    return found.length === 1 ? choose(found[0]) : setOpen(true);
+    // The list may not be there yet for who types fast, so it is asked for here.
+    const found = (await findPeople(path, wanted).catch(() => [])).filter((person) => !except.includes(person.id));
+    const only = same(found) ?? (found.length === 1 ? found[0] : null);
+    return only ? choose(only) : setOpen(true);
   };
   const onKeyDown = (event) => {
     const last = options.length - 1;

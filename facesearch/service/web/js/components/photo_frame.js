@@ -4,6 +4,8 @@ import { html, useRef, useState } from "../html.js";
 
 const STEP = 0.01;
 const LEAST = 12;
+// So many names can be read at once.
+const FEW = 6;
 
 const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
 
@@ -102,7 +104,7 @@ export const PhotoFrame = ({ photo, faces, selected, onSelect, drawing, src }) =
   return html`
     <div class="stage">
       <div
-        class="frame ${drawing ? "drawing" : ""}"
+        class="frame ${(selected ?? null) === null && faces.length <= FEW ? "labelled" : ""}"
         style=${{ "--width": photo.width, "--shape": photo.width / photo.height }}
       >
         <img src=${src ?? thumbnail(photo.id, 1600)} alt=${photo.name ?? "The photo"} draggable=${false} onError=${() => setFailed(true)} />

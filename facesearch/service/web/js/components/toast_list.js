@@ -3,24 +3,23 @@ import { html } from "../html.js";
 import { dismiss, useToasts } from "../toasts.js";
 import { Icon } from "./icon.js";
 
-const Toast = ({ id, text, notes = [], kind, undo }) => html`
+/** A button of a message, which closes it. */
+const ToastButton = ({ id, run, children }) => {
+  const onClick = () => {
+    dismiss(id);
+    run();
+  };
+  return html`<button type="button" onClick=${onClick}>${children}</button>`;
+};
+
+const Toast = ({ id, text, notes = [], kind, undo, act }) => html`
   <li class="toast ${kind ?? ""}">
     <div>
       <p>${text}</p>
       ${notes.map((note) => html`<p class="note" key=${note}>${note}</p>`)}
     </div>
-    ${undo &&
-    html`
-      <button
-        type="button"
-        onClick=${() => {
-          dismiss(id);
-          undo();
-        }}
-      >
-        Undo <kbd aria-hidden="true">u</kbd>
-      </button>
-    `}
+    ${act && html`<${ToastButton} id=${id} run=${act.run}>${act.text}<//>`}
+    ${undo && html`<${ToastButton} id=${id} run=${undo}>Undo <kbd aria-hidden="true">u</kbd><//>`}
     <button type="button" class="plain round" aria-label="Close this message" onClick=${() => dismiss(id)}>
       <${Icon} name="close" />
     </button>

@@ -36,7 +36,7 @@ const Correction = ({ face }) => {
   const { data } = useResource(path(`faces/${face.id}/candidates`), { limit: 7 });
   const candidates = (data?.people ?? []).filter(({ person }) => person.id !== face.person).slice(0, 6);
   const assign = (person) => decisions.add(person.id, [face.id]);
-  const create = (name) => decisions.newPerson([face.id], name).catch((error) => assign({ id: error.problem.person }));
+  const create = (name) => decisions.newPerson([face.id], name);
   const reject = () => decisions.reject(face.person, [face.id]);
   const confirm = () => decisions.add(face.person, [face.id]);
   const discard = () => decisions.notFaces([face.id]);
@@ -76,7 +76,7 @@ export const WhoIsThis = ({ face, onClose }) => {
               ? html`<a href=${to("person", face.person)}><${PersonLabel} person=${{ name: face.named, label: face.label }} /></a>`
               : "Nobody yet"}
           </h2>
-          <p class="soft small">${stateOf(face)}${face.drawn ? " Drawn by hand." : ""}</p>
+          <p class="soft small">${stateOf(face)}</p>
         </div>
       </header>
       ${can("decide") && html`<${Correction} face=${face} />`}

@@ -5,7 +5,7 @@ import { useResource } from "../data.js";
 import { useEvents } from "../events.js";
 import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";
-import { moment, number } from "../text.js";
+import { count, moment, number } from "../text.js";
 import { toastError } from "../toasts.js";
 
 const KINDS = {
@@ -31,7 +31,7 @@ const START = ["index", "cluster", "report"];
 const isActive = (job) => job.state === "waiting" || job.state === "running";
 
 const Starting = ({ onStarted }) => {
-  const { path, id } = useGallery();
+  const { path } = useGallery();
   const start = async (kind) => {
     try {
       onStarted(await post(path("jobs"), { kind }));
@@ -65,6 +65,23 @@ const Progress = ({ job }) => {
   `;
 };
 
+/** What came of a job: numbers of the words that its result has. */
+const resultOf = ({ result }) => {
+  if (!result) return "";
+  const words = [
+    ["people", "person", "people"],
+    ["photos", "photo"],
+    ["new", "new photo"],
+    ["faces", "face"],
+    ["failed", "not read", "not read"],
+    ["enrolled", "face"],
+  ];
+  return words
+    .filter(([key]) => result[key])
+    .map(([key, singular, plural]) => count(result[key], singular, plural ?? `${singular}s`))
+    .join(", ");
+};
+
 const Outcome = ({ job }) => {
   const { path } = useGallery();
   if (job.state === "failed") {
@@ -72,7 +89,7 @@ const Outcome = ({ job }) => {
   }
   return html`
     <p class="soft small">
-      ${job.progress?.text ?? ""}
+      ${resultOf(job)}
       ${job.kind === "report" && job.state === "done" && html` <a href="api/v1/${path("report/")}" target="_blank" rel="noreferrer">Open the report</a>`}
     </p>
   `;
@@ -82,7 +99,7 @@ const Job = ({ job }) => {
   const { can } = useGallery();
   const cancel = () => post(`jobs/${job.id}/cancel`).catch(toastError);
   return html`
-    <li class="job ${job.state}">
+    <li class="job" data-state=${job.state}>
       <header>
         <h3>${KINDS[job.kind]?.text ?? job.kind}</h3>
         <span class="state">${STATES[job.state]}</span>

@@ -3,7 +3,6 @@ import { usePages } from "../data.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { Grid } from "../components/grid.js";
-import { MergeQuestion } from "../components/merge_question.js";
 import { PersonPicker } from "../components/person_picker.js";
 import { PersonTile } from "../components/person_tile.js";
 import { SearchField } from "../components/search_field.js";
@@ -38,32 +37,25 @@ const NothingHere = ({ wanted, show }) => {
 /** Names given in the grid, one after the other: which field is open, and what it does. */
 const useNaming = (items, decisions) => {
   const [open, setOpen] = useState(null);
-  const [taken, setTaken] = useState(null);
   const openNext = (person) => {
     const at = items.findIndex((each) => each.id === person?.id);
     setOpen(items.slice(at + 1).find((each) => !each.name)?.id ?? null);
   };
   const moveOn = (person) => (person.name ? setOpen(null) : openNext(person));
-  const give = async (person, name) => {
-    moveOn(person);
-    try {
-      await decisions.name(person.id, name);
-    } catch (error) {
-      setOpen(null);
-      setTaken({ person, name, other: error.problem.person });
-    }
-  };
   const of = (person) => ({
     isOpen: open === person.id,
     open: () => setOpen(person.id),
     close: () => setOpen(null),
-    onName: (name) => give(person, name),
+    onName: (name) => {
+      moveOn(person);
+      decisions.name(person.id, name);
+    },
     onPerson: (other) => {
       moveOn(person);
       decisions.merge(other.id, [person.id]);
     },
   });
-  return { of, openNext, taken, forgetTaken: () => setTaken(null) };
+  return { of, openNext };
 };
 
 const PeopleGrid = ({ show, wanted }) => {
@@ -117,12 +109,11 @@ const PeopleGrid = ({ show, wanted }) => {
     info?.faces_of_nobody > 0 &&
     html`<p class="after"><a href=${to("nobody")}>${count(info.faces_of_nobody, "face")} of nobody</a></p>`}
     ${merging && html`<${PersonPicker} person=${merging} onClose=${() => setMerging(null)} />`}
-    ${naming.taken && html`<${MergeQuestion} ...${naming.taken} onClose=${naming.forgetTaken} />`}
   `;
 };
 
 const tallies = (info) => ({
-  all: info.people - info.people_hidden,
+  all: info.people,
   named: info.people_named,
   hidden: info.people_hidden,
 });

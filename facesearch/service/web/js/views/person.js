@@ -4,7 +4,6 @@ import { FaceGrid, SelectionBar, useSelection } from "../components/face_grid.js
 import { FacePicker } from "../components/face_picker.js";
 import { ForgetDialog } from "../components/forget_dialog.js";
 import { Menu } from "../components/menu.js";
-import { MergeQuestion } from "../components/merge_question.js";
 import { NameField } from "../components/name_field.js";
 import { PersonPicker } from "../components/person_picker.js";
 import { FaceCrop, PersonLabel, PersonLink } from "../components/picture.js";
@@ -28,13 +27,9 @@ const ORDERS = {
 const PersonName = ({ person, isOpen, setOpen }) => {
   const { to, can } = useGallery();
   const decisions = useDecisions();
-  const [taken, setTaken] = useState(null);
-  const give = async (name) => {
-    try {
-      if (await decisions.name(person.id, name)) setOpen(false);
-    } catch (error) {
-      setTaken({ person, name, other: error.problem.person });
-    }
+  const give = (name) => {
+    setOpen(false);
+    decisions.name(person.id, name);
   };
   const merge = async (other) => {
     if (await decisions.merge(other.id, [person.id])) go(to("person", other.id), { replace: true });
@@ -60,7 +55,6 @@ const PersonName = ({ person, isOpen, setOpen }) => {
         ${person.name ? "Rename" : "Add a name"} <kbd aria-hidden="true">n</kbd>
       </button>
     `}
-    ${taken && html`<${MergeQuestion} ...${taken} onClose=${() => setTaken(null)} />`}
   `;
 };
 

@@ -85,11 +85,11 @@ const Photo = ({ photo, selected }) => {
   const { to, can } = useGallery();
   const select = (face) => go(to("photo", photo.id, { face: face?.id ?? null }), { replace: true });
   const [drawing, begin] = useDrawing(photo, select);
-  const face = photo.faces.find((each) => each.id === selected);
+  const face = photo.found.find((each) => each.id === selected);
   const step = (by) => {
-    const at = photo.faces.indexOf(face);
-    const count = photo.faces.length;
-    if (count) select(photo.faces[face ? (at + by + count) % count : by > 0 ? 0 : count - 1]);
+    const at = photo.found.indexOf(face);
+    const most = photo.found.length;
+    if (most) select(photo.found[face ? (at + by + most) % most : by > 0 ? 0 : most - 1]);
   };
   useKeys([
     { key: "ArrowRight", does: "Next face", run: () => step(1) },
@@ -107,13 +107,13 @@ const Photo = ({ photo, selected }) => {
     <//>
     <${Facts} photo=${photo} />
     <div class="photo-page">
-      <${PhotoFrame} photo=${photo} faces=${photo.faces} selected=${selected} onSelect=${select} drawing=${drawing} />
+      <${PhotoFrame} photo=${photo} faces=${photo.found} selected=${selected} onSelect=${select} drawing=${drawing} />
       <div class="panel">
         ${drawing
           ? html`<${DrawPanel} drawing=${drawing} />`
           : face
             ? html`<${WhoIsThis} key=${face.id} face=${face} onClose=${() => select(null)} />`
-            : html`<${FaceList} faces=${photo.faces} onSelect=${select} />`}
+            : html`<${FaceList} faces=${photo.found} onSelect=${select} />`}
       </div>
     </div>
   `;

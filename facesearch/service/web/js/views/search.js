@@ -17,7 +17,19 @@ const formOf = (file) => {
   return form;
 };
 
-/** The answer to a photo: {file, src, isAsking, data, error}, and a function that asks. */
+/** The size of a photo as it is shown; null for a kind that the browser cannot show. */
+const sizeOf = async (src) => {
+  const image = new Image();
+  image.src = src;
+  try {
+    await image.decode();
+    return { width: image.naturalWidth, height: image.naturalHeight };
+  } catch {
+    return null;
+  }
+};
+
+/** The answer to a photo: {src, isAsking, data, error}, and a function that asks. */
 const usePhotoSearch = () => {
   const { path } = useGallery();
   const [state, setState] = useState({});
@@ -25,14 +37,15 @@ const usePhotoSearch = () => {
   const ask = async (file) => {
     const turn = ++latest.current;
     const src = URL.createObjectURL(file);
-    setState({ file, src, isAsking: true });
-    const show = (rest) => turn === latest.current && setState({ file, src, ...rest });
+    setState({ src, isAsking: true });
+    const show = (rest) => turn === latest.current && setState({ src, ...rest });
     try {
-      const [found, identified] = await Promise.all([
+      const [found, identified, photo] = await Promise.all([
         post(path("search"), formOf(file), { params: { k: NEIGHBOURS } }),
         post(path("identify"), formOf(file)),
+        sizeOf(src),
       ]);
-      show({ data: { ...found, identified: identified.photos[0] } });
+      show({ data: { faces: found.faces, identified: identified.photos[0], photo } });
     } catch (error) {
       show({ error });
     }
@@ -68,12 +81,12 @@ const Matches = ({ matches }) => {
   return html`
     <ul class="strip">
       ${matches.map(
-        ({ face, label }) => html`
+        ({ face }) => html`
           <li key=${face.id}>
             <a class="face" href=${to("photo", face.photo.id, { face: face.id })} title=${face.photo.name}>
-              <${FaceCrop} face=${face.id} alt="${label ?? "A face of nobody"} in ${face.photo.name}" />
+              <${FaceCrop} face=${face.id} alt="${face.label ?? "A face of nobody"} in ${face.photo.name}" />
             </a>
-            <span class="caption small soft"><bdi>${label ?? ""}</bdi></span>
+            <span class="caption small soft"><bdi>${face.label ?? ""}</bdi></span>
           </li>
         `,
       )}
@@ -86,13 +99,20 @@ const sameBox = (one, other) => one.box.every((edge, index) => Math.abs(edge - o
 const Found = ({ src, data }) => {
   const { to } = useGallery();
   const [selected, setSelected] = useState(0);
-  const faces = data.faces.map((face, index) => ({ ...face, identification: data.identified.faces.find((each) => sameBox(each, face)), id: index }));
+  const faces = data.faces.map((face, index) => ({
+    ...face,
+    id: index,
+    identification: data.identified.faces.find((each) => sameBox(each, face)),
+  }));
   const face = faces[selected];
+  const select = (each) => setSelected(each.id);
   const labelled = faces.map((each) => ({ ...each, label: each.identification?.name ?? null }));
   return html`
     <p class="found" role="status">${faces.length ? `${count(faces.length, "face")} found in the photo.` : "No face was found in the photo."}</p>
     <div class="photo-page">
-      <${PhotoFrame} photo=${data.photo} faces=${labelled} selected=${selected} onSelect=${(each) => setSelected(each.id)} src=${src} />
+      ${data.photo
+        ? html`<${PhotoFrame} photo=${data.photo} faces=${labelled} selected=${selected} onSelect=${select} src=${src} />`
+        : html`<p class="notice">The browser cannot show this kind of photo; the service could read it.</p>`}
       ${face &&
       html`
         <div class="panel" aria-live="polite">

@@ -60,7 +60,7 @@ const StrangerRate = ({ settings }) => {
 const Grouping = ({ settings }) => {
   const { can } = useGallery();
   const start = useJob();
-  const automatic = settings.cluster?.threshold_from !== "option";
+  const automatic = settings.cluster?.threshold_from !== "given";
   const [isAutomatic, setAutomatic] = useState(automatic);
   const [threshold, setThreshold] = useState(settings.cluster?.threshold ?? settings.threshold.value);
   return html`

@@ -20,7 +20,7 @@ const MonthTile = ({ entry, most }) => {
   return html`
     <a class="month" href=${to("photos", "", { month: entry.month })}>
       <span>${month(entry.month).split(" ")[0]}</span>
-      <meter min="0" max=${most} value=${entry.photos} aria-hidden="true" />
+      <progress max=${most} value=${entry.photos} aria-hidden="true" />
       <small class="soft">${count(entry.photos, "photo")}</small>
     </a>
   `;
