@@ -4,7 +4,7 @@ const ROOT = new URL("api/v1/", document.baseURI);
 const session = { csrf: null, onSignedOut: () => {} };
 
 /** What went wrong, in the words of the service; `action` says what to do. */
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, problem) {
     super(problem.detail || problem.title || `The service answered ${status}.`);
     Object.assign(this, { status, code: problem.code ?? "", action: problem.action ?? "", problem });
@@ -58,5 +58,3 @@ const request = async (method, path, { params, body, headers = {} } = {}) => {
 export const get = (path, params) => request("GET", path, { params });
 export const post = (path, body = {}, options = {}) => request("POST", path, { body, ...options });
 export const put = (path, body) => request("PUT", path, { body });
-export const patch = (path, body) => request("PATCH", path, { body });
-export const remove = (path, body) => request("DELETE", path, { body });

@@ -1,9 +1,9 @@
 // The frame around the views: who looks, which gallery, and the keys that always work.
 import { configure, get } from "./api.js";
 import { Bar } from "./components/bar.js";
-import { KeysDialog } from "./components/keys_dialog.js";
-import { Empty, Failure, Loading } from "./components/states.js";
-import { ToastList } from "./components/toast_list.js";
+import { KeysDialog } from "./controls/keys_dialog.js";
+import { Empty, Failure, Loading } from "./controls/states.js";
+import { ToastList } from "./controls/toast_list.js";
 import { useResource } from "./data.js";
 import { useDecisions } from "./decisions.js";
 import { useDropping } from "./dropped.js";

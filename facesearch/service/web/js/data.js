@@ -9,7 +9,7 @@ const PAGE = 200;
 export const announceChange = () => changes.dispatchEvent(new Event("change"));
 
 /** Call `listener` after every change while the component is shown. */
-export const useChanges = (listener) => {
+const useChanges = (listener) => {
   const current = useRef(listener);
   current.current = listener;
   useEffect(() => {

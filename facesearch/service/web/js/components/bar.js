@@ -4,8 +4,8 @@ import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
 import { useTheme } from "../theme.js";
-import { Icon } from "./icon.js";
-import { Menu } from "./menu.js";
+import { Icon } from "../controls/icon.js";
+import { Menu } from "../controls/menu.js";
 
 const PARTS = [
   { view: "people", text: "People", shows: ["person", "nobody"] },

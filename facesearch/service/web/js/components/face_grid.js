@@ -4,7 +4,7 @@ import { html, useState } from "../html.js";
 import { useKeys } from "../keys.js";
 import { count, day, percent } from "../text.js";
 import { Grid } from "./grid.js";
-import { Icon } from "./icon.js";
+import { Icon } from "../controls/icon.js";
 import { FaceCrop } from "./picture.js";
 
 /** Which faces are selected: {faces (ids), has, toggle, selectTo, clear}. */

@@ -5,7 +5,7 @@ import { html, useEffect, useState } from "../html.js";
 import { go } from "../router.js";
 import { count } from "../text.js";
 import { toast, toastError } from "../toasts.js";
-import { Dialog } from "./dialog.js";
+import { Dialog } from "../controls/dialog.js";
 
 const usePreview = (person) => {
   const { path } = useGallery();

@@ -4,8 +4,8 @@ import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
 import { count } from "../text.js";
-import { Dialog } from "./dialog.js";
-import { NameField } from "./name_field.js";
+import { Dialog } from "../controls/dialog.js";
+import { NameField } from "../controls/name_field.js";
 import { FaceCrop, PersonLabel } from "./picture.js";
 
 /** People to choose from, as buttons; the first nine also by their number's key. */

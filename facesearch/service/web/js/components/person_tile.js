@@ -1,47 +1,16 @@
 // A person in the grid of people: picture, name or a field for one; dragged onto another to merge.
 import { useGallery } from "../gallery.js";
-import { html, useState } from "../html.js";
+import { html } from "../html.js";
 import { count } from "../text.js";
-import { NameField } from "./name_field.js";
+import { usePersonDrag } from "./person_drag.js";
+import { NameField } from "../controls/name_field.js";
 import { FaceCrop, PersonLabel } from "./picture.js";
-
-const TYPE = "application/x-facesearch-person";
-
-/** Properties of an element that can be dragged as `person`, and takes others by `onDrop(id)`. */
-export const useDragging = (person, isAllowed, onDrop) => {
-  const [isOver, setOver] = useState(false);
-  if (!isAllowed) return [false, {}];
-  const isPerson = (event) => event.dataTransfer.types.includes(TYPE);
-  return [
-    isOver,
-    {
-      draggable: true,
-      onDragStart: (event) => {
-        event.dataTransfer.setData(TYPE, person.id);
-        event.dataTransfer.effectAllowed = "move";
-      },
-      onDragOver: (event) => {
-        if (!isPerson(event)) return;
-        event.preventDefault();
-        setOver(true);
-      },
-      onDragLeave: () => setOver(false),
-      onDrop: (event) => {
-        if (!isPerson(event)) return;
-        event.preventDefault();
-        setOver(false);
-        const other = event.dataTransfer.getData(TYPE);
-        if (other !== person.id) onDrop(other);
-      },
-    },
-  ];
-};
 
 /** `naming` is {isOpen, open, close, onName, onPerson}. */
 export const PersonTile = ({ person, tabIndex, naming, onMerge }) => {
   const { to, can } = useGallery();
   const mayDecide = can("decide");
-  const [isOver, dragging] = useDragging(person, mayDecide, onMerge);
+  const [isOver, dragging] = usePersonDrag(person, mayDecide, onMerge);
   return html`
     <div class="person-tile ${isOver ? "over" : ""}" ...${dragging}>
       <a

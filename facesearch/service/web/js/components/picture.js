@@ -36,11 +36,11 @@ export const PersonLabel = ({ person }) => html`
   <bdi class=${person.name ? "" : "unnamed"}>${person.label}</bdi>
 `;
 
-/** A small round picture with the name below, that leads to the person. */
-export const PersonLink = ({ person, children }) => {
+/** A small round picture with the name below, that leads to the person; `more` are properties. */
+export const PersonLink = ({ person, more = {}, children }) => {
   const { to } = useGallery();
   return html`
-    <a class="who" href=${to("person", person.id)}>
+    <a class="who" href=${to("person", person.id)} ...${more}>
       <${FaceCrop} face=${person.cover?.face} />
       <span><${PersonLabel} person=${person} />${children}</span>
     </a>

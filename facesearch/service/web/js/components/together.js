@@ -6,7 +6,7 @@ import { count, listed } from "../text.js";
 import { usePages } from "../data.js";
 import { PhotoGrid } from "./photo_grid.js";
 import { PersonLink } from "./picture.js";
-import { Empty, Failure } from "./states.js";
+import { Empty, Failure } from "../controls/states.js";
 
 /** The person that each name means: the one with most photos whose name begins so. */
 const usePeople = (names) => {

@@ -5,7 +5,7 @@ import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
 import { useKeys } from "../keys.js";
 import { percent } from "../text.js";
-import { NameField } from "./name_field.js";
+import { NameField } from "../controls/name_field.js";
 import { FaceCrop, PersonLabel } from "./picture.js";
 
 const stateOf = (face) => {

@@ -1,7 +1,7 @@
 // The folders that photos are in.
-import { Icon } from "../components/icon.js";
+import { Icon } from "../controls/icon.js";
 import { PhotoGrid } from "../components/photo_grid.js";
-import { Failure, Heading, Loading } from "../components/states.js";
+import { Failure, Heading, Loading } from "../controls/states.js";
 import { usePages, useResource } from "../data.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";

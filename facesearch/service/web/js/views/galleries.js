@@ -1,5 +1,5 @@
 // The galleries that the service has, where there are several.
-import { Heading } from "../components/states.js";
+import { Heading } from "../controls/states.js";
 import { html } from "../html.js";
 import { link } from "../router.js";
 import { count } from "../text.js";

@@ -1,6 +1,6 @@
 // Everything that was decided, the latest first, with an undo of the last.
-import { Icon } from "../components/icon.js";
-import { Empty, Failure, Heading } from "../components/states.js";
+import { Icon } from "../controls/icon.js";
+import { Empty, Failure, Heading } from "../controls/states.js";
 import { usePages } from "../data.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";

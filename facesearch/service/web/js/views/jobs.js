@@ -1,6 +1,6 @@
 // Work in the background: start it, watch it, stop it.
 import { post } from "../api.js";
-import { Empty, Failure, Heading, Loading } from "../components/states.js";
+import { Empty, Failure, Heading, Loading } from "../controls/states.js";
 import { useResource } from "../data.js";
 import { useEvents } from "../events.js";
 import { useGallery } from "../gallery.js";

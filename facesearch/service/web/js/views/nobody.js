@@ -1,7 +1,7 @@
 // Faces that no person has: give them to somebody, or say that they are no faces.
 import { FaceGrid, SelectionBar, useSelection } from "../components/face_grid.js";
 import { FacePicker } from "../components/face_picker.js";
-import { Empty, Failure, Heading } from "../components/states.js";
+import { Empty, Failure, Heading } from "../controls/states.js";
 import { usePages } from "../data.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";

@@ -3,11 +3,13 @@ import { put } from "../api.js";
 import { FaceGrid, SelectionBar, useSelection } from "../components/face_grid.js";
 import { FacePicker } from "../components/face_picker.js";
 import { ForgetDialog } from "../components/forget_dialog.js";
-import { Menu } from "../components/menu.js";
-import { NameField } from "../components/name_field.js";
+import { usePersonDrag } from "../components/person_drag.js";
+import { Icon } from "../controls/icon.js";
+import { Menu } from "../controls/menu.js";
+import { NameField } from "../controls/name_field.js";
 import { PersonPicker } from "../components/person_picker.js";
 import { FaceCrop, PersonLabel, PersonLink } from "../components/picture.js";
-import { Failure, Loading, Tabs } from "../components/states.js";
+import { Failure, Loading, Tabs } from "../controls/states.js";
 import { announceChange, usePages, useResource } from "../data.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
@@ -16,7 +18,6 @@ import { useKeys } from "../keys.js";
 import { go } from "../router.js";
 import { count, number, period } from "../text.js";
 import { toast, toastError } from "../toasts.js";
-import { Icon } from "../components/icon.js";
 
 const ORDERS = {
   sureness: "Surest first",
@@ -58,6 +59,14 @@ const PersonName = ({ person, isOpen, setOpen }) => {
   `;
 };
 
+/** A similar person; dragged onto the cover, they are merged. */
+const SimilarPerson = ({ person, other }) => {
+  const { can } = useGallery();
+  const decisions = useDecisions();
+  const [isOver, dragging] = usePersonDrag(other, can("decide"), () => decisions.merge(person.id, [other.id]));
+  return html`<li class=${isOver ? "over" : ""}><${PersonLink} person=${other} more=${dragging} /></li>`;
+};
+
 const Similar = ({ person }) => {
   const { path } = useGallery();
   const { data } = useResource(path(`people/${person.id}/similar`), { limit: 8 });
@@ -66,7 +75,7 @@ const Similar = ({ person }) => {
     <section aria-labelledby="similar">
       <h2 id="similar">Similar people</h2>
       <ul class="row">
-        ${data.people.map((each) => html`<li key=${each.person.id}><${PersonLink} person=${each.person} /></li>`)}
+        ${data.people.map((each) => html`<${SimilarPerson} key=${each.person.id} person=${person} other=${each.person} />`)}
       </ul>
     </section>
   `;
@@ -126,6 +135,7 @@ const Masthead = ({ person, ask }) => {
   const [isNaming, setNaming] = useState(false);
   const hide = () => (person.hidden ? decisions.unhide(person.id) : decisions.hide(person.id));
   const mayDecide = can("decide");
+  const [isOver, dragging] = usePersonDrag(person, mayDecide, (other) => decisions.merge(person.id, [other]));
   useKeys(
     mayDecide
       ? [
@@ -145,7 +155,7 @@ const Masthead = ({ person, ask }) => {
   const dates = period(person.first_taken, person.last_taken);
   return html`
     <header class="masthead">
-      <div class="cover"><${FaceCrop} face=${person.cover?.face} size=${320} /></div>
+      <div class="cover ${isOver ? "over" : ""}" ...${dragging}><${FaceCrop} face=${person.cover?.face} size=${320} /></div>
       <div>
         <div class="title"><${PersonName} person=${person} isOpen=${isNaming} setOpen=${setNaming} /></div>
         <p class="facts soft">

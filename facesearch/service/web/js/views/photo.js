@@ -1,8 +1,8 @@
 // One photo with its faces: correct who they are, or draw one that was missed.
-import { Icon } from "../components/icon.js";
+import { Icon } from "../controls/icon.js";
 import { PhotoFrame, middleBox } from "../components/photo_frame.js";
 import { FaceCrop, PersonLabel } from "../components/picture.js";
-import { Failure, Heading, Loading } from "../components/states.js";
+import { Failure, Heading, Loading } from "../controls/states.js";
 import { WhoIsThis } from "../components/who_is_this.js";
 import { useResource } from "../data.js";
 import { useDecisions } from "../decisions.js";

@@ -1,7 +1,7 @@
 // Photos of a month, of a folder, or of people.
 import { PhotoGrid } from "../components/photo_grid.js";
 import { PersonLink } from "../components/picture.js";
-import { Empty, Failure, Heading } from "../components/states.js";
+import { Empty, Failure, Heading } from "../controls/states.js";
 import { usePages, useResource } from "../data.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";

@@ -1,9 +1,9 @@
 // Who is in this photo? A photo is dropped, pasted or chosen, and is not kept.
 import { post } from "../api.js";
-import { Icon } from "../components/icon.js";
+import { Icon } from "../controls/icon.js";
 import { PhotoFrame } from "../components/photo_frame.js";
-import { FaceCrop, PersonLabel } from "../components/picture.js";
-import { Failure, Heading } from "../components/states.js";
+import { FaceCrop } from "../components/picture.js";
+import { Failure, Heading } from "../controls/states.js";
 import { useGallery } from "../gallery.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { count } from "../text.js";

@@ -1,6 +1,6 @@
 // What the service decides by, in words; and the look of the page.
 import { post } from "../api.js";
-import { Failure, Heading, Loading } from "../components/states.js";
+import { Failure, Heading, Loading } from "../controls/states.js";
 import { useResource } from "../data.js";
 import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";

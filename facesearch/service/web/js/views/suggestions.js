@@ -1,7 +1,6 @@
 // Suggested corrections as cards, answered with one key each.
-import { Icon } from "../components/icon.js";
 import { FaceCrop, PersonLink } from "../components/picture.js";
-import { Empty, Failure, Heading, Loading, Tabs } from "../components/states.js";
+import { Empty, Failure, Heading, Loading, Tabs } from "../controls/states.js";
 import { useResource } from "../data.js";
 import { useDecisions } from "../decisions.js";
 import { useEvents } from "../events.js";

@@ -1,5 +1,5 @@
 // The months that photos were taken in.
-import { Empty, Failure, Heading, Loading } from "../components/states.js";
+import { Empty, Failure, Heading, Loading } from "../controls/states.js";
 import { useResource } from "../data.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";

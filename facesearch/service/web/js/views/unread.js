@@ -1,5 +1,5 @@
 // Files that could not be used, and why.
-import { Empty, Failure, Heading } from "../components/states.js";
+import { Empty, Failure, Heading } from "../controls/states.js";
 import { usePages } from "../data.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";

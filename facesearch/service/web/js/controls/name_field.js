@@ -3,7 +3,7 @@ import { get } from "../api.js";
 import { useGallery } from "../gallery.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { count } from "../text.js";
-import { FaceCrop, PersonLabel } from "./picture.js";
+import { FaceCrop, PersonLabel } from "../components/picture.js";
 
 const PAUSE = 80;
 const MOST = 6;
