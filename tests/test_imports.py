@@ -56,6 +56,7 @@ FLOORS = {
         "album recognition erasure",
         "check curation report upgrade",
         "api",
+        "service",
         "cli",
     ),
 }
