@@ -1,5 +1,5 @@
 // Keyboard shortcuts. A view lists those it has; "?" shows all that work now.
-import { useEffect, useRef } from "./html.js";
+import { useLayoutEffect, useRef } from "./html.js";
 
 const lists = new Set();
 let prefix = "";
@@ -39,7 +39,7 @@ addEventListener("keydown", (event) => {
 export const useKeys = (list) => {
   const current = useRef(list);
   current.current = list;
-  useEffect(() => {
+  useLayoutEffect(() => {
     lists.add(current);
     return () => lists.delete(current);
   }, []);

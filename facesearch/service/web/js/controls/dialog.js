@@ -1,10 +1,10 @@
 // A window over the page. The browser keeps the focus in it and gives it back.
-import { html, useEffect, useRef } from "../html.js";
+import { html, useLayoutEffect, useRef } from "../html.js";
 import { Icon } from "./icon.js";
 
 export const Dialog = ({ title, onClose, children, wide = false }) => {
   const element = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = element.current;
     const opener = document.activeElement;
     dialog.showModal();

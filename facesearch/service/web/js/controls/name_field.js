@@ -1,7 +1,7 @@
 // A field for a name that completes the names of people there are (an ARIA combobox).
 import { get } from "../api.js";
 import { useGallery } from "../gallery.js";
-import { html, useEffect, useRef, useState } from "../html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../html.js";
 import { count } from "../text.js";
 import { FaceCrop, PersonLabel } from "../components/picture.js";
 
@@ -61,7 +61,8 @@ export const NameField = ({
   id.current ??= `name-${++fields}`;
   const people = useCompletion(isOpen ? text : "", except);
   const options = isOpen ? people : [];
-  useEffect(() => {
+  // Before the next key can arrive: who types fast would else type into the field before.
+  useLayoutEffect(() => {
     if (!isFocused) return;
     input.current.focus({ preventScroll: true });
     input.current.select();

@@ -30,13 +30,34 @@ const START = ["index", "cluster", "report"];
 
 const isActive = (job) => job.state === "waiting" || job.state === "running";
 
+/** A folder of photos that the gallery does not have yet. */
+const NewFolder = ({ start }) => {
+  const onSubmit = async (event) => {
+    event.preventDefault();
+    const form = event.target;
+    const folder = new FormData(form).get("folder").trim();
+    if (folder && (await start({ kind: "index", roots: [folder] }))) form.reset();
+  };
+  return html`
+    <form class="new-folder" onSubmit=${onSubmit}>
+      <label class="field">
+        <span>Photos of another folder</span>
+        <input name="folder" placeholder="/home/me/photos" autocomplete="off" spellcheck=${false} />
+      </label>
+      <button>Find faces there</button>
+    </form>
+  `;
+};
+
 const Starting = ({ onStarted }) => {
-  const { path } = useGallery();
-  const start = async (kind) => {
+  const { path, can } = useGallery();
+  const start = async (job) => {
     try {
-      onStarted(await post(path("jobs"), { kind }));
+      onStarted(await post(path("jobs"), job));
+      return true;
     } catch (error) {
       toastError(error);
+      return false;
     }
   };
   return html`
@@ -44,12 +65,13 @@ const Starting = ({ onStarted }) => {
       ${START.map(
         (kind) => html`
           <li key=${kind}>
-            <button type="button" onClick=${() => start(kind)}>${KINDS[kind].text}</button>
+            <button type="button" onClick=${() => start({ kind })}>${KINDS[kind].text}</button>
             <p class="soft small">${KINDS[kind].does}</p>
           </li>
         `,
       )}
     </ul>
+    ${can("administer") && html`<${NewFolder} start=${start} />`}
   `;
 };
 

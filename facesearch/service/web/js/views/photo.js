@@ -72,7 +72,7 @@ const Facts = ({ photo }) => {
   const { to, original } = useGallery();
   return html`
     <p class="facts soft">
-      <a href=${to("photos", "", { folder: photo.folder })}>${photo.folder || "All folders"}</a>
+      <a href=${to("folders", photo.folder)}>${photo.folder || "All folders"}</a>
       ${photo.taken_at && html`<span class="dot" />${day(photo.taken_at)}`}
       <span class="dot" />${photo.width} × ${photo.height}
       <span class="dot" /><a href=${original(photo.id)} target="_blank" rel="noreferrer">Open the file</a>

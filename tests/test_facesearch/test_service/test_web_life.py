@@ -1,0 +1,221 @@
+"""The life of an album in the browser, by clicks and keys: each step is asked of the database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facesearch.curation.editor import PeopleEditor
+from facesearch.gallery.gallery import Gallery
+from support.browser import CHROMIUM, WatchedPages, chromium
+from support.fake_engine import write_photo
+from support.fake_job import fake_engine
+
+pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
+pytest.importorskip("uvicorn", reason="needs: pip install facesearch[serve]")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH"),
+    pytest.mark.slow,
+]
+
+NAMES = "Ada Ben Cleo Dora Emil Fay Gus Hana Ivo Jule".split()
+PEOPLE, EACH = 12, 4
+SIDE = 120  # pixels of a photo, shown at twice its size
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Photos of twelve people, and a gallery that has none of them yet."""
+    for person in range(1, PEOPLE + 1):
+        for number in range(EACH):
+            photo = tmp_path / "photos" / f"{person:02d}-{number}.png"
+            write_photo(photo, [person], 10 * person + number, side=SIDE)
+    Gallery.create(tmp_path / "my.gallery", fake_engine().contract)
+    return tmp_path
+
+
+class AlbumUser:
+    """What somebody does in the page, and what the database has after it."""
+
+    def __init__(self, page: Any, gallery: Path) -> None:
+        self.page, self._gallery = page, gallery
+
+    @property
+    def people(self) -> dict[str, set[str]]:
+        """The photos of every person there is, by name or number."""
+        editor = PeopleEditor(Gallery.open(self._gallery))
+        return {
+            each.label: {record.photo.name for record in editor.records(each)}
+            for each in editor.now.people
+        }
+
+    @property
+    def names(self) -> set[str]:
+        return {label for label in self.people if not re.fullmatch(r"p\d+", label)}
+
+    def go(self, part: str) -> None:
+        self.page.get_by_role("navigation", name="Parts of the gallery").get_by_text(part).click()
+
+    def more(self, entry: str) -> None:
+        self.page.get_by_role("button", name="More", exact=True).click()
+        self.page.get_by_role("menuitem", name=entry, exact=True).click()
+
+    def job(self, button: str) -> None:
+        """Start a job and wait for its end."""
+        done = self.page.locator('.job[data-state="done"]')
+        before = done.count()
+        self.page.get_by_role("button", name=button, exact=True).click()
+        done.nth(before).wait_for()
+
+    def tile(self, name: str) -> Any:
+        return self.page.get_by_role("link", name=re.compile(f"^{name}, "))
+
+    def expect(self, text: str) -> None:
+        """A message of what was done."""
+        self.page.get_by_role("status").get_by_text(text, exact=False).first.wait_for()
+
+
+def test_the_life_of_an_album(browser: Any, folder: Path) -> None:
+    live_service = pytest.importorskip("support.live_service").live_service
+    with live_service(folder, [folder / "my.gallery"]) as live:
+        pages = WatchedPages(browser, live.address)
+        user = AlbumUser(pages.open(), folder / "my.gallery")
+        index_and_cluster(user, folder)
+        name_ten(user)
+        merge_two(user)
+        reject_one(user)
+        draw_a_face(user)
+        cluster_again(user)
+        forget_a_person(user)
+        pages.close()
+    assert pages.troubles == []
+
+
+def index_and_cluster(user: AlbumUser, folder: Path) -> None:
+    page = user.page
+    page.get_by_role("link", name="Find faces in photos").click()
+    page.get_by_label("Photos of another folder").fill(str(folder / "photos"))
+    user.job("Find faces there")
+    user.job("Group faces into people")
+    expected = [{f"{person:02d}-{number}.png" for number in range(EACH)} for person in range(1, 13)]
+    assert sorted(user.people.values(), key=min) == expected
+
+
+def name_ten(user: AlbumUser) -> None:
+    """Names are typed one after the other: a key begins, Enter goes on to the next person."""
+    page = user.page
+    user.go("People")
+    user.tile("p1").wait_for()
+    page.keyboard.press("n")
+    for name in NAMES:
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    user.expect(f"named {NAMES[-1]}")
+    user.tile(NAMES[-1]).wait_for()
+    assert user.names == {*NAMES}
+    assert all(len(user.people[name]) == EACH for name in NAMES)
+
+
+def merge_two(user: AlbumUser) -> None:
+    """One by dragging, taken back; then the same by the menu of the person."""
+    page = user.page
+    nameless = next(label for label in user.people if label not in NAMES)
+    photos = user.people[nameless]
+    user.tile(nameless).drag_to(user.tile("Ada"))
+    user.expect("merged into Ada")
+    assert photos < user.people["Ada"]
+    page.keyboard.press("u")
+    user.expect("Undone")
+    user.tile(nameless).wait_for()
+    assert user.people[nameless] == photos
+
+    user.tile(nameless).click()
+    page.get_by_role("button", name=f"More about {nameless}").click()
+    page.get_by_role("menuitem", name="Merge with…").click()
+    page.get_by_role("combobox").fill("ad")
+    page.get_by_role("option", name="Ada").click()
+    page.get_by_role("heading", name="Ada").wait_for()
+    assert photos < user.people["Ada"]
+    assert nameless not in user.people
+
+
+def reject_one(user: AlbumUser) -> None:
+    """Of the person who is shown; an undo brings the face back, and the second time it stays out."""
+    page = user.page
+    user.go("People")
+    user.tile("Ben").click()
+    page.get_by_role("heading", name="Ben").wait_for()
+    before = user.people["Ben"]
+    photo = min(before)
+    for step in ("taken back", "kept"):
+        page.get_by_role("button", name=f"Select the face in {photo}").click()
+        page.get_by_role("button", name="Not Ben").click()
+        user.expect("removed from Ben")
+        assert user.people["Ben"] == before - {photo}
+        if step == "taken back":
+            page.locator(".toasts").get_by_role("button", name="Undo", exact=True).click()
+            user.expect("Undone")
+            assert user.people["Ben"] == before
+
+
+def draw_a_face(user: AlbumUser) -> None:
+    """On a photo of Cleo: a box by the mouse, then whose face it is."""
+    page = user.page
+    user.go("People")
+    user.tile("Cleo").click()
+    page.get_by_role("heading", name="Cleo").wait_for()
+    photo = min(user.people["Cleo"])
+    page.get_by_role("link", name=re.compile(f"^{photo}")).click()
+    page.get_by_role("button", name="Draw a face").click()
+    box = page.get_by_role("application").bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.8 * box["height"], steps=4)
+    page.mouse.up()
+    page.get_by_role("button", name="Add this face").click()
+    page.get_by_role("region", name="Face of nobody").wait_for()
+    page.get_by_role("combobox", name="Name").fill("Dora")
+    page.get_by_role("option", name="Dora").click()
+    page.get_by_role("region", name="Face of Dora").wait_for()
+    page.get_by_role("button", name="Face of Dora").wait_for()
+    assert photo in user.people["Dora"]
+    assert photo in user.people["Cleo"]
+
+
+def cluster_again(user: AlbumUser) -> None:
+    """Decisions are kept."""
+    before = user.people
+    user.more("Jobs")
+    user.job("Group faces into people")
+    after = user.people
+    assert {name: after[name] for name in NAMES} == {name: before[name] for name in NAMES}
+
+
+def forget_a_person(user: AlbumUser) -> None:
+    page = user.page
+    photos = user.people["Jule"]
+    user.go("People")
+    user.tile("Jule").click()
+    page.get_by_role("button", name="More about Jule").click()
+    page.get_by_role("menuitem", name="Forget…").click()
+    dialog = page.get_by_role("dialog", name="Forget Jule")
+    dialog.get_by_text(f"{EACH} faces: where each is").wait_for()
+    forget = dialog.get_by_role("button", name="Forget Jule")
+    assert forget.is_disabled()
+    dialog.get_by_label("I want to delete this").check()
+    forget.click()
+    page.get_by_role("heading", name="People").wait_for()
+    user.tile("Jule").wait_for(state="detached")
+    assert "Jule" not in user.people
+    assert not photos & set().union(*user.people.values())
