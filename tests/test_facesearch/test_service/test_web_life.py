@@ -9,22 +9,16 @@ from typing import Any
 
 import pytest
 
-from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
-from support.browser import CHROMIUM, WatchedPages, chromium
-from support.fake_engine import write_photo
-from support.fake_job import fake_engine
+from support.fake_engine import FakeEngine, write_photo
+from support.pages.album_user import AlbumUser
+from support.pages.browser import WatchedPages, chromium, needs_browser
+from support.services import listening, open_service
 
-pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
-pytest.importorskip("uvicorn", reason="needs: pip install facesearch[serve]")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH"),
-    pytest.mark.slow,
-]
+pytestmark = [needs_browser, pytest.mark.slow]
 
-NAMES = "Ada Ben Cleo Dora Emil Fay Gus Hana Ivo Jule".split()
+NAMES = ["Ada", "Ben", "Cleo", "Dora", "Emil", "Fay", "Gus", "Hana", "Ivo", "Jule"]
 PEOPLE, EACH = 12, 4
-SIDE = 120  # pixels of a photo, shown at twice its size
 
 
 @pytest.fixture(scope="module")
@@ -39,57 +33,18 @@ def folder(tmp_path: Path) -> Path:
     for person in range(1, PEOPLE + 1):
         for number in range(EACH):
             photo = tmp_path / "photos" / f"{person:02d}-{number}.png"
-            write_photo(photo, [person], 10 * person + number, side=SIDE)
-    Gallery.create(tmp_path / "my.gallery", fake_engine().contract)
+            write_photo(photo, [person], 10 * person + number)
+    Gallery.create(tmp_path / "my.gallery", FakeEngine().contract)
     return tmp_path
 
 
-class AlbumUser:
-    """What somebody does in the page, and what the database has after it."""
-
-    def __init__(self, page: Any, gallery: Path) -> None:
-        self.page, self._gallery = page, gallery
-
-    @property
-    def people(self) -> dict[str, set[str]]:
-        """The photos of every person there is, by name or number."""
-        editor = PeopleEditor(Gallery.open(self._gallery))
-        return {
-            each.label: {record.photo.name for record in editor.records(each)}
-            for each in editor.now.people
-        }
-
-    @property
-    def names(self) -> set[str]:
-        return {label for label in self.people if not re.fullmatch(r"p\d+", label)}
-
-    def go(self, part: str) -> None:
-        self.page.get_by_role("navigation", name="Parts of the gallery").get_by_text(part).click()
-
-    def more(self, entry: str) -> None:
-        self.page.get_by_role("button", name="More", exact=True).click()
-        self.page.get_by_role("menuitem", name=entry, exact=True).click()
-
-    def job(self, button: str) -> None:
-        """Start a job and wait for its end."""
-        done = self.page.locator('.job[data-state="done"]')
-        before = done.count()
-        self.page.get_by_role("button", name=button, exact=True).click()
-        done.nth(before).wait_for()
-
-    def tile(self, name: str) -> Any:
-        return self.page.get_by_role("link", name=re.compile(f"^{name}, "))
-
-    def expect(self, text: str) -> None:
-        """A message of what was done."""
-        self.page.get_by_role("status").get_by_text(text, exact=False).first.wait_for()
-
-
 def test_the_life_of_an_album(browser: Any, folder: Path) -> None:
-    live_service = pytest.importorskip("support.live_service").live_service
-    with live_service(folder, [folder / "my.gallery"]) as live:
-        pages = WatchedPages(browser, live.address)
-        user = AlbumUser(pages.open(), folder / "my.gallery")
+    gallery = Gallery.open(folder / "my.gallery")
+    with (
+        listening(open_service(folder, gallery)) as address,
+        WatchedPages(browser, address) as pages,
+    ):
+        user = AlbumUser(pages.open(), gallery.folder)
         index_and_cluster(user, folder)
         name_ten(user)
         merge_two(user)
@@ -97,8 +52,6 @@ def test_the_life_of_an_album(browser: Any, folder: Path) -> None:
         draw_a_face(user)
         cluster_again(user)
         forget_a_person(user)
-        pages.close()
-    assert pages.troubles == []
 
 
 def index_and_cluster(user: AlbumUser, folder: Path) -> None:
@@ -151,7 +104,7 @@ def merge_two(user: AlbumUser) -> None:
 
 
 def reject_one(user: AlbumUser) -> None:
-    """Of the person who is shown; an undo brings the face back, and the second time it stays out."""
+    """An undo brings the face back; the second time it stays out."""
     page = user.page
     user.go("People")
     user.tile("Ben").click()
