@@ -9,9 +9,10 @@ import { useDecisions } from "./decisions.js";
 import { useDropping } from "./dropped.js";
 import { useEventStream } from "./events.js";
 import { GalleryContext, galleryContext, useGallery } from "./gallery.js";
-import { html, useCallback, useEffect, useState } from "./html.js";
+import { html, useCallback, useEffect, useRef, useState } from "./html.js";
 import { useKeys } from "./keys.js";
 import { go, link, useRoute } from "./router.js";
+import { useScroll } from "./scroll.js";
 import { FoldersView } from "./views/folders.js";
 import { GalleriesView } from "./views/galleries.js";
 import { HistoryView } from "./views/history.js";
@@ -67,18 +68,20 @@ const Page = ({ route, session, hasSeveral, onLogout }) => {
     { key: "?", does: "Show the keys", run: () => setKeysShown(true) },
     ...GO.map(([key, view, words]) => ({ key: `g ${key}`, does: `Go to ${words}`, run: () => go(to(view)) })),
   ]);
+  const place = `${route.view}/${route.id}`;
+  const isFirst = useRef(true);
+  useScroll(place);
   useEffect(() => {
-    document.title = `${info?.title ?? route.gallery} · facesearch`;
-  }, [info?.title]);
-  useEffect(() => {
-    scrollTo(0, 0);
     setKeysShown(false);
-  }, [route.view, route.id]);
+    // What had the focus is gone with the view before.
+    if (!isFirst.current) document.getElementById("main").focus({ preventScroll: true });
+    isFirst.current = false;
+  }, [place]);
   return html`
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <${Bar} view=${route.view} session=${session} hasSeveral=${hasSeveral} showKeys=${() => setKeysShown(true)} onLogout=${onLogout} />
     <main class="page" id="main" tabindex="-1">
-      ${View ? html`<${View} key=${`${route.view}/${route.id}`} id=${route.id} query=${route.query} />` : html`<${Empty}><p>There is no such page.</p><//>`}
+      ${View ? html`<${View} key=${place} id=${route.id} query=${route.query} />` : html`<${Empty}><p>There is no such page.</p><//>`}
     </main>
     <${ToastList} />
     ${areKeysShown && html`<${KeysDialog} onClose=${() => setKeysShown(false)} />`}
@@ -126,10 +129,11 @@ export const Application = () => {
     configure({ csrf: found.csrf, onSignedOut: () => setSession({ ...found, user: null, role: null }) });
     setSession(found);
   };
-  const ask = () => get("auth").then(begin, setError);
-  useEffect(() => void ask(), []);
+  useEffect(() => void get("auth").then(begin, setError), []);
   if (error) return html`<main id="main"><${Failure} error=${error} /></main>`;
   if (!session) return html`<main id="main"><${Loading} /></main>`;
   if (session.required && !session.user) return html`<${LoginView} onLogin=${begin} />`;
-  return html`<${Galleries} route=${route} session=${session} onLogout=${ask} />`;
+  // Nothing of what was shown stays in memory.
+  const onLogout = () => location.reload();
+  return html`<${Galleries} route=${route} session=${session} onLogout=${onLogout} />`;
 };

@@ -5,6 +5,17 @@ import { useEffect, useRef, useState } from "./html.js";
 const changes = new EventTarget();
 const PAGE = 200;
 
+// What was shown last, so that who goes back sees it at once, while it is loaded again.
+const MOST_KEPT = 40;
+const kept = new Map();
+
+const keep = (address, value) => {
+  kept.delete(address);
+  kept.set(address, value);
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+  return value;
+};
+
 /** Tell all views that people or photos changed, so that they load again. */
 export const announceChange = () => changes.dispatchEvent(new Event("change"));
 
@@ -25,13 +36,14 @@ const useChanges = (listener) => {
  */
 export const useResource = (path, params = {}) => {
   const address = path === null ? null : `${path}?${JSON.stringify(params)}`;
-  const [state, setState] = useState({ address, data: null, error: null });
+  const [state, setState] = useState({ address: null, data: null, error: null });
   const latest = useRef(0);
   const reload = async () => {
     const turn = ++latest.current;
     if (path === null) return;
     try {
       const data = await get(path, params);
+      keep(address, data);
       if (turn === latest.current) setState({ address, data, error: null });
     } catch (error) {
       if (turn === latest.current) setState({ address, data: null, error });
@@ -44,7 +56,7 @@ export const useResource = (path, params = {}) => {
   useChanges(reload);
   const isCurrent = state.address === address;
   return {
-    data: isCurrent ? state.data : null,
+    data: isCurrent ? state.data : (kept.get(address) ?? null),
     error: isCurrent ? state.error : null,
     reload,
     set: (data) => setState({ address, data, error: null }),
@@ -111,9 +123,13 @@ export const usePages = (path, key, params = {}) => {
       },
     );
   };
-  if (list.current?.address !== address) begin(true);
+  if (list.current?.address !== address) {
+    list.current = kept.get(`${key} of ${address}`) ?? null;
+    begin(!list.current);
+  }
   useChanges(() => begin(false));
   const shown = list.current;
+  if (shown.total !== null) keep(`${key} of ${address}`, shown);
   return {
     items: shown.items,
     total: shown.total,

@@ -2,7 +2,7 @@
 import { post } from "../api.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
-import { html } from "../html.js";
+import { html, useEffect, useRef } from "../html.js";
 import { useTheme } from "../theme.js";
 import { Icon } from "../controls/icon.js";
 import { Menu } from "../controls/menu.js";
@@ -39,6 +39,11 @@ const UndoButton = () => {
 export const Bar = ({ view, session, hasSeveral, showKeys, onLogout }) => {
   const { info, id, to, can } = useGallery();
   const [theme, nextTheme] = useTheme();
+  const parts = useRef(null);
+  useEffect(() => {
+    // On a phone not all parts fit beside each other.
+    parts.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [view]);
   const logOut = () => post("auth/logout").finally(onLogout);
   const items = [
     { text: "Faces of nobody", href: to("nobody") },
@@ -54,7 +59,7 @@ export const Bar = ({ view, session, hasSeveral, showKeys, onLogout }) => {
   return html`
     <header class="bar">
       <a class="brand" href=${to("people")}><bdi>${info?.title ?? id}</bdi></a>
-      <nav aria-label="Parts of the gallery">
+      <nav ref=${parts} aria-label="Parts of the gallery">
         <ul>
           ${PARTS.map(
             (part) => html`

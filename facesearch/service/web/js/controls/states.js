@@ -1,5 +1,5 @@
 // What a view shows instead of its content.
-import { html } from "../html.js";
+import { html, useEffect, useRef } from "../html.js";
 
 export const Loading = () => html`<p class="loading" role="status">Loading…</p>`;
 
@@ -13,11 +13,20 @@ export const Failure = ({ error }) => html`
   </div>
 `;
 
-/** The heading of a view; it gets the focus when the view is opened. */
+/** A heading of the first level, which is the title of the page in the browser too. */
+export const Title = ({ children, className = "" }) => {
+  const element = useRef(null);
+  useEffect(() => {
+    document.title = `${element.current.textContent.trim()} · facesearch`;
+  });
+  return html`<h1 ref=${element} class=${className}>${children}</h1>`;
+};
+
+/** The heading of a view. */
 export const Heading = ({ children, tally = null, note = null, actions = null }) => html`
   <header class="heading">
     <div>
-      <h1 tabindex="-1">${children}${tally !== null && html` <span class="tally">${tally}</span>`}</h1>
+      <${Title}>${children}${tally !== null && html` <span class="tally">${tally}</span>`}<//>
       ${note && html`<p class="soft">${note}</p>`}
     </div>
     ${actions && html`<div class="actions">${actions}</div>`}

@@ -9,7 +9,7 @@ import { Menu } from "../controls/menu.js";
 import { NameField } from "../controls/name_field.js";
 import { PersonPicker } from "../components/person_picker.js";
 import { FaceCrop, PersonLabel, PersonLink } from "../components/picture.js";
-import { Failure, Loading, Tabs } from "../controls/states.js";
+import { Failure, Loading, Tabs, Title } from "../controls/states.js";
 import { announceChange, usePages, useResource } from "../data.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
@@ -36,7 +36,7 @@ const PersonName = ({ person, isOpen, setOpen }) => {
     if (await decisions.merge(other.id, [person.id])) go(to("person", other.id), { replace: true });
   };
   return html`
-    <h1 tabindex="-1" class=${isOpen ? "unseen" : ""}><${PersonLabel} person=${person} /></h1>
+    <${Title} className=${isOpen ? "unseen" : ""}><${PersonLabel} person=${person} /><//>
     ${isOpen &&
     html`
       <${NameField}

@@ -14,6 +14,12 @@ const RATES = [
   { rate: 0.001, text: "1 stranger in 1,000 gets a name", hint: "Names are given only where they are very sure." },
 ];
 
+/** The rate of the list that is nearest to one that was learnt. */
+const nearestRate = (rate) => {
+  const distance = (each) => Math.abs(Math.log(each.rate / rate));
+  return RATES.reduce((one, other) => (distance(other) < distance(one) ? other : one)).rate;
+};
+
 const THEMES = { system: "as the system prefers", light: "light", dark: "dark" };
 
 /** Starts a job and goes to where its progress is shown. */
@@ -32,7 +38,7 @@ const useJob = () => {
 const StrangerRate = ({ settings }) => {
   const { can } = useGallery();
   const start = useJob();
-  const [rate, setRate] = useState(settings.stranger_rate ?? settings.threshold.fpir ?? 0.01);
+  const [rate, setRate] = useState(nearestRate(settings.stranger_rate || 0.01));
   return html`
     <section aria-labelledby="stranger-title">
       <h2 id="stranger-title">Strangers</h2>

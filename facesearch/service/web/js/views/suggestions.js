@@ -121,7 +121,7 @@ export const SuggestionsView = ({ query }) => {
     ${data &&
     !suggestion &&
     (data.computing
-      ? html`<${Loading} />`
+      ? html`<${Empty}><p role="status">Faces are being compared. This page follows by itself.</p><//>`
       : html`<${Empty}><p>Nothing to ask. Name people and come back.</p><a class="button" href=${to("people")}>To the people</a><//>`)}
   `;
 };
