@@ -61,7 +61,8 @@ class DoubtAdvice:
 
 @dataclass(frozen=True)
 class Advice:
-    """All of it, the greatest expected gain first; of merges those about known people first."""
+    """All of it: first about people the owner knows, then about the crowd; of each the greatest
+    expected gain first."""
 
     merges: tuple[MergeAdvice, ...] = ()
     mixtures: tuple[MixtureAdvice, ...] = ()
@@ -147,7 +148,7 @@ def advise(
                     each.probability,
                     each.gain,
                 )
-                for each in found.mixtures
+                for each in sorted(found.mixtures, key=lambda each: _crowd(people[each.label]))
             ),
             _doubts(found, people, labels, faces),
         ),
@@ -177,7 +178,12 @@ def _strangeness(one: PersonFaces, two: PersonFaces) -> int:
     """
     if one.named or two.named:
         return 0
-    return sum(len(person.rows) < _SEEN_AGAIN for person in (one, two))
+    return _crowd(one) + _crowd(two)
+
+
+def _crowd(person: PersonFaces) -> bool:
+    """Whether nobody named the person, who is not seen again and again."""
+    return not person.named and len(person.rows) < _SEEN_AGAIN
 
 
 def _doubts(
@@ -188,7 +194,8 @@ def _doubts(
 ) -> tuple[DoubtAdvice, ...]:
     doubted = np.flatnonzero((found.doubt >= LEAST_DOUBT) & (faces.worth > 0))  # NaN is not
     gains = found.doubt[doubted] * faces.worth[doubted]
-    order = doubted[np.argsort(-gains, kind="stable")][:MOST_DOUBTED]
+    crowd = np.array([_crowd(people[label]) for label in labels[doubted]], bool)
+    order = doubted[np.lexsort((-gains, crowd))][:MOST_DOUBTED]
     return tuple(
         DoubtAdvice(
             people[labels[row]].key,

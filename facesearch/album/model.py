@@ -71,8 +71,8 @@ class AlbumPerson:
     ``person_id`` is what commands call the person, in every report: "p31"; "" in albums of
     clusterings that gave people no numbers. ``key`` is the same, or "person-7" by the place in this
     album. ``label`` is what to call them: their name, else ``person_id``, else "Unnamed 7" counted
-    in album order. ``cover`` is the medoid of ``faces``. ``quality`` is the share of them that is
-    expected to be right, in [0, 1], NaN where nothing tells.
+    in album order. ``cover`` is the face that was chosen, or the medoid of ``faces``. ``quality``
+    is the share of them that is expected to be right, in [0, 1], NaN where nothing tells.
     """
 
     key: str
@@ -185,6 +185,7 @@ def build_album(
     *,
     about: AlbumInfo,
     basis: AdviceBasis | None = None,
+    covers: Collection[int] = (),
 ) -> Album:
     """The album of ``faces`` with vectors float32 (n, d), row i for ``faces[i]``.
 
@@ -192,7 +193,8 @@ def build_album(
     ``names`` maps labels to people: clusters that carry the same name are one person. People with
     the most photos come first. ``person_ids`` maps labels to what commands call the people; of
     several that carry one name the first is kept. The confidence of each face is the one the
-    clustering gives. With a ``basis`` there are figures and advice.
+    clustering gives. A person whose face is among ``covers`` is shown by it, others by their
+    medoid. With a ``basis`` there are figures and advice.
 
     Raises ValueError when rows and faces differ in number or a face was never clustered.
     """
@@ -201,7 +203,7 @@ def build_album(
     labels, confidence = _look_up(clustering, faces)
     people = [
         replace(
-            _person(name, rows, faces, vectors, confidence),
+            _person(name, rows, faces, vectors, confidence, covers=covers),
             person_id=(person_ids or {}).get(int(labels[rows].min()), ""),
         )
         for name, rows in _groups(labels, names).values()
@@ -302,10 +304,13 @@ def _person(
     faces: Sequence[AlbumFace],
     vectors: NDArray[np.float32],
     confidence: NDArray[np.float32],
+    *,
+    covers: Collection[int],
 ) -> AlbumPerson:
     """One person without key and label, which depend on the place in the album."""
     members = [_with_confidence(faces[row], float(confidence[row])) for row in rows]
-    cover = members[medoid(vectors[rows])]
+    chosen = [face for face in members if face.face_id in covers]
+    cover = chosen[0] if chosen else members[medoid(vectors[rows])]
     members.sort(key=lambda face: (-face.confidence, *_order(face)))
     return AlbumPerson("", name, "", tuple(members), cover)
 

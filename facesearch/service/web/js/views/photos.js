@@ -8,7 +8,7 @@ import { html } from "../html.js";
 import { month, number } from "../text.js";
 
 const titleOf = ({ month: wanted, folder }) => {
-  if (wanted) return month(wanted);
+  if (wanted) return month(wanted) || "Photos without a time";
   return folder || "Photos";
 };
 

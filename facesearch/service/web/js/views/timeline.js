@@ -27,7 +27,7 @@ const MonthTile = ({ entry, most }) => {
 };
 
 export const TimelineView = () => {
-  const { path } = useGallery();
+  const { path, to } = useGallery();
   const { data, error } = useResource(path("timeline"));
   if (error) return html`<${Failure} error=${error} />`;
   if (!data) return html`<${Loading} />`;
@@ -45,6 +45,6 @@ export const TimelineView = () => {
         </section>
       `,
     )}
-    ${data.undated.photos > 0 && html`<p class="after soft">${count(data.undated.photos, "photo")} without a time.</p>`}
+    ${data.undated.photos > 0 && html`<p class="after"><a href=${to("photos", "", { month: "undated" })}>${count(data.undated.photos, "photo")} without a time</a></p>`}
   `;
 };
