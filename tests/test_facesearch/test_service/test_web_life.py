@@ -49,6 +49,7 @@ def test_the_life_of_an_album(browser: Any, folder: Path) -> None:
         name_ten(user)
         merge_two(user)
         reject_one(user)
+        split_by_keys(user)
         draw_a_face(user)
         cluster_again(user)
         forget_a_person(user)
@@ -120,6 +121,29 @@ def reject_one(user: AlbumUser) -> None:
             page.locator(".toasts").get_by_role("button", name="Undo", exact=True).click()
             user.expect("Undone")
             assert user.people["Ben"] == before
+
+
+def split_by_keys(user: AlbumUser) -> None:
+    """Two of Emil's faces become a new person, who gets a name; no click after the first."""
+    page = user.page
+    user.go("People")
+    user.tile("Emil").click()
+    page.get_by_role("heading", name="Emil").wait_for()
+    before = user.people["Emil"]
+    page.get_by_role("list", name="Faces of Emil").get_by_role("link").first.focus()
+    for key in ("Space", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    page.get_by_text("2 faces selected").wait_for()
+    page.keyboard.press("s")
+    page.get_by_role("heading", name=re.compile(r"^p\d+$")).wait_for()
+    assert len(user.people["Emil"]) == len(before) - 2
+    page.keyboard.press("n")
+    page.keyboard.type("Emma")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Emma").wait_for()
+    people = user.people
+    assert people["Emma"] | people["Emil"] == before
+    assert len(people["Emma"]) == 2
 
 
 def draw_a_face(user: AlbumUser) -> None:

@@ -181,7 +181,7 @@ def test_five_thousand_people_are_a_list_of_bounded_size(pages: WatchedPages) ->
 
 
 def card(number: int) -> dict[str, Any]:
-    pair = [person_of(number), person_of(number + 1)]
+    pair = [person_of(number), person_of(number + 1) | {"faces": 1}]
     return {
         "id": f"same-p{number}-p{number + 1}", "kind": "same", "people": pair, "faces": [],
         "probability": 0.8, "distance": 0.5, "gain": 1.0, "examples": [[], []],

@@ -57,4 +57,4 @@ const request = async (method, path, { params, body, headers = {} } = {}) => {
 
 export const get = (path, params) => request("GET", path, { params });
 export const post = (path, body = {}, options = {}) => request("POST", path, { body, ...options });
-export const put = (path, body) => request("PUT", path, { body });
+export const put = (path, body = {}, options = {}) => request("PUT", path, { body, ...options });

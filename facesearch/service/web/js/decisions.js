@@ -1,5 +1,5 @@
 // Decisions about people: sent to the service, said in a toast with an undo, shown everywhere.
-import { post } from "./api.js";
+import { post, put } from "./api.js";
 import { announceChange } from "./data.js";
 import { useGallery } from "./gallery.js";
 import { toast, toastError } from "./toasts.js";
@@ -44,10 +44,10 @@ export const useDecisions = () => {
     toast({ text: sentence(decided.decisions), notes: notesOf(decided), undo: () => undo(batch) });
   };
 
-  const decide = async (rest, body = {}, { ifTaken = null } = {}) => {
+  const decide = async (rest, body = {}, { ifTaken = null, send = post } = {}) => {
     try {
       const headers = { "Idempotency-Key": decisionKey() };
-      const result = await post(path(rest), body, { headers });
+      const result = await send(path(rest), body, { headers });
       announceDecision(result);
       announceChange();
       return result;
@@ -69,6 +69,8 @@ export const useDecisions = () => {
     add,
     name: (id, name) => decide(`${person(id)}/name`, { name }, { ifTaken: (other) => merge(other, [id]) }),
     split: (id, faces, name = null) => decide(`${person(id)}/split`, { faces, name }),
+    confirm: (id, faces) => decide(`${person(id)}/confirm`, { faces }),
+    cover: (id, face) => decide(`${person(id)}/cover`, { face }, { send: put }),
     reject: (id, faces) => decide(`${person(id)}/reject`, { faces }),
     hide: (id) => decide(`${person(id)}/hide`),
     unhide: (id) => decide(`${person(id)}/unhide`),

@@ -38,7 +38,7 @@ const Correction = ({ face }) => {
   const assign = (person) => decisions.add(person.id, [face.id]);
   const create = (name) => decisions.newPerson([face.id], name);
   const reject = () => decisions.reject(face.person, [face.id]);
-  const confirm = () => decisions.add(face.person, [face.id]);
+  const confirm = () => decisions.confirm(face.person, [face.id]);
   const discard = () => decisions.notFaces([face.id]);
   useKeys([
     ...(face.person && !face.confirmed ? [{ key: "y", does: `Yes, this is ${face.label}`, run: confirm }] : []),

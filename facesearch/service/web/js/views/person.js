@@ -1,5 +1,4 @@
 // One person: name, cover, faces by sureness or time, and everything that can be decided.
-import { put } from "../api.js";
 import { FaceGrid, SelectionBar, useSelection } from "../components/face_grid.js";
 import { FacePicker } from "../components/face_picker.js";
 import { ForgetDialog } from "../components/forget_dialog.js";
@@ -10,14 +9,13 @@ import { NameField } from "../controls/name_field.js";
 import { PersonPicker } from "../components/person_picker.js";
 import { FaceCrop, PersonLabel, PersonLink } from "../components/picture.js";
 import { Failure, Loading, Tabs, Title } from "../controls/states.js";
-import { announceChange, usePages, useResource } from "../data.js";
+import { usePages, useResource } from "../data.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html, useEffect, useState } from "../html.js";
 import { useKeys } from "../keys.js";
 import { go } from "../router.js";
 import { count, number, period } from "../text.js";
-import { toast, toastError } from "../toasts.js";
 
 const ORDERS = {
   sureness: "Surest first",
@@ -93,26 +91,22 @@ const Faces = ({ person, order }) => {
     if (result) selection.clear();
     return result;
   };
-  const chooseCover = async ([face]) => {
-    try {
-      await put(path(`people/${person.id}/cover`), { face });
-      toast({ text: `${person.label} has another cover` });
-      selection.clear();
-      announceChange();
-    } catch (error) {
-      toastError(error);
-    }
-  };
   const split = async (faces) => {
     const result = await doing((chosen) => decisions.split(person.id, chosen))(faces);
     if (result?.person) go(to("person", result.person.id));
   };
   const acts = [
+    { key: "y", text: `Yes, ${person.label}`, run: doing((faces) => decisions.confirm(person.id, faces)) },
     { key: "r", text: `Not ${person.label}`, run: doing((faces) => decisions.reject(person.id, faces)) },
     { key: "a", text: "Somebody else…", run: () => setPicking(true) },
     { key: "s", text: "A new person", run: split },
     { key: "x", text: "Not a face", run: doing(decisions.notFaces) },
-    { key: "c", text: "Use as cover", run: chooseCover, isDisabled: selection.faces.length !== 1 },
+    {
+      key: "c",
+      text: "Use as cover",
+      run: doing(([face]) => decisions.cover(person.id, face)),
+      isDisabled: selection.faces.length !== 1,
+    },
   ];
   if (list.error) return html`<${Failure} error=${list.error} />`;
   const tabs = Object.entries(ORDERS).map(([key, text]) => ({

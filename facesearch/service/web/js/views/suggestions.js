@@ -13,12 +13,22 @@ const KINDS = {
   same: {
     tab: "Same person?",
     title: "Same person?",
+    sign: "=",
     question: () => "Are these the same person?",
     yes: "Yes, one person",
     no: "No, two people",
   },
+  leftover: {
+    tab: "Is this…?",
+    sign: "=",
+    title: "Is this…?",
+    question: ([person], { length }) => `${length === 1 ? "Is this" : "Are these"} ${person.label}?`,
+    yes: "Yes",
+    no: "No, somebody else",
+  },
   mixture: {
     tab: "Two people?",
+    sign: "≠",
     title: "Two people?",
     question: ([person]) => `Are these faces of ${person.label} another person?`,
     yes: "Yes, another person",
@@ -26,6 +36,7 @@ const KINDS = {
   },
   doubt: {
     tab: "Doubtful faces",
+    sign: "≠",
     title: "Doubtful faces",
     question: ([person]) => `Is this face somebody other than ${person.label}?`,
     yes: "Yes, somebody else",
@@ -56,23 +67,31 @@ const sidesOf = ({ kind, people, faces, examples }) => {
   return [{ person: null, faces }, { person: people[0], faces: examplesOf(0) }];
 };
 
+/** Whether "not a face" is an answer: of two people it would be the second, if a single face. */
+const mayBeNoFace = ({ kind, people }) => kind !== "same" || people[1].faces === 1;
+
 const Card = ({ suggestion, answer }) => {
   const words = KINDS[suggestion.kind];
   const sides = sidesOf(suggestion);
   return html`
     <article class="card" aria-labelledby="question">
-      <h2 id="question" tabindex="-1">${words.question(suggestion.people)}</h2>
+      <h2 id="question">${words.question(suggestion.people, suggestion.faces)}</h2>
       <p class="soft">${percent(suggestion.probability)} likely.</p>
       <div class="sides">
         <${Side} ...${sides[0]} />
-        <span class="link" aria-hidden="true">${suggestion.kind === "same" ? "=" : "≠"}</span>
+        <span class="link" aria-hidden="true">${words.sign}</span>
         <${Side} ...${sides[1]} />
       </div>
       <div class="actions answers">
         <button type="button" class="primary" onClick=${() => answer("yes")}>${words.yes} <kbd aria-hidden="true">y</kbd></button>
         <button type="button" onClick=${() => answer("no")}>${words.no} <kbd aria-hidden="true">n</kbd></button>
         <button type="button" onClick=${() => answer("later")}>Later <kbd aria-hidden="true">l</kbd></button>
-        <button type="button" onClick=${() => answer("not-a-face")}>Not a face <kbd aria-hidden="true">x</kbd></button>
+        ${mayBeNoFace(suggestion) &&
+        html`
+          <button type="button" onClick=${() => answer("not-a-face")}>
+            ${suggestion.kind === "same" ? "The right one is not a face" : "Not a face"} <kbd aria-hidden="true">x</kbd>
+          </button>
+        `}
       </div>
     </article>
   `;
@@ -90,9 +109,11 @@ export const SuggestionsView = ({ query }) => {
   const suggestion = waiting[0];
   const answer = async (reply) => {
     if (!suggestion || !can("decide")) return;
+    if (reply === "not-a-face" && !mayBeNoFace(suggestion)) return;
     setAnswered((before) => [...before, suggestion.id]);
     const result = await decisions.answer(suggestion.id, reply);
-    if (!result) setAnswered((before) => before.filter((each) => each !== suggestion.id));
+    // What was put off comes again, after all others.
+    if (!result || reply === "later") setAnswered((before) => before.filter((each) => each !== suggestion.id));
   };
   useKeys(
     can("decide")
