@@ -15,7 +15,7 @@ from support.pages.album_user import AlbumUser
 from support.pages.browser import WatchedPages, chromium, needs_browser
 from support.services import listening, open_service
 
-pytestmark = [needs_browser, pytest.mark.slow]
+pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 NAMES = ["Ada", "Ben", "Cleo", "Dora", "Emil", "Fay", "Gus", "Hana", "Ivo", "Jule"]
 PEOPLE, EACH = 12, 4

@@ -19,7 +19,7 @@ from support.people_galleries import index
 from support.services import PASSWORD, clustered_gallery, listening, open_service
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
-pytestmark = [needs_browser, pytest.mark.slow]
+pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 HOSTILE = '<img src=x onerror="document.title=1">'
 VIEWS = {
