@@ -128,8 +128,9 @@ class GallerySession:
 
         def ask(view: GalleryView) -> list[Identification]:
             with self._lock:
-                names, groups, negatives = view.enrolled.names, view.groups, view.negatives
+                names, groups = view.enrolled.names, view.groups
                 in_use = view.threshold(self.engine, threshold)
+                negatives = view.negatives
             return identify_probe(probe, names, groups, in_use, negatives)
 
         return self._answer(ask)
@@ -243,10 +244,9 @@ class GalleryView:
     @cached_property
     def negatives(self) -> NegativeExamples:
         """Faces that were removed from people, by the rows of ``enrolled.names``."""
-        decided = self.decided
-        number_of = {person.name: number for number, person in decided.people.items()}
+        number_of = {person.name: number for number, person in self.decided.people.items()}
         numbers = [number_of.get(name, NOBODY) for name in self.enrolled.names]
-        return NegativeExamples.load(self.gallery, self.state, decided, numbers)
+        return NegativeExamples.load(self.gallery, self.state, self.decided, numbers)
 
     @cached_property
     def calibration(self) -> Calibration | None:

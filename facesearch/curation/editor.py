@@ -27,7 +27,7 @@ from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_nam
 from facesearch.text import count
 
 # From this confidence on a face is taken to be right with the person: of LFW View 1's faces in
-# groups of two or more 99.8% were, and 91% of the others, a fifth of all
+# groups of two or more 99.8% were, and 90% of the others, which are 28%
 # (benchmarks/curation/sure_faces.py).
 SURE = 0.3
 
@@ -215,25 +215,31 @@ class PeopleEditor(PeopleReader):
         return self._enter(Person(number), [draft])
 
     def make_person(self, faces: Sequence[int], name: str | None = None) -> EditResult:
-        """A new person of ``faces``, whoever had them before, who is the person of the result."""
+        """A new person of ``faces``, whoever had them before, who is the person of the result.
+
+        The other faces of whoever had them stay there, now and in later clusterings.
+        """
         faces = list(dict.fromkeys(faces))
+        if not faces:
+            raise InputError(f"expected numbers of faces in {self._gallery.folder}, got none")
         self._require_known(faces)
         if name is not None:
             name = normalise_name(name)
             if other := self.decided.named(name):
                 raise InputError(f"{name} is the name of {other.key}; give another name")
         (number,) = self._people.new_people(1, above=max(self.everyone(), default=0))
+        sources = self._sources(faces)
         drafts = [
             NewDecision(
-                "enroll" if source == NOBODY else "add",
-                number,
-                None if source == NOBODY else source,
-                name,
-                tuple(FaceDecision(face, number) for face in taken),
+                "reject", source, faces=tuple(FaceDecision(face, source, False) for face in taken)
             )
-            for source, taken in sorted(self._sources(faces).items())
+            for source, taken in sorted(sources.items())
+            if source > 0 and len(self._faces(self.decided.person(source))) > len(taken)
         ]
-        return self._enter(Person(number), drafts)
+        chosen = tuple(FaceDecision(face, number) for face in faces)
+        drafts.append(NewDecision("enroll", number, name=name, faces=chosen))
+        person = Person(number, name)
+        return self._enter(person, drafts, tuple(self._left_behind(person, sources)))
 
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Remove faces from ``person``, without assigning them to another. Nothing else moves."""

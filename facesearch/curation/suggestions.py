@@ -81,13 +81,10 @@ class _Questions:
         self._negatives = NegativeExamples.load(gallery, state, people.decided, list(self._known))
 
     def is_crowd(self, asked: Suggestion) -> bool:
-        """Whether a question is about nobody who has a name or is in several photos."""
+        """Whether a question is about nobody but people of the crowd."""
         people = [asked.person] + ([asked.other] if asked.other else [])
-        return not any(
-            each.name or len(shown.faces) > 2
-            for each in people
-            if (shown := self._shown.get(each.key))
-        )
+        shown = [self._shown[each.key] for each in people if each.key in self._shown]
+        return all(each.crowd for each in shown)
 
     def same(self) -> Iterator[Suggestion]:
         for each in self._album.advice.merges:

@@ -54,14 +54,6 @@ class PersonAssignment:
         """The number of each face's person, int64 (n,); :data:`NOBODY` where there is none."""
         return person_of_labels(self.clustering.labels, self.numbers)
 
-    def of_label(self, labels: NDArray[np.int32]) -> NDArray[np.int64]:
-        """The number of the person of each of ``labels`` (m,), int64; :data:`NOBODY` of noise."""
-        return person_of_labels(labels, self.numbers)
-
-    def name_of_faces(self) -> FaceNames:
-        """The name of each face whose person has one, looked up when it is asked for."""
-        return FaceNames(self)
-
     def people_of(self, faces: Sequence[int]) -> list[int]:
         """The number of the person of each of ``faces``; :data:`NOBODY` for none and if unknown."""
         rows = positions_of(np.array(faces, np.int64), self.clustering.ids)
@@ -69,11 +61,18 @@ class PersonAssignment:
         return found
 
     def confidence_of(self, faces: Sequence[int]) -> list[float]:
-        """How sure it is that each of ``faces`` is where it is, in [0, 1]: 1 for confirmed ones,
-        NaN if unknown."""
+        """How sure it is that each of ``faces`` is where it is, in [0, 1], NaN for unknown ones."""
         rows = positions_of(np.array(faces, np.int64), self.clustering.ids)
         found: list[float] = values_at(self.clustering.confidence, rows, np.nan).tolist()
         return found
+
+    def of_label(self, labels: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The number of the person of each of ``labels`` (m,), int64; :data:`NOBODY` of noise."""
+        return person_of_labels(labels, self.numbers)
+
+    def name_of_faces(self) -> FaceNames:
+        """The name of each face whose person has one, looked up when it is asked for."""
+        return FaceNames(self)
 
     def names_by_id(self) -> dict[int, str]:
         """The name of each face whose person has one."""
@@ -169,12 +168,23 @@ def led_numbers(
     """``numbers`` (k,) of the clusters, after those were given to whom they show.
 
     The cluster of a person whom no decision names or confirms a face of goes to the one that most
-    of its leading faces are of (:attr:`DecisionState.leading`), where one is ahead.
+    of its leading faces are of (:attr:`DecisionState.leading`), where one is ahead. Faces that were
+    removed from that person do not lead it.
     """
     numbers = decided.numbers_now(numbers)
     people = decided_rows(clustering.ids, decided, decided.leading)
     rows = np.flatnonzero((people != NOBODY) & (clustering.labels != NOISE))
-    votes = list(zip(clustering.labels[rows].tolist(), people[rows].tolist(), strict=True))
+    leading = zip(
+        clustering.ids[rows].tolist(),
+        clustering.labels[rows].tolist(),
+        people[rows].tolist(),
+        strict=True,
+    )
+    votes = [
+        (label, person)
+        for face, label, person in leading
+        if (face, int(numbers[label])) not in decided.rejected
+    ]
     known = {*decided.leading.values()}
     known |= {number for number, person in decided.people.items() if person.name is not None}
     result = numbers.copy()

@@ -124,10 +124,10 @@ def read_probe(engine: FaceEngine, photo: Path) -> Probe:
     except PhotoError as error:
         raise InputError(f"cannot use the photo {photo}: {error}") from error
     (faces,) = engine.faces([decoded.pixels])
-    return probe_of(photo, faces, decoded.scale)
+    return probe_of_faces(photo, faces, decoded.scale)
 
 
-def probe_of(photo: Path, faces: PhotoFaces, scale: float) -> Probe:
+def probe_of_faces(photo: Path, faces: PhotoFaces, scale: float) -> Probe:
     """The ``faces`` that were found in ``photo``, decoded at ``scale``, as a probe."""
     boxes = faces.detections.boxes / scale
     return Probe(

@@ -11,7 +11,7 @@ from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
 from facesearch.images import DecodeTask, FoundPhoto, find_photos
 from facesearch.images.file_access import absolute
-from facesearch.recognition.identify import Probe, probe_of
+from facesearch.recognition.identify import Probe, probe_of_faces
 from facesearch.recognition.probes import ProbeFailure
 
 
@@ -29,7 +29,7 @@ def read_probes(
         if outcome.photo is None or faces is None:
             yield ProbeFailure(str(outcome.found.location), outcome.reason, outcome.detail)
         else:
-            yield probe_of(outcome.found.location, faces, outcome.photo.scale)
+            yield probe_of_faces(outcome.found.location, faces, outcome.photo.scale)
 
 
 def _found(path: Path) -> Iterator[FoundPhoto]:

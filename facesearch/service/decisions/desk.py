@@ -148,10 +148,10 @@ class DecisionDesk:
                     "Use a new one for each decision.",
                 )
             entered = [each for each in snapshot.view.decisions if each.batch == batch]
-            first = entered[0]
-            number = first.other if first.action == "split" else first.person
-            if first.action == "undo":
-                entered = [each for each in snapshot.view.decisions if each.batch == first.other]
+            about = entered[-1]  # before it may be what was taken from others for it
+            number = about.other if about.action == "split" else about.person
+            if about.action == "undo":
+                entered = [each for each in snapshot.view.decisions if each.batch == about.other]
             return self.result(entered, (), (), number)
         return None
 

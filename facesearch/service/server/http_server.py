@@ -23,7 +23,7 @@ from facesearch.service.uploads import remove_left_uploads
 logger = logging.getLogger(__name__)
 
 _MOST_HEADER_BYTES = 1 << 15
-_KEEP_ALIVE_SECONDS = 20
+_KEEP_ALIVE_SECONDS = 5
 _SHUTDOWN_SECONDS = 10
 
 

@@ -262,7 +262,11 @@ def test_an_empty_gallery_says_what_to_run(
     assert "expected the number of a face, got '1-0.png'" in capsys.readouterr().err
 
 
-def test_suggestions_are_listed_and_answered(gallery: Gallery, people: Command) -> None:
+def test_suggestions_are_listed_and_answered(
+    gallery: Gallery, people: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thresholds = SimpleNamespace(cluster=0.5, learned=True)
+    monkeypatch.setattr("facesearch.album.build.thresholds_of", lambda contract: thresholds)
     cluster(gallery, replace(CLEAR, threshold=1e-6))
     found = people.json("suggestions")["suggestions"]
     same = [each for each in found if each["kind"] == "same"]
@@ -284,7 +288,8 @@ def test_covers_no_faces_and_confirmed_ones_in_words(gallery: Gallery, people: C
     assert people.text("not-face", third) == "1 face said to be none\n"
     listed = people.json("list")
     assert listed["faces_of_nobody"] == 0 and listed["people"][-1]["faces"] == 2
-    assert str(second) not in people.text("show", "p1", "--unsure")
+    unsure = people.json("show", "p1", "--unsure")["faces"]
+    assert [each["face_id"] for each in unsure] == [first]
     assert people.text("confirm", "p1", first) == "1 face assigned to p1\n"
     added = people.text("add", "p2", first)
     assert added.startswith("1 face of p1 assigned to p2\nreplaces decision 3 ")

@@ -166,7 +166,7 @@ def test_undoing_it_moves_the_face_back_and_no_other(
     assert followed.now(replay(said), len(said)) == middle
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=5)
 @given(st.data())
 def test_galleries_keep_to_it(data: st.DataObject) -> None:
     """The same of a gallery, its editor and its clusterings, which look at the vectors too."""
@@ -255,3 +255,21 @@ def test_a_rejected_face_of_an_undecided_person_stays_out(tmp_path: Path, full: 
     for _ in range(2):
         assert [len(PeopleEditor(gallery).now.faces(1)), face in editor.now.faces(1)] == [4, False]
         cluster(gallery, replace(CLEAR, full=full))
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_new_person_of_one_face_takes_no_other_along(tmp_path: Path, full: bool) -> None:
+    gallery = people_gallery(tmp_path, people=1, each=5)
+    cluster(gallery)
+    editor = PeopleEditor(gallery)
+    face, *others = editor.now.faces(1).tolist()
+    outcome = editor.make_person([face], "Zoe")
+    assert outcome.notes[0].startswith("4 other faces of p1 stayed there")
+    for _ in range(2):
+        now = PeopleEditor(gallery).now
+        assert now.faces(outcome.person.id).tolist() == [face]
+        assert sorted(now.faces(1).tolist()) == sorted(others)
+        cluster(gallery, replace(CLEAR, full=full))
+    PeopleStore(gallery.folder).undo()
+    cluster(gallery, replace(CLEAR, full=full))
+    assert len(PeopleEditor(gallery).now.faces(1)) == 5

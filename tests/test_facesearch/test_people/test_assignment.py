@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,10 +56,12 @@ def test_enrolled_faces_lead_the_next_clustering_by_majority() -> None:
 
 
 def test_corrected_faces_lead_nobody() -> None:
-    added = Decision(1, 1, "", "add", 7, 100, faces=(FaceDecision(0, 7),))
+    added = Decision(1, 1, "", "add", 7, faces=(FaceDecision(0, 7),))
     assert led([0, 0, 0], replay([added])) == [100]
     named = Decision(2, 2, "", "name", 7, name="Ann", faces=(FaceDecision(0, 7),))
     assert led([0, 0, 0], replay([added, named])) == [7]
+    removed = replace(added, other=100)  # from whom the others of the cluster are of
+    assert led([0, 0, 0], replay([removed, named])) == [100]
 
 
 def test_an_undone_correction_gives_the_face_back() -> None:
