@@ -51,7 +51,8 @@ def probe_of_upload(service: FaceService, served: ServedGallery, file: BinaryIO)
     with stored_upload(service, file) as path:
         decoded, _ = service.uploads.decode(path, DECODE_SIDE)
     with service.engine_turns:
-        return probe_of(engine, Path("the photo"), decoded)
+        (faces,) = engine.faces([decoded.pixels])
+    return probe_of(Path("the photo"), faces, decoded.scale)
 
 
 def kept_upload_folder(served: ServedGallery) -> Path:

@@ -23,7 +23,6 @@ from facesearch.cli.output import (
     stage_progress,
 )
 from facesearch.text import printable
-from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
@@ -100,7 +99,7 @@ def _add_index(commands: Any) -> None:
     parser.add_argument(
         "--threads",
         type=positive_int,
-        default=available_cores(),
+        default=None,
         metavar="N",
         help="number of threads that detect and encode (default: all cores)",
     )
