@@ -131,7 +131,16 @@ class ServedGallery:
     def _is_current(self) -> bool:
         return GalleryVersion.of(self._warm.gallery) == self._version
 
+    def _warm_up(self) -> None:
+        """Load what the first question needs."""
+        try:
+            self.refresh()
+            _ = self.session.view().search
+        except (FacesearchError, IndexerError, OSError) as error:
+            logger.warning("%s is loaded when it is asked for: %s", self.folder, error)
+
     def _watch(self, poll_seconds: float) -> None:
+        self._warm_up()
         while not self._stopped.is_set():
             self._wanted.wait(poll_seconds)
             self._wanted.clear()

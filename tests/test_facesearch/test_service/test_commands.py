@@ -16,7 +16,7 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.service.announcement import FILE, announced, read_address
 from facesearch.service.face_service import FaceService
 from support.fake_engine import FakeEngine, write_photo
-from support.services import clustered_gallery, listening, open_service
+from support.serving.services import clustered_gallery, listening, open_service
 
 
 @pytest.fixture(scope="module")

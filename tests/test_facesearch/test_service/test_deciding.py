@@ -17,7 +17,7 @@ from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from support.people_galleries import people_gallery, photos_of_people
-from support.services import PASSWORD, ServedTest, clustered_gallery, open_service, served
+from support.serving.services import PASSWORD, ServedTest, clustered_gallery, open_service, served
 
 API = "/api/v1/galleries/my"
 

@@ -21,8 +21,8 @@ from facesearch.service.client import ServiceClient, ServiceProblemError
 from facesearch.service.database import ServiceDatabase
 from facesearch.service.jobs.job import JobStore
 from support.fake_engine import write_photo
-from support.killed_service import KilledService
-from support.services import clustered_gallery
+from support.serving.killed_service import KilledService
+from support.serving.services import clustered_gallery
 
 KILLS = int(os.environ.get("FACESEARCH_KILLS", "2"))
 SEED = int(os.environ.get("FACESEARCH_KILL_SEED", "7"))

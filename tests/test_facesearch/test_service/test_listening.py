@@ -19,7 +19,7 @@ from facesearch.service.announcement import FILE, announced, read_address
 from facesearch.service.server.http_server import is_loopback, require_safe
 from facesearch.service.server.middleware import CONTENT_POLICY
 from facesearch.service.server.web_assets import asset
-from support.services import (
+from support.serving.services import (
     PASSWORD,
     ServedTest,
     clustered_gallery,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from facesearch.service.server.app import api_description
 from facesearch.service.transport import UploadPart
 from support.fake_engine import write_photo
-from support.services import ServedTest, clustered_gallery, open_service, served
+from support.serving.services import ServedTest, clustered_gallery, open_service, served
 
 DESCRIBED = api_description()
 # Logging out, and streams that never end, say nothing here; jobs would run for long.

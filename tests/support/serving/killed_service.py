@@ -16,7 +16,7 @@ from support import processes
 def serve_fake(gallery: str, folder: str, address: str) -> None:
     """Serve a gallery with the fake engine; the file ``address`` says where."""
     from facesearch.service.server.http_server import serve
-    from support.services import open_service
+    from support.serving.services import open_service
 
     service = open_service(Path(folder), Gallery.open(gallery), port=0)
 
