@@ -157,7 +157,7 @@ def test_galleries_that_are_none_are_refused(tmp_path: Path, gallery: Gallery) -
         open_service(tmp_path, missing)
 
 
-def test_several_galleries_have_addresses_of_their_own(tmp_path: Path) -> None:
+def test_several_galleries_have_addresses_each(tmp_path: Path) -> None:
     galleries = []
     for name in ("a", "b"):
         folder = tmp_path / name
