@@ -13,7 +13,7 @@ from facesearch.gallery.gallery import Gallery
 from support.fake_engine import FakeEngine, write_photo
 from support.pages.album_user import AlbumUser
 from support.pages.browser import WatchedPages, chromium, needs_browser
-from support.services import listening, open_service
+from support.serving.services import listening, open_service
 
 pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 

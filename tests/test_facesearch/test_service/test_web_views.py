@@ -16,7 +16,7 @@ from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from support.pages.browser import DESKTOP, PHONE, WatchedPages, chromium, needs_browser
 from support.people_galleries import index
-from support.services import PASSWORD, clustered_gallery, listening, open_service
+from support.serving.services import PASSWORD, clustered_gallery, listening, open_service
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
 pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(1800)]
