@@ -102,7 +102,7 @@ def _decode(image: ImageFile.ImageFile, max_side: int | None, limits: DecodeLimi
         width, height = height, width
     pixels = to_rgb(image)
     image.close()
-    pixels = _upright(_limited(pixels, max(width, height), max_side), orientation)
+    pixels = upright(_limited(pixels, max(width, height), max_side), orientation)
     return DecodedPhoto(np.require(pixels, np.uint8, ["C", "W"]), width, height, taken_at)
 
 
@@ -117,7 +117,7 @@ def _limited(pixels: Pixels, long_side: int, max_side: int | None) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
+def upright(pixels: Pixels, orientation: int) -> Pixels:
     """Pixels turned as EXIF orientation 1 to 8 asks (CIPA DC-008, section 4.6.4)."""
     return np.asarray(_TURNS[orientation](pixels), np.uint8)
 

@@ -15,6 +15,7 @@ from facesearch.errors import InputError
 from facesearch.images.file_access import irregular, refusal
 from facesearch.images.sniff import HEAD_BYTES, PHOTO_EXTENSIONS, RAW_EXTENSIONS, sniff
 from facesearch.images.types import FoundPhoto
+from facesearch.images.video_files import SOUND_EXTENSIONS, VIDEO_EXTENSIONS, video_container
 
 GALLERY_MARKER = "gallery.json"
 # Says that the folder is a report's, whose crops may be replaced and removed.
@@ -22,7 +23,7 @@ REPORT_MARKER = ".facesearch-report"
 _MARKERS = ((GALLERY_MARKER, "a gallery"), (REPORT_MARKER, "a report"))
 
 
-def find_photos(roots: Sequence[Path]) -> Iterator[FoundPhoto]:
+def find_photos(roots: Sequence[Path], *, videos: bool = False) -> Iterator[FoundPhoto]:
     """Every photo under ``roots`` once, each root's in bytewise order of the relative path.
 
     A root is a folder, walked through, or a single file, whose root is then its parent folder.
@@ -30,14 +31,15 @@ def find_photos(roots: Sequence[Path]) -> Iterator[FoundPhoto]:
     overlapping roots, second links) is not visited again. Hidden entries, galleries and
     reports (folders that hold their markers) are skipped. A file with a photo's extension is
     always yielded, any other only if its first bytes are those of an image (and it is no camera
-    raw file), except that a file given as a root is yielded whatever it is.
+    raw file), except that a file given as a root is yielded whatever it is. With ``videos`` these
+    are found by the same rules, and marked as such.
 
     Whatever the file system refuses is yielded with ``error`` set. Names that are not UTF-8
     come as Python decodes them (``os.fsdecode``). Raises InputError as ``check_roots`` does, at
     the call, not later.
     """
     check_roots(roots)
-    return _find(tuple(roots))
+    return _find(tuple(roots), videos)
 
 
 def check_roots(roots: Sequence[Path]) -> None:
@@ -52,8 +54,8 @@ def check_roots(roots: Sequence[Path]) -> None:
                 )
 
 
-def _find(roots: tuple[Path, ...]) -> Iterator[FoundPhoto]:
-    walk = _Walk()
+def _find(roots: tuple[Path, ...], videos: bool) -> Iterator[FoundPhoto]:
+    walk = _Walk(videos)
     for root in roots:
         if root.is_dir():
             yield from walk.folder(root)
@@ -65,6 +67,7 @@ def _find(roots: tuple[Path, ...]) -> Iterator[FoundPhoto]:
 class _Walk:
     """One walk over all roots; ``seen`` holds the identity of every folder and photo visited."""
 
+    videos: bool = False
     seen: set[int] = field(default_factory=set)
 
     def folder(self, root: Path) -> Iterator[FoundPhoto]:
@@ -90,23 +93,28 @@ class _Walk:
     def file(self, root: Path, name: str, *, named: bool) -> Iterator[FoundPhoto]:
         """The photo at ``root / name`` if it is one; ``named`` if the user asked for it."""
         suffix = _suffix(name).lower()
-        certain = named or suffix in PHOTO_EXTENSIONS
+        video = self.videos and suffix in VIDEO_EXTENSIONS
+        certain = named or video or suffix in PHOTO_EXTENSIONS
         if not certain and suffix in RAW_EXTENSIONS:
             return
         path = os.path.join(root, name)  # noqa: PTH118
         try:
             status = os.stat(path)  # noqa: PTH116
             problem = irregular(status.st_mode)
-            if not problem and not certain and not _has_signature(path):
-                return
+            unclear = not video and suffix not in PHOTO_EXTENSIONS
+            if not problem and unclear and (self.videos or not named):
+                head = _first_bytes(path)
+                video = self.videos and suffix not in SOUND_EXTENSIONS and _is_video(head)
+                if not named and not video and sniff(head) is None:
+                    return
         except OSError as error:
             problem = refusal(error)
         if problem:
             # What cannot be opened cannot be sniffed: it may be a photo if its name allows it.
             if certain or not suffix:
-                yield FoundPhoto(root, name, 0, 0, problem)
+                yield FoundPhoto(root, name, 0, 0, problem, video)
         elif self._first_visit(status):
-            yield FoundPhoto(root, name, status.st_size, status.st_mtime_ns)
+            yield FoundPhoto(root, name, status.st_size, status.st_mtime_ns, video=video)
 
     def _first_visit(self, status: os.stat_result) -> bool:
         # One int instead of a pair: half the memory for a million photos. Some network file
@@ -146,11 +154,16 @@ def _suffix(name: str) -> str:
     return last[dot:] if 0 < dot < len(last) - 1 else ""
 
 
-def _has_signature(path: str) -> bool:
+def _first_bytes(path: str) -> bytes:
+    """The start of a file, b"" of what is no plain one."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return False
-        return sniff(os.read(descriptor, HEAD_BYTES)) is not None
+            return b""
+        return os.read(descriptor, HEAD_BYTES)
     finally:
         os.close(descriptor)
+
+
+def _is_video(head: bytes) -> bool:
+    return video_container(head) is not None

@@ -14,6 +14,7 @@ REASONS = (
     "empty",  # zero bytes
     "unreadable",  # the file system refused: permissions, I/O error, vanished while reading
     "not-an-image",  # no known image signature, whatever its name says
+    "not-a-video",  # named as a video, and no known container
     "unsupported",  # an image of a kind or mode that cannot be decoded here
     "truncated",  # ends before its pixels do
     "corrupt",  # the decoder found damage
@@ -29,7 +30,8 @@ class FoundPhoto:
 
     ``name`` is text as Python decodes names (``os.fsdecode``), "." for the root itself. ``error``
     is what the file system said where it refused (a file or a whole folder that cannot be read, or
-    that vanished during the walk); size and mtime are 0 then.
+    that vanished during the walk); size and mtime are 0 then. ``video`` marks what is to be read as
+    a video.
     """
 
     root: Path
@@ -37,6 +39,7 @@ class FoundPhoto:
     size: int
     mtime_ns: int
     error: str = ""
+    video: bool = False
 
     @property
     def path(self) -> Path:
