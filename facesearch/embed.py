@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.detect.boxes import SAME_FACE_IOU, iou
+from facesearch.embed_videos import VideoReader
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import PhotoRecord
@@ -24,6 +25,10 @@ from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, find_photos, process_photos
 from facesearch.images.file_access import absolute
+from facesearch.video.checkpoint import VideoCheckpoints
+from facesearch.video.pipeline import VideoReading
+from facesearch.video.reader import MISSING, can_read_videos
+from facesearch.video.types import MICROSECONDS, VideoMode
 from indexer.runtime.cores import available_cores
 from indexer.types import Ids
 
@@ -37,14 +42,16 @@ _NONE = np.zeros(0, np.int64)
 
 @dataclass(frozen=True)
 class EmbedOptions:
-    """How the job runs; none of it changes what is stored, but ``shard_photos``.
+    """How the job runs; none of it changes what is stored, but ``shard_photos`` and ``video``.
 
     ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
+    ``video`` says how videos are read that are new; "off" leaves them out.
     """
 
     decoders: int = 1
     threads: int = 2
     shard_photos: int = 512
+    video: VideoMode = "tracks"
     retry_failed: bool = False
     decode_timeout: float = 60.0
 
@@ -66,7 +73,12 @@ class Failure:
 
 @dataclass
 class EmbedReport:
-    """What a job did, in photos, and faces found; ``shards`` are those it sealed."""
+    """What a job did, in photos, and faces found; ``shards`` are those it sealed.
+
+    Videos count as photos, and their tracks as faces. ``videos`` were read, of ``video_seconds``
+    in all, and in them ``tracks`` found; ``videos_skipped`` were found and not read, for the
+    reason ``skipped_because``. ``damaged`` are videos of which only a part could be read.
+    """
 
     found: int = 0
     unchanged: int = 0
@@ -77,6 +89,12 @@ class EmbedReport:
     faces: int = 0
     shards: list[Path] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    videos: int = 0
+    tracks: int = 0
+    video_seconds: float = 0.0
+    videos_skipped: int = 0
+    skipped_because: str = ""
+    damaged: list[Failure] = field(default_factory=list)
 
     @property
     def done(self) -> int:
@@ -120,20 +138,30 @@ class _EmbedJob:
         self.report = EmbedReport()
         self.contents: set[str] = set()  # that this job added
         self.forgotten = Tombstones.read(gallery.folder)
-        self.shard = ShardBuilder(gallery, options.shard_photos, self.report.shards.append)
+        self.shard = ShardBuilder(gallery, options.shard_photos, self._sealed)
+        self.videos = VideoReader(
+            gallery, engine, _video_reading(options), self.forgotten, self._is_known
+        )
+        self.finished_videos: list[VideoCheckpoints] = []  # whose tracks are not sealed yet
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
         """The whole job, for absolute ``roots``."""
-        found = list(find_photos([root for root in roots if not self._vanished(root)]))
-        self.report.found = len(found)
+        there = [root for root in roots if not self._vanished(root)]
+        found = list(find_photos(there, videos=True))
         rows = self.state.photos.rows(photo.location_bytes for photo in found)
-        todo = [found[each] for each in np.flatnonzero(self._need_work(found, rows)).tolist()]
-        self.report.unchanged = len(found) - len(todo)
+        need = self._need_work(found, rows)
+        skipped = self._skipped(found, need)
+        self.report.found = len(found) - int(skipped.sum())
+        todo = [found[each] for each in np.flatnonzero(need & ~skipped).tolist()]
+        self.report.unchanged = self.report.found - len(todo)
         progress(self.report, len(todo))
         try:
-            tasks = self._tasks(todo)
+            tasks = self._tasks([each for each in todo if not each.video])
             for outcome, faces in processed_photos(self.engine, tasks, self.options):
                 self._store(outcome, faces)
+                progress(self.report, len(todo))
+            for video in (each for each in todo if each.video):
+                self._read_video(video, lambda: progress(self.report, len(todo)))
                 progress(self.report, len(todo))
             self._mark_gone(roots, found, rows)
         finally:
@@ -185,6 +213,19 @@ class _EmbedJob:
         need[known] = again[rows] | changed
         return need
 
+    def _skipped(self, found: Sequence[FoundPhoto], need: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of ``found`` are videos that are not read in this job, (n,)."""
+        videos = np.array([photo.video for photo in found], bool) & need
+        if self.options.video == "off":
+            reason = "videos were left out as asked for"
+        elif not can_read_videos():
+            reason = MISSING
+        else:
+            return np.zeros(len(found), bool)
+        self.report.videos_skipped = int(videos.sum())
+        self.report.skipped_because = reason if self.report.videos_skipped else ""
+        return videos
+
     def _tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
         by_size = self.state.contents.of_sizes({photo.size for photo in todo})
         for photo in todo:
@@ -193,7 +234,7 @@ class _EmbedJob:
     def _store(self, outcome: DecodeOutcome, faces: PhotoFaces | None) -> None:
         if outcome.reason:
             self._store_failure(outcome)
-        elif outcome.sha256 in self.state.contents or outcome.sha256 in self.contents:
+        elif self._is_known(outcome.sha256):
             self.report.known += 1
             self.shard.add(PhotoRow.of(outcome, "known"))
         else:
@@ -202,6 +243,38 @@ class _EmbedJob:
             self.report.embedded += 1
             self.report.faces += len(faces) if faces else 0
             self.shard.add(PhotoRow.of(outcome, "ok"), faces)
+
+    def _is_known(self, sha256: str) -> bool:
+        return sha256 in self.state.contents or sha256 in self.contents
+
+    def _read_video(self, found: FoundPhoto, progress: Callable[[], None]) -> None:
+        read = self.videos.read(found, lambda time_us, duration_us: progress())
+        if read.faces is None:
+            self._store(read.outcome, None)
+            return
+        faces, sha256 = read.faces, read.outcome.sha256
+        self.contents.add(sha256)
+        self.report.embedded += 1
+        self.report.videos += 1
+        self.report.faces += len(faces.tracks)
+        self.report.tracks += len(faces.tracks)
+        self.report.video_seconds += faces.end.time_us / MICROSECONDS
+        detail = ""
+        if faces.end.reason:
+            detail = f"{faces.end.reason}: {faces.end.detail}"
+            self.report.damaged.append(Failure(found.location, faces.end.reason, faces.end.detail))
+            logger.info("%s: %s", found.location, detail)
+        if read.checkpoints is not None:
+            self.finished_videos.append(read.checkpoints)
+        row = PhotoRow.of_video(found, sha256, faces.info, detail)
+        self.shard.add_video(row, faces.tracks, faces.frames)
+
+    def _sealed(self, path: Path) -> None:
+        self.report.shards.append(path)
+        # Now that the tracks are on the disk, nobody needs to go on from the checkpoints.
+        for checkpoints in self.finished_videos:
+            checkpoints.remove()
+        self.finished_videos = []
 
     def _remembered(self, outcome: DecodeOutcome, faces: PhotoFaces) -> PhotoFaces:
         """``faces`` without those that were to be forgotten, which indexing must not bring back."""
@@ -238,6 +311,16 @@ class _EmbedJob:
 def _prefixes(folders: Iterable[Path]) -> tuple[bytes, ...]:
     """What the location of each of ``folders``, and of all beneath it, begins with, and a slash."""
     return tuple(os.path.join(os.fsencode(folder), b"") for folder in folders)  # noqa: PTH118
+
+
+def _video_reading(options: EmbedOptions) -> VideoReading:
+    return VideoReading(
+        options.video,
+        options.threads,
+        options.decoders,
+        options.decode_timeout,
+        between_checkpoints=options.shard_photos,
+    )
 
 
 def processed_photos(

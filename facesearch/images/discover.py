@@ -15,7 +15,7 @@ from facesearch.errors import InputError
 from facesearch.images.file_access import irregular, refusal
 from facesearch.images.sniff import HEAD_BYTES, PHOTO_EXTENSIONS, RAW_EXTENSIONS, sniff
 from facesearch.images.types import FoundPhoto
-from facesearch.images.video_files import SOUND_EXTENSIONS, VIDEO_EXTENSIONS, video_container
+from facesearch.video_files import SOUND_EXTENSIONS, VIDEO_EXTENSIONS, video_container
 
 GALLERY_MARKER = "gallery.json"
 # Says that the folder is a report's, whose crops may be replaced and removed.

@@ -136,6 +136,7 @@ class _Search:
         for rank, (face_id, distance) in enumerate(pairs, 1):
             if face_id < 0:  # an approximate index may find fewer
                 break
+            span = records[face_id].span
             yield MatchRow(
                 probe=face.photo,
                 face=face.face,
@@ -149,6 +150,8 @@ class _Search:
                 match_face=face_id,
                 match_photo=str(records[face_id].photo.location),
                 person=self._names.get(face_id),
+                match_start=None if span is None else span.start,
+                match_end=None if span is None else span.end,
             )
 
 

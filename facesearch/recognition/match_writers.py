@@ -27,7 +27,8 @@ class MatchRow:
     squared, in [0, 4]; ``match_face`` is the face id in the gallery, ``match_photo`` its photo,
     ``person`` its name if it has one. ``reason`` is "" for a match; "no-face", or one of
     :data:`facesearch.images.REASONS` with its ``detail``, for a probe that has none, whose other
-    columns are then None.
+    columns are then None. Where ``match_photo`` is a video, ``match_start`` and ``match_end`` say
+    when the track is seen, in seconds.
     """
 
     probe: str
@@ -42,6 +43,8 @@ class MatchRow:
     match_face: int | None = None
     match_photo: str | None = None
     person: str | None = None
+    match_start: float | None = None
+    match_end: float | None = None
     reason: str = ""
     detail: str = ""
 

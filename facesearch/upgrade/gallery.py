@@ -25,16 +25,18 @@ from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
 from facesearch.gallery.description import SHARDS
 from facesearch.gallery.gallery import DESCRIPTION, Gallery
-from facesearch.gallery.schema import OPTIONAL
+from facesearch.gallery.records import PhotoRecord
+from facesearch.gallery.schema import QUALITIES
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.recognition.calibration import calibration_path
 from facesearch.search.gallery_index import IndexGoal, build_index, index_folder
 from facesearch.search.knn_graph import graph_path
 from facesearch.upgrade.faces import EmbeddedAgain, embedded_again, photos_to_embed
+from facesearch.upgrade.videos import are_tracks, video_embedded_again, videos_to_embed
 from indexer.errors import IndexGoalError, MissingFaissError
 from indexer.storage.atomic_files import write_atomically
 from indexer.storage.shards import Shard, ShardContent, digest_path, shard_path, write_shard
-from indexer.types import make_ids
+from indexer.types import Ids, make_ids
 
 logger = logging.getLogger(__name__)
 
@@ -160,8 +162,7 @@ class _Upgrade:
             rows = np.unique(shard.column("faces", "photo")[live]).tolist()
             shown = {row: self.state.shown[_photo_id(number, row)] for row in rows}
             made = _NewShard(shard, self.target.contract)
-            photos = photos_to_embed(shard, live, shown)
-            for each in embedded_again(self.engine, photos, self.options):
+            for each in self._again(shard, live, shown):
                 failed += self._take(made, each)
                 done += len(each.photo.rows)
                 yield done
@@ -172,6 +173,17 @@ class _Upgrade:
             shard_path(self.target.shards_folder, number), made.content(), self.gallery.dtype
         )
         self.report.shards += 1
+
+    def _again(
+        self, shard: Shard, live: Ids, shown: dict[int, PhotoRecord]
+    ) -> Iterator[EmbeddedAgain]:
+        """The live faces of a shard, photo by photo, then those of its videos."""
+        tracks = are_tracks(shard, live)
+        yield from embedded_again(
+            self.engine, photos_to_embed(shard, live[~tracks], shown), self.options
+        )
+        for video in videos_to_embed(shard, live[tracks], shown):
+            yield video_embedded_again(self.engine, video, self.options.decode_timeout)
 
     def _take(self, made: _NewShard, each: EmbeddedAgain) -> bool:
         """Put the faces of a photo into their rows; whether it could not be read."""
@@ -203,7 +215,7 @@ class _NewShard:
         self._tables = {name: shard.table(name) for name in shard.table_names}
         self._count = shard.count
         faces = self._tables["faces"]
-        for name in OPTIONAL["faces"]:
+        for name in QUALITIES:
             faces[name] = np.full(self._count, np.nan, np.float32)
         faces["norm"] = np.zeros(self._count, np.float32)
         # What a row holds whose face is not embedded: unit length, as a shard must be.
@@ -217,7 +229,7 @@ class _NewShard:
         rows, faces = each.photo.rows, self._tables["faces"]
         self._vectors[rows] = each.faces.embeddings.vectors
         faces["norm"][rows] = each.faces.embeddings.norms
-        for name in OPTIONAL["faces"]:
+        for name in QUALITIES:
             faces[name][rows] = getattr(each.faces.qualities, name)
         self._put[rows] = True
 

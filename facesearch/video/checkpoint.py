@@ -1,7 +1,7 @@
 """How far a video was read, kept in files, so that a job that was killed goes on from there.
 
-Each checkpoint is a shard file (``docs/format.md``): the tracks that ended since the one before, and
-the faces of those that may go on. A reader that goes on from the last makes the very same tracks.
+Each checkpoint is a shard file (``docs/format.md``): the tracks that ended since the one before,
+and the faces of those that may go on. A reader that goes on from the last makes the same tracks.
 """
 
 from __future__ import annotations
@@ -161,13 +161,18 @@ def _read_ended(shard: Shard) -> list[VideoTrack]:
         mine = frames["face"] == row
         tracks.append(
             VideoTrack(
-                *(int(ended[name][row]) for name in ("start_us", "end_us", "count")),
-                vector,
-                frames["time_us"][mine],
-                frames["box"][mine],
-                frames["landmarks"][mine],
-                frames["score"][mine],
-                *(float(ended[name][row]) for name in ("norm", "quality", "sharpness", "noise")),
+                start_us=int(ended["start_us"][row]),
+                end_us=int(ended["end_us"][row]),
+                count=int(ended["count"][row]),
+                vector=vector,
+                times_us=frames["time_us"][mine],
+                boxes=frames["box"][mine],
+                landmarks=frames["landmarks"][mine],
+                scores=frames["score"][mine],
+                norm=float(ended["norm"][row]),
+                quality=float(ended["quality"][row]),
+                sharpness=float(ended["sharpness"][row]),
+                noise=float(ended["noise"][row]),
             )
         )
     return tracks
@@ -212,11 +217,11 @@ def _read_open(shard: Shard) -> list[OpenTrack]:
         for row in np.flatnonzero(faces["track"] == at).tolist():
             by_role[faces["role"][row]].append(
                 FaceSighting(
-                    int(faces["time_us"][row]),
-                    faces["box"][row],
-                    faces["landmarks"][row],
-                    *(float(faces[name][row]) for name in _NUMBERS),
-                    vectors[row],
+                    time_us=int(faces["time_us"][row]),
+                    box=faces["box"][row],
+                    landmarks=faces["landmarks"][row],
+                    vector=vectors[row],
+                    **{name: float(faces[name][row]) for name in _NUMBERS},
                 )
             )
         best, (latest,), (before,) = by_role

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from facesearch.errors import PhotoError
 from facesearch.images.decode import upright
 from facesearch.images.file_access import open_plain, refusal
-from facesearch.images.video_files import VIDEO_HEAD_BYTES, video_container
 from facesearch.video.types import MICROSECONDS, VideoInfo, VideoLimits
+from facesearch.video_files import VIDEO_HEAD_BYTES, video_container
 
 if TYPE_CHECKING:
     import av.container
-    import av.video.frame
-    import av.video.stream
 
 Frame = Any  # av.VideoFrame; PyAV's stubs say less than is needed here
 
@@ -107,7 +105,8 @@ class VideoContainer:
         """Whether going to a key frame at ``time_us`` or before succeeded."""
         import av.error  # noqa: PLC0415 - an optional extra
 
-        target = round((Fraction(time_us, MICROSECONDS) + self._start) / self._stream.time_base)
+        seconds = Fraction(time_us, MICROSECONDS) + self._start
+        target = round(seconds / (self._stream.time_base or Fraction(1, MICROSECONDS)))
         try:
             self._container.seek(max(0, target), stream=self._stream, backward=True)
         except (av.error.FFmpegError, ValueError, OverflowError):
@@ -129,8 +128,8 @@ class VideoContainer:
         shown = frame.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray()
         return np.require(upright(shown, self._orientation), np.uint8, ["C", "W"])
 
-    def _best_stream(self) -> av.video.stream.VideoStream:
-        stream = self._container.streams.best("video")
+    def _best_stream(self) -> Any:  # av.VideoStream, of which the stubs say less than is needed
+        stream: Any = self._container.streams.best("video")
         if stream is None:
             raise PhotoError("unsupported", "it has no pictures, only sound or other data")
         if stream.codec_context is None:
@@ -141,11 +140,11 @@ class VideoContainer:
 
     def _first_time(self) -> Fraction:
         """What the file calls its start, in seconds; players count from there."""
-        if self._container.start_time is not None:
-            return Fraction(self._container.start_time, MICROSECONDS)
-        if self._stream.start_time is not None:
-            return Fraction(self._stream.start_time) * self._stream.time_base
-        return Fraction(0)
+        start: int | None = self._container.start_time
+        if start is not None:
+            return Fraction(start, MICROSECONDS)
+        begins: Fraction = self._stream.time_base * (self._stream.start_time or 0)
+        return begins
 
     def _described(self, frame: Frame) -> VideoInfo:
         width, height = self._shown_size(frame)
@@ -171,7 +170,8 @@ class VideoContainer:
         if frame.pts is None or frame.time_base is None:
             rate = self._stream.average_rate or 25
             return last + max(1, round(MICROSECONDS / rate))
-        return round((frame.pts * frame.time_base - self._start) * MICROSECONDS)
+        time: Fraction = (frame.pts * frame.time_base - self._start) * MICROSECONDS
+        return round(time)
 
     def _decoded(self) -> Iterator[Frame]:
         """Frames of all packets but those that cannot be decoded, and then what was waiting."""

@@ -117,7 +117,7 @@ def video_faces(
 def _worked_on(
     engine: FaceEngine, series: Iterator[VideoFrame | VideoEnd], width: int, threads: int
 ) -> Iterator[tuple[VideoFrame | VideoEnd, list[FaceSighting]]]:
-    """Each of a series with the faces found in it, in order; one thread reads, others work ahead."""
+    """Each of a series with the faces found in it, in order; one thread reads, others work on."""
     waiting: deque[Future[Found]] = deque()
 
     def read() -> Batch:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facesearch.errors import PhotoError
+from facesearch.images.file_access import open_plain
 from facesearch.images.types import DecodedPhoto
 from facesearch.video.process import VideoProcess
 from facesearch.video.source import VideoSource, open_source
 from facesearch.video.types import DEFAULT_VIDEO_LIMITS, VideoLimits
+from facesearch.video_files import VIDEO_HEAD_BYTES, video_container
 
 MISSING = "videos are read by PyAV, which is not installed: pip install 'facesearch[video]'"
 
@@ -21,6 +23,15 @@ AnyVideo = VideoProcess | VideoSource
 def can_read_videos() -> bool:
     """Whether PyAV is installed; nothing is loaded."""
     return importlib.util.find_spec("av") is not None
+
+
+def is_video(path: Path) -> bool:
+    """Whether the first bytes of a file are those of a video; not of one that cannot be read."""
+    try:
+        with open_plain(path) as file:
+            return video_container(file.read(VIDEO_HEAD_BYTES)) is not None
+    except (PhotoError, OSError):
+        return False
 
 
 @contextmanager

@@ -88,9 +88,7 @@ class VideoSource:
                     yield time, None
                 return
 
-    def _small(
-        self, at_us: int, keyframes: bool
-    ) -> Iterator[tuple[tuple[int, Frame], Thumbnail]]:
+    def _small(self, at_us: int, keyframes: bool) -> Iterator[tuple[tuple[int, Frame], Thumbnail]]:
         for time, frame in self._container.frames(at_us, keyframes=keyframes):
             small = frame.reformat(*THUMBNAIL, format="rgb24", interpolation="FAST_BILINEAR")
             yield (time, frame), small.to_ndarray()
@@ -98,9 +96,8 @@ class VideoSource:
     def _end(self, frames: int, last: int, keyframes: bool) -> VideoEnd:
         damaged, duration = self._container.damaged, self.info.duration_us
         if not keyframes and last < _SHORTFALL * duration - MICROSECONDS:
-            detail = (
-                f"its pictures end at {last / MICROSECONDS:.0f} s of {duration / MICROSECONDS:.0f} s"
-            )
+            seconds, declared = last / MICROSECONDS, duration / MICROSECONDS
+            detail = f"its pictures end at {seconds:.0f} s of {declared:.0f} s"
             return VideoEnd(frames, last, "truncated", detail)
         if damaged:
             return VideoEnd(frames, last, "corrupt", f"{damaged} damaged pieces were left out")

@@ -98,9 +98,9 @@ class OpenTrack:
 class VideoTrack:
     """A track that has ended: its k best faces, the best first, and its unit ``vector`` (d,).
 
-    ``times_us`` int64 (k,), ``boxes`` float32 (k, 4), ``landmarks`` float32 (k, 5, 2) and ``scores``
-    float32 (k,) are those of the faces; the first face stands for the track, and ``norm``,
-    ``quality``, ``sharpness`` and ``noise`` are its. ``count`` faces were seen in all.
+    ``times_us`` int64 (k,), ``boxes`` float32 (k, 4), ``landmarks`` float32 (k, 5, 2) and
+    ``scores`` float32 (k,) are those of the faces; the first face stands for the track, and
+    ``norm``, ``quality``, ``sharpness`` and ``noise`` are its. ``count`` faces were seen in all.
     """
 
     start_us: int
@@ -157,7 +157,7 @@ def track_vector(
     length = np.linalg.norm(mean)
     if length < 1e-6:  # opposite vectors: no mean says anything
         return np.asarray(vectors[0], np.float32)
-    return (mean / length).astype(np.float32)
+    return np.asarray(mean / length, np.float32)
 
 
 def detections_of(tracks: Sequence[VideoTrack]) -> Detections:
@@ -172,4 +172,4 @@ def detections_of(tracks: Sequence[VideoTrack]) -> Detections:
 
 
 def _centre(box: NDArray[np.float32]) -> NDArray[np.float64]:
-    return (box[:2].astype(np.float64) + box[2:]) / 2
+    return np.asarray((box[:2].astype(np.float64) + box[2:]) / 2, np.float64)

@@ -20,7 +20,7 @@ from facesearch.quality import MIN_QUALITY
 from facesearch.video.track import FaceSighting, OpenTrack, VideoTrack, track_vector
 
 # Distances are in units of the encoder's verification threshold. Where boxes overlap, faces need to
-# be less alike than where they only are near; poor faces look like nobody, so there the place decides.
+# be less alike than where they only are near; poor faces look like nobody: there the place decides.
 _LEAST_OVERLAP, _ALIKE_WHERE_OVERLAPPING = 0.3, 1.5
 _NEAR, _ALIKE_WHERE_NEAR = 2.0, 0.9
 _MUCH_OVERLAP, _ALIKE_WHERE_POOR = 0.5, 2.5
@@ -143,8 +143,8 @@ class FaceTracker:
 
 
 def _sides(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0).max(axis=1)
+    return np.asarray(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0).max(axis=1), np.float64)
 
 
 def _centres(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.asarray((boxes[:, :2] + boxes[:, 2:]) / 2, np.float64)

@@ -22,7 +22,8 @@ from facesearch.cli.output import (
     print_json,
     stage_progress,
 )
-from facesearch.text import printable
+from facesearch.text import count, printable
+from facesearch.video.types import VIDEO_MODES
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def _add_build(commands: Any) -> None:
 def _add_index(commands: Any) -> None:
     parser = commands.add_parser(
         "index",
-        help="find and embed the faces of photos",
-        description="Bring a gallery up to date with folders of photos. New and changed photos are "
+        help="find and embed the faces of photos and videos",
+        description="Bring a gallery up to date with folders of photos and videos. New and changed "
+        "photos are "
         "embedded, moved and copied ones are recognised, deleted ones are marked as gone. You can "
         "stop it at any time and start it again.",
     )
@@ -95,7 +97,8 @@ def _add_index(commands: Any) -> None:
         type=positive_int,
         default=512,
         metavar="N",
-        help="photos for each shard; an interrupted job loses at most one shard (default: 512)",
+        help="photos, or frames of videos, for each shard; an interrupted job loses at most one "
+        "shard (default: 512)",
     )
     parser.add_argument(
         "--threads",
@@ -110,6 +113,14 @@ def _add_index(commands: Any) -> None:
         default=None,
         metavar="N",
         help="number of processes that decode, 0 for none (default: half the threads)",
+    )
+    parser.add_argument(
+        "--video",
+        choices=VIDEO_MODES,
+        default="tracks",
+        help="how videos are read: tracks follows people through five frames a second, keyframes "
+        "looks at one frame every few seconds and is quicker, off leaves videos out (default: "
+        "tracks; reading videos needs the extra facesearch[video])",
     )
     parser.add_argument(
         "--retry-failed",
@@ -134,6 +145,7 @@ def run_index(args: argparse.Namespace) -> int:
             EmbedOptions.for_cores(args.threads, args.decoders),
             shard_photos=args.shard_photos,
             retry_failed=args.retry_failed,
+            video=args.video,
         ),
         vectors=args.vectors,
         progress=embed_progress(args.quiet),
@@ -188,9 +200,16 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             ("  moved or copied", report.known),
             ("  failed", report.failed),
             ("photos deleted", report.gone),
+            *_video_facts(report),
             ("gallery", f"{gallery.folder} with {faces} faces"),
         ]
     )
+    if report.videos_skipped:
+        text = f"{count(report.videos_skipped, 'video')} not read: {report.skipped_because}"
+        print(printable(text), file=sys.stderr)
+    for video in report.damaged[:FAILURES_SHOWN]:
+        line = f"read in part: {video.photo}: {video.reason}: {video.detail}"
+        print(printable(line), file=sys.stderr)
     for failure in report.failures[:FAILURES_SHOWN]:
         line = f"failed: {failure.photo}: {failure.reason}: {failure.detail}"
         print(printable(line), file=sys.stderr)
@@ -200,3 +219,16 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             f"and {more} more; list all with: facesearch info {gallery.folder} --failed",
             file=sys.stderr,
         )
+
+
+def _video_facts(report: EmbedReport) -> list[tuple[str, object]]:
+    """What was done with videos, which are among the photos; nothing where there was none."""
+    facts: list[tuple[str, object]] = []
+    if report.videos:
+        minutes = report.video_seconds / 60
+        facts.append(
+            ("videos read", f"{report.videos}, {minutes:.1f} minutes with {report.tracks} tracks")
+        )
+    if report.videos_skipped:
+        facts.append(("videos not read", report.videos_skipped))
+    return facts

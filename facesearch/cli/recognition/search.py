@@ -25,6 +25,7 @@ from facesearch.cli.output import (
 
 if TYPE_CHECKING:
     from facesearch.recognition.identify import FaceMatches, Identification, Match
+    from facesearch.video.types import TimeSpan
 
 _FROM = {
     "given": "as given",
@@ -112,9 +113,9 @@ def run_search(args: argparse.Namespace) -> int:
     if not faces:
         print(f"no face found in {args.photo}", file=sys.stderr)
     for number, face in enumerate(faces, 1):
-        print(f"face {number} at {box_text(face.box)}, quality {face.quality:.2f}")
+        print(f"face {number} at {_where(face)}, quality {face.quality:.2f}")
         rows = [
-            (rank, match.distance, match.person or "", match.face.photo.name)
+            (rank, match.distance, match.person or "", match.face.place)
             for rank, match in enumerate(face.matches, 1)
         ]
         print_table(("rank", "distance", "person", "photo"), rows)
@@ -152,13 +153,20 @@ def run_identify(args: argparse.Namespace) -> int:
         args.gallery, args.photo, threshold=args.threshold, engine=engine_options(args)
     )
     if args.json:
-        print_json({"photo": args.photo, "faces": found})
+        faces = [
+            {
+                **{key: value for key, value in vars(each).items() if key != "span"},
+                "seconds": _seconds(each.span),
+            }
+            for each in found
+        ]
+        print_json({"photo": args.photo, "faces": faces})
     elif not found:
         print(f"no face found in {args.photo}", file=sys.stderr)
     else:
         rows = [
             (
-                box_text(face.box),
+                _where(face),
                 face.person or "unknown",
                 face.distance,
                 face.nearest,
@@ -210,6 +218,7 @@ def _face_json(face: FaceMatches) -> dict[str, Any]:
         "box": face.box,
         "score": face.score,
         "quality": face.quality,
+        "seconds": _seconds(face.span),
         "matches": [_match_json(match) for match in face.matches],
     }
 
@@ -222,4 +231,14 @@ def _match_json(match: Match) -> dict[str, Any]:
         "photo": match.face.photo.location,
         "box": match.face.box,
         "quality": known(match.face.quality),
+        "seconds": _seconds(match.face.span),
     }
+
+
+def _where(face: FaceMatches | Identification) -> str:
+    """Where a face is in a photo, or when a track is seen in a video."""
+    return box_text(face.box) if face.span is None else face.span.text
+
+
+def _seconds(span: TimeSpan | None) -> dict[str, float] | None:
+    return None if span is None else span.as_json()

@@ -3,8 +3,6 @@ are opened."""
 
 from __future__ import annotations
 
-from facesearch.images.sniff import sniff
-
 # Bytes that video_container() wants to see: three packets of an MPEG transport stream.
 VIDEO_HEAD_BYTES = 512
 
@@ -37,9 +35,10 @@ _PREFIXES = (
 )
 # The first boxes of QuickTime files from before there was ``ftyp``.
 _OLD_BOXES = frozenset((b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"))
-# Files of the same family that are no videos: sound, Canon's raw files, other images.
+# Files of the same family that are no videos: sound, Canon's raw files, and images.
 _OTHER_BRANDS = frozenset(
-    (b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"crx ", b"jp2 ", b"jpx ", b"jpm ", b"jxl ")
+    b"M4A |M4B |M4P |F4A |F4B |crx |jp2 |jpx |jpm |jxl |avif|avis|mif1|msf1|"
+    b"heic|heix|heim|heis|hevc|hevx|hevm|hevs".split(b"|")
 )
 _PACKET = 188  # of an MPEG transport stream (ISO/IEC 13818-1), in M2TS files after four bytes
 _SYNC = 0x47
@@ -47,8 +46,6 @@ _SYNC = 0x47
 
 def video_container(head: bytes) -> str | None:
     """The container (FFmpeg's name of its reader: mov, matroska, avi, ...) of a video, or None."""
-    if sniff(head) is not None:
-        return None
     for prefix, container in _PREFIXES:
         if head.startswith(prefix):
             return container
