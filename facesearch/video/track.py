@@ -16,7 +16,7 @@ from facesearch.video.types import TimeSpan
 BEST_FACES = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceSighting:
     """One face in one frame; ``box`` float32 (4,) and ``landmarks`` float32 (5, 2) are in pixels of
     the upright frame at full size, ``vector`` float32 (d,) is of unit length."""
@@ -51,7 +51,7 @@ def sightings(time_us: int, faces: PhotoFaces, scale: float) -> list[FaceSightin
     ]
 
 
-@dataclass
+@dataclass(eq=False)
 class OpenTrack:
     """A track that may go on. ``best`` are its best faces, the best first; ``latest`` the newest.
 
@@ -94,7 +94,7 @@ class OpenTrack:
         return VideoTrack.of(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VideoTrack:
     """A track that has ended: its k best faces, the best first, and its unit ``vector`` (d,).
 
