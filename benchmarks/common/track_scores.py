@@ -17,12 +17,8 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.common.made_clips import TrueFace
 from facesearch.detect.boxes import iou
-from facesearch.encoders import thresholds_of
-from facesearch.engine import DECODE_SIDE, FaceEngine
-from facesearch.video.reader import open_video
-from facesearch.video.track import sightings
-from facesearch.video.tracker import FaceTracker
-from facesearch.video.types import VideoFrame
+from facesearch.engine import FaceEngine
+from facesearch.video.follow import followed
 
 _LEAST_OVERLAP = 0.2  # detectors' boxes and drawn ones differ
 _NOBODY = -1
@@ -55,26 +51,10 @@ class IdentityScores:
 
 def follow(engine: FaceEngine, path: Path, *, in_process: bool = True) -> list[TrackSighting]:
     """Every face of a video's sampled frames, and the track that it was given to."""
-    tracker = FaceTracker(thresholds_of(engine.contract).verification)
-    numbers: dict[int, int] = {}
-    kept = []  # so that no two tracks have one identity
-    seen: list[TrackSighting] = []
-    with open_video(path, in_process=in_process) as video:
-        for frame in video.frames("tracks", DECODE_SIDE):
-            if not isinstance(frame, VideoFrame):
-                break
-            (faces,) = engine.faces([frame.pixels])
-            scale = frame.pixels.shape[1] / video.info.width
-            tracker.step(frame.time_us, sightings(frame.time_us, faces, scale), cut=frame.cut)
-            for track in tracker.open:
-                if id(track) not in numbers:
-                    kept.append(track)
-                number = numbers.setdefault(id(track), len(numbers))
-                if track.missed == 0:
-                    seen.append(
-                        TrackSighting(number, frame.time_us, tuple(track.latest.box.tolist()))
-                    )
-    return seen
+    return [
+        TrackSighting(track, face.time_us, tuple(face.box.tolist()))
+        for track, face in followed(engine, path, in_process=in_process)
+    ]
 
 
 def identity_scores(

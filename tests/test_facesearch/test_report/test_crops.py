@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facesearch.album.model import AlbumFace
+from facesearch.album.model import NO_STILL, AlbumFace
 from facesearch.images import DecodedPhoto, sha256_of
 from facesearch.report import crops
 from facesearch.report.crop_images import CROP_SIDE, PREVIEW_SIDE, crop_name, crop_square, cut_crop
