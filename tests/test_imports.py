@@ -57,6 +57,7 @@ FLOORS = {
         "album recognition erasure",
         "check curation report upgrade",
         "api",
+        "service",
         "cli",
     ),
 }

@@ -13,7 +13,7 @@ are recognised in film.
   weighted by quality, and the best face alone, for several numbers of faces. Equal error rate and
   accept rate at 1% false accepts over all pairs of tracks of different clips, whose photos are
   different ones. Chosen on people of LFW View 1, reported on ``many``.
-- ``speed``: times real time of indexing a clip of 1920 x 1080 pixels, of two people, with both modes.
+- ``speed``: times real time of reading a clip of 1920 x 1080 pixels, of two people, in both modes.
 - ``memory``: the greatest memory of this process, and of the one that decodes, for a long clip
   (``--minutes``, 120 by default) of small frames.
 """
