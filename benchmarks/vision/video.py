@@ -26,7 +26,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,43 +50,84 @@ SIZE, SEED = (640, 360), 0
 PARTS = ("tracks", "vectors", "speed", "memory")
 NUMBERS_OF_FACES = (1, 3, 5, 10)
 
-Portraits = dict[str, list[Path]]
 Rng = np.random.Generator
+_HEAD_SIDE = 200  # pixels
 
 
-def people_of_many(least: int = 8) -> Portraits:
+def people_of_many(engine: FaceEngine, least: int = 8) -> Portraits:
     """The photos of each person of ``many``."""
     found = {each.name: sorted(each.iterdir()) for each in sorted((DATA / "many").iterdir())}
-    return {name: photos for name, photos in found.items() if len(photos) >= least}
+    return Portraits(engine, {name: each for name, each in found.items() if len(each) >= least})
 
 
-def people_of_view_1(least: int = 8) -> Portraits:
+def people_of_view_1(engine: FaceEngine, least: int = 8) -> Portraits:
     """The photos of LFW View 1 of each person with enough of them."""
     found: dict[str, set[Path]] = {}
     for part in ("Train", "Test"):
         pairs = read_pairs(DATA / "lfw" / f"pairsDev{part}.txt")
         for name in {*pairs.first, *pairs.second}:
             found.setdefault(Path(name).parent.name, set()).add(DATA / "lfw" / "images" / name)
-    return {name: sorted(paths) for name, paths in sorted(found.items()) if len(paths) >= least}
+    kept = {name: sorted(paths) for name, paths in found.items() if len(paths) >= least}
+    return Portraits(engine, kept)
 
 
-def picture(path: Path) -> Pixels:
-    """The middle of a portrait, RGB, square."""
-    pixels = np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
-    side = min(pixels.shape[:2])
-    cut = round(0.15 * side)
-    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    return pixels[top + cut : top + side - cut, left + cut : left + side - cut]
+@dataclass(frozen=True)
+class Portraits:
+    """The photos of people, and the engine that finds the faces in them."""
+
+    engine: FaceEngine
+    photos: dict[str, list[Path]]
+
+    @property
+    def names(self) -> list[str]:
+        """The people."""
+        return sorted(self.photos)
+
+    def pictures(self, name: str, count: int, rng: Rng) -> list[Pixels]:
+        """So many heads of a person, RGB and square, of photos drawn by ``rng``.
+
+        The face of each is half as wide as the picture. Photos without a face are passed over.
+        """
+        found: list[Pixels] = []
+        for at in rng.permutation(len(self.photos[name])).tolist():
+            head = self._head(self.photos[name][at])
+            if head is not None:
+                found.append(head)
+            if len(found) == count:
+                break
+        return found
+
+    def _head(self, path: Path) -> Pixels | None:
+        pixels = np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
+        (faces,) = self.engine.detect([pixels])
+        if not len(faces):
+            return None
+        centre = np.array(pixels.shape[1::-1]) / 2
+        middles = (faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2
+        x0, y0, x1, y1 = faces.boxes[int(((middles - centre) ** 2).sum(axis=1).argmin())]
+        side = 2.0 * (x1 - x0)
+        corner = np.array([(x0 + x1 - side) / 2, (y0 + y1 - side) / 2])
+        matrix = np.column_stack([np.eye(2) * _HEAD_SIDE / side, -corner * _HEAD_SIDE / side])
+        head = cv2.warpAffine(
+            pixels,
+            matrix,
+            (_HEAD_SIDE, _HEAD_SIDE),
+            flags=cv2.INTER_AREA,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(head, np.uint8)
 
 
-def moving(person: str, photos: Sequence[Path], rng: Rng, size: tuple[int, int] = SIZE) -> Actor:
+def moving(
+    person: str, pictures: Sequence[Pixels], rng: Rng, size: tuple[int, int] = SIZE
+) -> Actor:
     """Somebody who walks through the frame, their photos one after the other."""
     low, high = 0.3 * size[1], 0.55 * size[1]
     first, last = sorted(rng.uniform(0.15, 0.85, 2))
     ends = (first, last) if rng.random() < 0.5 else (last, first)
     return Actor(
         person,
-        tuple(picture(path) for path in photos),
+        tuple(pictures),
         (ends[0], rng.uniform(0.4, 0.6)),
         (ends[1], rng.uniform(0.4, 0.6)),
         (rng.uniform(low, high), rng.uniform(low, high)),
@@ -98,14 +139,11 @@ def moving(person: str, photos: Sequence[Path], rng: Rng, size: tuple[int, int] 
 
 def crowd_clip(people: Portraits, rng: Rng) -> list[ClipShot]:
     """Three shots of two to four people each, who come, go and cross."""
-    names = rng.permutation(sorted(people))[:4].tolist()
+    names = rng.permutation(people.names)[:4].tolist()
     shots = []
     for _ in range(3):
         there = rng.permutation(names)[: rng.integers(2, 5)].tolist()
-        actors = []
-        for name in there:
-            photos = [people[name][at] for at in rng.permutation(len(people[name]))[:2]]
-            actors.append(moving(name, photos, rng))
+        actors = [moving(name, people.pictures(name, 2, rng), rng) for name in there]
         shots.append(ClipShot(rng.uniform(3, 6), background(int(rng.integers(1e9))), tuple(actors)))
     return shots
 
@@ -113,7 +151,7 @@ def crowd_clip(people: Portraits, rng: Rng) -> list[ClipShot]:
 def score_tracks(engine: FaceEngine, folder: Path, clips: int) -> dict[str, Any]:
     """Identity scores of made clips of ``many``, the mean and each."""
     rng = np.random.default_rng(SEED)
-    people, scores = people_of_many(), []
+    people, scores = people_of_many(engine), []
     for number in range(clips):
         path = folder / f"crowd-{number}.mp4"
         truth = write_clip(path, crowd_clip(people, rng))
@@ -138,14 +176,14 @@ def tracks_of(
     """
     rng = np.random.default_rng(SEED)
     found = []
-    for person, name in enumerate(sorted(people)[:count]):
-        photos = [people[name][at] for at in rng.permutation(len(people[name]))[:8]]
+    for person, name in enumerate(people.names[:count]):
+        pictures = people.pictures(name, 8, rng)
         for half in range(2):
             path = folder / f"person-{person}-{half}.mp4"
             shot = ClipShot(
                 6.0,
                 background(int(rng.integers(1e9))),
-                (moving(name, photos[half::2], rng),),
+                (moving(name, pictures[half::2], rng),),
             )
             write_clip(path, [shot], ClipFormat(options=(("crf", "30"),)))
             tracks: dict[int, list[FaceSighting]] = {}
@@ -212,8 +250,10 @@ def measure_speed(engine: FaceEngine, folder: Path, repeats: int) -> dict[str, A
     """Seconds of a clip read a second, of 20 s of 1920 x 1080 pixels at 30 frames a second."""
     size, seconds = (1920, 1080), 20.0
     rng = np.random.default_rng(SEED)
-    people = people_of_many()
-    actors = tuple(moving(name, people[name][:2], rng, size) for name in sorted(people)[:2])
+    people = people_of_many(engine)
+    actors = tuple(
+        moving(name, people.pictures(name, 2, rng), rng, size) for name in people.names[:2]
+    )
     path = folder / "speed.mp4"
     shot = ClipShot(seconds, background(1, size), actors)
     write_clip(path, [shot], ClipFormat(fps=30, options=(("preset", "fast"),)))
@@ -288,8 +328,8 @@ def main() -> None:
             result["vectors"] = {
                 data: compare_vectors(tracks_of(engine, folder, people, args.people))
                 for data, people in (
-                    ("LFW View 1, to choose", people_of_view_1()),
-                    ("many, to report", people_of_many()),
+                    ("LFW View 1, to choose", people_of_view_1(engine)),
+                    ("many, to report", people_of_many(engine)),
                 )
             }
         if "speed" in args.only:
