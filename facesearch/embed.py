@@ -14,17 +14,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.embed_videos import VideoReader
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
+from facesearch.gallery.changes import is_same_file, knows, missing, need_work, renamed_roots
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.records import PhotoRecord
 from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
 from facesearch.gallery.tombstones import Tombstones
-from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, find_photos, process_photos
+from facesearch.images import (
+    DecodeOutcome,
+    DecodeTask,
+    FoundPhoto,
+    check_roots,
+    find_photos,
+    process_photos,
+)
 from facesearch.images.file_access import absolute
+from facesearch.images.types import PARTIAL
+from facesearch.images.walk.skipped import SkippedFiles
 from facesearch.video.checkpoint import VideoCheckpoints
 from facesearch.video.pipeline import VideoReading
 from facesearch.video.reader import MISSING, can_read_videos
@@ -34,11 +42,6 @@ from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
 
-# Refusals of the file system may pass; damage inside a file stays until the file changes.
-RETRIED_REASONS = ("unreadable", "timeout", "internal")
-
-_NONE = np.zeros(0, np.int64)
-
 
 @dataclass(frozen=True)
 class EmbedOptions:
@@ -46,6 +49,7 @@ class EmbedOptions:
 
     ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
     ``video`` says how videos are read that are new; "off" leaves them out.
+    ``verify`` reads the content of every photo, also of those that seem unchanged.
     """
 
     decoders: int = 1
@@ -53,6 +57,7 @@ class EmbedOptions:
     shard_photos: int = 512
     video: VideoMode = "tracks"
     retry_failed: bool = False
+    verify: bool = False
     decode_timeout: float = 60.0
 
     @classmethod
@@ -64,7 +69,7 @@ class EmbedOptions:
 
 @dataclass(frozen=True)
 class Failure:
-    """A photo this job could not use."""
+    """A photo this job could not use, or not whole."""
 
     photo: Path
     reason: str
@@ -75,13 +80,18 @@ class Failure:
 class EmbedReport:
     """What a job did, in photos, and faces found; ``shards`` are those it sealed.
 
-    Videos count as photos, and their tracks as faces. ``videos`` were read, of ``video_seconds``
-    in all, and in them ``tracks`` found; ``videos_skipped`` were found and not read, for the
-    reason ``skipped_because``. ``damaged`` are videos of which only a part could be read.
+    ``checked`` photos were read again and are what they were. ``partial`` are those of ``embedded``
+    whose file ends early, ``absent`` folders that were asked for and are not there, ``renamed``
+    folders indexed earlier whose photos are now found elsewhere. Every file that was not found to
+    be a photo is counted in ``skipped``.
+
+    Videos count as photos, and their tracks as faces: ``videos`` were read, of ``video_seconds``
+    in all, and in them ``tracks`` found. ``videos_skipped`` were not, as ``skipped_because`` says.
     """
 
     found: int = 0
     unchanged: int = 0
+    checked: int = 0
     embedded: int = 0
     known: int = 0
     failed: int = 0
@@ -89,17 +99,20 @@ class EmbedReport:
     faces: int = 0
     shards: list[Path] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    partial: list[Failure] = field(default_factory=list)
+    absent: list[Path] = field(default_factory=list)
+    renamed: list[Path] = field(default_factory=list)
+    skipped: SkippedFiles = field(default_factory=SkippedFiles)
     videos: int = 0
     tracks: int = 0
     video_seconds: float = 0.0
     videos_skipped: int = 0
     skipped_because: str = ""
-    damaged: list[Failure] = field(default_factory=list)
 
     @property
     def done(self) -> int:
         """Photos this job has dealt with."""
-        return self.embedded + self.known + self.failed
+        return self.embedded + self.known + self.checked + self.failed
 
 
 Progress = Callable[[EmbedReport, int], None]
@@ -116,8 +129,8 @@ def embed_photos(
 
     New and changed photos are embedded; photos with known content (moved, copied) are only
     noted; photos no longer found under ``roots`` are marked gone, and so are all of a root that
-    is no longer there. A photo that fails is a row with its reason. ``progress`` is called with
-    the report so far and the total of photos to do.
+    is no longer there, or that has another name now. A photo that fails is a row with its reason.
+    ``progress`` is called with the report so far and the total of photos to do.
 
     Raises ContractError when the gallery holds another encoder's vectors, InputError when a root
     neither exists nor had photos in the gallery, BusyGalleryError when another process is writing.
@@ -137,6 +150,10 @@ class _EmbedJob:
         self.state = state
         self.report = EmbedReport()
         self.contents: set[str] = set()  # that this job added
+        self.failed: set[bytes] = set()  # locations of pictures in several files
+        self.known: dict[bytes, str] = {}  # SHA-256 by location, of contents known before
+        self.skipped = self.report.skipped
+        self.standing_in: set[bytes] = set()  # locations of second files that are read
         self.forgotten = Tombstones.read(gallery.folder)
         self.shard = ShardBuilder(gallery, options.shard_photos, self._sealed)
         self.videos = VideoReader(
@@ -146,85 +163,92 @@ class _EmbedJob:
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
         """The whole job, for absolute ``roots``."""
-        there = [root for root in roots if not self._vanished(root)]
-        found = list(find_photos(there, videos=True))
+        self.report.absent = [root for root in roots if self._vanished(root)]
+        if len(self.report.absent) == len(roots) and not missing(self.state, roots):
+            check_roots(roots)  # raises: there is nothing to read, nor anything to note
+        there = [root for root in roots if root not in self.report.absent]
+        found = self._with_stand_ins(list(find_photos(there, self.skipped, videos=True)))
         rows = self.state.photos.rows(photo.location_bytes for photo in found)
-        need = self._need_work(found, rows)
-        skipped = self._skipped(found, need)
-        self.report.found = len(found) - int(skipped.sum())
-        todo = [found[each] for each in np.flatnonzero(need & ~skipped).tolist()]
+        work = need_work(
+            self.state,
+            found,
+            rows,
+            retry_failed=self.options.retry_failed,
+            verify=self.options.verify,
+        )
+        todo = self._without_skipped([found[each] for each in np.flatnonzero(work).tolist()])
+        self.report.found = len(found) - self.report.videos_skipped
         self.report.unchanged = self.report.found - len(todo)
-        progress(self.report, len(todo))
         try:
-            tasks = self._tasks([each for each in todo if not each.video])
-            for outcome, faces in processed_photos(self.engine, tasks, self.options):
-                self._store(outcome, faces)
-                progress(self.report, len(todo))
-            for video in (each for each in todo if each.video):
-                self._read_video(video, lambda: progress(self.report, len(todo)))
-                progress(self.report, len(todo))
-            self._mark_gone(roots, found, rows)
+            self._read(todo, progress)
+            found += self._read_stand_ins(todo, progress)
+            self.report.found = len(found) - self.report.videos_skipped
+            self._mark_gone(roots, found)
         finally:
             # Also on an interruption or an error: what is done is kept.
             self.shard.seal()
         return self.report
 
-    def _vanished(self, root: Path) -> bool:
-        """Whether a root that the gallery has photos of is no longer there."""
-        return not os.path.lexists(root) and bool(self._missing([root]))
+    def _read(self, todo: Sequence[FoundPhoto], progress: Progress) -> None:
+        total = self.report.done + len(todo)
+        progress(self.report, total)
+        photos = self._tasks([photo for photo in todo if not photo.video])
+        for outcome, faces in processed_photos(self.engine, photos, self.options):
+            self._store(outcome, faces)
+            progress(self.report, total)
+        for video in (photo for photo in todo if photo.video):
+            self._read_video(video, lambda: progress(self.report, total))
+            progress(self.report, total)
 
-    def _missing(
-        self, folders: Sequence[Path], refused: Sequence[Path] = (), seen: Ids = _NONE
-    ) -> list[PhotoRecord]:
-        """The records, by location, of all in ``folders`` that were not gone.
-
-        But for those in ``refused``, and those in rows ``seen`` of the log.
-        """
-        log = self.state.log
-        there = log.newest & ~log.photos.having("gone")
-        there[seen] = False
-        if not there.any():
-            return []
-        within, beyond = _prefixes(folders), _prefixes(refused)
-        found = [
-            (location, row)
-            for row, location in enumerate(log.photos.locations())
-            if there[row]
-            and (location + b"/").startswith(within)
-            and not (location + b"/").startswith(beyond)
-        ]
-        return [log.photos.record(row) for _, row in sorted(found)]
-
-    def _need_work(self, found: Sequence[FoundPhoto], rows: Ids) -> NDArray[np.bool_]:
-        """Which of ``found`` are to be read, (n,); ``rows`` of the log are theirs, or -1."""
-        log, photos = self.state.log, self.state.log.photos
-        failed = photos.having("failed")
-        again = log.holder < 0  # of which nothing is known
-        if not self.options.retry_failed:
-            again[failed] = False
-            for reason in RETRIED_REASONS:
-                again |= failed & photos.reason.equal(reason.encode())
-        sizes = np.array([photo.size for photo in found], np.int64)
-        times = np.array([photo.mtime_ns for photo in found], np.int64)
-        need = rows < 0
-        known = np.flatnonzero(~need)
-        rows = rows[known]
-        changed = (photos.size[rows] != sizes[known]) | (photos.mtime_ns[rows] != times[known])
-        need[known] = again[rows] | changed
-        return need
-
-    def _skipped(self, found: Sequence[FoundPhoto], need: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of ``found`` are videos that are not read in this job, (n,)."""
-        videos = np.array([photo.video for photo in found], bool) & need
+    def _without_skipped(self, todo: Sequence[FoundPhoto]) -> list[FoundPhoto]:
+        """``todo`` without videos that are not read in this job, which are counted as skipped."""
         if self.options.video == "off":
-            reason = "videos were left out as asked for"
+            reason = "left out as asked for"
         elif not can_read_videos():
             reason = MISSING
         else:
-            return np.zeros(len(found), bool)
-        self.report.videos_skipped = int(videos.sum())
+            return list(todo)
+        photos = [photo for photo in todo if not photo.video]
+        self.report.videos_skipped = len(todo) - len(photos)
         self.report.skipped_because = reason if self.report.videos_skipped else ""
-        return videos
+        self.skipped.counts["video"] += self.report.videos_skipped
+        return photos
+
+    def _with_stand_ins(self, found: Sequence[FoundPhoto]) -> list[FoundPhoto]:
+        """``found``, and the second files of pictures whose first could not be read earlier."""
+        failed = [
+            photo
+            for photo in found
+            if photo.second
+            and (before := self.state.photos.get(photo.location_bytes)) is not None
+            and before.status == "failed"
+        ]
+        return [*found, *self._stand_ins(failed)]
+
+    def _stand_ins(self, failed: Iterable[FoundPhoto]) -> list[FoundPhoto]:
+        """The second files of pictures whose first cannot be read, which are files to read now."""
+        second = [other for photo in failed for other in photo.second]
+        self.skipped.counts["second-file"] -= len(second)
+        self.standing_in.update(other.location_bytes for other in second)
+        return second
+
+    def _read_stand_ins(self, todo: Sequence[FoundPhoto], progress: Progress) -> list[FoundPhoto]:
+        """Read the second files of pictures whose first failed just now, unless they were."""
+        failed = (
+            photo
+            for photo in todo
+            if photo.second
+            and photo.location_bytes in self.failed
+            and photo.second[0].location_bytes not in self.standing_in
+        )
+        second = self._stand_ins(failed)
+        if second:
+            self._read(second, progress)
+        return second
+
+    def _vanished(self, root: Path) -> bool:
+        """Whether a root that the gallery had photos of is not there."""
+        return not os.path.lexists(root) and knows(self.state, root)
 
     def _tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
         by_size = self.state.contents.of_sizes({photo.size for photo in todo})
@@ -234,14 +258,17 @@ class _EmbedJob:
     def _store(self, outcome: DecodeOutcome, faces: PhotoFaces | None) -> None:
         if outcome.reason:
             self._store_failure(outcome)
-        elif self._is_known(outcome.sha256):
-            self.report.known += 1
-            self.shard.add(PhotoRow.of(outcome, "known"))
+            return
+        if self._is_known(outcome.sha256):
+            self._store_known(outcome)
         else:
             self.contents.add(outcome.sha256)
             faces = faces and self._remembered(outcome, faces)
             self.report.embedded += 1
             self.report.faces += len(faces) if faces else 0
+            if outcome.photo and outcome.photo.partial:
+                location = outcome.found.location
+                self.report.partial.append(Failure(location, PARTIAL, outcome.photo.partial))
             self.shard.add(PhotoRow.of(outcome, "ok"), faces)
 
     def _is_known(self, sha256: str) -> bool:
@@ -252,21 +279,19 @@ class _EmbedJob:
         if read.faces is None:
             self._store(read.outcome, None)
             return
-        faces, sha256 = read.faces, read.outcome.sha256
-        self.contents.add(sha256)
+        faces, end = read.faces, read.faces.end
+        self.contents.add(read.outcome.sha256)
         self.report.embedded += 1
         self.report.videos += 1
         self.report.faces += len(faces.tracks)
         self.report.tracks += len(faces.tracks)
-        self.report.video_seconds += faces.end.time_us / MICROSECONDS
-        detail = ""
-        if faces.end.reason:
-            detail = f"{faces.end.reason}: {faces.end.detail}"
-            self.report.damaged.append(Failure(found.location, faces.end.reason, faces.end.detail))
-            logger.info("%s: %s", found.location, detail)
+        self.report.video_seconds += end.time_us / MICROSECONDS
+        missing_part = f"{end.reason}: {end.detail}" if end.reason else ""
+        if missing_part:
+            self.report.partial.append(Failure(found.location, PARTIAL, missing_part))
         if read.checkpoints is not None:
             self.finished_videos.append(read.checkpoints)
-        row = PhotoRow.of_video(found, sha256, faces.info, detail)
+        row = PhotoRow.of_video(read.outcome, faces.info, missing_part)
         self.shard.add_video(row, faces.tracks, faces.frames)
 
     def _sealed(self, path: Path) -> None:
@@ -275,6 +300,19 @@ class _EmbedJob:
         for checkpoints in self.finished_videos:
             checkpoints.remove()
         self.finished_videos = []
+
+    def _store_known(self, outcome: DecodeOutcome) -> None:
+        self.known[outcome.found.location_bytes] = outcome.sha256
+        row = PhotoRow.of(outcome, "known")
+        before = self.state.photos.get(row.record.location_bytes)
+        if before is None or before.sha256 != outcome.sha256 or not self.state.holds(before):
+            self.report.known += 1
+            self.shard.add(row)
+            return
+        self.report.checked += 1
+        if not is_same_file(outcome.found, before):
+            record = replace(row.record, reason=before.reason, detail=before.detail)
+            self.shard.add(replace(row, record=record))
 
     def _remembered(self, outcome: DecodeOutcome, faces: PhotoFaces) -> PhotoFaces:
         """``faces`` without those that were to be forgotten, which indexing must not bring back."""
@@ -285,6 +323,8 @@ class _EmbedJob:
 
     def _store_failure(self, outcome: DecodeOutcome) -> None:
         self.report.failed += 1
+        if outcome.found.second:
+            self.failed.add(outcome.found.location_bytes)
         location = outcome.found.location
         self.report.failures.append(Failure(location, outcome.reason, outcome.detail))
         logger.info("%s: %s: %s", location, outcome.reason, outcome.detail)
@@ -294,10 +334,15 @@ class _EmbedJob:
         if before is None or replace(before, photo_id=-1) != row.record:
             self.shard.add(row)
 
-    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto], rows: Ids) -> None:
+    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto]) -> None:
+        rows = self.state.photos.rows(photo.location_bytes for photo in found)
         # Beneath a folder that could not be read nothing is known, so nothing is gone.
         refused = [photo.location for photo in found if photo.error]
-        for record in self._missing(roots, refused, rows[rows >= 0]):
+        self.report.renamed = renamed_roots(
+            self.state, roots, found, lambda: self._contents(found, rows)
+        )
+        asked = [*roots, *self.report.renamed]
+        for record in missing(self.state, asked, refused, rows[rows >= 0]):
             self.report.gone += 1
             self.shard.add(PhotoRow.gone(record))
         if self.report.gone and not found:
@@ -307,10 +352,13 @@ class _EmbedJob:
                 self.report.gone,
             )
 
-
-def _prefixes(folders: Iterable[Path]) -> tuple[bytes, ...]:
-    """What the location of each of ``folders``, and of all beneath it, begins with, and a slash."""
-    return tuple(os.path.join(os.fsencode(folder), b"") for folder in folders)  # noqa: PTH118
+    def _contents(self, found: Sequence[FoundPhoto], rows: Ids) -> list[str]:
+        """The SHA-256 of each of ``found``, "" where it is new or could not be read."""
+        table = self.state.log.photos
+        return [
+            self.known.get(photo.location_bytes) or (table.hex_digest(row) if row >= 0 else "")
+            for photo, row in zip(found, rows.tolist(), strict=True)
+        ]
 
 
 def _video_reading(options: EmbedOptions) -> VideoReading:

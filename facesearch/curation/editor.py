@@ -25,6 +25,7 @@ from facesearch.people.ledger import (
 )
 from facesearch.people.projection import DecisionState, Person, replay
 from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_name
+from facesearch.text import composed
 
 _SHOWN = 5
 
@@ -107,7 +108,7 @@ class PeopleEditor:
                     f"list {self._gallery.folder} --all"
                 )
         named = {each.name: each for each in everyone.values() if each.name}
-        wanted = " ".join(text.split())
+        wanted = composed(" ".join(text.split()))
         if wanted in named:
             return named[wanted]
         begin = sorted(name for name in named if name.casefold().startswith(wanted.casefold()))
@@ -310,11 +311,12 @@ class PeopleEditor:
         if text.isascii() and text.isdigit():
             found = [each for each in records if each.face_id == int(text)]
         else:
+            wanted = composed(text)
+            places = [(each, composed(str(each.photo.location))) for each in records]
             found = [
                 each
-                for each in records
-                if text in (str(each.photo.location), each.photo.name)
-                or str(each.photo.location).endswith(f"/{text}")
+                for each, place in places
+                if wanted in (place, composed(each.photo.name)) or place.endswith(f"/{wanted}")
             ]
         if len(found) == 1:
             return found[0].face_id

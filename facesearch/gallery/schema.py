@@ -53,8 +53,13 @@ TIMES: Mapping[str, ColumnKind] = {
     "end_us": ColumnKind("int64", ()),
     "still_us": ColumnKind("int64", ()),
 }
+# Those sealed before changes were noticed by them do not have these.
+_STAMPS: Mapping[str, ColumnKind] = {
+    "ctime_ns": ColumnKind("int64", ()),
+    "inode": ColumnKind("int64", ()),
+}
 OPTIONAL: Mapping[str, Mapping[str, ColumnKind]] = {
-    "photos": {},
+    "photos": _STAMPS,
     "faces": {**QUALITIES, **TIMES},
 }
 # A table that shards with a video have: the faces that the vectors of tracks are made of.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from facesearch.engine import PhotoFaces
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import PhotoRecord, face_table, photo_table
 from facesearch.gallery.schema import TIMES
-from facesearch.gallery.track_rows import frames_table, track_faces, track_times
-from facesearch.images import DecodeOutcome, FoundPhoto
+from facesearch.images import DecodeOutcome
+from facesearch.images.types import PARTIAL
+from facesearch.video.rows import frames_table, track_faces, track_times
 from facesearch.video.track import VideoTrack
 from facesearch.video.types import VideoInfo
 from indexer.storage.shards import ShardContent, shard_path, write_shard
@@ -44,27 +45,23 @@ class PhotoRow:
             height=photo.height if photo else 0,
             taken_at=photo.taken_at if photo else "",
             status=status,
-            reason=outcome.reason,
-            detail=outcome.detail,
+            reason=PARTIAL if photo and photo.partial else outcome.reason,
+            detail=photo.partial if photo and photo.partial else outcome.detail,
+            ctime_ns=found.ctime_ns,
+            inode=found.inode,
         )
         return PhotoRow(record, photo.scale if photo else 1.0)
 
     @staticmethod
-    def of_video(found: FoundPhoto, sha256: str, info: VideoInfo, detail: str) -> PhotoRow:
-        """The row of a video that was read, with what was wrong with it, if anything was."""
-        record = PhotoRecord(
-            photo_id=-1,
-            root=os.fsencode(found.root),
-            path=os.fsencode(found.name),
-            size=found.size,
-            mtime_ns=found.mtime_ns,
-            sha256=sha256,
+    def of_video(outcome: DecodeOutcome, info: VideoInfo, missing: str) -> PhotoRow:
+        """The row of a video that was read; what is ``missing`` of it, "" for nothing."""
+        record = replace(
+            PhotoRow.of(outcome, "ok").record,
             width=info.width,
             height=info.height,
             taken_at=info.taken_at,
-            status="ok",
-            reason="",
-            detail=detail,
+            reason=PARTIAL if missing else "",
+            detail=missing,
         )
         return PhotoRow(record)
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.errors import PhotoError
-from facesearch.images.decode import upright
 from facesearch.images.file_access import open_plain, refusal
+from facesearch.images.formats.orientation import upright
 from facesearch.video.types import MICROSECONDS, VideoInfo, VideoLimits
 from facesearch.video_files import VIDEO_HEAD_BYTES, video_container
 

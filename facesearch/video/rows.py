@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from facesearch.encoders.types import Embeddings
 from facesearch.engine import PhotoFaces
-from facesearch.gallery.schema import TIMES
 from facesearch.quality import Qualities
 from facesearch.video.checkpoint import frame_table
 from facesearch.video.track import VideoTrack, detections_of
+
+TIMES = ("start_us", "end_us", "still_us")  # columns of the table of faces
 
 
 def track_faces(tracks: Sequence[VideoTrack]) -> PhotoFaces | None:
@@ -36,7 +37,7 @@ def track_faces(tracks: Sequence[VideoTrack]) -> PhotoFaces | None:
 
 
 def track_times(tracks: Sequence[VideoTrack]) -> NDArray[np.int64]:
-    """The columns :data:`facesearch.gallery.schema.TIMES` of n tracks, int64 (n, 3)."""
+    """The columns :data:`TIMES` of n tracks, int64 (n, 3)."""
     spans = [each.span for each in tracks]
     rows = [[getattr(span, name) for name in TIMES] for span in spans]
     return np.array(rows, np.int64).reshape(-1, len(TIMES))
