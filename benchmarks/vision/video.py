@@ -4,10 +4,10 @@
 
 No film is at hand whose people are known, so clips are made: photos of people move over soft
 backgrounds, cross each other, grow, lean, and change for another photo of the same person; shots
-are cut (``benchmarks/common/made_clips.py``). That says how faces are followed, not how well people
+are cut (``benchmarks/clips/made_clips.py``). That says how faces are followed, not how well people
 are recognised in film.
 
-- ``tracks``: identity precision, recall and F1 (``benchmarks/common/track_scores.py``) of clips of
+- ``tracks``: identity precision, recall and F1 (``benchmarks/clips/track_scores.py``) of clips of
   two to four people of ``many``.
 - ``vectors``: of the longest track of clips of one person, the best faces' plain mean, their mean
   weighted by quality, and the best face alone, for several numbers of faces. Equal error rate and
@@ -34,9 +34,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common.made_clips import Actor, ClipFormat, ClipShot, Pixels, background, write_clip
+from benchmarks.clips.made_clips import Actor, ClipFormat, ClipShot, Pixels, background, write_clip
+from benchmarks.clips.track_scores import follow, identity_scores
 from benchmarks.common.record import record
-from benchmarks.common.track_scores import follow, identity_scores
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine, create_engine
 from facesearch.evaluate.verification import read_pairs

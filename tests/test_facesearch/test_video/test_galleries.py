@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("av", reason="PyAV, the extra [video], is not installed")
 
-from benchmarks.common.made_clips import write_clip
+from benchmarks.clips.made_clips import write_clip
 from facesearch import embed
 from facesearch.album.build import gallery_album
 from facesearch.check import check_gallery
@@ -28,7 +28,7 @@ from facesearch.report.album_csv import album_csv
 from facesearch.report.write import write_report
 from facesearch.upgrade.gallery import upgrade_gallery
 from indexer.storage.shards import Shard
-from support.video_engine import ColourEngine, actor, grey_shot
+from support.videos.colour_engine import ColourEngine, actor, grey_shot
 
 HERE = EmbedOptions(decoders=0, threads=1)
 

@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("av", reason="PyAV, the extra [video], is not installed")
 
-from benchmarks.common.made_clips import ClipFormat, TrueFace, write_clip
+from benchmarks.clips.made_clips import ClipFormat, TrueFace, write_clip
 from facesearch.errors import PhotoError
 from facesearch.video.reader import AnyVideo, is_video, open_video, read_stills
 from facesearch.video.types import TimeSpan, VideoEnd, VideoFrame, VideoLimits
-from support.video_engine import actor, grey_shot
+from support.videos.colour_engine import actor, grey_shot
 
 KINDS = [
     ("clip.mp4", "libx264"),

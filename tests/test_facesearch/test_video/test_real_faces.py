@@ -12,7 +12,7 @@ pytest.importorskip("skimage", reason="the demo's portraits come with scikit-ima
 
 import cv2
 
-from benchmarks.common.made_clips import (
+from benchmarks.clips.made_clips import (
     Actor,
     ClipFormat,
     ClipShot,
@@ -20,7 +20,7 @@ from benchmarks.common.made_clips import (
     background,
     write_clip,
 )
-from benchmarks.common.track_scores import follow, identity_scores
+from benchmarks.clips.track_scores import follow, identity_scores
 from facesearch.demo import make_demo_photos
 from facesearch.engine import FaceEngine, create_engine
 from facesearch.evaluate.video_clips import embed_clips, read_clips

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 pytest.importorskip("av", reason="PyAV, the extra [video], is not installed")
 
-from benchmarks.common.made_clips import ClipShot, TrueFace, write_clip
-from benchmarks.common.track_scores import follow, identity_scores
+from benchmarks.clips.made_clips import ClipShot, TrueFace, write_clip
+from benchmarks.clips.track_scores import follow, identity_scores
 from facesearch.video.checkpoint import VideoCheckpoints
 from facesearch.video.overlap import overlapping
 from facesearch.video.pipeline import VideoReading, video_faces
 from facesearch.video.track import FaceSighting, VideoTrack
 from facesearch.video.tracker import FaceTracker, ForgottenFace
 from support.fake_engine import DIMENSION, person_vector
-from support.video_engine import ColourEngine, actor, grey_shot
+from support.videos.colour_engine import ColourEngine, actor, grey_shot
 
 HERE = VideoReading(threads=1, decoders=0)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.common.made_clips import TrueFace
+from benchmarks.clips.made_clips import TrueFace
 from facesearch.detect.boxes import iou
 from facesearch.engine import FaceEngine
 from facesearch.video.follow import followed

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from benchmarks.common.made_clips import Actor, ClipShot, Pixels
+from benchmarks.clips.made_clips import Actor, ClipShot, Pixels
 from facesearch.detect.types import Detections
 from facesearch.encoders.types import Embeddings, EncoderContract
 from facesearch.engine import PhotoFaces
