@@ -23,7 +23,7 @@ from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run_store import RunInfo
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.people.assignment import NOBODY
+from facesearch.people.projection import NOBODY
 from indexer.types import Ids, Vectors
 
 _WERE_CUT = "saved merges were cut at the threshold"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import face_photos, face_qualities, face_times
 from facesearch.gallery.state import GalleryState
 from indexer.id_lookup import positions_of
-from indexer.storage.shards import Shard
-from indexer.types import Ids, Vectors, make_ids
+from indexer.storage.shards import Shard, shard_path
+from indexer.types import Ids, Vectors, make_ids, split_ids
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,23 @@ class FaceTable:
         if (rows < 0).any():
             raise KeyError(f"there is no live face {int(ids[rows < 0][0])}")
         return self.rows(rows)
+
+
+def faces_of_photos(gallery: Gallery, photo_ids: Collection[int]) -> dict[int, list[int]]:
+    """Ids of the faces found in each of the photos whose content rows are ``photo_ids``.
+
+    Each shard is opened once.
+    """
+    found: dict[int, list[int]] = {photo: [] for photo in photo_ids}
+    wanted = np.array(sorted(found), np.int64)
+    numbers, _ = split_ids(wanted)
+    for number in np.unique(numbers).tolist():
+        with Shard.open(shard_path(gallery.shards_folder, number)) as shard:
+            of_faces = np.asarray(shard.column("faces", "photo"), np.int64)
+        rows = np.flatnonzero(of_faces >= 0)  # others were forgotten
+        photos = make_ids(number, of_faces[rows])
+        asked = np.isin(photos, wanted)
+        faces = make_ids(number, rows[asked]).tolist()
+        for photo, face in zip(photos[asked].tolist(), faces, strict=True):
+            found[photo].append(face)
+    return found

@@ -17,7 +17,6 @@ from facesearch.service.auth.roles import Caller
 from facesearch.service.auth.sessions import LoginSessions
 from facesearch.service.auth.tokens import ApiTokens
 from facesearch.service.database import ServiceDatabase
-from facesearch.service.decisions.choices import PageChoices
 from facesearch.service.decisions.suggestions import GallerySuggestions
 from facesearch.service.events import EventHub
 from facesearch.service.jobs.child_process import COMMAND
@@ -70,7 +69,6 @@ class FaceService:
         self._make_engine = make_engine or engine_maker(options)
         self._galleries: dict[str, ServedGallery] = {}
         self._suggestions: dict[str, GallerySuggestions] = {}
-        self._choices: dict[str, PageChoices] = {}
         self.jobs = JobQueue(
             JobStore(self.database), self._folder_of, self._job_changed, job_command
         )
@@ -106,26 +104,19 @@ class FaceService:
         """Those of a gallery."""
         return self._suggestions[served.id]
 
-    def choices(self, served: ServedGallery) -> PageChoices:
-        """Those of a gallery."""
-        return self._choices[served.id]
-
     def add_gallery(self, folder: Path) -> ServedGallery:
         """Serve one more; raises InputError for one that is served already."""
         real = folder.resolve()
         if any(each.folder.resolve() == real for each in self._galleries.values()):
             raise InputError(f"expected each gallery once, got {folder} twice")
         gallery_id = self._free_id(real.name)
-        choices = PageChoices(self.database, folder)
         served = ServedGallery(
             gallery_id,
             folder,
             self._make_engine,
-            choices.covers,
             lambda version: self._gallery_changed(gallery_id, version),
         )
-        self._choices[gallery_id] = choices
-        self._suggestions[gallery_id] = GallerySuggestions(served, choices, self.jobs)
+        self._suggestions[gallery_id] = GallerySuggestions(served, self.jobs)
         self._galleries[gallery_id] = served
         return served
 

@@ -24,7 +24,6 @@ from facesearch.cli.output import (
 )
 from facesearch.text import count, printable
 from facesearch.video.types import VIDEO_MODES
-from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.embed import EmbedReport
@@ -103,7 +102,7 @@ def _add_index(commands: Any) -> None:
     parser.add_argument(
         "--threads",
         type=positive_int,
-        default=available_cores(),
+        default=None,
         metavar="N",
         help="number of threads that detect and encode (default: all cores)",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,15 @@ from facesearch.api.arguments import to_engine
 from facesearch.api.clustering import cluster_gallery, gallery_album, write_report
 from facesearch.api.indexing import index_photos
 from facesearch.api.maintenance import forget_faces
-from facesearch.api.people import calibrate
+from facesearch.api.people import calibrate, people_suggestions
 from facesearch.api.upgrading import upgrade_gallery
 from facesearch.clustering.options import ClusterOptions
-from facesearch.curation.enroll import enroll
-from facesearch.embed import EmbedReport
+from facesearch.curation.enroll import enroll, enroll_folders
+from facesearch.embed import EmbedOptions, EmbedReport
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.ledger import DecisionAuthor
-from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import refresh_index
 from facesearch.service.jobs.job import JobProgress
 from facesearch.text import count
@@ -54,6 +53,7 @@ def do_work(request: JobRequest, report: Report) -> Result:
         "upgrade": _upgrade,
         "calibrate": _calibrate,
         "enrol": _enrol,
+        "enrol-folders": _enrol_folders,
         "forget": _forget,
         "suggest": _suggest,
     }
@@ -152,6 +152,28 @@ def _enrol(request: JobRequest, report: Report) -> Result:
     }
 
 
+def _enrol_folders(request: JobRequest, report: Report) -> Result:
+    gallery = Gallery.open(request.folder)
+    report(JobProgress(0, 0, "photos", "loading the encoder"))
+    options = EmbedOptions.for_cores()
+    engine = to_engine(DEFAULT_ENGINE, gallery.contract, callers=max(1, options.threads))
+
+    def progress(photos: EmbedReport, total: int) -> None:
+        text = f"{photos.done:,} of {count(total, 'photo')}, {count(photos.faces, 'face')}"
+        report(JobProgress(photos.done, total, "photos", text))
+
+    author = DecisionAuthor(request.by, request.request)
+    folder = Path(request.arguments["folder"])
+    enrolment = enroll_folders(gallery, engine, folder, options, progress, author=author)
+    refresh_index(gallery)
+    enrolled = [each for each in enrolment.photos if each.face is not None]
+    return {
+        "people": len({each.name for each in enrolled}),
+        "enrolled": len(enrolled),
+        "problems": len(enrolment.photos) - len(enrolled),
+    }
+
+
 def _forget(request: JobRequest, report: Report) -> Result:
     report(JobProgress(0, 0, "faces", "deleting"))
     arguments = request.arguments
@@ -173,11 +195,15 @@ def _forget(request: JobRequest, report: Report) -> Result:
 
 def _suggest(request: JobRequest, report: Report) -> Result:
     """Corrections to look at: far too much memory for the service, where a gallery is large."""
-    decisions = PeopleStore(request.folder).decisions()
-    advice = gallery_album(request.folder).advice
     return {
-        "decisions": decisions[-1].id if decisions else 0,
-        "merges": [asdict(each) for each in advice.merges],
-        "mixtures": [asdict(each) for each in advice.mixtures],
-        "doubts": [asdict(each) for each in advice.doubts],
+        "suggestions": [
+            {
+                "kind": each.kind,
+                "person": each.person.id,
+                "other": each.other.id if each.other else None,
+                "faces": list(each.faces),
+                "probability": each.probability,
+            }
+            for each in people_suggestions(request.folder)
+        ]
     }

@@ -13,6 +13,7 @@ from facesearch import __version__
 from facesearch.service.face_service import FaceService
 from facesearch.service.routes import (
     accounts,
+    commands,
     decisions,
     events,
     galleries,
@@ -45,6 +46,7 @@ _ROUTES = (
     suggestions,
     jobs,
     events,
+    commands,
 )
 
 

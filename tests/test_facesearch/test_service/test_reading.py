@@ -251,7 +251,7 @@ def test_pictures_show_the_photo(site: ServedTest, gallery: Gallery) -> None:
         ("/photos/7777", "no-such-photo"),
         ("/photos/7777/original", "no-such-photo"),
         ("/undo", "nothing-to-undo"),
-        ("/people/../../etc", "not-found"),
+        ("/people/../../etc", "no-such-gallery"),
         ("/report/index.html", "not-found"),
     ],
 )
