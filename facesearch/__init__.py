@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from facesearch.api.batch import search_many
+    from facesearch.api.batch import identify_photos, search_many
     from facesearch.api.clustering import (
         cluster_gallery,
         gallery_album,
@@ -41,7 +41,14 @@ if TYPE_CHECKING:
         forget_faces,
         unforget_photos,
     )
-    from facesearch.api.people import calibrate, enroll, export_people, import_people
+    from facesearch.api.people import (
+        calibrate,
+        enroll,
+        enroll_folders,
+        export_people,
+        import_people,
+        people_suggestions,
+    )
     from facesearch.api.people_lists import list_decisions, list_people, show_person
     from facesearch.api.session import (
         GallerySession,
@@ -115,6 +122,7 @@ _MODULES = {
     "create_engine": "engine",
     "crop_photos": "api.training",
     "enroll": "api.people",
+    "enroll_folders": "api.people",
     "evaluate_clustering": "api.evaluation",
     "evaluate_folder": "api.evaluation",
     "evaluate_identification": "api.evaluation",
@@ -129,12 +137,14 @@ _MODULES = {
     "gallery_album": "api.clustering",
     "gallery_info": "api.info",
     "identify_photo": "api.session",
+    "identify_photos": "api.batch",
     "import_people": "api.people",
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
     "list_decisions": "api.people_lists",
     "list_people": "api.people_lists",
     "make_graph": "api.indexing",
+    "people_suggestions": "api.people",
     "quantise_encoder": "api.encoders",
     "remove_encoder": "encoders",
     "search_many": "api.batch",
@@ -182,6 +192,7 @@ __all__ = [
     "create_engine",
     "crop_photos",
     "enroll",
+    "enroll_folders",
     "evaluate_clustering",
     "evaluate_folder",
     "evaluate_identification",
@@ -196,12 +207,14 @@ __all__ = [
     "gallery_album",
     "gallery_info",
     "identify_photo",
+    "identify_photos",
     "import_people",
     "index_photos",
     "latest_run",
     "list_decisions",
     "list_people",
     "make_graph",
+    "people_suggestions",
     "quantise_encoder",
     "remove_encoder",
     "search_many",

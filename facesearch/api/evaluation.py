@@ -27,6 +27,7 @@ from facesearch.evaluate.protocols import Setup
 from facesearch.evaluate.robustness import FAR
 from facesearch.evaluate.verification import read_pairs
 from facesearch.evaluate.video import FRAMES
+from facesearch.evaluate.video_clips import read_clips
 from indexer.runtime.cores import available_cores
 
 _PERSON_FOLDERS = "folder with a folder of photos for each person"
@@ -205,7 +206,9 @@ def evaluate_video(
     threshold: float | None = None,
     options: EvaluationOptions = DEFAULT_OPTIONS,
 ) -> Report:
-    """Verification of tracks, ``person/track/frame.jpg``, by the mean over pairs of their frames.
+    """Verification of tracks by the mean over all pairs of their frames.
+
+    ``photos`` has ``person/track/frame.jpg``, or a folder of video files for each person.
 
     ``pairs`` lists tracks, by default every two; the first ``frames`` frames with a face count.
     Frames without a face are left out, so ``missing`` must be "reject". Raises as
@@ -217,7 +220,8 @@ def evaluate_video(
     if options.missing != "reject":
         raise InputError("expected no --missing: frames without a face are left out of their track")
     listed = None if pairs is None else read_pairs_file(to_path(pairs, "list of pairs"))
-    tracks = read_tracks(to_path(photos, "folder of tracks"))
+    folder = to_path(photos, "folder of tracks")
+    tracks = read_clips(folder) or read_tracks(folder)
     setup, defaults = _ready(options)
     chosen = defaults.verification if given is None else given
     return protocols.run_video(setup, tracks, listed, frames=frames, threshold=chosen)

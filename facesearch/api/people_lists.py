@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from facesearch.api.arguments import AnyGallery, to_gallery
-from facesearch.curation.editor import PeopleEditor
+from facesearch.curation.people_reader import PeopleReader
 from facesearch.gallery.records import FaceRecord
-from facesearch.people.assignment import NOBODY
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import Person, undone_batches
+from facesearch.people.projection import NOBODY, Person, undone_batches
 from facesearch.people.store import PeopleStore
 
 
@@ -67,7 +66,7 @@ class DecisionStatus:
 
 def list_people(gallery: AnyGallery, *, hidden: bool = False) -> PeopleList:
     """The people of a gallery as they are now, also those who are ``hidden`` if asked for."""
-    editor = PeopleEditor(to_gallery(gallery))
+    editor = PeopleReader(to_gallery(gallery))
     faces = Counter(editor.now.of_faces().tolist())
     confirmed = Counter(editor.decided.faces.values())
     everyone = sorted(editor.everyone().values(), key=lambda each: (-faces[each.id], each.id))
@@ -75,25 +74,28 @@ def list_people(gallery: AnyGallery, *, hidden: bool = False) -> PeopleList:
     return PeopleList(
         tuple(PersonCount(each, faces[each.id], confirmed[each.id]) for each in shown),
         len(everyone) - len(shown),
-        faces[NOBODY],
+        faces[NOBODY] - len(editor.decided.not_faces),
         editor.clustered,
     )
 
 
-def show_person(gallery: AnyGallery, person: str) -> PersonWithFaces:
+def show_person(gallery: AnyGallery, person: str, *, unsure: bool = False) -> PersonWithFaces:
     """The faces of ``person``: a name, the beginning of one person's name, or a number as "p12".
 
-    Raises InputError where nobody is called so.
+    ``unsure``: only those that nobody confirmed, the least certain first. Raises InputError where
+    nobody is called so.
     """
-    editor = PeopleEditor(to_gallery(gallery))
+    editor = PeopleReader(to_gallery(gallery))
     found, clustering = editor.find(person), editor.now.clustering
     sure = dict(zip(clustering.ids.tolist(), clustering.confidence.tolist(), strict=True))
-    decided = editor.decided.faces
+    decided, records = editor.decided.faces, editor.records(found)
+    if unsure:
+        records = [each for each in reversed(records) if each.face_id not in decided]
     return PersonWithFaces(
         found,
         tuple(
             PersonFace(each, sure[each.face_id], decided.get(each.face_id) == found.id)
-            for each in editor.records(found)
+            for each in records
         ),
     )
 

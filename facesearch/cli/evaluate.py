@@ -143,7 +143,9 @@ def _video(below: Any) -> argparse.ArgumentParser:
     parser = _protocol(
         below, "video", _run_video, "tracks compared by the mean over all pairs of their frames"
     )
-    parser.add_argument("photos", type=Path, metavar="FOLDER", help="PERSON/TRACK/FRAME")
+    parser.add_argument(
+        "photos", type=Path, metavar="FOLDER", help="PERSON/TRACK/FRAME or PERSON/CLIP.mp4"
+    )
     parser.add_argument(
         "--pairs",
         type=Path,

@@ -53,7 +53,6 @@ def forgetting(*arguments: Any, **options: Any) -> Any:
     return replace(earlier, undone=np.ones_like(earlier.undone))
 
 
-SEEDS = (0, 1, 2, 3)
 EVERYBODY = frozenset(range(10_000))
 
 
@@ -67,7 +66,7 @@ EVERYBODY = frozenset(range(10_000))
         ("ChangeContext", lambda *arguments: ChangeContext(*arguments[:2], EVERYBODY)),
         (
             "assign_people",
-            lambda clustering, numbers, _: assign_people(clustering, numbers, replay(())),
+            lambda clustering, numbers, *_, **__: assign_people(clustering, numbers, replay(())),
         ),
     ],
 )
@@ -78,19 +77,18 @@ def test_a_carrying_over_that_is_broken_is_noticed(
     assert run in modules
     for module in modules:
         monkeypatch.setattr(module, name, broken)
-    # By what is decided, which is drawn.
-    assert any(noticed(tmp_path / f"{seed}.gallery", seed) for seed in SEEDS)
+    assert noticed(tmp_path / "broken.gallery")
 
 
 def test_nothing_is_noticed_where_nothing_is_broken(tmp_path: Path) -> None:
-    assert not noticed(tmp_path / "0.gallery", SEEDS[0])
+    assert not noticed(tmp_path / "whole.gallery")
 
 
-def noticed(folder: Path, seed: int) -> bool:
+def noticed(folder: Path) -> bool:
     """Whether a decision was lost, or a change not explained, among few people."""
     vectors, truth = grouped_vectors(16, 8, 0, spread=0.9)
     gallery = vector_gallery(folder, vectors.shape[1])
-    rounds = played(gallery, Owner(gallery, seed), vectors, truth, (0.95, 0.85))
+    rounds = played(gallery, Owner(gallery, seed=0), vectors, truth, (0.95, 0.85))
     return any(each.lost or each.unexplained for each in rounds)
 
 

@@ -65,6 +65,7 @@ SUBJECTS: dict[str, Subject] = dict(
             "EmbedOptions",
             nothing,
             decoders=(-1, 1.5, "all", True),
+            video=("some", 7, None),
             threads=COUNT,
             shard_photos=COUNT,
             decode_timeout=(-1, NAN, "long", None),

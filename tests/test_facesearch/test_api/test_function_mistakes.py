@@ -36,12 +36,13 @@ from support.calls.mistakes import (
     clustered_gallery,
     function,
     in_gallery,
+    method,
     nothing,
     problems,
 )
 
 LEFT_TO_PYTHON = {"progress", "dry_run", "drop_unreadable", "labelled", "replace"}
-LEFT_TO_PYTHON |= {"turned", "hidden", "hdbscan", "plots"}
+LEFT_TO_PYTHON |= {"turned", "hidden", "hdbscan", "plots", "in_place", "unsure"}
 REPORT = Report("nothing", None, None, (), ())  # type: ignore[arg-type]
 
 
@@ -99,6 +100,24 @@ SUBJECTS: dict[str, Subject] = dict(
             engine=ENGINES,
         ),
         function("list_people", in_gallery, gallery=GALLERY),
+        function("people_suggestions", in_gallery, gallery=GALLERY),
+        function(
+            "enroll_folders",
+            lambda made: {"gallery": made.folder, "folder": made.photos, "engine": ENGINE},
+            gallery=GALLERY,
+            folder=PATH,
+            engine=ENGINES,
+        ),
+        method(
+            "identify_photos",
+            lambda _: lambda **given: [*facesearch.identify_photos(**given)],
+            lambda made: {"gallery": made.folder, "photos": [made.photos], "engine": ENGINE},
+            gallery=GALLERY,
+            photos=(7, None, [7]),
+            threshold=DISTANCE,
+            engine=ENGINES,
+            device=DEVICE,
+        ),
         function("list_decisions", in_gallery, gallery=GALLERY),
         function(
             "show_person",
