@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from facesearch.api.arguments import AnyEngine, AnyGallery, AnyPath, to_engine, to_gallery, to_path
+from facesearch.api.arguments import (
+    AnyEngine,
+    AnyGallery,
+    AnyPath,
+    to_engine,
+    to_gallery,
+    to_path,
+    to_photo,
+)
 from facesearch.api.session import GallerySession
 from facesearch.embed import EmbedOptions
 from facesearch.engine_options import DEFAULT_ENGINE
@@ -32,7 +40,7 @@ def identify_photos(
     options = EmbedOptions.for_cores()
     ready = to_engine(engine, opened.contract, callers=options.threads)
     session = GallerySession(opened, ready, device=device)
-    paths = (to_path(photo, "photo") for photo in photos)
+    paths = (to_photo(photo) for photo in photos)
     yield from session.identify_many(paths, threshold=threshold, options=options)
 
 
@@ -60,7 +68,7 @@ def search_many(
     opened = to_gallery(gallery)
     options = EmbedOptions.for_cores()
     asked = open_probes(
-        to_path(probes, "folder of probes"),
+        to_photo(probes, "folder of probes"),
         opened,
         lambda: to_engine(engine, opened.contract, callers=options.threads),
         options,

@@ -12,7 +12,7 @@ from facesearch.api.arguments import (
     to_engine,
     to_gallery,
     to_path,
-    to_paths,
+    to_photos,
 )
 from facesearch.curation import enroll as enrolling
 from facesearch.curation.enroll import Enrolment, Progress
@@ -50,7 +50,7 @@ def enroll(
     is writing.
     """
     opened = to_gallery(gallery)
-    paths = to_paths(photos, "photo")
+    paths = to_photos(photos, "photo")
     options = enrolling.ONE_BY_ONE
     if any(path.is_dir() for path in paths):
         options = replace(EmbedOptions.for_cores(), retry_failed=True)

@@ -14,6 +14,7 @@ from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import DecisionState, Person, replay
 from facesearch.people.store import PeopleStore
+from facesearch.text import composed
 
 SHOWN = 5
 
@@ -70,7 +71,7 @@ class PeopleReader:
                     f"list {self._gallery.folder} --all"
                 )
         named = {each.name: each for each in everyone.values() if each.name}
-        wanted = " ".join(text.split())
+        wanted = composed(" ".join(text.split()))
         if wanted in named:
             return named[wanted]
         begin = sorted(name for name in named if name.casefold().startswith(wanted.casefold()))
@@ -109,11 +110,12 @@ class PeopleReader:
         if text.isascii() and text.isdigit():
             found = [each for each in records if each.face_id == int(text)]
         else:
+            wanted = composed(text)
+            places = [(each, composed(str(each.photo.location))) for each in records]
             found = [
                 each
-                for each in records
-                if text in (str(each.photo.location), each.photo.name)
-                or str(each.photo.location).endswith(f"/{text}")
+                for each, place in places
+                if wanted in (place, composed(each.photo.name)) or place.endswith(f"/{wanted}")
             ]
         if len(found) == 1:
             return found[0].face_id
