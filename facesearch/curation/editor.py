@@ -263,7 +263,7 @@ class PeopleEditor(PeopleReader):
         confirmed = tuple(FaceDecision(face, person.id) for face in new)
         return self._enter(person, [NewDecision("enroll", person.id, faces=confirmed)])
 
-    def apart(self, person: Person, other: Person) -> EditResult:
+    def separate(self, person: Person, other: Person) -> EditResult:
         """Say that two people are not the same: they are never merged or suggested as one."""
         if person.id == other.id:
             raise InputError(f"expected two people, got {person.label} twice")
@@ -294,10 +294,11 @@ class PeopleEditor(PeopleReader):
         chosen = (FaceDecision(face, person.id),)
         return self._enter(person, [NewDecision("cover", person.id, faces=chosen)])
 
-    def not_faces(self, faces: Sequence[int]) -> EnteredDecisions:
+    def discard(self, faces: Sequence[int]) -> EditResult:
         """Say that detections are no faces: they are left out of people and albums.
 
-        Whoever is given such a face later makes it one again.
+        Whoever is given such a face later makes it one again. The person of the result is whose the
+        first one was; number 0 stands for nobody.
         """
         faces = list(dict.fromkeys(faces))
         self._require_known(faces)
@@ -308,7 +309,9 @@ class PeopleEditor(PeopleReader):
             for number, taken in sorted(self._sources(faces).items())
             for face in taken
         )
-        return self._decide([NewDecision("not-face", 0, faces=said)])
+        whose = said[0].person
+        entered = self._decide([NewDecision("not-face", 0, faces=said)])
+        return EditResult(self.decided.person(whose), entered)
 
     def undo(self, batch: int | None = None) -> list[Decision]:
         """Undo what was decided last and is not undone yet, and return it.
