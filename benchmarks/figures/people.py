@@ -87,6 +87,23 @@ def report_speed() -> str:
     )
 
 
+def naming_effort() -> str:
+    """What it takes to name ten people in the web application, and by commands."""
+    data = result("naming_effort")
+    names = data["application"]["names"]
+    rows = [
+        [how, str(each["keys"]), str(each["clicks"]), f"{each['keys'] / names:.1f}"]
+        for how, each in (
+            ("in the web application", data["application"]),
+            ("by commands", data["commands"]),
+        )
+    ]
+    return (
+        table(("", "keys", "clicks", "keys a person"), rows)
+        + f"\n\nThe {names} names have {data['letters']} letters and spaces."
+    )
+
+
 def suggestions() -> str:
     """What the first of the suggestions, and all, are worth on other people than they were fitted
     on."""

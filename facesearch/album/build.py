@@ -127,4 +127,5 @@ def _album_face(record: FaceRecord, clustering: Clustering, row: int) -> AlbumFa
         taken_at=record.taken_at,
         sha256=record.photo.sha256,
         quality=record.quality,
+        span=record.span,
     )

@@ -244,8 +244,21 @@ class PeopleEditor(PeopleReader):
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Remove faces from ``person``, without assigning them to another. Nothing else moves."""
         self._require_some_left(person, faces)
-        chosen = tuple(FaceDecision(face, person.id, belongs=False) for face in faces)
-        return self._enter(person, [NewDecision("reject", person.id, faces=chosen)])
+        theirs = {*self._faces(person)}
+        drafts = [
+            NewDecision(
+                "reject",
+                person.id,
+                other,
+                faces=tuple(FaceDecision(face, person.id, belongs=False) for face in chosen),
+            )
+            for other, chosen in (
+                (None, [face for face in faces if face in theirs]),
+                (0, [face for face in faces if face not in theirs]),
+            )
+            if chosen
+        ]
+        return self._enter(person, drafts)
 
     def hide(self, person: Person, hidden: bool = True) -> EditResult:
         """Hide a person from albums and lists, or show the person again."""
@@ -263,7 +276,7 @@ class PeopleEditor(PeopleReader):
         confirmed = tuple(FaceDecision(face, person.id) for face in new)
         return self._enter(person, [NewDecision("enroll", person.id, faces=confirmed)])
 
-    def separate(self, person: Person, other: Person) -> EditResult:
+    def apart(self, person: Person, other: Person) -> EditResult:
         """Say that two people are not the same: they are never merged or suggested as one."""
         if person.id == other.id:
             raise InputError(f"expected two people, got {person.label} twice")
@@ -294,11 +307,10 @@ class PeopleEditor(PeopleReader):
         chosen = (FaceDecision(face, person.id),)
         return self._enter(person, [NewDecision("cover", person.id, faces=chosen)])
 
-    def discard(self, faces: Sequence[int]) -> EditResult:
+    def not_faces(self, faces: Sequence[int]) -> EnteredDecisions:
         """Say that detections are no faces: they are left out of people and albums.
 
-        Whoever is given such a face later makes it one again. The person of the result is whose the
-        first one was; number 0 stands for nobody.
+        Whoever is given such a face later makes it one again.
         """
         faces = list(dict.fromkeys(faces))
         self._require_known(faces)
@@ -309,9 +321,7 @@ class PeopleEditor(PeopleReader):
             for number, taken in sorted(self._sources(faces).items())
             for face in taken
         )
-        whose = said[0].person
-        entered = self._decide([NewDecision("not-face", 0, faces=said)])
-        return EditResult(self.decided.person(whose), entered)
+        return self._decide([NewDecision("not-face", 0, faces=said)])
 
     def undo(self, batch: int | None = None) -> list[Decision]:
         """Undo what was decided last and is not undone yet, and return it.

@@ -85,10 +85,12 @@ def write_sidecars(album: Album, folder: Path | None) -> Sidecars:
     """A sidecar for each photo of ``album`` that shows someone with a name.
 
     They go to ``folder``, in which each photo's relative path is kept, or beside the photos where
-    it is None. A sidecar of another program is left alone, and reported.
+    it is None. A sidecar of another program is left alone, and reported. Videos get none: a region
+    has no time.
     """
     named = _named_by_photo(album)
-    places = _places(sorted({face.photo for face in album.faces}), album, folder)
+    photos = {face.photo for face in album.faces if face.span is None}
+    places = _places(sorted(photos), album, folder)
     written, removed, skipped, ours = 0, 0, [], set()
     for photo, place in places.items():
         faces = named.get(photo, [])
@@ -189,6 +191,8 @@ def _named_by_photo(album: Album) -> dict[Path, list[NamedFace]]:
     named: dict[Path, list[NamedFace]] = {}
     for person in album.people:
         for face in person.faces if person.name is not None else ():
+            if face.span is not None:
+                continue
             named.setdefault(face.photo, []).append(NamedFace(person.name or "", face))
     for faces in named.values():
         faces.sort(key=lambda each: (each.face.box, each.name))

@@ -158,6 +158,7 @@ def run_show(args: argparse.Namespace) -> int:
                 "confidence": confidence[each.face_id],
                 "quality": known(each.quality),
                 "decided": decided_faces.get(each.face_id) == person.id,
+                "seconds": None if each.span is None else each.span.as_json(),
             }
             for each in records
         ]
@@ -170,7 +171,7 @@ def run_show(args: argparse.Namespace) -> int:
             box_text(each.box),
             confidence[each.face_id],
             "yes" if decided_faces.get(each.face_id) == person.id else "",
-            each.photo.name,
+            each.place,
         )
         for each in records
     ]

@@ -98,7 +98,7 @@ def run_confirm(args: argparse.Namespace) -> int:
 def run_apart(args: argparse.Namespace) -> int:
     """Keep two people apart and print what was done."""
     editor = open_editor(args)
-    outcome = editor.separate(editor.find(args.person), editor.find(args.other))
+    outcome = editor.apart(editor.find(args.person), editor.find(args.other))
     return print_outcome(args, editor, outcome)
 
 
@@ -120,8 +120,7 @@ def run_cover(args: argparse.Namespace) -> int:
 def run_not_face(args: argparse.Namespace) -> int:
     """Leave detections out and print what was done."""
     editor = open_editor(args)
-    outcome = editor.discard(args.faces)
-    return print_entered(args, editor, outcome.entered, {"faces": args.faces})
+    return print_entered(args, editor, editor.not_faces(args.faces), {"faces": args.faces})
 
 
 def _text(each: Suggestion) -> str:

@@ -218,7 +218,7 @@ def one_face(gallery: Gallery, action: str, face: int, data: st.DataObject) -> N
     elif action == "reject":
         editor.reject(editor.find(f"p{of}"), [face])
     else:
-        editor.discard([face])
+        editor.not_faces([face])
 
 
 def test_a_face_of_an_undecided_cluster_comes_alone_and_gets_no_other_named(

@@ -100,13 +100,13 @@ def test_not_the_same_is_never_asked_again_and_never_merged(gallery: Gallery) ->
     (pair, first), *_ = pairs(gallery).items()
     editor = PeopleEditor(gallery)
     assert first.other is not None
-    outcome = editor.separate(first.person, first.other)
+    outcome = editor.apart(first.person, first.other)
     assert [each.action for each in outcome.entered.decisions] == ["apart"]
     assert pair not in pairs(gallery)
     with pytest.raises(InputError, match="two people already"):
-        editor.separate(first.other, first.person)
+        editor.apart(first.other, first.person)
     with pytest.raises(InputError, match="twice"):
-        editor.separate(first.person, first.person)
+        editor.apart(first.person, first.person)
     cluster(gallery, replace(CLEAR, full=True))
     now = PeopleEditor(gallery).now
     assert min(len(now.faces(number)) for number in pair) > 0
@@ -166,9 +166,8 @@ def test_what_is_no_face_is_left_out_until_that_is_undone(gallery: Gallery) -> N
     editor = PeopleEditor(gallery)
     face = int(editor.now.faces(2)[0])
     photo = editor.records(editor.find("p2"))[0].photo.name
-    outcome = editor.discard([face])
-    assert [each.action for each in outcome.entered.decisions] == ["not-face"]
-    assert outcome.person.key == "p2"
+    entered = editor.not_faces([face])
+    assert [each.action for each in entered.decisions] == ["not-face"]
     for full in (False, True):
         assert photos_of_people(gallery) == before | {"p2": before["p2"] - {photo}}
         run = cluster(gallery, replace(CLEAR, full=full))
@@ -178,9 +177,9 @@ def test_what_is_no_face_is_left_out_until_that_is_undone(gallery: Gallery) -> N
         assert face not in {each for one in asked(gallery) for each in one.faces}
     editor = PeopleEditor(gallery)
     with pytest.raises(InputError, match="already"):
-        editor.discard([face])
+        editor.not_faces([face])
     with pytest.raises(InputError, match="numbers of faces"):
-        editor.discard([987_654])
+        editor.not_faces([987_654])
     editor.undo()
     assert photos_of_people(gallery) == before
     cluster(gallery)
@@ -190,7 +189,7 @@ def test_what_is_no_face_is_left_out_until_that_is_undone(gallery: Gallery) -> N
 def test_a_face_that_somebody_is_given_is_one_again(gallery: Gallery) -> None:
     editor = PeopleEditor(gallery)
     face = int(editor.now.faces(2)[0])
-    editor.discard([face])
+    editor.not_faces([face])
     editor.add(editor.find("p1"), [face])
     assert face in editor.now.faces(1) and editor.decided.not_faces == frozenset()
 
