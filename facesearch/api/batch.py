@@ -47,7 +47,7 @@ def identify_photos(
     options = EmbedOptions.for_cores()
     ready = to_engine(engine, opened.contract, callers=options.threads)
     session = GallerySession(opened, ready, device=device)
-    paths = (to_path(photo, "photo") for photo in photos)
+    paths = (to_photo(photo) for photo in photos)
     yield from session.identify_many(paths, threshold=threshold, options=options)
 
 

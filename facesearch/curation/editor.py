@@ -255,8 +255,21 @@ class PeopleEditor(PeopleReader):
         """Remove faces from ``person``, without assigning them to another. Nothing else moves."""
         faces = self._known(faces)
         self._require_some_left(person, faces)
-        chosen = tuple(FaceDecision(face, person.id, belongs=False) for face in faces)
-        return self._enter(person, [NewDecision("reject", person.id, faces=chosen)])
+        theirs = {*self._faces(person)}
+        drafts = [
+            NewDecision(
+                "reject",
+                person.id,
+                other,
+                faces=tuple(FaceDecision(face, person.id, belongs=False) for face in chosen),
+            )
+            for other, chosen in (
+                (None, [face for face in faces if face in theirs]),
+                (0, [face for face in faces if face not in theirs]),
+            )
+            if chosen
+        ]
+        return self._enter(person, drafts)
 
     def hide(self, person: Person, hidden: bool = True) -> EditResult:
         """Hide a person from albums and lists, or show the person again."""
