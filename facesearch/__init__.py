@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from facesearch.api.backup import export_gallery, import_gallery
     from facesearch.api.batch import search_many
     from facesearch.api.clustering import (
         cluster_gallery,
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
         write_sidecars,
     )
     from facesearch.api.encoders import calibrate_encoder, quantise_encoder
+    from facesearch.api.encryption import (
+        change_key,
+        decrypt_gallery,
+        encrypt_gallery,
+        unlocked_gallery,
+    )
     from facesearch.api.indexing import IndexReport, build_index, index_photos, make_graph
     from facesearch.api.info import gallery_info
     from facesearch.api.maintenance import (
@@ -55,6 +62,7 @@ if TYPE_CHECKING:
         ChangedDecisionsError,
         ChangedGalleryError,
         ContractError,
+        EncryptedGalleryError,
         FacesearchError,
         GalleryError,
         InputError,
@@ -76,6 +84,7 @@ _MODULES = {
     "ContractError": "errors",
     "EmbedOptions": "embed",
     "EncoderSettings": "encoders",
+    "EncryptedGalleryError": "errors",
     "EngineOptions": "engine_options",
     "FaceTable": "gallery.face_table",
     "FacesearchError": "errors",
@@ -93,17 +102,22 @@ _MODULES = {
     "build_index": "api.indexing",
     "calibrate": "api.people",
     "calibrate_encoder": "api.encoders",
+    "change_key": "api.encryption",
     "check_erased": "api.maintenance",
     "check_gallery": "api.maintenance",
     "cluster_gallery": "api.clustering",
     "create_engine": "engine",
     "crop_photos": "api.training",
+    "decrypt_gallery": "api.encryption",
+    "encrypt_gallery": "api.encryption",
     "enroll": "api.people",
+    "export_gallery": "api.backup",
     "export_people": "api.people",
     "forget_faces": "api.maintenance",
     "gallery_album": "api.clustering",
     "gallery_info": "api.info",
     "identify_photo": "api.session",
+    "import_gallery": "api.backup",
     "import_people": "api.people",
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
@@ -114,6 +128,7 @@ _MODULES = {
     "search_photo": "api.session",
     "train_encoder": "api.training",
     "unforget_photos": "api.maintenance",
+    "unlocked_gallery": "api.encryption",
     "upgrade_gallery": "api.upgrading",
     "verify_photos": "api.session",
     "write_report": "api.clustering",
@@ -128,6 +143,7 @@ __all__ = [
     "ContractError",
     "EmbedOptions",
     "EncoderSettings",
+    "EncryptedGalleryError",
     "EngineOptions",
     "FaceTable",
     "FacesearchError",
@@ -145,17 +161,22 @@ __all__ = [
     "build_index",
     "calibrate",
     "calibrate_encoder",
+    "change_key",
     "check_erased",
     "check_gallery",
     "cluster_gallery",
     "create_engine",
     "crop_photos",
+    "decrypt_gallery",
+    "encrypt_gallery",
     "enroll",
+    "export_gallery",
     "export_people",
     "forget_faces",
     "gallery_album",
     "gallery_info",
     "identify_photo",
+    "import_gallery",
     "import_people",
     "index_photos",
     "latest_run",
@@ -166,6 +187,7 @@ __all__ = [
     "search_photo",
     "train_encoder",
     "unforget_photos",
+    "unlocked_gallery",
     "upgrade_gallery",
     "verify_photos",
     "write_report",

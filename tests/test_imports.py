@@ -55,6 +55,8 @@ FLOORS = {
         "clustering",
         "album recognition erasure",
         "check curation report upgrade",
+        "backup",
+        "encryption",
         "api",
         "cli",
     ),

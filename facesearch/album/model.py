@@ -25,6 +25,14 @@ def _shown(text: str) -> str:
 
 
 @dataclass(frozen=True)
+class PhotoPlace:
+    """A photo's absolute location and its relative path."""
+
+    photo: Path
+    name: str
+
+
+@dataclass(frozen=True)
 class AlbumFace:
     """One face: where it is and how sure the engine is of it.
 
@@ -33,7 +41,7 @@ class AlbumFace:
     photo's (width, height). ``score`` is the detector's and ``confidence`` the clustering's, both
     in [0, 1]. ``taken_at`` is ISO 8601, or "" if unknown. ``sha256`` is the hex digest of the
     photo's content when the face was found in it, or "" if unknown. ``quality`` is in [0, 1], NaN
-    if unknown.
+    if unknown. ``copies`` are the other places of the same photo.
     """
 
     face_id: int
@@ -46,6 +54,7 @@ class AlbumFace:
     taken_at: str = ""
     sha256: str = ""
     quality: float = math.nan
+    copies: tuple[PhotoPlace, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", _shown(self.name))

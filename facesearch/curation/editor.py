@@ -14,7 +14,7 @@ from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.run_store import run_paths
 from facesearch.errors import ChangedDecisionsError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.records import FaceRecord
+from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Action, Decision, FaceDecision, NewDecision
 from facesearch.people.projection import DecisionState, Person, replay
@@ -282,11 +282,11 @@ class PeopleEditor:
         if text.isascii() and text.isdigit():
             found = [each for each in records if each.face_id == int(text)]
         else:
+            copies = self._state.photos.copies({each.photo.sha256 for each in records})
             found = [
                 each
                 for each in records
-                if text in (str(each.photo.location), each.photo.name)
-                or str(each.photo.location).endswith(f"/{text}")
+                if any(_names(text, place) for place in copies.get(each.photo.sha256, [each.photo]))
             ]
         if len(found) == 1:
             return found[0].face_id
@@ -299,3 +299,9 @@ class PeopleEditor:
             f"expected a face of {person.label} by its number, or the photo it is in, got "
             f"{text!r}; see them with: facesearch people show {self._gallery.folder} {person.key}"
         )
+
+
+def _names(text: str, photo: PhotoRecord) -> bool:
+    """Whether ``text`` is a photo's relative or absolute path, or the end of that."""
+    location = str(photo.location)
+    return text in (location, photo.name) or location.endswith(f"/{text}")

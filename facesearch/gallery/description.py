@@ -17,6 +17,7 @@ VERSION = 1
 # Of galleries that were upgraded, whose shards lie in a folder that their description names.
 UPGRADED_VERSION = 2
 SHARDS = "shards"
+SEALED = "gallery.sealed"  # in place of all other files where the gallery is encrypted
 DType = Literal["float16", "float32"]
 _SHARDS_NAME = re.compile(rf"{SHARDS}(-[0-9a-f]{{12}})?")
 

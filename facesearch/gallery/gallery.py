@@ -7,11 +7,9 @@ as long as some location still holds its photo's content.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -22,13 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.encoders.types import EncoderContract
-from facesearch.errors import (
-    BusyGalleryError,
-    ContractError,
-    GalleryError,
-    InputError,
-)
+from facesearch.errors import ContractError, GalleryError, InputError
 from facesearch.gallery.description import SHARDS, DType, parse_description, write_description
+from facesearch.gallery.locks import presentation_lock, require_unsealed, writer_lock
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
 from facesearch.gallery.records import (
     FaceRecord,
@@ -45,7 +39,6 @@ from facesearch.gallery.state_cache import CachedLog, read_state, write_state
 from facesearch.gallery.tombstones import Tombstones
 from indexer.storage.atomic_files import (
     make_folder,
-    open_lock,
     partial_path,
     require_folder,
     write_atomically,
@@ -63,8 +56,6 @@ DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
 FOLDERS = ("shards", "clusters", "index")
 _NUMBER_BYTES = 32
-_LOCK_PAUSE = 0.1  # seconds
-_LOCK_ATTEMPTS = 600
 
 
 class Gallery:
@@ -85,6 +76,7 @@ class Gallery:
     ) -> Gallery:
         """Make an empty gallery in ``folder``, which must be absent or empty."""
         folder = Path(folder)
+        require_unsealed(folder)
         if folder.exists() and not _is_vacant(folder):
             raise InputError(
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
@@ -97,9 +89,13 @@ class Gallery:
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Gallery:
-        """Open an existing gallery; raises :class:`GalleryError` where there is none."""
+        """Open an existing gallery; raises :class:`GalleryError` where there is none.
+
+        Raises EncryptedGalleryError for an encrypted one: see ``facesearch.unlocked_gallery``.
+        """
         folder = Path(folder)
         path = folder / DESCRIPTION
+        require_unsealed(folder)
         try:
             description = read_json(path)
         except FileNotFoundError:
@@ -180,13 +176,7 @@ class Gallery:
         if self._is_writer:
             yield
             return
-        with open_lock(self.folder / "lock") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BusyGalleryError(
-                    f"another process is writing to {self.folder}; wait until it has ended"
-                ) from None
+        with writer_lock(self.folder):
             self._require_folders()
             remove_partials(self.shards_folder)
             self.note_shard_numbers()
@@ -208,7 +198,7 @@ class Gallery:
 
         Raises BusyGalleryError where faces are being forgotten for longer than a minute.
         """
-        with self._presentation_lock(fcntl.LOCK_SH, "faces of the gallery are being forgotten"):
+        with presentation_lock(self.folder, alone=False):
             yield
 
     @contextmanager
@@ -217,25 +207,7 @@ class Gallery:
 
         Raises BusyGalleryError where that takes longer than a minute.
         """
-        with self._presentation_lock(fcntl.LOCK_EX, "a report of the gallery is being written"):
-            yield
-
-    @contextmanager
-    def _presentation_lock(self, kind: int, reason: str) -> Iterator[None]:
-        with open_lock(self.folder / "presenting") as lock:
-            for attempt in range(_LOCK_ATTEMPTS):
-                try:
-                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if attempt == 0:
-                        logger.warning("%s: waiting until that has ended", reason)
-                    time.sleep(_LOCK_PAUSE)
-            else:
-                raise BusyGalleryError(
-                    f"{reason}, {self.folder}: wait until that has ended, then run the command "
-                    "again"
-                )
+        with presentation_lock(self.folder, alone=True):
             yield
 
     def shard_paths(self) -> list[Path]:

@@ -17,9 +17,12 @@ from facesearch.images.sniff import HEAD_BYTES, PHOTO_EXTENSIONS, RAW_EXTENSIONS
 from facesearch.images.types import FoundPhoto
 
 GALLERY_MARKER = "gallery.json"
+SEALED_MARKER = "gallery.sealed"  # of an encrypted one
 # Says that the folder is a report's, whose crops may be replaced and removed.
 REPORT_MARKER = ".facesearch-report"
-_MARKERS = ((GALLERY_MARKER, "a gallery"), (REPORT_MARKER, "a report"))
+_MARKERS = (
+    (GALLERY_MARKER, "a gallery"), (SEALED_MARKER, "a gallery"), (REPORT_MARKER, "a report"),
+)  # fmt: skip
 
 
 def find_photos(roots: Sequence[Path]) -> Iterator[FoundPhoto]:
@@ -125,7 +128,7 @@ def _entries(folder: str) -> list[tuple[str, bool]]:
     """
     with os.scandir(folder) as scan:
         entries = [(entry.name, _is_folder(entry)) for entry in scan]
-    if any(name in (GALLERY_MARKER, REPORT_MARKER) for name, _ in entries):
+    if any(name == marker for name, _ in entries for marker, _ in _MARKERS):
         return []
     shown = [entry for entry in entries if not entry[0].startswith(".")]
     shown.sort(key=lambda entry: os.fsencode(entry[0]) + (b"/" if entry[1] else b""))
