@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.clustering.known_groups import KnownGroups
 from facesearch.clustering.run_store import ClusterRun, run_at, run_paths
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
@@ -39,12 +40,14 @@ class PreviousAssignments:
 
     ``undone`` bool (n,) marks faces of people that an undone decision was about: they need not stay
     together. ``people`` int64 (p,) are all people that any of these runs had for the faces.
+    ``groups`` are the groups of faces that were somebody in one of these runs.
     """
 
     last: Numbers
     older: Numbers
     undone: NDArray[np.bool_]
     people: Numbers
+    groups: KnownGroups
 
 
 def older_runs(gallery: Gallery) -> Iterator[ClusterRun]:
@@ -79,8 +82,10 @@ def earlier_people(
         undone |= mask
     last, older = before.copy(), np.full(len(ids), NOBODY, np.int64)
     there = np.unique(before)
+    groups = KnownGroups.of_runs(ids, [np.where(undone, NOBODY, before)])
     for run in runs:
         had = _people_of(run, ids, decided)
+        groups = groups.joined(KnownGroups.of_runs(ids, [had]))
         for batch in [batch for batch in waiting if run.how.decisions < batch]:
             mask = waiting.pop(batch)
             last[mask] = had[mask]
@@ -89,7 +94,7 @@ def earlier_people(
         older[took] = had[took]
         there = np.union1d(there, had)
     older = np.where((older == NOBODY) & (last == before), before, older)
-    return PreviousAssignments(last, older, undone, there[there != NOBODY])
+    return PreviousAssignments(last, older, undone, there[there != NOBODY], groups)
 
 
 def _undone_faces(

@@ -12,8 +12,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from cluster.types import NOISE
+from facesearch.clustering.known_groups import KnownGroups, group_keys
 from facesearch.people.assignment import NOBODY, decided_rows, leaders
 from facesearch.people.projection import DecisionState
+from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
 Numbers = NDArray[np.int64]
@@ -81,11 +83,14 @@ def match_clusters(
     new_people: NewPeople,
     *,
     older: Numbers | None = None,
+    groups: KnownGroups | None = None,
 ) -> Numbers:
     """The person's number of each cluster, int64 (k,), from those of its faces ``before`` (n,).
 
     A cluster belongs to the person that most of its confirmed faces belong to; several clusters may
-    belong to one person. The others are matched with the remaining people so that as many faces as
+    belong to one person. One whose faces were a person before, all of them and no others (one of
+    ``groups``), is that person again, unless a group that was nobody has more of that person's
+    faces now. The others are matched with the remaining people so that as many faces as
     possible keep their person (maximum overlap), and among all such matchings, so that as many as
     possible get back their ``older`` (n,) person. Clusters without a person then get numbers from
     ``new_people``.
@@ -99,6 +104,12 @@ def match_clusters(
     ).items():
         numbers[label] = person
     taken = np.unique(decided_people[decided_people != NOBODY])
+    if groups is not None:
+        again, people = _same_again(
+            ids, labels, before, numbers=numbers, taken=taken, groups=groups
+        )
+        numbers[again] = people
+        taken = np.union1d(taken, people)
     open_rows = (labels != NOISE) & (np.append(numbers, 0)[labels] == NOBODY)
     # All that could be had of ``older`` together is less than one face of ``before``.
     votes = [(before, len(ids) + 1)] if older is None else [(before, len(ids) + 1), (older, 1)]
@@ -113,6 +124,34 @@ def match_clusters(
     unknown = np.flatnonzero(numbers == NOBODY)
     numbers[unknown] = np.array(new_people(len(unknown)), np.int64)
     return numbers
+
+
+def _same_again(
+    ids: Ids,
+    labels: NDArray[np.int32],
+    before: Numbers,
+    *,
+    numbers: Numbers,
+    taken: Numbers,
+    groups: KnownGroups,
+) -> tuple[NDArray[np.intp], Numbers]:
+    """Clusters whose ``numbers`` are open and that were a person before, and which person."""
+    rows = np.flatnonzero(labels != NOISE)
+    keys = group_keys(ids[rows], labels[rows].astype(np.intp), len(numbers))
+    clusters, people = groups.match(keys)
+    free = (numbers[clusters] == NOBODY) & ~np.isin(people, taken)
+    clusters, people = clusters[free], people[free]
+    count = max(1, len(numbers))
+    rows = rows[np.isin(before[rows], people)]
+    pairs, faces = np.unique(before[rows] * count + labels[rows], return_counts=True)
+    had = values_at(faces, positions_of(people * count + clusters, pairs, ascending=True), 0)
+    # What others have of that person, who were nobody before themselves.
+    other = ~np.isin(pairs % count, clusters)
+    owners, owner_of = np.unique(pairs[other] // count, return_inverse=True)
+    most = np.zeros(len(owners), np.int64)
+    np.maximum.at(most, owner_of, faces[other])
+    kept = had >= values_at(most, positions_of(people, owners, ascending=True), 0)
+    return clusters[kept], people[kept]
 
 
 def most_overlap(

@@ -86,6 +86,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         decided,
         lambda count: people.new_people(count, above),
         older=earlier.older[rows],
+        groups=earlier.groups,
     )
     now = assign_people(clustering, numbers, decided)
     changes = changes_between(
