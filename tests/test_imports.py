@@ -58,6 +58,7 @@ FLOORS = {
         "backup",
         "encryption",
         "api",
+        "service",
         "cli",
     ),
 }

@@ -23,6 +23,7 @@ from facesearch.cli.gallery import (
 )
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search
+from facesearch.cli.service import accounts, serve
 from facesearch.cli.training import crops, train
 from facesearch.errors import FacesearchError
 
@@ -79,6 +80,8 @@ def build_parser() -> argparse.ArgumentParser:
         evaluate,
         crops,
         train,
+        serve,
+        accounts,
         demo,
     ):
         module.add_commands(commands)

@@ -38,8 +38,8 @@ _FILES = (
     "people.sqlite-wal", "people.sqlite-shm", "forgotten.json", "state.h5", "graph.h5",
     "calibration.json", "outputs.json",
 )  # fmt: skip
-_FOLDERS = ("index", "clusters", "erasures", "report", ".report.removed")
-_KEPT = {SEALED, CONTENTS, "lock", "presenting"}
+_FOLDERS = ("index", "clusters", "erasures", "pictures", "report", ".report.removed")
+_KEPT = {SEALED, CONTENTS, "lock", "presenting", "service.json"}
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,9 @@ __all__ = ["ForgetReport", "Selection", "forget", "lift", "preview", "unfinished
 
 logger = logging.getLogger(__name__)
 
+# Crops and small pictures that the service keeps, a folder of the gallery; derived.
+PICTURES = "pictures"
+
 _GONE = {"status": b"gone", "sha256": b""}  # what a photo's row says once it may be indexed again
 _NONE = np.zeros(0, np.int64)
 _NOTHING_NEW = Selection()
@@ -199,6 +202,7 @@ def _remove_derived(gallery: Gallery, report: ForgetReport) -> None:
             report.removed.append(path.name)
     _remove_other_shards(gallery, report)
     _remove_report(gallery, report)
+    _remove_pictures(gallery, report)
     for partial in gallery.folder.rglob(".*.partial"):
         partial.unlink(missing_ok=True)
 
@@ -209,6 +213,18 @@ def _remove_other_shards(gallery: Gallery, report: ForgetReport) -> None:
         if folder != gallery.shards_folder:
             folder.unlink() if folder.is_symlink() else shutil.rmtree(folder)
             report.removed.append(folder.name)
+
+
+def _remove_pictures(gallery: Gallery, report: ForgetReport) -> None:
+    """Pictures of all faces: their names do not say whose they are. A link is removed as such."""
+    folder = gallery.folder / PICTURES
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.is_dir():
+        shutil.rmtree(folder)
+    else:
+        return
+    report.removed.append(folder.name)
 
 
 def _remove_report(gallery: Gallery, report: ForgetReport) -> None:
