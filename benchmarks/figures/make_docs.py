@@ -22,8 +22,7 @@ from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 _PAGES = (
-    "README docs/encoders docs/model_card docs/networks docs/performance docs/report docs/threats "
-    "docs/training"
+    "README docs/encoders docs/model_card docs/networks docs/performance docs/report docs/training"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
