@@ -24,6 +24,7 @@ from PIL import Image
 from facesearch.api.clustering import gallery_album, write_report, write_sidecars
 from facesearch.check import check_gallery
 from facesearch.clustering.current_people import gallery_people
+from facesearch.clustering.options import ClusterOptions
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.erasure.forget import Selection, forget
 from facesearch.erasure.verify import erasure_problems
@@ -48,8 +49,10 @@ Kind = Literal["exact", "cells", "FAISS IVF"]
 KINDS: tuple[Kind, ...] = ("exact", "cells", "FAISS IVF")
 EACH = 3  # photos of a person
 GROUP = 5  # people forgotten by one command
+TIGHT = ClusterOptions("agglomerative", 0.1)  # that no two of many are one by chance
 OPTIONS = EmbedOptions(decoders=0, threads=1, shard_photos=12)
-_ATTEMPTS = 200
+_ATTEMPTS = 2000
+_PAUSE = 0.05  # seconds
 
 
 def main() -> None:
@@ -129,7 +132,7 @@ def full_gallery(folder: Path, names: dict[int, str]) -> Gallery:
             noisy_photo(photos / f"{person:03d}-{number}.png", together, 10 * person + number)
     gallery = Gallery.create(folder / "my.gallery", FakeEngine().contract)
     embed_photos(gallery, FakeEngine(), [photos], OPTIONS)  # type: ignore[arg-type]
-    cluster(gallery)
+    cluster(gallery, TIGHT)
     store, first = PeopleStore(gallery.folder), first_faces(gallery)
     for person, name in names.items():
         if person % 5 == 0:  # a decision that another overrules, and one that is undone
@@ -137,7 +140,7 @@ def full_gallery(folder: Path, names: dict[int, str]) -> Gallery:
         store.enroll(name, [first[person]])
     store.enroll("Nobody Else", [first[201]])
     store.undo()
-    cluster(gallery)
+    cluster(gallery, TIGHT)
     return gallery
 
 
@@ -217,7 +220,7 @@ def forgotten(gallery: Gallery, names: tuple[str, ...], folder: Path) -> Path:
             report = forget(gallery, Selection(people=names), receipt=place)
             assert report.found == [], report.found
             return place
-        threading.Event().wait(0.05)
+        threading.Event().wait(_PAUSE)
     raise BusyGalleryError("the other command never ended")
 
 
@@ -235,9 +238,10 @@ def another_command(gallery: Gallery) -> Iterator[list[int]]:
                 search_gallery(other, state, other.vectors(state.live_ids()[:3]), 2)
                 write_report(album, workers=0)
                 write_sidecars(album)
-                cluster(other)
+                cluster(other, TIGHT)
                 refresh_graph(other, 5)
             runs[0] += 1
+            done.wait(_PAUSE)
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facesearch.api.clustering import gallery_album
 from facesearch.api.encryption import (
     change_key,
     decrypt_gallery,
@@ -86,7 +87,7 @@ def found_in(folder: Path, traces: Traces) -> set[str]:
 
 
 def test_no_byte_says_anything(folder: Path, whole: Gallery) -> None:
-    write_report_into(folder)
+    write_report(gallery_album(folder), folder / "report", workers=0)
     gallery = Gallery.open(folder)
     traces = Traces.of(gallery, gallery.state().live_ids())
     everything = {"Ada", "names", "photo", "folder", "encoder", "vector"}
@@ -101,12 +102,6 @@ def test_no_byte_says_anything(folder: Path, whole: Gallery) -> None:
     # Not even equal content looks equal: two galleries of one key have nothing in common.
     blocks = [path.read_bytes() for path in (folder / CONTENTS).iterdir()]
     assert len({each[:32] for each in blocks}) == len(blocks)
-
-
-def write_report_into(folder: Path) -> None:
-    from facesearch.api.clustering import gallery_album
-
-    write_report(gallery_album(folder), folder / "report", workers=0)
 
 
 def test_what_is_in_memory_and_what_comes_back_is_what_was_there(
@@ -134,11 +129,11 @@ def names_below(folder: Path) -> list[str]:
     return [each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()]
 
 
-def test_without_the_secret_nothing_opens(sealed: Path, tmp_path: Path) -> None:
+def test_without_the_secret_nothing_opens(whole: Gallery, sealed: Path, tmp_path: Path) -> None:
     with pytest.raises(EncryptedGalleryError, match="is encrypted"):
         Gallery.open(sealed)
     with pytest.raises(EncryptedGalleryError, match="is encrypted"):
-        Gallery.create(sealed, Gallery.open(make_other(tmp_path)).contract)
+        Gallery.create(sealed, whole.contract)
     (tmp_path / "key").write_bytes(os.urandom(32))
     state = (sealed / "gallery.sealed").read_bytes()
     for given in ({"passphrase": PHRASE + "!"}, {"key_file": tmp_path / "key"}):
@@ -154,10 +149,6 @@ def test_without_the_secret_nothing_opens(sealed: Path, tmp_path: Path) -> None:
             decrypt_gallery(sealed, **given)
     assert (sealed / "gallery.sealed").read_bytes() == state
     assert list(find_photos([sealed.parent])) == []  # and it is not searched for photos
-
-
-def make_other(folder: Path) -> Path:
-    return promising_gallery(folder / "other").folder
 
 
 def enter(folder: Path, **secret: Any) -> None:
