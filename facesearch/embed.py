@@ -14,25 +14,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
+from facesearch.gallery.changes import is_same_file, knows, missing, need_work, renamed_roots
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.records import PhotoRecord
 from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
 from facesearch.gallery.tombstones import Tombstones
-from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, find_photos, process_photos
+from facesearch.images import (
+    DecodeOutcome,
+    DecodeTask,
+    FoundPhoto,
+    check_roots,
+    find_photos,
+    process_photos,
+)
 from facesearch.images.file_access import absolute
+from facesearch.images.types import PARTIAL
+from facesearch.images.walk.skipped import SkippedFiles
 from indexer.runtime.cores import available_cores
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
-
-# Refusals of the file system may pass; damage inside a file stays until the file changes.
-RETRIED_REASONS = ("unreadable", "timeout", "internal")
-
-_NONE = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,14 @@ class EmbedOptions:
     """How the job runs; none of it changes what is stored, but ``shard_photos``.
 
     ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
+    ``verify`` reads the content of every photo, also of those that seem unchanged.
     """
 
     decoders: int = 1
     threads: int = 2
     shard_photos: int = 512
     retry_failed: bool = False
+    verify: bool = False
     decode_timeout: float = 60.0
 
     @classmethod
@@ -57,7 +62,7 @@ class EmbedOptions:
 
 @dataclass(frozen=True)
 class Failure:
-    """A photo this job could not use."""
+    """A photo this job could not use, or not whole."""
 
     photo: Path
     reason: str
@@ -66,10 +71,17 @@ class Failure:
 
 @dataclass
 class EmbedReport:
-    """What a job did, in photos, and faces found; ``shards`` are those it sealed."""
+    """What a job did, in photos, and faces found; ``shards`` are those it sealed.
+
+    ``checked`` photos were read again and are what they were. ``partial`` are those of ``embedded``
+    whose file ends early, ``absent`` folders that were asked for and are not there, ``renamed``
+    folders indexed earlier whose photos are now found elsewhere. Every file that was not found to
+    be a photo is counted in ``skipped``.
+    """
 
     found: int = 0
     unchanged: int = 0
+    checked: int = 0
     embedded: int = 0
     known: int = 0
     failed: int = 0
@@ -77,11 +89,15 @@ class EmbedReport:
     faces: int = 0
     shards: list[Path] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    partial: list[Failure] = field(default_factory=list)
+    absent: list[Path] = field(default_factory=list)
+    renamed: list[Path] = field(default_factory=list)
+    skipped: SkippedFiles = field(default_factory=SkippedFiles)
 
     @property
     def done(self) -> int:
         """Photos this job has dealt with."""
-        return self.embedded + self.known + self.failed
+        return self.embedded + self.known + self.checked + self.failed
 
 
 Progress = Callable[[EmbedReport, int], None]
@@ -98,8 +114,8 @@ def embed_photos(
 
     New and changed photos are embedded; photos with known content (moved, copied) are only
     noted; photos no longer found under ``roots`` are marked gone, and so are all of a root that
-    is no longer there. A photo that fails is a row with its reason. ``progress`` is called with
-    the report so far and the total of photos to do.
+    is no longer there, or that has another name now. A photo that fails is a row with its reason.
+    ``progress`` is called with the report so far and the total of photos to do.
 
     Raises ContractError when the gallery holds another encoder's vectors, InputError when a root
     neither exists nor had photos in the gallery, BusyGalleryError when another process is writing.
@@ -119,71 +135,82 @@ class _EmbedJob:
         self.state = state
         self.report = EmbedReport()
         self.contents: set[str] = set()  # that this job added
+        self.failed: set[bytes] = set()  # locations of pictures in several files
+        self.known: dict[bytes, str] = {}  # SHA-256 by location, of contents known before
+        self.skipped = self.report.skipped
+        self.standing_in: set[bytes] = set()  # locations of second files that are read
         self.forgotten = Tombstones.read(gallery.folder)
         self.shard = ShardBuilder(gallery, options.shard_photos, self.report.shards.append)
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
         """The whole job, for absolute ``roots``."""
-        found = list(find_photos([root for root in roots if not self._vanished(root)]))
-        self.report.found = len(found)
+        self.report.absent = [root for root in roots if self._vanished(root)]
+        if len(self.report.absent) == len(roots) and not missing(self.state, roots):
+            check_roots(roots)  # raises: there is nothing to read, nor anything to note
+        there = [root for root in roots if root not in self.report.absent]
+        found = self._with_stand_ins(list(find_photos(there, self.skipped)))
         rows = self.state.photos.rows(photo.location_bytes for photo in found)
-        todo = [found[each] for each in np.flatnonzero(self._need_work(found, rows)).tolist()]
-        self.report.unchanged = len(found) - len(todo)
-        progress(self.report, len(todo))
+        work = need_work(
+            self.state,
+            found,
+            rows,
+            retry_failed=self.options.retry_failed,
+            verify=self.options.verify,
+        )
+        todo = [found[each] for each in np.flatnonzero(work).tolist()]
+        self.report.found, self.report.unchanged = len(found), len(found) - len(todo)
         try:
-            tasks = self._tasks(todo)
-            for outcome, faces in processed_photos(self.engine, tasks, self.options):
-                self._store(outcome, faces)
-                progress(self.report, len(todo))
-            self._mark_gone(roots, found, rows)
+            self._read(todo, progress)
+            found += self._read_stand_ins(todo, progress)
+            self.report.found = len(found)
+            self._mark_gone(roots, found)
         finally:
             # Also on an interruption or an error: what is done is kept.
             self.shard.seal()
         return self.report
 
-    def _vanished(self, root: Path) -> bool:
-        """Whether a root that the gallery has photos of is no longer there."""
-        return not os.path.lexists(root) and bool(self._missing([root]))
+    def _read(self, todo: Sequence[FoundPhoto], progress: Progress) -> None:
+        total = self.report.done + len(todo)
+        progress(self.report, total)
+        for outcome, faces in processed_photos(self.engine, self._tasks(todo), self.options):
+            self._store(outcome, faces)
+            progress(self.report, total)
 
-    def _missing(
-        self, folders: Sequence[Path], refused: Sequence[Path] = (), seen: Ids = _NONE
-    ) -> list[PhotoRecord]:
-        """The records, by location, of all in ``folders`` that were not gone.
-
-        But for those in ``refused``, and those in rows ``seen`` of the log.
-        """
-        log = self.state.log
-        there = log.newest & ~log.photos.having("gone")
-        there[seen] = False
-        if not there.any():
-            return []
-        within, beyond = _prefixes(folders), _prefixes(refused)
-        found = [
-            (location, row)
-            for row, location in enumerate(log.photos.locations())
-            if there[row]
-            and (location + b"/").startswith(within)
-            and not (location + b"/").startswith(beyond)
+    def _with_stand_ins(self, found: Sequence[FoundPhoto]) -> list[FoundPhoto]:
+        """``found``, and the second files of pictures whose first could not be read earlier."""
+        failed = [
+            photo
+            for photo in found
+            if photo.second
+            and (before := self.state.photos.get(photo.location_bytes)) is not None
+            and before.status == "failed"
         ]
-        return [log.photos.record(row) for _, row in sorted(found)]
+        return [*found, *self._stand_ins(failed)]
 
-    def _need_work(self, found: Sequence[FoundPhoto], rows: Ids) -> NDArray[np.bool_]:
-        """Which of ``found`` are to be read, (n,); ``rows`` of the log are theirs, or -1."""
-        log, photos = self.state.log, self.state.log.photos
-        failed = photos.having("failed")
-        again = log.holder < 0  # of which nothing is known
-        if not self.options.retry_failed:
-            again[failed] = False
-            for reason in RETRIED_REASONS:
-                again |= failed & photos.reason.equal(reason.encode())
-        sizes = np.array([photo.size for photo in found], np.int64)
-        times = np.array([photo.mtime_ns for photo in found], np.int64)
-        need = rows < 0
-        known = np.flatnonzero(~need)
-        rows = rows[known]
-        changed = (photos.size[rows] != sizes[known]) | (photos.mtime_ns[rows] != times[known])
-        need[known] = again[rows] | changed
-        return need
+    def _stand_ins(self, failed: Iterable[FoundPhoto]) -> list[FoundPhoto]:
+        """The second files of pictures whose first cannot be read, which are files to read now."""
+        second = [other for photo in failed for other in photo.second]
+        self.skipped.counts["second-file"] -= len(second)
+        self.standing_in.update(other.location_bytes for other in second)
+        return second
+
+    def _read_stand_ins(self, todo: Sequence[FoundPhoto], progress: Progress) -> list[FoundPhoto]:
+        """Read the second files of pictures whose first failed just now, unless they were."""
+        failed = (
+            photo
+            for photo in todo
+            if photo.second
+            and photo.location_bytes in self.failed
+            and photo.second[0].location_bytes not in self.standing_in
+        )
+        second = self._stand_ins(failed)
+        if second:
+            self._read(second, progress)
+        return second
+
+    def _vanished(self, root: Path) -> bool:
+        """Whether a root that the gallery had photos of is not there."""
+        return not os.path.lexists(root) and knows(self.state, root)
 
     def _tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
         by_size = self.state.contents.of_sizes({photo.size for photo in todo})
@@ -193,15 +220,31 @@ class _EmbedJob:
     def _store(self, outcome: DecodeOutcome, faces: PhotoFaces | None) -> None:
         if outcome.reason:
             self._store_failure(outcome)
-        elif outcome.sha256 in self.state.contents or outcome.sha256 in self.contents:
-            self.report.known += 1
-            self.shard.add(PhotoRow.of(outcome, "known"))
+            return
+        if outcome.sha256 in self.state.contents or outcome.sha256 in self.contents:
+            self._store_known(outcome)
         else:
             self.contents.add(outcome.sha256)
             faces = faces and self._remembered(outcome, faces)
             self.report.embedded += 1
             self.report.faces += len(faces) if faces else 0
+            if outcome.photo and outcome.photo.partial:
+                location = outcome.found.location
+                self.report.partial.append(Failure(location, PARTIAL, outcome.photo.partial))
             self.shard.add(PhotoRow.of(outcome, "ok"), faces)
+
+    def _store_known(self, outcome: DecodeOutcome) -> None:
+        self.known[outcome.found.location_bytes] = outcome.sha256
+        row = PhotoRow.of(outcome, "known")
+        before = self.state.photos.get(row.record.location_bytes)
+        if before is None or before.sha256 != outcome.sha256 or not self.state.holds(before):
+            self.report.known += 1
+            self.shard.add(row)
+            return
+        self.report.checked += 1
+        if not is_same_file(outcome.found, before):
+            record = replace(row.record, reason=before.reason, detail=before.detail)
+            self.shard.add(replace(row, record=record))
 
     def _remembered(self, outcome: DecodeOutcome, faces: PhotoFaces) -> PhotoFaces:
         """``faces`` without those that were to be forgotten, which indexing must not bring back."""
@@ -212,6 +255,8 @@ class _EmbedJob:
 
     def _store_failure(self, outcome: DecodeOutcome) -> None:
         self.report.failed += 1
+        if outcome.found.second:
+            self.failed.add(outcome.found.location_bytes)
         location = outcome.found.location
         self.report.failures.append(Failure(location, outcome.reason, outcome.detail))
         logger.info("%s: %s: %s", location, outcome.reason, outcome.detail)
@@ -221,10 +266,15 @@ class _EmbedJob:
         if before is None or replace(before, photo_id=-1) != row.record:
             self.shard.add(row)
 
-    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto], rows: Ids) -> None:
+    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto]) -> None:
+        rows = self.state.photos.rows(photo.location_bytes for photo in found)
         # Beneath a folder that could not be read nothing is known, so nothing is gone.
         refused = [photo.location for photo in found if photo.error]
-        for record in self._missing(roots, refused, rows[rows >= 0]):
+        self.report.renamed = renamed_roots(
+            self.state, roots, found, lambda: self._contents(found, rows)
+        )
+        asked = [*roots, *self.report.renamed]
+        for record in missing(self.state, asked, refused, rows[rows >= 0]):
             self.report.gone += 1
             self.shard.add(PhotoRow.gone(record))
         if self.report.gone and not found:
@@ -234,10 +284,13 @@ class _EmbedJob:
                 self.report.gone,
             )
 
-
-def _prefixes(folders: Iterable[Path]) -> tuple[bytes, ...]:
-    """What the location of each of ``folders``, and of all beneath it, begins with, and a slash."""
-    return tuple(os.path.join(os.fsencode(folder), b"") for folder in folders)  # noqa: PTH118
+    def _contents(self, found: Sequence[FoundPhoto], rows: Ids) -> list[str]:
+        """The SHA-256 of each of ``found``, "" where it is new or could not be read."""
+        table = self.state.log.photos
+        return [
+            self.known.get(photo.location_bytes) or (table.hex_digest(row) if row >= 0 else "")
+            for photo, row in zip(found, rows.tolist(), strict=True)
+        ]
 
 
 def processed_photos(

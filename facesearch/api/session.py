@@ -13,7 +13,7 @@ from facesearch.api.arguments import (
     AnyPath,
     to_engine,
     to_gallery,
-    to_path,
+    to_photo,
     to_threshold,
 )
 from facesearch.clustering.current_people import gallery_people
@@ -94,7 +94,7 @@ class GallerySession:
         """
         given = None if threshold is None else to_threshold(threshold)
         self._answer(lambda view: view.groups)  # before the photo is looked at
-        return self.identify_faces(read_probe(self.engine, to_path(photo, "photo")), given)
+        return self.identify_faces(read_probe(self.engine, to_photo(photo, "photo")), given)
 
     def identify_faces(self, probe: Probe, threshold: float | None = None) -> list[Identification]:
         """As :meth:`identify` does, of faces that this session's engine found."""
@@ -112,7 +112,7 @@ class GallerySession:
 
         Raises InputError for a photo that cannot be read, and for a gallery without faces.
         """
-        return self.match_faces(read_probe(self.engine, to_path(photo, "photo")), k)
+        return self.match_faces(read_probe(self.engine, to_photo(photo, "photo")), k)
 
     def match_faces(self, probe: Probe, k: int = 10) -> list[FaceMatches]:
         """As :meth:`search` does, of faces that this session's engine found."""
@@ -274,6 +274,6 @@ def verify_photos(
     """
     given = None if threshold is None else to_threshold(threshold)
     ready = to_engine(engine)
-    one, two = (read_probe(ready, to_path(photo, "photo")) for photo in (first, second))
+    one, two = (read_probe(ready, to_photo(photo, "photo")) for photo in (first, second))
     default = thresholds_in_use(ready.contract).verification
     return compare_probes(one, two, default if given is None else given)

@@ -23,7 +23,8 @@ from facesearch.backup.snapshot import SnapshotFile, is_gallery_file, snapshot
 from facesearch.check import check_gallery
 from facesearch.erasure.sidecars import note_output
 from facesearch.errors import BusyGalleryError, GalleryError, InputError
-from facesearch.gallery.gallery import DESCRIPTION, Gallery
+from facesearch.gallery.description import DESCRIPTION
+from facesearch.gallery.gallery import Gallery
 from indexer.storage.atomic_files import (
     PRIVATE_FILE,
     CheckedFile,

@@ -78,13 +78,23 @@ def snapshot(gallery: Gallery) -> Iterator[list[SnapshotFile]]:
                 ]
             except FileNotFoundError:  # replaced or removed just now
                 files = None
-            if files is not None and _listed(gallery.folder) == before:
+            rests = files is not None and _listed(gallery.folder) == before
+            if files is not None and rests and not _is_replacing(gallery.shards_folder):
                 yield files
                 return
         time.sleep(_PAUSE)
     raise BusyGalleryError(
-        f"other processes keep changing the files of {gallery.folder}; wait until they have ended"
+        f"other processes keep changing the files of {gallery.folder}; wait until they have ended. "
+        f"Where none is running, one was killed: facesearch forget {gallery.folder} ends its work"
     )
+
+
+def _is_replacing(shards: Path) -> bool:
+    """Whether a shard is there whose digest is still to take its place."""
+    for pending in shards.glob(".*.h5.sha256.partial"):
+        if (shards / pending.name.removeprefix(".").removesuffix(".sha256.partial")).exists():
+            return True
+    return False
 
 
 def _opened(stack: ExitStack, folder: Path, name: str, identity: Identity | None) -> SnapshotFile:

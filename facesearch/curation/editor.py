@@ -25,6 +25,7 @@ from facesearch.people.ledger import (
 )
 from facesearch.people.projection import DecisionState, Person, replay
 from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_name
+from facesearch.text import composed
 
 _SHOWN = 5
 
@@ -107,7 +108,7 @@ class PeopleEditor:
                     f"list {self._gallery.folder} --all"
                 )
         named = {each.name: each for each in everyone.values() if each.name}
-        wanted = " ".join(text.split())
+        wanted = composed(" ".join(text.split()))
         if wanted in named:
             return named[wanted]
         begin = sorted(name for name in named if name.casefold().startswith(wanted.casefold()))
@@ -310,11 +311,12 @@ class PeopleEditor:
         if text.isascii() and text.isdigit():
             found = [each for each in records if each.face_id == int(text)]
         else:
+            wanted = composed(text)
             copies = self._state.photos.copies({each.photo.sha256 for each in records})
             found = [
                 each
                 for each in records
-                if any(_names(text, place) for place in copies.get(each.photo.sha256, [each.photo]))
+                if any(_names(wanted, at) for at in copies.get(each.photo.sha256, [each.photo]))
             ]
         if len(found) == 1:
             return found[0].face_id
@@ -330,6 +332,6 @@ class PeopleEditor:
 
 
 def _names(text: str, photo: PhotoRecord) -> bool:
-    """Whether ``text`` is a photo's relative or absolute path, or the end of that."""
-    location = str(photo.location)
-    return text in (location, photo.name) or location.endswith(f"/{text}")
+    """Whether ``text``, composed, is a photo's relative or absolute path, or the end of that."""
+    location = composed(str(photo.location))
+    return text in (location, composed(photo.name)) or location.endswith(f"/{text}")

@@ -79,6 +79,6 @@ def _largest_face(gallery: Gallery, state: GalleryState, photo: Path) -> Enrolle
 def _record(state: GalleryState, photo: Path) -> PhotoRecord | None:
     """The record of a photo, also where it was indexed under another of its names."""
     for name in (photo, absolute(photo.resolve())):
-        if os.fsencode(name) in state.photos:
-            return state.photos[os.fsencode(name)]
+        if record := state.photos.spelled(os.fsencode(name)):
+            return record
     return state.photos.of_content(sha256_of(photo))

@@ -26,10 +26,10 @@ from facesearch.encryption.sealed_files import (
     remove_contents,
 )
 from facesearch.errors import InputError
-from facesearch.gallery.description import SEALED, SHARDS
-from facesearch.gallery.gallery import DESCRIPTION, Gallery
+from facesearch.gallery.description import DESCRIPTION, SEALED, SHARDS
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.locks import writer_lock
-from facesearch.images.discover import REPORT_MARKER
+from facesearch.images.walk.left_out import REPORT_MARKER
 from indexer.storage.atomic_files import make_folder, replacing_file, storing, sync_folder
 
 # In the gallery's folder; gallery.json first: without it nothing is taken for a gallery.

@@ -39,7 +39,7 @@ from facesearch.gallery.description import SHARDS
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Tombstone, Tombstones
-from facesearch.images.discover import REPORT_MARKER
+from facesearch.images.walk.left_out import REPORT_MARKER
 from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import IndexGoal, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path

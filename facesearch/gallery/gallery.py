@@ -12,7 +12,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +20,16 @@ from numpy.typing import NDArray
 
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import ContractError, GalleryError, InputError
-from facesearch.gallery.description import SHARDS, DType, parse_description, write_description
+from facesearch.gallery.description import (
+    DESCRIPTION,
+    SHARDS,
+    DType,
+    GalleryDescription,
+    holds_contract,
+    read_description,
+    require_contract,
+    write_description,
+)
 from facesearch.gallery.locks import presentation_lock, require_unsealed, writer_lock
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
 from facesearch.gallery.records import (
@@ -52,7 +60,6 @@ __all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]
 
 logger = logging.getLogger(__name__)
 
-DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
 FOLDERS = ("shards", "clusters", "index")
 _NUMBER_BYTES = 32
@@ -62,12 +69,19 @@ class Gallery:
     """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
 
     def __init__(
-        self, folder: Path, contract: EncoderContract, dtype: DType, shards: str = SHARDS
+        self,
+        folder: Path,
+        contract: EncoderContract,
+        dtype: DType,
+        shards: str = SHARDS,
+        comparable: tuple[EncoderContract, ...] = (),
     ) -> None:
         self.folder = folder
         self.contract = contract
         self.dtype: DType = dtype
         self._shards = shards
+        # Of earlier encoders, whose vectors some shards still hold.
+        self.comparable = comparable
         self._is_writer = False
 
     @classmethod
@@ -94,19 +108,9 @@ class Gallery:
         Raises EncryptedGalleryError for an encrypted one: see ``facesearch.unlocked_gallery``.
         """
         folder = Path(folder)
-        path = folder / DESCRIPTION
         require_unsealed(folder)
-        try:
-            description = read_json(path)
-        except FileNotFoundError:
-            raise GalleryError(
-                f"{folder} is not a gallery (it has no gallery.json); "
-                f"make one with: facesearch index PHOTOS --gallery {folder}"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise GalleryError(f"cannot read {path}: {error}") from error
-        contract, dtype, shards = parse_description(description, path)
-        return cls(folder, contract, dtype, shards)
+        said = read_description(folder)
+        return cls(folder, said.contract, said.dtype, said.shards, said.comparable)
 
     @classmethod
     def open_or_create(
@@ -162,9 +166,8 @@ class Gallery:
 
     def describe(self, created_at: str) -> None:
         """Write the description that makes the folder this gallery."""
-        write_description(
-            self.folder / DESCRIPTION, created_at, self.dtype, self.contract, self._shards
-        )
+        described = GalleryDescription(self.contract, self.dtype, self._shards, self.comparable)
+        write_description(self.folder / DESCRIPTION, created_at, described)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -346,17 +349,13 @@ class Gallery:
         return Shard.open(shard_path(self.shards_folder, number))
 
     def _require_shard(self, shard: Shard) -> None:
-        # Shards from before there was a choice of numerics do not say that theirs were fp32.
-        attributes: Mapping[str, object] = {"numerics": "fp32", **shard.attributes}
-        contract = asdict(self.contract)
-        wrong = {key for key, value in contract.items() if attributes.get(key) != value}
-        if wrong:
-            key = min(wrong)
-            raise ContractError(
-                f"shard {shard.number} in {self.folder} has {key} {attributes.get(key)!r} where "
-                f"the gallery has {contract[key]!r}; it belongs to another gallery: move it out "
-                "of the shards folder"
-            )
+        contracts = (self.contract, *self.comparable)
+        if not any(holds_contract(shard, each) for each in contracts):
+            # An upgrade may have begun since this gallery was opened.
+            now = read_description(self.folder)
+            if self.contract in now.comparable:
+                self.comparable = (now.contract, *now.comparable)
+            require_contract(shard, self.folder, (self.contract, *self.comparable))
 
 
 def _is_vacant(folder: Path) -> bool:

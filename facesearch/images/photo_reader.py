@@ -38,7 +38,7 @@ class PhotoReader:
         if problem := irregular(found.st_mode):
             raise PhotoError("unreadable", problem)
         where = Path(os.path.abspath(photo))  # noqa: PTH100 - resolve() would follow links
-        task = DecodeTask(FoundPhoto(where.parent, where.name, found.st_size, found.st_mtime_ns))
+        task = DecodeTask(FoundPhoto.of(where.parent, where.name, found))
         with self._lock:
             outcome = self._decoded(task)
         if outcome.photo is None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from facesearch.errors import GalleryError
+from facesearch.text import composed
 from indexer.storage.atomic_files import create_file
 from indexer.storage.plain_files import require_plain
 
@@ -211,7 +212,9 @@ class LedgerTransaction:
             and action in get_args(Action),
             row,
         )
-        return Decision(number, batch, at, action, person, other, name, faces)  # type: ignore[arg-type]
+        # Earlier versions entered names as they were typed.
+        shown = composed(name) if isinstance(name, str) else None
+        return Decision(number, batch, at, action, person, other, shown, faces)  # type: ignore[arg-type]
 
     def _require(self, sound: bool, row: Sequence[object]) -> None:
         # Damage that SQLite does not notice may turn a value into one of another type.

@@ -22,6 +22,7 @@ from facesearch.people.ledger import (
 )
 from facesearch.people.projection import DecisionState, last_batch, replay
 from facesearch.people.superseded import Superseded, superseded_by
+from facesearch.text import composed
 from indexer.types import Ids
 
 
@@ -37,13 +38,13 @@ class Memberships:
 
 
 def normalise_name(name: str) -> str:
-    """A person's name as it is kept: white space trimmed and collapsed to single spaces.
+    """A person's name as it is kept: in Unicode's form C, white space trimmed and collapsed.
 
     Raises InputError for an empty name, for one that commands would read as a person's number, and
     for one with control characters or that is not Unicode text, as arguments are that a terminal
     sends in another encoding than UTF-8.
     """
-    cleaned = " ".join(name.split())
+    cleaned = composed(" ".join(name.split()))
     if not cleaned:
         raise InputError("expected a person's name, got an empty one; give one")
     if re.fullmatch(r"p\d+", cleaned, re.IGNORECASE):

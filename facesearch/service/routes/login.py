@@ -20,7 +20,7 @@ public = APIRouter(tags=["login"], responses=PROBLEMS)
 ROUTERS = (public,)
 
 
-@public.get("/auth", openapi_extra={"x-role": None})
+@public.get("/auth", openapi_extra={"x-role": "none"})
 def login_state(service: Service, caller: Somebody) -> LoginState:
     """Who asks."""
     return LoginState(
@@ -31,7 +31,7 @@ def login_state(service: Service, caller: Somebody) -> LoginState:
     )
 
 
-@public.post("/auth/login", openapi_extra={"x-role": None})
+@public.post("/auth/login", openapi_extra={"x-role": "none"})
 def log_in(
     request: Request, response: Response, service: Service, body: LoginRequest
 ) -> LoginState:
@@ -54,7 +54,7 @@ def log_in(
     )
 
 
-@public.post("/auth/logout", status_code=204, openapi_extra={"x-role": None})
+@public.post("/auth/logout", status_code=204, openapi_extra={"x-role": "none"})
 def log_out(request: Request, response: Response, service: Service, caller: Somebody) -> None:
     """End the session."""
     if caller is not None:

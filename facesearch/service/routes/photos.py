@@ -203,9 +203,9 @@ def show_thumbnail(
     data = cache.get(name)
     if data is None:
         stamp = cache.stamp()
-        place = _place(snapshot, row)
+        place = place_of_photo(snapshot, row)
         decoded, sha256 = service.photos.decode(place, size)
-        _require_same(record.sha256, sha256)
+        require_same_photo(record.sha256, sha256)
         data = cut_thumbnail(decoded, size)
         cache.put(name, data, stamp)
         service.pruner.kept(cache)
@@ -219,7 +219,7 @@ def show_original(snapshot: Snapshot, photo: RecordKey) -> Response:
     """The file of a photo as it is, if a browser can show it."""
     row = photo_row_of(snapshot, photo)
     record = snapshot.photos.record(row)
-    with open_plain(_place(snapshot, row)) as file:
+    with open_plain(place_of_photo(snapshot, row)) as file:
         found = os.fstat(file.fileno())
         if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
             raise _changed_photo()
@@ -269,8 +269,8 @@ def show_crop(
     if data is None:
         stamp = cache.stamp()
         side = decode_side(box, photos.size(photo_row), size)
-        decoded, sha256 = service.photos.decode(_place(snapshot, photo_row), side)
-        _require_same(record.sha256, sha256)
+        decoded, sha256 = service.photos.decode(place_of_photo(snapshot, photo_row), side)
+        require_same_photo(record.sha256, sha256)
         data = cut_square(decoded, box, size)
         cache.put(name, data, stamp)
         service.pruner.kept(cache)
@@ -324,7 +324,7 @@ def photo_row_of(snapshot: GallerySnapshot, photo: int) -> int:
     return int(row)
 
 
-def _place(snapshot: GallerySnapshot, row: int) -> FilePath:
+def place_of_photo(snapshot: GallerySnapshot, row: int) -> FilePath:
     """Where the file of a photo is; never outside the folders that were indexed."""
     location = snapshot.photos.record(row).location
     if not os.path.lexists(location):
@@ -342,7 +342,8 @@ def _place(snapshot: GallerySnapshot, row: int) -> FilePath:
     return place
 
 
-def _require_same(expected: str, found: str) -> None:
+def require_same_photo(expected: str, found: str) -> None:
+    """That a file holds what it held when it was indexed, by SHA-256s."""
     if expected and expected != found:
         raise _changed_photo()
 

@@ -16,7 +16,7 @@ viewing = RoleRouter("view", "status")
 ROUTERS = (public, viewing)
 
 
-@public.get("/health", openapi_extra={"x-role": None})
+@public.get("/health", openapi_extra={"x-role": "none"})
 def health(service: Service, caller: Somebody) -> HealthView:
     """Whether the service answers and its galleries can be read; details for who may view."""
     galleries = {}

@@ -7,13 +7,33 @@ from typing import Annotated
 
 from fastapi import File, Form, Response, UploadFile
 
+from facesearch.curation.drawn_face import add_drawn_face
+from facesearch.curation.editor import EditResult, PeopleEditor
+from facesearch.engine import DECODE_SIDE
 from facesearch.errors import InputError
 from facesearch.people.store import normalise_name
-from facesearch.service.routes.access import Decider, RoleRouter, Served, Service
+from facesearch.service.routes.access import (
+    Decider,
+    RoleRouter,
+    Served,
+    Service,
+    face_row_of,
+    person_of,
+)
+from facesearch.service.routes.decisions import Desk
+from facesearch.service.routes.photos import (
+    RecordKey,
+    photo_row_of,
+    place_of_photo,
+    require_same_photo,
+)
 from facesearch.service.routes.probes import require_few
 from facesearch.service.server.problems import ProblemError
+from facesearch.service.shapes.decisions import DrawnFaceResult
 from facesearch.service.shapes.jobs import JobView
+from facesearch.service.shapes.photos import DrawnFace, FaceSummary
 from facesearch.service.uploads import keep_upload, kept_upload_folder
+from facesearch.service.views.snapshot import GallerySnapshot
 
 deciding = RoleRouter("decide", "enrolment")
 ROUTERS = (deciding,)
@@ -46,3 +66,35 @@ def enrol(
     job = service.jobs.add(served.id, "enrol", caller.name, arguments)
     response.headers["Location"] = f"../../jobs/{job.key}"
     return JobView.of(job)
+
+
+@deciding.post("/galleries/{gallery}/photos/{photo}/faces", status_code=201)
+def draw_face(
+    service: Service,
+    served: Served,
+    desk: Desk,
+    photo: RecordKey,
+    body: DrawnFace,
+) -> DrawnFaceResult:
+    """Add a face that was missed, at a place in a photo; and say whose it is, if that is known."""
+    snapshot = served.refresh()
+    row = photo_row_of(snapshot, photo)
+    record = snapshot.photos.record(row)
+    if body.person is not None:
+        person_of(snapshot, body.person)
+    name = None if body.name is None else normalise_name(body.name)
+    engine = served.engine
+    decoded, sha256 = service.photos.decode(place_of_photo(snapshot, row), DECODE_SIDE)
+    require_same_photo(record.sha256, sha256)
+    with service.engine_turns:
+        face = add_drawn_face(served.gallery, engine, photo, body.box, decoded)
+
+    def act(editor: PeopleEditor, now: GallerySnapshot) -> EditResult:
+        if body.person is not None:
+            return editor.add(person_of(now, body.person), [face])
+        known = editor.decided.named(name or "")
+        return editor.make_person([face], name) if known is None else editor.add(known, [face])
+
+    decided = desk(body).decide(act) if body.person is not None or name is not None else None
+    after = served.refresh()
+    return DrawnFaceResult(face=FaceSummary.of(after, face_row_of(after, face)), decision=decided)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
@@ -31,6 +32,22 @@ from facesearch.service.server.web_assets import WEB, web_router
 API = "/api/v1"
 
 
+_ROUTES = (
+    status,
+    login,
+    accounts,
+    galleries,
+    people,
+    photos,
+    probes,
+    uploads,
+    decisions,
+    suggestions,
+    jobs,
+    events,
+)
+
+
 def create_app(service: FaceService, *, web: Path = WEB) -> FastAPI:
     """The application of ``service``, which it starts, and closes when it ends.
 
@@ -43,6 +60,20 @@ def create_app(service: FaceService, *, web: Path = WEB) -> FastAPI:
         yield
         service.close()
 
+    app = _application(service.options.root_path, lifespan)
+    app.state.service = service
+    app.include_router(web_router(web))
+    add_handlers(app)
+    app.add_middleware(GuardMiddleware, options=service.options, metrics=service.metrics)
+    return app
+
+
+def api_description() -> dict[str, Any]:
+    """All addresses as OpenAPI describes them."""
+    return _application().openapi()
+
+
+def _application(root_path: str = "", lifespan: Any = None) -> FastAPI:
     app = FastAPI(
         title="facesearch",
         version=__version__,
@@ -50,30 +81,13 @@ def create_app(service: FaceService, *, web: Path = WEB) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        root_path=service.options.root_path,
+        root_path=root_path,
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.service = service
     api = APIRouter(prefix=API)
-    for module in (
-        status,
-        login,
-        accounts,
-        galleries,
-        people,
-        photos,
-        probes,
-        uploads,
-        decisions,
-        suggestions,
-        jobs,
-        events,
-    ):
+    for module in _ROUTES:
         for router in module.ROUTERS:
             api.include_router(router)
     app.include_router(api)
-    app.include_router(web_router(web))
-    add_handlers(app)
-    app.add_middleware(GuardMiddleware, options=service.options, metrics=service.metrics)
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -137,7 +137,9 @@ def add_handlers(app: FastAPI) -> None:
 
 
 async def _expected(request: Request, error: Exception) -> Response:
-    return problem_response(problem_of(error))
+    problem = problem_of(error)
+    detail = request.app.state.service.redacted(problem.detail)
+    return problem_response(replace(problem, detail=detail))
 
 
 async def _not_modified(request: Request, error: Exception) -> Response:

@@ -14,7 +14,7 @@ _MOST_ID = 2**63 - 1
 class Shape(BaseModel):
     """What is sent: only what is declared."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _to_id(value: object) -> int:

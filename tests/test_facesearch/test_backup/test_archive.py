@@ -290,6 +290,19 @@ def test_files_that_never_rest_are_busy(gallery: Gallery, monkeypatch: pytest.Mo
         pytest.fail("a snapshot of no moment")
 
 
+def test_between_a_shard_and_its_digest_is_no_moment(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_module, "_PAUSE", 0)
+    monkeypatch.setattr(snapshot_module, "_ATTEMPTS", 3)
+    pending = gallery.shards_folder / ".00000000.h5.sha256.partial"
+    pending.write_bytes(b"digest of what has just taken the shard's place")
+    with pytest.raises(BusyGalleryError, match="facesearch forget"):
+        export_gallery(gallery, tmp_path / "my.zip")
+    forget_faces(gallery)
+    export_gallery(gallery, tmp_path / "my.zip")
+
+
 def test_an_import_that_was_killed_is_begun_again(archive: Path, tmp_path: Path) -> None:
     left = tmp_path / ".my.gallery.partial"
     (left / "shards").mkdir(parents=True)
