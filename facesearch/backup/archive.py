@@ -62,7 +62,7 @@ class ArchiveReport:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _ArchivedFile:
     size: int
     sha256: str
 
@@ -108,8 +108,8 @@ def import_gallery(path: Path, folder: Path) -> ArchiveReport:
     return ArchiveReport(folder, len(entries), total, problems)
 
 
-def _written(out: BinaryIO, files: list[SnapshotFile]) -> dict[str, _Entry]:
-    entries: dict[str, _Entry] = {}
+def _written(out: BinaryIO, files: list[SnapshotFile]) -> dict[str, _ArchivedFile]:
+    entries: dict[str, _ArchivedFile] = {}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for each in files:
             with archive.open(_info(each.name), "w", force_zip64=True) as place:
@@ -133,7 +133,7 @@ def _info(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _require_digests(files: list[SnapshotFile], entries: dict[str, _Entry]) -> None:
+def _require_digests(files: list[SnapshotFile], entries: dict[str, _ArchivedFile]) -> None:
     """Raise GalleryError for a shard that is not what was sealed."""
     for each in files:
         digest = f"{each.name}.sha256"
@@ -148,13 +148,13 @@ def _require_digests(files: list[SnapshotFile], entries: dict[str, _Entry]) -> N
             )
 
 
-def _copied(source: IO[bytes], target: IO[bytes] | CheckedFile) -> _Entry:
+def _copied(source: IO[bytes], target: IO[bytes] | CheckedFile) -> _ArchivedFile:
     digest, size = hashlib.sha256(), 0
     while piece := source.read(_PIECE):
         digest.update(piece)
         target.write(piece)
         size += len(piece)
-    return _Entry(size, digest.hexdigest())
+    return _ArchivedFile(size, digest.hexdigest())
 
 
 def _filled(folder: Path) -> bool:
@@ -225,7 +225,7 @@ def _require_plain_entries(archive: zipfile.ZipFile, size: int) -> None:
         raise ValueError("it says that it holds more than its size")
 
 
-def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, _Entry]:
+def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, _ArchivedFile]:
     info = archive.getinfo(MANIFEST)
     if info.file_size > _MOST_MANIFEST:
         raise ValueError(f"its list of files has {info.file_size} bytes")
@@ -233,7 +233,7 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, _Entry]:
     if (document["format"], document["version"]) != (FORMAT, VERSION):
         raise ValueError(f"expected format {FORMAT!r}, version {VERSION}")
     entries = {
-        str(name): _Entry(int(entry["size"]), str(entry["sha256"]))
+        str(name): _ArchivedFile(int(entry["size"]), str(entry["sha256"]))
         for name, entry in document["files"].items()
     }
     held = {each.filename for each in archive.infolist()} - {MANIFEST}
@@ -242,7 +242,7 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, _Entry]:
     return entries
 
 
-def _unpack(archive: zipfile.ZipFile, path: Path, place: Path, name: str, entry: _Entry) -> None:
+def _unpack(archive: zipfile.ZipFile, path: Path, place: Path, name: str, entry: _ArchivedFile) -> None:
     make_folder(place.parent)
     with archive.open(name) as source, checked_file(place) as target:
         found = _copied(source, target)
