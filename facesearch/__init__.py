@@ -13,7 +13,7 @@ from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from facesearch.api.backup import export_gallery, import_gallery
-    from facesearch.api.batch import search_many
+    from facesearch.api.batch import identify_photos, search_many
     from facesearch.api.clustering import (
         cluster_gallery,
         gallery_album,
@@ -36,7 +36,14 @@ if TYPE_CHECKING:
         forget_faces,
         unforget_photos,
     )
-    from facesearch.api.people import calibrate, enroll, export_people, import_people
+    from facesearch.api.people import (
+        calibrate,
+        enroll,
+        enroll_folders,
+        export_people,
+        import_people,
+        people_suggestions,
+    )
     from facesearch.api.session import (
         GallerySession,
         identify_photo,
@@ -111,17 +118,20 @@ _MODULES = {
     "decrypt_gallery": "api.encryption",
     "encrypt_gallery": "api.encryption",
     "enroll": "api.people",
+    "enroll_folders": "api.people",
     "export_gallery": "api.backup",
     "export_people": "api.people",
     "forget_faces": "api.maintenance",
     "gallery_album": "api.clustering",
     "gallery_info": "api.info",
     "identify_photo": "api.session",
+    "identify_photos": "api.batch",
     "import_gallery": "api.backup",
     "import_people": "api.people",
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
     "make_graph": "api.indexing",
+    "people_suggestions": "api.people",
     "quantise_encoder": "api.encoders",
     "remove_encoder": "encoders",
     "search_many": "api.batch",
@@ -170,17 +180,20 @@ __all__ = [
     "decrypt_gallery",
     "encrypt_gallery",
     "enroll",
+    "enroll_folders",
     "export_gallery",
     "export_people",
     "forget_faces",
     "gallery_album",
     "gallery_info",
     "identify_photo",
+    "identify_photos",
     "import_gallery",
     "import_people",
     "index_photos",
     "latest_run",
     "make_graph",
+    "people_suggestions",
     "quantise_encoder",
     "remove_encoder",
     "search_many",

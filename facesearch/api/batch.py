@@ -1,6 +1,8 @@
-"""The nearest faces of very many probes, written to a file."""
+"""Very many probes: who they are, and their nearest faces, written to a file."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 from facesearch.api.arguments import (
     AnyEngine,
@@ -11,11 +13,35 @@ from facesearch.api.arguments import (
     to_path,
     to_photo,
 )
+from facesearch.api.session import GallerySession
 from facesearch.embed import EmbedOptions
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.recognition.batch_search import BatchReport, Progress, search_batch
+from facesearch.recognition.identify import PhotoIdentification
 from facesearch.recognition.match_writers import match_format
 from facesearch.recognition.probes import open_probes
+
+
+def identify_photos(
+    gallery: AnyGallery,
+    photos: Iterable[AnyPath],
+    *,
+    threshold: float | None = None,
+    engine: AnyEngine = DEFAULT_ENGINE,
+    device: str = "auto",
+) -> Iterator[PhotoIdentification]:
+    """Who is in each of ``photos``, which may be folders of photos, one after another.
+
+    The engine is loaded once, and photos are decoded beside the work. A photo that cannot be read
+    is reported with its reason, and the others go on. Raises InputError for a threshold out of
+    [0, 4], and where no one is enrolled.
+    """
+    opened = to_gallery(gallery)
+    options = EmbedOptions.for_cores()
+    ready = to_engine(engine, opened.contract, callers=options.threads)
+    session = GallerySession(opened, ready, device=device)
+    paths = (to_path(photo, "photo") for photo in photos)
+    yield from session.identify_many(paths, threshold=threshold, options=options)
 
 
 def search_many(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 from facesearch.api.arguments import (
@@ -17,6 +18,7 @@ from facesearch.api.arguments import (
     to_threshold,
 )
 from facesearch.clustering.current_people import gallery_people
+from facesearch.embed import EmbedOptions
 from facesearch.encoders import thresholds_in_use
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
@@ -26,7 +28,7 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.version import GalleryVersion
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import DecisionState, replay
+from facesearch.people.projection import NOBODY, DecisionState, replay
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import (
     Calibration,
@@ -38,6 +40,7 @@ from facesearch.recognition.calibration import (
 from facesearch.recognition.identify import (
     FaceMatches,
     Identification,
+    PhotoIdentification,
     Probe,
     Verification,
     compare_probes,
@@ -45,6 +48,9 @@ from facesearch.recognition.identify import (
     match_probe,
     read_probe,
 )
+from facesearch.recognition.negative_examples import NegativeExamples
+from facesearch.recognition.photo_stream import read_probes
+from facesearch.recognition.probes import ProbeFailure
 from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import GallerySearch, open_search
 from indexer.open_set.group_distances import VectorGroups
@@ -96,6 +102,27 @@ class GallerySession:
         self._answer(lambda view: view.groups)  # before the photo is looked at
         return self.identify_faces(read_probe(self.engine, to_photo(photo, "photo")), given)
 
+    def identify_many(
+        self,
+        photos: Iterable[Path],
+        *,
+        threshold: float | None = None,
+        options: EmbedOptions | None = None,
+    ) -> Iterator[PhotoIdentification]:
+        """Who is in each of ``photos``, which may be folders, as :meth:`identify` has it.
+
+        Photos are decoded by worker processes, and given one by one, in their order. What cannot be
+        read is reported with its reason. Raises InputError for a threshold out of [0, 4], and
+        where no one is enrolled.
+        """
+        given = None if threshold is None else to_threshold(threshold)
+        self._answer(lambda view: view.groups)  # before any photo is looked at
+        for probe in read_probes(self.engine, photos, options or EmbedOptions.for_cores()):
+            if isinstance(probe, ProbeFailure):
+                yield PhotoIdentification(Path(probe.photo), (), probe.reason, probe.detail)
+            else:
+                yield PhotoIdentification(probe.photo, tuple(self.identify_faces(probe, given)))
+
     def identify_faces(self, probe: Probe, threshold: float | None = None) -> list[Identification]:
         """As :meth:`identify` does, of faces that this session's engine found."""
 
@@ -103,7 +130,8 @@ class GallerySession:
             with self._lock:
                 names, groups = view.enrolled.names, view.groups
                 in_use = view.threshold(self.engine, threshold)
-            return identify_probe(probe, names, groups, in_use)
+                negatives = view.negatives
+            return identify_probe(probe, names, groups, in_use, negatives)
 
         return self._answer(ask)
 
@@ -212,6 +240,13 @@ class GalleryView:
     def groups(self) -> VectorGroups:
         """Their vectors, to be compared with."""
         return self.enrolled.groups()
+
+    @cached_property
+    def negatives(self) -> NegativeExamples:
+        """Faces that were removed from people, by the rows of ``enrolled.names``."""
+        number_of = {person.name: number for number, person in self.decided.people.items()}
+        numbers = [number_of.get(name, NOBODY) for name in self.enrolled.names]
+        return NegativeExamples.load(self.gallery, self.state, self.decided, numbers)
 
     @cached_property
     def calibration(self) -> Calibration | None:

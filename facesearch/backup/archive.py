@@ -242,7 +242,9 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, _ArchivedFile]:
     return entries
 
 
-def _unpack(archive: zipfile.ZipFile, path: Path, place: Path, name: str, entry: _ArchivedFile) -> None:
+def _unpack(
+    archive: zipfile.ZipFile, path: Path, place: Path, name: str, entry: _ArchivedFile
+) -> None:
     make_folder(place.parent)
     with archive.open(name) as source, checked_file(place) as target:
         found = _copied(source, target)

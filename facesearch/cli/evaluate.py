@@ -135,7 +135,9 @@ def _video(below: Any) -> argparse.ArgumentParser:
     parser = _protocol(
         below, "video", _run_video, "tracks compared by the mean over all pairs of their frames"
     )
-    parser.add_argument("photos", type=Path, metavar="FOLDER", help="PERSON/TRACK/FRAME")
+    parser.add_argument(
+        "photos", type=Path, metavar="FOLDER", help="PERSON/TRACK/FRAME or PERSON/CLIP.mp4"
+    )
     parser.add_argument(
         "--pairs",
         type=Path,
@@ -300,12 +302,13 @@ def _run_video(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> 
     from facesearch.errors import InputError
     from facesearch.evaluate.datasets.labelled_photos import read_tracks
     from facesearch.evaluate.protocols import run_video
+    from facesearch.evaluate.video_clips import read_clips
 
     if args.missing != "reject":
         raise InputError("expected no --missing: frames without a face are left out of their track")
     pairs = None if args.pairs is None else _listed_pairs(args.pairs)
     threshold = _threshold(args, defaults)
-    tracks = read_tracks(args.photos)
+    tracks = read_clips(args.photos) or read_tracks(args.photos)
     return run_video(setup, tracks, pairs, frames=args.frames, threshold=threshold)
 
 

@@ -35,6 +35,11 @@ def print_json(value: Any) -> None:
     print(text)
 
 
+def print_json_line(value: Any) -> None:
+    """Print one JSON document as one line, at once: one of many, for who reads them one by one."""
+    print(json.dumps(value, default=_plain), flush=True)
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print aligned columns; numbers to the right, long cells cut at their beginning."""
     cells = [[_cell(value) for value in row] for row in rows]

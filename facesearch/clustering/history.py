@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.clustering.known_groups import KnownGroups
 from facesearch.clustering.run_store import ClusterRun, run_at, run_paths
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.assignment import NOBODY, person_of_labels
+from facesearch.people.assignment import person_of_labels
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import DecisionState, undone_since
+from facesearch.people.projection import ABOUT_FACES, NOBODY, DecisionState, undone_since
 from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
@@ -40,14 +39,12 @@ class PreviousAssignments:
 
     ``undone`` bool (n,) marks faces of people that an undone decision was about: they need not stay
     together. ``people`` int64 (p,) are all people that any of these runs had for the faces.
-    ``groups`` are the groups of faces that were somebody in one of these runs.
     """
 
     last: Numbers
     older: Numbers
     undone: NDArray[np.bool_]
     people: Numbers
-    groups: KnownGroups
 
 
 def older_runs(gallery: Gallery) -> Iterator[ClusterRun]:
@@ -82,10 +79,8 @@ def earlier_people(
         undone |= mask
     last, older = before.copy(), np.full(len(ids), NOBODY, np.int64)
     there = np.unique(before)
-    groups = KnownGroups.of_runs(ids, [np.where(undone, NOBODY, before)])
     for run in runs:
         had = _people_of(run, ids, decided)
-        groups = groups.joined(KnownGroups.of_runs(ids, [had]))
         for batch in [batch for batch in waiting if run.how.decisions < batch]:
             mask = waiting.pop(batch)
             last[mask] = had[mask]
@@ -94,15 +89,19 @@ def earlier_people(
         older[took] = had[took]
         there = np.union1d(there, had)
     older = np.where((older == NOBODY) & (last == before), before, older)
-    return PreviousAssignments(last, older, undone, there[there != NOBODY], groups)
+    return PreviousAssignments(last, older, undone, there[there != NOBODY])
 
 
 def _undone_faces(
     ids: Ids, before: Numbers, decisions: list[Decision], known: int
 ) -> dict[int, NDArray[np.bool_]]:
-    """For each undone batch the faces of the people it was about, also those that came since."""
+    """For each undone batch the faces of the people it was about, also those that came since.
+
+    A face that only a decision about itself had moved is back already, and moves no others."""
     undone_faces: dict[int, list[int]] = {}
     for decision in undone_since(decisions, known):
+        if decision.action in ABOUT_FACES:
+            continue
         undone_faces.setdefault(decision.batch, []).extend(each.face_id for each in decision.faces)
     masks = {}
     for batch, faces in sorted(undone_faces.items(), reverse=True):

@@ -12,10 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from cluster.types import NOISE
-from facesearch.clustering.known_groups import KnownGroups, group_keys
-from facesearch.people.assignment import NOBODY, decided_rows, leaders
-from facesearch.people.projection import DecisionState
-from indexer.id_lookup import positions_of, values_at
+from facesearch.people.assignment import decided_rows, leaders
+from facesearch.people.projection import NOBODY, DecisionState
 from indexer.types import Ids
 
 Numbers = NDArray[np.int64]
@@ -83,39 +81,32 @@ def match_clusters(
     new_people: NewPeople,
     *,
     older: Numbers | None = None,
-    groups: KnownGroups | None = None,
 ) -> Numbers:
     """The person's number of each cluster, int64 (k,), from those of its faces ``before`` (n,).
 
-    A cluster belongs to the person that most of its confirmed faces belong to; several clusters may
-    belong to one person. One whose faces were a person before, all of them and no others (one of
-    ``groups``), is that person again, unless a group that was nobody has more of that person's
-    faces now. The others are matched with the remaining people so that as many faces as
-    possible keep their person (maximum overlap), and among all such matchings, so that as many as
-    possible get back their ``older`` (n,) person. Clusters without a person then get numbers from
-    ``new_people``.
+    A cluster belongs to the person that most of its leading faces belong to
+    (:attr:`DecisionState.leading`); several clusters may belong to one person. The others are
+    matched with the remaining people so that as many faces as possible keep their person (maximum
+    overlap), and among all such matchings, so that as many as possible get back their ``older``
+    (n,) person. Clusters without a person then get numbers from ``new_people``. A face that was
+    removed from a person brings no cluster to the person where no other face does.
     """
     count = int(labels.max(initial=NOISE)) + 1
     numbers = np.full(count, NOBODY, np.int64)
-    decided_people = decided_rows(ids, decided)
+    decided_people = decided_rows(ids, decided, decided.leading)
     rows = np.flatnonzero((decided_people != NOBODY) & (labels != NOISE))
     for label, person in leaders(
         list(zip(labels[rows].tolist(), decided_people[rows].tolist(), strict=True))
     ).items():
         numbers[label] = person
     taken = np.unique(decided_people[decided_people != NOBODY])
-    if groups is not None:
-        again, people = _same_again(
-            ids, labels, before, numbers=numbers, taken=taken, groups=groups
-        )
-        numbers[again] = people
-        taken = np.union1d(taken, people)
     open_rows = (labels != NOISE) & (np.append(numbers, 0)[labels] == NOBODY)
     # All that could be had of ``older`` together is less than one face of ``before``.
     votes = [(before, len(ids) + 1)] if older is None else [(before, len(ids) + 1), (older, 1)]
     ends, weights = [], []
     for people, weight in votes:
         rows = np.flatnonzero(open_rows & (people != NOBODY) & ~np.isin(people, taken))
+        rows = rows[_backed(labels[rows], people[rows], _removed(ids[rows], people[rows], decided))]
         ends.append(np.stack([labels[rows].astype(np.int64), people[rows]]))
         weights.append(np.full(len(rows), weight, np.int64))
     labels_of, people_of = np.concatenate(ends, axis=1)
@@ -126,32 +117,26 @@ def match_clusters(
     return numbers
 
 
-def _same_again(
-    ids: Ids,
-    labels: NDArray[np.int32],
-    before: Numbers,
-    *,
-    numbers: Numbers,
-    taken: Numbers,
-    groups: KnownGroups,
-) -> tuple[NDArray[np.intp], Numbers]:
-    """Clusters whose ``numbers`` are open and that were a person before, and which person."""
-    rows = np.flatnonzero(labels != NOISE)
-    keys = group_keys(ids[rows], labels[rows].astype(np.intp), len(numbers))
-    clusters, people = groups.match(keys)
-    free = (numbers[clusters] == NOBODY) & ~np.isin(people, taken)
-    clusters, people = clusters[free], people[free]
-    count = max(1, len(numbers))
-    rows = rows[np.isin(before[rows], people)]
-    pairs, faces = np.unique(before[rows] * count + labels[rows], return_counts=True)
-    had = values_at(faces, positions_of(people * count + clusters, pairs, ascending=True), 0)
-    # What others have of that person, who were nobody before themselves.
-    other = ~np.isin(pairs % count, clusters)
-    owners, owner_of = np.unique(pairs[other] // count, return_inverse=True)
-    most = np.zeros(len(owners), np.int64)
-    np.maximum.at(most, owner_of, faces[other])
-    kept = had >= values_at(most, positions_of(people, owners, ascending=True), 0)
-    return clusters[kept], people[kept]
+def _removed(ids: Ids, people: Numbers, decided: DecisionState) -> NDArray[np.bool_]:
+    """Which of the faces ``ids`` (n,) were removed from ``people`` (n,)."""
+    asked = np.isin(ids, np.array([face for face, _ in decided.rejected], np.int64))
+    for row in np.flatnonzero(asked).tolist():
+        asked[row] = (int(ids[row]), int(people[row])) in decided.rejected
+    return asked
+
+
+def _backed(
+    labels: NDArray[np.int32], people: Numbers, removed: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which rows count: those of faces ``removed`` (n,) only where another face of the cluster is
+    of the same person."""
+    if not removed.any():
+        return np.ones(len(labels), np.bool_)
+    others = {*zip(labels[~removed].tolist(), people[~removed].tolist(), strict=True)}
+    backed = ~removed
+    for row in np.flatnonzero(removed).tolist():
+        backed[row] = (int(labels[row]), int(people[row])) in others
+    return backed
 
 
 def most_overlap(

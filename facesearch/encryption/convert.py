@@ -38,7 +38,7 @@ _FILES = (
     "people.sqlite-wal", "people.sqlite-shm", "forgotten.json", "state.h5", "graph.h5",
     "calibration.json", "outputs.json",
 )  # fmt: skip
-_FOLDERS = ("index", "clusters", "erasures", "pictures", "report", ".report.removed")
+_FOLDERS = ("index", "clusters", "erasures", "pictures", "videos", "report", ".report.removed")
 _KEPT = {SEALED, CONTENTS, "lock", "presenting", "service.json"}
 
 

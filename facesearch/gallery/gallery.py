@@ -26,8 +26,10 @@ from facesearch.gallery.description import (
     DType,
     GalleryDescription,
     holds_contract,
+    parse_settings,
     read_description,
     require_contract,
+    settings_text,
     write_description,
 )
 from facesearch.gallery.locks import presentation_lock, require_unsealed, writer_lock
@@ -39,7 +41,6 @@ from facesearch.gallery.records import (
     face_qualities,
     face_records,
 )
-from facesearch.gallery.settings import parse_settings, settings_text
 from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE

@@ -87,10 +87,13 @@ def write_sidecars(album: Album, folder: Path | None) -> Sidecars:
 
     They go to ``folder``, in which each photo's relative path is kept, or beside the photos where
     it is None. A sidecar of another program is left alone, and reported. That of a photo that is
-    not there now, as on a drive that is not connected, stays while its names are right.
+    not there now, as on a drive that is not connected, stays while its names are right. Videos get
+    none: a region has no time.
     """
     named = _named_by_photo(album)
-    everywhere = {face.photo: face for each in album.faces for face in _everywhere(each)}
+    everywhere = {
+        face.photo: face for each in album.faces if each.span is None for face in _everywhere(each)
+    }
     places = _places(everywhere, folder)
     written, removed, skipped, ours = 0, 0, [], set()
     for photo, place in places.items():
@@ -194,6 +197,8 @@ def _named_by_photo(album: Album) -> dict[Path, list[NamedFace]]:
     named: dict[Path, list[NamedFace]] = {}
     for person in album.people:
         for each in person.faces if person.name is not None else ():
+            if each.span is not None:
+                continue
             for face in _everywhere(each):
                 named.setdefault(face.photo, []).append(NamedFace(person.name or "", face))
     for faces in named.values():

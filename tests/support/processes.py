@@ -21,7 +21,23 @@ from typing import Any
 from unittest import mock
 
 TESTS = Path(__file__).parents[1]
-PRELOADED = ["pytest", "support.preloaded", "support.shards", "support.changing_photos"]
+# What most commands load, for the server that processes are forked from.
+PRELOADED = [
+    "pytest",
+    "cv2",
+    "faiss",
+    "openvino",
+    "facesearch.cli.main",
+    "facesearch.clustering.run_store",
+    "facesearch.embed",
+    "facesearch.encoders.backends.openvino_backend",
+    "facesearch.engine",
+    "facesearch.recognition.identify",
+    "facesearch.search.gallery_index",
+    "indexer.build",
+    "support.shards",
+    "support.changing_photos",
+]
 
 
 def processes() -> ForkServerContext:

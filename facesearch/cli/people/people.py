@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.output import box_text, known, print_facts, print_json, print_table
+from facesearch.cli.people import review
+from facesearch.cli.people.decisions import (
+    FACE,
+    PERSON,
+    about,
+    add_command,
+    add_person,
+    face_number,
+    open_editor,
+    print_outcome,
+)
 from facesearch.text import count, printable
 
 if TYPE_CHECKING:
-    from facesearch.curation.editor import EditResult, PeopleEditor
     from facesearch.people.projection import Person
-
-_PERSON = 'a name, the beginning of a name that only one person has, or a number such as "p12"'
-_FACE = "number of a face, or the photo it is in"
 
 
 def add_commands(commands: Any) -> None:
@@ -25,81 +32,60 @@ def add_commands(commands: Any) -> None:
         "people",
         help="list people; name, merge, split or hide them; undo; export and import",
         description="List people and decide about them. A decision applies at once, and every "
-        "later clustering keeps it. A decision about a person confirms all faces that the person "
-        "has at that moment. PERSON is " + _PERSON + ".",
+        "later clustering keeps it. A decision about a person confirms the faces that the person "
+        "surely has at that moment, one about a face that face alone. PERSON is " + PERSON + ".",
     )
     below = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listed = _command(below, "list", run_list, "list people, those with the most faces first")
+    listed = add_command(below, "list", run_list, "list people, those with the most faces first")
     listed.add_argument("--all", action="store_true", help="include hidden people")
-    show = _command(below, "show", run_show, "list the faces of a person, the most certain first")
-    _person(show)
-    name = _command(below, "name", run_name, "name or rename a person")
-    _person(name)
+    show = add_command(
+        below, "show", run_show, "list the faces of a person, the most certain first"
+    )
+    add_person(show)
+    show.add_argument(
+        "--unsure", action="store_true", help="only those that are not confirmed, least sure first"
+    )
+    name = add_command(below, "name", run_name, "name or rename a person")
+    add_person(name)
     name.add_argument("name", metavar="NAME", help="the new name")
-    merge = _command(below, "merge", run_merge, "merge people into the first one")
-    _person(merge)
+    merge = add_command(below, "merge", run_merge, "merge people into the first one")
+    add_person(merge)
     merge.add_argument(
         "others", nargs="+", metavar="OTHER", help="a person to merge into the first"
     )
-    add = _command(below, "add", run_add, "assign faces to a person")
-    _person(add)
-    add.add_argument("faces", nargs="+", type=_face, metavar="FACE", help="number of a face")
-    split = _command(below, "split", run_split, "move faces of a person to a new person")
-    _person(split)
-    split.add_argument("faces", nargs="+", metavar="FACE", help=_FACE)
+    add = add_command(below, "add", run_add, "assign faces to a person")
+    add_person(add)
+    add.add_argument("faces", nargs="+", type=face_number, metavar="FACE", help="number of a face")
+    split = add_command(below, "split", run_split, "move faces of a person to a new person")
+    add_person(split)
+    split.add_argument("faces", nargs="+", metavar="FACE", help=FACE)
     split.add_argument("--name", metavar="NAME", help="name of the new person")
-    reject = _command(
+    reject = add_command(
         below, "reject", run_reject, "remove faces from a person, without assigning them to another"
     )
-    _person(reject)
-    reject.add_argument("faces", nargs="+", metavar="FACE", help=_FACE)
-    hide = _command(below, "hide", run_hide, "hide a person from lists and albums")
-    _person(hide)
-    unhide = _command(below, "unhide", run_unhide, "show a hidden person again")
-    _person(unhide)
-    undo = _command(below, "undo", run_undo, "undo the last decision that still applies")
+    add_person(reject)
+    reject.add_argument("faces", nargs="+", metavar="FACE", help=FACE)
+    hide = add_command(below, "hide", run_hide, "hide a person from lists and albums")
+    add_person(hide)
+    unhide = add_command(below, "unhide", run_unhide, "show a hidden person again")
+    add_person(unhide)
+    review.add_commands(below)
+    undo = add_command(below, "undo", run_undo, "undo the last decision that still applies")
     undo.add_argument(
         "--dry-run", action="store_true", help="show what would change, and change nothing"
     )
-    _command(below, "history", run_history, "list all decisions, the newest last")
-    export = _command(below, "export", run_export, "write names and decisions to a file")
+    add_command(below, "history", run_history, "list all decisions, the newest last")
+    export = add_command(below, "export", run_export, "write names and decisions to a file")
     export.add_argument("file", type=Path, metavar="FILE", help="a new file *.json or *.csv")
-    read = _command(
+    read = add_command(
         below, "import", run_import, "apply names and decisions from a file written by export"
     )
     read.add_argument("file", type=Path, metavar="FILE", help="a file *.json or *.csv")
 
 
-def _command(below: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = below.add_parser(name, help=text)
-    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _face(text: str) -> int:
-    """The number of a face; the name of a photo would not say which of its faces is meant."""
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(
-            f"expected the number of a face, got {text!r}; people show and search --json list them"
-        )
-    return int(text)
-
-
-def _person(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("person", metavar="PERSON", help=_PERSON)
-
-
-def _open(args: argparse.Namespace) -> PeopleEditor:
-    from facesearch.curation.editor import PeopleEditor
-    from facesearch.gallery.gallery import Gallery
-
-    return PeopleEditor(Gallery.open(args.gallery))
-
-
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each person."""
-    deciding = _open(args)
+    deciding = open_editor(args)
     counts = Counter(deciding.now.of_faces().tolist())
     decided_faces = Counter(deciding.decided.faces.values())
     everyone = sorted(deciding.everyone().values(), key=lambda each: (-counts[each.id], each.id))
@@ -109,14 +95,14 @@ def run_list(args: argparse.Namespace) -> int:
             {
                 "people": [
                     {
-                        **_about(each),
+                        **about(each),
                         "faces": counts[each.id],
                         "decided": decided_faces[each.id],
                         "gone": _gone(counts[each.id], decided_faces[each.id]),
                     }
                     for each in people
                 ],
-                "faces_of_nobody": counts[-1],
+                "faces_of_nobody": counts[-1] - len(deciding.decided.not_faces),
             }
         )
         return 0
@@ -155,12 +141,14 @@ def _gone(faces: int, decided: int) -> bool:
 
 def run_show(args: argparse.Namespace) -> int:
     """Print one line for each face."""
-    deciding = _open(args)
+    deciding = open_editor(args)
     person = deciding.find(args.person)
     records = deciding.records(person)
     ids, sure = deciding.now.clustering.ids, deciding.now.clustering.confidence
     confidence = dict(zip(ids.tolist(), sure.tolist(), strict=True))
     decided_faces = deciding.decided.faces
+    if args.unsure:
+        records = [each for each in reversed(records) if each.face_id not in decided_faces]
     if args.json:
         faces = [
             {
@@ -170,10 +158,11 @@ def run_show(args: argparse.Namespace) -> int:
                 "confidence": confidence[each.face_id],
                 "quality": known(each.quality),
                 "decided": decided_faces.get(each.face_id) == person.id,
+                "seconds": None if each.span is None else each.span.as_json(),
             }
             for each in records
         ]
-        print_json({**_about(person), "faces": faces})
+        print_json({**about(person), "faces": faces})
         return 0
     print(printable(f"{person.key} {person.name or ''}").rstrip())
     rows = [
@@ -182,7 +171,7 @@ def run_show(args: argparse.Namespace) -> int:
             box_text(each.box),
             confidence[each.face_id],
             "yes" if decided_faces.get(each.face_id) == person.id else "",
-            each.photo.name,
+            each.place,
         )
         for each in records
     ]
@@ -192,49 +181,49 @@ def run_show(args: argparse.Namespace) -> int:
 
 def run_name(args: argparse.Namespace) -> int:
     """Name a person and print what was done."""
-    deciding = _open(args)
-    return _done(args, deciding, deciding.name(deciding.find(args.person), args.name))
+    deciding = open_editor(args)
+    return print_outcome(args, deciding, deciding.name(deciding.find(args.person), args.name))
 
 
 def run_merge(args: argparse.Namespace) -> int:
     """Merge people and print what was done."""
-    deciding = _open(args)
+    deciding = open_editor(args)
     others = [deciding.find(each) for each in args.others]
-    return _done(args, deciding, deciding.merge(deciding.find(args.person), others))
+    return print_outcome(args, deciding, deciding.merge(deciding.find(args.person), others))
 
 
 def run_add(args: argparse.Namespace) -> int:
     """Assign faces to a person and print what was done."""
-    deciding = _open(args)
-    return _done(args, deciding, deciding.add(deciding.find(args.person), args.faces))
+    deciding = open_editor(args)
+    return print_outcome(args, deciding, deciding.add(deciding.find(args.person), args.faces))
 
 
 def run_split(args: argparse.Namespace) -> int:
     """Split a person and print what was done."""
-    deciding = _open(args)
+    deciding = open_editor(args)
     person = deciding.find(args.person)
-    return _done(
+    return print_outcome(
         args, deciding, deciding.split(person, deciding.pick(person, args.faces), args.name)
     )
 
 
 def run_reject(args: argparse.Namespace) -> int:
     """Remove faces from a person and print what was done."""
-    deciding = _open(args)
+    deciding = open_editor(args)
     person = deciding.find(args.person)
-    return _done(args, deciding, deciding.reject(person, deciding.pick(person, args.faces)))
+    return print_outcome(args, deciding, deciding.reject(person, deciding.pick(person, args.faces)))
 
 
 def run_hide(args: argparse.Namespace) -> int:
     """Hide a person and print what was done."""
-    deciding = _open(args)
-    return _done(args, deciding, deciding.hide(deciding.find(args.person)))
+    deciding = open_editor(args)
+    return print_outcome(args, deciding, deciding.hide(deciding.find(args.person)))
 
 
 def run_unhide(args: argparse.Namespace) -> int:
     """Show a hidden person again and print what was done."""
-    deciding = _open(args)
-    return _done(args, deciding, deciding.hide(deciding.find(args.person), hidden=False))
+    deciding = open_editor(args)
+    return print_outcome(args, deciding, deciding.hide(deciding.find(args.person), hidden=False))
 
 
 def run_undo(args: argparse.Namespace) -> int:
@@ -368,31 +357,3 @@ def run_import(args: argparse.Namespace) -> int:
     )
     print_overruled(imported.superseded, words)
     return 0
-
-
-def _done(args: argparse.Namespace, deciding: PeopleEditor, outcome: EditResult) -> int:
-    from facesearch.cli.people.decision_text import entry, overruled_json, print_overruled
-    from facesearch.people.decision_words import in_words
-
-    entered = outcome.entered
-    words = in_words(deciding.decisions())
-    if args.json:
-        print_json(
-            {
-                **_about(outcome.person),
-                "decisions": [entry(each) for each in entered.decisions],
-                "overruled": overruled_json(entered.superseded, words),
-                "notes": outcome.notes,
-            }
-        )
-        return 0
-    for each in entered.decisions:
-        print(printable(words[each.id]))
-    print_overruled(entered.superseded, words)
-    for note in outcome.notes:
-        print(printable(f"note: {note}"))
-    return 0
-
-
-def _about(person: Person) -> dict[str, Any]:
-    return {"person": person.key, "name": person.name, "hidden": person.hidden}

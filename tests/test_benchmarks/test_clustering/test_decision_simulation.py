@@ -59,14 +59,14 @@ EVERYBODY = frozenset(range(10_000))
 @pytest.mark.parametrize(
     ("name", "broken"),
     [
-        ("matched", swapped),
+        ("match_clusters", swapped),
         ("earlier_people", forgetting),
         ("people_concerned", always(EVERYBODY)),
         ("_other_options", always("threshold changed from 0.95 to 0.85")),
-        ("Circumstances", lambda *arguments: ChangeContext(*arguments[:2], EVERYBODY)),
+        ("ChangeContext", lambda *arguments: ChangeContext(*arguments[:2], EVERYBODY)),
         (
-            "people_now",
-            lambda clustering, numbers, _: assign_people(clustering, numbers, replay(())),
+            "assign_people",
+            lambda clustering, numbers, *_, **__: assign_people(clustering, numbers, replay(())),
         ),
     ],
 )

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from facesearch.clustering.known_groups import KnownGroups, group_keys
 from facesearch.clustering.person_matching import (
     ChangeContext,
     PersonMove,
@@ -16,7 +15,6 @@ from facesearch.clustering.person_matching import (
     match_clusters,
     most_overlap,
 )
-from facesearch.people.assignment import NOBODY
 from facesearch.people.ledger import Decision, FaceDecision
 from facesearch.people.projection import replay
 
@@ -136,61 +134,3 @@ def test_changes_say_what_became_of_everybody() -> None:
         before, after, known, (), ChangeContext("threshold 1 became 2", frozenset(), frozenset())
     )
     assert {each.reason for each in other.moves} == {"threshold 1 became 2"}
-
-
-PARTITIONS = st.lists(st.integers(-1, 5), min_size=12, max_size=12)
-
-
-def dense(labels: list[int]) -> np.ndarray:
-    """The same groups, numbered from 0 without gaps."""
-    kept = sorted({*labels} - {-1})
-    return np.array([kept.index(each) if each >= 0 else -1 for each in labels], np.int32)
-
-
-@settings(deadline=None)
-@given(st.lists(PARTITIONS, min_size=2, max_size=4))
-def test_who_comes_back_after_trial_runs_is_the_same_person(history: list[list[int]]) -> None:
-    """Whatever trial runs were between, where none of them had one of the groups."""
-    ids, runs = np.arange(12) << 32, []
-    given_out = 0
-
-    def new_people(count: int) -> range:
-        nonlocal given_out
-        given_out += count
-        return range(given_out - count + 1, given_out + 1)
-
-    def matched(labels: np.ndarray) -> np.ndarray:
-        before = runs[0] if runs else np.full(12, NOBODY)
-        groups = KnownGroups.of_runs(ids, runs)
-        numbers = match_clusters(ids, labels, before, replay([]), new_people, groups=groups)
-        assert len({*numbers.tolist()}) == len(numbers)
-        return np.where(labels < 0, NOBODY, np.append(numbers, NOBODY)[labels])
-
-    for labels in history:
-        runs.insert(0, matched(dense(labels)))
-    first = dense(history[0])
-    again = matched(first)
-    sets = [{frozenset(np.flatnonzero(run == p).tolist()) for p in {*run.tolist()}} for run in runs]
-    groups = [frozenset(np.flatnonzero(first == n).tolist()) for n in range(first.max() + 1)]
-    if not any(group in each for group in groups for each in sets[:-1]):
-        np.testing.assert_array_equal(again, runs[-1])
-
-
-def test_a_small_group_does_not_take_the_number_of_a_large_one() -> None:
-    """Person 7 began as face 0 and grew; when that face leaves, the others are 7 still."""
-    ids = np.arange(5)
-    groups = KnownGroups.of_runs(
-        ids, [np.full(5, 7), np.array([7, NOBODY, NOBODY, NOBODY, NOBODY])]
-    )
-    labels = np.array([0, 1, 1, 1, 1], np.int32)
-    numbers = match_clusters(
-        ids, labels, np.full(5, 7), replay([]), lambda count: range(100, 100 + count), groups=groups
-    )
-    assert numbers.tolist() == [100, 7]
-
-
-def test_keys_of_groups_are_those_of_sets() -> None:
-    ids = np.array([5, 9, 2**40, 7], np.int64)
-    keys = group_keys(ids, np.array([0, 1, 0, 1]), 2)
-    assert keys.tolist() == group_keys(ids[[2, 1, 0, 3]], np.array([0, 1, 0, 1]), 2).tolist()
-    assert len({*keys.tolist(), *group_keys(ids, np.array([0, 0, 0, 1]), 2).tolist()}) == 4

@@ -30,7 +30,7 @@ ROLES: tuple[Role, ...] = ("view", "decide", "administer")
 PASSWORD = "correct horse battery"
 # A hash that takes no time: how well passwords are kept is tested where that is the question.
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-JOB_COMMAND = (sys.executable, "-m", "support.job_child")
+JOB_COMMAND = (sys.executable, "-m", "support.serving.job_child")
 
 
 def open_service(folder: Path, *galleries: Gallery, **changes: object) -> FaceService:
