@@ -23,7 +23,7 @@ from facesearch.encoders.int8_calibration import LEAST_COSINE
 ROOT = Path(__file__).parents[2]
 _PAGES = (
     "README docs/accuracy docs/encoders docs/model_card docs/networks docs/performance docs/report "
-    "docs/training docs/web"
+    "docs/threats docs/training docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
