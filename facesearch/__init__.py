@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from facesearch.api.backup import export_gallery, import_gallery
     from facesearch.api.batch import identify_photos, search_many
     from facesearch.api.clustering import (
         cluster_gallery,
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
         write_sidecars,
     )
     from facesearch.api.encoders import calibrate_encoder, fetch_encoder, quantise_encoder
+    from facesearch.api.encryption import (
+        change_key,
+        decrypt_gallery,
+        encrypt_gallery,
+        unlocked_gallery,
+    )
     from facesearch.api.evaluation import (
         EvaluationOptions,
         evaluate_clustering,
@@ -75,6 +82,7 @@ if TYPE_CHECKING:
         ChangedDecisionsError,
         ChangedGalleryError,
         ContractError,
+        EncryptedGalleryError,
         FacesearchError,
         GalleryError,
         InputError,
@@ -97,6 +105,7 @@ _MODULES = {
     "ContractError": "errors",
     "EmbedOptions": "embed",
     "EncoderSettings": "encoders",
+    "EncryptedGalleryError": "errors",
     "EngineOptions": "engine_options",
     "EvaluationOptions": "api.evaluation",
     "FaceTable": "gallery.face_table",
@@ -116,11 +125,14 @@ _MODULES = {
     "build_index": "api.indexing",
     "calibrate": "api.people",
     "calibrate_encoder": "api.encoders",
+    "change_key": "api.encryption",
     "check_erased": "api.maintenance",
     "check_gallery": "api.maintenance",
     "cluster_gallery": "api.clustering",
     "create_engine": "engine",
     "crop_photos": "api.training",
+    "decrypt_gallery": "api.encryption",
+    "encrypt_gallery": "api.encryption",
     "enroll": "api.people",
     "enroll_folders": "api.people",
     "evaluate_clustering": "api.evaluation",
@@ -131,6 +143,7 @@ _MODULES = {
     "evaluate_robustness": "api.evaluation",
     "evaluate_slices": "api.evaluation",
     "evaluate_video": "api.evaluation",
+    "export_gallery": "api.backup",
     "export_people": "api.people",
     "fetch_encoder": "api.encoders",
     "forget_faces": "api.maintenance",
@@ -138,6 +151,7 @@ _MODULES = {
     "gallery_info": "api.info",
     "identify_photo": "api.session",
     "identify_photos": "api.batch",
+    "import_gallery": "api.backup",
     "import_people": "api.people",
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
@@ -152,6 +166,7 @@ _MODULES = {
     "show_person": "api.people_lists",
     "train_encoder": "api.training",
     "unforget_photos": "api.maintenance",
+    "unlocked_gallery": "api.encryption",
     "upgrade_gallery": "api.upgrading",
     "verify_photos": "api.session",
     "write_evaluation": "api.evaluation",
@@ -167,6 +182,7 @@ __all__ = [
     "ContractError",
     "EmbedOptions",
     "EncoderSettings",
+    "EncryptedGalleryError",
     "EngineOptions",
     "EvaluationOptions",
     "FaceTable",
@@ -186,11 +202,14 @@ __all__ = [
     "build_index",
     "calibrate",
     "calibrate_encoder",
+    "change_key",
     "check_erased",
     "check_gallery",
     "cluster_gallery",
     "create_engine",
     "crop_photos",
+    "decrypt_gallery",
+    "encrypt_gallery",
     "enroll",
     "enroll_folders",
     "evaluate_clustering",
@@ -201,6 +220,7 @@ __all__ = [
     "evaluate_robustness",
     "evaluate_slices",
     "evaluate_video",
+    "export_gallery",
     "export_people",
     "fetch_encoder",
     "forget_faces",
@@ -208,6 +228,7 @@ __all__ = [
     "gallery_info",
     "identify_photo",
     "identify_photos",
+    "import_gallery",
     "import_people",
     "index_photos",
     "latest_run",
@@ -222,6 +243,7 @@ __all__ = [
     "show_person",
     "train_encoder",
     "unforget_photos",
+    "unlocked_gallery",
     "upgrade_gallery",
     "verify_photos",
     "write_evaluation",

@@ -42,5 +42,9 @@ class ChangedDecisionsError(GalleryError):
     """Other decisions were made since those that a new one was to add to."""
 
 
+class EncryptedGalleryError(GalleryError):
+    """An encrypted gallery without its key, or a file of it that is not as it was written."""
+
+
 class ContractError(GalleryError):
     """Vectors of one encoder contract offered to a gallery of another."""

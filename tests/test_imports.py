@@ -57,6 +57,8 @@ FLOORS = {
         "clustering",
         "album recognition erasure",
         "check curation report upgrade",
+        "backup",
+        "encryption",
         "api",
         "service",
         "cli",

@@ -31,6 +31,14 @@ def _shown(text: str) -> str:
 
 
 @dataclass(frozen=True)
+class PhotoPlace:
+    """A photo's absolute location and its relative path."""
+
+    photo: Path
+    name: str
+
+
+@dataclass(frozen=True)
 class AlbumFace:
     """One face: where it is and how sure the engine is of it.
 
@@ -40,7 +48,7 @@ class AlbumFace:
     in [0, 1]. ``taken_at`` is ISO 8601, or "" if unknown. ``sha256`` is the hex digest of the
     photo's content when the face was found in it, or "" if unknown. ``quality`` is in [0, 1], NaN
     if unknown. Of a track of a video, ``photo`` is the video, ``span`` says when it is seen, and
-    ``box`` where in its still.
+    ``box`` where in its still. ``copies`` are the other places of the same photo.
     """
 
     face_id: int
@@ -53,6 +61,7 @@ class AlbumFace:
     taken_at: str = ""
     sha256: str = ""
     quality: float = math.nan
+    copies: tuple[PhotoPlace, ...] = ()
     span: TimeSpan | None = None
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.run_store import run_paths
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState, require_gallery
-from facesearch.gallery.records import FaceRecord
+from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import DecisionState, Person, replay
@@ -120,11 +120,11 @@ class PeopleReader:
             found = [each for each in records if each.face_id == int(text)]
         else:
             wanted = composed(text)
-            places = [(each, composed(str(each.photo.location))) for each in records]
+            copies = self._state.photos.copies({each.photo.sha256 for each in records})
             found = [
                 each
-                for each, place in places
-                if wanted in (place, composed(each.photo.name)) or place.endswith(f"/{wanted}")
+                for each in records
+                if any(_names(wanted, at) for at in copies.get(each.photo.sha256, [each.photo]))
             ]
         if len(found) == 1:
             return found[0].face_id
@@ -137,3 +137,9 @@ class PeopleReader:
             f"expected a face of {person.label} by its number, or the photo it is in, got "
             f"{text!r}; see them with: facesearch people show {self._gallery.folder} {person.key}"
         )
+
+
+def _names(text: str, photo: PhotoRecord) -> bool:
+    """Whether ``text``, composed, is a photo's relative or absolute path, or the end of that."""
+    location = composed(str(photo.location))
+    return text in (location, composed(photo.name)) or location.endswith(f"/{text}")
