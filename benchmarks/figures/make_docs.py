@@ -22,7 +22,7 @@ from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 _PAGES = (
-    "README docs/encoders docs/model_card docs/networks docs/performance docs/report docs/training "
+    "README docs/accuracy docs/encoders docs/model_card docs/networks docs/performance docs/report docs/training "
     "docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
@@ -241,6 +241,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         faces.encoders,
         faces.detectors,
         faces.turned,
+        faces.slices,
         evaluated.lfw,
         evaluated.view2,
         evaluated.quality,
