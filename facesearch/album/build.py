@@ -13,9 +13,9 @@ from facesearch.album.model import (
     AlbumFace,
     AlbumInfo,
     FailedPhoto,
-    PhotoPlace,
     build_album,
 )
+from facesearch.album.photo_place import PhotoPlace
 from facesearch.clustering.current_people import clustering_of
 from facesearch.clustering.run_store import ClusterRun
 from facesearch.encoders import thresholds_of

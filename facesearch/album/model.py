@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cluster.types import NOISE, Clustering
 from facesearch.album.advice import NO_ADVICE, Advice, AdviceInput, FacePair, PersonFaces, advise
 from facesearch.album.figures import AlbumFigures, figures_of
+from facesearch.album.photo_place import PhotoPlace
 from facesearch.text import printable
 from facesearch.video.overlap import overlapping
 from facesearch.video.types import TimeSpan
@@ -28,14 +29,6 @@ NO_STILL = -1
 def _shown(text: str) -> str:
     """``text`` as a page can hold it: what is unsafe to show becomes U+FFFD."""
     return printable(text, "\ufffd")
-
-
-@dataclass(frozen=True)
-class PhotoPlace:
-    """A photo's absolute location and its relative path."""
-
-    photo: Path
-    name: str
 
 
 @dataclass(frozen=True)

@@ -270,15 +270,6 @@ class Ledger:
         with self._connected() as connection:
             connection.execute("VACUUM")  # pages that became free still hold what they held
 
-    def serialized(self) -> bytes:
-        """The whole database as it is at one moment, as a file of it would be.
-
-        Raises GalleryError where it cannot be used.
-        """
-        with self._connected() as connection, connection:
-            connection.execute("BEGIN IMMEDIATE")  # nobody writes meanwhile
-            return bytes(connection.serialize())
-
     def check(self) -> list[str]:
         """What SQLite finds wrong in the file, page by page; nothing where all is well.
 
