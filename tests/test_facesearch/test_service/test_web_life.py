@@ -195,7 +195,10 @@ def forget_a_person(user: AlbumUser) -> None:
     assert forget.is_disabled()
     dialog.get_by_label("I want to delete this").check()
     forget.click()
-    page.get_by_role("heading", name="People").wait_for()
+    user.more("Jobs")
+    page.locator('.job[data-state="done"]', has_text="Forget").wait_for()
+    user.go("People")
+    user.tile("Hana").wait_for()
     user.tile("Jule").wait_for(state="detached")
     assert "Jule" not in user.people
     assert not photos & set().union(*user.people.values())
