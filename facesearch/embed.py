@@ -8,14 +8,18 @@ same while shards hold whole batches, the same but for the encoder's rounding ot
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
+from facesearch.argument_checks import choice, number, whole_number
 from facesearch.detect.boxes import SAME_FACE_IOU, iou
+from facesearch.embed_videos import VideoReader
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
 from facesearch.gallery.changes import is_same_file, knows, missing, need_work, renamed_roots
 from facesearch.gallery.gallery import Gallery, GalleryState
@@ -32,6 +36,10 @@ from facesearch.images import (
 from facesearch.images.file_access import absolute
 from facesearch.images.types import PARTIAL
 from facesearch.images.walk.skipped import SkippedFiles
+from facesearch.video.checkpoint import VideoCheckpoints
+from facesearch.video.pipeline import VideoReading
+from facesearch.video.reader import MISSING, can_read_videos
+from facesearch.video.types import MICROSECONDS, VideoMode
 from indexer.runtime.cores import available_cores
 from indexer.types import Ids
 
@@ -40,23 +48,33 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EmbedOptions:
-    """How the job runs; none of it changes what is stored, but ``shard_photos``.
+    """How the job runs; none of it changes what is stored, but ``shard_photos`` and ``video``.
 
-    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
-    ``verify`` reads the content of every photo, also of those that seem unchanged.
+    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode. A
+    photo that takes longer than ``decode_timeout`` seconds to decode is given up. ``video`` says
+    how videos are read that are new; "off" leaves them out. ``verify`` reads the content of every
+    photo, also of those that seem unchanged. Raises InputError for anything out of range.
     """
 
     decoders: int = 1
     threads: int = 2
     shard_photos: int = 512
+    video: VideoMode = "tracks"
     retry_failed: bool = False
     verify: bool = False
     decode_timeout: float = 60.0
 
+    def __post_init__(self) -> None:
+        choice(self.video, get_args(VideoMode), "video")
+        whole_number(self.decoders, "decoders")
+        whole_number(self.threads, "threads", 1)
+        whole_number(self.shard_photos, "shard_photos", 1)
+        number(self.decode_timeout, "decode_timeout in seconds", 0, math.inf)
+
     @classmethod
     def for_cores(cls, threads: int | None = None, decoders: int | None = None) -> EmbedOptions:
         """For ``threads`` threads, by default as many as cores, and half as many decoders."""
-        threads = available_cores() if threads is None else threads
+        threads = available_cores() if threads is None else whole_number(threads, "threads", 1)
         return cls(max(1, threads // 2) if decoders is None else decoders, threads)
 
 
@@ -77,6 +95,9 @@ class EmbedReport:
     whose file ends early, ``absent`` folders that were asked for and are not there, ``renamed``
     folders indexed earlier whose photos are now found elsewhere. Every file that was not found to
     be a photo is counted in ``skipped``.
+
+    Videos count as photos, and their tracks as faces: ``videos`` were read, of ``video_seconds``
+    in all, and in them ``tracks`` found. ``videos_skipped`` were not, as ``skipped_because`` says.
     """
 
     found: int = 0
@@ -93,6 +114,11 @@ class EmbedReport:
     absent: list[Path] = field(default_factory=list)
     renamed: list[Path] = field(default_factory=list)
     skipped: SkippedFiles = field(default_factory=SkippedFiles)
+    videos: int = 0
+    tracks: int = 0
+    video_seconds: float = 0.0
+    videos_skipped: int = 0
+    skipped_because: str = ""
 
     @property
     def done(self) -> int:
@@ -140,7 +166,11 @@ class _EmbedJob:
         self.skipped = self.report.skipped
         self.standing_in: set[bytes] = set()  # locations of second files that are read
         self.forgotten = Tombstones.read(gallery.folder)
-        self.shard = ShardBuilder(gallery, options.shard_photos, self.report.shards.append)
+        self.shard = ShardBuilder(gallery, options.shard_photos, self._sealed)
+        self.videos = VideoReader(
+            gallery, engine, _video_reading(options), self.forgotten, self._is_known
+        )
+        self.finished_videos: list[VideoCheckpoints] = []  # whose tracks are not sealed yet
 
     def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
         """The whole job, for absolute ``roots``."""
@@ -148,7 +178,7 @@ class _EmbedJob:
         if len(self.report.absent) == len(roots) and not missing(self.state, roots):
             check_roots(roots)  # raises: there is nothing to read, nor anything to note
         there = [root for root in roots if root not in self.report.absent]
-        found = self._with_stand_ins(list(find_photos(there, self.skipped)))
+        found = self._with_stand_ins(list(find_photos(there, self.skipped, videos=True)))
         rows = self.state.photos.rows(photo.location_bytes for photo in found)
         work = need_work(
             self.state,
@@ -157,12 +187,13 @@ class _EmbedJob:
             retry_failed=self.options.retry_failed,
             verify=self.options.verify,
         )
-        todo = [found[each] for each in np.flatnonzero(work).tolist()]
-        self.report.found, self.report.unchanged = len(found), len(found) - len(todo)
+        todo = self._without_skipped([found[each] for each in np.flatnonzero(work).tolist()])
+        self.report.found = len(found) - self.report.videos_skipped
+        self.report.unchanged = self.report.found - len(todo)
         try:
             self._read(todo, progress)
             found += self._read_stand_ins(todo, progress)
-            self.report.found = len(found)
+            self.report.found = len(found) - self.report.videos_skipped
             self._mark_gone(roots, found)
         finally:
             # Also on an interruption or an error: what is done is kept.
@@ -172,9 +203,27 @@ class _EmbedJob:
     def _read(self, todo: Sequence[FoundPhoto], progress: Progress) -> None:
         total = self.report.done + len(todo)
         progress(self.report, total)
-        for outcome, faces in processed_photos(self.engine, self._tasks(todo), self.options):
+        photos = self._tasks([photo for photo in todo if not photo.video])
+        for outcome, faces in processed_photos(self.engine, photos, self.options):
             self._store(outcome, faces)
             progress(self.report, total)
+        for video in (photo for photo in todo if photo.video):
+            self._read_video(video, lambda: progress(self.report, total))
+            progress(self.report, total)
+
+    def _without_skipped(self, todo: Sequence[FoundPhoto]) -> list[FoundPhoto]:
+        """``todo`` without videos that are not read in this job, which are counted as skipped."""
+        if self.options.video == "off":
+            reason = "left out as asked for"
+        elif not can_read_videos():
+            reason = MISSING
+        else:
+            return list(todo)
+        photos = [photo for photo in todo if not photo.video]
+        self.report.videos_skipped = len(todo) - len(photos)
+        self.report.skipped_because = reason if self.report.videos_skipped else ""
+        self.skipped.counts["video"] += self.report.videos_skipped
+        return photos
 
     def _with_stand_ins(self, found: Sequence[FoundPhoto]) -> list[FoundPhoto]:
         """``found``, and the second files of pictures whose first could not be read earlier."""
@@ -221,7 +270,7 @@ class _EmbedJob:
         if outcome.reason:
             self._store_failure(outcome)
             return
-        if outcome.sha256 in self.state.contents or outcome.sha256 in self.contents:
+        if self._is_known(outcome.sha256):
             self._store_known(outcome)
         else:
             self.contents.add(outcome.sha256)
@@ -232,6 +281,36 @@ class _EmbedJob:
                 location = outcome.found.location
                 self.report.partial.append(Failure(location, PARTIAL, outcome.photo.partial))
             self.shard.add(PhotoRow.of(outcome, "ok"), faces)
+
+    def _is_known(self, sha256: str) -> bool:
+        return sha256 in self.state.contents or sha256 in self.contents
+
+    def _read_video(self, found: FoundPhoto, progress: Callable[[], None]) -> None:
+        read = self.videos.read(found, lambda time_us, duration_us: progress())
+        if read.faces is None:
+            self._store(read.outcome, None)
+            return
+        faces, end = read.faces, read.faces.end
+        self.contents.add(read.outcome.sha256)
+        self.report.embedded += 1
+        self.report.videos += 1
+        self.report.faces += len(faces.tracks)
+        self.report.tracks += len(faces.tracks)
+        self.report.video_seconds += end.time_us / MICROSECONDS
+        missing_part = f"{end.reason}: {end.detail}" if end.reason else ""
+        if missing_part:
+            self.report.partial.append(Failure(found.location, PARTIAL, missing_part))
+        if read.checkpoints is not None:
+            self.finished_videos.append(read.checkpoints)
+        row = PhotoRow.of_video(read.outcome, faces.info, missing_part)
+        self.shard.add_video(row, faces.tracks, faces.frames)
+
+    def _sealed(self, path: Path) -> None:
+        self.report.shards.append(path)
+        # Now that the tracks are on the disk, nobody needs to go on from the checkpoints.
+        for checkpoints in self.finished_videos:
+            checkpoints.remove()
+        self.finished_videos = []
 
     def _store_known(self, outcome: DecodeOutcome) -> None:
         self.known[outcome.found.location_bytes] = outcome.sha256
@@ -291,6 +370,16 @@ class _EmbedJob:
             self.known.get(photo.location_bytes) or (table.hex_digest(row) if row >= 0 else "")
             for photo, row in zip(found, rows.tolist(), strict=True)
         ]
+
+
+def _video_reading(options: EmbedOptions) -> VideoReading:
+    return VideoReading(
+        options.video,
+        options.threads,
+        options.decoders,
+        options.decode_timeout,
+        between_checkpoints=options.shard_photos,
+    )
 
 
 def processed_photos(

@@ -23,7 +23,7 @@ MAY_IMPORT = {
 # new part needs a place here. Where an import breaks this, move what is imported down.
 FLOORS = {
     "indexer": (
-        "errors lazy_exports",
+        "errors lazy_exports argument_checks",
         "types",
         "id_ranges id_lookup runtime storage",
         "protocols",
@@ -43,18 +43,22 @@ FLOORS = {
         "estimators",
     ),
     "facesearch": (
-        "errors text",
+        "errors",
+        "argument_checks text video_files",
         "images model_files demo",
         "detect",
         "encoders quality",
         "align",
         "engine",
+        "video",
         "engine_options evaluate gallery",
-        "people",
+        "people embed_videos",
         "embed search train",
         "clustering",
         "album recognition erasure",
         "check curation report upgrade",
+        "backup",
+        "encryption",
         "api",
         "service",
         "cli",

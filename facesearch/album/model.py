@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 from cluster.types import NOISE, Clustering
 from facesearch.album.advice import NO_ADVICE, Advice, AdviceInput, FacePair, PersonFaces, advise
 from facesearch.album.figures import AlbumFigures, figures_of
+from facesearch.album.photo_place import PhotoPlace
 from facesearch.text import printable
+from facesearch.video.overlap import overlapping
+from facesearch.video.types import TimeSpan
 from indexer.id_lookup import positions_of
 from indexer.types import Ids
+
+# A photo, or a video and the time in microseconds of one of its frames.
+Picture = tuple[Path, int]
+NO_STILL = -1
 
 
 def _shown(text: str) -> str:
@@ -33,7 +40,8 @@ class AlbumFace:
     photo's (width, height). ``score`` is the detector's and ``confidence`` the clustering's, both
     in [0, 1]. ``taken_at`` is ISO 8601, or "" if unknown. ``sha256`` is the hex digest of the
     photo's content when the face was found in it, or "" if unknown. ``quality`` is in [0, 1], NaN
-    if unknown.
+    if unknown. Of a track of a video, ``photo`` is the video, ``span`` says when it is seen, and
+    ``box`` where in its still. ``copies`` are the other places of the same photo.
     """
 
     face_id: int
@@ -46,9 +54,16 @@ class AlbumFace:
     taken_at: str = ""
     sha256: str = ""
     quality: float = math.nan
+    copies: tuple[PhotoPlace, ...] = ()
+    span: TimeSpan | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", _shown(self.name))
+
+    @property
+    def picture(self) -> Picture:
+        """Where ``box`` is: the photo, or a frame of the video."""
+        return self.photo, NO_STILL if self.span is None else self.span.still_us
 
 
 @dataclass(frozen=True)
@@ -226,7 +241,8 @@ def _advised(
     known_faces = AdviceInput(
         _ids_of(faces), _photo_numbers(faces), vectors, qualities, _sides(faces)
     )
-    advised = advise(people, known_faces, basis.scale, basis.apart, basis.confirmed)
+    apart = [*basis.apart, *_seen_together(faces)]
+    advised = advise(people, known_faces, basis.scale, apart, basis.confirmed)
     return replace(
         album,
         people=tuple(
@@ -254,9 +270,27 @@ def _ids_of(faces: Sequence[AlbumFace]) -> Ids:
 
 
 def _photo_numbers(faces: Sequence[AlbumFace]) -> NDArray[np.int64]:
-    """A number for the photo of each face, int64 (n,)."""
+    """A number for the photo of each face, int64 (n,); -1 of tracks, which a person has many of."""
+    numbers = _numbers(faces)
+    return np.where([face.span is not None for face in faces], -1, numbers).astype(np.int64)
+
+
+def _numbers(faces: Sequence[AlbumFace]) -> NDArray[np.int64]:
     numbers: dict[Path, int] = {}
     return np.array([numbers.setdefault(face.photo, len(numbers)) for face in faces], np.int64)
+
+
+def _seen_together(faces: Sequence[AlbumFace]) -> list[FacePair]:
+    """Tracks that are seen in a video at one time, by their face ids."""
+    seen = np.array(
+        [
+            (-1, -1) if face.span is None else (face.span.start_us, face.span.end_us)
+            for face in faces
+        ],
+        np.int64,
+    ).reshape(-1, 2)
+    ids = _ids_of(faces)
+    return [(one, two) for one, two in ids[overlapping(_numbers(faces), seen)].tolist()]
 
 
 def _sides(faces: Sequence[AlbumFace]) -> NDArray[np.float64]:

@@ -30,6 +30,7 @@ from facesearch.embed import EmbedOptions
 from facesearch.encoders import thresholds_in_use
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import InputError
+from facesearch.people.store import normalise_name
 from facesearch.recognition import calibration
 from facesearch.recognition.calibration import Calibration
 from facesearch.search.gallery_index import refresh_index
@@ -49,8 +50,7 @@ def enroll(
     InputError for an unusable name, or where nothing exists, BusyGalleryError when another process
     is writing.
     """
-    opened = to_gallery(gallery)
-    paths = to_photos(photos, "photo")
+    opened, name, paths = to_gallery(gallery), normalise_name(name), to_photos(photos, "photo")
     options = enrolling.ONE_BY_ONE
     if any(path.is_dir() for path in paths):
         options = replace(EmbedOptions.for_cores(), retry_failed=True)

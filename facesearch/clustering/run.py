@@ -34,6 +34,7 @@ from facesearch.people.assignment import (
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import NOBODY, DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
+from facesearch.video.overlap import overlapping
 from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
@@ -43,6 +44,7 @@ MOST_BARRED = 200
 # that it was not measured how much the people would differ
 # (benchmarks/clustering/incremental.py).
 MOST_GROWTH = 1.5
+NO_PHOTO = -1  # stands for the photo of a track, which may be one person with others of its video
 
 
 def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
@@ -51,7 +53,8 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     Clusters are formed by the faces of quality ``min_quality`` or more, of unknown quality, and
     those that a decision is about. Afterwards each poor face joins the cluster whose members are
     nearest on average, if that is within ``attach_threshold``, or is noise. Two faces of one photo
-    are never in one cluster, unless ``same_photo`` or a decision allows it.
+    are never in one cluster, nor are two tracks that are seen in a video at one time, unless
+    ``same_photo`` or a decision allows it.
 
     Confirmed faces of one person are always in one cluster, those of two people never, and no face
     joins a person that it was rejected from. If the options are those of the previous run and not
@@ -164,12 +167,21 @@ def _faces(
         table.ids,
         table.vectors,
         poor & (of_people == NOBODY),
-        None if options.same_photo else table.photo,
+        None if options.same_photo else np.where(table.seen[:, 0] < 0, table.photo, NO_PHOTO),
         before.led(table.ids),
         sure,
         of_people,
         np.zeros(len(table), bool),
+        no_pairs() if options.same_photo else _seen_together(table, of_people),
     )
+
+
+def _seen_together(table: FaceTable, of_people: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Tracks that are seen in a video at one time, int64 (c, 2), but for those that people decided
+    to be one person: who decided had the video to look at."""
+    pairs = overlapping(table.photo, table.seen)
+    decided = of_people[pairs]
+    return np.asarray(pairs[(decided[:, 0] != decided[:, 1]) | (decided[:, 0] == NOBODY)])
 
 
 def _people_of(then: PersonAssignment | None, ids: Ids) -> NDArray[np.int64]:
@@ -285,7 +297,7 @@ def _constraints(faces: FaceSet, decided: DecisionState) -> Constraints:
     good = ~faces.poor
     return Constraints(
         None if faces.photos is None else faces.photos[good],
-        cannot=_rejected(faces, decided, good),
+        cannot=np.concatenate([_rejected(faces, decided, good), faces.apart_among(good)]),
         people=faces.decided[good],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 from facesearch.engine import PhotoFaces
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import PhotoRecord, face_table, photo_table
+from facesearch.gallery.schema import TIMES
 from facesearch.images import DecodeOutcome
 from facesearch.images.types import PARTIAL
+from facesearch.video.rows import frames_table, track_faces, track_times
+from facesearch.video.track import VideoTrack
+from facesearch.video.types import VideoInfo
 from indexer.storage.shards import ShardContent, shard_path, write_shard
 
 
@@ -49,6 +53,19 @@ class PhotoRow:
         return PhotoRow(record, photo.scale if photo else 1.0)
 
     @staticmethod
+    def of_video(outcome: DecodeOutcome, info: VideoInfo, missing: str) -> PhotoRow:
+        """The row of a video that was read; what is ``missing`` of it, "" for nothing."""
+        record = replace(
+            PhotoRow.of(outcome, "ok").record,
+            width=info.width,
+            height=info.height,
+            taken_at=info.taken_at,
+            reason=PARTIAL if missing else "",
+            detail=missing,
+        )
+        return PhotoRow(record)
+
+    @staticmethod
     def gone(record: PhotoRecord) -> PhotoRow:
         """The row that says that a photo is no longer where it was."""
         return PhotoRow(
@@ -69,8 +86,20 @@ class PhotoRow:
         )
 
 
+@dataclass(frozen=True)
+class _AddedPhoto:
+    """A photo and its faces, or a video and its tracks."""
+
+    row: PhotoRow
+    faces: PhotoFaces | None = None
+    tracks: tuple[VideoTrack, ...] = ()
+
+
 class ShardBuilder:
-    """Collects rows and seals a shard after every ``capacity`` photos."""
+    """Collects rows and seals a shard after every ``capacity`` photos.
+
+    A video counts as many photos as frames of it were looked at.
+    """
 
     def __init__(self, gallery: Gallery, capacity: int, sealed: Callable[[Path], None]) -> None:
         self._gallery = gallery
@@ -81,12 +110,21 @@ class ShardBuilder:
 
     def _clear(self) -> None:
         # One list, so that an interruption cannot leave a photo without its faces.
-        self._rows: list[tuple[PhotoRow, PhotoFaces | None]] = []
+        self._rows: list[_AddedPhoto] = []
+        self._weight = 0
 
     def add(self, row: PhotoRow, faces: PhotoFaces | None = None) -> None:
         """Add a photo and its faces; seals the shard when it is full."""
-        self._rows.append((row, faces))
-        if len(self._rows) >= self._capacity:
+        self._add(_AddedPhoto(row, faces), 1)
+
+    def add_video(self, row: PhotoRow, tracks: Sequence[VideoTrack], frames: int) -> None:
+        """Add a video and its tracks; seals the shard when it is full."""
+        self._add(_AddedPhoto(row, track_faces(tracks), tuple(tracks)), max(1, frames))
+
+    def _add(self, added: _AddedPhoto, weight: int) -> None:
+        self._rows.append(added)
+        self._weight += weight
+        if self._weight >= self._capacity:
             self.seal()
 
     def seal(self) -> None:
@@ -96,16 +134,20 @@ class ShardBuilder:
             return
         self._clear()
         path = shard_path(self._gallery.shards_folder, self._number)
-        photos = photo_table([row.record for row, _ in rows])
+        photos = photo_table([each.row.record for each in rows])
         with_faces = [
-            (number, row.scale, faces)
-            for number, (row, faces) in enumerate(rows)
-            if faces is not None and len(faces)
+            (number, each.row.scale, each.faces)
+            for number, each in enumerate(rows)
+            if each.faces is not None and len(each.faces)
         ]
         content = ShardContent(
             number=self._number,
             vectors=self._joined([each.embeddings.vectors for _, _, each in with_faces]),
-            tables={"photos": photos, "faces": _face_table(with_faces)},
+            tables={
+                "photos": photos,
+                "faces": {**_face_table(with_faces), **_time_columns(rows)},
+                **_frame_tables(rows),
+            },
             attributes=asdict(self._gallery.contract),
         )
         write_shard(path, content, dtype=self._gallery.dtype)
@@ -117,6 +159,31 @@ class ShardBuilder:
         return np.concatenate(
             [np.zeros((0, self._gallery.contract.dimension), np.float32), *vectors]
         )
+
+
+def _time_columns(rows: Sequence[_AddedPhoto]) -> dict[str, NDArray[np.int64]]:
+    """When tracks are seen, of every face; nothing where there are only photos."""
+    if not any(each.tracks for each in rows):
+        return {}
+    parts = [
+        track_times(each.tracks) if each.tracks else np.full((_count(each), len(TIMES)), -1)
+        for each in rows
+    ]
+    times = np.concatenate(parts).astype(np.int64)
+    return {name: times[:, column] for column, name in enumerate(TIMES)}
+
+
+def _frame_tables(rows: Sequence[_AddedPhoto]) -> dict[str, dict[str, NDArray[Any]]]:
+    """The frames that tracks are made of; nothing where there are only photos."""
+    if not any(each.tracks for each in rows):
+        return {}
+    starts = np.cumsum([0, *map(_count, rows)]).tolist()
+    parts = [(start, each.tracks) for start, each in zip(starts, rows, strict=False) if each.tracks]
+    return {"frames": frames_table(parts)}
+
+
+def _count(added: _AddedPhoto) -> int:
+    return 0 if added.faces is None else len(added.faces)
 
 
 def _face_table(

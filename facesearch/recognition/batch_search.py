@@ -136,6 +136,7 @@ class _Search:
         for rank, (face_id, distance) in enumerate(pairs, 1):
             if face_id < 0:  # an approximate index may find fewer
                 break
+            span = records[face_id].span
             known = self._names.get(face_id)
             yield MatchRow(
                 probe=face.photo,
@@ -152,6 +153,8 @@ class _Search:
                 person=None if known is None else known.name,
                 confirmed=None if known is None else known.confirmed,
                 confidence=None if known is None else round(known.confidence, 4),
+                match_start=None if span is None else span.start,
+                match_end=None if span is None else span.end,
             )
 
 

@@ -14,6 +14,7 @@ from facesearch.text import printable
 
 if TYPE_CHECKING:
     from facesearch.recognition.identify import FaceMatches, Identification, Match, Verification
+    from facesearch.video.types import TimeSpan
 
 Document = dict[str, Any]
 
@@ -30,6 +31,7 @@ def matches_document(faces: Sequence[FaceMatches]) -> list[Document]:
             "score": face.score,
             "quality": face.quality,
             "matches": [_match(match) for match in face.matches],
+            **_times(face.span),
         }
         for face in faces
     ]
@@ -37,7 +39,12 @@ def matches_document(faces: Sequence[FaceMatches]) -> list[Document]:
 
 def identification_document(faces: Sequence[Identification]) -> list[Document]:
     """The faces of a photo, each with its name."""
-    return [{**asdict(face), "box": list(face.box)} for face in faces]
+    found = []
+    for face in faces:
+        document = {**asdict(face), "box": list(face.box)}
+        del document["span"]
+        found.append({**document, **_times(face.span)})
+    return found
 
 
 def verification_document(found: Verification) -> Document:
@@ -59,5 +66,11 @@ def _match(match: Match) -> Document:
         "photo": str(match.face.photo.location),
         "box": list(match.face.box),
         "quality": None if math.isnan(quality) else quality,
-        "name": printable(match.face.photo.name),
+        "name": printable(match.face.place),
+        **_times(match.face.span),
     }
+
+
+def _times(span: TimeSpan | None) -> Document:
+    """When a track of a video is seen: in ``seconds``, and in words; nothing of a photo."""
+    return {} if span is None else {"seconds": span.as_json(), "time": span.text}

@@ -18,6 +18,10 @@ from facesearch.quality import MIN_QUALITY
 from facesearch.recognition.calibration import Source, ThresholdInUse
 from facesearch.recognition.negative_examples import NO_NEGATIVES, NegativeExamples
 from facesearch.search.gallery_index import GallerySearch
+from facesearch.video.pipeline import video_faces
+from facesearch.video.reader import is_video
+from facesearch.video.track import detections_of
+from facesearch.video.types import TimeSpan
 from indexer.open_set.group_distances import NearestGroups, VectorGroups
 from indexer.types import MAX_NEIGHBOURS, Neighbours, Vectors
 
@@ -30,13 +34,28 @@ CROWDED = 1.2
 
 @dataclass(frozen=True)
 class Probe:
-    """The faces of a photo asked about: boxes in its upright pixels, vectors float32 (n, d)."""
+    """The faces of a photo asked about: boxes in its upright pixels, vectors float32 (n, d).
+
+    Of a video the tracks: ``spans`` says when each is seen, and boxes are in their stills.
+    """
 
     photo: Path
     boxes: tuple[Box, ...]
     scores: tuple[float, ...]
     qualities: tuple[float, ...]
     vectors: Vectors
+    spans: tuple[TimeSpan, ...] = ()
+
+    def span(self, row: int) -> TimeSpan | None:
+        """When a face is seen, None in a photo."""
+        return self.spans[row] if self.spans else None
+
+    @property
+    def order(self) -> list[int]:
+        """Rows of faces: the largest first, or tracks by time."""
+        if self.spans:
+            return sorted(range(len(self.spans)), key=lambda row: self.spans[row].start_us)
+        return largest_first(self.boxes)
 
 
 @dataclass(frozen=True)
@@ -56,6 +75,7 @@ class FaceMatches:
     score: float
     quality: float
     matches: tuple[Match, ...]
+    span: TimeSpan | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,7 @@ class Identification:
     margin: float | None
     rejected: bool = False
     unsure: bool = False
+    span: TimeSpan | None = None
 
 
 @dataclass(frozen=True)
@@ -118,8 +139,13 @@ class Verification:
 
 
 def read_probe(engine: FaceEngine, photo: Path) -> Probe:
-    """Find and embed the faces of one photo; raises InputError when it cannot be read."""
+    """Find and embed the faces of one photo, or the tracks of one video.
+
+    Raises InputError when it cannot be read.
+    """
     try:
+        if is_video(photo):
+            return _video_probe(engine, photo)
         decoded = photo_reader(DECODE_SIDE).read(photo)
     except PhotoError as error:
         raise InputError(f"cannot use the photo {photo}: {error}") from error
@@ -136,6 +162,20 @@ def probe_of_faces(photo: Path, faces: PhotoFaces, scale: float) -> Probe:
         tuple(faces.detections.scores.tolist()),
         tuple(faces.qualities.quality.tolist()),
         faces.embeddings.vectors,
+    )
+
+
+def _video_probe(engine: FaceEngine, video: Path) -> Probe:
+    tracks = video_faces(engine, video).tracks
+    found = detections_of(tracks)
+    vectors = np.array([each.vector for each in tracks], np.float32)
+    return Probe(
+        video,
+        tuple(_box(row) for row in found.boxes),
+        tuple(found.scores.tolist()),
+        tuple(each.quality for each in tracks),
+        vectors.reshape(-1, engine.contract.dimension),
+        tuple(each.span for each in tracks),
     )
 
 
@@ -168,8 +208,9 @@ def match_probe(
             probe.scores[row],
             probe.qualities[row],
             _matches(neighbours, row, records, names),
+            probe.span(row),
         )
-        for row in largest_first(probe.boxes)
+        for row in probe.order
     ]
 
 
@@ -194,7 +235,7 @@ def identify_probe(
     )
     return [
         _identification(probe, row, names, nearest, threshold, barred=barred[row])
-        for row in largest_first(probe.boxes)
+        for row in probe.order
     ]
 
 
@@ -246,6 +287,7 @@ def _identification(
         margin=next_distance - distance if len(names) > 1 else None,
         rejected=bool(barred[0]) and distance <= threshold.value,
         unsure=person is not None and next_distance <= CROWDED * threshold.value,
+        span=probe.span(row),
     )
 
 

@@ -28,7 +28,8 @@ class MatchRow:
     ``person`` its name if it has one, ``confirmed`` whether somebody said so, and ``confidence`` in
     [0, 1] how sure the name is (1 where it was confirmed). ``reason`` is "" for a match; "no-face",
     or one of :data:`facesearch.images.REASONS` with its ``detail``, for a probe that has none,
-    whose other columns are then None.
+    whose other columns are then None. Where ``match_photo`` is a video, ``match_start`` and
+    ``match_end`` say when the track is seen, in seconds.
     """
 
     probe: str
@@ -45,6 +46,8 @@ class MatchRow:
     person: str | None = None
     confirmed: bool | None = None
     confidence: float | None = None
+    match_start: float | None = None
+    match_end: float | None = None
     reason: str = ""
     detail: str = ""
 

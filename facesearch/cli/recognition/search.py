@@ -109,7 +109,9 @@ def run_search(args: argparse.Namespace) -> int:
         raise InputError("expected a PHOTO, or both --probes DIR and --out FILE; give one of these")
     if args.probes is not None:
         return _search_batch(args)
-    faces = ask_service(args, "search", {"photo": args.photo}, k=args.k)
+    faces = None
+    if not _is_video(args.photo):
+        faces = ask_service(args, "search", {"photo": args.photo}, k=args.k)
     if faces is None:
         faces = _searched(args)
     names = [[match.pop("name") for match in face["matches"]] for face in faces]
@@ -119,7 +121,7 @@ def run_search(args: argparse.Namespace) -> int:
     if not faces:
         print(f"no face found in {args.photo}", file=sys.stderr)
     for number, face in enumerate(faces, 1):
-        print(f"face {number} at {box_text(face['box'])}, quality {face['quality']:.2f}")
+        print(f"face {number} at {_where(face)}, quality {face['quality']:.2f}")
         rows = [
             (rank, match["distance"], match["person"] or "", name)
             for rank, (match, name) in enumerate(
@@ -168,7 +170,9 @@ def run_identify(args: argparse.Namespace) -> int:
     if are_many(args.photos):
         return _identify_many(args)
     (photo,) = args.photos
-    found = ask_service(args, "identify", {"photo": Path(photo)}, threshold=args.threshold)
+    found = None
+    if not _is_video(photo):
+        found = ask_service(args, "identify", {"photo": Path(photo)}, threshold=args.threshold)
     if found is None:
         found = _identified(args, photo)
     if args.json:
@@ -178,7 +182,7 @@ def run_identify(args: argparse.Namespace) -> int:
     else:
         rows = [
             (
-                box_text(face["box"]),
+                _where(face),
                 _name_text(face),
                 face["distance"],
                 face["nearest"],
@@ -284,3 +288,15 @@ def _threshold_text(face: Document) -> str:
         else f"; {100 * face['fpir']:.2g}% of unknown people are identified wrongly"
     )
     return f"{face['threshold']:.3f} ({_FROM[face['threshold_from']]}{rate})"
+
+
+def _is_video(photo: Path | str) -> bool:
+    """Whether the question is a video, which a service does not take."""
+    from facesearch.video.reader import is_video
+
+    return is_video(Path(photo))
+
+
+def _where(face: Document) -> str:
+    """Where a face is in a photo, or when a track is seen in a video."""
+    return str(face["time"]) if face.get("time") else box_text(face["box"])
