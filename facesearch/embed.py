@@ -7,82 +7,33 @@ same while shards hold whole batches, the same but for the encoder's rounding ot
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from facesearch.detect.boxes import SAME_FACE_IOU, iou
-from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
-from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.records import PhotoRecord
+from facesearch.embed_stages import (
+    DEFAULT_OPTIONS,
+    EmbedOptions,
+    EmbedPlan,
+    EmbedReport,
+    Failure,
+    RowMaker,
+    processed_photos,
+)
+from facesearch.engine import FaceEngine
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
 from facesearch.gallery.tombstones import Tombstones
-from facesearch.images import DecodeOutcome, DecodeTask, FoundPhoto, find_photos, process_photos
 from facesearch.images.file_access import absolute
-from indexer.runtime.cores import available_cores
-from indexer.types import Ids
 
-logger = logging.getLogger(__name__)
-
-# Refusals of the file system may pass; damage inside a file stays until the file changes.
-RETRIED_REASONS = ("unreadable", "timeout", "internal")
-
-_NONE = np.zeros(0, np.int64)
-
-
-@dataclass(frozen=True)
-class EmbedOptions:
-    """How the job runs; none of it changes what is stored, but ``shard_photos``.
-
-    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
-    """
-
-    decoders: int = 1
-    threads: int = 2
-    shard_photos: int = 512
-    retry_failed: bool = False
-    decode_timeout: float = 60.0
-
-    @classmethod
-    def for_cores(cls, threads: int | None = None, decoders: int | None = None) -> EmbedOptions:
-        """For ``threads`` threads, by default as many as cores, and half as many decoders."""
-        threads = available_cores() if threads is None else threads
-        return cls(max(1, threads // 2) if decoders is None else decoders, threads)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A photo this job could not use."""
-
-    photo: Path
-    reason: str
-    detail: str
-
-
-@dataclass
-class EmbedReport:
-    """What a job did, in photos, and faces found; ``shards`` are those it sealed."""
-
-    found: int = 0
-    unchanged: int = 0
-    embedded: int = 0
-    known: int = 0
-    failed: int = 0
-    gone: int = 0
-    faces: int = 0
-    shards: list[Path] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-
-    @property
-    def done(self) -> int:
-        """Photos this job has dealt with."""
-        return self.embedded + self.known + self.failed
-
+__all__ = [
+    "EmbedOptions",
+    "EmbedReport",
+    "Failure",
+    "Progress",
+    "embed_photos",
+    "mark_gone",
+    "processed_photos",
+]
 
 Progress = Callable[[EmbedReport, int], None]
 
@@ -91,7 +42,7 @@ def embed_photos(
     gallery: Gallery,
     engine: FaceEngine,
     roots: Sequence[Path],
-    options: EmbedOptions = EmbedOptions(),
+    options: EmbedOptions = DEFAULT_OPTIONS,
     progress: Progress = lambda report, total: None,
 ) -> EmbedReport:
     """Bring ``gallery`` up to date with the photos under ``roots``.
@@ -106,149 +57,26 @@ def embed_photos(
     """
     gallery.require(engine.contract)
     with gallery.writing():
-        job = _EmbedJob(gallery, engine, options, gallery.state())
-        return job.run([absolute(root) for root in roots], progress)
-
-
-class _EmbedJob:
-    def __init__(
-        self, gallery: Gallery, engine: FaceEngine, options: EmbedOptions, state: GalleryState
-    ) -> None:
-        self.engine = engine
-        self.options = options
-        self.state = state
-        self.report = EmbedReport()
-        self.contents: set[str] = set()  # that this job added
-        self.forgotten = Tombstones.read(gallery.folder)
-        self.shard = ShardBuilder(gallery, options.shard_photos, self.report.shards.append)
-
-    def run(self, roots: Sequence[Path], progress: Progress) -> EmbedReport:
-        """The whole job, for absolute ``roots``."""
-        found = list(find_photos([root for root in roots if not self._vanished(root)]))
-        self.report.found = len(found)
-        rows = self.state.photos.rows(photo.location_bytes for photo in found)
-        todo = [found[each] for each in np.flatnonzero(self._need_work(found, rows)).tolist()]
-        self.report.unchanged = len(found) - len(todo)
-        progress(self.report, len(todo))
+        state = gallery.state()
+        plan = EmbedPlan(state, list(map(absolute, roots)), retry_failed=options.retry_failed)
+        report = plan.report()
+        rows = RowMaker(report, state.contents, state.photos, Tombstones.read(gallery.folder))
+        shard = ShardBuilder(gallery, options.shard_photos, report.shards.append)
+        progress(report, len(plan.todo))
         try:
-            tasks = self._tasks(todo)
-            for outcome, faces in processed_photos(self.engine, tasks, self.options):
-                self._store(outcome, faces)
-                progress(self.report, len(todo))
-            self._mark_gone(roots, found, rows)
+            for outcome, faces in processed_photos(engine, plan.tasks(), options):
+                if (row := rows.row(outcome, faces)) is not None:
+                    shard.add(*row)
+                progress(report, len(plan.todo))
+            mark_gone(plan, shard, report)
         finally:
             # Also on an interruption or an error: what is done is kept.
-            self.shard.seal()
-        return self.report
-
-    def _vanished(self, root: Path) -> bool:
-        """Whether a root that the gallery has photos of is no longer there."""
-        return not os.path.lexists(root) and bool(self._missing([root]))
-
-    def _missing(
-        self, folders: Sequence[Path], refused: Sequence[Path] = (), seen: Ids = _NONE
-    ) -> list[PhotoRecord]:
-        """The records, by location, of all in ``folders`` that were not gone.
-
-        But for those in ``refused``, and those in rows ``seen`` of the log.
-        """
-        log = self.state.log
-        there = log.newest & ~log.photos.having("gone")
-        there[seen] = False
-        if not there.any():
-            return []
-        within, beyond = _prefixes(folders), _prefixes(refused)
-        found = [
-            (location, row)
-            for row, location in enumerate(log.photos.locations())
-            if there[row]
-            and (location + b"/").startswith(within)
-            and not (location + b"/").startswith(beyond)
-        ]
-        return [log.photos.record(row) for _, row in sorted(found)]
-
-    def _need_work(self, found: Sequence[FoundPhoto], rows: Ids) -> NDArray[np.bool_]:
-        """Which of ``found`` are to be read, (n,); ``rows`` of the log are theirs, or -1."""
-        log, photos = self.state.log, self.state.log.photos
-        failed = photos.having("failed")
-        again = log.holder < 0  # of which nothing is known
-        if not self.options.retry_failed:
-            again[failed] = False
-            for reason in RETRIED_REASONS:
-                again |= failed & photos.reason.equal(reason.encode())
-        sizes = np.array([photo.size for photo in found], np.int64)
-        times = np.array([photo.mtime_ns for photo in found], np.int64)
-        need = rows < 0
-        known = np.flatnonzero(~need)
-        rows = rows[known]
-        changed = (photos.size[rows] != sizes[known]) | (photos.mtime_ns[rows] != times[known])
-        need[known] = again[rows] | changed
-        return need
-
-    def _tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
-        by_size = self.state.contents.of_sizes({photo.size for photo in todo})
-        for photo in todo:
-            yield DecodeTask(photo, frozenset(by_size.get(photo.size, ())))
-
-    def _store(self, outcome: DecodeOutcome, faces: PhotoFaces | None) -> None:
-        if outcome.reason:
-            self._store_failure(outcome)
-        elif outcome.sha256 in self.state.contents or outcome.sha256 in self.contents:
-            self.report.known += 1
-            self.shard.add(PhotoRow.of(outcome, "known"))
-        else:
-            self.contents.add(outcome.sha256)
-            faces = faces and self._remembered(outcome, faces)
-            self.report.embedded += 1
-            self.report.faces += len(faces) if faces else 0
-            self.shard.add(PhotoRow.of(outcome, "ok"), faces)
-
-    def _remembered(self, outcome: DecodeOutcome, faces: PhotoFaces) -> PhotoFaces:
-        """``faces`` without those that were to be forgotten, which indexing must not bring back."""
-        scale = outcome.photo.scale if outcome.photo else 1.0
-        boxes = faces.detections.scaled(1 / scale).boxes
-        again = iou(boxes, self.forgotten.boxes_of(outcome.sha256)) >= SAME_FACE_IOU
-        return faces.only(np.logical_not(again.any(axis=1)))
-
-    def _store_failure(self, outcome: DecodeOutcome) -> None:
-        self.report.failed += 1
-        location = outcome.found.location
-        self.report.failures.append(Failure(location, outcome.reason, outcome.detail))
-        logger.info("%s: %s: %s", location, outcome.reason, outcome.detail)
-        row = PhotoRow.of(outcome, "failed")
-        before = self.state.photos.get(row.record.location_bytes)
-        # A retry that failed as before adds nothing to the log.
-        if before is None or replace(before, photo_id=-1) != row.record:
-            self.shard.add(row)
-
-    def _mark_gone(self, roots: Sequence[Path], found: Sequence[FoundPhoto], rows: Ids) -> None:
-        # Beneath a folder that could not be read nothing is known, so nothing is gone.
-        refused = [photo.location for photo in found if photo.error]
-        for record in self._missing(roots, refused, rows[rows >= 0]):
-            self.report.gone += 1
-            self.shard.add(PhotoRow.gone(record))
-        if self.report.gone and not found:
-            logger.warning(
-                "found no photo at all, so the %d known there are now marked gone; if a drive was "
-                "not mounted, mount it and index again: their faces and names come back",
-                self.report.gone,
-            )
+            shard.seal()
+        return report
 
 
-def _prefixes(folders: Iterable[Path]) -> tuple[bytes, ...]:
-    """What the location of each of ``folders``, and of all beneath it, begins with, and a slash."""
-    return tuple(os.path.join(os.fsencode(folder), b"") for folder in folders)  # noqa: PTH118
-
-
-def processed_photos(
-    engine: FaceEngine, tasks: Iterable[DecodeTask], options: EmbedOptions
-) -> Iterator[tuple[DecodeOutcome, PhotoFaces | None]]:
-    """Outcomes in the order of ``tasks``, with the faces of the decoded."""
-    return process_photos(
-        tasks,
-        engine.faces,
-        decoders=options.decoders,
-        threads=options.threads,
-        max_side=DECODE_SIDE,
-        timeout=options.decode_timeout,
-    )
+def mark_gone(plan: EmbedPlan, shard: ShardBuilder, report: EmbedReport) -> None:
+    """A row for each photo that is no longer there."""
+    for record in plan.gone():
+        report.gone += 1
+        shard.add(PhotoRow.gone(record))

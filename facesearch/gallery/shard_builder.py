@@ -66,6 +66,9 @@ class PhotoRow:
         )
 
 
+FilledRow = tuple[PhotoRow, PhotoFaces | None]
+
+
 class ShardBuilder:
     """Collects rows and seals a shard after every ``capacity`` photos."""
 
@@ -78,7 +81,7 @@ class ShardBuilder:
 
     def _clear(self) -> None:
         # One list, so that an interruption cannot leave a photo without its faces.
-        self._rows: list[tuple[PhotoRow, PhotoFaces | None]] = []
+        self._rows: list[FilledRow] = []
 
     def add(self, row: PhotoRow, faces: PhotoFaces | None = None) -> None:
         """Add a photo and its faces; seals the shard when it is full."""
@@ -93,27 +96,30 @@ class ShardBuilder:
             return
         self._clear()
         path = shard_path(self._gallery.shards_folder, self._number)
-        photos = photo_table([row.record for row, _ in rows])
-        with_faces = [
-            (number, row.scale, faces)
-            for number, (row, faces) in enumerate(rows)
-            if faces is not None and len(faces)
-        ]
-        content = ShardContent(
-            number=self._number,
-            vectors=self._joined([each.embeddings.vectors for _, _, each in with_faces]),
-            tables={"photos": photos, "faces": _face_table(with_faces)},
-            attributes=asdict(self._gallery.contract),
-        )
+        content = shard_content(self._gallery, self._number, rows)
         write_shard(path, content, dtype=self._gallery.dtype)
         self._gallery.note_shard_numbers()
         self._number += 1
         self._sealed(path)
 
-    def _joined(self, vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        return np.concatenate(
-            [np.zeros((0, self._gallery.contract.dimension), np.float32), *vectors]
-        )
+
+def shard_content(gallery: Gallery, number: int, rows: Sequence[FilledRow]) -> ShardContent:
+    """The shard ``number`` of a gallery that holds ``rows``."""
+    with_faces = [
+        (place, row.scale, faces)
+        for place, (row, faces) in enumerate(rows)
+        if faces is not None and len(faces)
+    ]
+    none = np.zeros((0, gallery.contract.dimension), np.float32)
+    return ShardContent(
+        number=number,
+        vectors=np.concatenate([none, *(each.embeddings.vectors for _, _, each in with_faces)]),
+        tables={
+            "photos": photo_table([row.record for row, _ in rows]),
+            "faces": _face_table(with_faces),
+        },
+        attributes=asdict(gallery.contract),
+    )
 
 
 def _face_table(

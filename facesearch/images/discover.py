@@ -13,6 +13,8 @@ from pathlib import Path
 
 from facesearch.errors import InputError
 from facesearch.images.file_access import irregular, refusal
+from facesearch.images.remote.addresses import is_remote
+from facesearch.images.remote.objects import list_objects, object_exists
 from facesearch.images.sniff import HEAD_BYTES, PHOTO_EXTENSIONS, RAW_EXTENSIONS, sniff
 from facesearch.images.types import FoundPhoto
 
@@ -32,6 +34,9 @@ def find_photos(roots: Sequence[Path]) -> Iterator[FoundPhoto]:
     always yielded, any other only if its first bytes are those of an image (and it is no camera
     raw file), except that a file given as a root is yielded whatever it is.
 
+    A root in an object store (:mod:`facesearch.images.remote`) is listed in the same order. What an
+    object is, its name must say: one without a photo's extension is no photo.
+
     Whatever the file system refuses is yielded with ``error`` set. Names that are not UTF-8
     come as Python decodes them (``os.fsdecode``). Raises InputError as ``check_roots`` does, at
     the call, not later.
@@ -43,19 +48,26 @@ def find_photos(roots: Sequence[Path]) -> Iterator[FoundPhoto]:
 def check_roots(roots: Sequence[Path]) -> None:
     """Raises InputError, naming it, for a root that is not there or is a gallery or a report."""
     for root in roots:
-        if not os.path.lexists(root):
+        if not root_exists(root):
             raise InputError(f"expected a folder or a photo, found nothing at {str(root)!r}")
-        for marker, kind in _MARKERS:
+        for marker, kind in () if is_remote(root) else _MARKERS:
             if os.path.lexists(root / marker):
                 raise InputError(
                     f"expected photos, but {str(root)!r} is {kind}; give the folder with the photos"
                 )
 
 
+def root_exists(root: Path) -> bool:
+    """Whether a root is there, be it a link that leads nowhere."""
+    return object_exists(str(root)) if is_remote(root) else os.path.lexists(root)
+
+
 def _find(roots: tuple[Path, ...]) -> Iterator[FoundPhoto]:
     walk = _Walk()
     for root in roots:
-        if root.is_dir():
+        if is_remote(root):
+            yield from walk.objects(root)
+        elif root.is_dir():
             yield from walk.folder(root)
         else:
             yield from walk.file(root.parent, root.name, named=True)
@@ -63,9 +75,38 @@ def _find(roots: tuple[Path, ...]) -> Iterator[FoundPhoto]:
 
 @dataclass
 class _Walk:
-    """One walk over all roots; ``seen`` holds the identity of every folder and photo visited."""
+    """One walk over all roots; ``seen`` holds the identity of every folder and photo visited.
+
+    ``addresses`` are those of the objects.
+    """
 
     seen: set[int] = field(default_factory=set)
+    addresses: set[Path] = field(default_factory=set)
+
+    def objects(self, root: Path) -> Iterator[FoundPhoto]:
+        """The photos among the objects below ``root``, in bytewise order of their names."""
+        found = list(list_objects(str(root)))
+        markers = {name for name, _ in _MARKERS}
+        closed = tuple(
+            each.name.rpartition("/")[0] + "/"
+            for each in found
+            if each.name.rpartition("/")[2] in markers and "/" in each.name
+        )
+        for each in found:
+            named = not each.name
+            hidden = any(part.startswith(".") for part in each.name.split("/"))
+            if not named and (hidden or each.name.startswith(closed)):
+                continue
+            if not named and _suffix(each.name).lower() not in PHOTO_EXTENSIONS:
+                continue
+            photo = (
+                FoundPhoto(root.parent, root.name, each.size, each.mtime_ns)
+                if named
+                else FoundPhoto(root, each.name, each.size, each.mtime_ns)
+            )
+            if photo.location not in self.addresses:
+                self.addresses.add(photo.location)
+                yield photo
 
     def folder(self, root: Path) -> Iterator[FoundPhoto]:
         """The photos below ``root``, in bytewise order of their paths."""

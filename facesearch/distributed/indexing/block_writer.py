@@ -1,0 +1,136 @@
+"""What a worker does with a block of photos: embed them and seal the shard, once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from facesearch.distributed.indexing.blocks import PhotoBlock
+from facesearch.embed_stages import (
+    EmbedOptions,
+    EmbedReport,
+    Failure,
+    RowMaker,
+    processed_photos,
+)
+from facesearch.encoders.types import EncoderContract
+from facesearch.engine import FaceEngine
+from facesearch.errors import PhotoError
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.photo_table import PhotoTable
+from facesearch.gallery.shard_builder import FilledRow, PhotoRow, shard_content
+from facesearch.gallery.shard_leases import ShardAttempt
+from facesearch.gallery.tombstones import Tombstones
+from facesearch.images import DecodeOutcome, DecodeTask
+from facesearch.images.decode import DEFAULT_LIMITS
+from facesearch.images.file_access import photo_stream, sha256_of_stream
+from indexer.storage.shards import Shard, write_shard
+
+
+class EngineMaker(Protocol):
+    """Makes the engine where it is used, as :class:`facesearch.engine_options.EngineOptions`."""
+
+    def create(self, contract: EncoderContract | None = None, *, callers: int = 1) -> FaceEngine:
+        """The engine, for vectors that can be compared with those of ``contract``."""
+        ...
+
+
+class BlockWriter:
+    """Embeds blocks and seals shards of a gallery on a file system that its writer shares.
+
+    Thread-safe. The engine is made at the first block, so that what is wrong with it is an error of
+    that block's.
+    """
+
+    def __init__(self, folder: Path, engine: EngineMaker, options: EmbedOptions) -> None:
+        self._folder = folder
+        self._maker = engine
+        self._options = options
+        self._lock = threading.Lock()
+        self._ready: tuple[Gallery, FaceEngine, Tombstones] | None = None
+
+    def __reduce__(self) -> tuple[type[BlockWriter], tuple[Path, EngineMaker, EmbedOptions]]:
+        """To another process it goes as it was made, without an engine."""
+        return BlockWriter, (self._folder, self._maker, self._options)
+
+    def write(self, block: PhotoBlock, attempt: ShardAttempt) -> EmbedReport:
+        """Embed a block into the shard of ``attempt``; one that is sealed already stays as it is.
+
+        Raises StorageError where the attempt was ended meanwhile: then nothing is sealed.
+        """
+        if attempt.path.exists():
+            return sealed_report(block, attempt.path)
+        gallery, engine, forgotten = self._opened()
+        report = EmbedReport()
+        known = frozenset[str]().union(*(task.known for task in block.tasks))
+        before = {record.location_bytes: record for record in block.before}
+        maker = RowMaker(report, known, before, forgotten)
+        done = processed_photos(engine, block.tasks, self._options)
+        rows = [row for pair in done if (row := maker.row(*pair)) is not None]
+        _seal(gallery, attempt, rows, report)
+        return report
+
+    def digests(self, tasks: Sequence[DecodeTask]) -> list[str]:
+        """The SHA-256 of each photo, "" of one that cannot be read."""
+        return [_digest(task) for task in tasks]
+
+    def _opened(self) -> tuple[Gallery, FaceEngine, Tombstones]:
+        with self._lock:
+            if self._ready is None:
+                gallery = Gallery.open(self._folder)
+                engine = self._maker.create(gallery.contract, callers=self._options.threads)
+                gallery.require(engine.contract)
+                self._ready = gallery, engine, Tombstones.read(gallery.folder)
+            return self._ready
+
+
+def write_failure(
+    gallery: Gallery, task: DecodeTask, attempt: ShardAttempt, detail: str
+) -> EmbedReport:
+    """Seal a shard that says of one photo that it could not be worked on."""
+    outcome = DecodeOutcome(task.found, "", None, False, "internal", detail)
+    failure = Failure(task.found.location, outcome.reason, detail)
+    report = EmbedReport(failed=1, failures=[failure])
+    _seal(gallery, attempt, [(PhotoRow.of(outcome, "failed"), None)], report)
+    return report
+
+
+def sealed_report(block: PhotoBlock, path: Path) -> EmbedReport:
+    """What was done with a block, as the shard tells that was sealed of it."""
+    with Shard.open(path) as shard:
+        table = PhotoTable.read(shard)
+        faces = shard.count
+    records = [table.record(row) for row in range(len(table))]
+    counts = Counter(record.status for record in records)
+    failed = [record for record in records if record.status == "failed"]
+    written = {record.location_bytes for record in records}
+    # A photo that failed as it had before has no row.
+    failed += [record for record in block.before if record.location_bytes not in written]
+    return EmbedReport(
+        embedded=counts["ok"],
+        known=counts["known"],
+        failed=len(block) - counts["ok"] - counts["known"],
+        faces=faces,
+        shards=[path],
+        failures=[Failure(each.location, each.reason, each.detail) for each in failed],
+    )
+
+
+def _seal(
+    gallery: Gallery, attempt: ShardAttempt, rows: Sequence[FilledRow], report: EmbedReport
+) -> None:
+    if rows:
+        content = shard_content(gallery, attempt.number, rows)
+        write_shard(attempt.path, content, gallery.dtype, through=attempt.folder)
+        report.shards.append(attempt.path)
+
+
+def _digest(task: DecodeTask) -> str:
+    try:
+        with photo_stream(task.found.location, DEFAULT_LIMITS.file_bytes) as stream:
+            return sha256_of_stream(stream)
+    except PhotoError:
+        return ""
