@@ -38,7 +38,7 @@ FLOORS = {
         "labels constraints metrics nearest_clusters",
         "graph",
         "linkage",
-        "adaptive review",
+        "adaptive partitioned review",
         "agglomerative attach_outliers hdbscan_clustering incremental",
         "estimators",
     ),

@@ -297,8 +297,12 @@ class Gallery:
         Raises ChangedGalleryError where some of them were forgotten since ``state`` was read, as
         all that reads faces does.
         """
+        return self.live_blocks(state.live)
+
+    def live_blocks(self, live: Mapping[int, NDArray[np.int64]]) -> Iterator[Block]:
+        """As :meth:`blocks`, of the rows ``live``, ascending, of shards by number."""
         for path in self.shard_paths():
-            rows = state.live.get(int(path.stem))
+            rows = live.get(int(path.stem))
             if rows is None or not len(rows):
                 continue
             keep = np.zeros(int(rows[-1]) + 1, bool)
