@@ -55,7 +55,7 @@ def merge_good(
     afterwards bounds of +inf are edges that can merge nothing any more.
 
     The nearest edge comes first. Where it may not merge because of ``outer``, it may not later
-    either: levels only grow, and the least ``outer`` of a group only falls.
+    either: levels only grow, and ``outer`` only falls.
     """
     means, forest, levels, outer = groups
     ends, bounds = edges
@@ -70,7 +70,7 @@ def merge_good(
         apart = np.float32(np.inf) if one == two else np.float32(group_distance(means, one, two))
         if apart <= stop and apart > bounds[edge]:
             bounds[edge] = apart
-            heap[0] = (_order(apart) << 32) | edge
+            heap[0] = (_order(float(apart)) << 32) | edge
             _sift_down(heap, 0, length)
             continue
         length -= 1
@@ -81,6 +81,8 @@ def merge_good(
             continue
         level = max(levels[one], levels[two], np.float64(apart))
         if level > factor * min(outer[one], outer[two]) * (1 + ROUNDING):
+            # It stays, and no less so than a neighbour elsewhere keeps both from farther ones.
+            outer[one], outer[two] = min(outer[one], apart), min(outer[two], apart)
             continue
         bounds[edge] = np.inf
         kept, gone = min(one, two), max(one, two)
