@@ -3,8 +3,9 @@
     python -m benchmarks.jobs.ray_kill --photos FOLDER [--count 400] [--workers 10] [--drivers 5]
 
 SIGKILL goes to one worker of the job ``--workers`` times, and to the driver ``--drivers`` times, in
-an order and at moments drawn from ``--seed``. A killed driver is started again. At the end the
-gallery is compared, row for row, with that of one uninterrupted process.
+an order and at moments drawn from ``--seed``. A killed driver is started again at once, while its
+workers may still be at work: the cluster is this process's. At the end the gallery is compared, row
+for row, with that of one uninterrupted process.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 from benchmarks.common.record import record, versions
 from benchmarks.jobs.kill_and_resume import copy_photos
 from benchmarks.jobs.ray_index import differing_rows, index_command
+from facesearch.distributed.ray_runtime import RayOptions, ray_cluster
 from indexer.storage.shards import list_shards
 
 SHARD = ["--shard-photos", "8", "--threads", "1"]
@@ -42,14 +44,18 @@ def main() -> None:
     kinds = ["worker"] * args.workers + ["driver"] * args.drivers
     with tempfile.TemporaryDirectory() as scratch:
         photos = copy_photos(args.photos, Path(scratch) / "photos", args.count)
-        result = kill_test(photos, Path(scratch), kinds, args.seed)
+        with ray_cluster(RayOptions()) as ray:
+            address = ray.get_runtime_context().gcs_address
+            result = kill_test(photos, Path(scratch), kinds, args.seed, address)
     settings = {"photos": args.count, "seed": args.seed, "packages": versions(("ray",))}
     path = record(args.record, {**settings, **result})
     print(f"{result}\nrecorded in {path}")
     sys.exit(0 if not result["differences"] and len(result["kills"]) == len(kinds) else 1)
 
 
-def kill_test(photos: Path, scratch: Path, kinds: list[str], seed: int) -> dict[str, Any]:
+def kill_test(
+    photos: Path, scratch: Path, kinds: list[str], seed: int, address: str
+) -> dict[str, Any]:
     """One whole run without Ray, then one with kills of ``kinds``, in a random order."""
     chooser = random.Random(seed)
     chooser.shuffle(kinds)
@@ -57,7 +63,7 @@ def kill_test(photos: Path, scratch: Path, kinds: list[str], seed: int) -> dict[
     began = time.monotonic()
     subprocess.run(index_command(photos, whole, SHARD), check=True)
     seconds = time.monotonic() - began
-    job = index_command(photos, killed, [*SHARD, "--ray", "local", "--ray-workers", "2"])
+    job = index_command(photos, killed, [*SHARD, "--ray", address, "--ray-workers", "2"])
     kills: list[dict[str, Any]] = []
     driver = subprocess.Popen(job)
     for number, kind in enumerate(kinds):
@@ -87,15 +93,15 @@ def kill_test(photos: Path, scratch: Path, kinds: list[str], seed: int) -> dict[
 def victim(driver: subprocess.Popen[bytes], kind: str) -> int | None:
     """The process to kill, once there is one; None where the job has ended."""
     while driver.poll() is None:
-        found = [driver.pid] if kind == "driver" else workers_of(driver.pid)
+        found = [driver.pid] if kind == "driver" else workers_of(os.getpid())
         if found:
             return found[-1]
         time.sleep(0.05)
     return None
 
 
-def workers_of(driver: int) -> list[int]:
-    """Processes of actors below a driver, by number."""
+def workers_of(process: int) -> list[int]:
+    """Processes of actors of a cluster that ``process`` started, by number."""
     parents: dict[int, int] = {}
     workers = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -107,7 +113,7 @@ def workers_of(driver: int) -> list[int]:
         parents[int(folder.name)] = int(fields[1])
         if name.startswith(WORKER):
             workers.append(int(folder.name))
-    return sorted(each for each in workers if driver in ancestors(each, parents))
+    return sorted(each for each in workers if process in ancestors(each, parents))
 
 
 def ancestors(process: int, parents: dict[int, int]) -> set[int]:

@@ -83,8 +83,7 @@ def _fetch(task: DecodeTask, copy: Path) -> DecodeTask:
         copy.write_bytes(data)
     except PhotoError as error:
         if error.reason != "unreadable":
-            copy.touch()  # decoding says the same of it
-            return task
+            return task  # decoding says the same of it
         return replace(task, found=replace(found, error=error.detail))
     except (OSError, InputError) as error:
         return replace(task, found=replace(found, error=str(error)))
