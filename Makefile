@@ -21,7 +21,7 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(INSTALL) -e '.[cpu,demo,dev,ray]'
+	$(INSTALL) -e '.[cpu,demo,serve,dev,ray]'
 	touch $@
 
 demo: $(VENV)/installed
@@ -47,6 +47,7 @@ check: $(VENV)/installed-dev
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python docs/make_commands.py > docs/commands.md
+	$(BIN)/python docs/make_openapi.py > docs/openapi.json
 	$(BIN)/python -m benchmarks.figures.make_docs
 
 format: $(VENV)/installed-dev

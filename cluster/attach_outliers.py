@@ -21,6 +21,10 @@ MARGIN = 1.5
 _LEAST_MEMBERS = 2
 _BLOCK_CELLS = 2**22
 
+_Measure = Callable[[NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+# Label, distance to that cluster and confidence of each of the others.
+_Placed = tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]
+
 
 def attach(
     clustering: Clustering,
@@ -59,35 +63,58 @@ def attach(
         raise ValueError("expected ids that are not clustered yet, got some that are")
     labels = np.full(len(ids), NOISE, np.int32)
     confidence = np.zeros(len(ids), np.float32)
-    distances = np.full(len(ids), np.inf, np.float32)
     if clustering.count:
         kept = np.flatnonzero(clustering.labels != NOISE)
-        measure = _measure_by(rule, vectors, clustering.labels[kept], kept)
-        limits = (threshold, 0.0) if rule is None else (0.0, MARGIN)
+        members = clustering.labels[kept]
         barred = _of_vectors(clustering.labels, cannot)
         if photos:
-            shown = _shown(clustering.labels[kept], photos[0][kept], photos[1])
-            barred = np.concatenate([barred, shown])
-        barred = barred[np.argsort(barred[:, 0], kind="stable")]
-        rows = max(1, _BLOCK_CELLS // clustering.count)
-        for start in range(0, len(ids), rows):
-            block = slice(start, start + rows)
-            found, sought = measure(others[block])
-            within = slice(*np.searchsorted(barred[:, 0], (start, start + rows)))
-            found[barred[within, 0] - start, barred[within, 1]] = np.inf
-            sought[barred[within, 0] - start, barred[within, 1]] = np.inf
-            labels[block], distances[block], confidence[block] = _nearest(found, sought, limits)
+            barred = np.concatenate([barred, _shown(members, photos[0][kept], photos[1])])
+        measure = _measure_by(rule, vectors, members, kept)
+        limits = (threshold, 0.0) if rule is None else (0.0, MARGIN)
+        labels, distances, confidence = _nearest_of_all(
+            measure, others, clustering.count, barred, limits
+        )
         if photos:
-            late = _not_nearest_of_photo(labels, distances, photos[1])
-            labels[late], confidence[late] = NOISE, 0
+            _make_noise(labels, confidence, _not_nearest_of_photo(labels, distances, photos[1]))
         if rule is not None:
-            late = _too_many(labels, distances, np.bincount(clustering.labels[kept]))
-            labels[late], confidence[late] = NOISE, 0
+            _make_noise(labels, confidence, _too_many(labels, distances, np.bincount(members)))
     return Clustering(
         np.concatenate([clustering.ids, ids]),
         np.concatenate([clustering.labels, labels]),
         np.concatenate([clustering.confidence, confidence]),
     )
+
+
+def _nearest_of_all(
+    measure: _Measure,
+    others: NDArray[Any],
+    count: int,
+    barred: NDArray[np.int64],
+    limits: tuple[float, float],
+) -> _Placed:
+    """As :func:`_nearest` has it for all ``others`` (m, d) and ``count`` clusters, in blocks.
+
+    ``barred`` int64 (b, 2) are rows of others and clusters that they may not go to.
+    """
+    labels = np.full(len(others), NOISE, np.int32)
+    distances = np.full(len(others), np.inf, np.float32)
+    confidence = np.zeros(len(others), np.float32)
+    barred = barred[np.argsort(barred[:, 0], kind="stable")]
+    rows = max(1, _BLOCK_CELLS // count)
+    for start in range(0, len(others), rows):
+        block = slice(start, start + rows)
+        found, sought = measure(others[block])
+        within = slice(*np.searchsorted(barred[:, 0], (start, start + rows)))
+        found[barred[within, 0] - start, barred[within, 1]] = np.inf
+        sought[barred[within, 0] - start, barred[within, 1]] = np.inf
+        labels[block], distances[block], confidence[block] = _nearest(found, sought, limits)
+    return labels, distances, confidence
+
+
+def _make_noise(
+    labels: NDArray[np.int32], confidence: NDArray[np.float32], rows: NDArray[np.intp]
+) -> None:
+    labels[rows], confidence[rows] = NOISE, 0
 
 
 def _distances(
@@ -107,7 +134,7 @@ def _measure_by(
     vectors: NDArray[Any],
     labels: NDArray[np.int32],
     kept: NDArray[np.intp],
-) -> Callable[[NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]:
+) -> _Measure:
     """What measures mean distances (m, k) of others to clusters, and what is sought to be least:
     the same, or the excess by the rule."""
     if rule is None:
@@ -149,7 +176,7 @@ def _too_many(
 
 def _nearest(
     distances: NDArray[np.float32], sought: NDArray[np.float32], limits: tuple[float, float]
-) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+) -> _Placed:
     """Label, distance and confidence of each line of ``distances`` (m, k): the label of what is
     least of what is ``sought`` (m, k), if within the first of ``limits`` and by the second less
     than the next. Overwrites both."""

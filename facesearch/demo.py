@@ -36,6 +36,7 @@ _STORED_TURN = {
     6: Image.Transpose.ROTATE_90,
     8: Image.Transpose.ROTATE_270,
 }
+_START_OF_SCAN = b"\xff\xda"  # of a JPEG; its pixels follow
 _FIRST_SHOT = datetime(2024, 6, 1, 9, 30)
 
 
@@ -226,11 +227,11 @@ def _encoded(rng: np.random.Generator, upright: Pixels, name: str, number: int) 
 def _write_damaged(
     folder: Path, rng: np.random.Generator, pixels: Pixels, number: int
 ) -> frozenset[str]:
-    """One PNG with a hole in its pixels, and one JPEG that ends in the middle of them."""
+    """One PNG with a hole in its pixels, and one JPEG that ends before them."""
     corrupt, truncated = f"demo-{number:02d}.png", f"demo-{number + 1:02d}.jpg"
     whole = _encoded(rng, pixels, corrupt, number)
     third = len(whole) // 3
     (folder / corrupt).write_bytes(whole[:third] + bytes(third) + whole[2 * third :])
     whole = _encoded(rng, pixels, truncated, number)
-    (folder / truncated).write_bytes(whole[: len(whole) // 2])
+    (folder / truncated).write_bytes(whole[: whole.index(_START_OF_SCAN) + 40])
     return frozenset({corrupt, truncated})

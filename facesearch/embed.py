@@ -23,6 +23,7 @@ from facesearch.engine import FaceEngine
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
 from facesearch.gallery.tombstones import Tombstones
+from facesearch.images import FoundPhoto
 from facesearch.images.file_access import absolute
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "Failure",
     "Progress",
     "embed_photos",
-    "mark_gone",
     "processed_photos",
 ]
 
@@ -49,8 +49,8 @@ def embed_photos(
 
     New and changed photos are embedded; photos with known content (moved, copied) are only
     noted; photos no longer found under ``roots`` are marked gone, and so are all of a root that
-    is no longer there. A photo that fails is a row with its reason. ``progress`` is called with
-    the report so far and the total of photos to do.
+    is no longer there, or that has another name now. A photo that fails is a row with its reason.
+    ``progress`` is called with the report so far and the total of photos to do.
 
     Raises ContractError when the gallery holds another encoder's vectors, InputError when a root
     neither exists nor had photos in the gallery, BusyGalleryError when another process is writing.
@@ -58,25 +58,50 @@ def embed_photos(
     gallery.require(engine.contract)
     with gallery.writing():
         state = gallery.state()
-        plan = EmbedPlan(state, list(map(absolute, roots)), retry_failed=options.retry_failed)
-        report = plan.report()
-        rows = RowMaker(report, state.contents, state.photos, Tombstones.read(gallery.folder))
-        shard = ShardBuilder(gallery, options.shard_photos, report.shards.append)
-        progress(report, len(plan.todo))
+        plan = EmbedPlan(state, list(map(absolute, roots)), options)
+        return _EmbedJob(gallery, engine, options, plan).run(progress)
+
+
+class _EmbedJob:
+    def __init__(
+        self, gallery: Gallery, engine: FaceEngine, options: EmbedOptions, plan: EmbedPlan
+    ) -> None:
+        self.engine = engine
+        self.options = options
+        self.plan = plan
+        self.report = plan.report()
+        forgotten = Tombstones.read(gallery.folder)
+        self.rows = RowMaker(self.report, plan.state.contents, plan.state.photos, forgotten)
+        self.shard = ShardBuilder(gallery, options.shard_photos, self.report.shards.append)
+
+    def run(self, progress: Progress) -> EmbedReport:
+        """The whole job."""
+        plan, report = self.plan, self.report
         try:
-            for outcome, faces in processed_photos(engine, plan.tasks(), options):
-                if (row := rows.row(outcome, faces)) is not None:
-                    shard.add(*row)
-                progress(report, len(plan.todo))
-            mark_gone(plan, shard, report)
+            self._read(plan.todo, progress)
+            if second := plan.stand_ins(report.failures):
+                self._read(second, progress)
+            report.found = len(plan.found)
+            for record in plan.gone(report, self._contents):
+                self.shard.add(PhotoRow.gone(record))
         finally:
             # Also on an interruption or an error: what is done is kept.
-            shard.seal()
+            self.shard.seal()
         return report
 
+    def _read(self, todo: Sequence[FoundPhoto], progress: Progress) -> None:
+        total = self.report.done + len(todo)
+        progress(self.report, total)
+        for outcome, faces in processed_photos(self.engine, self.plan.tasks(todo), self.options):
+            if (row := self.rows.row(outcome, faces)) is not None:
+                self.shard.add(*row)
+            progress(self.report, total)
 
-def mark_gone(plan: EmbedPlan, shard: ShardBuilder, report: EmbedReport) -> None:
-    """A row for each photo that is no longer there."""
-    for record in plan.gone():
-        report.gone += 1
-        shard.add(PhotoRow.gone(record))
+    def _contents(self, found: Sequence[FoundPhoto]) -> list[str]:
+        """The SHA-256 of each of ``found``, "" where it is new or could not be read."""
+        table, known = self.plan.state.log.photos, self.rows.known
+        rows = self.plan.state.photos.rows(photo.location_bytes for photo in found).tolist()
+        return [
+            known.get(photo.location_bytes) or (table.hex_digest(row) if row >= 0 else "")
+            for photo, row in zip(found, rows, strict=True)
+        ]

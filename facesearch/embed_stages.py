@@ -7,32 +7,34 @@ Shared by the job of one process (:mod:`facesearch.embed`) and that of many
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
+from facesearch.gallery.changes import is_same_file, knows, missing, need_work, renamed_roots
 from facesearch.gallery.gallery import GalleryState
 from facesearch.gallery.records import PhotoRecord
-from facesearch.gallery.shard_builder import PhotoRow
+from facesearch.gallery.shard_builder import FilledRow, PhotoRow
 from facesearch.gallery.tombstones import Tombstones
-from facesearch.images import DecodeOutcome, DecodeTask, find_photos, process_photos
+from facesearch.images import (
+    DecodeOutcome,
+    DecodeTask,
+    FoundPhoto,
+    check_roots,
+    find_photos,
+    process_photos,
+)
 from facesearch.images.discover import root_exists
 from facesearch.images.remote.fetch_ahead import fetched
+from facesearch.images.types import PARTIAL
+from facesearch.images.walk.skipped import SkippedFiles
 from indexer.runtime.cores import available_cores
-from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
-
-# Refusals of the file system may pass; damage inside a file stays until the file changes.
-RETRIED_REASONS = ("unreadable", "timeout", "internal")
-
-_NONE = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,14 @@ class EmbedOptions:
     """How the job runs; none of it changes what is stored, but ``shard_photos``.
 
     ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
+    ``verify`` reads the content of every photo, also of those that seem unchanged.
     """
 
     decoders: int = 1
     threads: int = 2
     shard_photos: int = 512
     retry_failed: bool = False
+    verify: bool = False
     decode_timeout: float = 60.0
 
     @classmethod
@@ -60,7 +64,7 @@ DEFAULT_OPTIONS = EmbedOptions()
 
 @dataclass(frozen=True)
 class Failure:
-    """A photo this job could not use."""
+    """A photo this job could not use, or not whole."""
 
     photo: Path
     reason: str
@@ -69,10 +73,17 @@ class Failure:
 
 @dataclass
 class EmbedReport:
-    """What a job did, in photos, and faces found; ``shards`` are those it sealed."""
+    """What a job did, in photos, and faces found; ``shards`` are those it sealed.
+
+    ``checked`` photos were read again and are what they were. ``partial`` are those of ``embedded``
+    whose file ends early, ``absent`` folders that were asked for and are not there, ``renamed``
+    folders indexed earlier whose photos are now found elsewhere. Every file that was not found to
+    be a photo is counted in ``skipped``.
+    """
 
     found: int = 0
     unchanged: int = 0
+    checked: int = 0
     embedded: int = 0
     known: int = 0
     failed: int = 0
@@ -80,48 +91,96 @@ class EmbedReport:
     faces: int = 0
     shards: list[Path] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    partial: list[Failure] = field(default_factory=list)
+    absent: list[Path] = field(default_factory=list)
+    renamed: list[Path] = field(default_factory=list)
+    skipped: SkippedFiles = field(default_factory=SkippedFiles)
 
     @property
     def done(self) -> int:
         """Photos this job has dealt with."""
-        return self.embedded + self.known + self.failed
+        return self.embedded + self.known + self.checked + self.failed
 
     def add(self, part: EmbedReport) -> None:
-        """Count what another process did as part of this job."""
+        """Count what another process did with some of the photos."""
+        self.checked += part.checked
         self.embedded += part.embedded
         self.known += part.known
         self.failed += part.failed
         self.faces += part.faces
         self.shards += part.shards
         self.failures += part.failures
+        self.partial += part.partial
 
 
 class EmbedPlan:
-    """What a job finds under ``roots``, absolute, and what of it needs work, by the photo log."""
+    """What a job finds under ``roots``, absolute, and what of it needs work, by the photo log.
 
-    def __init__(self, state: GalleryState, roots: Sequence[Path], *, retry_failed: bool) -> None:
-        self._state = state
+    ``found`` are all photos, ``todo`` those to be read. Raises InputError where there is nothing to
+    read, nor anything to note.
+    """
+
+    def __init__(self, state: GalleryState, roots: Sequence[Path], options: EmbedOptions) -> None:
+        self.state = state
         self._roots = roots
-        self.found = list(find_photos([root for root in roots if not self._vanished(root)]))
-        self._rows = state.photos.rows(photo.location_bytes for photo in self.found)
-        need = np.flatnonzero(self._need_work(retry_failed)).tolist()
-        self.todo = [self.found[each] for each in need]
+        self._skipped = SkippedFiles()
+        self._standing_in: set[bytes] = set()  # locations of second files that are read
+        self._absent = [root for root in roots if self._vanished(root)]
+        if len(self._absent) == len(roots) and not missing(state, roots):
+            check_roots(roots)  # raises: there is nothing to read, nor anything to note
+        there = [root for root in roots if root not in self._absent]
+        self.found = self._with_stand_ins(list(find_photos(there, self._skipped)))
+        rows = state.photos.rows(photo.location_bytes for photo in self.found)
+        work = need_work(
+            state, self.found, rows, retry_failed=options.retry_failed, verify=options.verify
+        )
+        self.todo = [self.found[each] for each in np.flatnonzero(work).tolist()]
 
     def report(self) -> EmbedReport:
-        """The report of a job that has done nothing yet."""
-        return EmbedReport(found=len(self.found), unchanged=len(self.found) - len(self.todo))
+        """The report of a job that has read nothing yet."""
+        found = len(self.found)
+        return EmbedReport(
+            found=found,
+            unchanged=found - len(self.todo),
+            absent=self._absent,
+            skipped=self._skipped,
+        )
 
-    def tasks(self) -> Iterator[DecodeTask]:
-        """What is to be decoded: all ``todo``, each unless its content is known."""
-        by_size = self._state.contents.of_sizes({photo.size for photo in self.todo})
-        for photo in self.todo:
+    def tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
+        """What is to be decoded of ``todo``: all, each unless its content is known."""
+        by_size = self.state.contents.of_sizes({photo.size for photo in todo})
+        for photo in todo:
             yield DecodeTask(photo, frozenset(by_size.get(photo.size, ())))
 
-    def gone(self) -> list[PhotoRecord]:
-        """The records of photos that are no longer there, by location."""
+    def stand_ins(self, failures: Iterable[Failure]) -> list[FoundPhoto]:
+        """The second files of pictures whose first failed, unless they were read; now ``found``."""
+        failed = {failure.photo for failure in failures}
+        second = self._second_files(
+            photo
+            for photo in self.todo
+            if photo.second
+            and photo.location in failed
+            and photo.second[0].location_bytes not in self._standing_in
+        )
+        self.found += second
+        return second
+
+    def gone(
+        self, report: EmbedReport, contents: Callable[[Sequence[FoundPhoto]], Sequence[str]]
+    ) -> list[PhotoRecord]:
+        """The records of photos that are no longer there, by location, as ``report`` says too.
+
+        ``contents`` gives the SHA-256 of photos, "" where not known.
+        """
+        rows = self.state.photos.rows(photo.location_bytes for photo in self.found)
         # Beneath a folder that could not be read nothing is known, so nothing is gone.
         refused = [photo.location for photo in self.found if photo.error]
-        gone = self._missing(self._roots, refused, self._rows[self._rows >= 0])
+        report.renamed = renamed_roots(
+            self.state, self._roots, self.found, lambda: contents(self.found)
+        )
+        asked = [*self._roots, *report.renamed]
+        gone = missing(self.state, asked, refused, rows[rows >= 0])
+        report.gone = len(gone)
         if gone and not self.found:
             logger.warning(
                 "found no photo at all, so the %d known there are now marked gone; if a drive was "
@@ -131,55 +190,34 @@ class EmbedPlan:
         return gone
 
     def _vanished(self, root: Path) -> bool:
-        """Whether a root that the gallery has photos of is no longer there."""
-        return not root_exists(root) and bool(self._missing([root]))
+        """Whether a root that the gallery had photos of is not there."""
+        return not root_exists(root) and knows(self.state, root)
 
-    def _missing(
-        self, folders: Sequence[Path], refused: Sequence[Path] = (), seen: Ids = _NONE
-    ) -> list[PhotoRecord]:
-        """The records, by location, of all in ``folders`` that were not gone.
+    def _with_stand_ins(self, found: Sequence[FoundPhoto]) -> list[FoundPhoto]:
+        """``found``, and the second files of pictures whose first could not be read earlier."""
+        failed = (
+            photo
+            for photo in found
+            if photo.second
+            and (before := self.state.photos.get(photo.location_bytes)) is not None
+            and before.status == "failed"
+        )
+        return [*found, *self._second_files(failed)]
 
-        But for those in ``refused``, and those in rows ``seen`` of the log.
-        """
-        log = self._state.log
-        there = log.newest & ~log.photos.having("gone")
-        there[seen] = False
-        if not there.any():
-            return []
-        within, beyond = _prefixes(folders), _prefixes(refused)
-        found = [
-            (location, row)
-            for row, location in enumerate(log.photos.locations())
-            if there[row]
-            and (location + b"/").startswith(within)
-            and not (location + b"/").startswith(beyond)
-        ]
-        return [log.photos.record(row) for _, row in sorted(found)]
-
-    def _need_work(self, retry_failed: bool) -> NDArray[np.bool_]:
-        """Which of ``found`` are to be read, (n,)."""
-        log, photos = self._state.log, self._state.log.photos
-        failed = photos.having("failed")
-        again = log.holder < 0  # of which nothing is known
-        if not retry_failed:
-            again[failed] = False
-            for reason in RETRIED_REASONS:
-                again |= failed & photos.reason.equal(reason.encode())
-        sizes = np.array([photo.size for photo in self.found], np.int64)
-        times = np.array([photo.mtime_ns for photo in self.found], np.int64)
-        need = self._rows < 0
-        known = np.flatnonzero(~need)
-        rows = self._rows[known]
-        changed = (photos.size[rows] != sizes[known]) | (photos.mtime_ns[rows] != times[known])
-        need[known] = again[rows] | changed
-        return need
+    def _second_files(self, failed: Iterable[FoundPhoto]) -> list[FoundPhoto]:
+        """The second files of pictures whose first cannot be read, which are files to read now."""
+        second = [other for photo in failed for other in photo.second]
+        self._skipped.counts["second-file"] -= len(second)
+        self._standing_in.update(other.location_bytes for other in second)
+        return second
 
 
 class RowMaker:
     """What becomes of one photo after another, counted in ``report``.
 
     ``contents`` are the SHA-256s known before, ``before`` the newest records by location, and
-    ``forgotten`` the faces that indexing must not bring back.
+    ``forgotten`` the faces that indexing must not bring back. ``known`` gathers the SHA-256 by
+    location of photos whose content was known.
     """
 
     def __init__(
@@ -194,21 +232,35 @@ class RowMaker:
         self._before = before
         self._forgotten = forgotten
         self._added: set[str] = set()
+        self.known: dict[bytes, str] = {}
 
-    def row(
-        self, outcome: DecodeOutcome, faces: PhotoFaces | None
-    ) -> tuple[PhotoRow, PhotoFaces | None] | None:
+    def row(self, outcome: DecodeOutcome, faces: PhotoFaces | None) -> FilledRow | None:
         """The row of a photo and its faces; None where that adds nothing to the log."""
         if outcome.reason:
             return self._failure(outcome)
         if outcome.sha256 in self._contents or outcome.sha256 in self._added:
-            self._report.known += 1
-            return PhotoRow.of(outcome, "known"), None
+            return self._of_known(outcome)
         self._added.add(outcome.sha256)
         faces = faces and self._remembered(outcome, faces)
         self._report.embedded += 1
         self._report.faces += len(faces) if faces else 0
+        if outcome.photo and outcome.photo.partial:
+            location = outcome.found.location
+            self._report.partial.append(Failure(location, PARTIAL, outcome.photo.partial))
         return PhotoRow.of(outcome, "ok"), faces
+
+    def _of_known(self, outcome: DecodeOutcome) -> FilledRow | None:
+        self.known[outcome.found.location_bytes] = outcome.sha256
+        row = PhotoRow.of(outcome, "known")
+        before = self._before.get(row.record.location_bytes)
+        if before is None or not is_checked(row.record, before, self._contents):
+            self._report.known += 1
+            return row, None
+        self._report.checked += 1
+        if is_same_file(outcome.found, before):
+            return None
+        record = replace(row.record, reason=before.reason, detail=before.detail)
+        return replace(row, record=record), None
 
     def _remembered(self, outcome: DecodeOutcome, faces: PhotoFaces) -> PhotoFaces:
         """``faces`` without those that were to be forgotten, which indexing must not bring back."""
@@ -217,7 +269,7 @@ class RowMaker:
         again = iou(boxes, self._forgotten.boxes_of(outcome.sha256)) >= SAME_FACE_IOU
         return faces.only(np.logical_not(again.any(axis=1)))
 
-    def _failure(self, outcome: DecodeOutcome) -> tuple[PhotoRow, None] | None:
+    def _failure(self, outcome: DecodeOutcome) -> FilledRow | None:
         self._report.failed += 1
         location = outcome.found.location
         self._report.failures.append(Failure(location, outcome.reason, outcome.detail))
@@ -230,9 +282,10 @@ class RowMaker:
         return row, None
 
 
-def _prefixes(folders: Iterable[Path]) -> tuple[bytes, ...]:
-    """What the location of each of ``folders``, and of all beneath it, begins with, and a slash."""
-    return tuple(os.path.join(os.fsencode(folder), b"") for folder in folders)  # noqa: PTH118
+def is_checked(record: PhotoRecord, before: PhotoRecord, contents: Container[str]) -> bool:
+    """Whether a photo has the content that it had ``before``, whose faces are here."""
+    held = before.has_content and before.sha256 in contents
+    return held and before.sha256 == record.sha256
 
 
 def processed_photos(

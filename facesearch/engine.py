@@ -120,23 +120,23 @@ def detect_faces(
 ) -> list[Detections]:
     """Faces that a detector finds in photos RGB uint8 (h, w, 3) no longer than ``side`` pixels.
 
-    Longer ones are reduced for it; detections are in the pixels of the arrays given.
+    Longer ones are reduced for it, wide ones cut into tiles (:mod:`facesearch.detect.tiles`);
+    detections are in the pixels of the arrays given.
     """
     if not photos:
         return []
-    scales = [min(1.0, side / max(photo.shape[:2])) for photo in photos]
-    reduced = [_shrink(photo, scale) for photo, scale in zip(photos, scales, strict=True)]
-    found = detector.detect(reduced)
-    return [each.scaled(1 / scale) for each, scale in zip(found, scales, strict=True)]
+    from facesearch.detect import tiles  # noqa: PLC0415 - loads OpenCV
 
-
-def _shrink(photo: Pixels, scale: float) -> Pixels:
-    if scale >= 1:
-        return photo
-    import cv2  # noqa: PLC0415 - slow to import, and only needed here
-
-    size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+    wide = [tiles.is_wide(photo.shape[0], photo.shape[1], side) for photo in photos]
+    plain = [photo for photo, is_wide in zip(photos, wide, strict=True) if not is_wide]
+    scales = [tiles.shrinking(photo, side) for photo in plain]
+    reduced = [tiles.shrunk(photo, scale) for photo, scale in zip(plain, scales, strict=True)]
+    looked_at = zip(detector.detect(reduced) if reduced else [], scales, strict=True)
+    found = (each.scaled(1 / scale) for each, scale in looked_at)
+    return [
+        tiles.detect_in_tiles(detector, photo, side) if is_wide else next(found)
+        for photo, is_wide in zip(photos, wide, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

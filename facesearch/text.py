@@ -18,6 +18,19 @@ _BIDI_CONTROLS = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 _FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
 
 
+def composed(text: str) -> str:
+    """``text`` in Unicode's normal form C: what people type alike is alike, on any keyboard.
+
+    Names of files may come in form D (macOS writes "e" and an accent), and look the same.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def spellings(text: str) -> frozenset[str]:
+    """``text`` as it is, and in the normal forms C and D."""
+    return frozenset((text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))))
+
+
 def count(value: int, singular: str, plural: str = "") -> str:
     """``1 photo``, ``1,204 photos``, ``3 people``."""
     return f"{value:,} {singular if value == 1 else plural or singular + 's'}"

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
-# Before anything loads OpenMP: its threads else keep a core busy while they wait for each other,
-# five times the processor time where more processes than cores are at work.
+if TYPE_CHECKING:
+    from facesearch.demo import DemoTruth
+
+# Before anything loads numpy or torch: the suite is parallel by processes. Each of them with
+# threads for every core would wait for the others in loops: products of small matrices, which are
+# most of what tests compute, then take 15 times the processor time.
+for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 REPEATABLE, RANDOM = "repeatable", "random"
@@ -58,6 +66,16 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", _require_open)
         yield
+
+
+@pytest.fixture(scope="session")
+def demo_photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DemoTruth]:
+    """The demo's photos, to be looked at: who changes them makes a copy."""
+    pytest.importorskip("skimage", reason="the sample photos need: pip install scikit-image")
+    from facesearch.demo import make_demo_photos
+
+    folder = tmp_path_factory.mktemp("demo") / "photos"
+    return folder, make_demo_photos(folder)
 
 
 def _require_open(descriptor: int) -> None:

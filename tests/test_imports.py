@@ -58,6 +58,7 @@ FLOORS = {
         "album recognition erasure",
         "check curation report upgrade",
         "api",
+        "service",
         "cli",
     ),
 }

@@ -38,7 +38,7 @@ from benchmarks.common.vector_gallery import add_faces, vector_gallery
 from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
-from facesearch.clustering.run_store import save_run
+from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import PersonAssignment
@@ -301,50 +301,66 @@ def played(
             thresholds[number > ROUNDS // 2],
             full=number % 3 == 2,
         )
-        state = gallery.state()
-        before = gallery_people(gallery, state)
-        run = run_clustering(gallery, state, options)
-        save_run(gallery, run)
-        now = gallery_people(gallery, state)
-        changes = run.changes
-        other = threshold if threshold != options.threshold else None
-        reasons = Reasons(
-            ""
-            if other is None
-            else f"threshold changed from {other:.4g} to {options.threshold:.4g}",
-            run.how.full,
-            owner.decided_since,
-            before,
-            now,
-        )
-        problems = [*unexplained(before, now, changes), *reasons.wrong(changes)]
-        if not owner.undone:  # else the people of before are not all that numbers go by
-            problems += misnumbered(before, now, {*owner.expected.faces.values()})
+        done = _clustered(gallery, owner, options, threshold)
         threshold = options.threshold
         owner.clustered()
-        done = Round(
-            state.face_count,
-            run.how.full,
-            len(now.people),
-            changes.kept,
-            changes.born,
-            changes.returned,
-            changes.joined,
-            changes.moved,
-            changes.count("merge"),
-            changes.count("split"),
-            len(changes.gone),
-            owner.expected.lost(now, PeopleStore(gallery.folder)),
-            problems,
-        )
         if number < ROUNDS:
-            for _ in range(DECISIONS):
-                owner.decide()
-                lost = owner.expected.lost(
-                    gallery_people(gallery, state), PeopleStore(gallery.folder)
-                )
-                done.lost.extend(lost)
+            done.lost.extend(_decided(gallery, owner))
         yield done
+
+
+def _clustered(
+    gallery: Gallery, owner: Owner, options: ClusterOptions, threshold: float | None
+) -> Round:
+    """Cluster, where the run before had ``threshold``, and look at what became of the people."""
+    state = gallery.state()
+    before = gallery_people(gallery, state)
+    run = run_clustering(gallery, state, options)
+    save_run(gallery, run)
+    now = gallery_people(gallery, state)
+    changes = run.changes
+    return Round(
+        state.face_count,
+        run.how.full,
+        len(now.people),
+        changes.kept,
+        changes.born,
+        changes.returned,
+        changes.joined,
+        changes.moved,
+        changes.count("merge"),
+        changes.count("split"),
+        len(changes.gone),
+        owner.expected.lost(now, PeopleStore(gallery.folder)),
+        _problems(owner, run, before, now, _changed_threshold(threshold, options.threshold)),
+    )
+
+
+def _changed_threshold(before: float | None, now: float) -> str:
+    if before is None or before == now:
+        return ""
+    return f"threshold changed from {before:.4g} to {now:.4g}"
+
+
+def _problems(
+    owner: Owner, run: ClusterRun, before: PersonAssignment, now: PersonAssignment, options: str
+) -> list[str]:
+    """What a run did to people without a reason, or for a wrong one."""
+    reasons = Reasons(options, run.how.full, owner.decided_since, before, now)
+    problems = [*unexplained(before, now, run.changes), *reasons.wrong(run.changes)]
+    if not owner.undone:  # else the people of before are not all that numbers go by
+        problems += misnumbered(before, now, {*owner.expected.faces.values()})
+    return problems
+
+
+def _decided(gallery: Gallery, owner: Owner) -> list[str]:
+    """Let the owner decide; what was lost by it, looked at after each decision."""
+    state, lost = gallery.state(), []
+    for _ in range(DECISIONS):
+        owner.decide()
+        people = gallery_people(gallery, state)
+        lost.extend(owner.expected.lost(people, PeopleStore(gallery.folder)))
+    return lost
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from facesearch.engine import FaceEngine
 from facesearch.engine_options import EngineOptions
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
+from facesearch.images.file_access import as_spelled
 
 AnyPath = str | os.PathLike[str]
 AnyGallery = Gallery | AnyPath
@@ -36,6 +37,16 @@ def to_paths(paths: AnyPath | Sequence[AnyPath], what: str = "path") -> list[Pat
     if not found:
         raise InputError(f"expected a {what} or several, got none; name one")
     return found
+
+
+def to_photo(path: AnyPath, what: str = "photo") -> Path:
+    """As :func:`to_path`, spelled as the file system spells it (Unicode's normal forms differ)."""
+    return as_spelled(to_path(path, what))
+
+
+def to_photos(paths: AnyPath | Sequence[AnyPath], what: str = "photo") -> list[Path]:
+    """As :func:`to_paths`, each spelled as the file system spells it."""
+    return [as_spelled(path) for path in to_paths(paths, what)]
 
 
 def to_threshold(threshold: float) -> float:

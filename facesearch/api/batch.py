@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from facesearch.api.arguments import AnyEngine, AnyGallery, AnyPath, to_engine, to_gallery, to_path
+from facesearch.api.arguments import (
+    AnyEngine,
+    AnyGallery,
+    AnyPath,
+    to_engine,
+    to_gallery,
+    to_path,
+    to_photo,
+)
 from facesearch.embed import EmbedOptions
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.recognition.batch_search import BatchReport, Progress, search_batch
@@ -34,7 +42,7 @@ def search_many(
     opened = to_gallery(gallery)
     options = EmbedOptions.for_cores()
     asked = open_probes(
-        to_path(probes, "folder of probes"),
+        to_photo(probes, "folder of probes"),
         opened,
         lambda: to_engine(engine, opened.contract, callers=options.threads),
         options,

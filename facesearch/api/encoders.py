@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.api.arguments import AnyPath, to_path, to_paths
+from facesearch.api.arguments import AnyPath, to_path, to_photo, to_photos
 from facesearch.encoders import Thresholds, encoder_spec
 from facesearch.encoders.catalogue.learned import keep_learned
 from facesearch.encoders.int8_calibration import Int8Calibration, calibrate_int8
@@ -56,7 +56,7 @@ def quantise_encoder(
     network = read_network(encoder_spec(name), file).network
     path = _ranges_path(network)
     engine = create_engine(encoder=EncoderChoice(name, file, "cpu", "fp32"))
-    chips = _chips(engine, to_paths(photos, "folder of photos"), faces)
+    chips = _chips(engine, to_photos(photos, "folder of photos"), faces)
     return EncoderQuantisation(calibrate_int8(network, chips, path), path)
 
 
@@ -88,7 +88,7 @@ def calibrate_encoder(
     options = DatasetEmbedOptions.for_cores(None if cache is None else to_path(cache, "cache"))
     ready = replace(engine, encoder=name).create(callers=options.threads)
     setup = Setup(ready, options=options, progress=progress)
-    thresholds, pairs = learn_thresholds(setup, read_folder(to_path(photos, "folder of photos")))
+    thresholds, pairs = learn_thresholds(setup, read_folder(to_photo(photos, "folder of photos")))
     file = keep_learned(ready.contract, thresholds)
     accepted = pairs.at_far[-1].validation_rate
     return EncoderCalibration(thresholds, file, ready.contract, accepted)

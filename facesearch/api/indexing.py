@@ -14,7 +14,7 @@ from facesearch.api.arguments import (
     to_engine,
     to_gallery,
     to_path,
-    to_paths,
+    to_photos,
 )
 from facesearch.distributed.indexing.job import check_gallery_place, embed_photos_on
 from facesearch.distributed.ray_runtime import RayOptions
@@ -72,7 +72,7 @@ def index_photos(
     if vectors not in get_args(DType):
         raise InputError(f"expected vectors {' or '.join(get_args(DType))}, got {vectors!r}")
     options = EmbedOptions.for_cores() if options is None else options
-    roots = to_paths(photos, "folder of photos")
+    roots = to_photos(photos, "folder of photos")
     folder = gallery.folder if isinstance(gallery, Gallery) else to_path(gallery, "gallery")
     contract = None
     check_gallery_place(folder)

@@ -23,8 +23,9 @@ from facesearch.search.knn_graph import GraphFacts, graph_facts
 class GalleryInfo:
     """Counts of what is there now, and what was made of it.
 
-    ``photos`` are locations, also those that ``failed``; ``faces`` are live ones. ``calibration``
-    and ``graph`` are None where there is none; ``settings`` are the detector's.
+    ``photos`` are locations, also those that ``failed``; ``partial`` are those whose file ends
+    early. ``faces`` are live ones. ``calibration`` and ``graph`` are None where there is none;
+    ``settings`` are the detector's.
     """
 
     gallery: Path
@@ -44,6 +45,7 @@ class GalleryInfo:
     contract: EncoderContract
     settings: Mapping[str, float]
     failed: tuple[PhotoRecord, ...]
+    partial: tuple[PhotoRecord, ...] = ()
 
 
 def gallery_info(gallery: AnyGallery) -> GalleryInfo:
@@ -71,4 +73,5 @@ def gallery_info(gallery: AnyGallery) -> GalleryInfo:
         contract=opened.contract,
         settings=opened.settings,
         failed=tuple(state.having("failed")),
+        partial=tuple(state.partial()),
     )

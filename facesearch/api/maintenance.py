@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facesearch import check
-from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path, to_paths
+from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path, to_photos
 from facesearch.check import Finding
 from facesearch.erasure import forget
 from facesearch.erasure.forget import ForgetReport, Selection
@@ -44,7 +44,7 @@ def unforget_photos(gallery: AnyGallery, photos: AnyPath | Sequence[AnyPath]) ->
 
     Raises as :func:`forget_faces` does.
     """
-    return forget.lift(to_gallery(gallery), to_paths(photos, "photo"))
+    return forget.lift(to_gallery(gallery), to_photos(photos, "photo"))
 
 
 def check_gallery(gallery: AnyGallery) -> list[Finding]:
@@ -64,4 +64,4 @@ def check_erased(gallery: AnyGallery, receipt: AnyPath, *, names: Sequence[str] 
 
 def _several(photos: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
     none = not isinstance(photos, str) and isinstance(photos, Sequence) and not len(photos)
-    return () if none else tuple(to_paths(photos, "photo"))
+    return () if none else tuple(to_photos(photos, "photo"))

@@ -11,7 +11,7 @@ from facesearch.api.arguments import (
     to_engine,
     to_gallery,
     to_path,
-    to_paths,
+    to_photos,
 )
 from facesearch.curation import enroll as enrolling
 from facesearch.curation.enroll import Enrolment
@@ -45,7 +45,7 @@ def enroll(
     """
     opened = to_gallery(gallery)
     ready = to_engine(engine, opened.contract)
-    enrolment = enrolling.enroll(opened, ready, name, to_paths(photos, "photo"))
+    enrolment = enrolling.enroll(opened, ready, name, to_photos(photos, "photo"))
     refresh_index(opened)
     return enrolment
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
@@ -12,16 +13,21 @@ from facesearch.api.arguments import (
     AnyPath,
     to_engine,
     to_gallery,
-    to_path,
+    to_photo,
     to_threshold,
 )
 from facesearch.clustering.current_people import gallery_people
 from facesearch.encoders import thresholds_in_use
+from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import ChangedGalleryError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.version import GalleryVersion
+from facesearch.people.assignment import PersonAssignment
+from facesearch.people.ledger import Decision
+from facesearch.people.projection import DecisionState, replay
+from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import (
     Calibration,
     ThresholdInUse,
@@ -32,6 +38,7 @@ from facesearch.recognition.calibration import (
 from facesearch.recognition.identify import (
     FaceMatches,
     Identification,
+    Probe,
     Verification,
     compare_probes,
     identify_probe,
@@ -49,7 +56,8 @@ class GallerySession:
     """Answers questions about photos, each in the time that its photo takes.
 
     What was read of the gallery is used until its files change: before each answer they are looked
-    at, and what then is out of date is read again. Meant for one thread; the engine may be shared.
+    at, and what then is out of date is read again. Several threads may ask at once: what one reads
+    for its answer serves the others.
     """
 
     def __init__(self, gallery: Gallery, engine: FaceEngine, *, device: str = "auto") -> None:
@@ -62,6 +70,7 @@ class GallerySession:
         self.engine = engine
         self._device = device
         self._view: GalleryView | None = None
+        self._lock = threading.RLock()
 
     @classmethod
     def open(
@@ -74,7 +83,7 @@ class GallerySession:
     @property
     def people(self) -> tuple[str, ...]:
         """The names that can be identified, sorted; InputError where no one is enrolled."""
-        return self._current().enrolled.names
+        return self.view().enrolled.names
 
     def identify(self, photo: AnyPath, *, threshold: float | None = None) -> list[Identification]:
         """The person of every face of ``photo``, or None, largest face first.
@@ -85,26 +94,37 @@ class GallerySession:
         """
         given = None if threshold is None else to_threshold(threshold)
         self._answer(lambda view: view.groups)  # before the photo is looked at
-        probe = read_probe(self.engine, to_path(photo, "photo"))
-        return self._answer(
-            lambda view: identify_probe(
-                probe, view.enrolled.names, view.groups, view.threshold(self.engine, given)
-            )
-        )
+        return self.identify_faces(read_probe(self.engine, to_photo(photo, "photo")), given)
+
+    def identify_faces(self, probe: Probe, threshold: float | None = None) -> list[Identification]:
+        """As :meth:`identify` does, of faces that this session's engine found."""
+
+        def ask(view: GalleryView) -> list[Identification]:
+            with self._lock:
+                names, groups = view.enrolled.names, view.groups
+                in_use = view.threshold(self.engine, threshold)
+            return identify_probe(probe, names, groups, in_use)
+
+        return self._answer(ask)
 
     def search(self, photo: AnyPath, k: int = 10) -> list[FaceMatches]:
         """The ``k`` nearest gallery faces of every face of ``photo``, largest face first.
 
         Raises InputError for a photo that cannot be read, and for a gallery without faces.
         """
-        probe = read_probe(self.engine, to_path(photo, "photo"))
+        return self.match_faces(read_probe(self.engine, to_photo(photo, "photo")), k)
+
+    def match_faces(self, probe: Probe, k: int = 10) -> list[FaceMatches]:
+        """As :meth:`search` does, of faces that this session's engine found."""
         if not probe.boxes:
             return []
-        return self._answer(
-            lambda view: match_probe(
-                probe, view.gallery, view.state, view.search, names=view.names, k=k
-            )
-        )
+
+        def ask(view: GalleryView) -> list[FaceMatches]:
+            with self._lock:
+                state, search, names = view.state, view.search, view.names
+            return match_probe(probe, view.gallery, state, search, names=names, k=k)
+
+        return self._answer(ask)
 
     def verify(
         self, first: AnyPath, second: AnyPath, *, threshold: float | None = None
@@ -112,27 +132,46 @@ class GallerySession:
         """Whether the largest faces of two photos show one person; see :func:`verify_photos`."""
         return verify_photos(first, second, threshold=threshold, engine=self.engine)
 
+    def view(self) -> GalleryView:
+        """What the gallery is now."""
+        with self._lock:
+            version = GalleryVersion.of(self.gallery)
+            if self._view is None or self._view.version != version:
+                self._view = GalleryView(self.gallery, version, self._device, self._view)
+            return self._view
+
+    def adopt(self, view: GalleryView) -> None:
+        """Use what was read for ``view`` of this gallery, as long as it is so on the disk."""
+        with self._lock:
+            self._view = view
+
     def _answer(self, ask: Callable[[GalleryView], _Answer]) -> _Answer:
         try:
-            return ask(self._current())
+            return ask(self.view())
         except ChangedGalleryError:
-            self._view = None
-            return ask(self._current())  # of what is left
-
-    def _current(self) -> GalleryView:
-        version = GalleryVersion.of(self.gallery)
-        if self._view is None or self._view.version != version:
-            self._view = GalleryView(self.gallery, version, self._device)
-        return self._view
+            with self._lock:
+                self._view = None
+            return ask(self.view())  # of what is left
 
 
 class GalleryView:
     """What a gallery was at one version of its files; each part is read when it is first used."""
 
-    def __init__(self, gallery: Gallery, version: GalleryVersion, device: str) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        version: GalleryVersion,
+        device: str,
+        before: GalleryView | None = None,
+    ) -> None:
+        """What was read for the view ``before`` is taken from it, where it is still so."""
         self.gallery = gallery
         self.version = version
         self._device = device
+        if before is not None and version.same_faces(before.version):
+            for part in ("state", "search"):
+                if part in before.__dict__:
+                    self.__dict__[part] = before.__dict__[part]
 
     @cached_property
     def state(self) -> GalleryState:
@@ -145,9 +184,24 @@ class GalleryView:
         return open_search(self.gallery, self.state, self._device)
 
     @cached_property
-    def names(self) -> dict[int, str]:
+    def decided(self) -> DecisionState:
+        """What was decided about people, and holds."""
+        return replay(self.decisions)
+
+    @cached_property
+    def decisions(self) -> list[Decision]:
+        """The ledger, oldest first."""
+        return PeopleStore(self.gallery.folder).decisions()
+
+    @cached_property
+    def people(self) -> PersonAssignment:
+        """Who has which face."""
+        return gallery_people(self.gallery, self.state, self.decided)
+
+    @cached_property
+    def names(self) -> Mapping[int, str]:
         """The name of each face whose person has one."""
-        return gallery_people(self.gallery, self.state).names_by_id()
+        return self.people.name_of_faces()
 
     @cached_property
     def enrolled(self) -> PersonTemplates:
@@ -172,11 +226,15 @@ class GalleryView:
     def threshold(self, engine: FaceEngine, given: float | None) -> ThresholdInUse:
         """The threshold of identification: ``given``, the gallery's, or else the encoder's, which
         knows nothing of how many people there are."""
+        return self.threshold_for(engine.contract, given)
+
+    def threshold_for(self, contract: EncoderContract, given: float | None) -> ThresholdInUse:
+        """The same for the vectors of ``contract``, without the engine that makes them."""
         if given is not None:
             return ThresholdInUse(given, "given")
         if self.calibration is not None:
             return threshold_in_use(self.enrolled, self.calibration)
-        return ThresholdInUse(thresholds_in_use(engine.contract).identification, "encoder")
+        return ThresholdInUse(thresholds_in_use(contract).identification, "encoder")
 
 
 def search_photo(
@@ -216,6 +274,6 @@ def verify_photos(
     """
     given = None if threshold is None else to_threshold(threshold)
     ready = to_engine(engine)
-    one, two = (read_probe(ready, to_path(photo, "photo")) for photo in (first, second))
+    one, two = (read_probe(ready, to_photo(photo, "photo")) for photo in (first, second))
     default = thresholds_in_use(ready.contract).verification
     return compare_probes(one, two, default if given is None else given)

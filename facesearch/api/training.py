@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from facesearch.api.arguments import AnyPath, to_path, to_paths
+from facesearch.api.arguments import AnyPath, to_path, to_photos
 from facesearch.detect import DEFAULT_DETECTOR
 from facesearch.encoders import encoder_spec, load_encoder
 from facesearch.encoders.flip_averaging import FlipAveraged
@@ -44,7 +44,7 @@ def crop_photos(
         turned=engine.turned,
     )
     return make_crops(
-        to_paths(photos, "folder of photos"),
+        to_photos(photos, "folder of photos"),
         path,
         detector,
         [_teacher(name) for name in teachers],

@@ -15,6 +15,7 @@ from facesearch.cli.encoders import listing as encoders
 from facesearch.cli.gallery import forget, graph, index, inspect, upgrade
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search
+from facesearch.cli.service import accounts, serve
 from facesearch.cli.training import crops, train
 from facesearch.errors import FacesearchError
 
@@ -69,6 +70,8 @@ def build_parser() -> argparse.ArgumentParser:
         evaluate,
         crops,
         train,
+        serve,
+        accounts,
         demo,
     ):
         module.add_commands(commands)

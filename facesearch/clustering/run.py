@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
+from cluster.types import Clustering
 from facesearch.clustering.current_people import album_people, last_run
-from facesearch.clustering.history import earlier_people, older_runs
+from facesearch.clustering.history import PreviousAssignments, earlier_people, older_runs
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.partition import FaceSet, partition_faces
 from facesearch.clustering.person_matching import (
     ChangeContext,
+    PeopleChanges,
     PersonGone,
     changes_between,
     match_clusters,
@@ -23,6 +25,7 @@ from facesearch.clustering.run_store import ClusterRun, RunInfo
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import NOBODY, PersonAssignment, assign_people, decided_rows
+from facesearch.people.ledger import Decision
 from facesearch.people.projection import DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
 from indexer.id_lookup import positions_of, values_at
@@ -54,51 +57,23 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     complete linkage of more than :data:`cluster.linkage.complete_single_linkage.MOST_PAIRS` faces.
     """
     options.check()
-    people = PeopleStore(gallery.folder)
-    decisions = people.decisions()
-    decided = people.decided()
-    previous = last_run(gallery)
-    then = None if previous is None else album_people(previous, decided)
-    known = 0 if previous is None else previous.how.decisions
-    faces = _faces(gallery, state, options, decided, then)
+    before = _Before.read(gallery)
+    faces = _faces(gallery, state, options, before)
     earlier = earlier_people(
-        faces.ids, faces.before, decisions, known, decided=decided, runs=older_runs(gallery)
+        faces.ids,
+        faces.before,
+        before.decisions,
+        before.known,
+        decided=before.decided,
+        runs=older_runs(gallery),
     )
     faces = replace(faces, undone=earlier.undone)
-    onto = _with_threshold_of(previous, options)
-    how = _how(onto, previous, faces, decided)
-    if how.full or previous is None:
-        how = replace(how, threshold_from="encoder" if options.from_gallery else "given")
-    else:
-        options = onto
-        how = replace(how, threshold_from=previous.how.threshold_from, rule=previous.how.rule)
-    constraints = resolve(_constraints(faces, decided), int((~faces.poor).sum()))
-    barred = _rejected(faces, decided, faces.poor)
+    options, how = _planned(options, before, faces)
+    constraints = resolve(_constraints(faces, before.decided), int((~faces.poor).sum()))
+    barred = _rejected(faces, before.decided, faces.poor)
     made = partition_faces(gallery, state, faces, constraints, barred, options=options, how=how)
-    clustering = made.clustering
-    rows = positions_of(clustering.ids, faces.ids, ascending=True)
-    before = faces.before[rows]
-    above = int(previous.numbers.max(initial=0)) if previous is not None else 0
-    numbers = match_clusters(
-        clustering.ids,
-        clustering.labels,
-        earlier.last[rows],
-        decided,
-        lambda count: people.new_people(count, above),
-        older=earlier.older[rows],
-    )
-    now = assign_people(clustering, numbers, decided)
-    changes = changes_between(
-        before,
-        now.of_faces(),
-        earlier.people,
-        _without_photos(before, then),
-        ChangeContext(
-            "" if previous is None else _other_options(options, previous, made.threshold),
-            frozenset() if previous is None else people_concerned(decisions, known),
-            frozenset(now.of_faces()[before == NOBODY].tolist()),
-        ),
-    )
+    other = "" if before.run is None else _other_options(options, before.run, made.threshold)
+    now = _people(made.clustering, faces, earlier, before)
     return ClusterRun(
         now.clustering,
         options.method,
@@ -109,28 +84,57 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         options.same_photo,
         now.numbers,
         made.how,
-        changes,
+        _changes(now, faces, earlier, before, other),
         tuple(
-            _contradiction_text(each, faces.ids[~faces.poor], decided)
+            _contradiction_text(each, faces.ids[~faces.poor], before.decided)
             for each in constraints.contradictions
         ),
         made.merges,
     )
 
 
+@dataclass(frozen=True)
+class _Before:
+    """The decisions there are, and the previous run; ``people`` are its people as decided now.
+
+    ``run`` and ``people`` are None where nothing was clustered yet.
+    """
+
+    store: PeopleStore
+    decisions: list[Decision]
+    decided: DecisionState
+    run: ClusterRun | None
+    people: PersonAssignment | None
+
+    @classmethod
+    def read(cls, gallery: Gallery) -> _Before:
+        store = PeopleStore(gallery.folder)
+        decisions, decided = store.decisions(), store.decided()
+        run = last_run(gallery)
+        people = None if run is None else album_people(run, decided)
+        return cls(store, decisions, decided, run, people)
+
+    @property
+    def known(self) -> int:
+        """The newest decision that the previous run followed, 0 for none."""
+        return 0 if self.run is None else self.run.how.decisions
+
+    def new_people(self, count: int) -> range:
+        """Numbers for ``count`` people that nobody had before."""
+        above = 0 if self.run is None else int(self.run.numbers.max(initial=0))
+        return self.store.new_people(count, above)
+
+
 def _faces(
-    gallery: Gallery,
-    state: GalleryState,
-    options: ClusterOptions,
-    decided: DecisionState,
-    then: PersonAssignment | None,
+    gallery: Gallery, state: GalleryState, options: ClusterOptions, before: _Before
 ) -> FaceSet:
     table = FaceTable.read(gallery, state)
-    of_people = decided_rows(table.ids, decided)
-    before, sure = np.full(len(table), NOBODY, np.int64), np.zeros(len(table), np.float32)
-    if then is not None:
+    of_people = decided_rows(table.ids, before.decided)
+    had, sure = np.full(len(table), NOBODY, np.int64), np.zeros(len(table), np.float32)
+    if before.people is not None:
+        then = before.people
         rows = positions_of(table.ids, then.clustering.ids)
-        before = values_at(then.of_faces(), rows, NOBODY)
+        had = values_at(then.of_faces(), rows, NOBODY)
         sure = values_at(then.clustering.confidence, rows, 0)
     poor = table.quality < options.min_quality  # NaN is not less
     return FaceSet(
@@ -138,11 +142,24 @@ def _faces(
         table.vectors,
         poor & (of_people == NOBODY),
         None if options.same_photo else table.photo,
-        before,
+        had,
         sure,
         of_people,
         np.zeros(len(table), bool),
     )
+
+
+def _planned(
+    options: ClusterOptions, before: _Before, faces: FaceSet
+) -> tuple[ClusterOptions, RunInfo]:
+    """The options with the threshold to use, and whether all faces are clustered again and why."""
+    previous = before.run
+    onto = _with_threshold_of(previous, options)
+    how = _how(onto, previous, faces, before.decided)
+    if how.full or previous is None:
+        return options, replace(how, threshold_from="encoder" if options.from_gallery else "given")
+    then = previous.how
+    return onto, replace(how, threshold_from=then.threshold_from, rule=then.rule)
 
 
 def _how(
@@ -239,6 +256,42 @@ def _rejected(
     people = values_at(first, positions_of(rejected[:, 1], numbers, ascending=True), -1)
     pairs = np.stack([rows, people], axis=1)
     return pairs[(pairs >= 0).all(axis=1)]
+
+
+def _people(
+    clustering: Clustering, faces: FaceSet, earlier: PreviousAssignments, before: _Before
+) -> PersonAssignment:
+    """Who has which cluster: people keep their numbers."""
+    rows = positions_of(clustering.ids, faces.ids, ascending=True)
+    numbers = match_clusters(
+        clustering.ids,
+        clustering.labels,
+        earlier.last[rows],
+        before.decided,
+        before.new_people,
+        older=earlier.older[rows],
+    )
+    return assign_people(clustering, numbers, before.decided)
+
+
+def _changes(
+    now: PersonAssignment,
+    faces: FaceSet,
+    earlier: PreviousAssignments,
+    before: _Before,
+    other: str,
+) -> PeopleChanges:
+    """What is another than in the previous run, and why; ``other`` is the option that is."""
+    has = now.of_faces()
+    had = faces.before[positions_of(now.clustering.ids, faces.ids, ascending=True)]
+    decided = () if before.run is None else people_concerned(before.decisions, before.known)
+    context = ChangeContext(
+        other,
+        frozenset(decided),
+        frozenset(has[had == NOBODY].tolist()),
+    )
+    gone = _without_photos(had, before.people)
+    return changes_between(had, has, earlier.people, gone, context)
 
 
 def _with_threshold_of(previous: ClusterRun | None, options: ClusterOptions) -> ClusterOptions:

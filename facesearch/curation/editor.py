@@ -16,9 +16,16 @@ from facesearch.errors import ChangedDecisionsError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.people.assignment import PersonAssignment
-from facesearch.people.ledger import Action, Decision, FaceDecision, NewDecision
+from facesearch.people.ledger import (
+    Action,
+    Decision,
+    DecisionAuthor,
+    FaceDecision,
+    NewDecision,
+)
 from facesearch.people.projection import DecisionState, Person, replay
 from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_name
+from facesearch.text import composed
 
 _SHOWN = 5
 
@@ -43,16 +50,22 @@ class PeopleEditor:
 
     ``now`` says who has which face, and ``decided`` what was decided. Both follow the decisions
     of this editor; after those of others it raises GalleryError until another editor is made.
+    The ledger keeps the ``author`` of what is decided, where one is given.
 
     Persons are named as people type them: "p12", a name, or the beginning of one name only.
     Everything raises InputError for a person or face that is not there, and for what would change
     nothing; GalleryError where the ledger cannot be used.
     """
 
-    def __init__(self, gallery: Gallery, state: GalleryState | None = None) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        state: GalleryState | None = None,
+        author: DecisionAuthor | None = None,
+    ) -> None:
         self._gallery = gallery
         self._state = state or gallery.state()
-        self._people = PeopleStore(gallery.folder)
+        self._people = PeopleStore(gallery.folder, author)
         self._run = _run_in_force(gallery)
         self.clustered = bool(run_paths(gallery))
         self._read_decisions()
@@ -95,7 +108,7 @@ class PeopleEditor:
                     f"list {self._gallery.folder} --all"
                 )
         named = {each.name: each for each in everyone.values() if each.name}
-        wanted = " ".join(text.split())
+        wanted = composed(" ".join(text.split()))
         if wanted in named:
             return named[wanted]
         begin = sorted(name for name in named if name.casefold().startswith(wanted.casefold()))
@@ -217,6 +230,21 @@ class PeopleEditor:
         draft = NewDecision("split", person.id, number, name, (*chosen, *rest))
         return self._enter(Person(number), [draft])
 
+    def make_person(self, faces: Sequence[int], name: str | None = None) -> EditResult:
+        """A new person of ``faces``, whoever had them before, who is the person of the result."""
+        faces = list(dict.fromkeys(faces))
+        known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
+        if not faces or not known.issuperset(faces):
+            raise InputError(f"expected numbers of faces in {self._gallery.folder}; give others")
+        if name is not None:
+            name = normalise_name(name)
+            if other := self.decided.named(name):
+                raise InputError(f"{name} is the name of {other.key}; give another name")
+        (number,) = self._people.new_people(1, above=max(self.everyone(), default=0))
+        chosen = tuple(FaceDecision(face, number) for face in faces)
+        draft = NewDecision("enroll", number, name=name, faces=chosen)
+        return self._enter(Person(number), [draft])
+
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Remove faces from ``person``, without assigning them to another."""
         self._require_some_left(person, faces)
@@ -231,12 +259,13 @@ class PeopleEditor:
         action: Action = "hide" if hidden else "unhide"
         return self._enter(person, [NewDecision(action, person.id, faces=self._all(person))])
 
-    def undo(self) -> list[Decision]:
+    def undo(self, batch: int | None = None) -> list[Decision]:
         """Undo what was decided last and is not undone yet, and return it.
 
-        What one command entered is undone together. Raises InputError where there is nothing.
+        What one command entered is undone together. Raises InputError where there is nothing, or
+        something else than ``batch``, where that is given.
         """
-        undone = self._people.undo()
+        undone = self._people.undo(batch)
         self._read_decisions()
         return undone
 
@@ -282,11 +311,12 @@ class PeopleEditor:
         if text.isascii() and text.isdigit():
             found = [each for each in records if each.face_id == int(text)]
         else:
+            wanted = composed(text)
+            places = [(each, composed(str(each.photo.location))) for each in records]
             found = [
                 each
-                for each in records
-                if text in (str(each.photo.location), each.photo.name)
-                or str(each.photo.location).endswith(f"/{text}")
+                for each, place in places
+                if wanted in (place, composed(each.photo.name)) or place.endswith(f"/{wanted}")
             ]
         if len(found) == 1:
             return found[0].face_id

@@ -14,6 +14,7 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.images import sha256_of
 from facesearch.images.file_access import absolute
+from facesearch.people.ledger import DecisionAuthor
 from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.people.superseded import Superseded
 from facesearch.recognition.identify import largest_first
@@ -37,7 +38,13 @@ class Enrolment:
     superseded: tuple[Superseded, ...]
 
 
-def enroll(gallery: Gallery, engine: FaceEngine, name: str, photos: Sequence[Path]) -> Enrolment:
+def enroll(
+    gallery: Gallery,
+    engine: FaceEngine,
+    name: str,
+    photos: Sequence[Path],
+    author: DecisionAuthor | None = None,
+) -> Enrolment:
     """Give ``name`` to the largest face of each photo.
 
     Photos that the gallery does not hold yet are added to it. A photo without a usable face is
@@ -52,7 +59,7 @@ def enroll(gallery: Gallery, engine: FaceEngine, name: str, photos: Sequence[Pat
     state = gallery.state()
     results = tuple(_largest_face(gallery, state, absolute(photo)) for photo in photos)
     faces = [each.face.face_id for each in results if each.face]
-    return Enrolment(results, PeopleStore(gallery.folder).enroll(name, faces).superseded)
+    return Enrolment(results, PeopleStore(gallery.folder, author).enroll(name, faces).superseded)
 
 
 def _largest_face(gallery: Gallery, state: GalleryState, photo: Path) -> Enrolled:
@@ -72,6 +79,6 @@ def _largest_face(gallery: Gallery, state: GalleryState, photo: Path) -> Enrolle
 def _record(state: GalleryState, photo: Path) -> PhotoRecord | None:
     """The record of a photo, also where it was indexed under another of its names."""
     for name in (photo, absolute(photo.resolve())):
-        if os.fsencode(name) in state.photos:
-            return state.photos[os.fsencode(name)]
+        if record := state.photos.spelled(os.fsencode(name)):
+            return record
     return state.photos.of_content(sha256_of(photo))

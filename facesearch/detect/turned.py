@@ -104,7 +104,7 @@ class TurningDetector:
         result = []
         for turn, look in zip(TURNS, looks, strict=True):
             back = turned_back(look, turn, crop.shape[0], crop.shape[1]).scaled(1 / scale)
-            moved = _moved(back, corner)
+            moved = back.moved(corner)
             here = np.flatnonzero(iou(moved.boxes, box[None])[:, 0] > _SAME)
             result.append(moved.rows(here[np.argsort(-moved.scores[here], kind="stable")][:1]))
         return result
@@ -150,16 +150,8 @@ def turned_back(faces: Detections, turn: int, height: int, width: int) -> Detect
 
 def _joined(faces: Detections, more: Detections) -> Detections:
     """Both, less those of ``more`` that are among ``faces``; best score first."""
-    names = ("boxes", "landmarks", "scores", "upright")
-    arrays = [[getattr(each, name) for each in (faces, more)] for name in names]
-    joined = Detections(*(np.concatenate(each) for each in arrays))
+    joined = Detections.joined([faces, more])
     return joined.rows(nms(joined.boxes, joined.scores, _SAME))
-
-
-def _moved(faces: Detections, by: NDArray[np.float32]) -> Detections:
-    return Detections(
-        faces.boxes + np.tile(by, 2), faces.landmarks + by, faces.scores, faces.upright
-    )
 
 
 def _surroundings(

@@ -56,6 +56,23 @@ class Detections:
         upright = None if self.upright is None else self.upright[kept]
         return Detections(self.boxes[kept], self.landmarks[kept], self.scores[kept], upright)
 
+    def moved(self, by: NDArray[np.float32]) -> Detections:
+        """The same faces, ``by`` x and y pixels farther right and down."""
+        return Detections(
+            self.boxes + np.tile(by, 2), self.landmarks + by, self.scores, self.upright
+        )
+
+    @staticmethod
+    def joined(parts: Sequence[Detections]) -> Detections:
+        """The faces of ``parts``, one or more, after each other; not sorted by score."""
+        upright = [each.upright for each in parts if each.upright is not None]
+        return Detections(
+            np.concatenate([each.boxes for each in parts]),
+            np.concatenate([each.landmarks for each in parts]),
+            np.concatenate([each.scores for each in parts]),
+            np.concatenate(upright) if len(upright) == len(parts) else None,
+        )
+
     @staticmethod
     def none() -> Detections:
         """No face."""

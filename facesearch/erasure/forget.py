@@ -38,7 +38,7 @@ from facesearch.erasure.sidecars import noted_outputs, remove_sidecars, sidecars
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Tombstone, Tombstones
-from facesearch.images.discover import REPORT_MARKER
+from facesearch.images.walk.left_out import REPORT_MARKER
 from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import IndexGoal, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path
@@ -49,6 +49,9 @@ from indexer.types import Ids
 __all__ = ["ForgetReport", "Selection", "forget", "lift", "preview", "unfinished"]
 
 logger = logging.getLogger(__name__)
+
+# Crops and small pictures that the service keeps, a folder of the gallery; derived.
+PICTURES = "pictures"
 
 _GONE = {"status": b"gone", "sha256": b""}  # what a photo's row says once it may be indexed again
 _NONE = np.zeros(0, np.int64)
@@ -197,8 +200,21 @@ def _remove_derived(gallery: Gallery, report: ForgetReport) -> None:
             path.unlink()
             report.removed.append(path.name)
     _remove_report(gallery, report)
+    _remove_pictures(gallery, report)
     for partial in gallery.folder.rglob(".*.partial"):
         partial.unlink(missing_ok=True)
+
+
+def _remove_pictures(gallery: Gallery, report: ForgetReport) -> None:
+    """Pictures of all faces: their names do not say whose they are. A link is removed as such."""
+    folder = gallery.folder / PICTURES
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.is_dir():
+        shutil.rmtree(folder)
+    else:
+        return
+    report.removed.append(folder.name)
 
 
 def _remove_report(gallery: Gallery, report: ForgetReport) -> None:

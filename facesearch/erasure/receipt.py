@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
+from facesearch.text import spellings
 from indexer.storage.atomic_files import make_folder, replacing_file
 from indexer.storage.plain_files import open_plain, read_json
 from indexer.storage.shards import Shard, shard_path
@@ -244,9 +245,9 @@ def _digest(salt: str, window: bytes) -> str:
 
 
 def _forms(name: str) -> set[bytes]:
-    escaped = json.dumps(name)[1:-1]
-    forms = [name.encode(encoding, "replace") for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
-    return {*forms, escaped.encode()}
+    encodings = ("utf-8", "utf-16-le", "utf-16-be")
+    forms = [each.encode(code, "replace") for each in spellings(name) for code in encodings]
+    return {*forms, *(json.dumps(each)[1:-1].encode() for each in spellings(name))}
 
 
 def _files(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from facesearch.gallery.photo_table import PhotoTable
 from facesearch.images import sha256_of
 from facesearch.images.file_access import absolute
 from facesearch.people.store import PeopleStore, normalise_name
+from facesearch.text import composed
 from indexer.storage.shards import Shard, shard_path
 from indexer.types import Ids, make_ids, split_ids
 
@@ -94,13 +95,15 @@ def _require_faces(gallery: Gallery, ids: list[int]) -> None:
 
 def photo_contents(gallery: Gallery, state: GalleryState, photo: Path) -> set[str]:
     """The SHA-256 of a photo, and of what was at its place earlier and is nowhere now."""
-    places = {os.fsencode(absolute(photo)), os.fsencode(absolute(photo.resolve()))}
+    places = {composed(str(absolute(each))) for each in (photo, photo.resolve())}
     found = set()
     for path in gallery.shard_paths():
         with Shard.open(path) as shard:
             table = PhotoTable.read(shard)
         for row, location in enumerate(table.locations()):
-            if location in places and state.holds(record := table.record(row)):
+            if composed(os.fsdecode(location)) in places and state.holds(
+                record := table.record(row)
+            ):
                 elsewhere = state.shown.get(state.contents[record.sha256])
                 if elsewhere is None or record.sha256 == state.photos[location].sha256:
                     found.add(record.sha256)

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.images.sidecars import is_facesearch_sidecar, sidecar_of
+from facesearch.text import spellings
 from indexer.storage.atomic_files import write_atomically
 from indexer.storage.plain_files import SMALL_FILE, read_json, read_plain
 from indexer.storage.shards import Shard
@@ -27,7 +28,7 @@ def sidecars(gallery: Gallery, contents: frozenset[str], names: tuple[str, ...])
     They lie wherever a photo of the gallery was ever seen.
     """
     found = []
-    wanted = [f">{escape(name)}<".encode() for name in names]
+    wanted = [f">{escape(each)}<".encode() for name in names for each in spellings(name)]
     for location, content in _places(gallery):
         place = sidecar_of(location)
         if (content in contents or wanted) and is_facesearch_sidecar(place):

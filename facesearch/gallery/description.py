@@ -4,54 +4,96 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import GalleryError
 from indexer.storage.atomic_files import write_atomically
+from indexer.storage.plain_files import read_json
 
+DESCRIPTION = "gallery.json"
 FORMAT = "facesearch-gallery"
 VERSION = 1
 # Of galleries that were upgraded, whose shards lie in a folder that their description names.
 UPGRADED_VERSION = 2
+# Of galleries some of whose shards still hold the vectors of an earlier encoder.
+MIXED_VERSION = 3
 SHARDS = "shards"
 DType = Literal["float16", "float32"]
 _SHARDS_NAME = re.compile(rf"{SHARDS}(-[0-9a-f]{{12}})?")
 
 
-def write_description(
-    path: Path, created_at: str, dtype: DType, contract: EncoderContract, shards: str
-) -> None:
-    """Write ``gallery.json``, in the place of one that is there; ``shards`` names a folder."""
-    upgraded = shards != SHARDS
+@dataclass(frozen=True)
+class GalleryDescription:
+    """``contract`` of the encoder in use, the type of stored vectors, and the folder of shards.
+
+    ``comparable``: contracts of earlier encoders, whose vectors some shards may still hold; their
+    distances to those of the encoder in use mean the same.
+    """
+
+    contract: EncoderContract
+    dtype: DType
+    shards: str = SHARDS
+    comparable: tuple[EncoderContract, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The lowest version of the format that can say this."""
+        if self.comparable:
+            return MIXED_VERSION
+        return VERSION if self.shards == SHARDS else UPGRADED_VERSION
+
+
+def write_description(path: Path, created_at: str, described: GalleryDescription) -> None:
+    """Write ``gallery.json``, in the place of one that is there."""
     description = {
         "format": FORMAT,
-        "version": UPGRADED_VERSION if upgraded else VERSION,
+        "version": described.version,
         "created_at": created_at,
-        "vectors": dtype,
-        **({"shards": shards} if upgraded else {}),
-        "contract": asdict(contract),
+        "vectors": described.dtype,
+        **({"shards": described.shards} if described.shards != SHARDS else {}),
+        "contract": asdict(described.contract),
+        **(
+            {"comparable": [asdict(each) for each in described.comparable]}
+            if described.comparable
+            else {}
+        ),
     }
     write_atomically(path, json.dumps(description, indent=2).encode())
 
 
-def parse_description(description: object, path: Path) -> tuple[EncoderContract, DType, str]:
-    """The contract, how vectors are stored, and the folder of the shards.
+def read_description(folder: Path) -> GalleryDescription:
+    """What the gallery in ``folder`` says of itself; raises GalleryError where there is none."""
+    path = folder / DESCRIPTION
+    try:
+        description = read_json(path)
+    except FileNotFoundError:
+        raise GalleryError(
+            f"{folder} is not a gallery (it has no gallery.json); "
+            f"make one with: facesearch index PHOTOS --gallery {folder}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise GalleryError(f"cannot read {path}: {error}") from error
+    return parse_description(description, path)
 
-    Raises GalleryError where ``description``, read from ``path``, is none of a gallery.
+
+def parse_description(description: object, path: Path) -> GalleryDescription:
+    """What ``description``, read from ``path``, says.
+
+    Raises GalleryError where it is none of a gallery.
     """
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise GalleryError(f"{path} does not describe a gallery (no format {FORMAT!r} in it)")
-    if description.get("version") not in (VERSION, UPGRADED_VERSION):
+    if description.get("version") not in (VERSION, UPGRADED_VERSION, MIXED_VERSION):
         raise GalleryError(
             f"{path} is of format version {description.get('version')!r}; this program reads "
-            f"versions {VERSION} and {UPGRADED_VERSION}"
+            f"versions {VERSION} to {MIXED_VERSION}"
         )
     try:
-        contract = EncoderContract(**description["contract"])
-        contract.check()
+        contract = _contract(description["contract"])
+        comparable = tuple(_contract(each) for each in description.get("comparable", ()))
         dtype = description["vectors"]
     except (KeyError, TypeError, ValueError) as error:
         raise GalleryError(f"{path} has no valid encoder contract: {error}") from error
@@ -60,4 +102,10 @@ def parse_description(description: object, path: Path) -> tuple[EncoderContract,
     shards = description.get("shards", SHARDS)
     if not isinstance(shards, str) or not _SHARDS_NAME.fullmatch(shards):
         raise GalleryError(f"{path}: expected shards in a folder such as {SHARDS}, got {shards!r}")
-    return contract, dtype, shards
+    return GalleryDescription(contract, dtype, shards, comparable)
+
+
+def _contract(fields: dict[str, object]) -> EncoderContract:
+    contract = EncoderContract(**fields)  # type: ignore[arg-type]
+    contract.check()
+    return contract

@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +27,14 @@ from facesearch.errors import (
     GalleryError,
     InputError,
 )
-from facesearch.gallery.description import SHARDS, DType, parse_description, write_description
+from facesearch.gallery.description import (
+    DESCRIPTION,
+    SHARDS,
+    DType,
+    GalleryDescription,
+    read_description,
+    write_description,
+)
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
 from facesearch.gallery.records import (
     FaceRecord,
@@ -38,6 +44,7 @@ from facesearch.gallery.records import (
     face_records,
 )
 from facesearch.gallery.settings import parse_settings, settings_text
+from facesearch.gallery.shard_contracts import holds_contract, require_contract
 from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
 from facesearch.gallery.shard_leases import end_leases, next_number, note_number
 from facesearch.gallery.state import GalleryState
@@ -59,7 +66,6 @@ __all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]
 
 logger = logging.getLogger(__name__)
 
-DESCRIPTION = "gallery.json"
 SETTINGS = "settings.json"
 FOLDERS = ("shards", "clusters", "index")
 _LOCK_PAUSE = 0.1  # seconds
@@ -70,12 +76,19 @@ class Gallery:
     """A gallery on disk. Open with :meth:`open` or :meth:`create`, never directly."""
 
     def __init__(
-        self, folder: Path, contract: EncoderContract, dtype: DType, shards: str = SHARDS
+        self,
+        folder: Path,
+        contract: EncoderContract,
+        dtype: DType,
+        shards: str = SHARDS,
+        comparable: tuple[EncoderContract, ...] = (),
     ) -> None:
         self.folder = folder
         self.contract = contract
         self.dtype: DType = dtype
         self._shards = shards
+        # Of earlier encoders, whose vectors some shards still hold.
+        self.comparable = comparable
         self._is_writer = False
 
     @classmethod
@@ -98,18 +111,8 @@ class Gallery:
     def open(cls, folder: str | os.PathLike[str]) -> Gallery:
         """Open an existing gallery; raises :class:`GalleryError` where there is none."""
         folder = Path(folder)
-        path = folder / DESCRIPTION
-        try:
-            description = read_json(path)
-        except FileNotFoundError:
-            raise GalleryError(
-                f"{folder} is not a gallery (it has no gallery.json); "
-                f"make one with: facesearch index PHOTOS --gallery {folder}"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise GalleryError(f"cannot read {path}: {error}") from error
-        contract, dtype, shards = parse_description(description, path)
-        return cls(folder, contract, dtype, shards)
+        said = read_description(folder)
+        return cls(folder, said.contract, said.dtype, said.shards, said.comparable)
 
     @classmethod
     def open_or_create(
@@ -165,9 +168,8 @@ class Gallery:
 
     def describe(self, created_at: str) -> None:
         """Write the description that makes the folder this gallery."""
-        write_description(
-            self.folder / DESCRIPTION, created_at, self.dtype, self.contract, self._shards
-        )
+        described = GalleryDescription(self.contract, self.dtype, self._shards, self.comparable)
+        write_description(self.folder / DESCRIPTION, created_at, described)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -366,17 +368,13 @@ class Gallery:
         return Shard.open(shard_path(self.shards_folder, number))
 
     def _require_shard(self, shard: Shard) -> None:
-        # Shards from before there was a choice of numerics do not say that theirs were fp32.
-        attributes: Mapping[str, object] = {"numerics": "fp32", **shard.attributes}
-        contract = asdict(self.contract)
-        wrong = {key for key, value in contract.items() if attributes.get(key) != value}
-        if wrong:
-            key = min(wrong)
-            raise ContractError(
-                f"shard {shard.number} in {self.folder} has {key} {attributes.get(key)!r} where "
-                f"the gallery has {contract[key]!r}; it belongs to another gallery: move it out "
-                "of the shards folder"
-            )
+        contracts = (self.contract, *self.comparable)
+        if not any(holds_contract(shard, each) for each in contracts):
+            # An upgrade may have begun since this gallery was opened.
+            now = read_description(self.folder)
+            if self.contract in now.comparable:
+                self.comparable = (now.contract, *now.comparable)
+            require_contract(shard, self.folder, (self.contract, *self.comparable))
 
 
 def _is_vacant(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facesearch.gallery.records import PhotoRecord
 from facesearch.gallery.schema import (
+    OPTIONAL,
     SCHEMA,
     STATUSES,
     digests,
@@ -32,7 +33,8 @@ class PhotoTable:
     """What :class:`facesearch.gallery.records.PhotoRecord` says, of n photos.
 
     ``ids`` int64 (n,); ``sha256`` uint8 (n, 32), zeros where the file could not be read; ``status``
-    int8 (n,), places in :data:`facesearch.gallery.schema.STATUSES`.
+    int8 (n,), places in :data:`facesearch.gallery.schema.STATUSES`; ``ctime_ns`` and ``inode``
+    are 0 where a shard does not have them.
     """
 
     ids: Ids
@@ -47,6 +49,8 @@ class PhotoTable:
     status: NDArray[np.int8]
     reason: ByteStrings
     detail: ByteStrings
+    ctime_ns: NDArray[np.int64]
+    inode: NDArray[np.int64]
 
     @classmethod
     def read(cls, shard: Shard) -> Self:
@@ -60,6 +64,12 @@ class PhotoTable:
             name: (shard.strings if kind.dtype == "bytes" else shard.column)("photos", name)
             for name, kind in SCHEMA["photos"].items()
         }
+        kinds = shard.column_kinds("photos")
+        for name in OPTIONAL["photos"]:
+            known = name in kinds
+            columns[name] = (
+                shard.column("photos", name) if known else np.zeros(len(columns["size"]), np.int64)
+            )
         status = status_codes(columns["status"])
         sha256, valid = digests(columns["sha256"])
         problems = photo_problems(shard, columns, status, valid)
@@ -95,6 +105,8 @@ class PhotoTable:
             status=np.zeros(0, np.int8),
             reason=none,
             detail=none,
+            ctime_ns=numbers,
+            inode=numbers,
         )
 
     def __len__(self) -> int:
@@ -146,4 +158,6 @@ class PhotoTable:
             status=STATUSES[self.status[row]],
             reason=self.reason[row].decode(),
             detail=self.detail[row].decode(),
+            ctime_ns=int(self.ctime_ns[row]),
+            inode=int(self.inode[row]),
         )

@@ -31,7 +31,8 @@ class PhotoRecord:
     """One row of a photo table. ``photo_id`` is ``shard_number << 32 | row``.
 
     ``width`` and ``height`` are pixels of the upright photo (0 unless "ok"); ``sha256`` is hex, or
-    "" where the file could not be read; ``taken_at`` is ISO 8601 or "".
+    "" where the file could not be read; ``taken_at`` is ISO 8601 or "". ``ctime_ns`` and ``inode``
+    are those of :class:`facesearch.images.types.FoundPhoto`.
     """
 
     photo_id: int
@@ -46,6 +47,8 @@ class PhotoRecord:
     status: str
     reason: str
     detail: str
+    ctime_ns: int = 0
+    inode: int = 0
 
     @property
     def location(self) -> Path:
@@ -105,6 +108,8 @@ def photo_table(rows: Sequence[PhotoRecord]) -> dict[str, NDArray[Any]]:
         "status": _strings(row.status.encode() for row in rows),
         "reason": _strings(row.reason.encode() for row in rows),
         "detail": _strings(row.detail.encode("utf-8", "backslashreplace") for row in rows),
+        "ctime_ns": np.array([row.ctime_ns for row in rows], np.int64),
+        "inode": np.array([row.inode for row in rows], np.int64),
     }
 
 

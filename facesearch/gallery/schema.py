@@ -47,7 +47,12 @@ _QUALITIES: Mapping[str, ColumnKind] = {
     "sharpness": ColumnKind("float32", ()),
     "noise": ColumnKind("float32", ()),
 }
-OPTIONAL: Mapping[str, Mapping[str, ColumnKind]] = {"photos": {}, "faces": _QUALITIES}
+# Those sealed before changes were noticed by them do not have these.
+_STAMPS: Mapping[str, ColumnKind] = {
+    "ctime_ns": ColumnKind("int64", ()),
+    "inode": ColumnKind("int64", ()),
+}
+OPTIONAL: Mapping[str, Mapping[str, ColumnKind]] = {"photos": _STAMPS, "faces": _QUALITIES}
 
 TEXTS = ("taken_at", "reason", "detail")
 

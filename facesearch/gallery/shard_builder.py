@@ -15,6 +15,7 @@ from facesearch.engine import PhotoFaces
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import PhotoRecord, face_table, photo_table
 from facesearch.images import DecodeOutcome
+from facesearch.images.types import PARTIAL
 from indexer.storage.shards import ShardContent, shard_path, write_shard
 
 
@@ -40,8 +41,10 @@ class PhotoRow:
             height=photo.height if photo else 0,
             taken_at=photo.taken_at if photo else "",
             status=status,
-            reason=outcome.reason,
-            detail=outcome.detail,
+            reason=PARTIAL if photo and photo.partial else outcome.reason,
+            detail=photo.partial if photo and photo.partial else outcome.detail,
+            ctime_ns=found.ctime_ns,
+            inode=found.inode,
         )
         return PhotoRow(record, photo.scale if photo else 1.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from facesearch.gallery.photo_log import PhotoLog
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.records import PhotoRecord
+from facesearch.images.types import PARTIAL
+from facesearch.text import composed
 from indexer.id_lookup import positions_of
 from indexer.types import Ids, make_ids, split_ids
 
@@ -72,8 +75,17 @@ class GalleryState:
 
     def having(self, *statuses: str) -> list[PhotoRecord]:
         """The newest records that have one of ``statuses``, by location."""
-        rows = np.flatnonzero(self.log.newest & self.log.photos.having(*statuses))
-        records = map(self.log.photos.record, rows.tolist())
+        return self._records(self.log.newest & self.log.photos.having(*statuses))
+
+    def partial(self) -> list[PhotoRecord]:
+        """The newest records of photos that were read as far as their files go, by location."""
+        photos = self.log.photos
+        return self._records(
+            self.log.newest & photos.with_content & photos.reason.equal(PARTIAL.encode())
+        )
+
+    def _records(self, kept: NDArray[np.bool_]) -> list[PhotoRecord]:
+        records = map(self.log.photos.record, np.flatnonzero(kept).tolist())
         return sorted(records, key=lambda record: record.location_bytes)
 
     def holds(self, record: PhotoRecord) -> bool:
@@ -129,6 +141,21 @@ class NewestPhotos(Mapping[bytes, PhotoRecord]):
         """The row of each location in ``table``, int64; -1 where there is none."""
         get = self._by_location.get
         return np.array([get(location, -1) for location in locations], np.int64)
+
+    def spelled(self, location: bytes) -> PhotoRecord | None:
+        """The record of a location, also where it is spelled in another Unicode normal form."""
+        row = self._by_location.get(location)
+        if row is None and not location.isascii():
+            row = self._by_spelling.get(composed(os.fsdecode(location)))
+        return None if row is None else self.table.record(row)
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, int]:
+        return {
+            composed(os.fsdecode(location)): row
+            for location, row in self._by_location.items()
+            if not location.isascii()
+        }
 
     def of_content(self, sha256: str) -> PhotoRecord | None:
         """The record of some location of a content, rather one that was read; None: there is none.

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 FILE = "state.h5"
 FORMAT = "facesearch-state"
-VERSION = 1
+VERSION = 2  # 1 had no ctime_ns and inode
 
 # Of a photo table's columns of numbers: dtype, and axes after the first.
 _NUMBERS = {
@@ -43,6 +43,8 @@ _NUMBERS = {
     "width": ("int32", ()),
     "height": ("int32", ()),
     "status": ("int8", ()),
+    "ctime_ns": ("int64", ()),
+    "inode": ("int64", ()),
 }
 _LOG = {
     "newest": "uint8",

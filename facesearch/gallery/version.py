@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from facesearch.gallery.gallery import Gallery
 
-# Files that are replaced whole, and folders whose files are.
-_WATCHED = (
-    "shards",
-    "clusters",
-    "index",
-    "forgotten.json",
-    "calibration.json",
-    "index/index.json",
-    "state.h5",
-)
+# Files that are replaced whole, and folders whose files are: first those that say which faces
+# there are and find them, then those that say who is who.
+_FACES = ("gallery.json", "shards", "index", "forgotten.json", "index/index.json", "state.h5")
+_WATCHED = (*_FACES, "clusters", "calibration.json")
 _LISTED = ("shards", "clusters")
 _PEOPLE = "people.sqlite"
 _CHANGE_COUNTER = slice(24, 28)  # of the file header: SQLite adds 1 at every commit
@@ -42,6 +37,17 @@ class GalleryVersion:
             tuple(_names(folder / name) for name in _LISTED),
             _commits(folder / _PEOPLE),
         )
+
+    def same_faces(self, other: GalleryVersion) -> bool:
+        """Whether both have the same faces, found in the same way, whoever they are of."""
+        count = len(_FACES)
+        return self.stamps[:count] == other.stamps[:count] and self.names[0] == other.names[0]
+
+    @property
+    def digest(self) -> str:
+        """Names the version, in 16 characters; equal for equal ones."""
+        names = [sorted(each) for each in self.names]
+        return hashlib.sha256(repr((self.stamps, names, self.decisions)).encode()).hexdigest()[:16]
 
 
 def _stamp(path: Path) -> _FileStamp | None:

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
 
 from facesearch.errors import PhotoError
 from facesearch.images.decode_errors import photo_error
-from facesearch.images.exif import read_exif
 from facesearch.images.file_access import photo_stream
+from facesearch.images.formats.cut_jpeg import CutJpeg
+from facesearch.images.formats.openers import open_picture
+from facesearch.images.formats.orientation import upright
+from facesearch.images.formats.picture import Picture
 from facesearch.images.sniff import HEAD_BYTES, describe, sniff
-from facesearch.images.to_rgb import Pixels, to_rgb
+from facesearch.images.to_rgb import Pixels
 from facesearch.images.types import DecodedPhoto
 
 # Pillow warns of every oddity of a file; what matters arrives as an exception. A filter around
@@ -48,6 +40,7 @@ class DecodeLimits:
 
 
 DEFAULT_LIMITS = DecodeLimits()
+_MOST_TIMES = 8  # by how much a wide picture may be longer than others
 
 
 def decode_photo(
@@ -55,16 +48,24 @@ def decode_photo(
 ) -> DecodedPhoto:
     """The photo at ``path``, upright, its long side at most ``max_side`` pixels, never enlarged.
 
+    Of a wide picture the short side is at most half of that (:func:`longest_side`).
     Raises PhotoError, with a reason of ``REASONS``, for whatever is wrong with the file.
     """
     with photo_stream(path, limits.file_bytes) as stream:
-        return decode_stream(stream, max_side=max_side, limits=limits)
+        return decode_stream(stream, max_side=max_side, limits=limits, suffix=path.suffix)
 
 
 def decode_stream(
-    stream: BinaryIO, *, max_side: int | None = None, limits: DecodeLimits = DEFAULT_LIMITS
+    stream: BinaryIO,
+    *,
+    max_side: int | None = None,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    suffix: str = "",
 ) -> DecodedPhoto:
-    """As ``decode_photo``, of the photo that fills a seekable ``stream`` of bytes."""
+    """As ``decode_photo``, of the photo that fills a seekable ``stream`` of bytes.
+
+    ``suffix`` is that of its file's name, which tells raw files from TIFFs.
+    """
     if max_side is not None and max_side < 1:
         raise ValueError(f"expected max_side of at least 1 pixel, got {max_side}")
     stream.seek(0)
@@ -76,13 +77,19 @@ def decode_stream(
     if kind is None:
         raise PhotoError(*describe(head))
     try:
-        return _decode(_OPENERS[kind](stream), max_side, limits)
+        return _decode(open_picture(kind, stream, suffix), max_side, limits)
     except Exception as error:  # Pillow's plugins throw whatever their parsing runs into
-        raise photo_error(error, kind, stream) from error
+        refused = photo_error(error, kind, stream)
+        if kind != "JPEG" or refused.reason != "truncated":
+            raise refused from error
+    try:
+        return _decode(CutJpeg(stream), max_side, limits)
+    except Exception as error:  # nothing is there to show, so the first reason stands
+        raise refused from error
 
 
-def _decode(image: ImageFile.ImageFile, max_side: int | None, limits: DecodeLimits) -> DecodedPhoto:
-    width, height = image.size
+def _decode(picture: Picture, max_side: int | None, limits: DecodeLimits) -> DecodedPhoto:
+    width, height = picture.size
     if width < 1 or height < 1:
         raise PhotoError("corrupt", f"declares a size of {width} x {height} pixels")
     if width * height > limits.pixels:
@@ -90,20 +97,25 @@ def _decode(image: ImageFile.ImageFile, max_side: int | None, limits: DecodeLimi
             "too-large",
             f"{width} x {height} pixels are {width * height}, the limit is {limits.pixels}",
         )
-    if max_side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-        # libjpeg scales by 1/2, 1/4 or 1/8 while decoding; draft takes the smallest such size
-        # that is no smaller than asked. The other side is set to 1, which never decides.
-        image.draft(None, (max_side, 1) if width >= height else (1, max_side))
-    image.load()
-    # Only after loading: PNG may keep EXIF after the pixels, and Pillow turns TIFFs itself,
-    # removing the tag. (It reports TIFF sizes turned from the start.)
-    orientation, taken_at = read_exif(image)
-    if orientation >= 5:
+    long_side = None if max_side is None else longest_side(width, height, max_side)
+    reading = picture.read(long_side)
+    if reading.orientation >= 5:
         width, height = height, width
-    pixels = to_rgb(image)
-    image.close()
-    pixels = _upright(_limited(pixels, max(width, height), max_side), orientation)
-    return DecodedPhoto(np.require(pixels, np.uint8, ["C", "W"]), width, height, taken_at)
+    pixels = _limited(reading.pixels, max(width, height), long_side)
+    pixels = np.require(upright(pixels, reading.orientation), np.uint8, ["C", "W"])
+    return DecodedPhoto(pixels, width, height, reading.taken_at, reading.partial)
+
+
+def longest_side(width: int, height: int, max_side: int) -> int:
+    """How long a picture may be that is decoded to ``max_side``, in pixels.
+
+    One that is wider than twice its height (or higher) may have a short side of half of that, so
+    that reducing it loses as little of its faces as reducing another; at most eight times as long.
+    """
+    long, short = max(width, height), min(width, height)
+    if long <= 2 * short:
+        return max_side
+    return max(1, min(_MOST_TIMES * max_side, round(max_side * long / (2 * short))))
 
 
 def _limited(pixels: Pixels, long_side: int, max_side: int | None) -> Pixels:
@@ -115,54 +127,3 @@ def _limited(pixels: Pixels, long_side: int, max_side: int | None) -> Pixels:
     factor = side / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Pixels turned as EXIF orientation 1 to 8 asks (CIPA DC-008, section 4.6.4)."""
-    return np.asarray(_TURNS[orientation](pixels), np.uint8)
-
-
-_TURNS: dict[int, Callable[[Pixels], NDArray[Any]]] = {
-    1: lambda pixels: pixels,
-    2: lambda pixels: cv2.flip(pixels, 1),
-    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
-    4: lambda pixels: cv2.flip(pixels, 0),
-    5: lambda pixels: cv2.transpose(pixels),  # noqa: PLW0108 (its overloads confuse mypy)
-    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
-    7: lambda pixels: cv2.flip(cv2.transpose(pixels), -1),
-    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
-}
-
-
-def _open_heif(stream: BinaryIO) -> ImageFile.ImageFile:
-    # Imported at the first HEIC photo: most folders have none, and libheif is large.
-    import pillow_heif  # noqa: PLC0415
-
-    pillow_heif.options.DECODE_THREADS = 1  # the workers are the parallelism
-    image: ImageFile.ImageFile = pillow_heif.HeifImageFile(stream)  # type: ignore[no-untyped-call]
-    return image
-
-
-def _open_avif(stream: BinaryIO) -> ImageFile.ImageFile:
-    try:
-        from PIL import AvifImagePlugin  # noqa: PLC0415
-    except ImportError as error:
-        raise PhotoError(
-            "unsupported", "AVIF is read by Pillow 11.3 or newer: pip install -U Pillow"
-        ) from error
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-    return AvifImagePlugin.AvifImageFile(stream)
-
-
-# The plugins are called by name, not through Image.open: nothing but these formats can be tried
-# (no PostScript interpreter is ever run), and the pixel limit is ours rather than a global.
-_OPENERS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "PNG": PngImagePlugin.PngImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-    "HEIF": _open_heif,
-    "AVIF": _open_avif,
-}

@@ -108,6 +108,13 @@ def _boxes_end_early(stream: BinaryIO, size: int) -> bool:
     return at > size
 
 
+def _jpeg_2000_ends_early(stream: BinaryIO, size: int) -> bool:
+    """Of a code stream (ISO/IEC 15444-1, annex A) the end marker, of boxes the last is cut."""
+    if _integer(stream, 0, 2, "big") == 0xFF4F:
+        return _lacks_at_end(stream, size, b"\xff\xd9")
+    return _boxes_end_early(stream, size)
+
+
 _END_TESTS: dict[str, Callable[[BinaryIO, int], bool]] = {
     "JPEG": lambda stream, size: _lacks_at_end(stream, size, b"\xff\xd9"),
     "PNG": lambda stream, size: _lacks_at_end(stream, size, b"IEND"),
@@ -117,4 +124,6 @@ _END_TESTS: dict[str, Callable[[BinaryIO, int], bool]] = {
     "TIFF": _tiff_ends_early,
     "HEIF": _boxes_end_early,
     "AVIF": _boxes_end_early,
+    "JXL": _boxes_end_early,
+    "JPEG2000": _jpeg_2000_ends_early,
 }

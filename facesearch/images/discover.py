@@ -7,42 +7,55 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facesearch.errors import InputError
 from facesearch.images.file_access import irregular, refusal
+from facesearch.images.formats.extras import is_readable
 from facesearch.images.remote.addresses import is_remote
 from facesearch.images.remote.objects import list_objects, object_exists
-from facesearch.images.sniff import HEAD_BYTES, PHOTO_EXTENSIONS, RAW_EXTENSIONS, sniff
+from facesearch.images.sniff import HEAD_BYTES, sniff
 from facesearch.images.types import FoundPhoto
+from facesearch.images.walk.file_kinds import is_photo_name, kind_of_name
+from facesearch.images.walk.left_out import (
+    GALLERY_MARKER,
+    REPORT_MARKER,
+    files_below,
+    kind_left_out,
+)
+from facesearch.images.walk.one_picture import live_photo_parts, second_files
+from facesearch.images.walk.skipped import SkippedFiles
 
-GALLERY_MARKER = "gallery.json"
-# Says that the folder is a report's, whose crops may be replaced and removed.
-REPORT_MARKER = ".facesearch-report"
 _MARKERS = ((GALLERY_MARKER, "a gallery"), (REPORT_MARKER, "a report"))
+# Kinds of files whose names say enough: what is in them may look like an image.
+_NAMED_WELL = ("raw", "jpeg-xl", "sidecar")
+_MARKED = {GALLERY_MARKER: "gallery", REPORT_MARKER: "report"}
 
 
-def find_photos(roots: Sequence[Path]) -> Iterator[FoundPhoto]:
+def find_photos(roots: Sequence[Path], skipped: SkippedFiles | None = None) -> Iterator[FoundPhoto]:
     """Every photo under ``roots`` once, each root's in bytewise order of the relative path.
 
     A root is a folder, walked through, or a single file, whose root is then its parent folder.
     Symbolic links are followed; a folder or file already visited (same device and inode: loops,
-    overlapping roots, second links) is not visited again. Hidden entries, galleries and
-    reports (folders that hold their markers) are skipped. A file with a photo's extension is
-    always yielded, any other only if its first bytes are those of an image (and it is no camera
-    raw file), except that a file given as a root is yielded whatever it is.
+    overlapping roots, second links) is not visited again. Hidden entries, galleries and reports
+    (folders that hold their markers), trash and folders of thumbnails and previews are skipped. A
+    file with a photo's extension is always yielded, any other only if its first bytes are those of
+    an image, except that a file given as a root is yielded whatever it is. Files that need a
+    package which is not installed are skipped. Files that are one picture are yielded as one, the
+    others as its ``second``.
 
     A root in an object store (:mod:`facesearch.images.remote`) is listed in the same order. What an
-    object is, its name must say: one without a photo's extension is no photo.
+    object is, its name must say, and each is a picture by itself.
 
-    Whatever the file system refuses is yielded with ``error`` set. Names that are not UTF-8
-    come as Python decodes them (``os.fsdecode``). Raises InputError as ``check_roots`` does, at
-    the call, not later.
+    Every file that is not yielded is counted in ``skipped``, once the walk is at its end. Whatever
+    the file system refuses is yielded with ``error`` set. Names that are not UTF-8 come as Python
+    decodes them (``os.fsdecode``). Raises InputError as ``check_roots`` does, at the call, not
+    later.
     """
     check_roots(roots)
-    return _find(tuple(roots))
+    return _find(tuple(roots), SkippedFiles() if skipped is None else skipped)
 
 
 def check_roots(roots: Sequence[Path]) -> None:
@@ -62,115 +75,212 @@ def root_exists(root: Path) -> bool:
     return object_exists(str(root)) if is_remote(root) else os.path.lexists(root)
 
 
-def _find(roots: tuple[Path, ...]) -> Iterator[FoundPhoto]:
-    walk = _Walk()
+def _find(roots: tuple[Path, ...], skipped: SkippedFiles) -> Iterator[FoundPhoto]:
+    walk = _Walk(skipped, {identity for root in roots if (identity := _identity_of(root))})
+    addresses: set[Path] = set()
     for root in roots:
         if is_remote(root):
-            yield from walk.objects(root)
+            yield from _objects(root, skipped, addresses)
         elif root.is_dir():
             yield from walk.folder(root)
         else:
-            yield from walk.file(root.parent, root.name, named=True)
+            yield from walk.named_file(root)
+
+
+def _objects(root: Path, skipped: SkippedFiles, seen: set[Path]) -> Iterator[FoundPhoto]:
+    """The photos among the objects below ``root`` that are not ``seen``, in bytewise order."""
+    found = list(list_objects(str(root)))
+    folders = [(each.name.rpartition("/"), each) for each in found if "/" in each.name]
+    closed = {f"{folder}/": _MARKED[name] for (folder, _, name), _ in folders if name in _MARKED}
+    for each in found:
+        kind = _kind_of_object(each.name, closed) if each.name else ""
+        photo = FoundPhoto(root, each.name, each.size, each.mtime_ns)
+        if not each.name:  # the object that the user asked for, whatever it is
+            photo = FoundPhoto(root.parent, root.name, each.size, each.mtime_ns)
+        if not kind and photo.location in seen:
+            kind = "link"
+        if kind:
+            skipped.add(kind, _suffix(each.name).lower())
+        else:
+            seen.add(photo.location)
+            yield photo
+
+
+def _kind_of_object(name: str, closed: Mapping[str, str]) -> str:
+    """Why an object is no photo, by its name; "" if it is one. ``closed`` are left out folders."""
+    inside = next((kind for folder, kind in closed.items() if name.startswith(folder)), "")
+    if inside:
+        return inside
+    if any(part.startswith(".") for part in name.split("/")):
+        return "hidden"
+    suffix = _suffix(name).lower()
+    return "" if is_photo_name(suffix) else kind_of_name(suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of a folder; ``second`` are other files of the same picture."""
+
+    name: str
+    is_folder: bool
+    second: tuple[str, ...] = ()
 
 
 @dataclass
 class _Walk:
-    """One walk over all roots; ``seen`` holds the identity of every folder and photo visited.
+    """One walk over all roots.
 
-    ``addresses`` are those of the objects.
+    ``seen`` holds the identity of every folder and photo visited, ``roots`` those of the roots.
     """
 
+    skipped: SkippedFiles
+    roots: set[int]
     seen: set[int] = field(default_factory=set)
-    addresses: set[Path] = field(default_factory=set)
-
-    def objects(self, root: Path) -> Iterator[FoundPhoto]:
-        """The photos among the objects below ``root``, in bytewise order of their names."""
-        found = list(list_objects(str(root)))
-        markers = {name for name, _ in _MARKERS}
-        closed = tuple(
-            each.name.rpartition("/")[0] + "/"
-            for each in found
-            if each.name.rpartition("/")[2] in markers and "/" in each.name
-        )
-        for each in found:
-            named = not each.name
-            hidden = any(part.startswith(".") for part in each.name.split("/"))
-            if not named and (hidden or each.name.startswith(closed)):
-                continue
-            if not named and _suffix(each.name).lower() not in PHOTO_EXTENSIONS:
-                continue
-            photo = (
-                FoundPhoto(root.parent, root.name, each.size, each.mtime_ns)
-                if named
-                else FoundPhoto(root, each.name, each.size, each.mtime_ns)
-            )
-            if photo.location not in self.addresses:
-                self.addresses.add(photo.location)
-                yield photo
 
     def folder(self, root: Path) -> Iterator[FoundPhoto]:
         """The photos below ``root``, in bytewise order of their paths."""
         # A stack of our own: a deep tree must not end in a RecursionError.
-        pending = [("", True)]
+        pending = [_Entry("", True)]
         while pending:
-            folder, is_folder = pending.pop()
-            if not is_folder:
-                yield from self.file(root, folder, named=False)
+            entry = pending.pop()
+            if not entry.is_folder:
+                yield from self._file(root, entry)
                 continue
-            path = os.path.join(root, folder)  # noqa: PTH118
+            path = os.path.join(root, entry.name)  # noqa: PTH118
             try:
                 if not self._first_visit(os.stat(path)):  # noqa: PTH116
                     continue
-                entries = _entries(path)
+                entries = self._entries(path)
             except OSError as error:
-                yield FoundPhoto(root, folder or ".", 0, 0, refusal(error))
+                self.skipped.refused += 1
+                yield FoundPhoto(root, entry.name or ".", 0, 0, refusal(error))
                 continue
-            before = folder and f"{folder}/"
-            pending.extend((before + name, is_dir) for name, is_dir in reversed(entries))
+            before = entry.name and f"{entry.name}/"
+            pending.extend(_below(before, each) for each in reversed(entries))
 
-    def file(self, root: Path, name: str, *, named: bool) -> Iterator[FoundPhoto]:
-        """The photo at ``root / name`` if it is one; ``named`` if the user asked for it."""
-        suffix = _suffix(name).lower()
-        certain = named or suffix in PHOTO_EXTENSIONS
-        if not certain and suffix in RAW_EXTENSIONS:
+    def named_file(self, path: Path) -> Iterator[FoundPhoto]:
+        """The file that the user asked for, whatever it is."""
+        try:
+            status = path.stat()
+            problem = irregular(status.st_mode)
+        except OSError as error:
+            problem = refusal(error)
+        if problem:
+            yield FoundPhoto(path.parent, path.name, 0, 0, problem)
+        elif self._first_visit(status):
+            yield FoundPhoto.of(path.parent, path.name, status)
+        else:
+            self.skipped.add("link")
+
+    def _file(self, root: Path, entry: _Entry) -> Iterator[FoundPhoto]:
+        """The photo that an entry below ``root`` is, if it is one."""
+        photo = self._photo(root, entry.name)
+        if photo is None:  # so that each of the others is a picture by itself
+            for name in entry.second:
+                yield from self._file(root, _Entry(name, False))
             return
+        second = []
+        for name in entry.second:
+            if not is_photo_name(_suffix(name).lower()):
+                self.skipped.add("second-file")  # and could not be read where it stands in
+            elif other := self._photo(root, name):
+                self.skipped.add("second-file")
+                second.append(other)
+        yield replace(photo, second=tuple(second)) if second else photo
+
+    def _photo(self, root: Path, name: str) -> FoundPhoto | None:
+        """The photo at ``root / name``; None where it is none, which is counted."""
+        suffix = _suffix(name).lower()
         path = os.path.join(root, name)  # noqa: PTH118
+        certain = is_photo_name(suffix)
+        kind = kind_of_name(suffix)
         try:
             status = os.stat(path)  # noqa: PTH116
             problem = irregular(status.st_mode)
-            if not problem and not certain and not _has_signature(path):
-                return
+            if not problem and not certain and (kind in _NAMED_WELL or not _has_signature(path)):
+                self.skipped.add(kind, suffix)
+                return None
         except OSError as error:
             problem = refusal(error)
         if problem:
             # What cannot be opened cannot be sniffed: it may be a photo if its name allows it.
             if certain or not suffix:
-                yield FoundPhoto(root, name, 0, 0, problem)
-        elif self._first_visit(status):
-            yield FoundPhoto(root, name, status.st_size, status.st_mtime_ns)
+                return FoundPhoto(root, name, 0, 0, problem)
+            self.skipped.add("special")
+            return None
+        if not self._first_visit(status):
+            self.skipped.add("link")
+            return None
+        return FoundPhoto.of(root, name, status)
 
     def _first_visit(self, status: os.stat_result) -> bool:
-        # One int instead of a pair: half the memory for a million photos. Some network file
-        # systems number nothing and say 0.
-        identity = status.st_dev << 64 | status.st_ino
+        # Some network file systems number nothing and say 0.
+        identity = _identity(status)
         if status.st_ino and identity in self.seen:
             return False
         self.seen.add(identity)
         return True
 
+    def _entries(self, folder: str) -> list[_Entry]:
+        """What to visit in a folder, in the order of the paths below it.
 
-def _entries(folder: str) -> list[tuple[str, bool]]:
-    """Names in a folder and whether each is a folder, in the order of the paths below them.
+        A folder sorts as its name with a slash, so that the walk is bytewise sorted by whole path.
+        """
+        with os.scandir(folder) as scan:
+            entries = {entry.name: _is_folder(entry) for entry in scan}
+        marked = next((kind for name, kind in _MARKED.items() if name in entries), "")
+        if marked:
+            self.skipped.add_folder(Path(folder), marked, files_below(folder))
+            return []
+        shown = [
+            name for name, is_folder in entries.items() if self._is_shown(folder, name, is_folder)
+        ]
+        files = [name for name in shown if not entries[name]]
+        standing_for = second_files(folder, files)
+        parts = live_photo_parts(folder, files)
+        for _ in parts:
+            self.skipped.add("live-photo")
+        second: dict[str, tuple[str, ...]] = {}
+        for other, first in standing_for.items():
+            second[first] = (*second.get(first, ()), other)
+        visited = [
+            _Entry(name, entries[name], second.get(name, ()))
+            for name in shown
+            if name not in standing_for and name not in parts
+        ]
+        visited.sort(key=lambda each: os.fsencode(each.name) + (b"/" if each.is_folder else b""))
+        return visited
 
-    A folder sorts as its name with a slash, so that the walk is bytewise sorted by whole path.
-    """
-    with os.scandir(folder) as scan:
-        entries = [(entry.name, _is_folder(entry)) for entry in scan]
-    if any(name in (GALLERY_MARKER, REPORT_MARKER) for name, _ in entries):
-        return []
-    shown = [entry for entry in entries if not entry[0].startswith(".")]
-    shown.sort(key=lambda entry: os.fsencode(entry[0]) + (b"/" if entry[1] else b""))
-    return shown
+    def _is_shown(self, folder: str, name: str, is_folder: bool) -> bool:
+        if not is_folder:
+            if name.startswith("."):
+                self.skipped.add("hidden")
+            return not name.startswith(".")
+        kind = kind_left_out(name, os.path.basename(folder))  # noqa: PTH119
+        path = Path(folder, name)
+        if not kind or _identity_of(path) in self.roots:
+            return True
+        # What a link leads to is counted where it is, if it is here at all.
+        self.skipped.add_folder(path, kind, 0 if path.is_symlink() else files_below(str(path)))
+        return False
+
+
+def _below(before: str, entry: _Entry) -> _Entry:
+    second = tuple(before + name for name in entry.second)
+    return _Entry(before + entry.name, entry.is_folder, second)
+
+
+def _identity(status: os.stat_result) -> int:
+    # One int instead of a pair: half the memory for a million photos.
+    return status.st_dev << 64 | status.st_ino
+
+
+def _identity_of(path: Path) -> int:
+    """The identity of what is at ``path``, 0 where nothing is."""
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return 0
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -192,6 +302,7 @@ def _has_signature(path: str) -> bool:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return False
-        return sniff(os.read(descriptor, HEAD_BYTES)) is not None
+        kind = sniff(os.read(descriptor, HEAD_BYTES))
+        return kind is not None and is_readable(kind)
     finally:
         os.close(descriptor)

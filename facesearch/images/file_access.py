@@ -13,6 +13,7 @@ from typing import BinaryIO
 from facesearch.errors import PhotoError
 from facesearch.images.remote.addresses import is_remote, local_path
 from facesearch.images.remote.objects import read_object
+from facesearch.text import composed
 from indexer.storage import atomic_files
 
 # Files up to this size are read once into memory and then hashed and decoded from there.
@@ -110,6 +111,22 @@ def sha256_of_stream(stream: BinaryIO) -> str:
     except OSError as error:
         raise PhotoError("unreadable", refusal(error)) from error
     return digest
+
+
+def as_spelled(path: Path) -> Path:
+    """``path`` as the file system spells it, where that differs in Unicode's normal form only.
+
+    What is not there in any spelling stays as it is.
+    """
+    if os.path.lexists(path) or str(path).isascii():
+        return path
+    parent = as_spelled(path.parent)
+    try:
+        names = os.listdir(parent)  # noqa: PTH208 - only names are wanted
+    except OSError:
+        return path
+    wanted = composed(path.name)
+    return parent / next((name for name in names if composed(name) == wanted), path.name)
 
 
 def absolute(path: Path) -> Path:

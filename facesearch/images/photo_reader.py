@@ -41,9 +41,7 @@ class PhotoReader:
         if problem := irregular(found.st_mode):
             raise PhotoError("unreadable", problem)
         where = Path(os.path.abspath(photo))  # noqa: PTH100 - resolve() would follow links
-        return self._photo(
-            DecodeTask(FoundPhoto(where.parent, where.name, found.st_size, found.st_mtime_ns))
-        )
+        return self._photo(DecodeTask(FoundPhoto.of(where.parent, where.name, found)))
 
     def _photo(self, task: DecodeTask) -> DecodedPhoto:
         with self._lock:

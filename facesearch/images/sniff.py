@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # Bytes that sniff() and describe() want to see; ISO files list their brands this early.
 HEAD_BYTES = 64
 
@@ -28,15 +30,27 @@ PHOTO_EXTENSIONS = frozenset(
         ".hif",
         ".avif",
         ".avifs",
+        ".jp2",
+        ".j2k",
+        ".jpf",
+        ".jpx",
+        ".pbm",
+        ".pgm",
+        ".pnm",
+        ".ppm",
     )
 )
 
-# Camera raw files wear TIFF's signature, but what a TIFF reader finds inside is a thumbnail.
+JPEG_XL_EXTENSIONS = frozenset((".jxl",))
+
+# Camera raw files. Many wear TIFF's signature, but what a TIFF reader finds inside is a thumbnail.
 RAW_EXTENSIONS = frozenset(
     (
         ".3fr",
         ".arw",
         ".cr2",
+        ".cr3",
+        ".crw",
         ".dcr",
         ".dng",
         ".erf",
@@ -50,16 +64,28 @@ RAW_EXTENSIONS = frozenset(
         ".nrw",
         ".orf",
         ".pef",
+        ".raf",
         ".raw",
         ".rw2",
         ".rwl",
         ".sr2",
         ".srf",
         ".srw",
+        ".x3f",
     )
 )
 
 _PREFIXES = (
+    (b"FUJIFILMCCD-RAW", "RAW"),
+    (b"IIRO", "RAW"),  # Olympus, as the next two
+    (b"IIRS", "RAW"),
+    (b"MMOR", "RAW"),
+    (b"IIU\0", "RAW"),  # Panasonic, Leica
+    (b"FOVb", "RAW"),  # Sigma
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (b"\xff\x0a", "JXL"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JXL"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
@@ -73,6 +99,9 @@ _PREFIXES = (
 # Sizes of the known BMP info headers; "BM" alone begins many a text.
 _BMP_HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)
 
+# Width and height follow, perhaps after a comment; "P5" alone begins many a text.
+_PNM = re.compile(rb"P[1-6]\s+(?:#|\d+\s+(?:#|\d+\s))")
+
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _HEIF_BRANDS = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -80,18 +109,11 @@ _HEIF_BRANDS = frozenset(
 
 # Images that exist but are not read here.
 _UNSUPPORTED = (
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
-    (b"\xff\x0a", "a JPEG XL image"),
     (b"8BPS", "a Photoshop document"),
     (b"%!PS", "a PostScript file"),
     (b"\xc5\xd0\xd3\xc6", "a PostScript file"),
     (b"<svg", "an SVG drawing"),
     (b"\x00\x00\x01\x00", "an icon"),
-    (b"FUJIFILMCCD-RAW", "a camera raw file"),
-    (b"IIRO", "a camera raw file"),
-    (b"IIU\x00", "a camera raw file"),
     (b"v/1\x01", "an OpenEXR image"),
     (b"#?RADIANCE", "a Radiance HDR image"),
 )
@@ -111,7 +133,13 @@ _OTHER = (
 
 
 def sniff(head: bytes) -> str | None:
-    """The format (Pillow's name: JPEG, PNG, WEBP, TIFF, BMP, GIF, HEIF, AVIF), or None."""
+    """The format, or None.
+
+    By Pillow's names JPEG, PNG, WEBP, TIFF, BMP, GIF, HEIF, AVIF, JPEG2000, PPM and JXL; RAW is
+    that of a camera whose files do not look like a TIFF.
+    """
+    if head[8:10] == b"CR" and head[:4] == b"II*\0":  # Canon
+        return "RAW"
     for prefix, kind in _PREFIXES:
         if head.startswith(prefix):
             return kind
@@ -119,6 +147,8 @@ def sniff(head: bytes) -> str | None:
         return "WEBP"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
         return "BMP"
+    if _PNM.match(head):
+        return "PPM"
     return _iso_kind(head)
 
 
@@ -137,11 +167,13 @@ def describe(head: bytes) -> tuple[str, str]:
 
 
 def _iso_kind(head: bytes) -> str | None:
-    """HEIF or AVIF by the brands of the ``ftyp`` box (ISO/IEC 14496-12, section 4.3)."""
+    """HEIF, AVIF or RAW (Canon's) by the brands of ``ftyp`` (ISO/IEC 14496-12, section 4.3)."""
     if head[4:8] != b"ftyp":
         return None
     listed = head[: int.from_bytes(head[:4], "big")]
     brands = [listed[8:12], *(listed[at : at + 4] for at in range(16, len(listed), 4))]
+    if brands[0] == b"crx ":
+        return "RAW"
     if brands[0] not in _AVIF_BRANDS | _HEIF_BRANDS:
         return None
     # "mif1" and "msf1" only say "still image"; the other brands say how it is coded.

@@ -25,7 +25,8 @@ def to_rgb(image: Image.Image) -> Pixels:
     Raises PhotoError("unsupported") for a mode that is none of Pillow's documented ones.
     """
     if image.mode in _DEEP_MODES:
-        grey = _deep_grey(np.asarray(image), _full_scale(image))
+        bits = None if image.mode == "F" else min(16, _tag(image, _BITS_PER_SAMPLE, 16))
+        grey = scaled_to_bytes(np.asarray(image), bits)
         if _zero_is_white(image):
             grey = 255 - grey
         return np.repeat(grey[:, :, None], 3, axis=2)
@@ -43,33 +44,43 @@ def _on_white(image: Image.Image) -> Pixels:
     return np.asarray(canvas)
 
 
-def _deep_grey(values: NDArray[np.generic], full_scale: float) -> Pixels:
-    """Grey uint8 (h, w), rounded, from values in [0, full_scale]; outliers and NaN are bound.
+def scaled_to_bytes(values: NDArray[np.generic], bits: int | None = None) -> Pixels:
+    """Samples of any depth as uint8, rounded; outliers and NaN are bound.
 
-    Rows are converted in strips, so that a large photo does not exist once more as floats.
+    ``bits`` are those that count of whole numbers, by default all of the type. Black is 0, or the
+    lowest number of the type where some are negative; white is its highest number, and for floats
+    and 32 bits and more what :func:`_range` says. Rows are converted in strips, so that a large
+    photo does not exist once more as floats.
     """
-    grey = np.empty(values.shape, np.uint8)
-    strip = max(1, (1 << 20) // max(1, values.shape[1]))
+    black, white = _range(values, bits)
+    pixels = np.empty(values.shape, np.uint8)
+    strip = max(1, (1 << 20) // max(1, values[:1].size))
     for top in range(0, len(values), strip):
-        part = values[top : top + strip].astype(np.float64) * (255.0 / full_scale)
+        part = (values[top : top + strip].astype(np.float64) - black) * (255.0 / (white - black))
         part = np.nan_to_num(part, nan=0.0, posinf=255.0, neginf=0.0)
-        grey[top : top + strip] = np.clip(part + 0.5, 0.0, 255.0)
-    return grey
+        pixels[top : top + strip] = np.clip(part + 0.5, 0.0, 255.0)
+    return pixels
 
 
-def _full_scale(image: Image.Image) -> float:
-    """The value that means white (or black, where zero is white)."""
-    if image.mode == "F":
-        return _float_scale(np.asarray(image))
-    bits = _tag(image, _BITS_PER_SAMPLE, 16)
-    if bits <= 16:
-        return float(2**bits - 1)
-    # Files of 32-bit integers almost never use their full range; take the smallest usual one.
-    highest = int(np.asarray(image).max())
-    return next((float(top) for top in (255, 65535) if highest <= top), float(2**31 - 1))
+def _range(values: NDArray[np.generic], bits: int | None) -> tuple[float, float]:
+    """The values that mean black and white."""
+    if values.dtype.kind == "f":
+        return 0.0, _float_white(values)
+    depth = 8 * values.dtype.itemsize if bits is None else bits
+    lowest, highest = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if values.dtype.kind == "i" and bits is None:
+        # Whole numbers of 32 bits almost never use their range; take the smallest usual one.
+        usual = [depth] if depth <= 16 else [each for each in (16, 32, 64) if each <= depth]
+        if lowest < 0:
+            half = next(2.0 ** (each - 1) for each in usual if -lowest <= 2 ** (each - 1) > highest)
+            return -half, half - 1
+        depth -= 1
+    if depth <= 16:
+        return 0.0, float(2**depth - 1)
+    return 0.0, next((float(top) for top in (255, 65535) if highest <= top), 2.0**depth - 1)
 
 
-def _float_scale(values: NDArray[np.generic]) -> float:
+def _float_white(values: NDArray[np.generic]) -> float:
     """Floats have no agreed white: 1, 255 or 65535, the first that holds all, else the highest."""
     finite = values[np.isfinite(values)]
     highest = float(finite.max()) if finite.size else 1.0

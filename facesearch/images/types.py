@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +24,24 @@ REASONS = (
 )
 
 
+# A photo that was read, as far as its file goes.
+PARTIAL = "partial"
+
+# Times of files fit into int64 nanoseconds: 1677 to 2262. A file of another time has the nearest.
+_LAST_NS = 2**63 - 1
+# FAT and exFAT keep times to ten milliseconds at best, and number their files at each mount.
+_COARSE_NS = 10_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class FoundPhoto:
     """A candidate file: ``root / name`` (name relative), its size in bytes and mtime in ns.
 
     ``name`` is text as Python decodes names (``os.fsdecode``), "." for the root itself. ``error``
     is what the file system said where it refused (a file or a whole folder that cannot be read, or
-    that vanished during the walk); size and mtime are 0 then.
+    that vanished during the walk); size and times are 0 then. ``ctime_ns`` is when the file last
+    changed in any way, ``inode`` its number in its file system; 0 where not known or not kept.
+    ``second`` are other files of the same picture, to be read where this one cannot be.
     """
 
     root: Path
@@ -37,6 +49,18 @@ class FoundPhoto:
     size: int
     mtime_ns: int
     error: str = ""
+    ctime_ns: int = 0
+    inode: int = 0
+    second: tuple[FoundPhoto, ...] = ()
+
+    @classmethod
+    def of(cls, root: Path, name: str, status: os.stat_result) -> Self:
+        """The file at ``root / name``, of which the file system says ``status``."""
+        ctime_ns = _bound(status.st_ctime_ns)
+        inode = status.st_ino & _LAST_NS if ctime_ns % _COARSE_NS else 0
+        return cls(
+            root, name, status.st_size, _bound(status.st_mtime_ns), ctime_ns=ctime_ns, inode=inode
+        )
 
     @property
     def path(self) -> Path:
@@ -53,19 +77,25 @@ class FoundPhoto:
         return os.fsencode(os.path.join(self.root, self.name))  # noqa: PTH118 - quicker
 
 
+def _bound(time_ns: int) -> int:
+    return max(-_LAST_NS, min(time_ns, _LAST_NS))
+
+
 @dataclass(frozen=True)
 class DecodedPhoto:
     """``pixels`` RGB uint8 (h, w, 3), upright, perhaps decoded at reduced scale.
 
     ``width`` and ``height`` are those of the upright photo at full size; ``scale`` is
     pixels.shape[1] / width (at most 1). ``taken_at`` is the capture time as ISO 8601
-    (``YYYY-MM-DDTHH:MM:SS`` with an offset where the file states one), or "" if unknown.
+    (``YYYY-MM-DDTHH:MM:SS`` with an offset where the file states one, or ``YYYY-MM-DD`` where it
+    states no time), or "" if unknown. ``partial`` says what is missing of a file that ends early.
     """
 
     pixels: NDArray[np.uint8]
     width: int
     height: int
     taken_at: str
+    partial: str = ""
 
     @property
     def scale(self) -> float:

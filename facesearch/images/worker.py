@@ -43,7 +43,9 @@ def read_photo(
             sha256 = sha256_of_stream(stream)
             if is_known(sha256):
                 return ReadPhoto(sha256, known=True)
-            return ReadPhoto(sha256, decode_stream(stream, max_side=max_side, limits=limits))
+            return ReadPhoto(
+                sha256, decode_stream(stream, max_side=max_side, limits=limits, suffix=path.suffix)
+            )
     except PhotoError as error:
         return ReadPhoto(sha256, reason=error.reason, detail=error.detail)
     except MemoryError:
@@ -104,4 +106,5 @@ def _answer(channel: socket.socket, reading: ReadPhoto) -> None:
         return
     photo = reading.photo
     answer |= {"width": photo.width, "height": photo.height, "taken_at": photo.taken_at}
+    answer["partial"] = photo.partial
     send(channel, answer, photo.pixels)

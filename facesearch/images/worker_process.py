@@ -120,7 +120,11 @@ class WorkerProcess:
                 self._channel, answer["shape"], self._timeout, self._limits.pixels
             )
             photo = DecodedPhoto(
-                pixels, int(answer["width"]), int(answer["height"]), str(answer["taken_at"])
+                pixels,
+                int(answer["width"]),
+                int(answer["height"]),
+                str(answer["taken_at"]),
+                str(answer["partial"]),
             )
         sha256, reason, detail = (str(answer[key]) for key in ("sha256", "reason", "detail"))
         return ReadPhoto(sha256, photo, bool(answer["known"]), reason, detail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,14 @@ class PersonAssignment:
         """The number of each face's person, int64 (n,); :data:`NOBODY` where there is none."""
         return person_of_labels(self.clustering.labels, self.numbers)
 
+    def of_label(self, labels: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The number of the person of each of ``labels`` (m,), int64; :data:`NOBODY` of noise."""
+        return person_of_labels(labels, self.numbers)
+
+    def name_of_faces(self) -> FaceNames:
+        """The name of each face whose person has one, looked up when it is asked for."""
+        return FaceNames(self)
+
     def names_by_id(self) -> dict[int, str]:
         """The name of each face whose person has one."""
         names, ids = self.names, self.clustering.ids.tolist()
@@ -54,6 +62,30 @@ class PersonAssignment:
         ids, sure = self.clustering.ids[rows], self.clustering.confidence[rows]
         result: Ids = ids[np.lexsort((ids, -sure))]
         return result
+
+
+class FaceNames(Mapping[int, str]):
+    """Names by face, without a table of all faces as Python's numbers."""
+
+    def __init__(self, people: PersonAssignment) -> None:
+        self._people = people
+        self._names = people.names
+        self._order = np.argsort(people.clustering.ids, kind="stable")
+        self._ids = people.clustering.ids[self._order]
+
+    def __getitem__(self, face: int) -> str:
+        (place,) = positions_of(np.array([face], np.int64), self._ids, ascending=True)
+        if place < 0:
+            raise KeyError(face)
+        return self._names[int(self._people.clustering.labels[self._order[place]])]
+
+    def __iter__(self) -> Iterator[int]:
+        labels = self._people.clustering.labels[self._order].tolist()
+        ids = self._ids.tolist()
+        return (face for face, label in zip(ids, labels, strict=True) if label in self._names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def person_of_labels(labels: NDArray[np.int32], numbers: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from facesearch.errors import GalleryError
+from facesearch.text import composed
 from indexer.storage.atomic_files import create_file
 from indexer.storage.plain_files import require_plain
 
-VERSION = 2
+VERSION = 3
 APPLICATION = 0x66616365  # "face", where SQLite keeps whose file it is
 # A file from somebody else must not have SQLite run anything; what is deleted is overwritten.
 _SETTINGS = (
@@ -54,6 +55,14 @@ CREATE TABLE decided_face (
 CREATE INDEX decided_face_of ON decided_face (face_id);
 CREATE TABLE counter (next_person INTEGER NOT NULL) STRICT;
 INSERT INTO counter VALUES (1);
+"""
+# Since version 3.
+_AUTHORS = """
+CREATE TABLE author (
+    batch INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    request TEXT
+) STRICT
 """
 
 
@@ -96,6 +105,17 @@ class NewDecision:
     faces: tuple[FaceDecision, ...] = ()
 
 
+@dataclass(frozen=True)
+class DecisionAuthor:
+    """The account ``name`` of who decided, and what names the ``request`` that asked for it.
+
+    A request that is sent again, because its answer was lost, is known by that.
+    """
+
+    name: str
+    request: str | None = None
+
+
 class LedgerTransaction:
     """The ledger within one transaction."""
 
@@ -119,8 +139,13 @@ class LedgerTransaction:
             )
         ]
 
-    def add(self, drafts: Iterable[NewDecision], created_at: str | None = None) -> list[Decision]:
-        """Enter decisions as one batch."""
+    def add(
+        self,
+        drafts: Iterable[NewDecision],
+        created_at: str | None = None,
+        author: DecisionAuthor | None = None,
+    ) -> list[Decision]:
+        """Enter decisions as one batch, whose ``author`` is kept where one is given."""
         at = created_at or datetime.now(UTC).isoformat(timespec="seconds")
         (last,) = self._connection.execute("SELECT COALESCE(MAX(id), 0) FROM decision").fetchone()
         added = []
@@ -140,7 +165,18 @@ class LedgerTransaction:
             "INSERT INTO decided_face VALUES (?, ?, ?, ?)",
             [(d.id, f.face_id, f.person, int(f.belongs)) for d in added for f in d.faces],
         )
+        if author is not None and added:
+            self._connection.execute(
+                "INSERT INTO author VALUES (?, ?, ?)", (last + 1, author.name, author.request)
+            )
         return added
+
+    def authors(self) -> dict[int, DecisionAuthor]:
+        """Who made each batch, where that is known."""
+        return {
+            batch: DecisionAuthor(name, request)
+            for batch, name, request in self._connection.execute("SELECT * FROM author")
+        }
 
     def new_people(self, count: int, above: int = 0) -> range:
         """Numbers that no person had before, all greater than ``above``."""
@@ -176,7 +212,9 @@ class LedgerTransaction:
             and action in get_args(Action),
             row,
         )
-        return Decision(number, batch, at, action, person, other, name, faces)  # type: ignore[arg-type]
+        # Earlier versions entered names as they were typed.
+        shown = composed(name) if isinstance(name, str) else None
+        return Decision(number, batch, at, action, person, other, shown, faces)  # type: ignore[arg-type]
 
     def _require(self, sound: bool, row: Sequence[object]) -> None:
         # Damage that SQLite does not notice may turn a value into one of another type.
@@ -203,6 +241,13 @@ class Ledger:
             return []
         with self.open() as entries:
             return entries.all()
+
+    def authors(self) -> dict[int, DecisionAuthor]:
+        """Who made each batch, where that is known, without making a database."""
+        if not os.path.lexists(self.path):
+            return {}
+        with self.open() as entries:
+            return entries.authors()
 
     def overwrite_what_was_deleted(self) -> None:
         """Leave nothing in the file of what is in no table any more."""
@@ -267,12 +312,14 @@ class Ledger:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == VERSION:
             return
-        if version not in (0, 1):
+        if version not in (0, 1, 2):
             raise GalleryError(
                 f"{self.path} is of version {version}; this program reads version {VERSION}"
             )
-        for statement in _SCHEMA.split(";"):
-            connection.execute(statement)
+        if version < 2:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+        connection.execute(_AUTHORS)
         if version == 1:
             _take_over(connection, entries)
         connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -301,7 +348,7 @@ def _require_schema(connection: sqlite3.Connection, path: Path) -> None:
 def _schema() -> set[tuple[str, str, str | None]]:
     """What SQLite says of the tables that are made here."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        for statement in _SCHEMA.split(";"):
+        for statement in (*_SCHEMA.split(";"), _AUTHORS):
             connection.execute(statement)
         return {
             (kind, name, None if sql is None else " ".join(sql.split()))

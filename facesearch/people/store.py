@@ -12,9 +12,17 @@ import numpy as np
 
 from facesearch.errors import ChangedDecisionsError, ChangedGalleryError, InputError
 from facesearch.gallery.tombstones import Tombstones
-from facesearch.people.ledger import Decision, FaceDecision, Ledger, LedgerTransaction, NewDecision
+from facesearch.people.ledger import (
+    Decision,
+    DecisionAuthor,
+    FaceDecision,
+    Ledger,
+    LedgerTransaction,
+    NewDecision,
+)
 from facesearch.people.projection import DecisionState, last_batch, replay
 from facesearch.people.superseded import Superseded, superseded_by
+from facesearch.text import composed
 from indexer.types import Ids
 
 
@@ -30,13 +38,13 @@ class Memberships:
 
 
 def normalise_name(name: str) -> str:
-    """A person's name as it is kept: white space trimmed and collapsed to single spaces.
+    """A person's name as it is kept: in Unicode's form C, white space trimmed and collapsed.
 
     Raises InputError for an empty name, for one that commands would read as a person's number, and
     for one with control characters or that is not Unicode text, as arguments are that a terminal
     sends in another encoding than UTF-8.
     """
-    cleaned = " ".join(name.split())
+    cleaned = composed(" ".join(name.split()))
     if not cleaned:
         raise InputError("expected a person's name, got an empty one; give one")
     if re.fullmatch(r"p\d+", cleaned, re.IGNORECASE):
@@ -73,11 +81,15 @@ def undoable(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 class PeopleStore:
-    """The people that a gallery's ledger of decisions tells of."""
+    """The people that a gallery's ledger of decisions tells of.
 
-    def __init__(self, gallery_folder: Path) -> None:
+    What is decided here is entered as decided by ``author``, where one is given.
+    """
+
+    def __init__(self, gallery_folder: Path, author: DecisionAuthor | None = None) -> None:
         self._folder = gallery_folder
         self._ledger = Ledger(gallery_folder)
+        self._author = author
 
     def check(self) -> list[str]:
         """What is wrong in the database's pages; raises GalleryError where it cannot be used."""
@@ -86,6 +98,10 @@ class PeopleStore:
     def decisions(self) -> list[Decision]:
         """The ledger, oldest first; raises GalleryError where it cannot be used."""
         return self._ledger.all()
+
+    def authors(self) -> dict[int, DecisionAuthor]:
+        """Who made each batch of decisions, where that is known."""
+        return self._ledger.authors()
 
     def decided(self) -> DecisionState:
         """What holds now; raises GalleryError where the database cannot be used."""
@@ -127,7 +143,7 @@ class PeopleStore:
                 "again, then decide about the others"
             )
         earlier = entries.all()
-        decisions = entries.add(drafts)
+        decisions = entries.add(drafts, author=self._author)
         return EnteredDecisions(tuple(decisions), superseded_by(earlier, decisions))
 
     def new_people(self, count: int, above: int = 0) -> range:
@@ -171,7 +187,7 @@ class PeopleStore:
                     f"expected to undo decision {batch}, but decision {last[0].id} is the last one "
                     "now, made by another process; look again with people undo --dry-run"
                 )
-            entries.add([NewDecision("undo", 0, other=last[0].batch)])
+            entries.add([NewDecision("undo", 0, other=last[0].batch)], author=self._author)
         return last
 
     def numbers_given(self) -> int:

@@ -14,6 +14,7 @@ from facesearch.errors import InputError, PhotoError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.images.photo_reader import photo_reader
+from facesearch.images.types import DecodedPhoto
 from facesearch.quality import MIN_QUALITY
 from facesearch.recognition.calibration import Source, ThresholdInUse
 from facesearch.search.gallery_index import GallerySearch
@@ -102,6 +103,11 @@ def read_probe(engine: FaceEngine, photo: Path) -> Probe:
         decoded = photo_reader(DECODE_SIDE).read(photo)
     except PhotoError as error:
         raise InputError(f"cannot use the photo {photo}: {error}") from error
+    return probe_of(engine, photo, decoded)
+
+
+def probe_of(engine: FaceEngine, photo: Path, decoded: DecodedPhoto) -> Probe:
+    """Find and embed the faces of a photo that is decoded already."""
     (faces,) = engine.faces([decoded.pixels])
     boxes = faces.detections.boxes / decoded.scale
     return Probe(

@@ -9,8 +9,8 @@ from pathlib import Path
 from facesearch.album.model import Album
 from facesearch.album.to_json import album_json
 from facesearch.errors import InputError
-from facesearch.images.discover import REPORT_MARKER
 from facesearch.images.file_access import absolute
+from facesearch.images.walk.left_out import REPORT_MARKER
 from facesearch.report.album_csv import album_csv
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.page import Page, render

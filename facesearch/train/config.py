@@ -40,10 +40,13 @@ class NetworkSettings:
     """``name`` of the network; ``start``: a checkpoint whose averaged weights it begins with.
 
     ``reset_last_layer`` draws the weights of the last layer again, and in the first
-    ``last_layer_steps`` only they are trained.
+    ``last_layer_steps`` only they are trained. ``side``: pixels of the chips that
+    ``facenet-small`` is trained on; 64 is 2.5 times faster than all 112, for a first run whose
+    checkpoint another run starts from.
     """
 
     name: str = "facenet-small"
+    side: int | None = None
     start: Path | None = None
     reset_last_layer: bool = False
     last_layer_steps: int = 0

@@ -13,13 +13,16 @@ from facesearch.errors import InputError
 TRAINABLE = (FACENET_SMALL, *PAPER_NETWORKS)
 
 
-def trainable_network(name: str) -> FaceNetwork:
+def trainable_network(name: str, side: int | None = None) -> FaceNetwork:
     """A new network by name: ``facenet-small`` or one of the paper's.
 
-    Raises :class:`InputError` for another name.
+    ``side``: pixels of the chips that ``facenet-small`` is trained on, None for all it can use.
+    Raises :class:`InputError` for another name, or a side that the network cannot take.
     """
     if name == FACENET_SMALL:
-        return facenet_small()
+        return facenet_small() if side is None else facenet_small(side=side)
+    if side is not None:
+        raise InputError(f"network.side is for {FACENET_SMALL} only, not for {name!r}")
     if name in PAPER_NETWORKS:
         return paper_network(name)
     raise InputError(f"expected one of the networks {', '.join(TRAINABLE)}, got {name!r}")

@@ -88,7 +88,7 @@ class Trainer:
         self.training = TrainingSet(files, [each.weight for each in settings.crops])
         held = held_out(self.training, settings.validation.share, settings.seed)
         torch.manual_seed(settings.seed)
-        self.network = trainable_network(settings.network.name)
+        self.network = trainable_network(settings.network.name, settings.network.side)
         self._device = training_device(settings.run.device)
         self.network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.losses = create_losses(settings.loss, self.training, ~held, DIMENSION)

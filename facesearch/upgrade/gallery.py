@@ -12,51 +12,30 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-
 from facesearch.clustering.dendrogram_cache import dendrogram_path
-from facesearch.embed import EmbedOptions, Failure
+from facesearch.embed import EmbedOptions
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
 from facesearch.gallery.description import SHARDS
 from facesearch.gallery.gallery import DESCRIPTION, Gallery
-from facesearch.gallery.schema import OPTIONAL
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.recognition.calibration import calibration_path
 from facesearch.search.gallery_index import IndexGoal, build_index, index_folder
 from facesearch.search.knn_graph import graph_path
-from facesearch.upgrade.faces import EmbeddedAgain, embedded_again, photos_to_embed
+from facesearch.upgrade.report import Progress, UpgradeReport
+from facesearch.upgrade.shard import ReEmbedding, embed_shard
 from indexer.errors import IndexGoalError, MissingFaissError
 from indexer.storage.atomic_files import write_atomically
-from indexer.storage.shards import Shard, ShardContent, digest_path, shard_path, write_shard
-from indexer.types import make_ids
+from indexer.storage.shards import digest_path, shard_path, write_shard
 
 logger = logging.getLogger(__name__)
 
 SOURCES = "sources.json"  # of which old shard each new one was made
-Progress = Callable[[int, int], None]
-
-
-@dataclass
-class UpgradeReport:
-    """What an upgrade to ``encoder`` did: faces embedded now, shards made before and now.
-
-    ``failures`` are photos with faces that could not be read; unless these were to be dropped, the
-    gallery stays as it was while there are any.
-    """
-
-    encoder: str
-    faces: int = 0
-    shards_before: int = 0
-    shards: int = 0
-    dropped: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    upgraded: bool = False
 
 
 def upgraded_contract(gallery: Gallery, engine: FaceEngine) -> EncoderContract:
@@ -105,10 +84,11 @@ class _Upgrade:
         contract: EncoderContract,
         drop: bool,
     ) -> None:
-        self.gallery, self.engine, self.options, self.drop = gallery, engine, options, drop
+        self.gallery, self.drop = gallery, drop
         self.state = gallery.state()
         self.target = Gallery(gallery.folder, contract, gallery.dtype, _folder_name(contract))
         self.report = UpgradeReport(contract.name)
+        self._work = ReEmbedding(engine, contract, options, self.report.failures)
 
     def run(self, progress: Progress) -> UpgradeReport:
         """Make all shards that are not there, then switch where all faces are in them."""
@@ -154,18 +134,10 @@ class _Upgrade:
 
         Gives how many of its faces are done.
         """
-        live = self.state.live.get(number, np.zeros(0, np.int64))
-        done = failed = 0
-        with Shard.open(path) as shard:
-            rows = np.unique(shard.column("faces", "photo")[live]).tolist()
-            shown = {row: self.state.shown[_photo_id(number, row)] for row in rows}
-            made = _NewShard(shard, self.target.contract)
-            photos = photos_to_embed(shard, live, shown)
-            for each in embedded_again(self.engine, photos, self.options):
-                failed += self._take(made, each)
-                done += len(each.photo.rows)
-                yield done
-        if failed and not self.drop:
+        for made in embed_shard(path, self.state, self._work):
+            yield made.done
+        self.report.faces += made.embedded
+        if made.failed and not self.drop:
             return
         self.report.dropped += made.drop_the_rest()
         write_shard(
@@ -173,74 +145,15 @@ class _Upgrade:
         )
         self.report.shards += 1
 
-    def _take(self, made: _NewShard, each: EmbeddedAgain) -> bool:
-        """Put the faces of a photo into their rows; whether it could not be read."""
-        if each.faces is None:
-            location = each.photo.record.location
-            reason, _, detail = each.problem.partition(": ")
-            self.report.failures.append(Failure(location, reason, detail))
-            return True
-        made.put(each)
-        self.report.faces += len(each.photo.rows)
-        return False
-
     def _switch(self) -> None:
         """Make the new shards the gallery's, and remove what was made of the old ones."""
         described = json.loads((self.gallery.folder / DESCRIPTION).read_bytes())
-        for path in _derived(self.gallery):
+        for path in derived_files(self.gallery):
             path.unlink(missing_ok=True)
         shutil.rmtree(index_folder(self.gallery), ignore_errors=True)
         self.target.describe(str(described.get("created_at", "")))
         shutil.rmtree(self.gallery.shards_folder, ignore_errors=True)
         self.report.upgraded = True
-
-
-class _NewShard:
-    """The content of an old shard with new vectors, row by row."""
-
-    def __init__(self, shard: Shard, contract: EncoderContract) -> None:
-        self._number, self._contract = shard.number, contract
-        self._tables = {name: shard.table(name) for name in shard.table_names}
-        self._count = shard.count
-        faces = self._tables["faces"]
-        for name in OPTIONAL["faces"]:
-            faces[name] = np.full(self._count, np.nan, np.float32)
-        faces["norm"] = np.zeros(self._count, np.float32)
-        # What a row holds whose face is not embedded: unit length, as a shard must be.
-        self._vectors = np.eye(1, contract.dimension, dtype=np.float32).repeat(self._count, axis=0)
-        self._put = np.zeros(self._count, bool)
-
-    def put(self, each: EmbeddedAgain) -> None:
-        """The faces of one photo."""
-        if each.faces is None:
-            return
-        rows, faces = each.photo.rows, self._tables["faces"]
-        self._vectors[rows] = each.faces.embeddings.vectors
-        faces["norm"][rows] = each.faces.embeddings.norms
-        for name in OPTIONAL["faces"]:
-            faces[name][rows] = getattr(each.faces.qualities, name)
-        self._put[rows] = True
-
-    def drop_the_rest(self) -> int:
-        """Take out faces that were not put, and photos of these alone; how many faces they were.
-
-        Their photos' rows become those of photos gone, so that indexing embeds them again.
-        """
-        photo = self._tables["faces"]["photo"]
-        gone = ~self._put & (photo >= 0)
-        rows = np.setdiff1d(photo[gone], photo[self._put])
-        for name, value in (("status", b"gone"), ("sha256", b"")):
-            self._tables["photos"][name][rows] = value
-        photo[gone] = ~photo[gone]
-        return int(gone.sum())
-
-    def content(self) -> ShardContent:
-        """To be sealed."""
-        return ShardContent(self._number, self._vectors, self._tables, asdict(self._contract))
-
-
-def _photo_id(number: int, row: int) -> int:
-    return int(make_ids(number, np.array([row]))[0])
 
 
 def _folder_name(contract: EncoderContract) -> str:
@@ -253,7 +166,7 @@ def _remove(path: Path) -> None:
     digest_path(path).unlink(missing_ok=True)
 
 
-def _derived(gallery: Gallery) -> list[Path]:
+def derived_files(gallery: Gallery) -> list[Path]:
     """Files that hold what follows from vectors, or from a contract."""
     return [
         index_folder(gallery) / "index.json",

@@ -84,10 +84,11 @@ def write_shard(
 def replace_shard(path: Path, content: ShardContent, dtype: VectorType) -> str:
     """Put ``content`` in the place of the sealed shard ``path``; returns the new file's SHA-256.
 
-    For one purpose: to take out what must not be kept. All else must stay as it was, row by row. A
-    crash leaves the old shard or the new one, whole; where it leaves the new one with the old
-    digest, the new digest is beside it, and :func:`remove_partials` puts it in
-    place. Raises as :func:`write_shard` does for content that a shard cannot hold.
+    For three purposes: to take out what must not be kept, to add rows at the end, and to give all
+    faces the vectors of another encoder. All else must stay as it was, row by row. A crash leaves
+    the old shard or the new one, whole; where it leaves the new one with the old digest, the new
+    digest is beside it, and :func:`remove_partials` puts it in place. Raises as
+    :func:`write_shard` does for content that a shard cannot hold.
     """
     with _removed_on_failure(partial_path(path)) as partial:
         digest = _write_partial(partial, path, content, dtype)

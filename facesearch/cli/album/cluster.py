@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.album.cluster_text import print_changes, print_run, why_inexact
 from facesearch.cli.engine_options import (
@@ -16,11 +16,32 @@ from facesearch.cli.engine_options import (
 from facesearch.cli.output import print_json
 from facesearch.text import count, printable
 
+if TYPE_CHECKING:
+    from facesearch.clustering.run_store import ClusterRun
+
 
 def add_commands(commands: Any) -> None:
     """Add both commands."""
+    _add_cluster(commands)
+    _add_report(commands)
+
+
+def _add_cluster(commands: Any) -> None:
     cluster = commands.add_parser("cluster", help="group the faces of a gallery into people")
     cluster.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
+    _add_method(cluster)
+    _add_faces(cluster)
+    cluster.add_argument(
+        "--full",
+        action="store_true",
+        help="cluster all faces again. Without this, new faces join the people of the previous "
+        "run or form new ones, if the options are the same and not too many faces are new",
+    )
+    cluster.set_defaults(run=run_cluster)
+
+
+def _add_method(cluster: argparse.ArgumentParser) -> None:
+    """How faces are compared and merged."""
     cluster.add_argument(
         "--method",
         choices=("agglomerative", "hdbscan"),
@@ -44,6 +65,10 @@ def add_commands(commands: Any) -> None:
         "(complete; up to 10,000 faces), or the nearest pair (single; forms chains). complete and "
         "single need --threshold (default: average)",
     )
+
+
+def _add_faces(cluster: argparse.ArgumentParser) -> None:
+    """Which faces are people, and which may be one."""
     cluster.add_argument(
         "--min-size",
         type=positive_int,
@@ -64,14 +89,9 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="allow two faces of one photo to be the same person, as in collages and mirrors",
     )
-    cluster.add_argument(
-        "--full",
-        action="store_true",
-        help="cluster all faces again. Without this, new faces join the people of the previous "
-        "run or form new ones, if the options are the same and not too many faces are new",
-    )
-    cluster.set_defaults(run=run_cluster)
 
+
+def _add_report(commands: Any) -> None:
     report = commands.add_parser("report", help="write the last clustering as an HTML album")
     report.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     report.add_argument(
@@ -95,8 +115,6 @@ def add_commands(commands: Any) -> None:
 
 def run_cluster(args: argparse.Namespace) -> int:
     """Cluster, save the result and print it."""
-    import numpy as np
-
     from facesearch.api.clustering import cluster_gallery
     from facesearch.clustering.options import ClusterOptions
     from facesearch.gallery.gallery import Gallery
@@ -113,6 +131,22 @@ def run_cluster(args: argparse.Namespace) -> int:
         full=args.full,
     )
     run = cluster_gallery(gallery, options)
+    if not run.how.exact:
+        print(f"facesearch: {why_inexact(run.how, args.gallery)}", file=sys.stderr)
+    for text in run.contradictions:
+        print(f"facesearch: contradiction: {text}", file=sys.stderr)
+    if args.json:
+        print_json(_facts(run))
+    else:
+        print_run(run)
+        print_changes(run.changes)
+    return 0
+
+
+def _facts(run: ClusterRun) -> dict[str, Any]:
+    """All that ``--json`` prints."""
+    import numpy as np
+
     labels = run.clustering.labels
     sizes = np.bincount(labels[labels >= 0], minlength=run.clustering.count)
     facts = {
@@ -137,16 +171,7 @@ def run_cluster(args: argparse.Namespace) -> int:
     }
     if run.how.linkage != "average":
         facts |= {"linkage": run.how.linkage, "exact": run.how.exact}
-    if not run.how.exact:
-        print(f"facesearch: {why_inexact(run.how, args.gallery)}", file=sys.stderr)
-    for text in run.contradictions:
-        print(f"facesearch: contradiction: {text}", file=sys.stderr)
-    if args.json:
-        print_json({**facts, "changes": run.changes, "contradictions": run.contradictions})
-    else:
-        print_run(run)
-        print_changes(run.changes)
-    return 0
+    return {**facts, "changes": run.changes, "contradictions": run.contradictions}
 
 
 def run_report(args: argparse.Namespace) -> int:

@@ -123,6 +123,12 @@ def _add_index(commands: Any) -> None:
         action="store_true",
         help="retry photos that failed before and have not changed",
     )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="read all photos again, to find those whose content changed while their size and "
+        "times did not; photos with the same content are not embedded again",
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     _add_cluster_options(parser)
     add_engine_options(parser)
@@ -158,6 +164,7 @@ def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
 def run_index(args: argparse.Namespace) -> int:
     """Index photos and say what became of them."""
     from facesearch.api.indexing import index_photos
+    from facesearch.cli.gallery.skipped_text import skipped_json
     from facesearch.embed import EmbedOptions
 
     report = index_photos(
@@ -168,6 +175,7 @@ def run_index(args: argparse.Namespace) -> int:
             EmbedOptions.for_cores(args.threads, args.decoders),
             shard_photos=args.shard_photos,
             retry_failed=args.retry_failed,
+            verify=args.verify,
         ),
         vectors=args.vectors,
         cluster=_cluster(args),
@@ -175,6 +183,7 @@ def run_index(args: argparse.Namespace) -> int:
     )
     if args.json:
         facts = {"gallery": report.gallery.folder, **vars(report.photos)}
+        facts["skipped"] = skipped_json(report.photos.skipped)
         print_json({**facts, "faces_in_gallery": report.face_count})
     else:
         _print_report(report.gallery, report.photos, report.face_count)
@@ -227,17 +236,30 @@ def run_build(args: argparse.Namespace) -> int:
 
 
 def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
+    from facesearch.cli.gallery.skipped_text import skipped_facts, skipped_notes
+
     print_facts(
         [
             ("photos found", report.found),
             ("  embedded", f"{report.embedded} with {report.faces} faces"),
             ("  unchanged", report.unchanged),
+            *([("  read again, the same", report.checked)] if report.checked else []),
             ("  moved or copied", report.known),
             ("  failed", report.failed),
             ("photos deleted", report.gone),
+            *skipped_facts(report.skipped),
             ("gallery", f"{gallery.folder} with {faces} faces"),
         ]
     )
+    for line in skipped_notes(report.skipped):
+        print(printable(line), file=sys.stderr)
+    for root in report.absent:
+        print(printable(f"not there: {root}: its photos are marked as gone"), file=sys.stderr)
+    for root in report.renamed:
+        line = f"renamed: {root}: its photos are now found elsewhere, the others are marked as gone"
+        print(printable(line), file=sys.stderr)
+    for photo in report.partial[:FAILURES_SHOWN]:
+        print(printable(f"read in part: {photo.photo}: {photo.detail}"), file=sys.stderr)
     for failure in report.failures[:FAILURES_SHOWN]:
         line = f"failed: {failure.photo}: {failure.reason}: {failure.detail}"
         print(printable(line), file=sys.stderr)

@@ -25,7 +25,9 @@ def add_commands(commands: Any) -> None:
     """Add both commands."""
     info = commands.add_parser("info", help="show what a gallery holds")
     info.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
-    info.add_argument("--failed", action="store_true", help="list the photos that failed")
+    info.add_argument(
+        "--failed", action="store_true", help="list the photos that failed or were read in part"
+    )
     info.set_defaults(run=run_info)
     check = commands.add_parser(
         "check",
@@ -56,20 +58,24 @@ def run_info(args: argparse.Namespace) -> int:
 
     info = gallery_info(args.gallery)
     failed = info.failed
-    facts = {name: value for name, value in vars(info).items() if name != "failed"}
+    lists = ("failed", "partial")
+    facts = {name: value for name, value in vars(info).items() if name not in lists}
     reasons = Counter(record.reason for record in failed)
     if args.json:
-        listed = [
-            {"photo": each.location, "reason": each.reason, "detail": each.detail}
-            for each in failed
-        ]
-        print_json({**facts, "failed_reasons": reasons, "failed": listed})
+        listed = {
+            name: [
+                {"photo": each.location, "reason": each.reason, "detail": each.detail}
+                for each in getattr(info, name)
+            ]
+            for name in lists
+        }
+        print_json({**facts, "failed_reasons": reasons, **listed})
         return 0
     print_facts(_lines(facts))
     if args.failed:
         print_table(
             ("photo", "reason", "detail"),
-            [(each.name, each.reason, each.detail) for each in failed],
+            [(each.name, each.reason, each.detail) for each in (*failed, *info.partial)],
         )
     elif failed:
         print("failures: " + ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()))

@@ -13,7 +13,7 @@ from facesearch.text import count, printable
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
-    from facesearch.upgrade.gallery import UpgradeReport
+    from facesearch.upgrade.report import UpgradeReport
 
 FAILURES_SHOWN = 20
 
@@ -34,6 +34,13 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="finish without the faces of photos that cannot be read. Without this, the gallery "
         "stays as it was until all can be read",
+    )
+    parser.add_argument(
+        "--in-place",
+        action="store_true",
+        help="replace shard after shard, so that searches use new vectors at once beside old ones. "
+        "For an encoder trained to be comparable with the one before "
+        "(facesearch train --compatible-with); this is measured first",
     )
     parser.add_argument(
         "--threads",
@@ -57,6 +64,7 @@ def run_upgrade(args: argparse.Namespace) -> int:
         engine=engine_options(args),
         options=EmbedOptions.for_cores(args.threads),
         drop_unreadable=args.drop_unreadable,
+        in_place=args.in_place,
         progress=counting_progress(args.quiet, " faces"),
     )
     if args.json:
@@ -68,6 +76,8 @@ def run_upgrade(args: argparse.Namespace) -> int:
 
 def _print_report(report: UpgradeReport, folder: Path) -> None:
     became = f"{folder} with vectors of {report.encoder}" if report.upgraded else "unchanged"
+    if report.mixed:
+        became = f"{folder} with vectors of {report.encoder} and of the encoder before"
     print_facts(
         [
             ("faces embedded", report.faces),
@@ -82,8 +92,9 @@ def _print_report(report: UpgradeReport, folder: Path) -> None:
         print(printable(line), file=sys.stderr)
     if not report.upgraded:
         print(
-            f"{count(len(report.failures), 'photo')} with faces could not be read, so the gallery "
-            "stays as it was; make them readable and run the command again, or finish without "
+            f"{count(len(report.failures), 'photo')} with faces could not be read, so "
+            f"{'their shards stay as they were' if report.mixed else 'the gallery stays as it was'}"
+            "; make them readable and run the command again, or finish without "
             "their faces: --drop-unreadable",
             file=sys.stderr,
         )

@@ -32,7 +32,8 @@ def add_commands(commands: Any) -> None:
 def run_enroll(args: argparse.Namespace) -> int:
     """Enroll and print which faces were used; 2 when no photo had a usable face."""
     from facesearch.api.people import enroll
-    from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
+    from facesearch.cli.people.decision_text import overruled_json, print_overruled
+    from facesearch.people.decision_words import in_words
     from facesearch.people.store import PeopleStore
     from facesearch.quality import MIN_QUALITY
 

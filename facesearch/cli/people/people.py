@@ -239,9 +239,10 @@ def run_unhide(args: argparse.Namespace) -> int:
 
 def run_undo(args: argparse.Namespace) -> int:
     """Undo the last decision, or preview that, and print what changes."""
-    from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_again
+    from facesearch.cli.people.decision_text import entry, overruled_json, print_again
     from facesearch.curation.undo_preview import preview_undo
     from facesearch.gallery.gallery import Gallery
+    from facesearch.people.decision_words import in_words
     from facesearch.people.store import PeopleStore
 
     gallery = Gallery.open(args.gallery)
@@ -288,8 +289,9 @@ def _person_text(person: Person | None) -> str:
 
 def run_history(args: argparse.Namespace) -> int:
     """Print one line for each decision."""
-    from facesearch.cli.people.decision_text import entry, in_words
+    from facesearch.cli.people.decision_text import entry
     from facesearch.gallery.gallery import Gallery
+    from facesearch.people.decision_words import in_words
     from facesearch.people.projection import undone_batches
     from facesearch.people.store import PeopleStore
 
@@ -347,7 +349,8 @@ def run_export(args: argparse.Namespace) -> int:
 def run_import(args: argparse.Namespace) -> int:
     """Import the file and print how much was applied."""
     from facesearch.api.people import import_people
-    from facesearch.cli.people.decision_text import in_words, overruled_json, print_overruled
+    from facesearch.cli.people.decision_text import overruled_json, print_overruled
+    from facesearch.people.decision_words import in_words
     from facesearch.people.store import PeopleStore
 
     imported = import_people(args.gallery, args.file)
@@ -368,7 +371,8 @@ def run_import(args: argparse.Namespace) -> int:
 
 
 def _done(args: argparse.Namespace, deciding: PeopleEditor, outcome: EditResult) -> int:
-    from facesearch.cli.people.decision_text import entry, in_words, overruled_json, print_overruled
+    from facesearch.cli.people.decision_text import entry, overruled_json, print_overruled
+    from facesearch.people.decision_words import in_words
 
     entered = outcome.entered
     words = in_words(deciding.decisions())

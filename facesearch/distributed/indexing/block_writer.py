@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +13,7 @@ from facesearch.embed_stages import (
     EmbedReport,
     Failure,
     RowMaker,
+    is_checked,
     processed_photos,
 )
 from facesearch.encoders.types import EncoderContract
@@ -21,12 +21,14 @@ from facesearch.engine import FaceEngine
 from facesearch.errors import PhotoError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.photo_table import PhotoTable
+from facesearch.gallery.records import PhotoRecord
 from facesearch.gallery.shard_builder import FilledRow, PhotoRow, shard_content
 from facesearch.gallery.shard_leases import ShardAttempt
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.images import DecodeOutcome, DecodeTask
 from facesearch.images.decode import DEFAULT_LIMITS
 from facesearch.images.file_access import photo_stream, sha256_of_stream
+from facesearch.images.types import PARTIAL
 from indexer.storage.shards import Shard, write_shard
 
 
@@ -104,19 +106,33 @@ def sealed_report(block: PhotoBlock, path: Path) -> EmbedReport:
         table = PhotoTable.read(shard)
         faces = shard.count
     records = [table.record(row) for row in range(len(table))]
-    counts = Counter(record.status for record in records)
-    failed = [record for record in records if record.status == "failed"]
-    written = {record.location_bytes for record in records}
-    # A photo that failed as it had before has no row.
-    failed += [record for record in block.before if record.location_bytes not in written]
-    return EmbedReport(
-        embedded=counts["ok"],
-        known=counts["known"],
-        failed=len(block) - counts["ok"] - counts["known"],
-        faces=faces,
-        shards=[path],
-        failures=[Failure(each.location, each.reason, each.detail) for each in failed],
-    )
+    known = frozenset[str]().union(*(task.known for task in block.tasks))
+    before = {record.location_bytes: record for record in block.before}
+    report = EmbedReport(faces=faces, shards=[path])
+    for record in records:
+        _count(report, record, before.pop(record.location_bytes, None), known)
+    for task in block.tasks:  # those that are as they were have no row
+        if (record := before.get(task.found.location_bytes)) is not None:
+            _count(report, record, record, known)
+    return report
+
+
+def _count(
+    report: EmbedReport, record: PhotoRecord, before: PhotoRecord | None, known: frozenset[str]
+) -> None:
+    """Count a photo by its row, and the row that it had ``before``."""
+    failure = Failure(record.location, record.reason, record.detail)
+    if record.status == "failed":
+        report.failed += 1
+        report.failures.append(failure)
+    elif before is not None and is_checked(record, before, known):
+        report.checked += 1
+    elif record.status == "known":
+        report.known += 1
+    else:
+        report.embedded += 1
+        if record.reason == PARTIAL:
+            report.partial.append(failure)
 
 
 def _seal(

@@ -17,7 +17,7 @@ Digests = Callable[[Sequence[DecodeTask]], Sequence[str]]
 
 @dataclass(frozen=True)
 class PhotoBlock:
-    """Photos in the order of the job, and the records of those that had failed before.
+    """Photos in the order of the job, and the records of those that the gallery knew before.
 
     Copies of one file are all in one block, so that whichever comes first has the faces, and the
     others are known; no two workers need to speak of it.
@@ -62,7 +62,7 @@ def cut_blocks(
 
     Files of one size may be copies, and stay together. Where more than ``photos`` have one size
     (as pictures without compression do), ``digests`` tells by their SHA-256 which are ("" of a file
-    that cannot be read). ``before`` gives the record of a photo that had failed.
+    that cannot be read). ``before`` gives the record of a photo, if it had one.
     """
     groups = _groups(tasks, photos, digests)
     members: dict[object, list[int]] = {}

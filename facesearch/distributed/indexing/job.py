@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from facesearch.distributed.indexing.block_writer import BlockWriter, EngineMaker
 from facesearch.distributed.indexing.blocks import cut_blocks
-from facesearch.distributed.indexing.dispatch import BlockDispatcher
+from facesearch.distributed.indexing.dispatch import BlockDispatcher, BlockWorkers
 from facesearch.distributed.indexing.ray_workers import RayWorkers
 from facesearch.distributed.ray_runtime import RayOptions, cluster_cores, ray_cluster
-from facesearch.embed import Progress, mark_gone
+from facesearch.embed import Progress
 from facesearch.embed_stages import EmbedOptions, EmbedPlan, EmbedReport
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.records import PhotoRecord
-from facesearch.gallery.shard_builder import ShardBuilder
+from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
 from facesearch.gallery.shard_leases import end_leases
-from facesearch.images import DecodeTask
+from facesearch.images import DecodeTask, FoundPhoto
 from facesearch.images.file_access import absolute
 from facesearch.images.remote.addresses import is_remote
 
@@ -53,30 +53,80 @@ def embed_photos_on(
     """
     shared = Gallery.open(gallery.folder.resolve())
     with ray_cluster(cluster) as ray, shared.writing():
-        state = shared.state()
-        plan = EmbedPlan(state, list(map(absolute, roots)), retry_failed=options.retry_failed)
-        report, total = plan.report(), len(plan.todo)
-        progress(report, total)
+        plan = EmbedPlan(shared.state(), list(map(absolute, roots)), options)
+        report = plan.report()
         count = cluster.workers or max(1, cluster_cores(ray) // options.threads)
         cores = min(options.threads, max(1, cluster_cores(ray) // count))
         writer = BlockWriter(shared.folder, engine, options)
-
-        def before(task: DecodeTask) -> PhotoRecord | None:
-            record = state.photos.get(task.found.location_bytes)
-            return record if record is not None and record.status == "failed" else None
-
         try:
             with RayWorkers(ray, writer, count, cores=cores, gpus=cluster.gpus) as workers:
-                tasks = list(plan.tasks())
-                blocks = cut_blocks(tasks, options.shard_photos, workers.digests, before)
-                for part in BlockDispatcher(shared, workers).run(blocks):
-                    report.add(part)
-                    progress(report, total)
+                job = ClusterJob(shared, plan, options, report, workers)
+                job.read(plan.todo, progress)
+                if second := plan.stand_ins(report.failures):
+                    job.read(second, progress)
         finally:
             end_leases(shared.folder)
-        shared.note_shard_numbers()
-        last = ShardBuilder(shared, options.shard_photos, report.shards.append)
-        mark_gone(plan, last, report)
-        last.seal()
+        report.found = len(plan.found)
+        note_gone(shared, plan, options, report)
         report.shards.sort()
         return report
+
+
+class DigestingWorkers(BlockWorkers, Protocol):
+    """Workers that also tell which files are copies."""
+
+    def digests(self, tasks: Sequence[DecodeTask]) -> list[str]:
+        """The SHA-256 of each photo, "" of one that cannot be read."""
+        ...
+
+
+class ClusterJob:
+    """The reading of photos by workers, for the gallery's writer."""
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        plan: EmbedPlan,
+        options: EmbedOptions,
+        report: EmbedReport,
+        workers: DigestingWorkers,
+    ) -> None:
+        self._plan = plan
+        self._options = options
+        self._report = report
+        self._workers = workers
+        self._dispatcher = BlockDispatcher(gallery, workers)
+
+    def read(
+        self, todo: Sequence[FoundPhoto], progress: Progress = lambda report, total: None
+    ) -> None:
+        """Have ``todo`` embedded, and count what was done."""
+        total = self._report.done + len(todo)
+        progress(self._report, total)
+        before = self._plan.state.photos
+        blocks = cut_blocks(
+            list(self._plan.tasks(todo)),
+            self._options.shard_photos,
+            self._workers.digests,
+            lambda task: before.get(task.found.location_bytes),
+        )
+        for part in self._dispatcher.run(blocks):
+            self._report.add(part)
+            progress(self._report, total)
+
+
+def note_gone(
+    gallery: Gallery, plan: EmbedPlan, options: EmbedOptions, report: EmbedReport
+) -> None:
+    """A row for each photo that is no longer there, after all others are sealed."""
+    gallery.note_shard_numbers()
+
+    def contents(found: Sequence[FoundPhoto]) -> list[str]:
+        state = gallery.state()  # with what the workers have sealed
+        rows = state.photos.rows(photo.location_bytes for photo in found).tolist()
+        return [state.log.photos.hex_digest(row) if row >= 0 else "" for row in rows]
+
+    last = ShardBuilder(gallery, options.shard_photos, report.shards.append)
+    for record in plan.gone(report, contents):
+        last.add(PhotoRow.gone(record))
+    last.seal()

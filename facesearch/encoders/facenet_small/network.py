@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from facesearch.encoders.paper_networks.layers import DIMENSION, FaceNetwork, Size
+from facesearch.errors import InputError
 
 FACENET_SMALL = "facenet-small"
 SIDE = 112
@@ -23,6 +24,7 @@ SIDE = 112
 _STEM = 32
 _STAGES = ((48, 1), (96, 2), (256, 1), (320, 1))  # channels and blocks; each halves the map
 _LAST_SIDE = 4
+_LEAST_SIDE = 32  # smaller chips leave no map to make a vector of
 
 
 class SmallResidualBlock(nn.Module):
@@ -48,8 +50,15 @@ class SmallResidualBlock(nn.Module):
         return torch.relu(self.body(features) + self.shortcut(features))
 
 
-def facenet_small(dimension: int = DIMENSION) -> FaceNetwork:
-    """A new network, its weights drawn from torch's random numbers."""
+def facenet_small(dimension: int = DIMENSION, side: int = SIDE) -> FaceNetwork:
+    """A new network, its weights drawn from torch's random numbers.
+
+    With a ``side`` below 112 it takes smaller chips, and its last map is enlarged to the size that
+    the last layer wants: the same weights train several times faster so, before they go on with
+    whole chips. Raises :class:`InputError` for a side that is not from 32 to 112.
+    """
+    if not _LEAST_SIDE <= side <= SIDE:
+        raise InputError(f"expected a side from {_LEAST_SIDE} to {SIDE} pixels, got {side}")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     # Unpadded, so that the chips' standardisation can be folded into its weights.
     layers["stem"] = nn.Sequential(
@@ -61,11 +70,13 @@ def facenet_small(dimension: int = DIMENSION) -> FaceNetwork:
             stride = 2 if block == 0 else 1
             layers[f"stage{number}_{block + 1}"] = SmallResidualBlock(channels, filters, stride)
             channels = filters
+    if side < SIDE:
+        layers["enlarge"] = nn.Upsample((_LAST_SIDE, _LAST_SIDE), mode="bilinear")
     # A convolution over the whole map is the dense layer, in a form that every back end has.
     layers["embedding"] = nn.Conv2d(channels, dimension, _LAST_SIDE)
     layers["pool"] = nn.AdaptiveAvgPool2d(1)
     layers["flatten"] = nn.Flatten(1)
-    network = FaceNetwork(FACENET_SMALL, Size(SIDE, SIDE), layers)
+    network = FaceNetwork(FACENET_SMALL, Size(side, side), layers)
     _initialise(network)
     return network
 

@@ -220,4 +220,4 @@ def _found(root: Path, path: Path) -> FoundPhoto:
     except (OSError, ValueError) as error:
         problem = refusal(error) if isinstance(error, OSError) else str(error)
         return FoundPhoto(root, str(path), 0, 0, problem)
-    return FoundPhoto(root, str(path), status.st_size, status.st_mtime_ns)
+    return FoundPhoto.of(root, str(path), status)

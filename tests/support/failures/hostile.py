@@ -108,10 +108,12 @@ def _cut() -> Contents:
     files: Contents = {"zero-bytes.jpg": (b"", "empty"), "zero-bytes.heic": (b"", "empty")}
     for suffix, kind in _FORMATS.items():
         data = encoded(noisy_picture(), kind)
-        files[f"cut-half.{suffix}"] = (data[: len(data) // 2], "truncated")
+        reason = None if kind == "JPEG" else "truncated"  # of a JPEG the upper half is shown
+        files[f"cut-half.{suffix}"] = (data[: len(data) // 2], reason)
     jpeg = encoded(noisy_picture(), "JPEG")
     files["cut-after-signature.jpg"] = (jpeg[:4], "truncated")
-    files["cut-last-tenth.jpg"] = (jpeg[: len(jpeg) * 9 // 10], "truncated")
+    files["cut-last-tenth.jpg"] = (jpeg[: len(jpeg) * 9 // 10], None)
+    files["cut-end-marker.jpg"] = (jpeg[:-2], None)
     files["three-bytes.png"] = (b"\x89PN", "not-an-image")
     return files
 
@@ -163,7 +165,7 @@ def _misnamed() -> Contents:
         "archive.jpg": (b"PK\x03\x04" + bytes(60), "not-an-image"),
         "video.heic": (b"\0\0\0\x18ftypisom\0\0\2\0isommp41", "not-an-image"),
         "postscript.jpg": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported"),
-        "jpeg2000.jpg": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "unsupported"),
+        "jpeg2000.jpg": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "corrupt"),
         "drawing.png": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported"),
         "only-zeros.jpg": (bytes(4096), "not-an-image"),
     }
@@ -223,7 +225,7 @@ def _odd_modes() -> Contents:
         "rgb-16-bit.png": (_saved_by_opencv(deep, ".png"), None),
         "rgb-16-bit.tif": (_saved_by_opencv(deep, ".tif"), None),
         "grey-float.tif": (_saved(Image.fromarray(ramp.astype("f4")), "TIFF"), None),
-        "rgb-float.tif": (_saved_by_opencv(np.float32(picture), ".tif"), "unsupported"),
+        "rgb-float.tif": (_saved_by_opencv(np.float32(picture), ".tif"), None),
         "grey-32-bit.tif": (_saved(Image.fromarray((ramp * 65535).astype("i4")), "TIFF"), None),
         "one-bit.png": (_saved(image.convert("1"), "PNG"), None),
         "one-bit-fax.tif": (_saved(image.convert("1"), "TIFF", compression="group4"), None),

@@ -59,7 +59,7 @@ def photo_records(shard: Shard) -> Iterator[PhotoRecord]:
     for row in range(len(table["size"])):
         values = {name: column[row] for name, column in table.items()}
         values |= {name: values[name].decode() for name in texts}
-        numbers = ("size", "mtime_ns", "width", "height")
+        numbers = ("size", "mtime_ns", "width", "height", "ctime_ns", "inode")
         values |= {name: int(values[name]) for name in numbers}
         yield PhotoRecord(photo_id=shard.number << 32 | row, **values)
 

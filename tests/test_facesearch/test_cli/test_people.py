@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesearch.cli.main import main
-from facesearch.cli.people.decision_text import in_words
 from facesearch.curation.undo_preview import preview_undo
 from facesearch.gallery.gallery import Gallery
+from facesearch.people.decision_words import in_words
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import last_batch, undone_batches
 from facesearch.people.store import PeopleStore

@@ -91,9 +91,9 @@ def run(
     writer = BlockWriter(gallery.folder, FakeEngineMaker(), OPTIONS)
     workers = FlakyWorkers(writer, fates, killers)
     with gallery.writing():
-        plan = EmbedPlan(gallery.state(), [photos], retry_failed=False)
+        plan = EmbedPlan(gallery.state(), [photos], OPTIONS)
         report = plan.report()
-        blocks = cut_blocks(list(plan.tasks()), OPTIONS.shard_photos, writer.digests)
+        blocks = cut_blocks(list(plan.tasks(plan.todo)), OPTIONS.shard_photos, writer.digests)
         for part in BlockDispatcher(gallery, workers).run(blocks):
             report.add(part)
     return report, workers
@@ -164,8 +164,8 @@ def test_a_sealed_shard_tells_what_was_done(tmp_path: Path) -> None:
 
     workers = Recorder(writer, [], frozenset())
     with gallery.writing():
-        plan = EmbedPlan(gallery.state(), [photos], retry_failed=False)
-        blocks = cut_blocks(list(plan.tasks()), 3, writer.digests)
+        plan = EmbedPlan(gallery.state(), [photos], OPTIONS)
+        blocks = cut_blocks(list(plan.tasks(plan.todo)), 3, writer.digests)
         reports = list(BlockDispatcher(gallery, workers).run(blocks))
     for order, report in zip(orders, reports, strict=True):
         assert sealed_report(order.block, order.attempt.path) == report
@@ -185,8 +185,8 @@ def test_bytes_of_photos_at_work_are_bounded(tmp_path: Path) -> None:
             most.append(len(self.orders))
 
     with gallery.writing():
-        plan = EmbedPlan(gallery.state(), [photos], retry_failed=False)
-        blocks = [PhotoBlock((task,)) for task in plan.tasks()]
+        plan = EmbedPlan(gallery.state(), [photos], OPTIONS)
+        blocks = [PhotoBlock((task,)) for task in plan.tasks(plan.todo)]
         workers = Watched(writer, [], frozenset())
         list(BlockDispatcher(gallery, workers, ahead_bytes=1).run(iter(blocks)))
     assert most == [1] * 5

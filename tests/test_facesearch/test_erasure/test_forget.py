@@ -26,7 +26,7 @@ from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Tombstone, Tombstones
-from facesearch.images.discover import REPORT_MARKER
+from facesearch.images.walk.left_out import REPORT_MARKER
 from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import build_index, load_index, refresh_index
 from facesearch.search.knn_graph import refresh_graph

@@ -105,7 +105,7 @@ def test_damaged_settings_say_what_to_do(tmp_path: Path, text: str) -> None:
     ("change", "message"),
     [
         ({"format": "photos"}, "does not describe a gallery"),
-        ({"version": 3}, "version 3"),
+        ({"version": 4}, "version 4"),
         ({"contract": {"name": "x"}}, "contract"),
         ({"contract": {**vars(CONTRACT), "dimension": "16"}}, "dimension"),
         ({"vectors": "int8"}, "int8"),

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from facesearch.errors import InputError
-from facesearch.images import check_roots, find_photos
+from facesearch.images import check_roots, discover, find_photos
+from facesearch.images.walk import file_kinds
+from facesearch.images.walk.skipped import SkippedFiles
 from facesearch.report import write_report
 from support.albums import album_of, draw_photo, face
 from support.failures.hostile import encoded_corners
@@ -86,10 +88,25 @@ def test_roots_that_can_be_walked_pass_the_check(tmp_path: Path) -> None:
 
 
 def test_contents_decide_for_other_names(tmp_path: Path) -> None:
-    put(tmp_path, "IMG_1", "photo.bak", "raw.NEF")
+    put(tmp_path, "IMG_1", "photo.bak", "video.THM")
     put(tmp_path, "notes.txt", "README", data=b"text")
     put(tmp_path, "text.JPG", data=b"text")
     assert paths(tmp_path) == ["IMG_1", "photo.bak", "text.JPG"]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_files_that_need_an_extra_are_found_if_it_is_there(
+    tmp_path: Path, installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (discover, file_kinds):
+        monkeypatch.setattr(module, "is_readable", lambda kind: installed)
+    put(tmp_path, "raw.NEF", "a.jxl")
+    put(tmp_path, "unnamed", data=b"\xff\x0a" + bytes(80))
+    skipped = SkippedFiles()
+    found = [photo.name for photo in find_photos([tmp_path], skipped)]
+    assert found == (["a.jxl", "raw.NEF", "unnamed"] if installed else [])
+    expected = {} if installed else {"raw": 1, "jpeg-xl": 1, "other": 1}
+    assert dict(skipped.counts) == expected
 
 
 def test_a_file_as_root(tmp_path: Path) -> None:

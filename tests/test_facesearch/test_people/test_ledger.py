@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from facesearch.errors import GalleryError, InputError
-from facesearch.people.ledger import Decision, FaceDecision, Ledger, NewDecision
+from facesearch.people.ledger import Decision, DecisionAuthor, FaceDecision, Ledger, NewDecision
 from facesearch.people.projection import DecisionState, replay
 from facesearch.people.store import PeopleStore
 from facesearch.people.superseded import superseded_by
@@ -196,6 +196,29 @@ def test_version_1_becomes_decisions(tmp_path: Path) -> None:
     for _ in range(3):
         people.undo()
     assert people.memberships().by_id() == {3: "Ann", 5: "Ann"}
+
+
+def test_version_2_gets_a_table_of_authors(tmp_path: Path) -> None:
+    PeopleStore(tmp_path).enroll("Ann", [5])
+    with closing(sqlite3.connect(tmp_path / "people.sqlite")) as database:
+        database.executescript("DROP TABLE author; PRAGMA user_version = 2")
+    people = PeopleStore(tmp_path, DecisionAuthor("ada", "request 1"))
+    assert people.memberships().by_id() == {5: "Ann"}
+    people.enroll("Bob", [6])
+    assert people.authors() == {2: DecisionAuthor("ada", "request 1")}
+
+
+def test_the_ledger_knows_who_decided(tmp_path: Path) -> None:
+    assert PeopleStore(tmp_path).authors() == {}
+    assert not (tmp_path / "people.sqlite").exists()
+    ada = PeopleStore(tmp_path, DecisionAuthor("ada"))
+    ada.enroll("Ann", [1])
+    PeopleStore(tmp_path).enroll("Bob", [2])
+    ada.enroll("Ann", [1])  # says nothing new
+    ada.decide([NewDecision("hide", 1), NewDecision("hide", 2)])
+    ada.undo()
+    assert ada.authors() == {batch: DecisionAuthor("ada") for batch in (1, 3, 5)}
+    assert [each.batch for each in ada.decisions()] == [1, 2, 3, 3, 5]
 
 
 def test_forgotten_faces_are_in_no_decision(tmp_path: Path) -> None:

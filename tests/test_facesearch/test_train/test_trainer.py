@@ -125,6 +125,27 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -> N
     assert same(tensors(settings.output / CHECKPOINT), tensors(tmp_path / "killed" / CHECKPOINT))
 
 
+def test_a_run_on_whole_chips_starts_from_one_on_small_chips(tmp_path: Path) -> None:
+    small = replace(made_settings(tmp_path, steps=1), network=NetworkSettings(side=48))
+    start = Trainer(small).run().checkpoint
+    whole = replace(
+        made_settings(tmp_path, steps=1),
+        output=tmp_path / "whole",
+        network=NetworkSettings(start=start),
+    )
+    trainer = Trainer(whole)
+    assert (trainer.network.size.rows, trainer.network.size.columns) == (112, 112)
+    begun = {f"average.{n}": t for n, t in trainer.network.state_dict().items()}
+    kept = {n: t for n, t in tensors(start).items() if n.startswith("average.")}
+    assert same(begun, kept)
+
+
+def test_only_facenet_small_takes_another_side(tmp_path: Path) -> None:
+    settings = replace(made_settings(tmp_path, steps=1), network=NetworkSettings("nns2", side=64))
+    with pytest.raises(InputError, match=r"network\.side is for facenet-small only"):
+        Trainer(settings)
+
+
 def test_distillation_comes_nearer_to_the_teacher(tmp_path: Path) -> None:
     settings = made_settings(tmp_path, steps=25)
     Trainer(settings).run()

@@ -14,7 +14,7 @@ from facesearch.encoders.backends import Placement, load_backend
 from facesearch.encoders.facenet_small.network import SIDE, facenet_small
 from facesearch.encoders.facenet_small.weights import export_weights, read_weights
 from facesearch.encoders.paper_networks.operations import module_cost
-from facesearch.errors import WeightsError
+from facesearch.errors import InputError, WeightsError
 from facesearch.train.validation import standardised
 
 
@@ -62,6 +62,21 @@ def test_back_ends_give_the_vectors_of_the_module(
     cosines /= np.linalg.norm(expected, axis=1)
     assert cosines.min() > 0.9999  # 16-bit weights
     assert weighted.sha256 == read_weights(weights).sha256
+
+
+def test_weights_of_smaller_chips_are_those_of_the_whole_network() -> None:
+    torch.manual_seed(0)
+    small = facenet_small(side=64).eval()
+    whole = facenet_small().eval()
+    whole.load_state_dict(small.state_dict())
+    with torch.no_grad():
+        assert small(torch.randn(2, 3, 64, 64)).shape == whole(torch.randn(2, 3, SIDE, SIDE)).shape
+
+
+@pytest.mark.parametrize("side", [31, 113])
+def test_a_side_that_no_chip_can_have_is_refused(side: int) -> None:
+    with pytest.raises(InputError, match="expected a side from 32 to 112 pixels"):
+        facenet_small(side=side)
 
 
 def test_damaged_and_other_files_are_refused(weights: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What a folder holds besides photos: kinds of files, folders to leave out, files that are one."""

@@ -1,0 +1,1 @@
+"""Galleries over HTTP: warm, for several people at once, with a web application."""

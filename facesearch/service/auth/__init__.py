@@ -1,0 +1,1 @@
+"""Who may do what: accounts with passwords, tokens for programs, sessions for the page."""

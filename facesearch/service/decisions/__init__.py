@@ -1,0 +1,1 @@
+"""Decisions about people that are made over HTTP, and suggestions of them."""

@@ -1,0 +1,198 @@
+"""People: lists of them, their faces, who resembles them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import Query
+
+from facesearch.people.projection import Person
+from facesearch.service.routes.access import (
+    NamedPerson,
+    RoleRouter,
+    Served,
+    Service,
+    Snapshot,
+    face_row_of,
+)
+from facesearch.service.server.problems import ProblemError
+from facesearch.service.shapes.people import (
+    CoverChoice,
+    NearPeople,
+    PersonDetail,
+    PersonPage,
+    PersonSummary,
+)
+from facesearch.service.shapes.photos import FacePage, FaceSummary
+from facesearch.service.views.nearest import near_person
+from facesearch.service.views.paging import MOST_ITEMS, page_of
+from facesearch.service.views.person_rows import PersonRow, album_order, searched_words
+from facesearch.service.views.snapshot import GallerySnapshot
+
+viewing = RoleRouter("view", "people")
+deciding = RoleRouter("decide", "people")
+ROUTERS = (viewing, deciding)
+
+Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS)]
+Cursor = Annotated[str | None, Query(max_length=2000)]
+
+_ORDERS: dict[str, Callable[[PersonRow], tuple[object, ...]]] = {
+    "faces": album_order,
+    "name": lambda row: (
+        row.person.name is None, (row.person.name or "").casefold(), -row.photos, row.person.id
+    ),
+    "recent": lambda row: (-row.decided, *album_order(row)),
+}  # fmt: skip
+
+
+@viewing.get("/galleries/{gallery}/people")
+def list_people(
+    snapshot: Snapshot,
+    order: Literal["faces", "name", "recent"] = "faces",
+    named: bool | None = None,
+    hidden: Literal["false", "true", "all"] = "false",
+    q: Annotated[str, Query(max_length=200)] = "",
+    least: Annotated[int, Query(ge=0, le=10**9)] = 1,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> PersonPage:
+    """People with at least ``least`` faces. ``q``: the beginnings of words of their names."""
+    words = searched_words(q)
+    rows = [
+        row
+        for row in snapshot.ordered_rows(order, _ORDERS[order])
+        if row.faces >= least
+        and row.person.id > 0
+        and (named is None or (row.person.name is not None) == named)
+        and (hidden == "all" or row.person.hidden == (hidden == "true"))
+        and (not words or _matches(row, words))
+    ]
+    page = page_of(rows, _ORDERS[order], limit, cursor)
+    return PersonPage(
+        people=[PersonSummary.of(snapshot, row) for row in page.items],
+        next=page.following,
+        total=page.total,
+    )
+
+
+def _matches(row: PersonRow, words: tuple[str, ...]) -> bool:
+    """Whether each word is the beginning of a word of the name, or its number."""
+    return all(
+        word == row.person.key or any(each.startswith(word) for each in row.words) for word in words
+    )
+
+
+@viewing.get("/galleries/{gallery}/people/{person}")
+def show_person(snapshot: Snapshot, person: NamedPerson) -> PersonDetail:
+    """One person; of a number that was merged, the person it is now."""
+    merged = snapshot.view.decided.merged
+    return PersonDetail(
+        **dict(PersonSummary.of_person(snapshot, person)),
+        merged_from=[f"p{gone}" for gone, now in sorted(merged.items()) if now == person.id],
+    )
+
+
+@viewing.get("/galleries/{gallery}/people/{person}/faces")
+def list_faces_of_person(
+    snapshot: Snapshot,
+    person: NamedPerson,
+    order: Literal["sureness", "time", "doubt"] = "sureness",
+    confirmed: bool | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> FacePage:
+    """The faces of a person, the surest first, the most doubtful first, or the earliest first."""
+    return _face_page(snapshot, snapshot.faces_of(person.id), order, confirmed, limit, cursor)
+
+
+@viewing.get("/galleries/{gallery}/nobody/faces")
+def list_faces_of_nobody(
+    snapshot: Snapshot,
+    order: Literal["quality", "time"] = "quality",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> FacePage:
+    """The faces without a person, the clearest first, or the earliest first."""
+    return _face_page(snapshot, snapshot.faces_of_label(-1), order, None, limit, cursor)
+
+
+def _face_page(
+    snapshot: GallerySnapshot,
+    rows: np.ndarray,
+    order: str,
+    confirmed: bool | None,
+    limit: int,
+    cursor: str | None,
+) -> FacePage:
+    if confirmed is not None:
+        rows = rows[snapshot.confirmed[rows] == confirmed]
+    faces = snapshot.faces
+    sure, quality = snapshot.sureness, np.nan_to_num(faces.quality, nan=0.5)
+    if order == "time":
+        rank = snapshot.photos.time_rank[snapshot.photo_of_face_rows(rows)]
+        rows = rows[np.lexsort((faces.ids[rows], rank))]
+    elif order == "doubt":
+        rows = rows[np.lexsort((faces.ids[rows], sure[rows]))]
+    elif order == "quality":
+        rows = rows[np.lexsort((faces.ids[rows], -quality[rows]))]
+    else:
+        rows = rows[np.lexsort((faces.ids[rows], -sure[rows]))]
+
+    def key(row: int) -> tuple[object, ...]:
+        face = int(faces.ids[row])
+        if order == "time":
+            (photo,) = snapshot.photo_of_face_rows(np.array([row])).tolist()
+            time = snapshot.photos.taken[photo].decode()
+            return not time, time, snapshot.photos.names[photo], face
+        value = {"doubt": sure, "quality": -quality}.get(order, -sure)
+        return float(value[row]), face
+
+    page = page_of(rows.tolist(), key, limit, cursor)
+    return FacePage(
+        faces=[FaceSummary.of(snapshot, row) for row in page.items],
+        next=page.following,
+        total=page.total,
+    )
+
+
+@viewing.get("/galleries/{gallery}/people/{person}/similar")
+def list_similar_people(
+    served: Served,
+    snapshot: Snapshot,
+    person: NamedPerson,
+    limit: Annotated[int, Query(ge=1, le=50)] = 12,
+) -> NearPeople:
+    """The people who resemble a person most."""
+    return NearPeople(people=near_person(served, snapshot, person, limit))
+
+
+@deciding.put("/galleries/{gallery}/people/{person}/cover")
+def choose_cover(
+    service: Service,
+    served: Served,
+    snapshot: Snapshot,
+    person: NamedPerson,
+    body: CoverChoice,
+) -> PersonSummary:
+    """Let a face of a person stand for them."""
+    row = face_row_of(snapshot, body.face)
+    whose = snapshot.person_of_row(row)
+    if whose is None or whose.id != person.id:
+        raise ProblemError(
+            409, "refused", f"Expected a face of {person.label}.", "Choose one of their faces."
+        )
+    return _covered(service, served, person, body.face)
+
+
+@deciding.delete("/galleries/{gallery}/people/{person}/cover")
+def clear_cover(service: Service, served: Served, person: NamedPerson) -> PersonSummary:
+    """Let the program choose a face again."""
+    return _covered(service, served, person, None)
+
+
+def _covered(service: Service, served: Served, person: Person, face: int | None) -> PersonSummary:
+    service.choices(served).set_cover(person.id, face)
+    served.covers_changed()
+    return PersonSummary.of_person(served.snapshot(), person)

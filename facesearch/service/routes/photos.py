@@ -1,0 +1,373 @@
+"""Photos and faces: lists, one by one, and their pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path as FilePath
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import Path, Query, Request
+from fastapi.responses import Response
+from numpy.typing import NDArray
+
+from facesearch.images.file_access import open_plain
+from facesearch.images.sniff import HEAD_BYTES, sniff
+from facesearch.recognition.identify import largest_first
+from facesearch.service.pictures import (
+    CROP_SIDES,
+    THUMBNAIL_SIDES,
+    PictureCache,
+    crop_name,
+    cut_square,
+    cut_thumbnail,
+    decode_side,
+    resolved_within,
+    thumbnail_name,
+)
+from facesearch.service.routes.access import (
+    RoleRouter,
+    Served,
+    Service,
+    Snapshot,
+    face_row_of,
+    person_of,
+)
+from facesearch.service.routes.people import Cursor, Limit
+from facesearch.service.server.problems import NotModifiedError, ProblemError, missing
+from facesearch.service.shapes.people import NearPeople
+from facesearch.service.shapes.photos import FaceSummary, PhotoDetail, PhotoPage, PhotoView
+from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
+from facesearch.service.views.nearest import near_face, neighbours_of
+from facesearch.service.views.paging import page_of
+from facesearch.service.views.snapshot import GallerySnapshot
+
+viewing = RoleRouter("view", "photos")
+ROUTERS = (viewing,)
+
+RecordKey = Annotated[int, Path(ge=0, le=2**63 - 1)]
+Day = Annotated[str | None, Query(pattern=r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$")]
+_PEOPLE = re.compile(r"p[0-9]{1,15}(,p[0-9]{1,15}){0,19}")
+_MEDIA_TYPES = {
+    "JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif",
+    "BMP": "image/bmp", "AVIF": "image/avif",
+}  # fmt: skip
+_IMAGE: dict[int | str, dict[str, object]] = {200: {"content": {"image/jpeg": {}}}}
+_FOREVER = "private, max-age=31536000, immutable"
+
+
+@viewing.get("/galleries/{gallery}/photos")
+def list_photos(
+    snapshot: Snapshot,
+    people: Annotated[str | None, Query(max_length=400, pattern=_PEOPLE.pattern)] = None,
+    folder: Annotated[str | None, Query(max_length=4096)] = None,
+    month: Annotated[str | None, Query(pattern=r"^([0-9]{4}-[0-9]{2}|undated)$")] = None,
+    since: Annotated[Day, Query(alias="from")] = None,
+    until: Annotated[Day, Query(alias="to")] = None,
+    status: Literal["ok", "failed", "faceless"] = "ok",
+    nobody: bool = False,
+    order: Literal["time", "-time", "name"] = "-time",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> PhotoPage:
+    """Photos in which all ``people`` are, in a folder or below it, of a time, and so on."""
+    if status == "failed":
+        return _failed_page(snapshot, folder, limit, cursor)
+    numbers = [person_of(snapshot, key).id for key in people.split(",")] if people else []
+    rows = snapshot.photo_rows_with(numbers)
+    photos = snapshot.photos
+    if status == "faceless":
+        rows = rows[photos.faces[rows] == 0]
+    if nobody:
+        without = np.unique(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
+        rows = np.intersect1d(rows, without, assume_unique=True)
+    if folder is not None:
+        beneath = f"{folder}/"
+        rows = np.array(
+            [
+                row
+                for row in rows.tolist()
+                if not folder
+                or photos.folders[row] == folder
+                or photos.folders[row].startswith(beneath)
+            ],
+            np.int64,
+        )
+    rows = rows[_within(photos.taken[rows], month, since, until)]
+    return _photo_page(snapshot, rows, order, limit, cursor)
+
+
+def _within(
+    taken: NDArray[np.bytes_], month: str | None, since: str | None, until: str | None
+) -> NDArray[np.bool_]:
+    """Which times are in a month, and from one day to another, both included."""
+    kept = np.ones(len(taken), bool)
+    if month == "undated":
+        return np.asarray(taken == b"", bool)
+    for given, least in ((month, True), (month, False), (since, True), (until, False)):
+        if given is not None:
+            cut = taken.astype(f"S{len(given)}")
+            bound = given.encode()
+            kept &= (cut >= bound if least else cut <= bound) & (taken != b"")
+    return kept
+
+
+def _photo_page(
+    snapshot: GallerySnapshot,
+    rows: NDArray[np.int64],
+    order: str,
+    limit: int,
+    cursor: str | None,
+) -> PhotoPage:
+    photos = snapshot.photos
+    ranks = {
+        "name": photos.name_rank, "time": photos.time_rank, "-time": photos.newest_rank
+    }[order]  # fmt: skip
+    ordered = rows[np.argsort(ranks[rows])].tolist()
+
+    def key(row: int) -> tuple[object, ...]:
+        name, number = photos.names[row], int(photos.ids[row])
+        if order == "name":
+            return name, number
+        time = photos.taken[row].decode()
+        return not time, time.translate(_BACKWARDS) if order == "-time" else time, name, number
+
+    page = page_of(ordered, key, limit, cursor)
+    return PhotoPage(
+        photos=[PhotoView.of(snapshot, row) for row in page.items],
+        next=page.following,
+        total=page.total,
+    )
+
+
+# Later times first: each digit is taken for what it lacks to 9.
+_BACKWARDS = str.maketrans("0123456789", "9876543210")
+
+
+def _failed_page(
+    snapshot: GallerySnapshot, folder: str | None, limit: int, cursor: str | None
+) -> PhotoPage:
+    named = [
+        (snapshot.photos.name_of_record(record), record)
+        for record in snapshot.view.state.having("failed")
+    ]
+    named = [
+        each
+        for each in named
+        if not folder or each[0].rpartition("/")[0] == folder or each[0].startswith(f"{folder}/")
+    ]
+    named.sort(key=lambda each: (each[0], each[1].photo_id))
+    page = page_of(named, lambda each: (each[0], each[1].photo_id), limit, cursor)
+    return PhotoPage(
+        photos=[PhotoView.failed(name, record) for name, record in page.items],
+        next=page.following,
+        total=page.total,
+    )
+
+
+@viewing.get("/galleries/{gallery}/photos/{photo}")
+def show_photo(snapshot: Snapshot, photo: RecordKey) -> PhotoDetail:
+    """A photo and its faces."""
+    row = photo_row_of(snapshot, photo)
+    photos, table = snapshot.photos, snapshot.view.state.log.photos
+    faces = photos.faces_of(row)
+    boxes = [tuple(box) for box in snapshot.faces.box[faces].tolist()]
+    state = snapshot.view.state
+    places = np.flatnonzero(state.log.newest & (state.log.holder == photos.held[row]))
+    return PhotoDetail(
+        **dict(PhotoView.of(snapshot, row)),
+        locations=[photos.name_of_record(table.record(place)) for place in places.tolist()],
+        found=[FaceSummary.of(snapshot, int(faces[each])) for each in largest_first(boxes)],
+    )
+
+
+@viewing.get(
+    "/galleries/{gallery}/photos/{photo}/thumbnail", response_class=Response, responses=_IMAGE
+)
+def show_thumbnail(
+    request: Request,
+    service: Service,
+    served: Served,
+    photo: RecordKey,
+    size: Annotated[int, Query(json_schema_extra={"enum": [*THUMBNAIL_SIDES]})] = 640,
+) -> Response:
+    """A small picture of a photo, ``size`` pixels long, upright, without the file's metadata."""
+    _require_size(size, THUMBNAIL_SIDES)
+    snapshot = served.snapshot()
+    row = photo_row_of(snapshot, photo)
+    record = snapshot.photos.record(row)
+    name = thumbnail_name(record.sha256, size)
+    _require_modified(request, name)
+    cache = PictureCache(served.gallery, service.options.picture_bytes)
+    data = cache.get(name)
+    if data is None:
+        stamp = cache.stamp()
+        place = place_of_photo(snapshot, row)
+        decoded, sha256 = service.photos.decode(place, size)
+        require_same_photo(record.sha256, sha256)
+        data = cut_thumbnail(decoded, size)
+        cache.put(name, data, stamp)
+        service.pruner.kept(cache)
+    return _picture(data, name)
+
+
+@viewing.get(
+    "/galleries/{gallery}/photos/{photo}/original", response_class=Response, responses=_IMAGE
+)
+def show_original(snapshot: Snapshot, photo: RecordKey) -> Response:
+    """The file of a photo as it is, if a browser can show it."""
+    row = photo_row_of(snapshot, photo)
+    record = snapshot.photos.record(row)
+    with open_plain(place_of_photo(snapshot, row)) as file:
+        found = os.fstat(file.fileno())
+        if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
+            raise _changed_photo()
+        kind = sniff(file.read(HEAD_BYTES)) or ""
+        if kind not in _MEDIA_TYPES:
+            raise ProblemError(
+                415,
+                "unsupported-media",
+                "Browsers cannot show files of this kind.",
+                "Use the thumbnail.",
+            )
+        file.seek(0)
+        data = file.read(found.st_size)
+    return Response(
+        data,
+        media_type=_MEDIA_TYPES[kind],
+        headers={"Content-Disposition": "inline", "Cache-Control": "private, no-cache"},
+    )
+
+
+@viewing.get("/galleries/{gallery}/faces/{face}")
+def show_face(snapshot: Snapshot, face: RecordKey) -> FaceSummary:
+    """One face."""
+    return FaceSummary.of(snapshot, face_row_of(snapshot, face))
+
+
+@viewing.get("/galleries/{gallery}/faces/{face}/crop", response_class=Response, responses=_IMAGE)
+def show_crop(
+    request: Request,
+    service: Service,
+    served: Served,
+    face: RecordKey,
+    size: Annotated[int, Query(json_schema_extra={"enum": [*CROP_SIDES]})] = 160,
+) -> Response:
+    """The square around a face with its margin, ``size`` pixels a side."""
+    _require_size(size, CROP_SIDES)
+    snapshot = served.snapshot()
+    row = face_row_of(snapshot, face)
+    photos = snapshot.photos
+    (photo_row,) = photos.rows_of(snapshot.faces.photo[row : row + 1]).tolist()
+    record = photos.record(photo_row)
+    box = _box(snapshot, row)
+    name = crop_name(record.sha256, box, size)
+    _require_modified(request, name)
+    cache = PictureCache(served.gallery, service.options.picture_bytes)
+    data = cache.get(name)
+    if data is None:
+        stamp = cache.stamp()
+        side = decode_side(box, photos.size(photo_row), size)
+        decoded, sha256 = service.photos.decode(place_of_photo(snapshot, photo_row), side)
+        require_same_photo(record.sha256, sha256)
+        data = cut_square(decoded, box, size)
+        cache.put(name, data, stamp)
+        service.pruner.kept(cache)
+    return _picture(data, name)
+
+
+@viewing.get("/galleries/{gallery}/faces/{face}/candidates")
+def list_candidates(
+    served: Served,
+    snapshot: Snapshot,
+    face: RecordKey,
+    limit: Annotated[int, Query(ge=1, le=50)] = 8,
+) -> NearPeople:
+    """Who a face may be: the people that are nearest to it."""
+    face_row_of(snapshot, face)
+    return NearPeople(people=near_face(served, snapshot, face, limit))
+
+
+@viewing.get("/galleries/{gallery}/faces/{face}/neighbours")
+def list_neighbours(
+    served: Served,
+    snapshot: Snapshot,
+    face: RecordKey,
+    k: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> FaceNeighbours:
+    """The faces that are nearest to a face, without itself."""
+    face_row_of(snapshot, face)
+    found = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
+    rows = snapshot.faces.rows_of(found.ids[0])
+    return FaceNeighbours(
+        matches=[
+            FaceMatch.of(snapshot, row, distance)
+            for row, other, distance in zip(
+                rows.tolist(), found.ids[0].tolist(), found.distances[0].tolist(), strict=True
+            )
+            if row >= 0 and other != face
+        ][:k]
+    )
+
+
+def _box(snapshot: GallerySnapshot, row: int) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = map(float, snapshot.faces.box[row])
+    return x0, y0, x1, y1
+
+
+def photo_row_of(snapshot: GallerySnapshot, photo: int) -> int:
+    """The row of a photo that is there."""
+    (row,) = snapshot.photos.rows_of(np.array([photo], np.int64)).tolist()
+    if row < 0:
+        raise missing("no-such-photo", f"photo {photo}")
+    return int(row)
+
+
+def place_of_photo(snapshot: GallerySnapshot, row: int) -> FilePath:
+    """Where the file of a photo is; never outside the folders that were indexed."""
+    location = snapshot.photos.record(row).location
+    if not os.path.lexists(location):
+        raise ProblemError(
+            410, "gone", "The file of this photo is no longer there.", "Index the photos again."
+        )
+    place = resolved_within(location, snapshot.photos.roots)
+    if place is None:
+        raise ProblemError(
+            403,
+            "outside",
+            "The file of this photo lies outside the folders of the gallery.",
+            "Index the folder that it lies in.",
+        )
+    return place
+
+
+def require_same_photo(expected: str, found: str) -> None:
+    """That a file holds what it held when it was indexed, by SHA-256s."""
+    if expected and expected != found:
+        raise _changed_photo()
+
+
+def _changed_photo() -> ProblemError:
+    return ProblemError(
+        410, "gone", "The file of this photo was changed since.", "Index the photos again."
+    )
+
+
+def _require_size(size: int, sizes: tuple[int, ...]) -> None:
+    if size not in sizes:
+        expected = ", ".join(map(str, sizes))
+        raise ProblemError(422, "invalid", f"Expected a size of {expected}, got {size}.")
+
+
+def _require_modified(request: Request, name: str) -> None:
+    if f'"{name}"' in request.headers.get("if-none-match", ""):
+        raise NotModifiedError({"ETag": f'"{name}"', "Cache-Control": _FOREVER})
+
+
+def _picture(data: bytes, name: str) -> Response:
+    return Response(
+        data,
+        media_type="image/jpeg",
+        headers={"ETag": f'"{name}"', "Cache-Control": _FOREVER},
+    )

@@ -1,0 +1,111 @@
+"""Suggested corrections, one answer each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import Path, Query
+
+from facesearch.curation.editor import EditResult, PeopleEditor
+from facesearch.service.decisions.answers import answer_suggestion
+from facesearch.service.decisions.suggestions import Kind, SuggestedCorrection
+from facesearch.service.routes.access import RoleRouter, Served, Service
+from facesearch.service.routes.decisions import Desk
+from facesearch.service.routes.people import Limit
+from facesearch.service.server.problems import missing
+from facesearch.service.shapes.decisions import (
+    DecisionResult,
+    SuggestionAnswer,
+    SuggestionPage,
+    SuggestionView,
+)
+from facesearch.service.shapes.people import PersonSummary
+from facesearch.service.views.snapshot import GallerySnapshot
+
+viewing = RoleRouter("view", "suggestions")
+deciding = RoleRouter("decide", "suggestions")
+ROUTERS = (viewing, deciding)
+
+_EXAMPLES = 4
+
+
+@viewing.get("/galleries/{gallery}/suggestions")
+def list_suggestions(
+    service: Service,
+    served: Served,
+    kind: Kind | None = None,
+    limit: Limit = 100,
+    cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,9}$")] = None,
+) -> SuggestionPage:
+    """What is worth a look, the most useful first."""
+    snapshot = served.snapshot()
+    suggestions = service.suggestions(served)
+    found = [each for each in suggestions.current(snapshot) if kind in (None, each.kind)]
+    start = int(cursor or 0)
+    more = start + limit < len(found)
+    return SuggestionPage(
+        suggestions=[_view(snapshot, each) for each in found[start : start + limit]],
+        next=str(start + limit) if more else None,
+        total=len(found),
+        stale=suggestions.is_stale(snapshot),
+        computing=suggestions.computing,
+    )
+
+
+@deciding.post("/galleries/{gallery}/suggestions/{suggestion}")
+def answer(
+    service: Service,
+    served: Served,
+    desk: Desk,
+    suggestion: Annotated[str, Path(max_length=100)],
+    body: SuggestionAnswer,
+) -> DecisionResult:
+    """Answer one; "later" puts it after all others."""
+    asked = desk(body)
+    if body.answer == "later":
+        with asked.turn() as snapshot:
+            _found(service, served, snapshot, suggestion)
+            service.choices(served).postpone(suggestion)
+            return asked.result((), (), (), None)
+
+    def act(editor: PeopleEditor, snapshot: GallerySnapshot) -> EditResult:
+        found = _found(service, served, snapshot, suggestion)
+        return answer_suggestion(editor, snapshot, found, body.answer)
+
+    return asked.decide(act)
+
+
+def _found(
+    service: Service, served: Served, snapshot: GallerySnapshot, suggestion: str
+) -> SuggestedCorrection:
+    found = service.suggestions(served).find(snapshot, suggestion)
+    if found is None:
+        raise missing(
+            "no-such-suggestion", "such suggestion any more", "Load the suggestions again."
+        )
+    return found
+
+
+def _view(snapshot: GallerySnapshot, each: SuggestedCorrection) -> SuggestionView:
+    rows = [snapshot.row_of_person[number] for number in each.people
+            if number in snapshot.row_of_person]  # fmt: skip
+    return SuggestionView(
+        id=each.id,
+        kind=each.kind,
+        people=[PersonSummary.of(snapshot, row) for row in rows],
+        faces=list(each.faces),
+        probability=round(each.probability, 4),
+        distance=None if each.distance is None else round(each.distance, 4),
+        gain=round(each.gain, 3),
+        examples=[_surest(snapshot, row.person.id, each.faces) for row in rows],
+    )
+
+
+def _surest(snapshot: GallerySnapshot, number: int, without: tuple[int, ...]) -> list[int]:
+    """A few faces of a person that are surely theirs."""
+    rows = snapshot.faces_of(number)
+    rows = rows[~np.isin(snapshot.faces.ids[rows], np.array(without, np.int64))]
+    order = np.lexsort((snapshot.faces.ids[rows], -snapshot.sureness[rows]))
+    found: list[int] = snapshot.faces.ids[rows[order[:_EXAMPLES]]].tolist()
+    return found

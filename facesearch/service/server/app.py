@@ -1,0 +1,93 @@
+"""The application: all addresses of the service, below /api/v1, and the page that uses them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from facesearch import __version__
+from facesearch.service.face_service import FaceService
+from facesearch.service.routes import (
+    accounts,
+    decisions,
+    events,
+    galleries,
+    jobs,
+    login,
+    people,
+    photos,
+    probes,
+    status,
+    suggestions,
+    uploads,
+)
+from facesearch.service.server.middleware import GuardMiddleware
+from facesearch.service.server.problems import add_handlers
+from facesearch.service.server.web_assets import WEB, web_router
+
+API = "/api/v1"
+
+
+_ROUTES = (
+    status,
+    login,
+    accounts,
+    galleries,
+    people,
+    photos,
+    probes,
+    uploads,
+    decisions,
+    suggestions,
+    jobs,
+    events,
+)
+
+
+def create_app(service: FaceService, *, web: Path = WEB) -> FastAPI:
+    """The application of ``service``, which it starts, and closes when it ends.
+
+    ``web`` is the folder of the web application.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        service.close()
+
+    app = _application(service.options.root_path, lifespan)
+    app.state.service = service
+    app.include_router(web_router(web))
+    add_handlers(app)
+    app.add_middleware(GuardMiddleware, options=service.options, metrics=service.metrics)
+    return app
+
+
+def api_description() -> dict[str, Any]:
+    """All addresses as OpenAPI describes them."""
+    return _application().openapi()
+
+
+def _application(root_path: str = "", lifespan: Any = None) -> FastAPI:
+    app = FastAPI(
+        title="facesearch",
+        version=__version__,
+        summary="Find faces in photos, tell who is who, and correct it.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        root_path=root_path,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    api = APIRouter(prefix=API)
+    for module in _ROUTES:
+        for router in module.ROUTERS:
+            api.include_router(router)
+    app.include_router(api)
+    return app

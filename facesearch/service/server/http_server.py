@@ -1,0 +1,137 @@
+"""The HTTP server: where it listens, whom it refuses, how long it waits for slow clients."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from facesearch.errors import InputError
+from facesearch.service.announcement import announced
+from facesearch.service.face_service import FaceService
+from facesearch.service.options import ServiceOptions
+from facesearch.service.server.app import create_app
+from facesearch.service.uploads import remove_left_uploads
+
+logger = logging.getLogger(__name__)
+
+_MOST_HEADER_BYTES = 1 << 15
+_KEEP_ALIVE_SECONDS = 20
+_SHUTDOWN_SECONDS = 10
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is of this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def require_safe(service: FaceService) -> None:
+    """Raise InputError where others could reach the service, and nobody has to log in."""
+    host = service.options.host
+    if is_loopback(host) or service.needs_login():
+        return
+    raise InputError(
+        f"expected an account or a token before the service can be reached at {host}; make one "
+        f"with: facesearch accounts add NAME --role administer --state {service.options.state}"
+    )
+
+
+class GuardedProtocol(H11Protocol):
+    """HTTP/1.1 where headers must arrive in time: uvicorn itself waits for them for ever."""
+
+    header_seconds = 10.0
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more is waited for."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take some bytes; what is no whole request yet must go on arriving."""
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        elif self._waiting is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(self.header_seconds, self._too_slow)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _too_slow(self) -> None:
+        self._waiting = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+
+def server_config(service: FaceService) -> uvicorn.Config:
+    """How the service is served."""
+    options = service.options
+    protocol = type(
+        "ServiceProtocol", (GuardedProtocol,), {"header_seconds": options.header_seconds}
+    )
+    return uvicorn.Config(
+        create_app(service),
+        host=options.host,
+        port=options.port,
+        http=protocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=options.proxies,
+        limit_concurrency=options.connections,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
+        ssl_certfile=options.certificate,
+        ssl_keyfile=options.key,
+    )
+
+
+def serve(
+    options: ServiceOptions,
+    service: FaceService | None = None,
+    ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Serve until the process is interrupted; ``ready`` hears the address of the page.
+
+    Raises InputError where others could reach the service without a login, OSError where the
+    address cannot be used.
+    """
+    remove_left_uploads(options.state)
+    service = service or FaceService(options)
+    require_safe(service)
+    config = server_config(service)
+    server = uvicorn.Server(config)
+    socket = config.bind_socket()
+    host, port = socket.getsockname()[:2]
+    with announced(service, str(host), int(port)):
+        shown = f"[{host}]" if ":" in str(host) else host
+        scheme = "https" if options.secure else "http"
+        ready(f"{scheme}://{shown}:{port}{options.root_path}/")
+        server.run(sockets=[socket])

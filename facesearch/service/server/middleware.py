@@ -1,0 +1,149 @@
+"""What holds for every request: which hosts may be asked for, how much and how slowly may be sent,
+what browsers may do with the answer, and how it is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from facesearch.service.metrics import ServiceMetrics
+from facesearch.service.options import ServiceOptions
+from facesearch.service.server.problems import ProblemError, problem_response
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = (
+    (b"content-security-policy", CONTENT_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_SMALL_BODY = 1 << 20
+
+
+class GuardMiddleware:
+    """Refuses what no client of ours sends, and adds the headers of security to all answers."""
+
+    def __init__(self, app: ASGIApp, options: ServiceOptions, metrics: ServiceMetrics) -> None:
+        self._app = app
+        self._options = options
+        self._metrics = metrics
+        self._hosts = _LOCAL_HOSTS | {host.lower() for host in options.hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def guarded_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_headers(message.get("headers", ()))
+            await send(message)
+
+        problem = self._problem(scope)
+        if problem is not None:
+            await problem_response(problem)(scope, receive, guarded_send)
+        else:
+            body = _Body(receive, _limit(scope, self._options), self._options.body_seconds)
+            try:
+                await self._app(scope, body.receive, guarded_send)
+            except ProblemError as error:  # of a body that is read before any handler is there
+                await problem_response(error)(scope, receive, guarded_send)
+        self._count(scope, status, time.perf_counter() - began)
+
+    def _problem(self, scope: Scope) -> ProblemError | None:
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        name = host if host.startswith("[") and host.endswith("]") else host.rpartition(":")[0]
+        if "*" not in self._hosts and not {host, name} & self._hosts:
+            # Another name that leads here is how a foreign page would ask as this machine's user.
+            return ProblemError(
+                421,
+                "wrong-host",
+                f"Expected a request for this machine, got one for {host[:80] or 'no host'}.",
+                "Start the service with --allow-host and the name that it is called by.",
+            )
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > _limit(scope, self._options):
+            return too_large(_limit(scope, self._options))
+        return None
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "none")
+        method = scope["method"] if scope["method"].isalpha() else "none"
+        method = method if len(method) <= len("OPTIONS") else "none"
+        self._metrics.requests.labels(method, route, str(status)).inc()
+        if not route.endswith("/events"):
+            self._metrics.seconds.labels(method, route).observe(seconds)
+
+
+def _limit(scope: Scope, options: ServiceOptions) -> int:
+    """How many bytes a request may have: many only where photos are sent."""
+    kind = dict(scope["headers"]).get(b"content-type", b"").lower()
+    return options.upload_bytes if kind.startswith(b"multipart/form-data") else _SMALL_BODY
+
+
+def too_large(limit: int) -> ProblemError:
+    """The answer to more than ``limit`` bytes."""
+    return ProblemError(
+        413,
+        "too-large",
+        f"Expected a request of at most {limit:,} bytes.",
+        "Send fewer or smaller photos.",
+        headers={"Connection": "close"},
+    )
+
+
+def _with_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    found = list(headers)
+    there = {name.lower() for name, _ in found}
+    found += [each for each in _HEADERS if each[0] not in there]
+    if b"cache-control" not in there:
+        found.append((b"cache-control", b"no-store"))
+    return found
+
+
+class _Body:
+    """The body of a request as it arrives: no larger than ``limit`` bytes, and never waited for
+    longer than ``seconds``."""
+
+    def __init__(self, receive: Receive, limit: int, seconds: float) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._seconds = seconds
+        self._bytes = 0
+        self._complete = False
+
+    async def receive(self) -> Message:
+        """The next piece, or the end of the connection."""
+        if self._complete:
+            return await self._receive()  # waits until the client has gone
+        try:
+            message = await asyncio.wait_for(self._receive(), self._seconds)
+        except TimeoutError:
+            raise ProblemError(
+                408,
+                "too-slow",
+                f"Nothing was sent for {self._seconds:g} seconds.",
+                "Send the request again.",
+                headers={"Connection": "close"},
+            ) from None
+        if message["type"] == "http.request":
+            self._bytes += len(message.get("body", b""))
+            self._complete = not message.get("more_body", False)
+            if self._bytes > self._limit:
+                raise too_large(self._limit)
+        return message

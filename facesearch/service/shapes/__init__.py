@@ -1,0 +1,1 @@
+"""What is sent and received, as OpenAPI describes it."""

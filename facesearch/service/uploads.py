@@ -1,0 +1,101 @@
+"""Photos that are sent: in a file for as long as they are looked at, decoded in a process apart."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from facesearch.engine import DECODE_SIDE
+from facesearch.errors import PhotoError
+from facesearch.images.sniff import HEAD_BYTES, sniff
+from facesearch.recognition.identify import Probe, probe_of
+from facesearch.service.face_service import FaceService
+from facesearch.service.server.problems import ProblemError
+from facesearch.service.views.served_gallery import ServedGallery
+from indexer.storage.atomic_files import make_folder
+
+_PIECE = 1 << 20
+
+
+@contextmanager
+def stored_upload(service: FaceService, file: BinaryIO) -> Iterator[Path]:
+    """The bytes of ``file`` in a file of their own, which is removed afterwards."""
+    folder = service.options.state / "uploads"
+    make_folder(folder)
+    descriptor, name = tempfile.mkstemp(dir=folder)
+    try:
+        limit = service.options.upload_limits.file_bytes
+        with os.fdopen(descriptor, "wb") as out:
+            _copy(file, out, limit)
+        yield Path(name)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def remove_left_uploads(state: Path) -> None:
+    """Remove what a service that was killed left behind."""
+    shutil.rmtree(state / "uploads", ignore_errors=True)
+
+
+def probe_of_upload(service: FaceService, served: ServedGallery, file: BinaryIO) -> Probe:
+    """The faces of a photo that was sent; raises PhotoError where it cannot be used."""
+    engine = served.engine
+    with stored_upload(service, file) as path:
+        decoded, _ = service.uploads.decode(path, DECODE_SIDE)
+    with service.engine_turns:
+        return probe_of(engine, Path("the photo"), decoded)
+
+
+def kept_upload_folder(served: ServedGallery) -> Path:
+    """A new folder beside the gallery for photos that are to stay."""
+    parent = served.folder.resolve()
+    base = parent.with_name(f"{parent.name.removesuffix('.gallery')}.enrolled")
+    make_folder(base)
+    folder = base / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+    make_folder(folder)
+    return folder
+
+
+def keep_upload(service: FaceService, folder: Path, file: BinaryIO) -> Path:
+    """The photo that was sent as a new file in ``folder``, once it was seen to be one.
+
+    Raises ProblemError where it cannot be used.
+    """
+    with stored_upload(service, file) as path:
+        try:
+            service.uploads.decode(path, DECODE_SIDE)
+        except PhotoError as error:
+            raise unusable(error) from error
+        kind = sniff(path.read_bytes()[:HEAD_BYTES]) or "JPEG"
+        place = folder / f"{len(list(folder.iterdir())):03d}.{kind.lower()}"
+        shutil.copyfile(path, place)
+    return place
+
+
+def unusable(error: PhotoError) -> ProblemError:
+    """The answer to a photo that cannot be used."""
+    status = 413 if error.reason == "too-large" else 422
+    return ProblemError(
+        status,
+        "too-large" if status == 413 else "unreadable-photo",
+        f"The photo cannot be used: {error}.",
+        "Send another photo.",
+        {"reason": error.reason},
+    )
+
+
+def _copy(source: BinaryIO, target: BinaryIO, limit: int) -> None:
+    total = 0
+    while piece := source.read(_PIECE):
+        total += len(piece)
+        if total > limit:
+            raise PhotoError("too-large", f"the limit is {limit:,} bytes a photo")
+        target.write(piece)
