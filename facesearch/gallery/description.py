@@ -1,17 +1,22 @@
-"""What ``gallery.json`` says: how a gallery stores vectors, whose they are, and where."""
+"""What ``gallery.json`` says: how a gallery stores vectors, whose they are, and where.
+
+Each shard states its contract too, and must have one of the gallery's.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from facesearch.encoders.types import EncoderContract
-from facesearch.errors import GalleryError
+from facesearch.errors import ContractError, GalleryError
 from indexer.storage.atomic_files import write_atomically
 from indexer.storage.plain_files import read_json
+from indexer.storage.shards import Shard
 
 DESCRIPTION = "gallery.json"
 FORMAT = "facesearch-gallery"
@@ -109,3 +114,27 @@ def _contract(fields: dict[str, object]) -> EncoderContract:
     contract = EncoderContract(**fields)  # type: ignore[arg-type]
     contract.check()
     return contract
+
+
+def holds_contract(shard: Shard, contract: EncoderContract) -> bool:
+    """Whether the vectors of ``shard`` are of ``contract``."""
+    attributes = _attributes(shard)
+    return all(attributes.get(key) == value for key, value in asdict(contract).items())
+
+
+def require_contract(shard: Shard, folder: Path, contracts: Sequence[EncoderContract]) -> None:
+    """Raise ContractError unless ``shard`` is of one of ``contracts``, those of a gallery."""
+    if any(holds_contract(shard, each) for each in contracts):
+        return
+    attributes, contract = _attributes(shard), asdict(contracts[0])
+    key = min(key for key, value in contract.items() if attributes.get(key) != value)
+    raise ContractError(
+        f"shard {shard.number} in {folder} has {key} {attributes.get(key)!r} where "
+        f"the gallery has {contract[key]!r}; it belongs to another gallery: move it out "
+        "of the shards folder"
+    )
+
+
+def _attributes(shard: Shard) -> Mapping[str, object]:
+    # Shards from before there was a choice of numerics do not say that theirs were fp32.
+    return {"numerics": "fp32", **shard.attributes}

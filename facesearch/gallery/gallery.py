@@ -32,7 +32,9 @@ from facesearch.gallery.description import (
     SHARDS,
     DType,
     GalleryDescription,
+    holds_contract,
     read_description,
+    require_contract,
     write_description,
 )
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
@@ -44,7 +46,6 @@ from facesearch.gallery.records import (
     face_records,
 )
 from facesearch.gallery.settings import parse_settings, settings_text
-from facesearch.gallery.shard_contracts import holds_contract, require_contract
 from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
 from facesearch.gallery.shard_leases import end_leases, next_number, note_number
 from facesearch.gallery.state import GalleryState

@@ -18,9 +18,8 @@ from facesearch.embed import EmbedOptions
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
-from facesearch.gallery.description import DESCRIPTION
+from facesearch.gallery.description import DESCRIPTION, holds_contract
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.shard_contracts import holds_contract
 from facesearch.search.gallery_index import IndexGoal, rebuild
 from facesearch.text import count
 from facesearch.upgrade.gallery import derived_files, upgraded_contract

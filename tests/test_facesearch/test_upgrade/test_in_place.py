@@ -15,8 +15,8 @@ from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.encoders.types import Embeddings
 from facesearch.engine import PhotoFaces
 from facesearch.errors import GalleryError, InputError
+from facesearch.gallery.description import holds_contract
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.shard_contracts import holds_contract
 from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import open_search
 from facesearch.upgrade.mixed import upgrade_in_place
