@@ -1,5 +1,6 @@
 """What ``gallery.json`` says: how a gallery stores vectors, whose they are, and where.
 
+And what ``settings.json`` does: the detector settings of the last indexing job.
 Each shard states its contract too, and must have one of the gallery's.
 """
 
@@ -138,3 +139,17 @@ def require_contract(shard: Shard, folder: Path, contracts: Sequence[EncoderCont
 def _attributes(shard: Shard) -> Mapping[str, object]:
     # Shards from before there was a choice of numerics do not say that theirs were fp32.
     return {"numerics": "fp32", **shard.attributes}
+
+
+def parse_settings(found: object) -> dict[str, float]:
+    """Settings as read from JSON; raises ValueError unless they are numbers by name."""
+    if not isinstance(found, dict) or not all(
+        type(each) in (int, float) for each in found.values()
+    ):
+        raise ValueError(f"expected numbers by name, got {str(found)[:80]}")
+    return found
+
+
+def settings_text(settings: Mapping[str, float]) -> str:
+    """Detector settings in words."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())

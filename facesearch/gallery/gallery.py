@@ -33,8 +33,10 @@ from facesearch.gallery.description import (
     DType,
     GalleryDescription,
     holds_contract,
+    parse_settings,
     read_description,
     require_contract,
+    settings_text,
     write_description,
 )
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
@@ -45,7 +47,6 @@ from facesearch.gallery.records import (
     face_qualities,
     face_records,
 )
-from facesearch.gallery.settings import parse_settings, settings_text
 from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
 from facesearch.gallery.shard_leases import end_leases, next_number, note_number
 from facesearch.gallery.state import GalleryState

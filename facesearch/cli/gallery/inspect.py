@@ -110,7 +110,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     """The facts in words."""
-    from facesearch.gallery.settings import settings_text
+    from facesearch.gallery.description import settings_text
 
     contract = facts["contract"]
     named = count(facts["people_named"], "person", "people")
