@@ -1,6 +1,6 @@
 """Average linkage in partitions beside that of one machine: F, time, rounds and memory.
 
-    python -m benchmarks.clustering.partitioned [--count 1000000] [--partitions 4] [--ray]
+    python -m benchmarks.jobs.partitioned_clustering [--count 1000000] [--partitions 4] [--ray]
 
 Made faces in a random order, one graph of neighbours for both. ``largest_bytes`` is the largest
 partition between two steps; a worker holds about three times as much while it works. F is that of
