@@ -54,22 +54,11 @@ def embed_photos_on(
     shared = Gallery.open(gallery.folder.resolve())
     with ray_cluster(cluster) as ray, shared.writing():
         plan = EmbedPlan(shared.state(), list(map(absolute, roots)), options)
-        report = plan.report()
         count = cluster.workers or max(1, cluster_cores(ray) // options.threads)
         cores = min(options.threads, max(1, cluster_cores(ray) // count))
         writer = BlockWriter(shared.folder, engine, options)
-        try:
-            with RayWorkers(ray, writer, count, cores=cores, gpus=cluster.gpus) as workers:
-                job = ClusterJob(shared, plan, options, report, workers)
-                job.read(plan.todo, progress)
-                if second := plan.stand_ins(report.failures):
-                    job.read(second, progress)
-        finally:
-            end_leases(shared.folder)
-        report.found = len(plan.found)
-        note_gone(shared, plan, options, report)
-        report.shards.sort()
-        return report
+        with RayWorkers(ray, writer, count, cores=cores, gpus=cluster.gpus) as workers:
+            return run_job(shared, plan, options, workers, progress)
 
 
 class DigestingWorkers(BlockWorkers, Protocol):
@@ -80,7 +69,29 @@ class DigestingWorkers(BlockWorkers, Protocol):
         ...
 
 
-class ClusterJob:
+def run_job(
+    gallery: Gallery,
+    plan: EmbedPlan,
+    options: EmbedOptions,
+    workers: DigestingWorkers,
+    progress: Progress = lambda report, total: None,
+) -> EmbedReport:
+    """Have a plan's photos embedded by ``workers``, for the gallery's writer."""
+    report = plan.report()
+    job = _ClusterJob(gallery, plan, options, report, workers)
+    try:
+        job.read(plan.todo, progress)
+        if second := plan.stand_ins(report.failures):
+            job.read(second, progress)
+    finally:
+        end_leases(gallery.folder)
+    report.found = len(plan.found)
+    _note_gone(gallery, plan, options, report)
+    report.shards.sort()
+    return report
+
+
+class _ClusterJob:
     """The reading of photos by workers, for the gallery's writer."""
 
     def __init__(
@@ -97,9 +108,7 @@ class ClusterJob:
         self._workers = workers
         self._dispatcher = BlockDispatcher(gallery, workers)
 
-    def read(
-        self, todo: Sequence[FoundPhoto], progress: Progress = lambda report, total: None
-    ) -> None:
+    def read(self, todo: Sequence[FoundPhoto], progress: Progress) -> None:
         """Have ``todo`` embedded, and count what was done."""
         total = self._report.done + len(todo)
         progress(self._report, total)
@@ -115,7 +124,7 @@ class ClusterJob:
             progress(self._report, total)
 
 
-def note_gone(
+def _note_gone(
     gallery: Gallery, plan: EmbedPlan, options: EmbedOptions, report: EmbedReport
 ) -> None:
     """A row for each photo that is no longer there, after all others are sealed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,12 @@ from facesearch.distributed.indexing.dispatch import (
     FinishedBlock,
     LostBlock,
 )
+from facesearch.distributed.indexing.job import run_job
 from facesearch.embed import EmbedOptions, EmbedReport, embed_photos
 from facesearch.embed_stages import EmbedPlan
 from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.shard_leases import LEASES
+from facesearch.images import DecodeTask
 from indexer.errors import StorageError
 from indexer.storage.shards import Shard
 from support.cluster.fake_engine_maker import FakeEngineMaker
@@ -67,6 +71,9 @@ class FlakyWorkers:
         report = self.writer.write(order.block, order.attempt)
         return LostBlock(order, fate) if fate == AFTER else FinishedBlock(order, report)
 
+    def digests(self, tasks: Sequence[DecodeTask]) -> list[str]:
+        return self.writer.digests(tasks)
+
     def _come_back(self, order: BlockOrder) -> None:
         try:
             self.writer.write(order.block, order.attempt)
@@ -92,11 +99,7 @@ def run(
     workers = FlakyWorkers(writer, fates, killers)
     with gallery.writing():
         plan = EmbedPlan(gallery.state(), [photos], OPTIONS)
-        report = plan.report()
-        blocks = cut_blocks(list(plan.tasks(plan.todo)), OPTIONS.shard_photos, writer.digests)
-        for part in BlockDispatcher(gallery, workers).run(blocks):
-            report.add(part)
-    return report, workers
+        return run_job(gallery, plan, OPTIONS, workers), workers
 
 
 @settings(max_examples=25)
@@ -122,8 +125,15 @@ def test_the_rows_are_those_of_one_process(
     ]
     assert sorted(map(str, report.failures)) == sorted(map(str, expected.failures))
     assert {*report.shards} == {*many.shard_paths()}
+    assert not (many.folder / LEASES).exists()
     again, _ = run(many, photos, [])
     assert (again.done, again.shards) == (0, [])
+    for path in sorted(photos.iterdir())[::3]:
+        path.rename(path.with_suffix(".moved.png")) if path.stat().st_size % 2 else path.unlink()
+    gone = embed_photos(one, FakeEngine(), [photos], OPTIONS)  # type: ignore[arg-type]
+    moved, _ = run(many, photos, fates)
+    assert (moved.gone, moved.known, moved.embedded) == (gone.gone, gone.known, gone.embedded)
+    assert content_rows(many) == content_rows(one)
 
 
 def test_a_worker_thought_lost_seals_nothing(tmp_path: Path) -> None:
