@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.partitioned.graph_partition import GroupMap, NearestGroups, least_of_each
+from cluster.partitioned.graph_partition import GroupMap, NearestEnds, least_of_each
 from cluster.union_find import Rows, root
 from indexer.id_lookup import positions_of
 from indexer.runtime.numba_jit import jit
 
 
-def assign_groups(nearest: Sequence[NearestGroups], most: int) -> tuple[GroupMap, int]:
+def assign_groups(nearest: Sequence[NearestEnds], most: int) -> tuple[GroupMap, int]:
     """The partition of each group that has an edge, and how many partitions there are.
 
     Each has at most about ``most`` groups. Every group is to be with its nearest, by components of

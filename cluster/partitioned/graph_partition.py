@@ -48,7 +48,7 @@ class GraphPartition:
 
 
 @dataclass(frozen=True)
-class NearestGroups:
+class NearestEnds:
     """Of each group with an edge (m,): its root, that of its nearest by bound, and the bound."""
 
     roots: Rows
@@ -130,14 +130,14 @@ def merge_partition(
 
 def relabelled_partition(
     partition: GraphPartition, names: GroupMap
-) -> tuple[GraphPartition, NearestGroups]:
+) -> tuple[GraphPartition, NearestEnds]:
     """The partition with the present names of all ends, and the nearest of each of its groups."""
     ends, bounds = distinct_edges(names.at(partition.ends), partition.bounds)
     renamed = replace(partition, ends=ends, bounds=bounds)
     return renamed, nearest_groups(renamed)
 
 
-def nearest_groups(partition: GraphPartition) -> NearestGroups:
+def nearest_groups(partition: GraphPartition) -> NearestEnds:
     """The nearest of each group at an end of an edge, by the edges of this partition."""
     ends, bounds = partition.ends, partition.bounds
     one = np.concatenate([ends[:, 0], ends[:, 1]])
@@ -145,11 +145,11 @@ def nearest_groups(partition: GraphPartition) -> NearestGroups:
     return least_of_each(one, two, np.concatenate([bounds, bounds]))
 
 
-def least_of_each(one: Rows, two: Rows, apart: NDArray[np.float32]) -> NearestGroups:
+def least_of_each(one: Rows, two: Rows, apart: NDArray[np.float32]) -> NearestEnds:
     """Of pairs (p,) the nearest of each of ``one``, ties by root."""
     order = np.lexsort((two, apart, one))
     first = order[np.append(True, np.diff(one[order]) != 0)[: len(order)]]
-    return NearestGroups(one[first], two[first], apart[first])
+    return NearestEnds(one[first], two[first], apart[first])
 
 
 def joined_partition(pieces: Sequence[GraphPartition]) -> GraphPartition:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cluster.partitioned.graph_partition import (
     GraphPartition,
     GroupMap,
-    NearestGroups,
+    NearestEnds,
     distinct_edges,
     distinct_pairs,
     nearest_groups,
@@ -67,7 +67,7 @@ def slice_vectors(part: GraphSlice, names: GroupMap) -> MovedVectors:
 
 def initial_partition(
     part: GraphSlice, stop: float, names: GroupMap, apart: CannotLinks, *moved: MovedVectors
-) -> tuple[GraphPartition, NearestGroups]:
+) -> tuple[GraphPartition, NearestEnds]:
     """The groups whose least vector is in a slice, and their edges of at most ``stop``.
 
     ``moved`` are the vectors of all groups of several, from every slice. The edges are those of the

@@ -27,7 +27,7 @@ from cluster.partitioned.assignment import assign_groups
 from cluster.partitioned.graph_partition import (
     GraphPartition,
     GroupMap,
-    NearestGroups,
+    NearestEnds,
     merge_partition,
     relabelled_partition,
     split_partition,
@@ -93,7 +93,7 @@ class _Rounds:
         self._stop = stop
         self._factor = factor
         self._partitions: list[Handle] = []
-        self._nearest: list[NearestGroups] = []
+        self._nearest: list[NearestEnds] = []
         self.members: list[Rows] = []
         self.levels: list[NDArray[np.float64]] = []
         self.rounds = 0
