@@ -35,6 +35,7 @@ def attach(
     *,
     photos: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     cannot: NDArray[np.int64] | None = None,
+    rivals: NDArray[np.int64] | None = None,
     rule: MergeRule | None = None,
 ) -> Clustering:
     """``clustering`` of ``vectors`` (n, d), and after it ``ids`` (m,) of ``others`` (m, d).
@@ -49,7 +50,8 @@ def attach(
     int64 (m,); negative is none. None of the others then goes to a cluster with a vector of its
     photo, and of several of one photo that want the same cluster the nearest has it. ``cannot``
     int64 (c, 2) are pairs of a row of ``others`` and a row of ``vectors``: that other does not go
-    to the cluster of that vector.
+    to the cluster of that vector. ``rivals`` int64 (r, 2) are pairs of rows of ``others`` that are
+    not both in one cluster: the nearer has it.
 
     With a ``rule`` (:mod:`cluster.adaptive`) the cluster of the least excess is meant instead, and
     one of the others goes there only if the rule would merge them and the next cluster's excess is
@@ -76,6 +78,9 @@ def attach(
         )
         if photos:
             _make_noise(labels, confidence, _not_nearest_of_photo(labels, distances, photos[1]))
+        if rivals is not None:
+            late = _not_nearest_of_rivals(labels, distances, rivals)
+            _make_noise(labels, confidence, late)
         if rule is not None:
             _make_noise(labels, confidence, _too_many(labels, distances, np.bincount(members)))
     return Clustering(
@@ -213,6 +218,19 @@ def _shown(
     rows = np.repeat(np.arange(len(wanted)), counts)
     steps = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.stack([rows, labels[order[first[rows] + steps]]], axis=1).astype(np.int64)
+
+
+def _not_nearest_of_rivals(
+    labels: NDArray[np.int32], distances: NDArray[np.float32], rivals: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Rows that a nearer rival, in the same cluster, is before; ties by row."""
+    one, two = rivals.T
+    both = rivals[(labels[one] != NOISE) & (labels[one] == labels[two])]
+    second = (distances[both[:, 1]] > distances[both[:, 0]]) | (
+        (distances[both[:, 1]] == distances[both[:, 0]]) & (both[:, 1] > both[:, 0])
+    )
+    late: NDArray[np.int64] = np.unique(np.where(second, both[:, 1], both[:, 0]))
+    return late
 
 
 def _not_nearest_of_photo(

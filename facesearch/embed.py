@@ -18,13 +18,16 @@ from facesearch.embed_stages import (
     Failure,
     RowMaker,
     processed_photos,
+    video_reading,
 )
+from facesearch.embed_videos import VideoReader
 from facesearch.engine import FaceEngine
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
+from facesearch.gallery.shards.builder import FilledRow, PhotoRow, ShardBuilder
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.images import FoundPhoto
 from facesearch.images.file_access import absolute
+from facesearch.video.checkpoint import VideoCheckpoints
 
 __all__ = [
     "EmbedOptions",
@@ -72,7 +75,11 @@ class _EmbedJob:
         self.report = plan.report()
         forgotten = Tombstones.read(gallery.folder)
         self.rows = RowMaker(self.report, plan.state.contents, plan.state.photos, forgotten)
-        self.shard = ShardBuilder(gallery, options.shard_photos, self.report.shards.append)
+        self.shard = ShardBuilder(gallery, options.shard_photos, self._sealed)
+        self.videos = VideoReader(
+            gallery, engine, video_reading(options), forgotten, self.rows.is_known
+        )
+        self.finished_videos: list[VideoCheckpoints] = []  # whose tracks are not sealed yet
 
     def run(self, progress: Progress) -> EmbedReport:
         """The whole job."""
@@ -81,9 +88,9 @@ class _EmbedJob:
             self._read(plan.todo, progress)
             if second := plan.stand_ins(report.failures):
                 self._read(second, progress)
-            report.found = len(plan.found)
+            report.found = plan.found_count
             for record in plan.gone(report, self._contents):
-                self.shard.add(PhotoRow.gone(record))
+                self.shard.add(FilledRow(PhotoRow.gone(record)))
         finally:
             # Also on an interruption or an error: what is done is kept.
             self.shard.seal()
@@ -92,10 +99,29 @@ class _EmbedJob:
     def _read(self, todo: Sequence[FoundPhoto], progress: Progress) -> None:
         total = self.report.done + len(todo)
         progress(self.report, total)
-        for outcome, faces in processed_photos(self.engine, self.plan.tasks(todo), self.options):
+        photos = self.plan.tasks([photo for photo in todo if not photo.video])
+        for outcome, faces in processed_photos(self.engine, photos, self.options):
             if (row := self.rows.row(outcome, faces)) is not None:
-                self.shard.add(*row)
+                self.shard.add(row)
             progress(self.report, total)
+        for video in (photo for photo in todo if photo.video):
+            self._read_video(video, lambda: progress(self.report, total))
+            progress(self.report, total)
+
+    def _read_video(self, found: FoundPhoto, progress: Callable[[], None]) -> None:
+        read = self.videos.read(found, lambda time_us, duration_us: progress())
+        row = self.rows.video_row(read)
+        if read.checkpoints is not None:
+            self.finished_videos.append(read.checkpoints)
+        if row is not None:
+            self.shard.add(row)
+
+    def _sealed(self, path: Path) -> None:
+        self.report.shards.append(path)
+        # Now that the tracks are on the disk, nobody needs to go on from the checkpoints.
+        for checkpoints in self.finished_videos:
+            checkpoints.remove()
+        self.finished_videos = []
 
     def _contents(self, found: Sequence[FoundPhoto]) -> list[str]:
         """The SHA-256 of each of ``found``, "" where it is new or could not be read."""

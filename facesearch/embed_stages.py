@@ -7,18 +7,22 @@ Shared by the job of one process (:mod:`facesearch.embed`) and that of many
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
+from facesearch.argument_checks import choice, number, whole_number
 from facesearch.detect.boxes import SAME_FACE_IOU, iou
+from facesearch.embed_videos import VideoOutcome
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
 from facesearch.gallery.changes import is_same_file, knows, missing, need_work, renamed_roots
 from facesearch.gallery.gallery import GalleryState
 from facesearch.gallery.records import PhotoRecord
-from facesearch.gallery.shard_builder import FilledRow, PhotoRow
+from facesearch.gallery.shards.builder import FilledRow, PhotoRow
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.images import (
     DecodeOutcome,
@@ -32,6 +36,9 @@ from facesearch.images.discover import root_exists
 from facesearch.images.remote.fetch_ahead import fetched
 from facesearch.images.types import PARTIAL
 from facesearch.images.walk.skipped import SkippedFiles
+from facesearch.video.pipeline import VideoReading
+from facesearch.video.reader import MISSING, can_read_videos
+from facesearch.video.types import MICROSECONDS, VideoMode
 from indexer.runtime.cores import available_cores
 
 logger = logging.getLogger(__name__)
@@ -39,23 +46,33 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EmbedOptions:
-    """How the job runs; none of it changes what is stored, but ``shard_photos``.
+    """How the job runs; none of it changes what is stored, but ``shard_photos`` and ``video``.
 
-    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
-    ``verify`` reads the content of every photo, also of those that seem unchanged.
+    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode. A
+    photo that takes longer than ``decode_timeout`` seconds to decode is given up. ``video`` says
+    how videos are read that are new; "off" leaves them out. ``verify`` reads the content of every
+    photo, also of those that seem unchanged. Raises InputError for anything out of range.
     """
 
     decoders: int = 1
     threads: int = 2
     shard_photos: int = 512
+    video: VideoMode = "tracks"
     retry_failed: bool = False
     verify: bool = False
     decode_timeout: float = 60.0
 
+    def __post_init__(self) -> None:
+        choice(self.video, get_args(VideoMode), "video")
+        whole_number(self.decoders, "decoders")
+        whole_number(self.threads, "threads", 1)
+        whole_number(self.shard_photos, "shard_photos", 1)
+        number(self.decode_timeout, "decode_timeout in seconds", 0, math.inf)
+
     @classmethod
     def for_cores(cls, threads: int | None = None, decoders: int | None = None) -> EmbedOptions:
         """For ``threads`` threads, by default as many as cores, and half as many decoders."""
-        threads = available_cores() if threads is None else threads
+        threads = available_cores() if threads is None else whole_number(threads, "threads", 1)
         return cls(max(1, threads // 2) if decoders is None else decoders, threads)
 
 
@@ -79,6 +96,9 @@ class EmbedReport:
     whose file ends early, ``absent`` folders that were asked for and are not there, ``renamed``
     folders indexed earlier whose photos are now found elsewhere. Every file that was not found to
     be a photo is counted in ``skipped``.
+
+    Videos count as photos, and their tracks as faces: ``videos`` were read, of ``video_seconds``
+    in all, and in them ``tracks`` found. ``videos_skipped`` were not, as ``skipped_because`` says.
     """
 
     found: int = 0
@@ -95,6 +115,11 @@ class EmbedReport:
     absent: list[Path] = field(default_factory=list)
     renamed: list[Path] = field(default_factory=list)
     skipped: SkippedFiles = field(default_factory=SkippedFiles)
+    videos: int = 0
+    tracks: int = 0
+    video_seconds: float = 0.0
+    videos_skipped: int = 0
+    skipped_because: str = ""
 
     @property
     def done(self) -> int:
@@ -111,13 +136,16 @@ class EmbedReport:
         self.shards += part.shards
         self.failures += part.failures
         self.partial += part.partial
+        self.videos += part.videos
+        self.tracks += part.tracks
+        self.video_seconds += part.video_seconds
 
 
 class EmbedPlan:
     """What a job finds under ``roots``, absolute, and what of it needs work, by the photo log.
 
-    ``found`` are all photos, ``todo`` those to be read. Raises InputError where there is nothing to
-    read, nor anything to note.
+    ``found`` are all photos and videos, ``todo`` those to be read. Raises InputError where there is
+    nothing to read, nor anything to note.
     """
 
     def __init__(self, state: GalleryState, roots: Sequence[Path], options: EmbedOptions) -> None:
@@ -129,22 +157,31 @@ class EmbedPlan:
         if len(self._absent) == len(roots) and not missing(state, roots):
             check_roots(roots)  # raises: there is nothing to read, nor anything to note
         there = [root for root in roots if root not in self._absent]
-        self.found = self._with_stand_ins(list(find_photos(there, self._skipped)))
+        self.found = self._with_stand_ins(list(find_photos(there, self._skipped, videos=True)))
         rows = state.photos.rows(photo.location_bytes for photo in self.found)
         work = need_work(
             state, self.found, rows, retry_failed=options.retry_failed, verify=options.verify
         )
-        self.todo = [self.found[each] for each in np.flatnonzero(work).tolist()]
+        self._videos_skipped, self._skipped_because = 0, ""
+        self.todo = self._without_skipped(
+            [self.found[each] for each in np.flatnonzero(work).tolist()], options
+        )
 
     def report(self) -> EmbedReport:
         """The report of a job that has read nothing yet."""
-        found = len(self.found)
         return EmbedReport(
-            found=found,
-            unchanged=found - len(self.todo),
+            found=self.found_count,
+            unchanged=self.found_count - len(self.todo),
             absent=self._absent,
             skipped=self._skipped,
+            videos_skipped=self._videos_skipped,
+            skipped_because=self._skipped_because,
         )
+
+    @property
+    def found_count(self) -> int:
+        """How many photos and videos were found, but for videos that this job does not read."""
+        return len(self.found) - self._videos_skipped
 
     def tasks(self, todo: Sequence[FoundPhoto]) -> Iterator[DecodeTask]:
         """What is to be decoded of ``todo``: all, each unless its content is known."""
@@ -193,6 +230,20 @@ class EmbedPlan:
         """Whether a root that the gallery had photos of is not there."""
         return not root_exists(root) and knows(self.state, root)
 
+    def _without_skipped(self, todo: list[FoundPhoto], options: EmbedOptions) -> list[FoundPhoto]:
+        """``todo`` without videos that are not read in this job, which are counted as skipped."""
+        if options.video == "off":
+            reason = "left out as asked for"
+        elif not can_read_videos():
+            reason = MISSING
+        else:
+            return todo
+        photos = [photo for photo in todo if not photo.video]
+        self._videos_skipped = len(todo) - len(photos)
+        self._skipped_because = reason if self._videos_skipped else ""
+        self._skipped.counts["video"] += self._videos_skipped
+        return photos
+
     def _with_stand_ins(self, found: Sequence[FoundPhoto]) -> list[FoundPhoto]:
         """``found``, and the second files of pictures whose first could not be read earlier."""
         failed = (
@@ -238,7 +289,7 @@ class RowMaker:
         """The row of a photo and its faces; None where that adds nothing to the log."""
         if outcome.reason:
             return self._failure(outcome)
-        if outcome.sha256 in self._contents or outcome.sha256 in self._added:
+        if self.is_known(outcome.sha256):
             return self._of_known(outcome)
         self._added.add(outcome.sha256)
         faces = faces and self._remembered(outcome, faces)
@@ -247,7 +298,28 @@ class RowMaker:
         if outcome.photo and outcome.photo.partial:
             location = outcome.found.location
             self._report.partial.append(Failure(location, PARTIAL, outcome.photo.partial))
-        return PhotoRow.of(outcome, "ok"), faces
+        return FilledRow(PhotoRow.of(outcome, "ok"), faces)
+
+    def video_row(self, read: VideoOutcome) -> FilledRow | None:
+        """The row of a video and its tracks; None where that adds nothing to the log."""
+        if read.faces is None:
+            return self.row(read.outcome, None)
+        faces, end, report = read.faces, read.faces.end, self._report
+        self._added.add(read.outcome.sha256)
+        report.embedded += 1
+        report.videos += 1
+        report.faces += len(faces.tracks)
+        report.tracks += len(faces.tracks)
+        report.video_seconds += end.time_us / MICROSECONDS
+        missing_part = f"{end.reason}: {end.detail}" if end.reason else ""
+        if missing_part:
+            report.partial.append(Failure(read.outcome.found.location, PARTIAL, missing_part))
+        row = PhotoRow.of_video(read.outcome, faces.info, missing_part)
+        return FilledRow.of_video(row, faces.tracks, faces.frames)
+
+    def is_known(self, sha256: str) -> bool:
+        """Whether a content was known before, or has been added meanwhile."""
+        return sha256 in self._contents or sha256 in self._added
 
     def _of_known(self, outcome: DecodeOutcome) -> FilledRow | None:
         self.known[outcome.found.location_bytes] = outcome.sha256
@@ -255,12 +327,12 @@ class RowMaker:
         before = self._before.get(row.record.location_bytes)
         if before is None or not is_checked(row.record, before, self._contents):
             self._report.known += 1
-            return row, None
+            return FilledRow(row)
         self._report.checked += 1
         if is_same_file(outcome.found, before):
             return None
         record = replace(row.record, reason=before.reason, detail=before.detail)
-        return replace(row, record=record), None
+        return FilledRow(replace(row, record=record))
 
     def _remembered(self, outcome: DecodeOutcome, faces: PhotoFaces) -> PhotoFaces:
         """``faces`` without those that were to be forgotten, which indexing must not bring back."""
@@ -279,13 +351,24 @@ class RowMaker:
         # A retry that failed as before adds nothing to the log.
         if before is not None and replace(before, photo_id=-1) == row.record:
             return None
-        return row, None
+        return FilledRow(row)
 
 
 def is_checked(record: PhotoRecord, before: PhotoRecord, contents: Container[str]) -> bool:
     """Whether a photo has the content that it had ``before``, whose faces are here."""
     held = before.has_content and before.sha256 in contents
     return held and before.sha256 == record.sha256
+
+
+def video_reading(options: EmbedOptions) -> VideoReading:
+    """How videos are read with ``options`` of a job."""
+    return VideoReading(
+        options.video,
+        options.threads,
+        options.decoders,
+        options.decode_timeout,
+        between_checkpoints=options.shard_photos,
+    )
 
 
 def processed_photos(

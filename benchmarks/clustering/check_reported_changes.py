@@ -8,7 +8,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from facesearch.clustering.person_matching import PeopleChanges, PersonMove
-from facesearch.people.assignment import NOBODY, PersonAssignment
+from facesearch.people.assignment import PersonAssignment
+from facesearch.people.projection import NOBODY
 
 CAME = "new faces are near both"
 

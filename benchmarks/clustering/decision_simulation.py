@@ -61,6 +61,7 @@ class Expected:
     rejected: set[tuple[int, int]] = field(default_factory=set)
     names: dict[int, str] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    given: set[int] = field(default_factory=set)  # by decisions about the faces alone
 
     def lost(self, now: PersonAssignment, people: PeopleStore) -> list[str]:
         """What the gallery says otherwise."""
@@ -114,7 +115,7 @@ class Owner:
             "hide": self._hide,
             "undo": self._undo,
         }
-        deciding = PeopleEditor(self._gallery)
+        deciding = PeopleEditor(self._gallery, sure=0.0)  # confirms whole clusters
         before = copy.deepcopy(self.expected)
         likely = np.array([LIKELY[kind] for kind in kinds])
         drawn = self._rng.choice(list(kinds), len(kinds), replace=False, p=likely / likely.sum())
@@ -152,9 +153,10 @@ class Owner:
                 expected.rejected = {
                     (f, person.id if p == other.id else p) for f, p in expected.rejected
                 }
-                for face, number in expected.rejected:
-                    if expected.faces.get(face) == number:
-                        del expected.faces[face]
+                again = {(f, n) for f, n in expected.rejected if expected.faces.get(f) == n}
+                expected.rejected -= {(f, n) for f, n in again if f in expected.given}
+                for face, _ in again & expected.rejected:
+                    del expected.faces[face]
                 expected.hidden.discard(other.id)
                 expected.names.pop(other.id, None)
                 deciding.merge(person, [other])
@@ -178,9 +180,9 @@ class Owner:
         for person in self._people(deciding, least=2):
             others = self._others(deciding, person)[:2]
             if others:
-                self._say(deciding, person)
+                self._about[-1].add(person.id)
                 for face in others:
-                    del self.expected.faces[face]
+                    self.expected.faces.pop(face, None)
                     self.expected.rejected.add((face, person.id))
                 deciding.reject(person, others)
                 return True
@@ -196,9 +198,11 @@ class Owner:
                 if number != person.id and self.whose[face] == truth
             ][:ADDED]
             if chosen:
-                self._say(deciding, person)
+                sources = {of_faces[face] for face in chosen}
+                self._about[-1] |= {person.id, *sources}
                 self.expected.faces |= dict.fromkeys(chosen, person.id)
                 self.expected.rejected -= {(face, person.id) for face in chosen}
+                self.expected.given |= set(chosen)
                 deciding.add(person, chosen)
                 return True
         return False

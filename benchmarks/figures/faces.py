@@ -109,3 +109,29 @@ def turned() -> str:
         "ms a photo",
     )
     return table(header, rows)
+
+
+def slices() -> str:
+    """False accepts within groups of people at each encoder's threshold, set by set."""
+    sets = result("slices")["sets"]
+    encoders = list(next(iter(sets.values())))
+    rows = []
+    for name, found in sets.items():
+        first = found[encoders[0]]["slices"]
+        for index, each in enumerate(first):
+            if ", " in each["kind"]:
+                continue
+            rows.append(
+                [
+                    f"{name}, {each['name']}",
+                    f"{each['photos']:,}",
+                    *(_of_ten_thousand(found[encoder]["slices"][index]) for encoder in encoders),
+                ]
+            )
+    return table(("group", "photos", *(f"`{each}`" for each in encoders)), rows)
+
+
+def _of_ten_thousand(each: dict[str, Any]) -> str:
+    """False accepts of 10,000 pairs, in two digits."""
+    rate = f"{10_000 * each['far']:.2g}"
+    return f"{float(rate):,.10g}"

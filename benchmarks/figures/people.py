@@ -6,6 +6,7 @@ import statistics
 from typing import Any
 
 from benchmarks.common.markdown import result, table
+from facesearch.recognition.identify import CROWDED
 
 
 def incremental() -> str:
@@ -86,6 +87,23 @@ def report_speed() -> str:
     )
 
 
+def naming_effort() -> str:
+    """What it takes to name ten people in the web application, and by commands."""
+    data = result("naming_effort")
+    names = data["application"]["names"]
+    rows = [
+        [how, str(each["keys"]), str(each["clicks"]), f"{each['keys'] / names:.1f}"]
+        for how, each in (
+            ("in the web application", data["application"]),
+            ("by commands", data["commands"]),
+        )
+    ]
+    return (
+        table(("", "keys", "clicks", "keys a person"), rows)
+        + f"\n\nThe {names} names have {data['letters']} letters and spaces."
+    )
+
+
 def suggestions() -> str:
     """What the first of the suggestions, and all, are worth on other people than they were fitted
     on."""
@@ -124,3 +142,84 @@ def _all(found: dict[str, float]) -> str:
 
 def _mean(runs: list[Any], what: str) -> float:
     return statistics.mean(run[what] for run in runs)
+
+
+def sure_faces() -> str:
+    """How often faces are right by their confidence, and how many a name confirms."""
+    data = result("sure_faces")
+    rows = []
+    for name, each in data["sets"].items():
+        at = {level["from"]: level for level in each["levels"]}
+        chosen = at[data["sure"]]
+        rows.append(
+            [
+                name,
+                f"{each['faces']:,}",
+                f"{100 * each['right']:.1f}%",
+                f"{100 * chosen['share']:.0f}%",
+                f"{100 * chosen['right']:.1f}%",
+                f"{100 * chosen['right_below']:.1f}%",
+                f"{chosen['wrong']:,} of {each['wrong']:,}",
+            ]
+        )
+    header = (
+        "",
+        "faces in groups of two or more",
+        "right",
+        "confirmed by a name",
+        "right of these",
+        "right of the others",
+        "wrong faces confirmed",
+    )
+    return table(header, rows)
+
+
+def crowd() -> str:
+    """How many suggestions are about the crowd alone, in the order by gain and in that of now."""
+    data = result("crowd")
+    rows = []
+    for kind, each in data["suggestions"].items():
+        orders = zip(each["first_by_gain"], each["first_now"], strict=True)
+        rows.append(
+            [
+                kind,
+                f"{each['crowd']:,} of {each['all']:,}",
+                *(f"{before['crowd']}, {now['crowd']}" for before, now in orders),
+            ]
+        )
+    first = [each["first"] for each in data["suggestions"]["merges"]["first_now"]]
+    heads = (f"of the first {number}: by gain, now" for number in first)
+    return table(("", "about the crowd", *heads), rows)
+
+
+def crowd_groups() -> str:
+    """Groups of false finds, and led by poor faces, in an album beside photos of crowds."""
+    names = {"nearest_group": "nearest group, as before", "now": "now"}
+    rows = [
+        [
+            names[name],
+            *(f"{each[what]:,}" for what in ("two_or_more", "false_finds", "led_by_poor")),
+        ]
+        for name, each in result("crowd")["groups"].items()
+    ]
+    return table(
+        ("poor faces join", "groups of two or more", "mostly false finds", "led by poor faces"),
+        rows,
+    )
+
+
+def crowded_regions() -> str:
+    """Names called unsure as somebody else is near: of the right ones, and of the wrong ones."""
+    rows = []
+    for name, each in result("crowded_regions")["galleries"].items():
+        (unsure,) = [found for found in each["unsure"] if found["factor"] == CROWDED]
+        rows.append(
+            [
+                name,
+                *(
+                    f"{unsure[kind]:,} of {each[kind]:,} ({100 * unsure[kind] / each[kind]:.0f}%)"
+                    for kind in ("right", "wrong")
+                ),
+            ]
+        )
+    return table(("", "unsure, of the right names", "unsure, of the wrong names"), rows)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints
-from cluster.review.review_suggestions import Suggestions, suggest
+from cluster.review.review_suggestions import MergeSuggestion, Suggestions, suggest
 from cluster.types import NOISE
 from facesearch.quality import MIN_QUALITY
 from indexer.id_lookup import positions_of
@@ -18,7 +18,13 @@ from indexer.id_lookup import positions_of
 LEAST_PROBABILITY = 0.2
 LEAST_DOUBT = 0.25
 MOST_DOUBTED = 200
-_SEEN_AGAIN = 3  # faces of somebody the owner is taken to know
+# Somebody the owner is taken to know has a name, or is seen often; or again, and mostly neither
+# among more faces than so many nor smaller than such a share of the photo
+# (benchmarks/curation/crowd.py).
+_SEEN_OFTEN = 10
+_SEEN_AGAIN = 3
+_AMONG_MANY = 4
+_SMALL = 0.07
 
 FacePair = tuple[int, int]
 
@@ -61,7 +67,8 @@ class DoubtAdvice:
 
 @dataclass(frozen=True)
 class Advice:
-    """All of it, the greatest expected gain first; of merges those about known people first."""
+    """All of it: first about people the owner knows, then about the crowd; of each the greatest
+    expected gain first."""
 
     merges: tuple[MergeAdvice, ...] = ()
     mixtures: tuple[MixtureAdvice, ...] = ()
@@ -85,13 +92,15 @@ class PersonFaces:
 
 @dataclass(frozen=True)
 class AdviceInput:
-    """Of n faces: ids int64 (n,), numbers of their photos int64 (n,), unit vectors (n, d), and
-    qualities float64 (n,), NaN where unknown."""
+    """Of n faces: ids int64 (n,), numbers of their photos int64 (n,), unit vectors (n, d),
+    qualities float64 (n,), NaN where unknown, and how large they are: the root of the share of
+    their photo, float64 (n,), in [0, 1]; None: not known."""
 
     ids: NDArray[np.int64]
     photos: NDArray[np.int64]
     vectors: NDArray[np.float32]
     qualities: NDArray[np.float64]
+    sides: NDArray[np.float64] | None = None
 
     @property
     def worth(self) -> NDArray[np.float64]:
@@ -102,10 +111,12 @@ class AdviceInput:
 
 @dataclass(frozen=True)
 class AdvisedAlbum:
-    """Advice, and how good each of the people is: expected share of right faces, NaN if unknown."""
+    """Advice, how good each of the people is (expected share of right faces, NaN if unknown), and
+    whether they are of the crowd, whom the owner hardly knows."""
 
     advice: Advice
     quality: tuple[float, ...]
+    crowd: tuple[bool, ...]
 
 
 def advise(
@@ -136,9 +147,10 @@ def advise(
         confirmed=np.isin(faces.ids, np.array(list(confirmed), np.int64)),
         least=LEAST_PROBABILITY,
     )
+    crowd = crowd_of(people, faces)
     return AdvisedAlbum(
         Advice(
-            _merges(found, people),
+            _merges(found, people, crowd),
             tuple(
                 MixtureAdvice(
                     people[each.label].key,
@@ -147,17 +159,44 @@ def advise(
                     each.probability,
                     each.gain,
                 )
-                for each in found.mixtures
+                for each in sorted(found.mixtures, key=lambda each: bool(crowd[each.label]))
             ),
-            _doubts(found, people, labels, faces),
+            _doubts(found, people, labels, faces, crowd=crowd),
         ),
         tuple(found.quality.tolist()),
+        tuple(crowd.tolist()),
     )
 
 
-def _merges(found: Suggestions, people: Sequence[PersonFaces]) -> tuple[MergeAdvice, ...]:
+def crowd_of(people: Sequence[PersonFaces], faces: AdviceInput) -> NDArray[np.bool_]:
+    """Which of ``people`` mostly stood in the crowd, bool (p,): those without a name who have one
+    or two faces, or fewer than ten that are mostly small or in photos of many faces."""
+    _, dense, counts = np.unique(faces.photos, return_inverse=True, return_counts=True)
+    faces_there = counts[dense]
+    sides = np.ones(len(faces.ids)) if faces.sides is None else faces.sides
+
+    def is_crowd(person: PersonFaces) -> bool:
+        rows = person.rows
+        if person.named or len(rows) >= _SEEN_OFTEN:
+            return False
+        among_many = float(np.median(faces_there[rows])) > _AMONG_MANY
+        return len(rows) < _SEEN_AGAIN or among_many or float(np.median(sides[rows])) < _SMALL
+
+    return np.array([is_crowd(each) for each in people], np.bool_)
+
+
+def _merges(
+    found: Suggestions, people: Sequence[PersonFaces], crowd: NDArray[np.bool_]
+) -> tuple[MergeAdvice, ...]:
     """Those about people the owner knows first, then the greatest expected gain first."""
-    merges = sorted(found.merges, key=lambda each: _strangeness(people[each.one], people[each.two]))
+
+    def strangeness(each: MergeSuggestion) -> int:
+        """0 where one has a name or neither is of the crowd, 1 where one is, 2 where both are."""
+        if people[each.one].named or people[each.two].named:
+            return 0
+        return int(crowd[each.one]) + int(crowd[each.two])
+
+    merges = sorted(found.merges, key=strangeness)
     return tuple(
         MergeAdvice(
             (people[each.one].key, people[each.two].key),
@@ -170,25 +209,17 @@ def _merges(found: Suggestions, people: Sequence[PersonFaces]) -> tuple[MergeAdv
     )
 
 
-def _strangeness(one: PersonFaces, two: PersonFaces) -> int:
-    """0 where one of two has a name or both are seen again and again, 1 where one is, else 2.
-
-    Who is in one or two photos mostly stood in the crowd.
-    """
-    if one.named or two.named:
-        return 0
-    return sum(len(person.rows) < _SEEN_AGAIN for person in (one, two))
-
-
 def _doubts(
     found: Suggestions,
     people: Sequence[PersonFaces],
     labels: NDArray[np.int32],
     faces: AdviceInput,
+    *,
+    crowd: NDArray[np.bool_],
 ) -> tuple[DoubtAdvice, ...]:
     doubted = np.flatnonzero((found.doubt >= LEAST_DOUBT) & (faces.worth > 0))  # NaN is not
     gains = found.doubt[doubted] * faces.worth[doubted]
-    order = doubted[np.argsort(-gains, kind="stable")][:MOST_DOUBTED]
+    order = doubted[np.lexsort((-gains, crowd[labels[doubted]]))][:MOST_DOUBTED]
     return tuple(
         DoubtAdvice(
             people[labels[row]].key,

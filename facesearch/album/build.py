@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cluster.types import NOISE, Clustering
@@ -13,28 +15,40 @@ from facesearch.album.model import (
     FailedPhoto,
     build_album,
 )
+from facesearch.album.photo_place import PhotoPlace
 from facesearch.clustering.current_people import clustering_of
 from facesearch.clustering.run_store import ClusterRun
 from facesearch.encoders import thresholds_of
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.records import FaceRecord
+from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.people.assignment import PersonAssignment, assign_people, cannot_link_faces
+from facesearch.people.projection import DecisionState
 from facesearch.people.store import PeopleStore
+from indexer.types import Ids
 
 
 def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> Album:
     """The album of a run: its live faces grouped and named, and the photos that failed.
 
     Faces that came after the run are left out; faces that have gone since are dropped, and so are
-    those of hidden people.
+    those of hidden people and what is no face.
     """
     decided = PeopleStore(gallery.folder).decided()
-    now = assign_people(clustering_of(run.clustering, state.live_ids()), run.numbers, decided)
+    now = assign_people(
+        clustering_of(run.clustering, _faces_of(state, decided)),
+        run.numbers,
+        decided,
+        known=run.how.decisions,
+    )
     clustering, names, person_ids = _shown(now)
     faces = gallery.faces_with_vectors(clustering.ids, state)
     scale = _scale(gallery, run)
+    copies = state.photos.copies({record.photo.sha256 for record in faces.records})
     return build_album(
-        [_album_face(record, clustering, row) for row, record in enumerate(faces.records)],
+        [
+            _album_face(record, clustering, row, copies.get(record.photo.sha256, []))
+            for row, record in enumerate(faces.records)
+        ],
         faces.vectors,
         clustering,
         names,
@@ -43,7 +57,16 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
         basis=None
         if scale is None
         else AdviceBasis(scale, cannot_link_faces(now, decided), decided.faces.keys()),
+        covers={
+            face for number, face in decided.covers.items() if decided.faces.get(face) == number
+        },
     )
+
+
+def _faces_of(state: GalleryState, decided: DecisionState) -> Ids:
+    """The live faces, without what was said to be none."""
+    live = state.live_ids()
+    return live[~np.isin(live, np.array(list(decided.not_faces), np.int64))]
 
 
 def _about(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> AlbumInfo:
@@ -99,7 +122,9 @@ def outdated(gallery: Gallery, state: GalleryState, run: ClusterRun) -> str:
     )
 
 
-def _album_face(record: FaceRecord, clustering: Clustering, row: int) -> AlbumFace:
+def _album_face(
+    record: FaceRecord, clustering: Clustering, row: int, places: Sequence[PhotoRecord]
+) -> AlbumFace:
     return AlbumFace(
         face_id=record.face_id,
         photo=record.photo.location,
@@ -111,4 +136,10 @@ def _album_face(record: FaceRecord, clustering: Clustering, row: int) -> AlbumFa
         taken_at=record.taken_at,
         sha256=record.photo.sha256,
         quality=record.quality,
+        copies=tuple(
+            PhotoPlace(each.location, each.name)
+            for each in places
+            if each.location != record.photo.location
+        ),
+        span=record.span,
     )

@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 from cluster.types import NOISE, Clustering
 from facesearch.album.advice import NO_ADVICE, Advice, AdviceInput, FacePair, PersonFaces, advise
 from facesearch.album.figures import AlbumFigures, figures_of
+from facesearch.album.photo_place import PhotoPlace
 from facesearch.text import printable
+from facesearch.video.overlap import overlapping
+from facesearch.video.types import TimeSpan
 from indexer.id_lookup import positions_of
 from indexer.types import Ids
+
+# A photo, or a video and the time in microseconds of one of its frames.
+Picture = tuple[Path, int]
+NO_STILL = -1
 
 
 def _shown(text: str) -> str:
@@ -33,7 +40,8 @@ class AlbumFace:
     photo's (width, height). ``score`` is the detector's and ``confidence`` the clustering's, both
     in [0, 1]. ``taken_at`` is ISO 8601, or "" if unknown. ``sha256`` is the hex digest of the
     photo's content when the face was found in it, or "" if unknown. ``quality`` is in [0, 1], NaN
-    if unknown.
+    if unknown. Of a track of a video, ``photo`` is the video, ``span`` says when it is seen, and
+    ``box`` where in its still. ``copies`` are the other places of the same photo.
     """
 
     face_id: int
@@ -46,9 +54,16 @@ class AlbumFace:
     taken_at: str = ""
     sha256: str = ""
     quality: float = math.nan
+    copies: tuple[PhotoPlace, ...] = ()
+    span: TimeSpan | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", _shown(self.name))
+
+    @property
+    def picture(self) -> Picture:
+        """Where ``box`` is: the photo, or a frame of the video."""
+        return self.photo, NO_STILL if self.span is None else self.span.still_us
 
 
 @dataclass(frozen=True)
@@ -71,8 +86,10 @@ class AlbumPerson:
     ``person_id`` is what commands call the person, in every report: "p31"; "" in albums of
     clusterings that gave people no numbers. ``key`` is the same, or "person-7" by the place in this
     album. ``label`` is what to call them: their name, else ``person_id``, else "Unnamed 7" counted
-    in album order. ``cover`` is the medoid of ``faces``. ``quality`` is the share of them that is
-    expected to be right, in [0, 1], NaN where nothing tells.
+    in album order. ``cover`` is the face that was chosen, or the medoid of ``faces``. ``quality``
+    is the share of them that is expected to be right, in [0, 1], NaN where nothing tells. ``crowd``
+    tells that the owner hardly knows the person: one without a name who is in one or two photos, or
+    in fewer than ten and mostly small or among many faces.
     """
 
     key: str
@@ -82,6 +99,7 @@ class AlbumPerson:
     cover: AlbumFace
     quality: float = math.nan
     person_id: str = ""
+    crowd: bool = False
 
     @property
     def photo_count(self) -> int:
@@ -185,6 +203,7 @@ def build_album(
     *,
     about: AlbumInfo,
     basis: AdviceBasis | None = None,
+    covers: Collection[int] = (),
 ) -> Album:
     """The album of ``faces`` with vectors float32 (n, d), row i for ``faces[i]``.
 
@@ -192,7 +211,8 @@ def build_album(
     ``names`` maps labels to people: clusters that carry the same name are one person. People with
     the most photos come first. ``person_ids`` maps labels to what commands call the people; of
     several that carry one name the first is kept. The confidence of each face is the one the
-    clustering gives. With a ``basis`` there are figures and advice.
+    clustering gives. A person whose face is among ``covers`` is shown by it, others by their
+    medoid. With a ``basis`` there are figures and advice.
 
     Raises ValueError when rows and faces differ in number or a face was never clustered.
     """
@@ -201,7 +221,7 @@ def build_album(
     labels, confidence = _look_up(clustering, faces)
     people = [
         replace(
-            _person(name, rows, faces, vectors, confidence),
+            _person(name, rows, faces, vectors, confidence, covers=covers),
             person_id=(person_ids or {}).get(int(labels[rows].min()), ""),
         )
         for name, rows in _groups(labels, names).values()
@@ -218,13 +238,18 @@ def _advised(
     """``album`` with advice, figures, and how good each of its people is."""
     people = _faces_of(album.people, faces)
     qualities = np.array([face.quality for face in faces], np.float64)
-    known_faces = AdviceInput(_ids_of(faces), _photo_numbers(faces), vectors, qualities)
-    advised = advise(people, known_faces, basis.scale, basis.apart, basis.confirmed)
+    known_faces = AdviceInput(
+        _ids_of(faces), _photo_numbers(faces), vectors, qualities, _sides(faces)
+    )
+    apart = [*basis.apart, *_seen_together(faces)]
+    advised = advise(people, known_faces, basis.scale, apart, basis.confirmed)
     return replace(
         album,
         people=tuple(
-            replace(person, quality=quality)
-            for person, quality in zip(album.people, advised.quality, strict=True)
+            replace(person, quality=quality, crowd=crowd)
+            for person, quality, crowd in zip(
+                album.people, advised.quality, advised.crowd, strict=True
+            )
         ),
         advice=advised.advice,
         figures=figures_of(people, vectors),
@@ -245,9 +270,36 @@ def _ids_of(faces: Sequence[AlbumFace]) -> Ids:
 
 
 def _photo_numbers(faces: Sequence[AlbumFace]) -> NDArray[np.int64]:
-    """A number for the photo of each face, int64 (n,)."""
+    """A number for the photo of each face, int64 (n,); -1 of tracks, which a person has many of."""
+    numbers = _numbers(faces)
+    return np.where([face.span is not None for face in faces], -1, numbers).astype(np.int64)
+
+
+def _numbers(faces: Sequence[AlbumFace]) -> NDArray[np.int64]:
     numbers: dict[Path, int] = {}
     return np.array([numbers.setdefault(face.photo, len(numbers)) for face in faces], np.int64)
+
+
+def _seen_together(faces: Sequence[AlbumFace]) -> list[FacePair]:
+    """Tracks that are seen in a video at one time, by their face ids."""
+    seen = np.array(
+        [
+            (-1, -1) if face.span is None else (face.span.start_us, face.span.end_us)
+            for face in faces
+        ],
+        np.int64,
+    ).reshape(-1, 2)
+    ids = _ids_of(faces)
+    return [(one, two) for one, two in ids[overlapping(_numbers(faces), seen)].tolist()]
+
+
+def _sides(faces: Sequence[AlbumFace]) -> NDArray[np.float64]:
+    """The root of each face's share of its photo, float64 (n,)."""
+    boxes = np.array([face.box for face in faces], np.float64).reshape(-1, 4)
+    sizes = np.array([face.photo_size for face in faces], np.float64).reshape(-1, 2)
+    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
+    sides: NDArray[np.float64] = np.sqrt(area / np.maximum(np.prod(sizes, axis=1), 1))
+    return sides
 
 
 def medoid(vectors: NDArray[np.floating[Any]]) -> int:
@@ -302,10 +354,13 @@ def _person(
     faces: Sequence[AlbumFace],
     vectors: NDArray[np.float32],
     confidence: NDArray[np.float32],
+    *,
+    covers: Collection[int],
 ) -> AlbumPerson:
     """One person without key and label, which depend on the place in the album."""
     members = [_with_confidence(faces[row], float(confidence[row])) for row in rows]
-    cover = members[medoid(vectors[rows])]
+    chosen = [face for face in members if face.face_id in covers]
+    cover = chosen[0] if chosen else members[medoid(vectors[rows])]
     members.sort(key=lambda face: (-face.confidence, *_order(face)))
     return AlbumPerson("", name, "", tuple(members), cover)
 

@@ -18,7 +18,8 @@ ALBUM_VERSION = 1
 def album_json(album: Album) -> dict[str, Any]:
     """The album as plain values for ``album.json``, whose layout ``version`` counts.
 
-    Coordinates are pixels of the upright photo; ``photo_url`` gives the exact bytes of a name that
+    Coordinates are pixels of the upright photo, or of the still of a track, whose ``seconds`` say
+    when it is seen; ``photo_url`` gives the exact bytes of a name that
     ``photo`` can only show in part. Face ids are integers up to 2^63 - 1.
     """
     return {
@@ -103,6 +104,7 @@ def _face_json(face: AlbumFace) -> dict[str, Any]:
         "confidence": round(float(face.confidence), 4),
         "quality": known(face.quality),
         "taken_at": face.taken_at or None,
+        "seconds": None if face.span is None else face.span.as_json(),
     }
 
 

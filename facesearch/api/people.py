@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from facesearch.api.arguments import (
     AnyEngine,
@@ -14,7 +15,7 @@ from facesearch.api.arguments import (
     to_photos,
 )
 from facesearch.curation import enroll as enrolling
-from facesearch.curation.enroll import Enrolment
+from facesearch.curation.enroll import Enrolment, Progress
 from facesearch.curation.exchange import (
     ImportResult,
     PersonEntry,
@@ -23,8 +24,13 @@ from facesearch.curation.exchange import (
     read_people,
     write_people,
 )
+from facesearch.curation.people_reader import PeopleReader
+from facesearch.curation.suggestions import Suggestion, suggestions
+from facesearch.embed import EmbedOptions
 from facesearch.encoders import thresholds_in_use
 from facesearch.engine_options import DEFAULT_ENGINE
+from facesearch.errors import InputError
+from facesearch.people.store import normalise_name
 from facesearch.recognition import calibration
 from facesearch.recognition.calibration import Calibration
 from facesearch.search.gallery_index import refresh_index
@@ -37,15 +43,43 @@ def enroll(
     *,
     engine: AnyEngine = DEFAULT_ENGINE,
 ) -> Enrolment:
-    """Give ``name`` to the largest face of each photo.
+    """Give ``name`` to the largest face of each photo; a folder stands for all photos in it.
 
     Photos that are not in the gallery yet are added to it. A photo without a usable face is
-    reported, and the others are enrolled. Raises InputError for an unusable name, a folder, or a
-    photo that does not exist, BusyGalleryError when another process is writing.
+    reported, as is one of several that does not exist, and the others are enrolled. Raises
+    InputError for an unusable name, or where nothing exists, BusyGalleryError when another process
+    is writing.
+    """
+    opened, name, paths = to_gallery(gallery), normalise_name(name), to_photos(photos, "photo")
+    options = enrolling.ONE_BY_ONE
+    if any(path.is_dir() for path in paths):
+        options = replace(EmbedOptions.for_cores(), retry_failed=True)
+    ready = to_engine(engine, opened.contract, callers=options.threads)
+    enrolment = enrolling.enroll(opened, ready, name, paths, options=options)
+    refresh_index(opened)
+    return enrolment
+
+
+def enroll_folders(
+    gallery: AnyGallery,
+    folder: AnyPath,
+    *,
+    engine: AnyEngine = DEFAULT_ENGINE,
+    progress: Progress = lambda report, total: None,
+) -> Enrolment:
+    """Enrol everybody who has a folder in ``folder``: its name is theirs, its photos show them.
+
+    All names are one decision, which one undo takes back. Photos that are not in the gallery yet
+    are added to it; what cannot be used is reported with its reason. Raises InputError where there
+    are no folders, BusyGalleryError when another process is writing.
     """
     opened = to_gallery(gallery)
-    ready = to_engine(engine, opened.contract)
-    enrolment = enrolling.enroll(opened, ready, name, to_photos(photos, "photo"))
+    place = to_path(folder, "folder with a folder for each person")
+    if not place.is_dir():
+        raise InputError(f"expected a folder with a folder for each person, got {place}")
+    options = EmbedOptions.for_cores()
+    ready = to_engine(engine, opened.contract, callers=options.threads)
+    enrolment = enrolling.enroll_folders(opened, ready, place, options, progress)
     refresh_index(opened)
     return enrolment
 
@@ -71,6 +105,17 @@ def export_people(gallery: AnyGallery, file: AnyPath) -> list[PersonEntry]:
     people = person_entries(to_gallery(gallery))
     write_people(place, people)
     return people
+
+
+def people_suggestions(gallery: AnyGallery) -> tuple[Suggestion, ...]:
+    """What is worth a look among a gallery's people, in the order to look at it.
+
+    People with names or several photos come before the crowd, and what was put off comes last. What
+    was answered is not asked again. Raises GalleryError where nothing was clustered yet.
+    """
+    opened = to_gallery(gallery)
+    state = opened.state()
+    return suggestions(opened, state, PeopleReader(opened, state))
 
 
 def import_people(gallery: AnyGallery, file: AnyPath) -> ImportResult:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 from facesearch.api.arguments import (
@@ -13,20 +14,22 @@ from facesearch.api.arguments import (
     AnyPath,
     to_engine,
     to_gallery,
+    to_neighbours,
     to_photo,
     to_threshold,
 )
 from facesearch.clustering.current_people import gallery_people
+from facesearch.embed import EmbedOptions
 from facesearch.encoders import thresholds_in_use
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import ChangedGalleryError
-from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState, require_gallery
 from facesearch.gallery.version import GalleryVersion
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import DecisionState, replay
+from facesearch.people.projection import NOBODY, DecisionState, replay
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import (
     Calibration,
@@ -38,6 +41,7 @@ from facesearch.recognition.calibration import (
 from facesearch.recognition.identify import (
     FaceMatches,
     Identification,
+    PhotoIdentification,
     Probe,
     Verification,
     compare_probes,
@@ -45,9 +49,13 @@ from facesearch.recognition.identify import (
     match_probe,
     read_probe,
 )
+from facesearch.recognition.negative_examples import NegativeExamples
+from facesearch.recognition.photo_stream import read_probes
+from facesearch.recognition.probes import ProbeFailure
 from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import GallerySearch, open_search
 from indexer.open_set.group_distances import VectorGroups
+from indexer.runtime.devices import check_device
 
 _Answer = TypeVar("_Answer")
 
@@ -60,15 +68,16 @@ class GallerySession:
     for its answer serves the others.
     """
 
-    def __init__(self, gallery: Gallery, engine: FaceEngine, *, device: str = "auto") -> None:
+    def __init__(self, gallery: Gallery, engine: AnyEngine, *, device: str = "auto") -> None:
         """``device`` is where vectors are compared, as :mod:`indexer.runtime.devices` names it.
 
         Raises ContractError for an engine whose vectors are not the gallery's.
         """
-        gallery.require(engine.contract)
+        require_gallery(gallery)
+        self.engine = to_engine(engine, gallery.contract)
+        gallery.require(self.engine.contract)
         self.gallery = gallery
-        self.engine = engine
-        self._device = device
+        self._device = check_device(device)
         self._view: GalleryView | None = None
         self._lock = threading.RLock()
 
@@ -78,6 +87,7 @@ class GallerySession:
     ) -> GallerySession:
         """The session of a gallery or its folder; GalleryError where there is none."""
         opened = to_gallery(gallery)
+        check_device(device)  # before the models are loaded
         return cls(opened, to_engine(engine, opened.contract), device=device)
 
     @property
@@ -96,6 +106,27 @@ class GallerySession:
         self._answer(lambda view: view.groups)  # before the photo is looked at
         return self.identify_faces(read_probe(self.engine, to_photo(photo, "photo")), given)
 
+    def identify_many(
+        self,
+        photos: Iterable[Path],
+        *,
+        threshold: float | None = None,
+        options: EmbedOptions | None = None,
+    ) -> Iterator[PhotoIdentification]:
+        """Who is in each of ``photos``, which may be folders, as :meth:`identify` has it.
+
+        Photos are decoded by worker processes, and given one by one, in their order. What cannot be
+        read is reported with its reason. Raises InputError for a threshold out of [0, 4], and
+        where no one is enrolled.
+        """
+        given = None if threshold is None else to_threshold(threshold)
+        self._answer(lambda view: view.groups)  # before any photo is looked at
+        for probe in read_probes(self.engine, photos, options or EmbedOptions.for_cores()):
+            if isinstance(probe, ProbeFailure):
+                yield PhotoIdentification(Path(probe.photo), (), probe.reason, probe.detail)
+            else:
+                yield PhotoIdentification(probe.photo, tuple(self.identify_faces(probe, given)))
+
     def identify_faces(self, probe: Probe, threshold: float | None = None) -> list[Identification]:
         """As :meth:`identify` does, of faces that this session's engine found."""
 
@@ -103,7 +134,8 @@ class GallerySession:
             with self._lock:
                 names, groups = view.enrolled.names, view.groups
                 in_use = view.threshold(self.engine, threshold)
-            return identify_probe(probe, names, groups, in_use)
+                negatives = view.negatives
+            return identify_probe(probe, names, groups, in_use, negatives)
 
         return self._answer(ask)
 
@@ -112,10 +144,12 @@ class GallerySession:
 
         Raises InputError for a photo that cannot be read, and for a gallery without faces.
         """
+        k = to_neighbours(k)
         return self.match_faces(read_probe(self.engine, to_photo(photo, "photo")), k)
 
     def match_faces(self, probe: Probe, k: int = 10) -> list[FaceMatches]:
         """As :meth:`search` does, of faces that this session's engine found."""
+        k = to_neighbours(k)
         if not probe.boxes:
             return []
 
@@ -214,6 +248,13 @@ class GalleryView:
         return self.enrolled.groups()
 
     @cached_property
+    def negatives(self) -> NegativeExamples:
+        """Faces that were removed from people, by the rows of ``enrolled.names``."""
+        number_of = {person.name: number for number, person in self.decided.people.items()}
+        numbers = [number_of.get(name, NOBODY) for name in self.enrolled.names]
+        return NegativeExamples.load(self.gallery, self.state, self.decided, numbers)
+
+    @cached_property
     def calibration(self) -> Calibration | None:
         """The threshold learnt from the gallery, now where it never was before; None where it has
         too few people or clusters to learn from."""
@@ -246,6 +287,7 @@ def search_photo(
     device: str = "auto",
 ) -> list[FaceMatches]:
     """As :meth:`GallerySession.search` does, of a session for this photo alone."""
+    k = to_neighbours(k)
     return GallerySession.open(gallery, engine=engine, device=device).search(photo, k)
 
 

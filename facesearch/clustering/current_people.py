@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 def album_people(run: ClusterRun, decided: DecisionState) -> PersonAssignment:
     """The people of a run as was decided up to now."""
-    return assign_people(run.clustering, run.numbers, decided)
+    return assign_people(run.clustering, run.numbers, decided, known=run.how.decisions)
 
 
 def gallery_people(
@@ -37,15 +37,17 @@ def gallery_people(
     if run is None:
         none = np.zeros(0, np.int64)
         known, numbers = Clustering(none, none.astype(np.int32), none.astype(np.float32)), none
+        followed = 0
     else:
         known, numbers = clustering_of(run.clustering, live), run.numbers
+        followed = run.how.decisions
     late = live[~np.isin(live, known.ids)]
     everyone = Clustering(
         np.concatenate([known.ids, late]),
         np.concatenate([known.labels, np.full(len(late), NOISE, np.int32)]),
         np.concatenate([known.confidence, np.zeros(len(late), np.float32)]),
     )
-    return assign_people(everyone, numbers, decided)
+    return assign_people(everyone, numbers, decided, known=followed)
 
 
 def clustering_of(clustering: Clustering, ids: Ids) -> Clustering:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from facesearch.clustering.run_store import ClusterRun, run_at, run_paths
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.assignment import NOBODY, person_of_labels
+from facesearch.people.assignment import person_of_labels
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import DecisionState, undone_since
+from facesearch.people.projection import ABOUT_FACES, NOBODY, DecisionState, undone_since
 from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
@@ -95,9 +95,13 @@ def earlier_people(
 def _undone_faces(
     ids: Ids, before: Numbers, decisions: list[Decision], known: int
 ) -> dict[int, NDArray[np.bool_]]:
-    """For each undone batch the faces of the people it was about, also those that came since."""
+    """For each undone batch the faces of the people it was about, also those that came since.
+
+    A face that only a decision about itself had moved is back already, and moves no others."""
     undone_faces: dict[int, list[int]] = {}
     for decision in undone_since(decisions, known):
+        if decision.action in ABOUT_FACES:
+            continue
         undone_faces.setdefault(decision.batch, []).extend(each.face_id for each in decision.faces)
     masks = {}
     for batch, faces in sorted(undone_faces.items(), reverse=True):

@@ -23,7 +23,7 @@ from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run_store import RunInfo
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.people.assignment import NOBODY
+from facesearch.people.projection import NOBODY
 from indexer.types import Ids, Vectors
 
 _WERE_CUT = "saved merges were cut at the threshold"
@@ -33,9 +33,10 @@ _WERE_CUT = "saved merges were cut at the threshold"
 class FaceSet:
     """The faces to cluster: ids (n,), vectors (n, d), and for each face:
 
-    whether its quality is too ``poor`` to form clusters; its photo (None: photos do not matter);
-    its person ``before`` and how ``sure`` that was; the person it was ``decided`` to be; and
-    whether a decision about its person was ``undone``, so that ``before`` does not bind."""
+    whether its quality is too ``poor`` to form clusters; its photo (None: photos do not matter),
+    negative of a track of a video; its person ``before`` and how ``sure`` that was; the person it
+    was ``decided`` to be; and whether a decision about its person was ``undone``, so that
+    ``before`` does not bind. ``apart`` int64 (c, 2) are rows of tracks that are seen together."""
 
     ids: Ids
     vectors: Vectors
@@ -45,6 +46,11 @@ class FaceSet:
     sure: NDArray[np.float32]
     decided: NDArray[np.int64]
     undone: NDArray[np.bool_]
+    apart: NDArray[np.int64]
+
+    def apart_among(self, which: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The pairs of ``apart`` both of ``which`` (n,), as rows of these."""
+        return _rows_among(self.apart[which[self.apart].all(axis=1)], which)
 
 
 @dataclass(frozen=True)
@@ -285,6 +291,27 @@ def _with_poor(
         faces.vectors[poor],
         options.attach_threshold,
         photos=None if photos is None else (photos[~poor], photos[poor]),
-        cannot=barred,
+        cannot=np.concatenate([barred, _poor_and_good(faces)]),
+        rivals=faces.apart_among(poor),
         rule=rule,
     )
+
+
+def _poor_and_good(faces: FaceSet) -> NDArray[np.int64]:
+    """Pairs seen together of which one is poor: its row among the poor, and the good one's."""
+    poor = faces.poor[faces.apart]
+    mixed, first = faces.apart[poor[:, 0] != poor[:, 1]], poor[poor[:, 0] != poor[:, 1], 0]
+    mixed = np.where(first[:, None], mixed, mixed[:, ::-1])
+    return np.stack(
+        [
+            _rows_among(mixed[:, 0], faces.poor),
+            _rows_among(mixed[:, 1], ~faces.poor),
+        ],
+        axis=1,
+    )
+
+
+def _rows_among(rows: NDArray[np.int64], which: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """``rows`` of all as rows of those of ``which`` (n,)."""
+    places: NDArray[np.int64] = (np.cumsum(which) - 1)[rows]
+    return places

@@ -12,8 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from cluster.types import NOISE
-from facesearch.people.assignment import NOBODY, decided_rows, leaders
-from facesearch.people.projection import DecisionState
+from facesearch.people.assignment import decided_rows, leaders
+from facesearch.people.projection import NOBODY, DecisionState
 from indexer.types import Ids
 
 Numbers = NDArray[np.int64]
@@ -84,15 +84,16 @@ def match_clusters(
 ) -> Numbers:
     """The person's number of each cluster, int64 (k,), from those of its faces ``before`` (n,).
 
-    A cluster belongs to the person that most of its confirmed faces belong to; several clusters may
-    belong to one person. The others are matched with the remaining people so that as many faces as
-    possible keep their person (maximum overlap), and among all such matchings, so that as many as
-    possible get back their ``older`` (n,) person. Clusters without a person then get numbers from
-    ``new_people``.
+    A cluster belongs to the person that most of its leading faces belong to
+    (:attr:`DecisionState.leading`); several clusters may belong to one person. The others are
+    matched with the remaining people so that as many faces as possible keep their person (maximum
+    overlap), and among all such matchings, so that as many as possible get back their ``older``
+    (n,) person. Clusters without a person then get numbers from ``new_people``. A face that was
+    removed from a person brings no cluster to the person where no other face does.
     """
     count = int(labels.max(initial=NOISE)) + 1
     numbers = np.full(count, NOBODY, np.int64)
-    decided_people = decided_rows(ids, decided)
+    decided_people = decided_rows(ids, decided, decided.leading)
     rows = np.flatnonzero((decided_people != NOBODY) & (labels != NOISE))
     for label, person in leaders(
         list(zip(labels[rows].tolist(), decided_people[rows].tolist(), strict=True))
@@ -105,6 +106,7 @@ def match_clusters(
     ends, weights = [], []
     for people, weight in votes:
         rows = np.flatnonzero(open_rows & (people != NOBODY) & ~np.isin(people, taken))
+        rows = rows[_backed(labels[rows], people[rows], _removed(ids[rows], people[rows], decided))]
         ends.append(np.stack([labels[rows].astype(np.int64), people[rows]]))
         weights.append(np.full(len(rows), weight, np.int64))
     labels_of, people_of = np.concatenate(ends, axis=1)
@@ -113,6 +115,28 @@ def match_clusters(
     unknown = np.flatnonzero(numbers == NOBODY)
     numbers[unknown] = np.array(new_people(len(unknown)), np.int64)
     return numbers
+
+
+def _removed(ids: Ids, people: Numbers, decided: DecisionState) -> NDArray[np.bool_]:
+    """Which of the faces ``ids`` (n,) were removed from ``people`` (n,)."""
+    asked = np.isin(ids, np.array([face for face, _ in decided.rejected], np.int64))
+    for row in np.flatnonzero(asked).tolist():
+        asked[row] = (int(ids[row]), int(people[row])) in decided.rejected
+    return asked
+
+
+def _backed(
+    labels: NDArray[np.int32], people: Numbers, removed: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which rows count: those of faces ``removed`` (n,) only where another face of the cluster is
+    of the same person."""
+    if not removed.any():
+        return np.ones(len(labels), np.bool_)
+    others = {*zip(labels[~removed].tolist(), people[~removed].tolist(), strict=True)}
+    backed = ~removed
+    for row in np.flatnonzero(removed).tolist():
+        backed[row] = (int(labels[row]), int(people[row])) in others
+    return backed
 
 
 def most_overlap(

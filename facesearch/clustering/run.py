@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
-from cluster.types import Clustering
+from cluster.types import NOISE, Clustering
 from facesearch.clustering.current_people import album_people, last_run
 from facesearch.clustering.history import PreviousAssignments, earlier_people, older_runs
 from facesearch.clustering.options import ClusterOptions
@@ -24,17 +24,27 @@ from facesearch.clustering.person_matching import (
 from facesearch.clustering.run_store import ClusterRun, RunInfo
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.people.assignment import NOBODY, PersonAssignment, assign_people, decided_rows
+from facesearch.people.assignment import (
+    PersonAssignment,
+    assign_people,
+    decided_rows,
+    led_numbers,
+    voting_people,
+)
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import DecisionState, people_concerned
+from facesearch.people.projection import NOBODY, DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
+from facesearch.video.overlap import overlapping
 from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
+# So many faces of a person are kept apart from each that was removed from the person.
+MOST_BARRED = 200
 # By how much a gallery may grow, from run to run, before all its faces are clustered again: beyond
 # that it was not measured how much the people would differ
 # (benchmarks/clustering/incremental.py).
 MOST_GROWTH = 1.5
+NO_PHOTO = -1  # stands for the photo of a track, which may be one person with others of its video
 
 
 def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
@@ -43,7 +53,8 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     Clusters are formed by the faces of quality ``min_quality`` or more, of unknown quality, and
     those that a decision is about. Afterwards each poor face joins the cluster whose members are
     nearest on average, if that is within ``attach_threshold``, or is noise. Two faces of one photo
-    are never in one cluster, unless ``same_photo`` or a decision allows it.
+    are never in one cluster, nor are two tracks that are seen in a video at one time, unless
+    ``same_photo`` or a decision allows it.
 
     Confirmed faces of one person are always in one cluster, those of two people never, and no face
     joins a person that it was rejected from. If the options are those of the previous run and not
@@ -61,7 +72,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     faces = _faces(gallery, state, options, before)
     earlier = earlier_people(
         faces.ids,
-        faces.before,
+        before.votes(faces.ids),
         before.decisions,
         before.known,
         decided=before.decided,
@@ -75,7 +86,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     other = "" if before.run is None else _other_options(options, before.run, made.threshold)
     now = _people(made.clustering, faces, earlier, before)
     return ClusterRun(
-        now.clustering,
+        _kept(now.clustering, made.clustering, _no_faces(state, before.decided)),
         options.method,
         made.threshold,
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -84,7 +95,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         options.same_photo,
         now.numbers,
         made.how,
-        _changes(now, faces, earlier, before, other),
+        _changes(now, earlier, before, other),
         tuple(
             _contradiction_text(each, faces.ids[~faces.poor], before.decided)
             for each in constraints.contradictions
@@ -119,6 +130,21 @@ class _Before:
         """The newest decision that the previous run followed, 0 for none."""
         return 0 if self.run is None else self.run.how.decisions
 
+    def votes(self, ids: Ids) -> NDArray[np.int64]:
+        """By whom clusters find the person they had, int64 (n,)."""
+        if self.run is None:
+            return np.full(len(ids), NOBODY, np.int64)
+        run = self.run
+        return _people_of(voting_people(run.clustering, run.numbers, self.decided, self.known), ids)
+
+    def led(self, ids: Ids) -> NDArray[np.int64]:
+        """The people of before, after clusters were given to whom they show, int64 (n,)."""
+        if self.run is None:
+            return np.full(len(ids), NOBODY, np.int64)
+        was = self.run.clustering
+        numbers = led_numbers(was, self.run.numbers, self.decided)
+        return _people_of(assign_people(was, numbers, self.decided, known=self.known), ids)
+
     def new_people(self, count: int) -> range:
         """Numbers for ``count`` people that nobody had before."""
         above = 0 if self.run is None else int(self.run.numbers.max(initial=0))
@@ -129,23 +155,56 @@ def _faces(
     gallery: Gallery, state: GalleryState, options: ClusterOptions, before: _Before
 ) -> FaceSet:
     table = FaceTable.read(gallery, state)
+    if before.decided.not_faces:
+        table = table.rows(~np.isin(table.ids, _no_faces(state, before.decided)))
     of_people = decided_rows(table.ids, before.decided)
-    had, sure = np.full(len(table), NOBODY, np.int64), np.zeros(len(table), np.float32)
-    if before.people is not None:
-        then = before.people
-        rows = positions_of(table.ids, then.clustering.ids)
-        had = values_at(then.of_faces(), rows, NOBODY)
-        sure = values_at(then.clustering.confidence, rows, 0)
+    sure = np.zeros(len(table), np.float32)
+    if before.run is not None:
+        was = before.run.clustering
+        sure = values_at(was.confidence, positions_of(table.ids, was.ids), 0)
     poor = table.quality < options.min_quality  # NaN is not less
     return FaceSet(
         table.ids,
         table.vectors,
         poor & (of_people == NOBODY),
-        None if options.same_photo else table.photo,
-        had,
+        None if options.same_photo else np.where(table.seen[:, 0] < 0, table.photo, NO_PHOTO),
+        before.led(table.ids),
         sure,
         of_people,
         np.zeros(len(table), bool),
+        no_pairs() if options.same_photo else _seen_together(table, of_people),
+    )
+
+
+def _seen_together(table: FaceTable, of_people: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Tracks that are seen in a video at one time, int64 (c, 2), but for those that people decided
+    to be one person: who decided had the video to look at."""
+    pairs = overlapping(table.photo, table.seen)
+    decided = of_people[pairs]
+    return np.asarray(pairs[(decided[:, 0] != decided[:, 1]) | (decided[:, 0] == NOBODY)])
+
+
+def _people_of(then: PersonAssignment | None, ids: Ids) -> NDArray[np.int64]:
+    """The people of faces ``ids`` (n,); :data:`NOBODY` where there is none."""
+    if then is None:
+        return np.full(len(ids), NOBODY, np.int64)
+    return values_at(then.of_faces(), positions_of(ids, then.clustering.ids), NOBODY)
+
+
+def _no_faces(state: GalleryState, decided: DecisionState) -> Ids:
+    """What was detected, and is no face as somebody said; int64 (m,)."""
+    live = state.live_ids()
+    return live[np.isin(live, np.array(list(decided.not_faces), np.int64))]
+
+
+def _kept(now: Clustering, made: Clustering, no_faces: Ids) -> Clustering:
+    """What is kept of a run: its people's faces ``now`` with the confidences that were ``made``, of
+    the same faces, and after these ``no_faces`` (m,), which are in no cluster."""
+    sure = np.where(now.labels == NOISE, np.float32(0), made.confidence)
+    return Clustering(
+        np.concatenate([now.ids, no_faces]),
+        np.concatenate([now.labels, np.full(len(no_faces), NOISE, np.int32)]),
+        np.concatenate([sure, np.zeros(len(no_faces), np.float32)]),
     )
 
 
@@ -238,7 +297,7 @@ def _constraints(faces: FaceSet, decided: DecisionState) -> Constraints:
     good = ~faces.poor
     return Constraints(
         None if faces.photos is None else faces.photos[good],
-        cannot=_rejected(faces, decided, good),
+        cannot=np.concatenate([_rejected(faces, decided, good), faces.apart_among(good)]),
         people=faces.decided[good],
     )
 
@@ -247,15 +306,25 @@ def _rejected(
     faces: FaceSet, decided: DecisionState, which: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Faces and people they were decided not to be, int64 (c, 2): the row of the face among those
-    of ``which`` (n,), and that of one of the person's decided faces among the good ones."""
+    of ``which`` (n,), and those of the person's faces among the good ones, the decided and the
+    surest :data:`MOST_BARRED`: with one of them alone, others could go with the face."""
     if not decided.rejected:
         return no_pairs()
     rejected = np.array(sorted(decided.rejected), np.int64)
-    numbers, first = np.unique(faces.decided[~faces.poor], return_index=True)
+    good = np.flatnonzero(~faces.poor)
+    of_people = np.where(faces.decided == NOBODY, faces.before, faces.decided)[good]
+    order = np.lexsort((good, -faces.sure[good], faces.decided[good] == NOBODY, of_people))
+    starts = np.searchsorted(of_people[order], rejected[:, 1])
+    ends = np.searchsorted(of_people[order], rejected[:, 1], side="right")
     rows = positions_of(rejected[:, 0], faces.ids[which], ascending=True)
-    people = values_at(first, positions_of(rejected[:, 1], numbers, ascending=True), -1)
-    pairs = np.stack([rows, people], axis=1)
-    return pairs[(pairs >= 0).all(axis=1)]
+    pairs = [
+        np.stack([np.full(min(end, start + MOST_BARRED) - start, row), part], axis=1)
+        for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        if row >= 0 and len(part := order[start : min(end, start + MOST_BARRED)])
+    ]
+    found = np.concatenate([no_pairs(), *pairs])
+    apart: NDArray[np.int64] = found[np.flatnonzero(which)[found[:, 0]] != good[found[:, 1]]]
+    return apart
 
 
 def _people(
@@ -276,14 +345,13 @@ def _people(
 
 def _changes(
     now: PersonAssignment,
-    faces: FaceSet,
     earlier: PreviousAssignments,
     before: _Before,
     other: str,
 ) -> PeopleChanges:
     """What is another than in the previous run, and why; ``other`` is the option that is."""
     has = now.of_faces()
-    had = faces.before[positions_of(now.clustering.ids, faces.ids, ascending=True)]
+    had = _people_of(before.people, now.clustering.ids)
     decided = () if before.run is None else people_concerned(before.decisions, before.known)
     context = ChangeContext(
         other,

@@ -19,7 +19,8 @@ from facesearch.clustering.unsealed_run import is_unsealed, unsealed_content
 from facesearch.errors import ChangedGalleryError, GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.tombstones import Tombstones
-from facesearch.people.assignment import NOBODY, person_of_labels, undecided_numbers
+from facesearch.people.assignment import person_of_labels, undecided_numbers
+from facesearch.people.projection import NOBODY
 from indexer.errors import ShardError
 from indexer.id_lookup import positions_of
 from indexer.storage.atomic_files import make_folder

@@ -1,21 +1,21 @@
 """Edits of people: each command becomes entries of the ledger.
 
-A decision about a person confirms all faces that the person has at that moment. So the faces that
-a user looked at stay together in later clusterings, and every decision can be undone.
+A decision about a person confirms the faces that the person surely has at that moment, so that the
+person is where they are in later clusterings. A decision about a face is about that face alone.
+Every decision can be undone.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from facesearch.clustering.current_people import gallery_people
+from facesearch.argument_checks import several, whole_number
 from facesearch.clustering.run_store import run_paths
+from facesearch.curation.people_reader import SHOWN, PeopleReader, require_person
 from facesearch.errors import ChangedDecisionsError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.records import FaceRecord
-from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import (
     Action,
     Decision,
@@ -23,11 +23,14 @@ from facesearch.people.ledger import (
     FaceDecision,
     NewDecision,
 )
-from facesearch.people.projection import DecisionState, Person, replay
+from facesearch.people.projection import NOBODY, Person
 from facesearch.people.store import EnteredDecisions, PeopleStore, normalise_name
-from facesearch.text import composed
+from facesearch.text import count
 
-_SHOWN = 5
+# From this confidence on a face is taken to be right with the person: of LFW View 1's faces in
+# groups of two or more 99.8% were, and 90% of the others, which are 28%
+# (benchmarks/curation/sure_faces.py).
+SURE = 0.3
 
 
 def _run_in_force(gallery: Gallery) -> tuple[str, int] | None:
@@ -38,23 +41,27 @@ def _run_in_force(gallery: Gallery) -> tuple[str, int] | None:
 
 @dataclass(frozen=True)
 class EditResult:
-    """What was entered about ``person``, as that is now; ``notes`` say what may surprise."""
+    """What was entered about ``person``, as that is now; ``notes`` say what may surprise.
+
+    ``unsure`` are faces of the person that were not confirmed along, the least sure first.
+    """
 
     person: Person
     entered: EnteredDecisions
     notes: tuple[str, ...] = ()
+    unsure: tuple[int, ...] = ()
 
 
-class PeopleEditor:
+class PeopleEditor(PeopleReader):
     """The people of a gallery as they are, and decisions about them.
 
-    ``now`` says who has which face, and ``decided`` what was decided. Both follow the decisions
-    of this editor; after those of others it raises GalleryError until another editor is made.
-    The ledger keeps the ``author`` of what is decided, where one is given.
+    ``now`` and ``decided`` follow the decisions of this editor; after those of others it raises
+    GalleryError until another editor is made. Everything raises InputError for a person or face
+    that is not there, and for what would change nothing; GalleryError where the ledger cannot be
+    used. The ledger keeps the ``author`` of what is decided, where one is given.
 
-    Persons are named as people type them: "p12", a name, or the beginning of one name only.
-    Everything raises InputError for a person or face that is not there, and for what would change
-    nothing; GalleryError where the ledger cannot be used.
+    ``sure`` in [0, 1] is the confidence from which on faces are confirmed with their person: 0
+    confirms all.
     """
 
     def __init__(
@@ -62,83 +69,17 @@ class PeopleEditor:
         gallery: Gallery,
         state: GalleryState | None = None,
         author: DecisionAuthor | None = None,
+        *,
+        sure: float = SURE,
     ) -> None:
-        self._gallery = gallery
-        self._state = state or gallery.state()
+        super().__init__(gallery, state)
         self._people = PeopleStore(gallery.folder, author)
         self._run = _run_in_force(gallery)
-        self.clustered = bool(run_paths(gallery))
-        self._read_decisions()
-
-    def _read_decisions(self) -> None:
-        """Look at the ledger: what is decided next is decided in knowledge of it."""
-        decisions = self._people.decisions()
-        self._newest = decisions[-1].id if decisions else 0
-        self.decided: DecisionState = replay(decisions)
-        self._now: PersonAssignment | None = None
-
-    @property
-    def now(self) -> PersonAssignment:
-        """The people of the last clustering, as is decided."""
-        if self._now is None:
-            self._now = gallery_people(self._gallery, self._state, self.decided)
-        return self._now
-
-    def decisions(self) -> list[Decision]:
-        """The ledger as it is now, oldest first."""
-        return self._people.decisions()
-
-    def everyone(self) -> dict[int, Person]:
-        """All people by number: those with faces, and those that a decision is about."""
-        everyone = dict(self.decided.people)
-        return everyone | {each.id: each for each in self.now.people if each.id > 0}
-
-    def find(self, text: str) -> Person:
-        """The person that ``text`` names."""
-        everyone = self.everyone()
-        if found := re.fullmatch(r"p(\d+)", text):
-            number = int(found[1])
-            number = self.decided.merged.get(number, number)
-            if number in everyone:
-                return everyone[number]
-            if 0 < number <= self._people.numbers_given():
-                raise InputError(
-                    f"p{number} existed but has no faces left: their photos were deleted, or the "
-                    f"faces now belong to other people; list all people with: facesearch people "
-                    f"list {self._gallery.folder} --all"
-                )
-        named = {each.name: each for each in everyone.values() if each.name}
-        wanted = composed(" ".join(text.split()))
-        if wanted in named:
-            return named[wanted]
-        begin = sorted(name for name in named if name.casefold().startswith(wanted.casefold()))
-        if len(begin) == 1 and wanted:
-            return named[begin[0]]
-        if begin and wanted:
-            more = f" and {len(begin) - _SHOWN} more" if len(begin) > _SHOWN else ""
-            raise InputError(
-                f"{text!r} is the beginning of {', '.join(begin[:_SHOWN])}{more}; give the whole "
-                "name"
-            )
-        why, command = "; list people with", "people list"
-        if not self.clustered:
-            why, command = ": this gallery has not been clustered; first run", "cluster"
-        raise InputError(
-            f"expected the name of a person or a number such as p12, got {text!r}, which no person "
-            f"has{why}: facesearch {command} {self._gallery.folder}"
-        )
-
-    def records(self, person: Person) -> list[FaceRecord]:
-        """A person's faces that are there, the surest first."""
-        return self._gallery.faces(self.now.faces(person.id), self._state)
-
-    def pick(self, person: Person, wanted: Sequence[str]) -> list[int]:
-        """Faces of ``person``, each given by its number or by the photo that it is in."""
-        records = self.records(person)
-        return list(dict.fromkeys(self._pick(person, records, text) for text in wanted))
+        self._sure = sure
 
     def name(self, person: Person, name: str) -> EditResult:
         """Name or rename a person."""
+        require_person(person)
         name = normalise_name(name)
         other = self.decided.named(name)
         if other and other.id == person.id:
@@ -156,9 +97,13 @@ class PeopleEditor:
     def merge(self, person: Person, others: Sequence[Person]) -> EditResult:
         """Say that ``others`` are ``person``, whose number stays, and whose name if it has one.
 
-        A face that was rejected from the one stays out of both: merging two people does not say
-        that an earlier decision about a single face was wrong.
+        A face that was rejected from the one stays out of both, unless it was given to the other:
+        merging two people does not say that an earlier decision about a single face was wrong.
         """
+        require_person(person)
+        several(others, "people to merge", "give [person]")
+        for other in others:
+            require_person(other)
         others = list({each.id: each for each in others}.values())
         if any(each.id == person.id for each in others):
             raise InputError(
@@ -167,9 +112,13 @@ class PeopleEditor:
         drafts, notes, numbers = [], [], {person.id, *(each.id for each in others)}
         for other in others:
             faces = []
+            sure = {*self._sure_faces(person), *self._sure_faces(other)}
             for face in (*self._faces(person), *self._faces(other)):
-                kept = any((face, number) in self.decided.rejected for number in numbers)
-                faces.append(FaceDecision(face, person.id, belongs=not kept))
+                kept = face not in self.decided.corrected and any(
+                    (face, number) in self.decided.rejected for number in numbers
+                )
+                if kept or face in sure:
+                    faces.append(FaceDecision(face, person.id, belongs=not kept))
                 if kept:
                     notes.append(
                         f"face {face} was removed from one of them before, and is left out"
@@ -195,30 +144,76 @@ class PeopleEditor:
         shared = sorted(photo for photo, labels in seen.items() if len(labels) > 1)
         if not shared:
             return []
-        more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
+        more = f" and {len(shared) - SHOWN} more" if len(shared) > SHOWN else ""
         return [
             f"several of these faces are in one photo, so they may be different people: "
-            f"{', '.join(shared[:_SHOWN])}{more}"
+            f"{', '.join(shared[:SHOWN])}{more}"
         ]
 
     def add(self, person: Person, faces: Sequence[int]) -> EditResult:
-        """Assign faces, by their numbers, to ``person``, whoever had them before."""
-        faces = list(dict.fromkeys(faces))
-        known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
-        if unknown := [face for face in faces if face not in known]:
+        """Assign faces, by their numbers, to ``person``, whoever had them before.
+
+        Nothing else moves: the other faces of their clusters stay where they are, and ``notes`` say
+        how to move those too.
+        """
+        require_person(person)
+        faces = self._known(faces)
+        if all(self.decided.faces.get(face) == person.id for face in faces):
+            which = "this face is" if len(faces) == 1 else "these faces are"
+            raise InputError(f"{which} assigned to {person.label} already")
+        new = [face for face in faces if self.decided.faces.get(face) != person.id]
+        sources = self._sources(new)
+        drafts = [
+            NewDecision(
+                "add",
+                person.id,
+                None if source == NOBODY else source,
+                faces=tuple(FaceDecision(face, person.id) for face in taken),
+            )
+            for source, taken in sorted(sources.items())
+        ]
+        notes = [*self._hiding(person), *self._left_behind(person, sources)]
+        return self._enter(person, drafts, tuple(notes))
+
+    def _known(self, faces: Sequence[int]) -> list[int]:
+        """``faces``, each once; raises InputError unless all are numbers of faces."""
+        several(faces, "numbers of faces", "give [number]")
+        faces = [whole_number(each, "the number of a face") for each in dict.fromkeys(faces)]
+        sure = dict(zip(faces, self.now.confidence_of(faces), strict=True))
+        decided = self.decided.faces
+        if unknown := [face for face in faces if math.isnan(sure[face]) and face not in decided]:
             raise InputError(
                 f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; list them "
                 f"with: facesearch people show {self._gallery.folder} PERSON, or search --json"
             )
-        if all(self.decided.faces.get(face) == person.id for face in faces):
-            which = "this face is" if len(faces) == 1 else "these faces are"
-            raise InputError(f"{which} assigned to {person.label} already")
-        decided_here = tuple(FaceDecision(face, person.id) for face in faces)
-        draft = NewDecision("enroll", person.id, faces=(*decided_here, *self._all(person, faces)))
-        return self._enter(person, [draft], tuple(self._hiding(person)))
+        return faces
+
+    def _sources(self, faces: Sequence[int]) -> dict[int, list[int]]:
+        """``faces`` by whose they are now."""
+        sources: dict[int, list[int]] = {}
+        for face, number in zip(faces, self.now.people_of(faces), strict=True):
+            # Of photos that are not there only decisions tell.
+            source = self.decided.faces.get(face, NOBODY) if number == NOBODY else number
+            sources.setdefault(source, []).append(face)
+        return sources
+
+    def _left_behind(self, person: Person, sources: Mapping[int, Sequence[int]]) -> list[str]:
+        """Notes on other faces of the people without a name whom faces were taken from."""
+        notes = []
+        for number, taken in sorted(sources.items()):
+            source = self.decided.person(number)
+            left = len(self._faces(source)) - len(taken)
+            if number > 0 and number != person.id and source.name is None and left > 0:
+                notes.append(
+                    f"{count(left, 'other face')} of {source.key} stayed there; if {source.key} is "
+                    f"{person.label} too, run: facesearch people merge {self._gallery.folder} "
+                    f"{person.key} {source.key}"
+                )
+        return notes
 
     def split(self, person: Person, faces: Sequence[int], name: str | None = None) -> EditResult:
         """Move faces of a person to a new person, who is the person of the result."""
+        faces = self._known(faces)
         self._require_some_left(person, faces)
         if name is not None:
             name = normalise_name(name)
@@ -231,33 +226,113 @@ class PeopleEditor:
         return self._enter(Person(number), [draft])
 
     def make_person(self, faces: Sequence[int], name: str | None = None) -> EditResult:
-        """A new person of ``faces``, whoever had them before, who is the person of the result."""
-        faces = list(dict.fromkeys(faces))
-        known = {*self.now.clustering.ids.tolist(), *self.decided.faces}
-        if not faces or not known.issuperset(faces):
-            raise InputError(f"expected numbers of faces in {self._gallery.folder}; give others")
+        """A new person of ``faces``, whoever had them before, who is the person of the result.
+
+        The other faces of whoever had them stay there, now and in later clusterings.
+        """
+        faces = self._known(faces)
+        if not faces:
+            raise InputError(f"expected numbers of faces in {self._gallery.folder}, got none")
         if name is not None:
             name = normalise_name(name)
             if other := self.decided.named(name):
                 raise InputError(f"{name} is the name of {other.key}; give another name")
         (number,) = self._people.new_people(1, above=max(self.everyone(), default=0))
+        sources = self._sources(faces)
+        drafts = [
+            NewDecision(
+                "reject", source, faces=tuple(FaceDecision(face, source, False) for face in taken)
+            )
+            for source, taken in sorted(sources.items())
+            if source > 0 and len(self._faces(self.decided.person(source))) > len(taken)
+        ]
         chosen = tuple(FaceDecision(face, number) for face in faces)
-        draft = NewDecision("enroll", number, name=name, faces=chosen)
-        return self._enter(Person(number), [draft])
+        drafts.append(NewDecision("enroll", number, name=name, faces=chosen))
+        person = Person(number, name)
+        return self._enter(person, drafts, tuple(self._left_behind(person, sources)))
 
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
-        """Remove faces from ``person``, without assigning them to another."""
+        """Remove faces from ``person``, without assigning them to another. Nothing else moves."""
+        faces = self._known(faces)
         self._require_some_left(person, faces)
-        chosen = tuple(FaceDecision(face, person.id, belongs=False) for face in faces)
-        rest = self._all(person, without=faces)
-        return self._enter(person, [NewDecision("reject", person.id, faces=(*chosen, *rest))])
+        theirs = {*self._faces(person)}
+        drafts = [
+            NewDecision(
+                "reject",
+                person.id,
+                other,
+                faces=tuple(FaceDecision(face, person.id, belongs=False) for face in chosen),
+            )
+            for other, chosen in (
+                (None, [face for face in faces if face in theirs]),
+                (0, [face for face in faces if face not in theirs]),
+            )
+            if chosen
+        ]
+        return self._enter(person, drafts)
 
     def hide(self, person: Person, hidden: bool = True) -> EditResult:
         """Hide a person from albums and lists, or show the person again."""
+        require_person(person)
         if person.hidden == hidden:
             raise InputError(f"{person.label} is {'already' if hidden else 'not'} hidden")
         action: Action = "hide" if hidden else "unhide"
         return self._enter(person, [NewDecision(action, person.id, faces=self._all(person))])
+
+    def confirm(self, person: Person, faces: Sequence[int] | None = None) -> EditResult:
+        """Say that these faces of ``person``, by default all, are right."""
+        chosen = self._faces(person) if faces is None else list(dict.fromkeys(faces))
+        new = [face for face in chosen if self.decided.leading.get(face) != person.id]
+        if not new:
+            raise InputError(f"all these faces of {person.label} are confirmed already")
+        confirmed = tuple(FaceDecision(face, person.id) for face in new)
+        return self._enter(person, [NewDecision("enroll", person.id, faces=confirmed)])
+
+    def apart(self, person: Person, other: Person) -> EditResult:
+        """Say that two people are not the same: they are never merged or suggested as one."""
+        if person.id == other.id:
+            raise InputError(f"expected two people, got {person.label} twice")
+        if tuple(sorted((person.id, other.id))) in self.decided.parted:
+            raise InputError(f"{person.label} and {other.label} are two people already")
+        faces = (*self._all(person), *self._all(other))
+        return self._enter(person, [NewDecision("apart", person.id, other.id, faces=faces)])
+
+    def later(
+        self, person: Person, other: Person | None = None, faces: Sequence[int] = ()
+    ) -> EditResult:
+        """Put off a question about ``person``: whether it is ``other``, or has these faces."""
+        if (other is None) == (not faces):
+            raise InputError("expected another person or faces to decide about later; name one")
+        asked = tuple(FaceDecision(face, person.id) for face in faces)
+        number = None if other is None else other.id
+        return self._enter(person, [NewDecision("later", person.id, number, faces=asked)])
+
+    def cover(self, person: Person, face: int) -> EditResult:
+        """Choose the face of ``person`` that albums show; it is confirmed."""
+        if face not in self._faces(person):
+            raise InputError(
+                f"expected a face of {person.label}, got {face}; see them with: facesearch people "
+                f"show {self._gallery.folder} {person.key}"
+            )
+        if self.decided.covers.get(person.id) == face:
+            raise InputError(f"face {face} shows {person.label} already")
+        chosen = (FaceDecision(face, person.id),)
+        return self._enter(person, [NewDecision("cover", person.id, faces=chosen)])
+
+    def not_faces(self, faces: Sequence[int]) -> EnteredDecisions:
+        """Say that detections are no faces: they are left out of people and albums.
+
+        Whoever is given such a face later makes it one again.
+        """
+        faces = self._known(faces)
+        if all(face in self.decided.not_faces for face in faces):
+            raise InputError("this was said of all these faces already")
+        said = tuple(
+            FaceDecision(face, max(number, 0), belongs=False)
+            for number, taken in sorted(self._sources(faces).items())
+            for face in taken
+        )
+        return self._decide([NewDecision("not-face", 0, faces=said)])
 
     def undo(self, batch: int | None = None) -> list[Decision]:
         """Undo what was decided last and is not undone yet, and return it.
@@ -277,9 +352,16 @@ class PeopleEditor:
             raise InputError(
                 f"p{gone[0]} was merged into p{merged[gone[0]]}; decide about that person"
             )
+        entered = self._decide(drafts)
+        now = self.decided.person(person.id)
+        confirmed = {*self.decided.faces}
+        unsure = [face for face in self.now.faces(now.id).tolist() if face not in confirmed]
+        return EditResult(now, entered, notes, tuple(reversed(unsure)))
+
+    def _decide(self, drafts: Sequence[NewDecision]) -> EnteredDecisions:
         entered = self._people.decide(drafts, after=self._newest, require=self._require_same_run)
         self._read_decisions()
-        return EditResult(self.decided.person(person.id), entered, notes)
+        return entered
 
     def _require_same_run(self) -> None:
         if _run_in_force(self._gallery) != self._run:
@@ -288,44 +370,27 @@ class PeopleEditor:
                 "was entered; look again, then run the command again"
             )
 
-    def _faces(self, person: Person) -> list[int]:
-        """A person's faces, of photos that are there or not."""
-        live = self.now.faces(person.id).tolist()
-        decided_here = [face for face, number in self.decided.faces.items() if number == person.id]
-        return sorted({*live, *decided_here})
+    def _sure_faces(self, person: Person, without: Iterable[int] = ()) -> list[int]:
+        """The faces that a decision about ``person`` confirms: the confirmed and the sure ones, and
+        the surest of all, or else there would be nothing to know the person by."""
+        left = sorted({*self._faces(person)} - {*without})
+        confidence = dict(zip(left, self.now.confidence_of(left), strict=True))
+        sure = {face for face in left if confidence[face] >= self._sure}
+        live = [face for face in left if not math.isnan(confidence[face])]
+        best = max(live, key=lambda face: (confidence[face], -face), default=None)
+        confirmed = self.decided.faces.keys() & {*left}
+        return sorted(sure | confirmed | ({best} if best is not None else set()))
 
     def _all(self, person: Person, without: Iterable[int] = ()) -> tuple[FaceDecision, ...]:
-        left = sorted({*self._faces(person)} - {*without})
-        return tuple(FaceDecision(face, person.id) for face in left)
+        """What a decision about ``person`` says of the faces."""
+        return tuple(FaceDecision(face, person.id) for face in self._sure_faces(person, without))
 
     def _require_some_left(self, person: Person, faces: Sequence[int]) -> None:
+        require_person(person)
         if not faces:
             raise InputError(f"expected faces of {person.label}, got none; give one or more")
-        if not self._all(person, without=faces):
+        if not {*self._faces(person)} - {*faces}:
             raise InputError(
                 f"these are all faces of {person.label}; leave at least one, or rename the person: "
                 f"facesearch people name {self._gallery.folder} {person.key} NAME"
             )
-
-    def _pick(self, person: Person, records: Sequence[FaceRecord], text: str) -> int:
-        if text.isascii() and text.isdigit():
-            found = [each for each in records if each.face_id == int(text)]
-        else:
-            wanted = composed(text)
-            places = [(each, composed(str(each.photo.location))) for each in records]
-            found = [
-                each
-                for each, place in places
-                if wanted in (place, composed(each.photo.name)) or place.endswith(f"/{wanted}")
-            ]
-        if len(found) == 1:
-            return found[0].face_id
-        if found:
-            photos = ", ".join(f"{each.face_id} ({each.photo.location})" for each in found[:_SHOWN])
-            raise InputError(
-                f"{text!r} may be several faces of {person.label}: {photos}; give a number"
-            )
-        raise InputError(
-            f"expected a face of {person.label} by its number, or the photo it is in, got "
-            f"{text!r}; see them with: facesearch people show {self._gallery.folder} {person.key}"
-        )

@@ -76,7 +76,11 @@ class ImportResult:
 
 
 def person_entries(gallery: Gallery) -> list[PersonEntry]:
-    """All that is decided in a gallery now, also of faces whose photos are not there."""
+    """All that is decided in a gallery now, also of faces whose photos are not there.
+
+    Faces that were removed from people of whom nothing is confirmed are left out: elsewhere nothing
+    would tell who these people are.
+    """
     decided = PeopleStore(gallery.folder).decided()
     keys = dict(_keys(gallery)) if decided.people else {}
     faces: dict[int, list[FaceKey]] = {}
@@ -96,7 +100,7 @@ def person_entries(gallery: Gallery) -> list[PersonEntry]:
             tuple(rejected.get(number, ())),
         )
         for number, each in sorted(decided.people.items())
-        if number in faces or number in rejected
+        if number in faces
     ]
 
 

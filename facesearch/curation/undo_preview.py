@@ -9,9 +9,9 @@ import numpy as np
 
 from facesearch.clustering.current_people import gallery_people
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.assignment import NOBODY, PersonAssignment
+from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Decision
-from facesearch.people.projection import DecisionState, Person, replay
+from facesearch.people.projection import NOBODY, DecisionState, Person, replay
 from facesearch.people.store import PeopleStore, undoable
 from facesearch.people.superseded import Superseded, superseded_by
 
@@ -42,7 +42,9 @@ def preview_undo(gallery: Gallery) -> UndoPreview:
     decisions = PeopleStore(gallery.folder).decisions()
     last = undoable(decisions)
     without = [each for each in decisions if each.batch != last[0].batch]
-    decided, then = replay(decisions), replay(without)
+    following = decisions[-1].id + 1
+    undo = Decision(following, following, "", "undo", 0, last[0].batch)
+    decided, then = replay(decisions), replay([*decisions, undo])
     state = gallery.state()
     now = gallery_people(gallery, state, decided)
     moves = _moves(now, gallery_people(gallery, state, then), decided, then)

@@ -13,12 +13,15 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.clustering.dendrogram_cache import dendrogram_path
 from facesearch.clustering.run_store import read_run, run_paths, without_faces, write_run
+from facesearch.embed_videos import FOLDER as UNFINISHED_VIDEOS
+from facesearch.embed_videos import remove_unfinished
 from facesearch.erasure.receipt import (
     ForgetReport,
     Receipt,
@@ -35,7 +38,9 @@ from facesearch.erasure.selection import (
     unfinished,
 )
 from facesearch.erasure.sidecars import noted_outputs, remove_sidecars, sidecars
+from facesearch.gallery.description import SHARDS
 from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.records import face_times
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.tombstones import Tombstone, Tombstones
 from facesearch.images.walk.left_out import REPORT_MARKER
@@ -140,8 +145,10 @@ def _faces(gallery: Gallery, ids: Ids) -> Iterator[Tombstone]:
         with Shard.open(shard_path(gallery.shards_folder, number)) as shard:
             contents = shard.column("photos", "sha256")
             photos, boxes = (shard.column("faces", name)[rows] for name in ("photo", "box"))
-        for row, photo, box in zip(rows.tolist(), photos.tolist(), boxes.tolist(), strict=True):
-            yield Tombstone((number << 32) | row, contents[photo].decode(), tuple(box))
+            stills = face_times(shard, rows)[:, 2].tolist()
+        places = zip(rows.tolist(), photos.tolist(), boxes.tolist(), stills, strict=True)
+        for row, photo, box, still in places:
+            yield Tombstone((number << 32) | row, contents[photo].decode(), tuple(box), still)
 
 
 def _delete(
@@ -199,10 +206,21 @@ def _remove_derived(gallery: Gallery, report: ForgetReport) -> None:
         if os.path.lexists(path):
             path.unlink()
             report.removed.append(path.name)
+    _remove_other_shards(gallery, report)
+    if remove_unfinished(gallery):
+        report.removed.append(UNFINISHED_VIDEOS)
     _remove_report(gallery, report)
     _remove_pictures(gallery, report)
     for partial in gallery.folder.rglob(".*.partial"):
         partial.unlink(missing_ok=True)
+
+
+def _remove_other_shards(gallery: Gallery, report: ForgetReport) -> None:
+    """Vectors of another encoder: of an upgrade that is not finished, or of before one."""
+    for folder in sorted(gallery.folder.glob(f"{SHARDS}*")):
+        if folder != gallery.shards_folder:
+            folder.unlink() if folder.is_symlink() else shutil.rmtree(folder)
+            report.removed.append(folder.name)
 
 
 def _remove_pictures(gallery: Gallery, report: ForgetReport) -> None:
@@ -249,6 +267,15 @@ def _replace(path: Path, rows: NDArray[np.int64], photos: NDArray[np.int64]) -> 
         values[rows] = b"" if values.dtype == object else 0
         if name == "photo":  # the complement still tells which photo it was
             values[rows] = np.where(before >= 0, ~before, before)
+    if "frames" in tables:
+        _clear_frames(tables["frames"], rows)
     for name, value in _GONE.items():
         tables["photos"][name][photos] = value
     replace_shard(path, content, dtype)
+
+
+def _clear_frames(frames: dict[str, NDArray[Any]], rows: NDArray[np.int64]) -> None:
+    """Leave nothing in the frames of forgotten tracks but the complement of the track's row."""
+    mine = np.isin(frames["face"], rows)
+    for name, values in frames.items():
+        values[mine] = ~values[mine] if name == "face" else 0

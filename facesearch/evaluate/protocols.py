@@ -39,6 +39,7 @@ from facesearch.evaluate.robustness import FAR, EveryPair, ListedPairs, PairSour
 from facesearch.evaluate.slices import slice_study
 from facesearch.evaluate.verification_metrics import FARS, PairFigures, pair_figures
 from facesearch.evaluate.video import FRAMES, EmbeddedTracks, embed_tracks, track_distances
+from facesearch.evaluate.video_clips import VideoClips, embed_clips
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +216,7 @@ def run_clustering(
 
 def run_video(
     setup: Setup,
-    tracks: Tracks,
+    tracks: Tracks | VideoClips,
     pairs: v.LabelledPairs | None = None,
     *,
     frames: int = FRAMES,
@@ -225,15 +226,19 @@ def run_video(
     """Verification of tracks: the listed ``pairs``, or every two where there is no list."""
     if pairs is not None:
         tracks = tracks.named({*pairs.first, *pairs.second})
-    embedded = embed_tracks(
-        setup.engine,
-        tracks,
-        frames=frames,
-        way=OneFace(setup.rule),
-        options=setup.options,
-        progress=setup.progress,
-    )
-    conditions = _track_conditions(setup, embedded)
+    if isinstance(tracks, VideoClips):
+        embedded = embed_clips(setup.engine, tracks, frames=frames, progress=setup.progress)
+    else:
+        embedded = embed_tracks(
+            setup.engine,
+            tracks,
+            frames=frames,
+            way=OneFace(setup.rule),
+            options=setup.options,
+            progress=setup.progress,
+        )
+    face = "the longest track" if isinstance(tracks, VideoClips) else f"the {setup.rule} face"
+    conditions = _track_conditions(setup, embedded, face)
     if pairs is None:
         thresholds = () if threshold is None else (threshold,)
         result = all_pairs(
@@ -318,11 +323,11 @@ def _pair_charts(figures: PairFigures | AllPairs) -> tuple[charts.Chart, ...]:
     )
 
 
-def _track_conditions(setup: Setup, embedded: EmbeddedTracks) -> Conditions:
+def _track_conditions(setup: Setup, embedded: EmbeddedTracks, face: str) -> Conditions:
     return Conditions(
         contract=setup.engine.contract,
         settings=setup.engine.settings,
-        face=f"the {setup.rule} face",
+        face=face,
         missing="left out of its track",
         photos=int(embedded.read.sum()),
         without_face=int(embedded.read.sum() - embedded.frames.sum()) - len(embedded.failures),

@@ -15,7 +15,7 @@ from typing import Literal
 
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import ContractError, GalleryError
-from indexer.storage.atomic_files import write_atomically
+from indexer.storage.atomic_files import partial_path, write_atomically
 from indexer.storage.plain_files import read_json
 from indexer.storage.shards import Shard
 
@@ -27,8 +27,16 @@ UPGRADED_VERSION = 2
 # Of galleries some of whose shards still hold the vectors of an earlier encoder.
 MIXED_VERSION = 3
 SHARDS = "shards"
+SEALED = "gallery.sealed"  # in place of all other files where the gallery is encrypted
 DType = Literal["float16", "float32"]
 _SHARDS_NAME = re.compile(rf"{SHARDS}(-[0-9a-f]{{12}})?")
+
+
+def is_vacant(folder: Path) -> bool:
+    """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
+        partial_path(folder / DESCRIPTION).name
+    }
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.records import face_photos, face_qualities
+from facesearch.argument_checks import instance
+from facesearch.gallery.gallery import Gallery, require_gallery
+from facesearch.gallery.records import face_photos, face_qualities, face_times
 from facesearch.gallery.state import GalleryState
 from indexer.id_lookup import positions_of
-from indexer.storage.shards import Shard
-from indexer.types import Ids, Vectors, make_ids
+from indexer.storage.shards import Shard, shard_path
+from indexer.types import Ids, Vectors, make_ids, split_ids
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,16 @@ class FaceTable:
     """Faces in ascending order of their ids.
 
     ``ids`` int64 (n,) · ``vectors`` float32 (n, d), unit length · ``quality`` float32 (n,), in
-    [0, 1], NaN where it was not measured · ``photo`` int64 (n,), the id of the photo that each face
-    was found in.
+    [0, 1], NaN where it was not measured · ``photo`` int64 (n,), the id of the photo, or video,
+    that each face was found in · ``seen`` int64 (n, 2), when a track of a video begins and ends, in
+    microseconds, -1 of a face of a photo.
     """
 
     ids: Ids
     vectors: Vectors
     quality: NDArray[np.float32]
     photo: Ids
+    seen: NDArray[np.int64]
 
     @classmethod
     def read(cls, gallery: Gallery, state: GalleryState) -> FaceTable:
@@ -37,12 +41,15 @@ class FaceTable:
         Raises ChangedGalleryError where some were forgotten since ``state`` was read, GalleryError
         or ShardError where a shard is damaged.
         """
+        require_gallery(gallery)
+        instance(state, GalleryState, "a GalleryState", "gallery.state() reads it")
         count = state.face_count
         table = cls(
             np.empty(count, np.int64),
             np.empty((count, gallery.contract.dimension), np.float32),
             np.empty(count, np.float32),
             np.empty(count, np.int64),
+            np.empty((count, 2), np.int64),
         )
         end = 0
         for path in gallery.shard_paths():
@@ -58,6 +65,7 @@ class FaceTable:
             self.photo[part] = make_ids(shard.number, face_photos(shard, rows))
             self.vectors[part] = shard.vectors(rows)
             self.quality[part] = face_qualities(shard, rows)
+            self.seen[part] = face_times(shard, rows)[:, :2]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -65,7 +73,11 @@ class FaceTable:
     def rows(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> FaceTable:
         """The faces in some rows, named as numpy indexes an array."""
         return FaceTable(
-            self.ids[which], self.vectors[which], self.quality[which], self.photo[which]
+            self.ids[which],
+            self.vectors[which],
+            self.quality[which],
+            self.photo[which],
+            self.seen[which],
         )
 
     def of(self, ids: Ids) -> FaceTable:
@@ -74,3 +86,23 @@ class FaceTable:
         if (rows < 0).any():
             raise KeyError(f"there is no live face {int(ids[rows < 0][0])}")
         return self.rows(rows)
+
+
+def faces_of_photos(gallery: Gallery, photo_ids: Collection[int]) -> dict[int, list[int]]:
+    """Ids of the faces found in each of the photos whose content rows are ``photo_ids``.
+
+    Each shard is opened once.
+    """
+    found: dict[int, list[int]] = {photo: [] for photo in photo_ids}
+    wanted = np.array(sorted(found), np.int64)
+    numbers, _ = split_ids(wanted)
+    for number in np.unique(numbers).tolist():
+        with Shard.open(shard_path(gallery.shards_folder, number)) as shard:
+            of_faces = np.asarray(shard.column("faces", "photo"), np.int64)
+        rows = np.flatnonzero(of_faces >= 0)  # others were forgotten
+        photos = make_ids(number, of_faces[rows])
+        asked = np.isin(photos, wanted)
+        faces = make_ids(number, rows[asked]).tolist()
+        for photo, face in zip(photos[asked].tolist(), faces, strict=True):
+            found[photo].append(face)
+    return found

@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 
 from facesearch.errors import ChangedGalleryError
 from facesearch.gallery.schema import (
-    OPTIONAL,
+    QUALITIES,
+    TIMES,
     face_problems,
     kind_problems,
     quality_problems,
     require_none,
     status_codes,
     text_problems,
+    time_problems,
 )
 from facesearch.quality import Qualities
+from facesearch.video.types import TimeSpan
 from indexer.storage.shards import Shard
 from indexer.types import Vectors, make_ids
 
@@ -74,7 +77,8 @@ class FaceRecord:
     """One live face: ``box`` is x0, y0, x1, y1 in pixels of the upright photo at full size.
 
     ``photo`` is the record of a location that has the photo now; ``size`` is the upright photo's
-    width and height. ``quality`` is in [0, 1], or NaN where it was not measured.
+    width and height. ``quality`` is in [0, 1], or NaN where it was not measured. ``span`` says when
+    a track is seen in the video that ``photo`` is then, and where its ``box`` is; None in photos.
     """
 
     face_id: int
@@ -84,6 +88,12 @@ class FaceRecord:
     score: float
     taken_at: str
     quality: float
+    span: TimeSpan | None = None
+
+    @property
+    def place(self) -> str:
+        """The photo's name, or the video's with the time at which the track is seen."""
+        return self.photo.name if self.span is None else f"{self.photo.name} {self.span.text}"
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,7 @@ def face_table(
         "norm": norms,
         **{
             name: np.concatenate([none, *(getattr(each, name) for each in qualities)])
-            for name in OPTIONAL["faces"]
+            for name in QUALITIES
         },
     }
 
@@ -149,6 +159,17 @@ def face_qualities(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.float32]
         return np.full(len(rows), np.nan, np.float32)
     require_none(kind_problems(shard) + quality_problems(shard))
     return np.asarray(shard.column("faces", "quality")[rows], np.float32)
+
+
+def face_times(shard: Shard, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Start, end and still of some faces of a shard, in microseconds, int64 (n, 3); -1 in photos.
+
+    Raises GalleryError for other values, ShardError where they cannot be read.
+    """
+    if "start_us" not in shard.column_kinds("faces"):
+        return np.full((len(rows), len(TIMES)), -1, np.int64)
+    require_none(kind_problems(shard) + time_problems(shard))
+    return np.stack([shard.column("faces", name)[rows] for name in TIMES], axis=1)
 
 
 def face_records(
@@ -172,6 +193,7 @@ def face_records(
     boxes = list(map(tuple, shard.column("faces", "box")[rows].tolist()))
     scores = shard.column("faces", "score")[rows].tolist()
     qualities = face_qualities(shard, rows).tolist()
+    times = face_times(shard, rows).tolist()
     for i, photo in enumerate(photo_rows.tolist()):
         yield FaceRecord(
             face_id=face_ids[i],
@@ -181,6 +203,7 @@ def face_records(
             score=scores[i],
             taken_at=taken_at[photo].decode(),
             quality=qualities[i],
+            span=None if times[i][0] < 0 else TimeSpan(*times[i]),
         )
 
 

@@ -42,17 +42,34 @@ _FACES: Mapping[str, ColumnKind] = {
 }
 SCHEMA: Mapping[str, Mapping[str, ColumnKind]] = {"photos": _PHOTOS, "faces": _FACES}
 # Columns that shards need not have: those sealed before faces had a quality do not.
-_QUALITIES: Mapping[str, ColumnKind] = {
+QUALITIES: Mapping[str, ColumnKind] = {
     "quality": ColumnKind("float32", ()),
     "sharpness": ColumnKind("float32", ()),
     "noise": ColumnKind("float32", ()),
+}
+# Those without a video lack these: when a track is seen, and its still; -1 of faces of photos.
+TIMES: Mapping[str, ColumnKind] = {
+    "start_us": ColumnKind("int64", ()),
+    "end_us": ColumnKind("int64", ()),
+    "still_us": ColumnKind("int64", ()),
 }
 # Those sealed before changes were noticed by them do not have these.
 _STAMPS: Mapping[str, ColumnKind] = {
     "ctime_ns": ColumnKind("int64", ()),
     "inode": ColumnKind("int64", ()),
 }
-OPTIONAL: Mapping[str, Mapping[str, ColumnKind]] = {"photos": _STAMPS, "faces": _QUALITIES}
+OPTIONAL: Mapping[str, Mapping[str, ColumnKind]] = {
+    "photos": _STAMPS,
+    "faces": {**QUALITIES, **TIMES},
+}
+# A table that shards with a video have: the faces that the vectors of tracks are made of.
+FRAMES: Mapping[str, ColumnKind] = {
+    "face": ColumnKind("int32", ()),
+    "time_us": ColumnKind("int64", ()),
+    "box": ColumnKind("float32", (4,)),
+    "landmarks": ColumnKind("float32", (5, 2)),
+    "score": ColumnKind("float32", ()),
+}
 
 TEXTS = ("taken_at", "reason", "detail")
 
@@ -105,6 +122,8 @@ def schema_problems(shard: Shard) -> list[str]:
         photo_problems(shard, columns, status, valid)
         + face_problems(shard, status)
         + quality_problems(shard)
+        + time_problems(shard)
+        + frame_problems(shard)
     )
 
 
@@ -120,9 +139,10 @@ def require_none(problems: Sequence[str]) -> None:
 
 def kind_problems(shard: Shard) -> list[str]:
     """What :data:`SCHEMA` asks for and is not there; nothing is read."""
+    tables = {**SCHEMA, **({"frames": FRAMES} if "frames" in shard.table_names else {})}
     return [
         f"{shard.path}: expected {key}, got {got}"
-        for table, columns in SCHEMA.items()
+        for table, columns in tables.items()
         for key, got in _table_differences(shard, table, columns)
     ]
 
@@ -134,7 +154,7 @@ def _table_differences(
         yield f"a table {table}", f"only {shard.table_names}"
         return
     kinds = shard.column_kinds(table)
-    optional = {name: kind for name, kind in OPTIONAL[table].items() if name in kinds}
+    optional = {name: kind for name, kind in OPTIONAL.get(table, {}).items() if name in kinds}
     for name, expected in {**columns, **optional}.items():
         found = kinds.get(name)
         if found is None or (found.dtype, found.shape[1:]) != (expected.dtype, expected.shape):
@@ -190,13 +210,38 @@ def quality_problems(shard: Shard) -> list[str]:
     """What is wrong in the columns that shards may lack."""
     problems = []
     present = shard.column_kinds("faces")
-    for name in (name for name in OPTIONAL["faces"] if name in present):
+    for name in (name for name in QUALITIES if name in present):
         values = shard.column("faces", name)
         most = 1.0 if name == "quality" else np.finfo(np.float32).max
         wrong = ~(np.isnan(values) | ((values >= 0) & (values <= most)))
         expected = "in [0, 1], or NaN" if name == "quality" else "finite and 0 or more, or NaN"
         problems += _row_problems(shard, f"faces/{name}", expected, values, wrong)
     return problems
+
+
+def time_problems(shard: Shard) -> list[str]:
+    """What is wrong in the columns of tracks, of which a shard has all or none."""
+    present = [name for name in TIMES if name in shard.column_kinds("faces")]
+    if not present:
+        return []
+    if len(present) < len(TIMES):
+        return [f"{shard.path}: expected columns faces/{', '.join(TIMES)}, or none, got {present}"]
+    start, end, still = (shard.column("faces", name) for name in TIMES)
+    none = (start == -1) & (end == -1) & (still == -1)
+    wrong = ~(none | ((start >= 0) & (start <= still) & (still <= end)))
+    expected = "at or before still_us, that before end_us, or all of them -1"
+    return _row_problems(shard, "faces/start_us", expected, start, wrong)
+
+
+def frame_problems(shard: Shard) -> list[str]:
+    """Which rows of the table of tracks' frames are of no track."""
+    if "frames" not in shard.table_names:
+        return []
+    face = shard.column("frames", "face")
+    rows = np.where(face < 0, ~face, face)
+    return _row_problems(
+        shard, "frames/face", f"one of {shard.count} rows", face, rows >= shard.count
+    )
 
 
 def _row_problems(

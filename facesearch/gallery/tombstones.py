@@ -34,12 +34,14 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Tombstone:
     """A face id that is not used any more, the SHA-256 of its photo's file, and where it was.
 
-    ``box`` is x0, y0, x1, y1 in pixels of the upright photo at full size.
+    ``box`` is x0, y0, x1, y1 in pixels of the upright photo at full size; of a track of a video, in
+    the frame shown at ``still_us`` microseconds, which is -1 in photos.
     """
 
     face_id: int
     sha256: str
     box: tuple[float, float, float, float]
+    still_us: int = -1
 
 
 class Tombstones:
@@ -48,9 +50,9 @@ class Tombstones:
     def __init__(self, faces: Iterable[Tombstone] = ()) -> None:
         self._by_id = {face.face_id: face for face in faces}
         self._ids = np.array(sorted(self._by_id), np.int64)
-        self._boxes: dict[str, list[tuple[float, float, float, float]]] = {}
+        self._of_content: dict[str, list[Tombstone]] = {}
         for face in self._by_id.values():
-            self._boxes.setdefault(face.sha256, []).append(face.box)
+            self._of_content.setdefault(face.sha256, []).append(face)
 
     @classmethod
     def read(cls, gallery_folder: Path) -> Tombstones:
@@ -69,7 +71,12 @@ class Tombstones:
     def write(self, gallery_folder: Path) -> None:
         """Replace the file at once."""
         faces = [
-            {"face": face.face_id, "sha256": face.sha256, "box": list(face.box)}
+            {
+                "face": face.face_id,
+                "sha256": face.sha256,
+                "box": list(face.box),
+                **({"still_us": face.still_us} if face.still_us >= 0 else {}),
+            }
             for _, face in sorted(self._by_id.items())
         ]
         document = {"format": FORMAT, "version": VERSION, "faces": faces}
@@ -94,7 +101,12 @@ class Tombstones:
 
     def boxes_of(self, sha256: str) -> NDArray[np.float64]:
         """Where faces of a photo were that are to be forgotten, (n, 4), as its content names it."""
-        return np.array(self._boxes.get(sha256, []), np.float64).reshape(-1, 4)
+        boxes = [face.box for face in self._of_content.get(sha256, [])]
+        return np.array(boxes, np.float64).reshape(-1, 4)
+
+    def times_of(self, sha256: str) -> Ids:
+        """When these are seen in their video, in microseconds, int64 (n,); -1 in a photo."""
+        return np.array([face.still_us for face in self._of_content.get(sha256, [])], np.int64)
 
 
 def _parsed(found: Any) -> list[Tombstone]:
@@ -114,4 +126,7 @@ def _face(found: Any) -> Tombstone:
     x0, y0, x1, y1 = map(float, box)
     if not np.isfinite([x0, y0, x1, y1]).all():
         raise ValueError(f"expected a box, got {box!r:.80}")
-    return Tombstone(face_id, sha256, (x0, y0, x1, y1))
+    still_us = found.get("still_us", -1)
+    if type(still_us) is not int or not -1 <= still_us < 2**63:
+        raise ValueError(f"expected a time in microseconds, got {still_us!r:.80}")
+    return Tombstone(face_id, sha256, (x0, y0, x1, y1), still_us)

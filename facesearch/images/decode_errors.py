@@ -108,6 +108,11 @@ def _boxes_end_early(stream: BinaryIO, size: int) -> bool:
     return at > size
 
 
+def _jpeg_xl_ends_early(stream: BinaryIO, size: int) -> bool:
+    """Of boxes the last is cut; a code stream alone (ISO/IEC 18181-1) does not say its length."""
+    return _integer(stream, 0, 2, "big") != 0xFF0A and _boxes_end_early(stream, size)
+
+
 def _jpeg_2000_ends_early(stream: BinaryIO, size: int) -> bool:
     """Of a code stream (ISO/IEC 15444-1, annex A) the end marker, of boxes the last is cut."""
     if _integer(stream, 0, 2, "big") == 0xFF4F:
@@ -124,6 +129,6 @@ _END_TESTS: dict[str, Callable[[BinaryIO, int], bool]] = {
     "TIFF": _tiff_ends_early,
     "HEIF": _boxes_end_early,
     "AVIF": _boxes_end_early,
-    "JXL": _boxes_end_early,
+    "JXL": _jpeg_xl_ends_early,
     "JPEG2000": _jpeg_2000_ends_early,
 }

@@ -22,19 +22,26 @@ from facesearch.images.walk.file_kinds import is_photo_name, kind_of_name
 from facesearch.images.walk.left_out import (
     GALLERY_MARKER,
     REPORT_MARKER,
+    SEALED_MARKER,
     files_below,
     kind_left_out,
 )
 from facesearch.images.walk.one_picture import live_photo_parts, second_files
 from facesearch.images.walk.skipped import SkippedFiles
+from facesearch.video_files import VIDEO_EXTENSIONS, video_container
 
-_MARKERS = ((GALLERY_MARKER, "a gallery"), (REPORT_MARKER, "a report"))
+_MARKERS = (
+    (GALLERY_MARKER, "a gallery"), (SEALED_MARKER, "a gallery"), (REPORT_MARKER, "a report"),
+)  # fmt: skip
 # Kinds of files whose names say enough: what is in them may look like an image.
 _NAMED_WELL = ("raw", "jpeg-xl", "sidecar")
-_MARKED = {GALLERY_MARKER: "gallery", REPORT_MARKER: "report"}
+_MAY_BE_VIDEO = ("video", "other")  # whatever their names are
+_MARKED = {GALLERY_MARKER: "gallery", SEALED_MARKER: "gallery", REPORT_MARKER: "report"}
 
 
-def find_photos(roots: Sequence[Path], skipped: SkippedFiles | None = None) -> Iterator[FoundPhoto]:
+def find_photos(
+    roots: Sequence[Path], skipped: SkippedFiles | None = None, *, videos: bool = False
+) -> Iterator[FoundPhoto]:
     """Every photo under ``roots`` once, each root's in bytewise order of the relative path.
 
     A root is a folder, walked through, or a single file, whose root is then its parent folder.
@@ -44,7 +51,7 @@ def find_photos(roots: Sequence[Path], skipped: SkippedFiles | None = None) -> I
     file with a photo's extension is always yielded, any other only if its first bytes are those of
     an image, except that a file given as a root is yielded whatever it is. Files that need a
     package which is not installed are skipped. Files that are one picture are yielded as one, the
-    others as its ``second``.
+    others as its ``second``. With ``videos`` these are found by the same rules, and marked.
 
     A root in an object store (:mod:`facesearch.images.remote`) is listed in the same order. What an
     object is, its name must say, and each is a picture by itself.
@@ -55,7 +62,7 @@ def find_photos(roots: Sequence[Path], skipped: SkippedFiles | None = None) -> I
     later.
     """
     check_roots(roots)
-    return _find(tuple(roots), SkippedFiles() if skipped is None else skipped)
+    return _find(tuple(roots), SkippedFiles() if skipped is None else skipped, videos)
 
 
 def check_roots(roots: Sequence[Path]) -> None:
@@ -75,8 +82,9 @@ def root_exists(root: Path) -> bool:
     return object_exists(str(root)) if is_remote(root) else os.path.lexists(root)
 
 
-def _find(roots: tuple[Path, ...], skipped: SkippedFiles) -> Iterator[FoundPhoto]:
-    walk = _Walk(skipped, {identity for root in roots if (identity := _identity_of(root))})
+def _find(roots: tuple[Path, ...], skipped: SkippedFiles, videos: bool) -> Iterator[FoundPhoto]:
+    identities = {identity for root in roots if (identity := _identity_of(root))}
+    walk = _Walk(skipped, identities, videos)
     addresses: set[Path] = set()
     for root in roots:
         if is_remote(root):
@@ -135,6 +143,7 @@ class _Walk:
 
     skipped: SkippedFiles
     roots: set[int]
+    videos: bool = False
     seen: set[int] = field(default_factory=set)
 
     def folder(self, root: Path) -> Iterator[FoundPhoto]:
@@ -168,7 +177,8 @@ class _Walk:
         if problem:
             yield FoundPhoto(path.parent, path.name, 0, 0, problem)
         elif self._first_visit(status):
-            yield FoundPhoto.of(path.parent, path.name, status)
+            video = self.videos and self._is_video(str(path), path.suffix.lower())
+            yield replace(FoundPhoto.of(path.parent, path.name, status), video=video)
         else:
             self.skipped.add("link")
 
@@ -192,26 +202,41 @@ class _Walk:
         """The photo at ``root / name``; None where it is none, which is counted."""
         suffix = _suffix(name).lower()
         path = os.path.join(root, name)  # noqa: PTH118
-        certain = is_photo_name(suffix)
+        video = self.videos and suffix in VIDEO_EXTENSIONS
+        certain = video or is_photo_name(suffix)
         kind = kind_of_name(suffix)
         try:
             status = os.stat(path)  # noqa: PTH116
             problem = irregular(status.st_mode)
             if not problem and not certain and (kind in _NAMED_WELL or not _has_signature(path)):
-                self.skipped.add(kind, suffix)
-                return None
+                video = self.videos and kind in _MAY_BE_VIDEO and _has_video_signature(path)
+                if not video:
+                    self.skipped.add(kind, suffix)
+                    return None
         except OSError as error:
             problem = refusal(error)
         if problem:
             # What cannot be opened cannot be sniffed: it may be a photo if its name allows it.
             if certain or not suffix:
-                return FoundPhoto(root, name, 0, 0, problem)
+                return FoundPhoto(root, name, 0, 0, problem, video=video)
             self.skipped.add("special")
             return None
         if not self._first_visit(status):
             self.skipped.add("link")
             return None
-        return FoundPhoto.of(root, name, status)
+        photo = FoundPhoto.of(root, name, status)
+        return replace(photo, video=True) if video else photo
+
+    def _is_video(self, path: str, suffix: str) -> bool:
+        """Whether a file that the user asked for is one: by its name, or what is in it."""
+        if suffix in VIDEO_EXTENSIONS:
+            return True
+        if is_photo_name(suffix):
+            return False
+        try:
+            return _has_video_signature(path)
+        except OSError:
+            return False
 
     def _first_visit(self, status: os.stat_result) -> bool:
         # Some network file systems number nothing and say 0.
@@ -298,11 +323,21 @@ def _suffix(name: str) -> str:
 
 
 def _has_signature(path: str) -> bool:
+    kind = sniff(_first_bytes(path))
+    return kind is not None and is_readable(kind)
+
+
+def _has_video_signature(path: str) -> bool:
+    head = _first_bytes(path)
+    return sniff(head) is None and video_container(head) is not None
+
+
+def _first_bytes(path: str) -> bytes:
+    """The start of a file, b"" of what is no plain one."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return False
-        kind = sniff(os.read(descriptor, HEAD_BYTES))
-        return kind is not None and is_readable(kind)
+            return b""
+        return os.read(descriptor, HEAD_BYTES)
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ REASONS = (
     "empty",  # zero bytes
     "unreadable",  # the file system refused: permissions, I/O error, vanished while reading
     "not-an-image",  # no known image signature, whatever its name says
+    "not-a-video",  # named as a video, and no known container
     "unsupported",  # an image of a kind or mode that cannot be decoded here
     "truncated",  # ends before its pixels do
     "corrupt",  # the decoder found damage
@@ -41,7 +42,8 @@ class FoundPhoto:
     is what the file system said where it refused (a file or a whole folder that cannot be read, or
     that vanished during the walk); size and times are 0 then. ``ctime_ns`` is when the file last
     changed in any way, ``inode`` its number in its file system; 0 where not known or not kept.
-    ``second`` are other files of the same picture, to be read where this one cannot be.
+    ``second`` are other files of the same picture, to be read where this one cannot be. ``video``
+    marks what is to be read as a video.
     """
 
     root: Path
@@ -52,6 +54,7 @@ class FoundPhoto:
     ctime_ns: int = 0
     inode: int = 0
     second: tuple[FoundPhoto, ...] = ()
+    video: bool = False
 
     @classmethod
     def of(cls, root: Path, name: str, status: os.stat_result) -> Self:

@@ -66,7 +66,7 @@ def main(channel_descriptor: int, limits: DecodeLimits, timeout: float) -> None:
             resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     with suppress(EOFError, ConnectionError):
         send(channel, {"ready": True})
-        _silence()
+        silence()
         while True:
             request = receive(channel)
             signal.setitimer(signal.ITIMER_REAL, timeout)
@@ -76,7 +76,7 @@ def main(channel_descriptor: int, limits: DecodeLimits, timeout: float) -> None:
             _answer(channel, reading)
 
 
-def _silence() -> None:
+def silence() -> None:
     """C libraries complain about broken files on standard error; the reasons say it better."""
     descriptor = os.open(os.devnull, os.O_WRONLY)
     os.dup2(descriptor, 2)

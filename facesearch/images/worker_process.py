@@ -54,11 +54,13 @@ class WorkerStartError(FacesearchError):
 class WorkerProcess:
     """A running worker, ``pid``. Not for use by several threads, except ``kill``."""
 
+    bootstrap = _BOOTSTRAP  # the program that the process runs
+
     def __init__(self, limits: DecodeLimits, timeout: float) -> None:
         self._limits = limits
         self._timeout = timeout
         self._channel, theirs = socket.socketpair()
-        code = _BOOTSTRAP.format(
+        code = self.bootstrap.format(
             path=sys.path, descriptor=theirs.fileno(), limits=astuple(limits), timeout=timeout
         )
         with theirs:

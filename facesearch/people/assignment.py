@@ -1,29 +1,44 @@
-"""The present person of each face: by the last clustering and the decisions since."""
+"""The present person of each face: by the last clustering and the decisions since.
+
+A decision changes at once only the faces that it is about; what follows for others of their
+clusters is the next clustering's to find (:func:`led_numbers`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
-from facesearch.people.projection import DecisionState, Person
-from indexer.id_lookup import positions_of
+from facesearch.people.projection import NOBODY, DecisionState, Person
+from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
-NOBODY = -1
+
+@dataclass(frozen=True)
+class FaceName:
+    """The name of a face's person, whether it was ``confirmed``, and how sure it is, in [0, 1]."""
+
+    name: str
+    confirmed: bool
+    confidence: float
 
 
 @dataclass(frozen=True)
 class PersonAssignment:
-    """Faces by person: the label of a face in ``clustering`` is a row of ``people``."""
+    """Faces by person: the label of a face in ``clustering`` is a row of ``people``.
+
+    ``confirmed`` bool (n,) tells whose person was decided; None: nobody's.
+    """
 
     clustering: Clustering
     people: tuple[Person, ...]
+    confirmed: NDArray[np.bool_] | None = None
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -38,6 +53,18 @@ class PersonAssignment:
     def of_faces(self) -> NDArray[np.int64]:
         """The number of each face's person, int64 (n,); :data:`NOBODY` where there is none."""
         return person_of_labels(self.clustering.labels, self.numbers)
+
+    def people_of(self, faces: Sequence[int]) -> list[int]:
+        """The number of the person of each of ``faces``; :data:`NOBODY` for none and if unknown."""
+        rows = positions_of(np.array(faces, np.int64), self.clustering.ids)
+        found: list[int] = values_at(self.of_faces(), rows, NOBODY).tolist()
+        return found
+
+    def confidence_of(self, faces: Sequence[int]) -> list[float]:
+        """How sure it is that each of ``faces`` is where it is, in [0, 1], NaN for unknown ones."""
+        rows = positions_of(np.array(faces, np.int64), self.clustering.ids)
+        found: list[float] = values_at(self.clustering.confidence, rows, np.nan).tolist()
+        return found
 
     def of_label(self, labels: NDArray[np.int32]) -> NDArray[np.int64]:
         """The number of the person of each of ``labels`` (m,), int64; :data:`NOBODY` of noise."""
@@ -54,6 +81,18 @@ class PersonAssignment:
             face: names[label]
             for face, label in zip(ids, self.clustering.labels.tolist(), strict=True)
             if label in names
+        }
+
+    def face_names(self) -> dict[int, FaceName]:
+        """The name of each face whose person has one, and where it comes from."""
+        found = self.clustering
+        sure = dict(zip(found.ids.tolist(), found.confidence.tolist(), strict=True))
+        decided = (
+            set() if self.confirmed is None else {*self.clustering.ids[self.confirmed].tolist()}
+        )
+        return {
+            face: FaceName(name, face in decided, sure[face])
+            for face, name in self.names_by_id().items()
         }
 
     def faces(self, number: int) -> Ids:
@@ -95,25 +134,84 @@ def person_of_labels(labels: NDArray[np.int32], numbers: NDArray[np.int64]) -> N
 
 
 def assign_people(
-    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState
+    clustering: Clustering,
+    numbers: NDArray[np.int64],
+    decided: DecisionState,
+    *,
+    known: int | None = None,
 ) -> PersonAssignment:
     """The people of ``clustering``, whose label l was ``numbers[l]``, as was decided since.
 
-    A confirmed face always belongs to its person. A face that was rejected from the person of its
-    cluster has none until the next clustering. The other faces of a cluster stay with its
-    person; if no decision is about that one, they go to the one that most of its confirmed faces
-    are of, where one is ahead. Labels are in order of size.
+    A confirmed face always belongs to its person; the other faces of its cluster stay where they
+    are. A face that was rejected from the person of its cluster has none until the next
+    clustering, and what is no face never has one. ``known`` is the newest decision that the
+    clustering followed: a face that it moved by a decision about that face, which was undone since,
+    is back with whom it was of. Labels are in order of size.
     """
-    of_clusters = _by_majority(clustering, decided.numbers_now(numbers), decided)
-    of_faces = person_of_labels(clustering.labels, of_clusters)
-    confidence = clustering.confidence.copy()
-    rows = positions_of(np.array(list(decided.faces), np.int64), clustering.ids)
-    people = np.array(list(decided.faces.values()), np.int64)
-    of_faces[rows[rows >= 0]] = people[rows >= 0]
-    confidence[rows[rows >= 0]] = 1.0
-    for face, number in _there(decided.rejected, clustering.ids):
-        of_faces[face] = NOBODY if of_faces[face] == number else of_faces[face]
-    return _labelled(Clustering(clustering.ids, clustering.labels, confidence), of_faces, decided)
+    of_faces = person_of_labels(clustering.labels, decided.numbers_now(numbers))
+    for row, number in _there(_returned(decided, known).items(), clustering.ids):
+        of_faces[row] = number
+    people = decided_rows(clustering.ids, decided)
+    confirmed = people != NOBODY
+    of_faces[confirmed] = people[confirmed]
+    confidence = np.where(confirmed, np.float32(1), clustering.confidence)
+    for row, number in _there(decided.rejected, clustering.ids):
+        of_faces[row] = NOBODY if of_faces[row] == number else of_faces[row]
+    of_faces[np.isin(clustering.ids, np.array(list(decided.not_faces), np.int64))] = NOBODY
+    now = _labelled(Clustering(clustering.ids, clustering.labels, confidence), of_faces, decided)
+    return replace(now, confirmed=confirmed)
+
+
+def led_numbers(
+    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState
+) -> NDArray[np.int64]:
+    """``numbers`` (k,) of the clusters, after those were given to whom they show.
+
+    The cluster of a person whom no decision names or confirms a face of goes to the one that most
+    of its leading faces are of (:attr:`DecisionState.leading`), where one is ahead. Faces that were
+    removed from that person do not lead it.
+    """
+    numbers = decided.numbers_now(numbers)
+    people = decided_rows(clustering.ids, decided, decided.leading)
+    rows = np.flatnonzero((people != NOBODY) & (clustering.labels != NOISE))
+    leading = zip(
+        clustering.ids[rows].tolist(),
+        clustering.labels[rows].tolist(),
+        people[rows].tolist(),
+        strict=True,
+    )
+    votes = [
+        (label, person)
+        for face, label, person in leading
+        if (face, int(numbers[label])) not in decided.rejected
+    ]
+    known = {*decided.leading.values()}
+    known |= {number for number, person in decided.people.items() if person.name is not None}
+    result = numbers.copy()
+    for label, person in leaders(votes).items():
+        if int(numbers[label]) not in known:
+            result[label] = person
+    return result
+
+
+def voting_people(
+    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState, known: int
+) -> PersonAssignment:
+    """As :func:`assign_people` has it, but as if no decision in force were about a single face.
+
+    By these later clusters find the person that they had. So a decision that moves one face takes
+    no others along, whatever the clusters are then."""
+    leading = replace(decided, faces=decided.leading, rejected={}, not_faces=frozenset())
+    return assign_people(clustering, numbers, leading, known=known)
+
+
+def _returned(decided: DecisionState, known: int | None) -> dict[int, int]:
+    """Whom faces are of again: by the earliest of the undone decisions that a run still follows."""
+    found: dict[int, int] = {}
+    for each in decided.returns:
+        if known is not None and each.decision <= known < each.undone:
+            found.setdefault(each.face, decided.number(each.person))
+    return found
 
 
 def undecided_numbers(count: int) -> NDArray[np.int64]:
@@ -121,19 +219,24 @@ def undecided_numbers(count: int) -> NDArray[np.int64]:
     return -2 - np.arange(count, dtype=np.int64)
 
 
-def decided_rows(ids: Ids, decided: DecisionState) -> NDArray[np.int64]:
-    """For each face of ``ids`` whose it was decided to be, int64 (n,); :data:`NOBODY`: not."""
+def decided_rows(
+    ids: Ids, decided: DecisionState, faces: Mapping[int, int] | None = None
+) -> NDArray[np.int64]:
+    """For each face of ``ids`` whose it was decided to be, int64 (n,); :data:`NOBODY`: not.
+
+    ``faces`` are the confirmed ones that count, by default all."""
+    faces = decided.faces if faces is None else faces
     people = np.full(len(ids), NOBODY, np.int64)
-    rows = positions_of(np.array(list(decided.faces), np.int64), ids)
-    people[rows[rows >= 0]] = np.array(list(decided.faces.values()), np.int64)[rows >= 0]
+    rows = positions_of(np.array(list(faces), np.int64), ids)
+    people[rows[rows >= 0]] = np.array(list(faces.values()), np.int64)[rows >= 0]
     return people
 
 
 def cannot_link_faces(now: PersonAssignment, decided: DecisionState) -> list[tuple[int, int]]:
     """Pairs of faces of which people said that they show two persons.
 
-    A rejected face, and one face of whom it is not; of two people one of whom was split from the
-    other, every face decided to be the one's, and one face of the other.
+    A rejected face, and one face of whom it is not; of two people who are not the same, as was said
+    or as one was split from the other, every face decided to be the one's, and one of the other.
     """
     people, rows = np.unique(now.of_faces(), return_index=True)
     face_of = dict(zip(people.tolist(), now.clustering.ids[rows].tolist(), strict=True))
@@ -160,22 +263,6 @@ def leaders(votes: list[tuple[int, int]]) -> dict[int, int]:
         if not others or others[0][1] < count:
             ahead[cluster] = person
     return ahead
-
-
-def _by_majority(
-    clustering: Clustering, numbers: NDArray[np.int64], decided: DecisionState
-) -> NDArray[np.int64]:
-    """The person of each cluster, int64 (k,)."""
-    people = decided_rows(clustering.ids, decided)
-    decided_rows_ = np.flatnonzero((people != NOBODY) & (clustering.labels != NOISE))
-    votes = list(
-        zip(clustering.labels[decided_rows_].tolist(), people[decided_rows_].tolist(), strict=True)
-    )
-    result = numbers.copy()
-    for label, person in leaders(votes).items():
-        if int(numbers[label]) not in decided.people:
-            result[label] = person
-    return result
 
 
 def _labelled(

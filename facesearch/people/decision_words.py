@@ -49,12 +49,22 @@ def _decision_text(decision: Decision, names: dict[int, str]) -> str:
     new = sum(each.person == decision.other for each in decision.faces)
     texts = {
         "enroll": f"{count(belong, 'face')} assigned to {named}",
+        "add": f"{count(belong, 'face')}"
+        f"{f' of {other}' if decision.other not in (None, decision.person) else ''} assigned to "
+        f"{named}",
         "name": f"{person} named {decision.name}, with {count(belong, 'face')}"
         if decision.name
         else f"name of {person} removed, with {count(belong, 'face')}",
         "merge": f"{other} merged into {person}, with {count(belong, 'face')}",
         "split": f"{count(new, 'face')} moved from {person} to {other}; {belong - new} kept",
-        "reject": f"{count(others, 'face')} removed from {person}; {belong} kept",
+        "reject": f"{count(others, 'face')} removed from {person}"
+        f"{f'; {belong} kept' if belong else ''}",
+        "apart": f"{person} and {other} are not the same, with {count(belong, 'face')}",
+        "later": f"{person} and {other} to be compared later"
+        if decision.other
+        else f"{count(len(decision.faces), 'face')} of {person} to be looked at later",
+        "cover": f"another face shows {person}",
+        "not-face": f"{count(len(decision.faces), 'face')} said to be none",
         "hide": f"{person} hidden, with {count(belong, 'face')}",
         "unhide": f"{person} shown again, with {count(belong, 'face')}",
         "import": f"{count(belong, 'face')} of {named} imported, and {count(others, 'rejection')}",

@@ -33,7 +33,22 @@ _SETTINGS = (
     "synchronous = FULL",
 )
 _PROBLEMS_SHOWN = 5
-Action = Literal["enroll", "name", "merge", "split", "reject", "hide", "unhide", "import", "undo"]
+Action = Literal[
+    "enroll",
+    "add",
+    "name",
+    "merge",
+    "split",
+    "reject",
+    "apart",
+    "later",
+    "cover",
+    "not-face",
+    "hide",
+    "unhide",
+    "import",
+    "undo",
+]
 
 _SCHEMA = """
 CREATE TABLE decision (
@@ -79,9 +94,10 @@ class FaceDecision:
 class Decision:
     """One entry. ``id`` counts from 1; entries made by one command share a ``batch``.
 
-    ``person`` is the person it is about. ``other`` is the person merged into it, or the new person
-    of a split. ``faces`` are all faces it is about. An "undo" has the batch that it undoes in
-    ``other``, and person 0.
+    ``person`` is the person it is about. ``other`` is the person merged into it, the new person of
+    a split, whose added faces were, or whom it is not ("apart") or may be ("later"); 0 where faces
+    were rejected that were not the person's. ``faces`` are all faces it is about. An "undo" has the
+    batch that it undoes in ``other``, and person 0, as a "not-face" has.
     """
 
     id: int

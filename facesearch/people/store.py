@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from facesearch.argument_checks import instance
 from facesearch.errors import ChangedDecisionsError, ChangedGalleryError, InputError
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.people.ledger import (
@@ -44,6 +45,7 @@ def normalise_name(name: str) -> str:
     for one with control characters or that is not Unicode text, as arguments are that a terminal
     sends in another encoding than UTF-8.
     """
+    instance(name, str, "a person's name as text")
     cleaned = composed(" ".join(name.split()))
     if not cleaned:
         raise InputError("expected a person's name, got an empty one; give one")
@@ -161,18 +163,30 @@ class PeopleStore:
         :func:`normalise_name` refuses, GalleryError where the database cannot be used.
         """
         name = normalise_name(name)
-        if not face_ids:
+        return self.enroll_many({name: face_ids})
+
+    def enroll_many(self, faces_of: Mapping[str, Sequence[int]]) -> EnteredDecisions:
+        """As :meth:`enroll` for each name, in one transaction, which one undo takes back."""
+        wanted = {
+            normalise_name(name): dict.fromkeys(map(int, faces))
+            for name, faces in faces_of.items()
+            if len(faces)
+        }
+        if not wanted:
             return EnteredDecisions()
         with self._ledger.open() as entries:
             decided = replay(entries.all())
-            person = decided.named(name)
-            number = person.id if person else entries.new_people(1)[0]
-            distinct = dict.fromkeys(map(int, face_ids))
-            new = [face for face in distinct if decided.faces.get(face) != number]
-            if not new:
-                return EnteredDecisions()
-            faces = tuple(FaceDecision(face, number) for face in new)
-            return self._entered(entries, [NewDecision("enroll", number, name=name, faces=faces)])
+            number_of = {each.name: number for number, each in decided.people.items()}
+            unknown = [name for name in wanted if name not in number_of]
+            number_of |= dict(zip(unknown, entries.new_people(len(unknown)), strict=True))
+            drafts = []
+            for name, faces in wanted.items():
+                number = number_of[name]
+                new = [face for face in faces if decided.faces.get(face) != number]
+                if new:
+                    said = tuple(FaceDecision(face, number) for face in new)
+                    drafts.append(NewDecision("enroll", number, name=name, faces=said))
+            return self._entered(entries, drafts) if drafts else EnteredDecisions()
 
     def undo(self, batch: int | None = None) -> list[Decision]:
         """Undo what was decided last and is not undone yet; returns it.

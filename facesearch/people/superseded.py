@@ -70,7 +70,7 @@ def _lost_of_people(
         if each.action in ("hide", "unhide") and hiding in changed:
             changed.remove(hiding)
             yield each
-        if each.action == "split" and each.other is not None:
+        if each.action in ("split", "apart") and each.other is not None:
             pair = (number, before.person(each.other).id)
             now = {after.person(one).id for one in pair}
             if pair[0] != pair[1] and len(now) == 1:

@@ -102,7 +102,7 @@ class _Search:
         self._state = state
         self._k = min(k, state.face_count)
         self._searcher = open_search(gallery, state, device)
-        self._names = gallery_people(gallery, state).names_by_id()
+        self._names = gallery_people(gallery, state).face_names()
 
     def digest(self) -> str:
         """Names everything of the gallery that the answers depend on."""
@@ -136,6 +136,8 @@ class _Search:
         for rank, (face_id, distance) in enumerate(pairs, 1):
             if face_id < 0:  # an approximate index may find fewer
                 break
+            span = records[face_id].span
+            known = self._names.get(face_id)
             yield MatchRow(
                 probe=face.photo,
                 face=face.face,
@@ -148,7 +150,11 @@ class _Search:
                 distance=distance,
                 match_face=face_id,
                 match_photo=str(records[face_id].photo.location),
-                person=self._names.get(face_id),
+                person=None if known is None else known.name,
+                confirmed=None if known is None else known.confirmed,
+                confidence=None if known is None else round(known.confidence, 4),
+                match_start=None if span is None else span.start,
+                match_end=None if span is None else span.end,
             )
 
 

@@ -20,12 +20,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from facesearch.clustering.current_people import album_people
 from facesearch.clustering.run_store import ClusterRun, latest_run, run_paths
 from facesearch.errors import BusyGalleryError, GalleryError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.people.assignment import assign_people, led_numbers
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.templates import RULE, PersonTemplates
+from indexer.argument_checks import describe, is_number
 from indexer.errors import TooFewImpostorsError
 from indexer.open_set.threshold import (
     LEAST_IDENTITIES,
@@ -143,8 +144,10 @@ def learn_calibration(
     InputError where no one is enrolled or there are too few people and clusters to learn from, and
     for another rate.
     """
-    if not 0 < fpir <= MOST_FPIR:
-        raise InputError(f"expected a rate above 0 and at most {MOST_FPIR}, got {fpir}")
+    if not is_number(fpir) or not 0 < fpir <= MOST_FPIR:
+        raise InputError(
+            f"expected a rate above 0 and at most {MOST_FPIR} as fpir, got {describe(fpir)}"
+        )
     enrolled = PersonTemplates.load(gallery, state)
     samples = []
     if len(enrolled.names) > 1:
@@ -198,7 +201,11 @@ def _strangers(
     beyond: float,
 ) -> ImpostorSample:
     """Faces of people without an enrolled face, searched among the enrolled."""
-    clustering = album_people(run, PeopleStore(gallery.folder).decided()).clustering
+    decided = PeopleStore(gallery.folder).decided()
+    # The rest of an enrolled face's cluster is taken to be that person, named yet or not.
+    numbers = led_numbers(run.clustering, run.numbers, decided)
+    now = assign_people(run.clustering, numbers, decided, known=run.how.decisions)
+    clustering = now.clustering
     ids, labels = clustering.ids, clustering.labels.astype(np.int64)
     known = np.unique(labels[np.isin(ids, enrolled.ids)])
     kept = (labels >= 0) & ~np.isin(labels, known) & np.isin(ids, state.live_ids())

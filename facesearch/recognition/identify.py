@@ -9,30 +9,53 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.engine import DECODE_SIDE, FaceEngine
+from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
 from facesearch.errors import InputError, PhotoError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.images.photo_reader import photo_reader
-from facesearch.images.types import DecodedPhoto
 from facesearch.quality import MIN_QUALITY
 from facesearch.recognition.calibration import Source, ThresholdInUse
+from facesearch.recognition.negative_examples import NO_NEGATIVES, NegativeExamples
 from facesearch.search.gallery_index import GallerySearch
+from facesearch.video.pipeline import video_faces
+from facesearch.video.reader import is_video
+from facesearch.video.track import detections_of
+from facesearch.video.types import TimeSpan
 from indexer.open_set.group_distances import NearestGroups, VectorGroups
 from indexer.types import MAX_NEIGHBOURS, Neighbours, Vectors
 
 Box = tuple[float, float, float, float]
 
+# Within so many times the threshold another person makes a name unsure (chosen on LFW View 1,
+# benchmarks/recognition/crowded_regions.py).
+CROWDED = 1.2
+
 
 @dataclass(frozen=True)
 class Probe:
-    """The faces of a photo asked about: boxes in its upright pixels, vectors float32 (n, d)."""
+    """The faces of a photo asked about: boxes in its upright pixels, vectors float32 (n, d).
+
+    Of a video the tracks: ``spans`` says when each is seen, and boxes are in their stills.
+    """
 
     photo: Path
     boxes: tuple[Box, ...]
     scores: tuple[float, ...]
     qualities: tuple[float, ...]
     vectors: Vectors
+    spans: tuple[TimeSpan, ...] = ()
+
+    def span(self, row: int) -> TimeSpan | None:
+        """When a face is seen, None in a photo."""
+        return self.spans[row] if self.spans else None
+
+    @property
+    def order(self) -> list[int]:
+        """Rows of faces: the largest first, or tracks by time."""
+        if self.spans:
+            return sorted(range(len(self.spans)), key=lambda row: self.spans[row].start_us)
+        return largest_first(self.boxes)
 
 
 @dataclass(frozen=True)
@@ -52,6 +75,7 @@ class FaceMatches:
     score: float
     quality: float
     matches: tuple[Match, ...]
+    span: TimeSpan | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +86,9 @@ class Identification:
     not the ``distance`` is within ``threshold``; ``margin`` is how much farther the next person is
     (None when there is no other). ``threshold_from`` says where the threshold comes from, and
     ``fpir`` how often it identifies an unknown person wrongly, where a calibration says so.
+    ``rejected`` tells that the face is nearest to one that was removed from the nearest person, so
+    that it does not get that name. ``unsure`` tells that the gallery is crowded there: beside the
+    person named, another one is within :data:`CROWDED` times the threshold.
     """
 
     box: Box
@@ -74,6 +101,20 @@ class Identification:
     threshold_from: Source
     fpir: float | None
     margin: float | None
+    rejected: bool = False
+    unsure: bool = False
+    span: TimeSpan | None = None
+
+
+@dataclass(frozen=True)
+class PhotoIdentification:
+    """Who is in a photo of many, largest face first; or why it could not be read: ``reason``, one
+    of :data:`facesearch.images.REASONS`, with its ``detail``."""
+
+    photo: Path
+    faces: tuple[Identification, ...]
+    reason: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,24 +139,43 @@ class Verification:
 
 
 def read_probe(engine: FaceEngine, photo: Path) -> Probe:
-    """Find and embed the faces of one photo; raises InputError when it cannot be read."""
+    """Find and embed the faces of one photo, or the tracks of one video.
+
+    Raises InputError when it cannot be read.
+    """
     try:
+        if is_video(photo):
+            return _video_probe(engine, photo)
         decoded = photo_reader(DECODE_SIDE).read(photo)
     except PhotoError as error:
         raise InputError(f"cannot use the photo {photo}: {error}") from error
-    return probe_of(engine, photo, decoded)
-
-
-def probe_of(engine: FaceEngine, photo: Path, decoded: DecodedPhoto) -> Probe:
-    """Find and embed the faces of a photo that is decoded already."""
     (faces,) = engine.faces([decoded.pixels])
-    boxes = faces.detections.boxes / decoded.scale
+    return probe_of_faces(photo, faces, decoded.scale)
+
+
+def probe_of_faces(photo: Path, faces: PhotoFaces, scale: float) -> Probe:
+    """The ``faces`` that were found in ``photo``, decoded at ``scale``, as a probe."""
+    boxes = faces.detections.boxes / scale
     return Probe(
         photo,
         tuple(_box(row) for row in boxes),
         tuple(faces.detections.scores.tolist()),
         tuple(faces.qualities.quality.tolist()),
         faces.embeddings.vectors,
+    )
+
+
+def _video_probe(engine: FaceEngine, video: Path) -> Probe:
+    tracks = video_faces(engine, video).tracks
+    found = detections_of(tracks)
+    vectors = np.array([each.vector for each in tracks], np.float32)
+    return Probe(
+        video,
+        tuple(_box(row) for row in found.boxes),
+        tuple(found.scores.tolist()),
+        tuple(each.quality for each in tracks),
+        vectors.reshape(-1, engine.contract.dimension),
+        tuple(each.span for each in tracks),
     )
 
 
@@ -148,24 +208,34 @@ def match_probe(
             probe.scores[row],
             probe.qualities[row],
             _matches(neighbours, row, records, names),
+            probe.span(row),
         )
-        for row in largest_first(probe.boxes)
+        for row in probe.order
     ]
 
 
 def identify_probe(
-    probe: Probe, names: Sequence[str], groups: VectorGroups, threshold: ThresholdInUse
+    probe: Probe,
+    names: Sequence[str],
+    groups: VectorGroups,
+    threshold: ThresholdInUse,
+    negatives: NegativeExamples = NO_NEGATIVES,
 ) -> list[Identification]:
     """The name of every face of ``probe``, or None: the nearest person within the threshold.
 
     ``groups`` are the vectors of the people ``names``, as
-    :meth:`facesearch.recognition.templates.PersonTemplates.groups` has them.
+    :meth:`facesearch.recognition.templates.PersonTemplates.groups` has them. A face that the
+    ``negatives`` of its nearest person bar gets the name of the next, if that is near enough.
     """
     if not probe.boxes:
         return []
     nearest = groups.nearest_two(probe.vectors)
+    barred = np.stack(
+        [negatives.bar(probe.vectors, nearest.groups[:, place]) for place in (0, 1)], axis=1
+    )
     return [
-        _identification(probe, row, names, nearest, threshold) for row in largest_first(probe.boxes)
+        _identification(probe, row, names, nearest, threshold, barred=barred[row])
+        for row in probe.order
     ]
 
 
@@ -192,20 +262,32 @@ def _identification(
     names: Sequence[str],
     found: NearestGroups,
     threshold: ThresholdInUse,
+    *,
+    barred: NDArray[np.bool_],
 ) -> Identification:
     distance, next_distance = found.distances[row].tolist()
     nearest = names[int(found.groups[row, 0])]
+    person = None
+    for place in (0, 1):
+        if found.distances[row, place] <= threshold.value and not barred[place]:
+            person = names[int(found.groups[row, place])]
+            break
+        if not barred[place]:
+            break
     return Identification(
         box=probe.boxes[row],
         score=probe.scores[row],
         quality=probe.qualities[row],
-        person=nearest if distance <= threshold.value else None,
+        person=person,
         nearest=nearest,
         distance=distance,
         threshold=threshold.value,
         threshold_from=threshold.source,
         fpir=threshold.fpir,
         margin=next_distance - distance if len(names) > 1 else None,
+        rejected=bool(barred[0]) and distance <= threshold.value,
+        unsure=person is not None and next_distance <= CROWDED * threshold.value,
+        span=probe.span(row),
     )
 
 

@@ -25,9 +25,11 @@ class MatchRow:
     for photos, its face id for faces of shards. ``x0`` to ``y1`` are its box in pixels of the
     upright photo, ``quality`` is in [0, 1]. ``rank`` counts matches from 1; ``distance`` is
     squared, in [0, 4]; ``match_face`` is the face id in the gallery, ``match_photo`` its photo,
-    ``person`` its name if it has one. ``reason`` is "" for a match; "no-face", or one of
-    :data:`facesearch.images.REASONS` with its ``detail``, for a probe that has none, whose other
-    columns are then None.
+    ``person`` its name if it has one, ``confirmed`` whether somebody said so, and ``confidence`` in
+    [0, 1] how sure the name is (1 where it was confirmed). ``reason`` is "" for a match; "no-face",
+    or one of :data:`facesearch.images.REASONS` with its ``detail``, for a probe that has none,
+    whose other columns are then None. Where ``match_photo`` is a video, ``match_start`` and
+    ``match_end`` say when the track is seen, in seconds.
     """
 
     probe: str
@@ -42,6 +44,10 @@ class MatchRow:
     match_face: int | None = None
     match_photo: str | None = None
     person: str | None = None
+    confirmed: bool | None = None
+    confidence: float | None = None
+    match_start: float | None = None
+    match_end: float | None = None
     reason: str = ""
     detail: str = ""
 

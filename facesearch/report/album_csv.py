@@ -27,13 +27,16 @@ COLUMNS = (
     "face_quality",
     "score",
     "taken_at",
+    "start_seconds",
+    "end_seconds",
 )
 
 
 def album_csv(album: Album) -> str:
     """The faces of ``album``, person by person as in ``album.json``, then those without a person.
 
-    Boxes are pixels of the upright photo. What is unknown is left empty. RFC 4180 with a header;
+    Boxes are pixels of the upright photo, or of a frame of the video in which a track is seen from
+    ``start_seconds`` to ``end_seconds``. What is unknown is left empty. RFC 4180 with a header;
     names of photos and people are as :func:`facesearch.text.escape_csv_cell` has them.
     """
     text = io.StringIO()
@@ -57,6 +60,11 @@ def _row(face: AlbumFace, person: AlbumPerson | None) -> tuple[object, ...]:
         known(face.quality),
         round(float(face.score), 4),
         face.taken_at,
+        *(
+            (None, None)
+            if face.span is None
+            else (round(face.span.start, 3), round(face.span.end, 3))
+        ),
     )
 
 

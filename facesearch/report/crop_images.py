@@ -14,6 +14,7 @@ CROP_SIDE = 160
 CROP_MARGIN = 0.35  # of the face's longer side, on each of the four sides
 CROP_QUALITY = 80
 PREVIEW_SIDE = 2048
+STILL_SIDE = 1024  # of a video's frames there are many
 PREVIEW_QUALITY = 85
 
 Box = tuple[float, float, float, float]
@@ -47,28 +48,34 @@ def cut_crop(photo: DecodedPhoto, box: Box) -> bytes:
     return _jpeg(crop, CROP_QUALITY)
 
 
-def cut_preview(photo: DecodedPhoto) -> bytes:
-    """The JPEG of the whole photo, at most PREVIEW_SIDE a side."""
+def cut_preview(photo: DecodedPhoto, side: int = PREVIEW_SIDE) -> bytes:
+    """The JPEG of the whole photo, at most ``side`` pixels a side."""
     image = Image.fromarray(photo.pixels)
-    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    image.thumbnail((side, side))
     return _jpeg(image, PREVIEW_QUALITY)
 
 
 def crop_name(face: AlbumFace, stamp: str) -> str:
     """Where the crop of ``face`` lies below the report's folder.
 
-    The name holds for the photo's content and the face's box; ``stamp`` stands in for the content
-    where its digest is not known.
+    The name holds for the photo's content and the face's box, and the time of a video's still;
+    ``stamp`` stands in for the content where its digest is not known.
     """
     box = " ".join(f"{edge:.3f}" for edge in face.box)
     width, height = face.photo_size
-    kind = f"{CROP_SIDE} {CROP_MARGIN} {CROP_QUALITY}"
+    kind = f"{CROP_SIDE} {CROP_MARGIN} {CROP_QUALITY}{_still(face)}"
     return f"crops/{_key(face.sha256 or stamp, f'{width} {height}', box, kind)}.jpg"
 
 
 def preview_name(face: AlbumFace, stamp: str) -> str:
-    """Where the preview of the photo of ``face`` lies below the report's folder."""
-    return f"previews/{_key(face.sha256 or stamp, f'{PREVIEW_SIDE} {PREVIEW_QUALITY}')}.jpg"
+    """Where the preview of the photo, or still, of ``face`` lies below the report's folder."""
+    side = PREVIEW_SIDE if face.span is None else STILL_SIDE
+    kind = f"{side} {PREVIEW_QUALITY}{_still(face)}"
+    return f"previews/{_key(face.sha256 or stamp, kind)}.jpg"
+
+
+def _still(face: AlbumFace) -> str:
+    return "" if face.span is None else f" {face.span.still_us}"
 
 
 def _key(*parts: str) -> str:

@@ -6,16 +6,21 @@ indexed, renamed or reported to the same folder meanwhile.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from facesearch.album.model import AlbumFace, FailedPhoto
+from facesearch.album.model import NO_STILL, AlbumFace, FailedPhoto, Picture
+from facesearch.engine import DECODE_SIDE
+from facesearch.errors import PhotoError
 from facesearch.images import DecodedPhoto, DecodeTask, FoundPhoto, decode_photos
 from facesearch.report.crop_images import (
     CROP_SIDE,
     PREVIEW_SIDE,
+    STILL_SIDE,
     crop_name,
     crop_square,
     cut_crop,
@@ -23,6 +28,7 @@ from facesearch.report.crop_images import (
     preview_name,
 )
 from facesearch.report.links import needs_preview
+from facesearch.video.reader import read_stills
 from indexer.storage.atomic_files import make_folder, write_atomically
 from indexer.storage.plain_files import require_plain
 
@@ -39,14 +45,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Pictures:
-    """What lies in the report's folders: crops by face id, previews by photo, and what failed.
+    """What lies in the report's folders: crops by face id, previews by the picture that faces are
+    in (:attr:`facesearch.album.model.AlbumFace.picture`), and what failed.
 
     ``crops`` and ``previews`` give paths relative to the report; ``problems`` what went wrong
     with a photo since it was indexed.
     """
 
     crops: dict[int, str] = field(default_factory=dict)
-    previews: dict[Path, str] = field(default_factory=dict)
+    previews: dict[Picture, str] = field(default_factory=dict)
     problems: dict[Path, FailedPhoto] = field(default_factory=dict)
 
 
@@ -91,13 +98,21 @@ def prepare_pictures(
         make_folder(place)
     pictures = Pictures()
     jobs = []
+    videos = []
     for photo, of_photo in _by_photo(faces).items():
+        if any(face.span for face in of_photo):
+            videos.append((photo, of_photo))
+            continue
         job = _plan(photo, of_photo, folder, pictures)
         if job is not None:
             jobs.append(job)
+    total = len(jobs) + len(videos)
     for done, job in enumerate(_run(jobs, folder, pictures, workers), start=1):
         logger.debug("%s: %d crops", job.photo, len(job.faces))
-        progress(done, len(jobs))
+        progress(done, total)
+    for done, (video, tracks) in enumerate(videos, start=len(jobs) + 1):
+        _run_video(video, tracks, folder, pictures)
+        progress(done, total)
     _prune(crops, {Path(crop).name for crop in pictures.crops.values()})
     _prune(previews, {Path(preview).name for preview in pictures.previews.values()})
     return pictures
@@ -120,10 +135,12 @@ def _plan(
     except OSError as error:
         # Crops of known content stay right; there are none named by the empty stamp.
         _take_cached(faces, "", folder, pictures)
+        if _whole(folder / (name := preview_name(faces[0], ""))):
+            pictures.previews[photo, NO_STILL] = name
         gone = isinstance(error, FileNotFoundError)
         detail = error.strerror or str(error)
         if gone:
-            detail += f"; if it was moved or deleted, {ADVICE}"
+            detail = _missing_detail(detail)
         _problem(pictures, photo, faces, "missing" if gone else "unreadable", detail)
         return None
     job = _CropJob(photo, tuple(faces), None, status.st_size, status.st_mtime_ns)
@@ -131,7 +148,7 @@ def _plan(
     preview = None
     if preview_needed:
         name = preview_name(faces[0], job.stamp)
-        pictures.previews[photo] = name
+        pictures.previews[photo, NO_STILL] = name
         preview = None if _whole(folder / name) else folder / name
     if not missing and preview is None:
         return None
@@ -168,7 +185,7 @@ def _run(
         for outcome in decode_photos(tasks, workers=min(workers, len(batch)), max_side=side):
             job = batch[outcome.found.location]
             if outcome.photo is None:
-                pictures.previews.pop(job.photo, None)
+                pictures.previews.pop((job.photo, NO_STILL), None)
                 _problem(pictures, job.photo, job.faces, outcome.reason, outcome.detail)
             else:
                 _store(job, outcome.photo, outcome.sha256, folder, pictures)
@@ -182,7 +199,7 @@ def _store(
     for face in job.faces:
         change = _change(face, photo, sha256)
         if change:
-            pictures.previews.pop(job.photo, None)
+            pictures.previews.pop((job.photo, NO_STILL), None)
             _problem(pictures, job.photo, job.faces, "changed", f"{change}; {ADVICE}")
             return
     for face in job.faces:
@@ -191,6 +208,42 @@ def _store(
         pictures.crops[face.face_id] = name
     if job.preview is not None:
         _write(job.preview, cut_preview(photo))
+
+
+def _run_video(video: Path, tracks: Sequence[AlbumFace], folder: Path, pictures: Pictures) -> None:
+    """Make the crops and previews of a video's tracks that are missing, from their stills."""
+    waiting: dict[int, list[AlbumFace]] = {}
+    for track in tracks:
+        crop, preview = crop_name(track, ""), preview_name(track, "")
+        if not _whole(folder / crop) or not _whole(folder / preview):
+            waiting.setdefault(track.picture[1], []).append(track)
+            continue
+        pictures.crops[track.face_id] = crop
+        pictures.previews[track.picture] = preview
+    if not waiting:
+        if not video.exists():
+            _problem(pictures, video, tracks, "missing", _missing_detail(os.strerror(errno.ENOENT)))
+        return
+    try:
+        for time, still in read_stills(video, list(waiting), DECODE_SIDE):
+            for track in waiting[time]:
+                if still is None or (still.width, still.height) != track.photo_size:
+                    detail = f"it no longer shows what it showed when indexed; {ADVICE}"
+                    raise PhotoError("changed", detail)
+                crop, preview = crop_name(track, ""), preview_name(track, "")
+                _write(folder / crop, cut_crop(still, track.box))
+                _write(folder / preview, cut_preview(still, STILL_SIDE))
+                pictures.crops[track.face_id] = crop
+                pictures.previews[track.picture] = preview
+    except PhotoError as error:
+        missing = error.reason == "unreadable" and not video.exists()
+        reason = "missing" if missing else error.reason
+        detail = _missing_detail(error.detail) if missing else error.detail
+        _problem(pictures, video, tracks, reason, detail)
+
+
+def _missing_detail(detail: str) -> str:
+    return f"{detail}; if it was moved or deleted, {ADVICE}"
 
 
 def _change(face: AlbumFace, photo: DecodedPhoto, sha256: str) -> str:

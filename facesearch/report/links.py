@@ -10,6 +10,7 @@ from PIL import Image
 
 from facesearch.album.to_json import file_url
 from facesearch.images.file_access import absolute, irregular
+from facesearch.video.types import TimeSpan
 
 # Suffix and signature must both be a browser's: the suffix decides what opening the link does,
 # the signature what an <img> shows.
@@ -30,6 +31,11 @@ def photo_href(photo: Path, folder: Path) -> str:
     if target.anchor != start.anchor or target.parts[1:2] != start.parts[1:2]:
         return file_url(target)
     return quote(os.fsencode(os.path.relpath(target, start)))
+
+
+def video_href(video: Path, span: TimeSpan, folder: Path) -> str:
+    """The link from a page in ``folder`` that opens ``video`` where a track begins."""
+    return f"{photo_href(video, folder)}#{span.fragment}"
 
 
 def needs_preview(photo: Path) -> bool:

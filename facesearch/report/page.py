@@ -19,7 +19,7 @@ from facesearch.album.model import Album, AlbumFace, AlbumPerson
 from facesearch.images.file_access import absolute
 from facesearch.report.advice_view import advice_view, odds
 from facesearch.report.crops import Pictures
-from facesearch.report.links import photo_href
+from facesearch.report.links import photo_href, video_href
 from facesearch.report.pagination import PAGE_FACES, AlbumPage, volumes_of
 from facesearch.report.plots import Plot, plots_of
 from facesearch.report.timeline import Appearance, Period, periods_of
@@ -36,6 +36,7 @@ REASONS = {
     "empty": "The file is empty",
     "unreadable": "The file could not be opened",
     "not-an-image": "Not a photo",
+    "not-a-video": "Not a video",
     "unsupported": "A kind of photo that cannot be read here",
     "truncated": "The file ends too early",
     "corrupt": "The file is damaged",
@@ -154,7 +155,7 @@ class Page:
         return AppearanceView(appearance, self._face(appearance.face, person.label))
 
     def _face(self, face: AlbumFace, label: str) -> FaceView:
-        preview = self.pictures.previews.get(face.photo)
+        preview = self.pictures.previews.get(face.picture)
         problem = self.pictures.problems.get(face.photo)
         crop = self.pictures.crops.get(face.face_id)
         return FaceView(
@@ -164,6 +165,7 @@ class Page:
             None if crop is None else self.folder / crop,
             self.inline,
             reason_text(problem.reason) if problem else None,
+            video_href(face.photo, face.span, self.folder) if face.span else None,
         )
 
 

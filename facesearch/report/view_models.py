@@ -39,6 +39,7 @@ class FaceView:
     crop: Path | None
     inline: bool
     problem: str | None
+    video: str | None = None
 
     @property
     def alt(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch import __version__
 from indexer.storage.atomic_files import write_atomically
 from indexer.storage.plain_files import read_json
 
@@ -36,6 +37,13 @@ class ServiceAddress:
     gallery: str
     token: str
     pid: int
+    program: str
+
+    @property
+    def url(self) -> str:
+        """Where its page is."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.secure else ''}://{host}:{self.port}{self.root_path}"
 
 
 @contextmanager
@@ -52,6 +60,7 @@ def announced(service: FaceService, host: str, port: int) -> Iterator[None]:
             served.id,
             service.local_token,
             os.getpid(),
+            __version__,
         )
         document = {"format": FORMAT, "version": VERSION, **asdict(address)}
         path = served.folder / FILE
@@ -95,4 +104,5 @@ def _parsed(said: Any) -> ServiceAddress | None:
     kinds = {"host": str, "port": int, "root_path": str, "secure": bool, "gallery": str}
     if not all(isinstance(getattr(address, name), kind) for name, kind in kinds.items()):
         return None
-    return address if address.host in (_LOOPBACK, "::1", "localhost") else None
+    here = address.host in (_LOOPBACK, "::1", "localhost")
+    return address if here and address.program == __version__ else None

@@ -204,6 +204,13 @@ class GalleryClient:
         """Say that faces are not this person."""
         return self._decide(f"/people/{person}/reject", {"faces": list(map(str, faces))}, key)
 
+    def confirm(
+        self, person: str, faces: Sequence[int] | None = None, key: str | None = None
+    ) -> DecisionResult:
+        """Say that faces of a person, by default all, are right."""
+        body = {"faces": None if faces is None else list(map(str, faces))}
+        return self._decide(f"/people/{person}/confirm", body, key)
+
     def hide(self, person: str, hidden: bool = True, key: str | None = None) -> DecisionResult:
         """Hide a person, or show them again."""
         return self._decide(f"/people/{person}/{'hide' if hidden else 'unhide'}", None, key)

@@ -1,4 +1,4 @@
-"""The database of the service, ``service.sqlite``: accounts, tokens, sessions, jobs, choices.
+"""The database of the service, ``service.sqlite``: accounts, tokens, sessions, jobs.
 
 It belongs to no gallery, and no names of people in photos are kept in it once a job has ended.
 """
@@ -38,14 +38,6 @@ CREATE TABLE job (
     state TEXT NOT NULL, by TEXT NOT NULL, arguments TEXT NOT NULL, created_at REAL NOT NULL,
     started_at REAL, ended_at REAL, progress TEXT, result TEXT, problem TEXT,
     resumed INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE cover (
-    gallery TEXT NOT NULL, person INTEGER NOT NULL, face INTEGER NOT NULL,
-    PRIMARY KEY (gallery, person)
-) STRICT;
-CREATE TABLE postponed (
-    gallery TEXT NOT NULL, suggestion TEXT NOT NULL, at REAL NOT NULL,
-    PRIMARY KEY (gallery, suggestion)
 ) STRICT;
 CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets
 import threading
@@ -11,13 +10,15 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from facesearch.encoders.types import EncoderContract
+from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
+from facesearch.gallery.gallery import Gallery
 from facesearch.service.auth.accounts import Accounts
 from facesearch.service.auth.roles import Caller
 from facesearch.service.auth.sessions import LoginSessions
 from facesearch.service.auth.tokens import ApiTokens
 from facesearch.service.database import ServiceDatabase
-from facesearch.service.decisions.choices import PageChoices
 from facesearch.service.decisions.suggestions import GallerySuggestions
 from facesearch.service.events import EventHub
 from facesearch.service.jobs.child_process import COMMAND
@@ -31,7 +32,6 @@ from facesearch.service.views.served_gallery import ServedGallery
 
 logger = logging.getLogger(__name__)
 
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LOCAL = "this machine"
 
 
@@ -67,10 +67,9 @@ class FaceService:
         # what the commands of this machine's user show.
         self.local_csrf = secrets.token_urlsafe(32)
         self.local_token = "fsl_" + secrets.token_urlsafe(32)
-        self._make_engine = make_engine or engine_maker(options)
+        self._engines = EngineShelf(make_engine or engine_maker(options))
         self._galleries: dict[str, ServedGallery] = {}
         self._suggestions: dict[str, GallerySuggestions] = {}
-        self._choices: dict[str, PageChoices] = {}
         self.jobs = JobQueue(
             JobStore(self.database), self._folder_of, self._job_changed, job_command
         )
@@ -106,26 +105,19 @@ class FaceService:
         """Those of a gallery."""
         return self._suggestions[served.id]
 
-    def choices(self, served: ServedGallery) -> PageChoices:
-        """Those of a gallery."""
-        return self._choices[served.id]
-
     def add_gallery(self, folder: Path) -> ServedGallery:
         """Serve one more; raises InputError for one that is served already."""
         real = folder.resolve()
         if any(each.folder.resolve() == real for each in self._galleries.values()):
             raise InputError(f"expected each gallery once, got {folder} twice")
         gallery_id = self._free_id(real.name)
-        choices = PageChoices(self.database, folder)
         served = ServedGallery(
             gallery_id,
             folder,
-            self._make_engine,
-            choices.covers,
+            self._engines.of,
             lambda version: self._gallery_changed(gallery_id, version),
         )
-        self._choices[gallery_id] = choices
-        self._suggestions[gallery_id] = GallerySuggestions(served, choices, self.jobs)
+        self._suggestions[gallery_id] = GallerySuggestions(served, self.jobs)
         self._galleries[gallery_id] = served
         return served
 
@@ -180,12 +172,17 @@ class FaceService:
         self.events.publish("job", job.gallery, view)
 
 
-def valid_gallery_id(text: str) -> bool:
-    """Whether ``text`` could be the address of a gallery."""
-    return bool(_ID.fullmatch(text)) and len(text) <= 64
+class EngineShelf:
+    """One engine for all galleries of one contract."""
 
+    def __init__(self, make: EngineMaker) -> None:
+        self._make = make
+        self._made: dict[EncoderContract, FaceEngine] = {}
+        self._lock = threading.Lock()
 
-def owner_only(path: Path) -> bool:
-    """Whether ``path`` is a plain file of this user, which nobody else can read or write."""
-    found = path.lstat()
-    return found.st_uid == os.getuid() and not found.st_mode & 0o077
+    def of(self, gallery: Gallery) -> FaceEngine:
+        """The engine of a gallery, made when it is first needed."""
+        with self._lock:
+            if gallery.contract not in self._made:
+                self._made[gallery.contract] = self._make(gallery)
+            return self._made[gallery.contract]

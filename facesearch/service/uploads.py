@@ -15,7 +15,7 @@ from typing import BinaryIO
 from facesearch.engine import DECODE_SIDE
 from facesearch.errors import PhotoError
 from facesearch.images.sniff import HEAD_BYTES, sniff
-from facesearch.recognition.identify import Probe, probe_of
+from facesearch.recognition.identify import Probe, probe_of_faces
 from facesearch.service.face_service import FaceService
 from facesearch.service.server.problems import ProblemError
 from facesearch.service.views.served_gallery import ServedGallery
@@ -51,7 +51,8 @@ def probe_of_upload(service: FaceService, served: ServedGallery, file: BinaryIO)
     with stored_upload(service, file) as path:
         decoded, _ = service.uploads.decode(path, DECODE_SIDE)
     with service.engine_turns:
-        return probe_of(engine, Path("the photo"), decoded)
+        (faces,) = engine.faces([decoded.pixels])
+    return probe_of_faces(Path("the photo"), faces, decoded.scale)
 
 
 def kept_upload_folder(served: ServedGallery) -> Path:

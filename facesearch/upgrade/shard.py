@@ -11,9 +11,11 @@ import numpy as np
 from facesearch.embed import EmbedOptions, Failure
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
-from facesearch.gallery.schema import OPTIONAL
+from facesearch.gallery.records import PhotoRecord
+from facesearch.gallery.schema import QUALITIES
 from facesearch.gallery.state import GalleryState
 from facesearch.upgrade.faces import EmbeddedAgain, embedded_again, photos_to_embed
+from facesearch.upgrade.videos import are_tracks, video_embedded_again, videos_to_embed
 from indexer.storage.shards import Shard, ShardContent
 from indexer.types import Ids, Vectors, make_ids
 
@@ -39,14 +41,24 @@ def embed_shard(path: Path, state: GalleryState, work: ReEmbedding) -> Iterator[
         made = UpgradedShard(shard, work.contract)
         rows = np.unique(shard.column("faces", "photo")[live]).tolist()
         shown = {row: state.shown[int(make_ids(number, np.array([row]))[0])] for row in rows}
-        photos = photos_to_embed(shard, live, shown)
-        for each in embedded_again(work.engine, photos, work.options):
+        for each in _embedded(shard, live, shown, work):
             if each.faces is None:
                 reason, _, detail = each.problem.partition(": ")
                 work.failures.append(Failure(each.photo.record.location, reason, detail))
             made.put(each)
             yield made
     yield made
+
+
+def _embedded(
+    shard: Shard, live: Ids, shown: dict[int, PhotoRecord], work: ReEmbedding
+) -> Iterator[EmbeddedAgain]:
+    """The live faces of a shard, photo by photo, then those of its videos."""
+    tracks = are_tracks(shard, live)
+    photos = photos_to_embed(shard, live[~tracks], shown)
+    yield from embedded_again(work.engine, photos, work.options)
+    for video in videos_to_embed(shard, live[tracks], shown):
+        yield video_embedded_again(work.engine, video, work.options.decode_timeout)
 
 
 class UpgradedShard:
@@ -61,7 +73,7 @@ class UpgradedShard:
         self._tables = {name: shard.table(name) for name in shard.table_names}
         self._count = shard.count
         faces = self._tables["faces"]
-        for name in OPTIONAL["faces"]:
+        for name in QUALITIES:
             faces[name] = np.full(self._count, np.nan, np.float32)
         faces["norm"] = np.zeros(self._count, np.float32)
         # What a row holds whose face is not embedded: unit length, as a shard must be.
@@ -82,7 +94,7 @@ class UpgradedShard:
         self.embedded += len(rows)
         self._vectors[rows] = each.faces.embeddings.vectors
         faces["norm"][rows] = each.faces.embeddings.norms
-        for name in OPTIONAL["faces"]:
+        for name in QUALITIES:
             faces[name][rows] = getattr(each.faces.qualities, name)
         self._put[rows] = True
 

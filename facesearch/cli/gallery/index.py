@@ -22,8 +22,8 @@ from facesearch.cli.output import (
     print_json,
     stage_progress,
 )
-from facesearch.text import printable
-from indexer.runtime.cores import available_cores
+from facesearch.text import count, printable
+from facesearch.video.types import VIDEO_MODES
 
 if TYPE_CHECKING:
     from facesearch.distributed.ray_runtime import RayOptions
@@ -71,8 +71,9 @@ def _add_build(commands: Any) -> None:
 def _add_index(commands: Any) -> None:
     parser = commands.add_parser(
         "index",
-        help="find and embed the faces of photos",
-        description="Bring a gallery up to date with folders of photos. New and changed photos are "
+        help="find and embed the faces of photos and videos",
+        description="Bring a gallery up to date with folders of photos and videos. New and changed "
+        "photos are "
         "embedded, moved and copied ones are recognised, deleted ones are marked as gone. You can "
         "stop it at any time and start it again.",
     )
@@ -102,12 +103,13 @@ def _add_index(commands: Any) -> None:
         type=positive_int,
         default=512,
         metavar="N",
-        help="photos for each shard; an interrupted job loses at most one shard (default: 512)",
+        help="photos, or frames of videos, for each shard; an interrupted job loses at most one "
+        "shard (default: 512)",
     )
     parser.add_argument(
         "--threads",
         type=positive_int,
-        default=available_cores(),
+        default=None,
         metavar="N",
         help="number of threads that detect and encode (default: all cores)",
     )
@@ -117,6 +119,14 @@ def _add_index(commands: Any) -> None:
         default=None,
         metavar="N",
         help="number of processes that decode, 0 for none (default: half the threads)",
+    )
+    parser.add_argument(
+        "--video",
+        choices=VIDEO_MODES,
+        default="tracks",
+        help="how videos are read: tracks follows people through five frames a second, keyframes "
+        "looks at one frame every few seconds and is quicker, off leaves videos out (default: "
+        "tracks; reading videos needs the extra facesearch[video])",
     )
     parser.add_argument(
         "--retry-failed",
@@ -176,6 +186,7 @@ def run_index(args: argparse.Namespace) -> int:
             shard_photos=args.shard_photos,
             retry_failed=args.retry_failed,
             verify=args.verify,
+            video=args.video,
         ),
         vectors=args.vectors,
         cluster=_cluster(args),
@@ -247,10 +258,14 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             ("  moved or copied", report.known),
             ("  failed", report.failed),
             ("photos deleted", report.gone),
+            *_video_facts(report),
             *skipped_facts(report.skipped),
             ("gallery", f"{gallery.folder} with {faces} faces"),
         ]
     )
+    if report.videos_skipped:
+        text = f"{count(report.videos_skipped, 'video')} not read: {report.skipped_because}"
+        print(printable(text), file=sys.stderr)
     for line in skipped_notes(report.skipped):
         print(printable(line), file=sys.stderr)
     for root in report.absent:
@@ -269,3 +284,12 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             f"and {more} more; list all with: facesearch info {gallery.folder} --failed",
             file=sys.stderr,
         )
+
+
+def _video_facts(report: EmbedReport) -> list[tuple[str, object]]:
+    """What was read of videos, which are among the photos; nothing where there was none."""
+    if not report.videos:
+        return []
+    minutes = report.video_seconds / 60
+    text = f"{report.videos}, {minutes:.1f} minutes with {report.tracks} tracks"
+    return [("  of these videos", text)]

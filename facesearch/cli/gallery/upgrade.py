@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from facesearch.cli.engine_options import add_encoder_options, engine_options, positive_int
 from facesearch.cli.output import counting_progress, print_facts, print_json
 from facesearch.text import count, printable
-from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
     from facesearch.upgrade.report import UpgradeReport
@@ -45,7 +44,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--threads",
         type=positive_int,
-        default=available_cores(),
+        default=None,
         metavar="N",
         help="number of threads that encode (default: all cores)",
     )

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.output import box_text, known, print_facts, print_json, print_table
+from facesearch.cli.people import review
+from facesearch.cli.people.decisions import (
+    FACE,
+    PERSON,
+    about,
+    add_command,
+    add_person,
+    face_number,
+    open_editor,
+    print_outcome,
+)
 from facesearch.text import count, printable
 
 if TYPE_CHECKING:
-    from facesearch.curation.editor import EditResult, PeopleEditor
     from facesearch.people.projection import Person
-
-_PERSON = 'a name, the beginning of a name that only one person has, or a number such as "p12"'
-_FACE = "number of a face, or the photo it is in"
 
 
 def add_commands(commands: Any) -> None:
@@ -25,166 +31,132 @@ def add_commands(commands: Any) -> None:
         "people",
         help="list people; name, merge, split or hide them; undo; export and import",
         description="List people and decide about them. A decision applies at once, and every "
-        "later clustering keeps it. A decision about a person confirms all faces that the person "
-        "has at that moment. PERSON is " + _PERSON + ".",
+        "later clustering keeps it. A decision about a person confirms the faces that the person "
+        "surely has at that moment, one about a face that face alone. PERSON is " + PERSON + ".",
     )
     below = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listed = _command(below, "list", run_list, "list people, those with the most faces first")
+    listed = add_command(below, "list", run_list, "list people, those with the most faces first")
     listed.add_argument("--all", action="store_true", help="include hidden people")
-    show = _command(below, "show", run_show, "list the faces of a person, the most certain first")
-    _person(show)
-    name = _command(below, "name", run_name, "name or rename a person")
-    _person(name)
+    show = add_command(
+        below, "show", run_show, "list the faces of a person, the most certain first"
+    )
+    add_person(show)
+    show.add_argument(
+        "--unsure", action="store_true", help="only those that are not confirmed, least sure first"
+    )
+    name = add_command(below, "name", run_name, "name or rename a person")
+    add_person(name)
     name.add_argument("name", metavar="NAME", help="the new name")
-    merge = _command(below, "merge", run_merge, "merge people into the first one")
-    _person(merge)
+    merge = add_command(below, "merge", run_merge, "merge people into the first one")
+    add_person(merge)
     merge.add_argument(
         "others", nargs="+", metavar="OTHER", help="a person to merge into the first"
     )
-    add = _command(below, "add", run_add, "assign faces to a person")
-    _person(add)
-    add.add_argument("faces", nargs="+", type=_face, metavar="FACE", help="number of a face")
-    split = _command(below, "split", run_split, "move faces of a person to a new person")
-    _person(split)
-    split.add_argument("faces", nargs="+", metavar="FACE", help=_FACE)
+    add = add_command(below, "add", run_add, "assign faces to a person")
+    add_person(add)
+    add.add_argument("faces", nargs="+", type=face_number, metavar="FACE", help="number of a face")
+    split = add_command(below, "split", run_split, "move faces of a person to a new person")
+    add_person(split)
+    split.add_argument("faces", nargs="+", metavar="FACE", help=FACE)
     split.add_argument("--name", metavar="NAME", help="name of the new person")
-    reject = _command(
+    reject = add_command(
         below, "reject", run_reject, "remove faces from a person, without assigning them to another"
     )
-    _person(reject)
-    reject.add_argument("faces", nargs="+", metavar="FACE", help=_FACE)
-    hide = _command(below, "hide", run_hide, "hide a person from lists and albums")
-    _person(hide)
-    unhide = _command(below, "unhide", run_unhide, "show a hidden person again")
-    _person(unhide)
-    undo = _command(below, "undo", run_undo, "undo the last decision that still applies")
+    add_person(reject)
+    reject.add_argument("faces", nargs="+", metavar="FACE", help=FACE)
+    hide = add_command(below, "hide", run_hide, "hide a person from lists and albums")
+    add_person(hide)
+    unhide = add_command(below, "unhide", run_unhide, "show a hidden person again")
+    add_person(unhide)
+    review.add_commands(below)
+    undo = add_command(below, "undo", run_undo, "undo the last decision that still applies")
     undo.add_argument(
         "--dry-run", action="store_true", help="show what would change, and change nothing"
     )
-    _command(below, "history", run_history, "list all decisions, the newest last")
-    export = _command(below, "export", run_export, "write names and decisions to a file")
+    add_command(below, "history", run_history, "list all decisions, the newest last")
+    export = add_command(below, "export", run_export, "write names and decisions to a file")
     export.add_argument("file", type=Path, metavar="FILE", help="a new file *.json or *.csv")
-    read = _command(
+    read = add_command(
         below, "import", run_import, "apply names and decisions from a file written by export"
     )
     read.add_argument("file", type=Path, metavar="FILE", help="a file *.json or *.csv")
 
 
-def _command(below: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = below.add_parser(name, help=text)
-    parser.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _face(text: str) -> int:
-    """The number of a face; the name of a photo would not say which of its faces is meant."""
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(
-            f"expected the number of a face, got {text!r}; people show and search --json list them"
-        )
-    return int(text)
-
-
-def _person(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("person", metavar="PERSON", help=_PERSON)
-
-
-def _open(args: argparse.Namespace) -> PeopleEditor:
-    from facesearch.curation.editor import PeopleEditor
-    from facesearch.gallery.gallery import Gallery
-
-    return PeopleEditor(Gallery.open(args.gallery))
-
-
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each person."""
-    deciding = _open(args)
-    counts = Counter(deciding.now.of_faces().tolist())
-    decided_faces = Counter(deciding.decided.faces.values())
-    everyone = sorted(deciding.everyone().values(), key=lambda each: (-counts[each.id], each.id))
-    people = [each for each in everyone if args.all or not each.hidden]
+    from facesearch.api.people_lists import list_people
+
+    listed = list_people(args.gallery, hidden=args.all)
     if args.json:
-        print_json(
+        people = [
             {
-                "people": [
-                    {
-                        **_about(each),
-                        "faces": counts[each.id],
-                        "decided": decided_faces[each.id],
-                        "gone": _gone(counts[each.id], decided_faces[each.id]),
-                    }
-                    for each in people
-                ],
-                "faces_of_nobody": counts[-1],
+                **about(each.person),
+                "faces": each.faces,
+                "decided": each.confirmed,
+                "gone": each.gone,
             }
-        )
+            for each in listed.people
+        ]
+        print_json({"people": people, "faces_of_nobody": listed.faces_of_nobody})
         return 0
-    rows = [
-        (
-            each.key,
-            each.name or "",
-            counts[each.id],
-            decided_faces[each.id],
-            ", ".join(
-                text
-                for text, holds in (
-                    ("hidden", each.hidden),
-                    ("no faces left", _gone(counts[each.id], decided_faces[each.id])),
-                )
-                if holds
-            ),
-        )
-        for each in people
-    ]
-    if rows:
+    if listed.people:
+        rows = [
+            (
+                each.person.key,
+                each.person.name or "",
+                each.faces,
+                each.confirmed,
+                _remarks((each.person.hidden, "hidden"), (each.gone, "no faces left")),
+            )
+            for each in listed.people
+        ]
         print_table(("person", "name", "faces", "confirmed", ""), rows)
-    if not deciding.clustered:
+    if not listed.clustered:
         text = f"this gallery has not been clustered yet; run: facesearch cluster {args.gallery}"
         print(f"facesearch: {text}", file=sys.stderr)
-    elif not rows:
-        text = "all people are hidden; --all lists them" if everyone else "there are no people yet"
+    elif not listed.people:
+        hidden = "all people are hidden; --all lists them"
+        text = hidden if listed.hidden else "there are no people yet"
         print(f"facesearch: {text}", file=sys.stderr)
     return 0
 
 
-def _gone(faces: int, decided: int) -> bool:
-    """Whether a person has none of the faces left that were confirmed."""
-    return decided > 0 and not faces
+def _remarks(*remarks: tuple[bool, str]) -> str:
+    """The texts of those that hold."""
+    return ", ".join(text for holds, text in remarks if holds)
 
 
 def run_show(args: argparse.Namespace) -> int:
     """Print one line for each face."""
-    deciding = _open(args)
-    person = deciding.find(args.person)
-    records = deciding.records(person)
-    ids, sure = deciding.now.clustering.ids, deciding.now.clustering.confidence
-    confidence = dict(zip(ids.tolist(), sure.tolist(), strict=True))
-    decided_faces = deciding.decided.faces
+    from facesearch.api.people_lists import show_person
+
+    shown = show_person(args.gallery, args.person, unsure=args.unsure)
+    person = shown.person
     if args.json:
         faces = [
             {
-                "face_id": each.face_id,
-                "photo": each.photo.location,
-                "box": each.box,
-                "confidence": confidence[each.face_id],
-                "quality": known(each.quality),
-                "decided": decided_faces.get(each.face_id) == person.id,
+                "face_id": each.face.face_id,
+                "photo": each.face.photo.location,
+                "box": each.face.box,
+                "confidence": each.confidence,
+                "quality": known(each.face.quality),
+                "decided": each.confirmed,
+                "seconds": None if each.face.span is None else each.face.span.as_json(),
             }
-            for each in records
+            for each in shown.faces
         ]
-        print_json({**_about(person), "faces": faces})
+        print_json({**about(person), "faces": faces})
         return 0
     print(printable(f"{person.key} {person.name or ''}").rstrip())
     rows = [
         (
-            each.face_id,
-            box_text(each.box),
-            confidence[each.face_id],
-            "yes" if decided_faces.get(each.face_id) == person.id else "",
-            each.photo.name,
+            each.face.face_id,
+            box_text(each.face.box),
+            each.confidence,
+            _remarks((each.confirmed, "yes")),
+            each.face.place,
         )
-        for each in records
+        for each in shown.faces
     ]
     print_table(("face", "box", "confidence", "confirmed", "photo"), rows)
     return 0
@@ -192,49 +164,49 @@ def run_show(args: argparse.Namespace) -> int:
 
 def run_name(args: argparse.Namespace) -> int:
     """Name a person and print what was done."""
-    deciding = _open(args)
-    return _done(args, deciding, deciding.name(deciding.find(args.person), args.name))
+    deciding = open_editor(args)
+    return print_outcome(args, deciding, deciding.name(deciding.find(args.person), args.name))
 
 
 def run_merge(args: argparse.Namespace) -> int:
     """Merge people and print what was done."""
-    deciding = _open(args)
+    deciding = open_editor(args)
     others = [deciding.find(each) for each in args.others]
-    return _done(args, deciding, deciding.merge(deciding.find(args.person), others))
+    return print_outcome(args, deciding, deciding.merge(deciding.find(args.person), others))
 
 
 def run_add(args: argparse.Namespace) -> int:
     """Assign faces to a person and print what was done."""
-    deciding = _open(args)
-    return _done(args, deciding, deciding.add(deciding.find(args.person), args.faces))
+    deciding = open_editor(args)
+    return print_outcome(args, deciding, deciding.add(deciding.find(args.person), args.faces))
 
 
 def run_split(args: argparse.Namespace) -> int:
     """Split a person and print what was done."""
-    deciding = _open(args)
+    deciding = open_editor(args)
     person = deciding.find(args.person)
-    return _done(
+    return print_outcome(
         args, deciding, deciding.split(person, deciding.pick(person, args.faces), args.name)
     )
 
 
 def run_reject(args: argparse.Namespace) -> int:
     """Remove faces from a person and print what was done."""
-    deciding = _open(args)
+    deciding = open_editor(args)
     person = deciding.find(args.person)
-    return _done(args, deciding, deciding.reject(person, deciding.pick(person, args.faces)))
+    return print_outcome(args, deciding, deciding.reject(person, deciding.pick(person, args.faces)))
 
 
 def run_hide(args: argparse.Namespace) -> int:
     """Hide a person and print what was done."""
-    deciding = _open(args)
-    return _done(args, deciding, deciding.hide(deciding.find(args.person)))
+    deciding = open_editor(args)
+    return print_outcome(args, deciding, deciding.hide(deciding.find(args.person)))
 
 
 def run_unhide(args: argparse.Namespace) -> int:
     """Show a hidden person again and print what was done."""
-    deciding = _open(args)
-    return _done(args, deciding, deciding.hide(deciding.find(args.person), hidden=False))
+    deciding = open_editor(args)
+    return print_outcome(args, deciding, deciding.hide(deciding.find(args.person), hidden=False))
 
 
 def run_undo(args: argparse.Namespace) -> int:
@@ -289,37 +261,32 @@ def _person_text(person: Person | None) -> str:
 
 def run_history(args: argparse.Namespace) -> int:
     """Print one line for each decision."""
+    from facesearch.api.people_lists import list_decisions
     from facesearch.cli.people.decision_text import entry
-    from facesearch.gallery.gallery import Gallery
     from facesearch.people.decision_words import in_words
-    from facesearch.people.projection import undone_batches
-    from facesearch.people.store import PeopleStore
 
-    gallery = Gallery.open(args.gallery)
-    decisions = PeopleStore(gallery.folder).decisions()
-    undone = undone_batches(decisions)
-    live = {*gallery.state().live_ids().tolist()}
-    gone = {
-        each.id
-        for each in decisions
-        if each.faces and live.isdisjoint(f.face_id for f in each.faces)
-    }
-    words = in_words(decisions)
+    listed = list_decisions(args.gallery)
+    words = in_words([each.decision for each in listed])
     if args.json:
+        undone = frozenset(each.decision.batch for each in listed if each.undone)
         entries = [
-            {**entry(each, undone), "text": words[each.id], "gone": each.id in gone}
-            for each in decisions
+            {
+                **entry(each.decision, undone),
+                "text": words[each.decision.id],
+                "gone": each.gone,
+            }
+            for each in listed
         ]
         print_json({"decisions": entries})
         return 0
     rows = [
         (
-            each.id,
-            each.created_at,
-            words[each.id],
-            "undone" if each.batch in undone else "no faces left" if each.id in gone else "",
+            each.decision.id,
+            each.decision.created_at,
+            words[each.decision.id],
+            "undone" if each.undone else "no faces left" if each.gone else "",
         )
-        for each in decisions
+        for each in listed
     ]
     if rows:
         print_table(("", "time", "decision", ""), rows)
@@ -368,31 +335,3 @@ def run_import(args: argparse.Namespace) -> int:
     )
     print_overruled(imported.superseded, words)
     return 0
-
-
-def _done(args: argparse.Namespace, deciding: PeopleEditor, outcome: EditResult) -> int:
-    from facesearch.cli.people.decision_text import entry, overruled_json, print_overruled
-    from facesearch.people.decision_words import in_words
-
-    entered = outcome.entered
-    words = in_words(deciding.decisions())
-    if args.json:
-        print_json(
-            {
-                **_about(outcome.person),
-                "decisions": [entry(each) for each in entered.decisions],
-                "overruled": overruled_json(entered.superseded, words),
-                "notes": outcome.notes,
-            }
-        )
-        return 0
-    for each in entered.decisions:
-        print(printable(words[each.id]))
-    print_overruled(entered.superseded, words)
-    for note in outcome.notes:
-        print(printable(f"note: {note}"))
-    return 0
-
-
-def _about(person: Person) -> dict[str, Any]:
-    return {"person": person.key, "name": person.name, "hidden": person.hidden}

@@ -17,14 +17,18 @@ from facesearch.cli.engine_options import (
 from facesearch.cli.output import (
     box_text,
     counting_progress,
-    known,
     print_facts,
     print_json,
+    print_json_line,
     print_table,
 )
+from facesearch.cli.photo_lists import HELP as PHOTOS_HELP
+from facesearch.cli.photo_lists import are_many, photo_paths
+from facesearch.cli.recognition.by_service import ask_service
+from facesearch.text import count, printable
 
 if TYPE_CHECKING:
-    from facesearch.recognition.identify import FaceMatches, Identification, Match
+    from facesearch.recognition.documents import Document
 
 _FROM = {
     "given": "as given",
@@ -64,17 +68,24 @@ def add_commands(commands: Any) -> None:
     search.set_defaults(run=run_search)
 
     identify = commands.add_parser(
-        "identify", help="name the people in a photo, if they are enrolled"
+        "identify",
+        help="name the people in photos, if they are enrolled",
+        description="Name the people in photos, if they are enrolled. For several photos --json "
+        "prints one object a line; a photo that cannot be read is reported, and the others go on.",
     )
     identify.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
-    identify.add_argument(
-        "photo", type=Path, metavar="PHOTO", help="photo whose faces are compared"
-    )
+    identify.add_argument("photos", nargs="+", metavar="PHOTOS", help=PHOTOS_HELP)
     identify.set_defaults(run=run_identify)
 
     verify = commands.add_parser("verify", help="check whether two photos show the same person")
     verify.add_argument("first", type=Path, metavar="PHOTO", help="photo whose faces are compared")
     verify.add_argument("second", type=Path, metavar="PHOTO", help="photo whose faces are compared")
+    verify.add_argument(
+        "--gallery",
+        type=Path,
+        metavar="GALLERY",
+        help="gallery whose detector and encoder compare them; quick while its service runs",
+    )
     verify.set_defaults(run=run_verify)
 
     for parser in (identify, verify):
@@ -92,33 +103,43 @@ def add_commands(commands: Any) -> None:
 
 def run_search(args: argparse.Namespace) -> int:
     """Print the matches of every face, or write those of many photos."""
-    from facesearch.api.session import search_photo
     from facesearch.errors import InputError
 
     if (args.photo is None) == (args.probes is None) or (args.probes is None) != (args.out is None):
         raise InputError("expected a PHOTO, or both --probes DIR and --out FILE; give one of these")
     if args.probes is not None:
         return _search_batch(args)
-    faces = search_photo(
-        args.gallery,
-        args.photo,
-        args.k,
-        engine=engine_options(args),
-        device=args.search_device,
-    )
+    faces = None
+    if not _is_video(args.photo):
+        faces = ask_service(args, "search", {"photo": args.photo}, k=args.k)
+    if faces is None:
+        faces = _searched(args)
+    names = [[match.pop("name") for match in face["matches"]] for face in faces]
     if args.json:
-        print_json({"photo": args.photo, "faces": [_face_json(face) for face in faces]})
+        print_json({"photo": args.photo, "faces": faces})
         return 0
     if not faces:
         print(f"no face found in {args.photo}", file=sys.stderr)
     for number, face in enumerate(faces, 1):
-        print(f"face {number} at {box_text(face.box)}, quality {face.quality:.2f}")
+        print(f"face {number} at {_where(face)}, quality {face['quality']:.2f}")
         rows = [
-            (rank, match.distance, match.person or "", match.face.photo.name)
-            for rank, match in enumerate(face.matches, 1)
+            (rank, match["distance"], match["person"] or "", name)
+            for rank, (match, name) in enumerate(
+                zip(face["matches"], names[number - 1], strict=True), 1
+            )
         ]
         print_table(("rank", "distance", "person", "photo"), rows)
     return 0
+
+
+def _searched(args: argparse.Namespace) -> list[Document]:
+    from facesearch.api.session import search_photo
+    from facesearch.recognition.documents import matches_document
+
+    engine = engine_options(args)
+    return matches_document(
+        search_photo(args.gallery, args.photo, args.k, engine=engine, device=args.search_device)
+    )
 
 
 def _search_batch(args: argparse.Namespace) -> int:
@@ -146,80 +167,136 @@ def _search_batch(args: argparse.Namespace) -> int:
 
 def run_identify(args: argparse.Namespace) -> int:
     """Print a name or "unknown" for every face; 1 when no face is known."""
-    from facesearch.api.session import identify_photo
-
-    found = identify_photo(
-        args.gallery, args.photo, threshold=args.threshold, engine=engine_options(args)
-    )
+    if are_many(args.photos):
+        return _identify_many(args)
+    (photo,) = args.photos
+    found = None
+    if not _is_video(photo):
+        found = ask_service(args, "identify", {"photo": Path(photo)}, threshold=args.threshold)
+    if found is None:
+        found = _identified(args, photo)
     if args.json:
-        print_json({"photo": args.photo, "faces": found})
+        print_json({"photo": photo, "faces": found})
     elif not found:
-        print(f"no face found in {args.photo}", file=sys.stderr)
+        print(f"no face found in {photo}", file=sys.stderr)
     else:
         rows = [
             (
-                box_text(face.box),
-                face.person or "unknown",
-                face.distance,
-                face.nearest,
-                "" if face.margin is None else f"{face.margin:.3f}",
+                _where(face),
+                _name_text(face),
+                face["distance"],
+                face["nearest"],
+                "" if face["margin"] is None else f"{face['margin']:.3f}",
             )
             for face in found
         ]
         print_table(("face", "person", "distance", "nearest", "margin"), rows)
         print(f"threshold: {_threshold_text(found[0])}")
-    return 0 if any(face.person for face in found) else 1
+    return 0 if any(face["person"] for face in found) else 1
+
+
+def _identified(args: argparse.Namespace, photo: str) -> list[Document]:
+    from facesearch.api.session import identify_photo
+    from facesearch.recognition.documents import identification_document
+
+    engine = engine_options(args)
+    return identification_document(
+        identify_photo(args.gallery, photo, threshold=args.threshold, engine=engine)
+    )
+
+
+def _identify_many(args: argparse.Namespace) -> int:
+    from facesearch.api.batch import identify_photos
+    from facesearch.recognition.documents import identification_document
+
+    photos, known, failed, threshold = 0, 0, 0, ""
+    for each in identify_photos(
+        args.gallery,
+        photo_paths(args.photos),
+        threshold=args.threshold,
+        engine=engine_options(args),
+    ):
+        photos += 1
+        known += any(face.person for face in each.faces)
+        failed += bool(each.reason)
+        if args.json:
+            print_json_line(each)
+            continue
+        if each.reason:
+            print(printable(f"{each.photo}: {each.reason}: {each.detail}"), file=sys.stderr)
+            continue
+        faces = identification_document(each.faces)
+        names = [_name_text(face) for face in faces]
+        print(printable(f"{each.photo}: {', '.join(names) or 'no face found'}"))
+        threshold = threshold or (_threshold_text(faces[0]) if faces else "")
+    if not args.json:
+        print(f"{count(photos, 'photo')}; {known:,} with somebody known; {failed:,} not readable")
+        if threshold:
+            print(f"threshold: {threshold}")
+    return 0 if known else 1
 
 
 def run_verify(args: argparse.Namespace) -> int:
     """Print whether the photos' largest faces show one person; 1 when they do not."""
-    from facesearch.api.session import verify_photos
-
-    result = verify_photos(
-        args.first, args.second, threshold=args.threshold, engine=engine_options(args)
-    )
+    photos = {"first": args.first, "second": args.second}
+    result = ask_service(args, "verify", photos, threshold=args.threshold)
+    if result is None:
+        result = _verified(args)
+    too_poor = result.pop("too_poor")
     if args.json:
         print_json(result)
     else:
         print_facts(
             [
-                ("verdict", "same person" if result.same else "different people"),
-                ("distance", f"{result.distance:.3f}"),
-                ("threshold", f"{result.threshold:.3f}"),
-                ("faces", " and ".join(box_text(box) for box in result.boxes)),
-                ("qualities", " and ".join(f"{each:.2f}" for each in result.qualities)),
+                ("verdict", "same person" if result["same"] else "different people"),
+                ("distance", f"{result['distance']:.3f}"),
+                ("threshold", f"{result['threshold']:.3f}"),
+                ("faces", " and ".join(box_text(box) for box in result["boxes"])),
+                ("qualities", " and ".join(f"{each:.2f}" for each in result["qualities"])),
             ]
         )
-        if result.too_poor:
+        if too_poor:
             print("both faces are too poor to compare: use sharper photos", file=sys.stderr)
-    return 0 if result.same else 1
+    return 0 if result["same"] else 1
 
 
-def _threshold_text(face: Identification) -> str:
+def _verified(args: argparse.Namespace) -> Document:
+    from facesearch.api.arguments import to_engine
+    from facesearch.api.session import verify_photos
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.recognition.documents import verification_document
+
+    contract = None if args.gallery is None else Gallery.open(args.gallery).contract
+    engine = to_engine(engine_options(args), contract)
+    return verification_document(
+        verify_photos(args.first, args.second, threshold=args.threshold, engine=engine)
+    )
+
+
+def _name_text(face: Document) -> str:
+    """The name, "unknown", or the name with a warning."""
+    if face["person"] is None:
+        return "unknown"
+    return f"{face['person']} (unsure)" if face["unsure"] else str(face["person"])
+
+
+def _threshold_text(face: Document) -> str:
     """The threshold and where it comes from."""
     rate = (
         ""
-        if face.fpir is None
-        else f"; {100 * face.fpir:.2g}% of unknown people are identified wrongly"
+        if face["fpir"] is None
+        else f"; {100 * face['fpir']:.2g}% of unknown people are identified wrongly"
     )
-    return f"{face.threshold:.3f} ({_FROM[face.threshold_from]}{rate})"
+    return f"{face['threshold']:.3f} ({_FROM[face['threshold_from']]}{rate})"
 
 
-def _face_json(face: FaceMatches) -> dict[str, Any]:
-    return {
-        "box": face.box,
-        "score": face.score,
-        "quality": face.quality,
-        "matches": [_match_json(match) for match in face.matches],
-    }
+def _is_video(photo: Path | str) -> bool:
+    """Whether the question is a video, which a service does not take."""
+    from facesearch.video.reader import is_video
+
+    return is_video(Path(photo))
 
 
-def _match_json(match: Match) -> dict[str, Any]:
-    return {
-        "face_id": match.face.face_id,
-        "distance": match.distance,
-        "person": match.person,
-        "photo": match.face.photo.location,
-        "box": match.face.box,
-        "quality": known(match.face.quality),
-    }
+def _where(face: Document) -> str:
+    """Where a face is in a photo, or when a track is seen in a video."""
+    return str(face["time"]) if face.get("time") else box_text(face["box"])

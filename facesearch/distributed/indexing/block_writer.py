@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from facesearch.distributed.indexing.blocks import PhotoBlock
 from facesearch.embed_stages import (
     EmbedOptions,
@@ -15,19 +17,21 @@ from facesearch.embed_stages import (
     RowMaker,
     is_checked,
     processed_photos,
+    video_reading,
 )
+from facesearch.embed_videos import VideoReader
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.errors import PhotoError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.photo_table import PhotoTable
-from facesearch.gallery.records import PhotoRecord
-from facesearch.gallery.shard_builder import FilledRow, PhotoRow, shard_content
-from facesearch.gallery.shard_leases import ShardAttempt
+from facesearch.gallery.records import PhotoRecord, face_times
+from facesearch.gallery.shards.builder import FilledRow, PhotoRow, shard_content
+from facesearch.gallery.shards.leases import ShardAttempt
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.images import DecodeOutcome, DecodeTask
 from facesearch.images.decode import DEFAULT_LIMITS
-from facesearch.images.file_access import photo_stream, sha256_of_stream
+from facesearch.images.file_access import photo_stream, sha256_of, sha256_of_stream
 from facesearch.images.types import PARTIAL
 from indexer.storage.shards import Shard, write_shard
 
@@ -70,9 +74,23 @@ class BlockWriter:
         known = frozenset[str]().union(*(task.known for task in block.tasks))
         before = {record.location_bytes: record for record in block.before}
         maker = RowMaker(report, known, before, forgotten)
-        done = processed_photos(engine, block.tasks, self._options)
-        rows = [row for pair in done if (row := maker.row(*pair)) is not None]
-        _seal(gallery, attempt, rows, report)
+        done = processed_photos(engine, block.photos, self._options)
+        rows = [maker.row(*pair) for pair in done]
+        # No checkpoints: who was only thought dead would go on writing them, also after the faces
+        # in them were forgotten. The next try reads a video from its start.
+        videos = VideoReader(
+            gallery,
+            engine,
+            video_reading(self._options),
+            forgotten,
+            maker.is_known,
+            resumable=False,
+        )
+        rows += [
+            maker.video_row(videos.read(task.found, lambda time_us, duration_us: None))
+            for task in block.videos
+        ]
+        _seal(gallery, attempt, [row for row in rows if row is not None], report)
         return report
 
     def digests(self, tasks: Sequence[DecodeTask]) -> list[str]:
@@ -96,20 +114,26 @@ def write_failure(
     outcome = DecodeOutcome(task.found, "", None, False, "internal", detail)
     failure = Failure(task.found.location, outcome.reason, detail)
     report = EmbedReport(failed=1, failures=[failure])
-    _seal(gallery, attempt, [(PhotoRow.of(outcome, "failed"), None)], report)
+    _seal(gallery, attempt, [FilledRow(PhotoRow.of(outcome, "failed"))], report)
     return report
 
 
 def sealed_report(block: PhotoBlock, path: Path) -> EmbedReport:
-    """What was done with a block, as the shard tells that was sealed of it."""
+    """What was done with a block, as the shard tells that was sealed of it.
+
+    It does not tell how long its videos are, so their seconds are not counted.
+    """
     with Shard.open(path) as shard:
         table = PhotoTable.read(shard)
         faces = shard.count
+        tracks = int((face_times(shard, np.arange(faces))[:, 0] >= 0).sum())
     records = [table.record(row) for row in range(len(table))]
     known = frozenset[str]().union(*(task.known for task in block.tasks))
     before = {record.location_bytes: record for record in block.before}
-    report = EmbedReport(faces=faces, shards=[path])
+    videos = {task.found.location_bytes for task in block.videos}
+    report = EmbedReport(faces=faces, tracks=tracks, shards=[path])
     for record in records:
+        report.videos += record.status == "ok" and record.location_bytes in videos
         _count(report, record, before.pop(record.location_bytes, None), known)
     for task in block.tasks:  # those that are as they were have no row
         if (record := before.get(task.found.location_bytes)) is not None:
@@ -146,6 +170,8 @@ def _seal(
 
 def _digest(task: DecodeTask) -> str:
     try:
+        if task.found.video:  # of any size
+            return sha256_of(task.found.location)
         with photo_stream(task.found.location, DEFAULT_LIMITS.file_bytes) as stream:
             return sha256_of_stream(stream)
     except PhotoError:

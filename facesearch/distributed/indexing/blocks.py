@@ -30,6 +30,16 @@ class PhotoBlock:
         return len(self.tasks)
 
     @property
+    def photos(self) -> list[DecodeTask]:
+        """The tasks that are no videos."""
+        return [task for task in self.tasks if not task.found.video]
+
+    @property
+    def videos(self) -> list[DecodeTask]:
+        """The tasks that are videos."""
+        return [task for task in self.tasks if task.found.video]
+
+    @property
     def bytes(self) -> int:
         """The size of the photos' files together."""
         return sum(task.found.size for task in self.tasks)

@@ -1,7 +1,7 @@
 """Blocks handed to workers that may die, until each is sealed exactly once.
 
 The photo log is the truth: a block is done when its shard is sealed, whatever became of the worker
-and of its answer. A try is ended before the next begins (:mod:`facesearch.gallery.shard_leases`),
+and of its answer. A try is ended before the next begins (:mod:`facesearch.gallery.shards.leases`),
 so a worker that was only thought lost seals nothing any more.
 """
 
@@ -17,7 +17,7 @@ from facesearch.distributed.indexing.block_writer import sealed_report, write_fa
 from facesearch.distributed.indexing.blocks import PhotoBlock
 from facesearch.embed_stages import EmbedReport
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.shard_leases import ShardAttempt, ShardLeases
+from facesearch.gallery.shards.leases import ShardAttempt, ShardLeases
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from facesearch.embed import Progress
 from facesearch.embed_stages import EmbedOptions, EmbedPlan, EmbedReport
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.shard_builder import PhotoRow, ShardBuilder
-from facesearch.gallery.shard_leases import end_leases
+from facesearch.gallery.shards.builder import FilledRow, PhotoRow, ShardBuilder
+from facesearch.gallery.shards.leases import end_leases
 from facesearch.images import DecodeTask, FoundPhoto
 from facesearch.images.file_access import absolute
 from facesearch.images.remote.addresses import is_remote
@@ -85,7 +85,7 @@ def run_job(
             job.read(second, progress)
     finally:
         end_leases(gallery.folder)
-    report.found = len(plan.found)
+    report.found = plan.found_count
     _note_gone(gallery, plan, options, report)
     report.shards.sort()
     return report
@@ -137,5 +137,5 @@ def _note_gone(
 
     last = ShardBuilder(gallery, options.shard_photos, report.shards.append)
     for record in plan.gone(report, contents):
-        last.add(PhotoRow.gone(record))
+        last.add(FilledRow(PhotoRow.gone(record)))
     last.seal()

@@ -37,7 +37,7 @@ class JpegXl:
         try:
             image = plugin.JXLImageFile(io.BytesIO(self._stream.read()))
         except RuntimeError as error:
-            raise ValueError(f"corrupt or truncated: {error}") from error
+            raise ValueError(f"it cannot be decoded: {error}") from error
         made_of_jpeg = bool(image.jpeg)
         reading = PillowPicture(image).read(max_side)
         if made_of_jpeg:

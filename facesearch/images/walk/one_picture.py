@@ -21,7 +21,9 @@ _RANK = {
 }
 _RAW_RANK = 2
 _MOTION = (".mov", ".mp4")
-_LOOKED_AT = 1 << 18  # bytes: EXIF is at the beginning, a video's index at either end
+_LOOKED_AT = 1 << 17  # bytes: EXIF is at the beginning, a video's index at either end
+# A camera writes a photo and its raw file at once: such pairs need not be read at every walk.
+_AT_ONCE = 5.0  # seconds
 _EXIF_TIME = re.compile(rb"(?:19|20)\d\d:\d\d:\d\d \d\d:\d\d:\d\d")
 _LIVE_PHOTO = b"com.apple.quicktime.content.identifier"
 
@@ -30,7 +32,8 @@ def second_files(folder: str, names: Iterable[str]) -> dict[str, str]:
     """Of files in a folder those that another stands for, and the name of that other.
 
     A file and its raw file, or a JPEG and its HEIC, have one name but for the ending, and one time
-    of capture. Raw files that state no time belong to the file of the same name.
+    of capture. Raw files that were written at the same time, or state no time of capture, belong to
+    the file of the same name.
     """
     found = {}
     for group in _of_one_name(names, _RANK).values():
@@ -51,7 +54,7 @@ def live_photo_parts(folder: str, names: Iterable[str]) -> set[str]:
         for name in group
         if _suffix(name) in _MOTION
         and any(_suffix(other) not in _MOTION for other in group)
-        and _LIVE_PHOTO in _ends_of(folder, name)
+        and (_LIVE_PHOTO in _end_of(folder, name) or _LIVE_PHOTO in _start_of(folder, name))
     }
 
 
@@ -65,23 +68,43 @@ def _of_one_name(names: Iterable[str], suffixes: Mapping[str, int]) -> dict[str,
 
 
 def _are_one(folder: str, first: str, other: str) -> bool:
-    times = [set(_EXIF_TIME.findall(_ends_of(folder, name))) for name in (first, other)]
+    is_raw = _RANK[_suffix(other)] == _RAW_RANK
+    if is_raw and _written_at_once(folder, first, other):
+        return True
+    times = [set(_EXIF_TIME.findall(_start_of(folder, name))) for name in (first, other)]
     if all(times):
         return bool(times[0] & times[1])
-    return _RANK[_suffix(other)] == _RAW_RANK
+    return is_raw
+
+
+def _written_at_once(folder: str, first: str, other: str) -> bool:
+    try:
+        times = [os.stat(os.path.join(folder, name)).st_mtime for name in (first, other)]  # noqa: PTH116, PTH118
+    except OSError:
+        return False
+    return abs(times[0] - times[1]) <= _AT_ONCE
 
 
 def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
-def _ends_of(folder: str, name: str) -> bytes:
-    """The first and last bytes of a file, b"" where it cannot be read."""
+def _start_of(folder: str, name: str) -> bytes:
+    """The first bytes of a file, b"" where it cannot be read."""
+    return _bytes_of(folder, name, 0)
+
+
+def _end_of(folder: str, name: str) -> bytes:
+    """The last bytes of a file, b"" where it cannot be read."""
+    return _bytes_of(folder, name, -_LOOKED_AT)
+
+
+def _bytes_of(folder: str, name: str, start: int) -> bytes:
+    """Bytes from ``start``, which is counted from the end where it is negative."""
     try:
         with open_plain(Path(folder, name)) as file:
-            start = file.read(_LOOKED_AT)
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(len(start), size - _LOOKED_AT))
-            return start + file.read(_LOOKED_AT)
+            file.seek(max(0, size + start if start < 0 else start))
+            return file.read(_LOOKED_AT)
     except (OSError, PhotoError):
         return b""

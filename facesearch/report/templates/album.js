@@ -67,11 +67,13 @@
     photo.src = face.href;
     find("#viewer-label").textContent = label;
     find("#viewer-tag").textContent = label;
-    find("#viewer-facts").textContent = [face.dataset.file, face.dataset.taken]
+    find("#viewer-facts").textContent = [face.dataset.file, face.dataset.time, face.dataset.taken]
       .filter(Boolean)
       .join(" · ");
     find("#viewer-place").textContent = `${at + 1} of ${row.length}`;
-    find("#viewer-open").href = face.href;
+    const open = find("#viewer-open");
+    open.href = face.dataset.video || face.href;
+    open.textContent = face.dataset.video ? "Open video here" : "Open photo";
     // aria-disabled, not disabled: a disabled button would drop the keyboard's focus.
     previous.setAttribute("aria-disabled", String(at <= 0));
     next.setAttribute("aria-disabled", String(at >= row.length - 1));

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from facesearch.curation.editor import EditResult, PeopleEditor
 from facesearch.people.projection import Person
+from facesearch.people.store import EnteredDecisions
 from facesearch.service.decisions.suggestions import SuggestedCorrection
-from facesearch.service.server.problems import ProblemError
 from facesearch.service.views.snapshot import GallerySnapshot
 
-
-def separate(editor: PeopleEditor, one: Person, other: Person) -> EditResult:
-    """Say that two people are two."""
-    return _method(editor, "separate")(one, other)
-
-
-def discard(editor: PeopleEditor, faces: Sequence[int]) -> EditResult:
-    """Say that faces are none."""
-    return _method(editor, "discard")(faces)
-
-
-def _method(editor: PeopleEditor, name: str) -> Callable[..., EditResult]:
-    method: Any = getattr(editor, name, None)
-    if method is None:
-        raise ProblemError(501, "not-available", "This decision is not available yet.")
-    found: Callable[..., EditResult] = method
-    return found
+Outcome = EditResult | EnteredDecisions
 
 
 def answer_suggestion(
@@ -35,22 +18,35 @@ def answer_suggestion(
     snapshot: GallerySnapshot,
     suggestion: SuggestedCorrection,
     answer: str,
-) -> EditResult:
-    """Enter what an answer, "yes", "no" or "not-a-face", decides."""
+) -> Outcome:
+    """Enter what an answer decides: "yes", "no", "later" or "not-a-face"."""
     people = [snapshot.row_of_person[each].person for each in suggestion.people]
-    if answer == "not-a-face":
-        faces = list(suggestion.faces)
-        if suggestion.kind == "same":
-            faces = snapshot.faces.ids[snapshot.faces_of(people[1].id)].tolist()
-        return discard(editor, faces)
+    faces = list(suggestion.faces)
     if suggestion.kind == "same":
-        if answer == "no":
-            return separate(editor, people[0], people[1])
-        # Whoever has a name keeps the number, and else the first.
-        kept, gone = people if people[0].name or not people[1].name else people[::-1]
-        return editor.merge(kept, [gone])
+        return _about_two(editor, snapshot, people[0], people[1], answer)
+    if answer == "not-a-face":
+        return editor.not_faces(faces)
+    if answer == "later":
+        return editor.later(people[0], faces=faces)
+    acts: Mapping[tuple[str, str], Callable[[Person, list[int]], EditResult]] = {
+        ("leftover", "yes"): editor.add,
+        ("leftover", "no"): editor.reject,
+        ("mixture", "yes"): editor.split,
+        ("mixture", "no"): editor.confirm,
+        ("doubt", "yes"): editor.reject,
+        ("doubt", "no"): editor.confirm,
+    }
+    return acts[suggestion.kind, answer](people[0], faces)
+
+
+def _about_two(
+    editor: PeopleEditor, snapshot: GallerySnapshot, one: Person, other: Person, answer: str
+) -> Outcome:
+    if answer == "not-a-face":
+        return editor.not_faces(snapshot.faces.ids[snapshot.faces_of(other.id)].tolist())
+    if answer == "later":
+        return editor.later(one, other)
     if answer == "no":
-        return editor.add(people[0], list(suggestion.faces))
-    if suggestion.kind == "mixture":
-        return editor.split(people[0], list(suggestion.faces))
-    return editor.reject(people[0], list(suggestion.faces))
+        return editor.apart(one, other)
+    # Whoever has a name keeps the number, and else the first.
+    return editor.merge(one, [other]) if one.name or not other.name else editor.merge(other, [one])

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from facesearch.curation.editor import EditResult, PeopleEditor
+from facesearch.curation.editor import PeopleEditor
 from facesearch.people.ledger import Decision, DecisionAuthor
 from facesearch.people.projection import last_batch
+from facesearch.people.store import EnteredDecisions
 from facesearch.people.superseded import Superseded
 from facesearch.service.auth.roles import Caller
+from facesearch.service.decisions.answers import Outcome
 from facesearch.service.face_service import FaceService
 from facesearch.service.server.problems import ProblemError
 from facesearch.service.shapes.decisions import DecisionResult, DecisionView, SupersededView
@@ -97,17 +99,17 @@ class DecisionDesk:
                 )
             yield snapshot
 
-    def decide(self, act: Callable[[PeopleEditor, GallerySnapshot], EditResult]) -> DecisionResult:
+    def decide(self, act: Callable[[PeopleEditor, GallerySnapshot], Outcome]) -> DecisionResult:
         """Do what ``act`` does, unless the same request did it before."""
         with self.turn() as snapshot:
             if (done := self.done_before(snapshot)) is not None:
                 return done
             outcome = act(self.editor(snapshot), snapshot)
+            if isinstance(outcome, EnteredDecisions):
+                return self.result(outcome.decisions, outcome.superseded, (), None)
+            entered = outcome.entered
             return self.result(
-                outcome.entered.decisions,
-                outcome.entered.superseded,
-                outcome.notes,
-                outcome.person.id,
+                entered.decisions, entered.superseded, outcome.notes, outcome.person.id
             )
 
     def undo(self, batch: int | None) -> DecisionResult:
@@ -146,10 +148,10 @@ class DecisionDesk:
                     "Use a new one for each decision.",
                 )
             entered = [each for each in snapshot.view.decisions if each.batch == batch]
-            first = entered[0]
-            number = first.other if first.action == "split" else first.person
-            if first.action == "undo":
-                entered = [each for each in snapshot.view.decisions if each.batch == first.other]
+            about = entered[-1]  # before it may be what was taken from others for it
+            number = about.other if about.action == "split" else about.person
+            if about.action == "undo":
+                entered = [each for each in snapshot.view.decisions if each.batch == about.other]
             return self.result(entered, (), (), number)
         return None
 

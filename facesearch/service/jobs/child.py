@@ -27,7 +27,7 @@ _BUSY_PAUSE = 1.0
 _GRACE_SECONDS = 20.0
 INTERRUPTED = 130
 # The service answers first, and the owner of the machine may use it while photos are indexed.
-_NICE = 5
+NICE = 5
 
 
 class JobReporter:
@@ -55,7 +55,7 @@ def main() -> int:
     # What libraries print must not be taken for ours.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    os.nice(_NICE)
+    os.nice(NICE)
     logging.basicConfig(level=logging.WARNING, format="facesearch job: %(message)s")
     asked = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_the_service, daemon=True).start()

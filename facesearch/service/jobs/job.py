@@ -12,7 +12,15 @@ from typing import Any, Literal, get_args
 from facesearch.service.database import ServiceDatabase
 
 JobKind = Literal[
-    "index", "cluster", "report", "upgrade", "calibrate", "enrol", "forget", "suggest"
+    "index",
+    "cluster",
+    "report",
+    "upgrade",
+    "calibrate",
+    "enrol",
+    "enrol-folders",
+    "forget",
+    "suggest",
 ]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from facesearch.api.arguments import to_engine
-from facesearch.api.clustering import cluster_gallery, gallery_album, write_report
-from facesearch.api.indexing import index_photos
-from facesearch.api.maintenance import forget_faces
-from facesearch.api.people import calibrate
-from facesearch.api.upgrading import upgrade_gallery
-from facesearch.clustering.options import ClusterOptions
-from facesearch.curation.enroll import enroll
-from facesearch.embed import EmbedReport
-from facesearch.engine_options import DEFAULT_ENGINE
-from facesearch.errors import InputError
-from facesearch.gallery.gallery import Gallery
-from facesearch.people.ledger import DecisionAuthor
-from facesearch.people.store import PeopleStore
-from facesearch.search.gallery_index import refresh_index
 from facesearch.service.jobs.job import JobProgress
 from facesearch.text import count
+
+if TYPE_CHECKING:
+    from facesearch.embed import EmbedReport
 
 Report = Callable[[JobProgress], None]
 Result = Mapping[str, Any]
@@ -54,6 +42,7 @@ def do_work(request: JobRequest, report: Report) -> Result:
         "upgrade": _upgrade,
         "calibrate": _calibrate,
         "enrol": _enrol,
+        "enrol-folders": _enrol_folders,
         "forget": _forget,
         "suggest": _suggest,
     }
@@ -61,6 +50,8 @@ def do_work(request: JobRequest, report: Report) -> Result:
 
 
 def _index(request: JobRequest, report: Report) -> Result:
+    from facesearch.api.indexing import index_photos
+
     roots = [Path(root) for root in request.arguments["roots"]]
 
     def progress(photos: EmbedReport, total: int) -> None:
@@ -82,6 +73,10 @@ def _index(request: JobRequest, report: Report) -> Result:
 
 
 def _cluster(request: JobRequest, report: Report) -> Result:
+    from facesearch.api.clustering import cluster_gallery
+    from facesearch.clustering.options import ClusterOptions
+    from facesearch.gallery.gallery import Gallery
+
     report(JobProgress(0, 0, "", "comparing faces"))
     gallery = Gallery.open(request.folder)
     asked = {name: each for name, each in request.arguments.items() if each is not None}
@@ -97,6 +92,8 @@ def _cluster(request: JobRequest, report: Report) -> Result:
 
 
 def _report(request: JobRequest, report: Report) -> Result:
+    from facesearch.api.clustering import gallery_album, write_report
+
     report(JobProgress(0, 0, "photos", "looking at the album"))
 
     def progress(done: int, total: int) -> None:
@@ -108,6 +105,9 @@ def _report(request: JobRequest, report: Report) -> Result:
 
 
 def _upgrade(request: JobRequest, report: Report) -> Result:
+    from facesearch.api.upgrading import upgrade_gallery
+    from facesearch.gallery.gallery import Gallery
+
     def progress(done: int, total: int) -> None:
         report(JobProgress(done, total, "faces", f"{done:,} of {count(total, 'face')} embedded"))
 
@@ -122,6 +122,8 @@ def _upgrade(request: JobRequest, report: Report) -> Result:
 
 
 def _calibrate(request: JobRequest, report: Report) -> Result:
+    from facesearch.api.people import calibrate
+
     report(JobProgress(0, 0, "", "comparing people"))
     learnt = calibrate(request.folder, float(request.arguments.get("fpir", 0.01)))
     return {
@@ -133,6 +135,14 @@ def _calibrate(request: JobRequest, report: Report) -> Result:
 
 
 def _enrol(request: JobRequest, report: Report) -> Result:
+    from facesearch.api.arguments import to_engine
+    from facesearch.curation.enroll import enroll
+    from facesearch.engine_options import DEFAULT_ENGINE
+    from facesearch.errors import InputError
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.people.ledger import DecisionAuthor
+    from facesearch.search.gallery_index import refresh_index
+
     gallery = Gallery.open(request.folder)
     photos = [Path(photo) for photo in request.arguments["photos"]]
     if not photos:
@@ -152,7 +162,39 @@ def _enrol(request: JobRequest, report: Report) -> Result:
     }
 
 
+def _enrol_folders(request: JobRequest, report: Report) -> Result:
+    from facesearch.api.arguments import to_engine
+    from facesearch.curation.enroll import enroll_folders
+    from facesearch.embed import EmbedOptions
+    from facesearch.engine_options import DEFAULT_ENGINE
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.people.ledger import DecisionAuthor
+    from facesearch.search.gallery_index import refresh_index
+
+    gallery = Gallery.open(request.folder)
+    report(JobProgress(0, 0, "photos", "loading the encoder"))
+    options = EmbedOptions.for_cores()
+    engine = to_engine(DEFAULT_ENGINE, gallery.contract, callers=max(1, options.threads))
+
+    def progress(photos: EmbedReport, total: int) -> None:
+        text = f"{photos.done:,} of {count(total, 'photo')}, {count(photos.faces, 'face')}"
+        report(JobProgress(photos.done, total, "photos", text))
+
+    author = DecisionAuthor(request.by, request.request)
+    folder = Path(request.arguments["folder"])
+    enrolment = enroll_folders(gallery, engine, folder, options, progress, author=author)
+    refresh_index(gallery)
+    enrolled = [each for each in enrolment.photos if each.face is not None]
+    return {
+        "people": len({each.name for each in enrolled}),
+        "enrolled": len(enrolled),
+        "problems": len(enrolment.photos) - len(enrolled),
+    }
+
+
 def _forget(request: JobRequest, report: Report) -> Result:
+    from facesearch.api.maintenance import forget_faces
+
     report(JobProgress(0, 0, "faces", "deleting"))
     arguments = request.arguments
     done = forget_faces(
@@ -173,11 +215,22 @@ def _forget(request: JobRequest, report: Report) -> Result:
 
 def _suggest(request: JobRequest, report: Report) -> Result:
     """Corrections to look at: far too much memory for the service, where a gallery is large."""
-    decisions = PeopleStore(request.folder).decisions()
-    advice = gallery_album(request.folder).advice
+    from facesearch.curation.people_reader import PeopleReader
+    from facesearch.curation.suggestions import suggestions
+    from facesearch.gallery.gallery import Gallery
+
+    gallery = Gallery.open(request.folder)
+    state = gallery.state()
+    found = suggestions(gallery, state, PeopleReader(gallery, state))
     return {
-        "decisions": decisions[-1].id if decisions else 0,
-        "merges": [asdict(each) for each in advice.merges],
-        "mixtures": [asdict(each) for each in advice.mixtures],
-        "doubts": [asdict(each) for each in advice.doubts],
+        "suggestions": [
+            {
+                "kind": each.kind,
+                "person": each.person.id,
+                "other": each.other.id if each.other else None,
+                "faces": list(each.faces),
+                "probability": each.probability,
+            }
+            for each in found
+        ]
     }

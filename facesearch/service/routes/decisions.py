@@ -11,8 +11,7 @@ from pydantic import BaseModel
 from facesearch.curation.editor import EditResult, PeopleEditor
 from facesearch.curation.undo_preview import preview_undo
 from facesearch.people.projection import Person
-from facesearch.people.store import normalise_name
-from facesearch.service.decisions.answers import discard, separate
+from facesearch.people.store import EnteredDecisions, normalise_name
 from facesearch.service.decisions.desk import DecisionDesk, DecisionRequest
 from facesearch.service.routes.access import (
     Decider,
@@ -26,6 +25,7 @@ from facesearch.service.routes.access import (
 from facesearch.service.routes.people import Cursor, Limit
 from facesearch.service.server.problems import ProblemError
 from facesearch.service.shapes.decisions import (
+    ConfirmRequest,
     DecisionPage,
     DecisionResult,
     DecisionView,
@@ -39,7 +39,7 @@ from facesearch.service.shapes.decisions import (
     UndoPreviewView,
     UndoRequest,
 )
-from facesearch.service.shapes.people import PersonKey, PersonSummary
+from facesearch.service.shapes.people import CoverChoice, PersonKey, PersonSummary
 from facesearch.service.views.paging import page_of
 from facesearch.service.views.snapshot import GallerySnapshot
 
@@ -47,7 +47,6 @@ viewing = RoleRouter("view", "decisions")
 deciding = RoleRouter("decide", "decisions")
 ROUTERS = (viewing, deciding)
 
-Act = Callable[[PeopleEditor, GallerySnapshot], EditResult]
 Desks = Callable[[BaseModel | None], DecisionDesk]
 
 
@@ -124,6 +123,31 @@ def reject_faces(desk: Desk, person: PersonKey, body: FacesRequest) -> DecisionR
     return desk(body).decide(act)
 
 
+@deciding.post("/galleries/{gallery}/people/{person}/confirm")
+def confirm_faces(desk: Desk, person: PersonKey, body: ConfirmRequest) -> DecisionResult:
+    """Say that faces of a person are right, by default all."""
+
+    def act(editor: PeopleEditor, snapshot: GallerySnapshot) -> EditResult:
+        one = person_of(snapshot, person)
+        if body.faces is not None:
+            _require_faces_of(snapshot, one, body.faces)
+        return editor.confirm(one, body.faces)
+
+    return desk(body).decide(act)
+
+
+@deciding.put("/galleries/{gallery}/people/{person}/cover")
+def choose_cover(desk: Desk, person: PersonKey, body: CoverChoice) -> DecisionResult:
+    """Let a face of a person stand for them; it is confirmed."""
+
+    def act(editor: PeopleEditor, snapshot: GallerySnapshot) -> EditResult:
+        one = person_of(snapshot, person)
+        _require_faces_of(snapshot, one, [body.face])
+        return editor.cover(one, body.face)
+
+    return desk(body).decide(act)
+
+
 @deciding.post("/galleries/{gallery}/people/{person}/hide")
 def hide_person(desk: Desk, person: PersonKey) -> DecisionResult:
     """Leave a person out of lists and albums."""
@@ -143,7 +167,7 @@ def separate_people(desk: Desk, person: PersonKey, body: SeparateRequest) -> Dec
     """Say that another person is not this one, and is not to be suggested again."""
 
     def act(editor: PeopleEditor, snapshot: GallerySnapshot) -> EditResult:
-        return separate(editor, person_of(snapshot, person), person_of(snapshot, body.other))
+        return editor.apart(person_of(snapshot, person), person_of(snapshot, body.other))
 
     return desk(body).decide(act)
 
@@ -152,10 +176,10 @@ def separate_people(desk: Desk, person: PersonKey, body: SeparateRequest) -> Dec
 def discard_faces(desk: Desk, body: FacesRequest) -> DecisionResult:
     """Say that what was found is no face: it is of nobody, and shown nowhere."""
 
-    def act(editor: PeopleEditor, snapshot: GallerySnapshot) -> EditResult:
+    def act(editor: PeopleEditor, snapshot: GallerySnapshot) -> EnteredDecisions:
         for face in body.faces:
             face_row_of(snapshot, face)
-        return discard(editor, body.faces)
+        return editor.not_faces(body.faces)
 
     return desk(body).decide(act)
 

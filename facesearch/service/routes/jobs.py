@@ -21,6 +21,7 @@ from facesearch.service.shapes.decisions import PersonKeyText
 from facesearch.service.shapes.jobs import (
     CalibrateRequest,
     ClusterRequest,
+    EnrolFoldersRequest,
     IndexRequest,
     JobList,
     JobRequestBody,
@@ -77,9 +78,11 @@ def start_job(
         arguments = {"roots": _roots(served, caller, body.roots)}
     elif isinstance(body, ClusterRequest):
         arguments = body.options.model_dump(exclude_none=True)
-    elif isinstance(body, UpgradeRequest | CalibrateRequest):
+    elif isinstance(body, UpgradeRequest | CalibrateRequest | EnrolFoldersRequest):
         _require_administrator(caller, f"a job of the kind {body.kind}")
         arguments = body.model_dump(exclude={"kind"}, exclude_none=True)
+    if isinstance(body, EnrolFoldersRequest):
+        _require_folder(body.folder)
     return _started(response, service.jobs.add(served.id, body.kind, caller.name, arguments))
 
 
@@ -193,10 +196,15 @@ def _roots(served: Served, caller: Caller, given: list[str] | None) -> list[str]
     if any(root not in known for root in given):
         _require_administrator(caller, "a new folder")
     for root in given:
-        if not FilePath(root).is_absolute() or "\0" in root:
-            raise InputError(f"expected the whole path of a folder, got {root[:200]!r}")
-    check_roots([FilePath(root) for root in given])
+        _require_folder(root)
     return given
+
+
+def _require_folder(path: str) -> None:
+    """That there are photos to be looked for at ``path``."""
+    if not FilePath(path).is_absolute() or "\0" in path:
+        raise InputError(f"expected the whole path of a folder, got {path[:200]!r}")
+    check_roots([FilePath(path)])
 
 
 def _require_administrator(caller: Caller, what: str) -> None:

@@ -8,18 +8,13 @@ from typing import Annotated, Literal
 import numpy as np
 from fastapi import Query
 
-from facesearch.people.projection import Person
 from facesearch.service.routes.access import (
     NamedPerson,
     RoleRouter,
     Served,
-    Service,
     Snapshot,
-    face_row_of,
 )
-from facesearch.service.server.problems import ProblemError
 from facesearch.service.shapes.people import (
-    CoverChoice,
     NearPeople,
     PersonDetail,
     PersonPage,
@@ -32,8 +27,7 @@ from facesearch.service.views.person_rows import PersonRow, album_order, searche
 from facesearch.service.views.snapshot import GallerySnapshot
 
 viewing = RoleRouter("view", "people")
-deciding = RoleRouter("decide", "people")
-ROUTERS = (viewing, deciding)
+ROUTERS = (viewing,)
 
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
@@ -166,33 +160,3 @@ def list_similar_people(
 ) -> NearPeople:
     """The people who resemble a person most."""
     return NearPeople(people=near_person(served, snapshot, person, limit))
-
-
-@deciding.put("/galleries/{gallery}/people/{person}/cover")
-def choose_cover(
-    service: Service,
-    served: Served,
-    snapshot: Snapshot,
-    person: NamedPerson,
-    body: CoverChoice,
-) -> PersonSummary:
-    """Let a face of a person stand for them."""
-    row = face_row_of(snapshot, body.face)
-    whose = snapshot.person_of_row(row)
-    if whose is None or whose.id != person.id:
-        raise ProblemError(
-            409, "refused", f"Expected a face of {person.label}.", "Choose one of their faces."
-        )
-    return _covered(service, served, person, body.face)
-
-
-@deciding.delete("/galleries/{gallery}/people/{person}/cover")
-def clear_cover(service: Service, served: Served, person: NamedPerson) -> PersonSummary:
-    """Let the program choose a face again."""
-    return _covered(service, served, person, None)
-
-
-def _covered(service: Service, served: Served, person: Person, face: int | None) -> PersonSummary:
-    service.choices(served).set_cover(person.id, face)
-    served.covers_changed()
-    return PersonSummary.of_person(served.snapshot(), person)

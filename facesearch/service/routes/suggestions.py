@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 from fastapi import Path, Query
 
-from facesearch.curation.editor import EditResult, PeopleEditor
-from facesearch.service.decisions.answers import answer_suggestion
-from facesearch.service.decisions.suggestions import Kind, SuggestedCorrection
+from facesearch.curation.editor import PeopleEditor
+from facesearch.service.decisions.answers import Outcome, answer_suggestion
+from facesearch.service.decisions.suggestions import Kind, SuggestedCorrection, is_postponed
 from facesearch.service.routes.access import RoleRouter, Served, Service
 from facesearch.service.routes.decisions import Desk
 from facesearch.service.routes.people import Limit
@@ -62,18 +62,12 @@ def answer(
     body: SuggestionAnswer,
 ) -> DecisionResult:
     """Answer one; "later" puts it after all others."""
-    asked = desk(body)
-    if body.answer == "later":
-        with asked.turn() as snapshot:
-            _found(service, served, snapshot, suggestion)
-            service.choices(served).postpone(suggestion)
-            return asked.result((), (), (), None)
 
-    def act(editor: PeopleEditor, snapshot: GallerySnapshot) -> EditResult:
+    def act(editor: PeopleEditor, snapshot: GallerySnapshot) -> Outcome:
         found = _found(service, served, snapshot, suggestion)
         return answer_suggestion(editor, snapshot, found, body.answer)
 
-    return asked.decide(act)
+    return desk(body).decide(act)
 
 
 def _found(
@@ -96,8 +90,7 @@ def _view(snapshot: GallerySnapshot, each: SuggestedCorrection) -> SuggestionVie
         people=[PersonSummary.of(snapshot, row) for row in rows],
         faces=list(each.faces),
         probability=round(each.probability, 4),
-        distance=None if each.distance is None else round(each.distance, 4),
-        gain=round(each.gain, 3),
+        postponed=is_postponed(each, snapshot),
         examples=[_surest(snapshot, row.person.id, each.faces) for row in rows],
     )
 

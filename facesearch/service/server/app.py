@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI
 
 from facesearch import __version__
 from facesearch.service.face_service import FaceService
 from facesearch.service.routes import (
     accounts,
+    commands,
     decisions,
     events,
     galleries,
@@ -30,6 +32,7 @@ from facesearch.service.server.problems import add_handlers
 from facesearch.service.server.web_assets import WEB, web_router
 
 API = "/api/v1"
+_THREADS = 100
 
 
 _ROUTES = (
@@ -45,6 +48,7 @@ _ROUTES = (
     suggestions,
     jobs,
     events,
+    commands,
 )
 
 
@@ -56,6 +60,8 @@ def create_app(service: FaceService, *, web: Path = WEB) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Some wait for a photo to be decoded; the others must not wait for them.
+        current_default_thread_limiter().total_tokens = _THREADS
         service.start()
         yield
         service.close()

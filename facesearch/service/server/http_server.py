@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import uvicorn
@@ -21,7 +23,7 @@ from facesearch.service.uploads import remove_left_uploads
 logger = logging.getLogger(__name__)
 
 _MOST_HEADER_BYTES = 1 << 15
-_KEEP_ALIVE_SECONDS = 20
+_KEEP_ALIVE_SECONDS = 5
 _SHUTDOWN_SECONDS = 10
 
 
@@ -127,11 +129,28 @@ def serve(
     service = service or FaceService(options)
     require_safe(service)
     config = server_config(service)
-    server = uvicorn.Server(config)
-    socket = config.bind_socket()
-    host, port = socket.getsockname()[:2]
-    with announced(service, str(host), int(port)):
-        shown = f"[{host}]" if ":" in str(host) else host
-        scheme = "https" if options.secure else "http"
-        ready(f"{scheme}://{shown}:{port}{options.root_path}/")
-        server.run(sockets=[socket])
+    bound = config.bind_socket()
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if ":" in str(host) else host
+    scheme = "https" if options.secure else "http"
+    with ExitStack() as until_the_end:
+
+        def listens() -> None:
+            until_the_end.enter_context(announced(service, str(host), int(port)))
+            ready(f"{scheme}://{shown}:{port}{options.root_path}/")
+
+        AnnouncingServer(config, listens).run(sockets=[bound])
+
+
+class AnnouncingServer(uvicorn.Server):
+    """Calls ``listens`` once it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, listens: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listens = listens
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self.started:
+            self._listens()

@@ -170,6 +170,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, ProblemError):  # of a body, while it was read
+        return problem_response(error.__cause__)
     codes = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
     return problem_response(
         ProblemError(

@@ -155,6 +155,12 @@ class FacesRequest(Shape):
     faces: FaceIds
 
 
+class ConfirmRequest(Shape):
+    """The faces that are right; None: all of the person."""
+
+    faces: FaceIds | None = None
+
+
 class SeparateRequest(Shape):
     """Who is another person."""
 
@@ -176,8 +182,7 @@ class SuggestionView(Shape):
     people: list[PersonSummary]
     faces: list[RecordId]
     probability: float
-    distance: float | None
-    gain: float
+    postponed: bool
     examples: list[list[RecordId]]
 
 

@@ -111,7 +111,19 @@ class CalibrateRequest(Shape):
     fpir: Annotated[float, Field(gt=0, le=0.1)] = 0.01
 
 
+class EnrolFoldersRequest(Shape):
+    """Enrol everybody who has a folder in ``folder``, by its name."""
+
+    kind: Literal["enrol-folders"]
+    folder: Root
+
+
 JobRequestBody = Annotated[
-    IndexRequest | ClusterRequest | ReportRequest | UpgradeRequest | CalibrateRequest,
+    IndexRequest
+    | ClusterRequest
+    | ReportRequest
+    | UpgradeRequest
+    | CalibrateRequest
+    | EnrolFoldersRequest,
     Field(discriminator="kind"),
 ]

@@ -65,7 +65,8 @@ class NameView(Shape):
 
 class IdentifiedFace(Shape):
     """Whose a face is: ``person`` is None for unknown; ``nearest`` is who is nearest, near enough
-    or not. Distances are squared."""
+    or not. Distances are squared. ``unsure``: another person is nearly as near; ``rejected``: the
+    face is nearest to one that was removed from that person."""
 
     box: BoxList
     score: float
@@ -78,6 +79,8 @@ class IdentifiedFace(Shape):
     threshold: float
     threshold_from: str
     fpir: float | None
+    unsure: bool
+    rejected: bool
 
     @classmethod
     def of(cls, snapshot: GallerySnapshot, found: Identification) -> IdentifiedFace:
@@ -96,6 +99,8 @@ class IdentifiedFace(Shape):
             threshold=found.threshold,
             threshold_from=found.threshold_from,
             fpir=found.fpir,
+            unsure=found.unsure,
+            rejected=found.rejected,
         )
 
 

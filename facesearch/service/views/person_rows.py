@@ -56,7 +56,6 @@ def person_rows(
     label: NDArray[np.int32],
     sureness: NDArray[np.float32],
     confirmed: NDArray[np.bool_],
-    covers: Mapping[int, int],
 ) -> tuple[PersonRow, ...]:
     """All people: those with faces, whose rows in ``view.people`` are ``label`` (n,), and those
     without any that a decision is about. In the order of albums: most photos first."""
@@ -75,7 +74,7 @@ def person_rows(
     for face, number in decided.faces.items():
         newest[number] = max(newest.get(number, 0), decided.since[face])
     found = []
-    chosen = _chosen(covers, faces, label, now.people)
+    chosen = _chosen(decided.covers, faces, label, now.people)
     for place, person in enumerate(now.people):
         by_hand = chosen.get(person.id)
         found.append(

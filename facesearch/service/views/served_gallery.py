@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from facesearch.api.session import GallerySession, GalleryView
 from facesearch.engine import FaceEngine
 from facesearch.errors import FacesearchError
-from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.version import GalleryVersion
 from facesearch.service.options import EngineMaker
 from facesearch.service.views.face_columns import FaceColumnsReader
@@ -46,21 +48,18 @@ class ServedGallery:
         gallery_id: str,
         folder: Path,
         make_engine: EngineMaker,
-        covers: Callable[[], Mapping[int, int]] = dict,
         changed: Callable[[str], None] = lambda version: None,
     ) -> None:
-        """``covers`` says which faces were chosen as covers; ``changed`` hears of new versions."""
+        """``changed`` hears of new versions."""
         self.id = gallery_id
         self.folder = folder
         self._make_engine = make_engine
-        self._covers = covers
         self._changed = changed
         self._warm = _Warm(Gallery.open(folder), FaceColumnsReader())
         self._session: GallerySession | None = None
         self._snapshot: GallerySnapshot | None = None
-        self._photos: tuple[object, PhotoColumns] | None = None
+        self._photos: tuple[GalleryState, frozenset[int], PhotoColumns] | None = None
         self._version: GalleryVersion | None = None
-        self._covers_version = 0
         self._refreshing = threading.Lock()
         self._engine_lock = threading.Lock()
         self._renewed = threading.Condition()
@@ -129,17 +128,19 @@ class ServedGallery:
             assert self._snapshot is not None
             return self._snapshot
 
-    def covers_changed(self) -> None:
-        """Take up the covers that were chosen meanwhile."""
-        with self._refreshing:
-            self._covers_version += 1
-            self._version = None
-            self._renew()
-
     def _is_current(self) -> bool:
         return GalleryVersion.of(self._warm.gallery) == self._version
 
+    def _warm_up(self) -> None:
+        """Load what the first question needs."""
+        try:
+            self.refresh()
+            _ = self.session.view().search
+        except (FacesearchError, IndexerError, OSError) as error:
+            logger.warning("%s is loaded when it is asked for: %s", self.folder, error)
+
     def _watch(self, poll_seconds: float) -> None:
+        self._warm_up()
         while not self._stopped.is_set():
             self._wanted.wait(poll_seconds)
             self._wanted.clear()
@@ -186,7 +187,13 @@ class ServedGallery:
         else:
             view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), "auto")
         faces = warm.columns.read(warm.gallery, view.state)
-        if self._photos is None or self._photos[0] is not view.state:
-            self._photos = (view.state, PhotoColumns.of(view.state, faces))
-        name = f"{view.version.digest}{self._covers_version or ''}"
-        return GallerySnapshot.of(view, name, faces, self._photos[1], self._covers())
+        # What was said to be no face is shown nowhere.
+        dropped = view.decided.not_faces
+        if dropped:
+            kept = ~np.isin(faces.ids, np.array(sorted(dropped), np.int64))
+            faces = faces.only(np.flatnonzero(kept))
+        kept_photos = self._photos
+        if kept_photos is None or kept_photos[0] is not view.state or kept_photos[1] != dropped:
+            self._photos = (view.state, dropped, PhotoColumns.of(view.state, faces))
+        assert self._photos is not None
+        return GallerySnapshot.of(view, faces, self._photos[2])

@@ -55,15 +55,10 @@ class GallerySnapshot:
     def of(
         cls,
         view: GalleryView,
-        version: str,
         faces: FaceColumns,
         photos: PhotoColumns,
-        covers: Mapping[int, int],
     ) -> GallerySnapshot:
-        """That of ``view``, whose live faces are ``faces``.
-
-        ``covers`` are faces chosen by hand, by the person's number.
-        """
+        """That of ``view``, whose live faces are ``faces``."""
         now = view.people
         places = positions_of(faces.ids, now.clustering.ids)
         label = values_at(now.clustering.labels, places, NOISE)
@@ -78,8 +73,8 @@ class GallerySnapshot:
             label=label,
             sureness=sureness,
             confirmed=confirmed,
-            covers=covers,
         )
+        version = view.version.digest
         return cls(view, version, faces, photos, label, sureness, confirmed, now.people, rows)
 
     @cached_property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,8 @@ from facesearch.people.decision_words import in_words
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import last_batch, undone_batches
 from facesearch.people.store import PeopleStore
-from support.people_galleries import cluster, index, people_gallery
+from support.fake_engine import FakeEngine
+from support.people_galleries import CLEAR, cluster, index, people_gallery
 
 
 @pytest.fixture
@@ -112,13 +115,14 @@ def test_what_a_decision_overrules_is_reported_and_comes_back_by_undoing_it(
     people.text("name", "p1", "Ann")
     people.text("hide", "p2")
     other = "1-1.png" if face["photo"].endswith("1-0.png") else "1-0.png"
-    rejected = (1, "1 face removed from p1; 2 kept", 1)
+    rejected = (1, "1 face removed from p1", 1)
+    named = (2, "p1 named Ann, with 2 faces", 1)
     cases: list[tuple[tuple[object, ...], list[tuple[int, str, int]]]] = [
         (("add", "Ann", face["face_id"]), [rejected]),
         (("add", "p2", face["face_id"]), []),
         (("name", "p1", "Bea"), [(2, "p1 named Ann, with 2 faces", 0)]),
-        (("split", "Ann", other), [rejected]),
-        (("reject", "Ann", other), [rejected]),
+        (("split", "Ann", other), [named]),
+        (("reject", "Ann", other), [named]),
         (("unhide", "p2"), [(3, "p2 hidden, with 3 faces", 0)]),
         (("merge", "Ann", "p2"), [(3, "p2 hidden, with 3 faces", 0)]),
         (("merge", "p3", "Ann"), []),
@@ -127,7 +131,8 @@ def test_what_a_decision_overrules_is_reported_and_comes_back_by_undoing_it(
     for words, expected in cases:
         assert overruled(people.json(*words)) == expected, words
         people.text("undo")
-        assert replace(PeopleStore(gallery.folder).decided(), last=before.last) == before
+        now = PeopleStore(gallery.folder).decided()
+        assert replace(now, last=before.last, returns=()) == before
 
 
 def test_an_import_and_a_merge_tell_what_they_overrule(people: Command, tmp_path: Path) -> None:
@@ -147,7 +152,7 @@ def test_a_dry_run_of_undo_shows_what_undo_does(gallery: Gallery, people: Comman
     before = PeopleStore(gallery.folder).decisions()
     shown = people.json("undo", "--dry-run")
     text = people.text("undo", "--dry-run")
-    assert "would be undone: 4 faces assigned to Ann (p1)" in text
+    assert "would be undone: 1 face of Bea (p2) assigned to Ann (p1)" in text
     assert "Ann (p1)  Bea (p2)      1" in text
     assert PeopleStore(gallery.folder).decisions() == before
     was = {each["person"]: each["faces"] for each in people.json("list")["people"]}
@@ -255,3 +260,97 @@ def test_an_empty_gallery_says_what_to_run(
     with pytest.raises(SystemExit):
         unclustered.text("add", "p1", "1-0.png")
     assert "expected the number of a face, got '1-0.png'" in capsys.readouterr().err
+
+
+def test_suggestions_are_listed_and_answered(
+    gallery: Gallery, people: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thresholds = SimpleNamespace(cluster=0.5, learned=True)
+    monkeypatch.setattr("facesearch.album.build.thresholds_of", lambda contract: thresholds)
+    cluster(gallery, replace(CLEAR, threshold=1e-6))
+    found = people.json("suggestions")["suggestions"]
+    same = [each for each in found if each["kind"] == "same"]
+    assert same and all(each["person"] and each["other"]["person"] for each in same)
+    one, other = same[0]["person"], same[0]["other"]["person"]
+    text = people.text("suggestions")
+    assert "may be one person" in text and f"people merge {gallery.folder} {one} {other}" in text
+    assert people.json("suggestions", one)["suggestions"]
+    assert "to be compared later" in people.text("later", one, other)
+    assert people.json("suggestions")["suggestions"][-1]["later"]
+    assert f"{one} and {other} are not the same" in people.text("apart", one, other)
+    left = people.json("suggestions")["suggestions"]
+    assert (one, other) not in {(e["person"], (e["other"] or {}).get("person")) for e in left}
+
+
+def test_covers_no_faces_and_confirmed_ones_in_words(gallery: Gallery, people: Command) -> None:
+    first, second, third = (each["face_id"] for each in people.json("show", "p1")["faces"])
+    assert people.text("cover", "p1", second) == "another face shows p1\n"
+    assert people.text("not-face", third) == "1 face said to be none\n"
+    listed = people.json("list")
+    assert listed["faces_of_nobody"] == 0 and listed["people"][-1]["faces"] == 2
+    unsure = people.json("show", "p1", "--unsure")["faces"]
+    assert [each["face_id"] for each in unsure] == [first]
+    assert people.text("confirm", "p1", first) == "1 face assigned to p1\n"
+    added = people.text("add", "p2", first)
+    assert added.startswith("1 face of p1 assigned to p2\nreplaces decision 3 ")
+    assert "note: 1 other face of p1 stayed there" in added
+    history = people.json("history")["decisions"]
+    assert [each["action"] for each in history] == ["cover", "not-face", "enroll", "add"]
+    assert people.text("undo").startswith("undone: 1 face of p1 assigned to p2\n")
+
+
+@pytest.fixture
+def fake_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "facesearch.engine_options.EngineOptions.create", lambda *_, **__: FakeEngine()
+    )
+    thresholds = SimpleNamespace(identification=0.3, verification=0.3, cluster=0.3)
+    monkeypatch.setattr("facesearch.api.session.thresholds_in_use", lambda contract: thresholds)
+
+
+@pytest.mark.usefixtures("fake_engine")
+def test_many_photos_are_enrolled_and_identified_in_lines(
+    gallery: Gallery,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = str(gallery.folder)
+
+    def lines(*words: object, code: int = 0) -> list[dict[str, Any]]:
+        assert main([*map(str, words)]) == code
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    def given(*paths: object) -> None:
+        text = "".join(f"{path}\n" for path in paths).encode()
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(text)))
+
+    photos = tmp_path / "photos"
+    (tmp_path / "people" / "Ann").mkdir(parents=True)
+    (tmp_path / "people" / "Ann" / "a.png").write_bytes((photos / "1-0.png").read_bytes())
+    (tmp_path / "people" / "Ann" / "bad.jpg").write_bytes(b"bad")
+    enrolled = lines("enroll", folder, "--folders", tmp_path / "people", "--json", "--quiet")
+    assert [(each["name"], "face_id" in each) for each in enrolled] == [
+        ("Ann", True),
+        ("Ann", False),
+    ]
+    assert "not-an-image" in enrolled[1]["problem"]
+    given(photos / "2-0.png", photos / "2-1.png", tmp_path / "no.png")
+    enrolled = lines("enroll", folder, "Bob", "-", "--json")
+    assert ["face_id" in each for each in enrolled] == [True, True, False]
+    given(photos / "2-2.png", "", tmp_path / "no.png", photos / "3-0.png")
+    found = lines("identify", folder, "-", photos / "1-1.png", "--json")
+    assert [[face["person"] for face in each["faces"]] for each in found] == [
+        ["Bob"],
+        [],
+        [None],
+        ["Ann"],
+    ]
+    assert [each["reason"] for each in found] == ["", "unreadable", "", ""]
+    assert main(["identify", folder, str(photos)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{photos / '1-0.png'}: Ann\n" in printed
+    assert "12 photos; 6 with somebody known; 0 not readable" in printed
+    assert main(["enroll", folder, "Ann", "--folders", str(tmp_path)]) == 2
+    assert main(["enroll", folder, "Ann"]) == 2
+    assert "--folders" in capsys.readouterr().err

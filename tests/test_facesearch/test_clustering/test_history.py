@@ -11,8 +11,7 @@ from facesearch.clustering.person_matching import match_clusters
 from facesearch.clustering.run_store import latest_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.assignment import NOBODY
-from facesearch.people.projection import replay
+from facesearch.people.projection import NOBODY, replay
 from facesearch.people.store import PeopleStore
 from support.people_galleries import cluster, people_gallery
 

@@ -37,6 +37,7 @@ def gallery(tmp_path: Path) -> Gallery:
     cluster(made)
     deciding = PeopleEditor(made)
     deciding.name(deciding.find("p1"), 'Ann "A", Zo\u00eb')
+    deciding.confirm(deciding.find("p2"))
     deciding.reject(deciding.find("p2"), deciding.pick(deciding.find("p2"), ["2-1.png"]))
     deciding = PeopleEditor(made)
     deciding.hide(deciding.find("p3"))

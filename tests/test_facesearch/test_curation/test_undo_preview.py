@@ -49,7 +49,22 @@ DECISIONS = (merge, merge_backwards, split, reject, add)
 
 
 @pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("decide", DECISIONS)
+@pytest.mark.parametrize("decide", [reject, add])
+def test_an_undo_about_single_faces_holds_at_once_and_later(
+    gallery: Gallery, decide: Callable[[PeopleEditor], None], full: bool
+) -> None:
+    before = photos_of_people(gallery)
+    decide(PeopleEditor(gallery))
+    cluster(gallery, replace(CLEAR, full=full))
+    assert photos_of_people(gallery) != before
+    PeopleStore(gallery.folder).undo()
+    assert photos_of_people(gallery) == before
+    assert not cluster(gallery, replace(CLEAR, full=full)).changes.moved
+    assert photos_of_people(gallery) == before
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("decide", DECISIONS[:3])
 def test_the_run_after_an_undo_has_everybody_as_before(
     gallery: Gallery, decide: Callable[[PeopleEditor], None], full: bool
 ) -> None:

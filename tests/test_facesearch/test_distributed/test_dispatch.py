@@ -24,7 +24,7 @@ from facesearch.distributed.indexing.job import run_job
 from facesearch.embed import EmbedOptions, EmbedReport, embed_photos
 from facesearch.embed_stages import EmbedPlan
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.shard_leases import LEASES
+from facesearch.gallery.shards.leases import LEASES
 from facesearch.images import DecodeTask
 from indexer.errors import StorageError
 from indexer.storage.shards import Shard

@@ -27,7 +27,7 @@ from facesearch.distributed.search.scatter import ScatterSearch, SearchPart
 from facesearch.embed import embed_photos
 from facesearch.errors import ContractError
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.shard_leases import LEASES
+from facesearch.gallery.shards.leases import LEASES
 from indexer.exact.brute_force import exact_search
 from support.cluster.fake_engine_maker import FakeEngineMaker
 from support.cluster.gallery_rows import content_rows

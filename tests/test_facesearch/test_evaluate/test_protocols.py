@@ -193,3 +193,24 @@ def test_the_centre_stands_in_where_asked(setup: protocols.Setup, folder: Path) 
 def test_what_json_cannot_hold_becomes_null() -> None:
     value = {"a": np.float32(0.5), 1: (np.inf, np.nan), "b": np.arange(2), "c": np.bool_(True)}
     assert json_value(value) == {"a": 0.5, "1": [None, None], "b": [0, 1], "c": True}
+
+
+def test_the_layout_of_youtube_faces(setup: protocols.Setup, tmp_path: Path) -> None:
+    root = tmp_path / "frame_images_DB"
+    for person in (1, 2):
+        (root / f"P_{person}.labeled_faces.txt").parent.mkdir(parents=True, exist_ok=True)
+        (root / f"P_{person}.labeled_faces.txt").write_text("P\\0\\0.1.jpg,0,120,120,80,80,0,0\n")
+        for track in (0, 3):
+            for frame in (1, 12, 101):
+                path = root / f"P_{person}" / str(track) / f"{track}.{frame}.png"
+                write_photo(path, [person], variant=100 * track + frame)
+    lines = ["split number, first name, second name, is same person"]
+    for split in (1, 2):
+        lines += [f"{split}, P_{person}/0, P_{person}/3, 1" for person in (1, 2)]
+        lines += [f"{split}, P_1/{track}, P_2/{track}, 0" for track in (0, 3)]
+    (tmp_path / "splits.txt").write_text("\n".join(lines) + "\n")
+    report = protocols.run_video(
+        setup, read_tracks(root), read_pairs_file(tmp_path / "splits.txt"), threshold=0.5
+    )
+    assert report.conditions.photos == 12
+    assert report.result.folds is not None and report.result.best_accuracy == 1

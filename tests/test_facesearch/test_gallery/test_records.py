@@ -13,7 +13,7 @@ from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.records import face_records, photo_table
-from facesearch.gallery.schema import OPTIONAL, SCHEMA, schema_problems
+from facesearch.gallery.schema import QUALITIES, SCHEMA, schema_problems
 from indexer.storage.shards import Shard
 from indexer.types import split_ids
 from support.galleries import (
@@ -116,7 +116,7 @@ def test_broken_qualities_are_reported_and_never_read(gallery: Gallery, name: st
 
 def test_a_gallery_of_before_opens_and_knows_no_quality(gallery: Gallery) -> None:
     path = gallery.shard_paths()[0]
-    for column in OPTIONAL["faces"]:
+    for column in QUALITIES:
         rewrite_shard(path, drop_column("faces", column))
     with Shard.open(path) as shard:
         assert schema_problems(shard) == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.shard_leases import LEASES, ShardAttempt, ShardLeases, end_leases
+from facesearch.gallery.shards.leases import LEASES, ShardAttempt, ShardLeases, end_leases
 from indexer.errors import ShardError, StorageError
 from indexer.storage.shards import ShardContent, list_shards, write_shard
 from support.fake_engine import DIMENSION, FakeEngine

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.types import Clustering
-from facesearch.people.assignment import assign_people, undecided_numbers
+from facesearch.people.assignment import assign_people, led_numbers, undecided_numbers
 from facesearch.people.ledger import Decision, FaceDecision
-from facesearch.people.projection import replay
+from facesearch.people.projection import DecisionState, replay
 
 
 def clustering(labels: list[int]) -> Clustering:
@@ -36,13 +38,75 @@ def names_of(labels: list[int], faces: dict[int, str]) -> list[str | None]:
     return [now.names.get(int(label)) for label in now.clustering.labels]
 
 
-def test_two_people_in_one_cluster_are_separated_by_the_majority() -> None:
+def led(labels: list[int], decided: DecisionState) -> list[int]:
+    """The number of each cluster, where cluster 0 was of person 100 and so on."""
+    raw = clustering(labels)
+    return led_numbers(raw, 100 + np.arange(raw.count), decided).tolist()
+
+
+def test_a_decision_about_a_face_says_nothing_of_its_cluster() -> None:
     people = names_of([0, 0, 0, 0, 1, -1], {0: "Ann", 1: "Ann", 2: "Bob", 5: "Cid"})
-    assert people == ["Ann", "Ann", "Bob", "Ann", None, "Cid"]
+    assert people == ["Ann", "Ann", "Bob", None, None, "Cid"]
 
 
-def test_a_tie_leaves_the_rest_unnamed() -> None:
-    assert names_of([0, 0, 0, 0], {0: "Ann", 1: "Bob"}) == ["Ann", "Bob", None, None]
+def test_enrolled_faces_lead_the_next_clustering_by_majority() -> None:
+    decided = replay(decisions({0: "Ann", 1: "Ann", 2: "Bob"}))
+    assert led([0, 0, 0, 0, 1, -1], decided) == [1, 101]
+    assert led([0, 0, 0, 0], replay(decisions({0: "Ann", 1: "Bob"}))) == [100]  # a tie
+
+
+def test_corrected_faces_lead_nobody() -> None:
+    added = Decision(1, 1, "", "add", 7, faces=(FaceDecision(0, 7),))
+    assert led([0, 0, 0], replay([added])) == [100]
+    named = Decision(2, 2, "", "name", 7, name="Ann", faces=(FaceDecision(0, 7),))
+    assert led([0, 0, 0], replay([added, named])) == [7]
+    removed = replace(added, other=100)  # from whom the others of the cluster are of
+    assert led([0, 0, 0], replay([removed, named])) == [100]
+
+
+def test_an_undone_correction_gives_the_face_back() -> None:
+    """The clustering followed two decisions about face 0, which were undone since."""
+    ledger = [
+        Decision(1, 1, "", "add", 7, 100, faces=(FaceDecision(0, 7),)),
+        Decision(2, 2, "", "add", 8, 7, faces=(FaceDecision(0, 8),)),
+        Decision(3, 3, "", "reject", 101, faces=(FaceDecision(3, 101, belongs=False),)),
+    ]
+    undos = [Decision(n, n, "", "undo", 0, 7 - n) for n in (4, 5, 6)]
+    raw = clustering([0, 1, 1, 3, 2])  # as after them: face 0 with 8, face 3 alone
+    numbers = np.array([8, 100, 101, 102])
+
+    def now(decisions: list[Decision], known: int | None) -> list[int]:
+        return assign_people(raw, numbers, replay(decisions), known=known).of_faces().tolist()
+
+    assert now(ledger, 3) == [8, 100, 100, 102, 101]
+    assert now([*ledger, *undos[:1]], 3) == [8, 100, 100, 101, 101]
+    assert now([*ledger, *undos[:2]], 3) == [7, 100, 100, 101, 101]
+    assert now([*ledger, *undos], 3) == [100, 100, 100, 101, 101]
+    assert now([*ledger, *undos], 6) == [8, 100, 100, 102, 101]  # a run that knew the undos
+    assert now([*ledger, *undos], None) == [8, 100, 100, 102, 101]
+
+
+def test_undoing_that_a_face_is_not_somebodys_leaves_it_where_it_was() -> None:
+    """It was somebody else's already: the answer no to a suggestion."""
+    no = Decision(1, 1, "", "reject", 101, 0, faces=(FaceDecision(0, 101, belongs=False),))
+    undo = Decision(2, 2, "", "undo", 0, 1)
+    raw, numbers = clustering([0, 1]), np.array([100, 101])
+    for ledger in ([no], [no, undo]):
+        assert assign_people(raw, numbers, replay(ledger), known=1).of_faces().tolist() == [
+            100,
+            101,
+        ]
+
+
+def test_what_is_no_face_is_nobodys_until_somebody_is_given_it() -> None:
+    ledger = [
+        Decision(1, 1, "", "name", 100, name="Ann", faces=(FaceDecision(0, 100),)),
+        Decision(2, 2, "", "not-face", 0, faces=(FaceDecision(0, 100, belongs=False),)),
+    ]
+    raw, numbers = clustering([0, 0]), np.array([100])
+    assert assign_people(raw, numbers, replay(ledger)).of_faces().tolist() == [-1, 100]
+    ledger.append(Decision(3, 3, "", "add", 5, faces=(FaceDecision(0, 5),)))
+    assert assign_people(raw, numbers, replay(ledger)).of_faces().tolist() == [5, 100]
 
 
 @settings(deadline=None)

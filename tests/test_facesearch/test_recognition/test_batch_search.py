@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facesearch.api.batch import search_many
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.errors import BusyGalleryError, ContractError, GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
@@ -31,6 +32,7 @@ from indexer.runtime import devices
 from indexer.storage.shards import shard_path, write_shard
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import approximate_index, small_gallery
+from support.people_galleries import cluster, people_gallery
 from support.search import search_gallery
 from support.shards import example
 
@@ -95,6 +97,8 @@ def test_photos_give_what_single_searches_give(
         assert row["match_face"] == found.ids[0, place]
         assert row["distance"] == pytest.approx(float(found.distances[0, place]))
         assert row["person"] == names.get(row["match_face"])
+        known = row["person"] is not None
+        assert (row["confirmed"], row["confidence"]) == ((True, 1.0) if known else (None, None))
         (record,) = gallery.faces(found.ids[0, [place]], state)
         assert row["match_photo"] == str(record.photo.location)
 
@@ -325,3 +329,15 @@ def test_a_shard_that_vanishes_is_an_error_and_the_job_can_go_on(
         search_batch(gallery, probes, tmp_path / "m.csv", 1)
     (tmp_path / "kept.h5").rename(copy / "shards" / "00000001.h5")
     assert search_batch(gallery, probes, tmp_path / "m.csv", 1).faces == len(probes)
+
+
+def test_a_guessed_name_says_so_and_how_sure_it_is(tmp_path: Path) -> None:
+    gallery = people_gallery(tmp_path, people=2)
+    PeopleStore(gallery.folder).enroll("Ann", [0])
+    cluster(gallery)
+    out = tmp_path / "matches.jsonl"
+    search_many(gallery, gallery.folder, out, k=3)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    of_ann = {row["match_face"]: row for row in rows if row["person"] == "Ann"}
+    assert {face: row["confirmed"] for face, row in of_ann.items()} == {0: True, 1: False, 2: False}
+    assert of_ann[0]["confidence"] == 1 and 0.3 < of_ann[1]["confidence"] < 1

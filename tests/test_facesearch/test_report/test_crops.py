@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facesearch.album.model import AlbumFace
+from facesearch.album.model import NO_STILL, AlbumFace
 from facesearch.images import DecodedPhoto, sha256_of
 from facesearch.report import crops
 from facesearch.report.crop_images import CROP_SIDE, PREVIEW_SIDE, crop_name, crop_square, cut_crop
@@ -223,7 +223,7 @@ def test_a_photo_that_browsers_cannot_show_gets_a_preview(tmp_path: Path) -> Non
     report = tmp_path / "report"
     pictures = prepare_pictures([shown], report, workers=0)
     (name,) = (report / "previews").iterdir()
-    assert pictures.previews == {photo: f"previews/{name.name}"}
+    assert pictures.previews == {(photo, NO_STILL): f"previews/{name.name}"}
     preview = Image.open(name)
     assert (preview.format, preview.size) == ("JPEG", (PREVIEW_SIDE, PREVIEW_SIDE // 2))
     # Another photo in its place: neither its preview nor the former one stands for it.

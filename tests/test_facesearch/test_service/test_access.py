@@ -16,7 +16,7 @@ from facesearch.service.auth.accounts import NAME_FAILURES, Accounts, LockedOutE
 from facesearch.service.auth.roles import includes
 from facesearch.service.auth.tokens import PREFIX
 from facesearch.service.database import ServiceDatabase
-from support.services import (
+from support.serving.services import (
     PASSWORD,
     QUICK,
     ROLES,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from cluster.types import Clustering
+from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
-from support.people_galleries import photos_of_people
-from support.services import PASSWORD, ServedTest, clustered_gallery, open_service, served
+from support.people_galleries import people_gallery, photos_of_people
+from support.serving.services import PASSWORD, ServedTest, clustered_gallery, open_service, served
 
 API = "/api/v1/galleries/my"
 
@@ -226,26 +230,90 @@ def test_names_are_completed_by_the_beginnings_of_words(site: ServedTest) -> Non
         ("ada berg", set()),
     ):
         assert {each["id"] for each in get(site, "/people", q=text)["people"]} == found
-    assert [each["id"] for each in get(site, "/people", named=True)["people"]] == ["p1", "p2"]
+    assert {each["id"] for each in get(site, "/people", named=True)["people"]} == {"p1", "p2"}
     assert get(site, "/people", order="recent")["people"][0]["id"] == "p2"
 
 
-def test_a_cover_is_chosen_and_left_to_the_program(site: ServedTest) -> None:
+def test_a_cover_is_chosen_and_taken_back(site: ServedTest) -> None:
     faces = faces_of(site, "p1")
     usual = get(site, "/people/p1")["cover"]
     other = next(face for face in faces if face != usual["face"])
     path = f"{API}/people/p1/cover"
     chosen = site.client.put(path, json={"face": other}, headers=site.local()).json()
-    assert chosen["cover"] == {"face": other, "chosen": True}
+    assert chosen["person"]["cover"] == {"face": other, "chosen": True}
     listed = {each["id"]: each for each in get(site, "/people")["people"]}
     assert listed["p1"]["cover"]["face"] == other
     foreign = site.client.put(path, json={"face": faces_of(site, "p2")[0]}, headers=site.local())
     assert foreign.status_code == 409
     post(site, "/people/p1/reject", {"faces": [other]})
     assert get(site, "/people/p1")["cover"]["chosen"] is False
-    site.client.delete(path, headers=site.local())
+    post(site, "/undo", {})
     post(site, "/undo", {})
     assert get(site, "/people/p1")["cover"] == {"face": usual["face"], "chosen": False}
+
+
+def test_what_is_no_face_is_shown_nowhere(site: ServedTest) -> None:
+    face = faces_of(site, "p1")[0]
+    photo = get(site, f"/faces/{face}")["photo"]["id"]
+    said = post(site, "/faces/not-a-face", {"faces": [face]})
+    assert said["person"] is None and "said to be none" in said["undo"]["text"]
+    assert face not in faces_of(site, "p1")
+    assert site.client.get(f"{API}/faces/{face}").status_code == 404
+    assert get(site, f"/photos/{photo}")["faces"] == 0
+    assert get(site, "/nobody/faces")["total"] == 0
+    assert get(site, "")["faces"] == 11
+    near = get(site, f"/faces/{faces_of(site, 'p1')[0]}/neighbours", k=50)["matches"]
+    assert face not in {each["face"]["id"] for each in near}
+    post(site, "/undo", {})
+    assert face in faces_of(site, "p1")
+
+
+def test_faces_are_confirmed(site: ServedTest) -> None:
+    faces = faces_of(site, "p1")
+    post(site, "/people/p1/confirm", {"faces": faces[:1]})
+    assert [each["id"] for each in get(site, "/people/p1/faces", confirmed=True)["faces"]] == [
+        faces[0]
+    ]
+    assert post(site, "/people/p1/confirm", {})["person"]["confirmed"] == 3
+    assert post(site, "/people/p1/confirm", {}, 409)["code"] == "refused"
+
+
+def suggestions(site: ServedTest, **query: Any) -> Any:
+    """The suggestions, once they are made."""
+    until = time.monotonic() + 120
+    while (found := get(site, "/suggestions", **query))["computing"] or not found["total"]:
+        assert time.monotonic() < until, found
+        time.sleep(0.05)
+    return found["suggestions"]
+
+
+def test_suggestions_are_answered_once(tmp_path: Path) -> None:
+    """Each person in two clusters, as by too strict a threshold: they may be one."""
+    gallery = people_gallery(tmp_path, 4, 6)
+    ids = gallery.state().live_ids()
+    labels = np.arange(len(ids), dtype=np.int32) // 3
+    found = Clustering(ids, labels, np.full(len(ids), 0.9, np.float32))
+    digest = gallery.state().digest()
+    numbers = np.arange(1, found.count + 1)
+    run = ClusterRun(found, "agglomerative", 0.5, "t", digest, 0.0, False, numbers)
+    save_run(gallery, run)
+    with served(open_service(tmp_path, gallery)) as site:
+        asked = suggestions(site, kind="same")
+        pairs = {tuple(sorted(p["id"] for p in each["people"])) for each in asked}
+        assert pairs == {("p1", "p2"), ("p3", "p4"), ("p5", "p6"), ("p7", "p8")}
+        assert all(len(each["examples"]) == 2 for each in asked)
+        by_pair = {tuple(sorted(p["id"] for p in each["people"])): each["id"] for each in asked}
+        yes, no, later = (by_pair[pair] for pair in (("p1", "p2"), ("p3", "p4"), ("p5", "p6")))
+        assert post(site, f"/suggestions/{yes}", {"answer": "yes"})["person"]["faces"] == 6
+        apart = post(site, f"/suggestions/{no}", {"answer": "no"})
+        assert "not the same" in apart["decisions"][0]["text"]
+        post(site, f"/suggestions/{later}", {"answer": "later"})
+        left = get(site, "/suggestions", kind="same")["suggestions"]
+        assert [each["id"] for each in left] == [by_pair["p7", "p8"], later]
+        assert [each["postponed"] for each in left] == [False, True]
+        again = post(site, f"/suggestions/{yes}", {"answer": "yes"}, 404)
+        assert again["code"] == "no-such-suggestion"
+        assert post(site, f"/suggestions/{later}", {"answer": "perhaps"}, 422)["code"] == "invalid"
 
 
 def test_a_drawn_face_is_a_face(site: ServedTest, gallery: Gallery) -> None:

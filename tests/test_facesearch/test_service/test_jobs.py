@@ -21,7 +21,7 @@ from facesearch.service.database import ServiceDatabase
 from facesearch.service.jobs.job import MOST_RESUMES, Job, JobStore
 from facesearch.service.jobs.queue import JobQueue
 from support.fake_engine import write_photo
-from support.services import (
+from support.serving.services import (
     JOB_COMMAND,
     ServedTest,
     clustered_gallery,

@@ -18,7 +18,7 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.service.views.served_gallery import ServedGallery
 from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import cluster, index
-from support.services import ServedTest, clustered_gallery, open_service, served
+from support.serving.services import ServedTest, clustered_gallery, open_service, served
 
 API = "/api/v1/galleries/my"
 
@@ -251,7 +251,7 @@ def test_pictures_show_the_photo(site: ServedTest, gallery: Gallery) -> None:
         ("/photos/7777", "no-such-photo"),
         ("/photos/7777/original", "no-such-photo"),
         ("/undo", "nothing-to-undo"),
-        ("/people/../../etc", "not-found"),
+        ("/people/../../etc", "no-such-gallery"),
         ("/report/index.html", "not-found"),
     ],
 )

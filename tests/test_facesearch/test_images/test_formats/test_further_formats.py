@@ -60,6 +60,15 @@ def test_jpeg_xl_is_read_as_it_was_written() -> None:
     assert photo.taken_at == "2021-05-06T07:08:09"
 
 
+def test_a_cut_jpeg_xl_is_refused() -> None:
+    data = jpeg_xl(noisy_picture(), exif=orientation_of(1))  # EXIF makes boxes of it
+    assert data.startswith(b"\0\0\0\x0cJXL ")
+    for part in (0.3, 0.6, 0.9):
+        with pytest.raises(PhotoError) as caught:
+            decoded(data[: int(part * len(data))])
+        assert caught.value.reason in ("truncated", "corrupt")
+
+
 @pytest.mark.parametrize("orientation", [1, 6, 8])
 def test_a_jpeg_xl_made_of_a_jpeg_is_turned_once(tmp_path: Path, orientation: int) -> None:
     pytest.importorskip("pillow_jxl", reason="the extra facesearch[jxl] is not installed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,11 @@ def test_a_raw_file_is_the_second_file_of_its_jpeg(tmp_path: Path) -> None:
 
 
 def test_a_raw_file_of_another_moment_is_another_picture(tmp_path: Path) -> None:
-    assert seconds(tmp_path, a__jpg=still(NOON), a__dng=dng(corner_picture())) == {}
+    names = put(tmp_path, a__jpg=still(NOON), a__dng=dng(corner_picture()))
+    os.utime(tmp_path / "a.jpg", (1000, 1000))
+    assert second_files(str(tmp_path), names) == {}
+    os.utime(tmp_path / "a.dng", (1004, 1004))  # a camera writes both at once
+    assert second_files(str(tmp_path), names) == {"a.dng": "a.jpg"}
 
 
 def test_a_raw_file_without_a_time_belongs_to_its_name(tmp_path: Path) -> None:

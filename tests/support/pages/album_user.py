@@ -1,0 +1,55 @@
+"""Somebody who uses the web application, and what the database has after it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from facesearch.curation.editor import PeopleEditor
+from facesearch.gallery.gallery import Gallery
+
+
+class AlbumUser:
+    """Acts in ``page``; ``gallery`` is the folder behind it."""
+
+    def __init__(self, page: Any, gallery: Path) -> None:
+        self.page, self._gallery = page, gallery
+
+    @property
+    def people(self) -> dict[str, set[str]]:
+        """The photos of every person there is, by name or number."""
+        editor = PeopleEditor(Gallery.open(self._gallery))
+        return {
+            each.label: {record.photo.name for record in editor.records(each)}
+            for each in editor.now.people
+        }
+
+    @property
+    def names(self) -> set[str]:
+        """The names that people have."""
+        return {label for label in self.people if not re.fullmatch(r"p\d+", label)}
+
+    def go(self, part: str) -> None:
+        """Follow a link of the bar."""
+        self.page.get_by_role("navigation", name="Parts of the gallery").get_by_text(part).click()
+
+    def more(self, entry: str) -> None:
+        """Choose an entry of the menu."""
+        self.page.get_by_role("button", name="More", exact=True).click()
+        self.page.get_by_role("menuitem", name=entry, exact=True).click()
+
+    def job(self, button: str) -> None:
+        """Start a job and wait for its end."""
+        done = self.page.locator('.job[data-state="done"]')
+        before = done.count()
+        self.page.get_by_role("button", name=button, exact=True).click()
+        done.nth(before).wait_for()
+
+    def tile(self, name: str) -> Any:
+        """A person in the grid."""
+        return self.page.get_by_role("link", name=re.compile(f"^{name}, "))
+
+    def expect(self, text: str) -> None:
+        """A message of what was done."""
+        self.page.get_by_role("status").get_by_text(text, exact=False).first.wait_for()

@@ -1,0 +1,33 @@
+"""The process of a job, with the fake engine in place of a real one."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+from facesearch.clustering.options import ClusterOptions
+from facesearch.engine_options import EngineOptions
+from facesearch.service.jobs import child
+from support.fake_engine import FakeEngine
+from support.people_galleries import CLEAR
+
+
+def main() -> int:
+    """Do one job."""
+    child.NICE = 0  # tests wait for it
+    EngineOptions.create = _create  # type: ignore[method-assign, assignment]
+    ClusterOptions.for_gallery = _clear  # type: ignore[method-assign, assignment]
+    return child.main()
+
+
+def _create(options: EngineOptions, contract: Any = None, *, callers: int = 1) -> FakeEngine:
+    return FakeEngine(contract.name if contract else "fake")
+
+
+def _clear(gallery: Any, threshold: float = CLEAR.threshold, **asked: Any) -> ClusterOptions:
+    return replace(CLEAR, threshold=threshold)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
