@@ -1,6 +1,6 @@
 """Kill workers and drivers of a Ray job at random moments; the gallery must have no gap.
 
-    python -m benchmarks.distributed.kills --photos FOLDER [--count 400] [--workers 10] [--drivers 5]
+    python -m benchmarks.distributed.kills --photos FOLDER [--count 400] [--workers 10]
 
 SIGKILL goes to one worker of the job ``--workers`` times, and to the driver ``--drivers`` times, in
 an order and at moments drawn from ``--seed``. A killed driver is started again at once, while its

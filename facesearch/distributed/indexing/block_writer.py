@@ -22,7 +22,7 @@ from facesearch.embed_stages import (
 from facesearch.embed_videos import VideoReader
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
-from facesearch.errors import PhotoError
+from facesearch.errors import InputError, PhotoError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.records import PhotoRecord, face_times
@@ -33,6 +33,7 @@ from facesearch.images import DecodeOutcome, DecodeTask
 from facesearch.images.decode import DEFAULT_LIMITS
 from facesearch.images.file_access import photo_stream, sha256_of, sha256_of_stream
 from facesearch.images.types import PARTIAL
+from facesearch.video.reader import MISSING, can_read_videos
 from indexer.storage.shards import Shard, write_shard
 
 
@@ -65,10 +66,16 @@ class BlockWriter:
     def write(self, block: PhotoBlock, attempt: ShardAttempt) -> EmbedReport:
         """Embed a block into the shard of ``attempt``; one that is sealed already stays as it is.
 
-        Raises StorageError where the attempt was ended meanwhile: then nothing is sealed.
+        Raises StorageError where the attempt was ended meanwhile: then nothing is sealed; and
+        InputError for videos where this process cannot read any.
         """
         if attempt.path.exists():
             return sealed_report(block, attempt.path)
+        if block.videos and not can_read_videos():
+            raise InputError(
+                f"on a worker, {MISSING}; install it on all machines, or leave videos out: "
+                "--video off"
+            )
         gallery, engine, forgotten = self._opened()
         report = EmbedReport()
         known = frozenset[str]().union(*(task.known for task in block.tasks))
