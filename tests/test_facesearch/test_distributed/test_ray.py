@@ -31,41 +31,19 @@ from facesearch.gallery.shards.leases import LEASES
 from indexer.exact.brute_force import exact_search
 from support.cluster.fake_engine_maker import FakeEngineMaker
 from support.cluster.gallery_rows import content_rows
+from support.cluster.ray_cluster import running_cluster
 from support.cluster.ray_job import OPTIONS, SECONDS
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import small_gallery
 
-ROOT = Path(__file__).parents[3]
-WAIT = 120.0
+WAIT = 300.0
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Any]:
     """The ray module, connected to a cluster of this session."""
-    ray = pytest.importorskip("ray", reason="needs Ray: pip install 'facesearch[ray]'")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests")]))
-        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        _start(ray, tries=3)
+    with running_cluster() as ray:
         yield ray
-        ray.shutdown()
-
-
-def _start(ray: Any, tries: int) -> None:
-    """Start a cluster; Ray itself gives up after 30 s, which is little on a busy machine."""
-    try:
-        ray.init(
-            address="local",
-            num_cpus=2,
-            include_dashboard=False,
-            object_store_memory=100 * 2**20,
-            log_to_driver=False,
-        )
-    except Exception as error:
-        if tries <= 1 or "timed out" not in str(error):
-            raise
-        ray.shutdown()
-        _start(ray, tries - 1)
 
 
 @pytest.fixture
