@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         enroll,
         enroll_folders,
         export_people,
+        import_names,
         import_people,
         people_suggestions,
     )
@@ -113,6 +114,7 @@ _MODULES = {
     "gallery_info": "api.info",
     "identify_photo": "api.session",
     "identify_photos": "api.batch",
+    "import_names": "api.people",
     "import_people": "api.people",
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
@@ -168,6 +170,7 @@ __all__ = [
     "gallery_info",
     "identify_photo",
     "identify_photos",
+    "import_names",
     "import_people",
     "index_photos",
     "latest_run",

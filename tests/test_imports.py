@@ -56,6 +56,7 @@ FLOORS = {
         "clustering",
         "album recognition erasure",
         "check curation report upgrade",
+        "people_import",
         "api",
         "service",
         "cli",

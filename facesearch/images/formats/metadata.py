@@ -134,7 +134,7 @@ def _stated_in_avif(image: ImageFile.ImageFile) -> int:
     """The orientation in EXIF, in whose place Pillow puts that of the container."""
     exif = Image.Exif()
     try:
-        exif.load(image._decoder.get_info()[4])  # type: ignore[attr-defined]  # noqa: SLF001
+        exif.load(image._decoder.get_info()[4])  # type: ignore[attr-defined]
     except Exception:  # there is none, or another version of Pillow
         return 1
     return exif_facts(exif)[0]

@@ -104,7 +104,9 @@ def test_the_region_covers_the_face_on_the_stored_pixels(
 def test_areas_lie_inside_the_photo(edges: tuple[float, ...], orientation: int) -> None:
     x0, x1 = sorted(edges[:2])
     y0, y1 = sorted(edges[2:])
-    packet = regions_xml([NamedFace("A", face(0, Path("/a.jpg"), (x0, y0, x1, y1)))], SIZE, orientation)
+    packet = regions_xml(
+        [NamedFace("A", face(0, Path("/a.jpg"), (x0, y0, x1, y1)))], SIZE, orientation
+    )
     area = ET.fromstring(packet.encode()).find(".//mwg-rs:Area", NAMESPACES)
     assert area is not None
     x, y, w, h = (float(area.attrib[f"{{{NAMESPACES['stArea']}}}{key}"]) for key in "xywh")
