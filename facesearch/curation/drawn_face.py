@@ -34,7 +34,7 @@ _SCORE = 0.5  # of a face that only a person has seen
 
 
 @dataclass(frozen=True)
-class DrawnFace:
+class DrawnFaceRow:
     """A face on the photo whose content row is ``photo_id``, with its vector.
 
     ``box`` is in pixels of the upright photo at full size, ``found`` in those of a photo at
@@ -68,13 +68,13 @@ def add_drawn_face(
 
 def embed_drawn_face(
     engine: FaceEngine, photo_id: int, box: Box, decoded: DecodedPhoto
-) -> DrawnFace:
+) -> DrawnFaceRow:
     """The face at ``box``, not yet in a gallery; raises InputError as :func:`add_drawn_face`."""
     clipped = _checked(box, decoded)
-    return DrawnFace(photo_id, clipped, _embedded(engine, decoded, clipped), decoded.scale)
+    return DrawnFaceRow(photo_id, clipped, _embedded(engine, decoded, clipped), decoded.scale)
 
 
-def enter_drawn_faces(gallery: Gallery, drawn: Sequence[DrawnFace]) -> list[int | InputError]:
+def enter_drawn_faces(gallery: Gallery, drawn: Sequence[DrawnFaceRow]) -> list[int | InputError]:
     """Add faces to a gallery: for each its id, or why it cannot be there.
 
     Each shard that has some of the photos is replaced once. The index is left as it is.
@@ -168,7 +168,7 @@ def _require_free(gallery: Gallery, state: GalleryState, photo_id: int, box: Box
         )
 
 
-def _append(gallery: Gallery, number: int, drawn: Sequence[DrawnFace]) -> list[int]:
+def _append(gallery: Gallery, number: int, drawn: Sequence[DrawnFaceRow]) -> list[int]:
     """Replace a shard by one with the faces ``drawn`` at the end; their ids."""
     path = shard_path(gallery.shards_folder, number)
     detections = [each.found.detections.scaled(1 / each.scale) for each in drawn]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesearch.clustering.current_people import gallery_people
-from facesearch.curation.drawn_face import DrawnFace, embed_drawn_face, enter_drawn_faces
+from facesearch.curation.drawn_face import DrawnFaceRow, embed_drawn_face, enter_drawn_faces
 from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.errors import InputError, PhotoError
 from facesearch.gallery.gallery import Gallery
@@ -165,7 +165,7 @@ def _draw(
         return {}, []
     engine = make_engine()
     gallery.require(engine.contract)
-    embedded: list[tuple[NotedFace, DrawnFace]] = []
+    embedded: list[tuple[NotedFace, DrawnFaceRow]] = []
     refused: list[tuple[NotedFace, str, str]] = []
     for location, faces in wanted.items():
         found, failed = _embed(engine, location, faces)
@@ -189,9 +189,9 @@ def _draw(
 
 def _embed(
     engine: FaceEngine, location: Path, faces: Sequence[NotedFace]
-) -> tuple[list[tuple[NotedFace, DrawnFace]], list[tuple[NotedFace, str, str]]]:
+) -> tuple[list[tuple[NotedFace, DrawnFaceRow]], list[tuple[NotedFace, str, str]]]:
     """The faces of one photo with their vectors; and which have none, the reason, and why."""
-    embedded: list[tuple[NotedFace, DrawnFace]] = []
+    embedded: list[tuple[NotedFace, DrawnFaceRow]] = []
     refused: list[tuple[NotedFace, str, str]] = []
     try:
         decoded = photo_reader(DECODE_SIDE).read(location)
