@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cluster.union_find import CannotLinks, Rows
+from indexer.argument_checks import describe
 
 Pairs = NDArray[np.int64]
 
@@ -27,7 +28,8 @@ class Constraints:
     ``photos`` int64 (n,), or None, numbers the photo of each vector: two vectors of one photo
     cannot link either, where no must-link says otherwise. A negative number is of no photo.
     ``people`` int64 (n,), or None, are the numbers of the person each vector is assigned to,
-    negative for none: those of one number must link, those of two cannot.
+    negative for none: those of one number must link, those of two cannot. Lists will do too. Raises
+    ValueError for what is not whole numbers of these shapes.
     """
 
     photos: NDArray[np.int64] | None = None
@@ -35,35 +37,70 @@ class Constraints:
     cannot: Pairs | None = None
     people: NDArray[np.int64] | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("photos", "people"):
+            numbers = getattr(self, name)
+            if numbers is not None:
+                object.__setattr__(self, name, _numbers(numbers, name))
+        for name in ("must", "cannot"):
+            pairs = getattr(self, name)
+            if pairs is not None:
+                object.__setattr__(self, name, _pairs(pairs, name))
+
     def check(self, count: int) -> None:
-        """Raise ValueError unless shapes, dtypes and rows fit ``count`` vectors."""
-        if self.photos is not None and (
-            self.photos.shape != (count,) or self.photos.dtype != np.int64
-        ):
-            raise ValueError(
-                f"expected photos int64 ({count},), one a vector, got {self.photos.dtype} "
-                f"{self.photos.shape}"
-            )
-        if self.people is not None and (
-            self.people.shape != (count,) or self.people.dtype != np.int64
-        ):
-            raise ValueError(
-                f"expected people int64 ({count},), one a vector, got {self.people.dtype} "
-                f"{self.people.shape}"
-            )
+        """Raise ValueError unless there are rows and numbers for ``count`` vectors."""
+        for name, numbers in (("photos", self.photos), ("people", self.people)):
+            if numbers is not None and len(numbers) != count:
+                raise ValueError(
+                    f"expected {name} int64 ({count},), one a vector, got {numbers.dtype} "
+                    f"{numbers.shape}"
+                )
         for name, pairs in (("must", self.must), ("cannot", self.cannot)):
             if pairs is None:
                 continue
-            if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != np.int64:
-                raise ValueError(
-                    f"expected {name}-link pairs int64 (m, 2), got {pairs.dtype} {pairs.shape}"
-                )
             if len(pairs) and not 0 <= pairs.min() <= pairs.max() < count:
                 raise ValueError(
                     f"expected {name}-link rows in [0, {count}), got {pairs.min()} to {pairs.max()}"
                 )
             if (pairs[:, 0] == pairs[:, 1]).any():
                 raise ValueError(f"expected {name}-link pairs of two vectors, got one with itself")
+
+
+def _numbers(given: ArrayLike, name: str) -> NDArray[np.int64]:
+    array = _whole_numbers(given)
+    if array is None or array.ndim != 1:
+        raise ValueError(
+            f"expected {name} as whole numbers (n,), one a vector, got {_shape_of(given)}"
+        )
+    return array
+
+
+def _pairs(given: ArrayLike, name: str) -> Pairs:
+    array = _whole_numbers(given)
+    if array is not None and array.shape == (0,):
+        return no_pairs()
+    if array is None or array.ndim != 2 or array.shape[1] != 2:
+        raise ValueError(
+            f"expected {name}-link pairs of rows, whole numbers (m, 2), got {_shape_of(given)}"
+        )
+    return array
+
+
+def _whole_numbers(given: ArrayLike) -> NDArray[np.int64] | None:
+    """``given`` as int64; None where it is anything else than whole numbers, or of no shape."""
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        return None
+    if array.size and array.dtype.kind not in "iu":
+        return None
+    return array.astype(np.int64, copy=False)
+
+
+def _shape_of(given: ArrayLike) -> str:
+    if isinstance(given, np.ndarray):
+        return f"{given.dtype} {given.shape}"
+    return describe(given)
 
 
 @dataclass(frozen=True)

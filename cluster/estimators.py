@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import validate_data
 
-from cluster.agglomerative import LinkageName, agglomerative
+from cluster.agglomerative import LINKAGES, MOST_APART, LinkageName, agglomerative
 from cluster.constraints import Constraints
 from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
 from cluster.types import Clustering
+from indexer.argument_checks import choice, instance, number, whole_number
 from indexer.types import check_unit_vectors
 
 
@@ -38,6 +39,8 @@ class _VectorClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # w
         ``constraints`` say which rows must and must not be in one cluster. Raises ValueError for
         vectors or parameters that cannot be used.
         """
+        instance(constraints, Constraints | None, "Constraints as constraints")
+        self._check_parameters()
         vectors = validate_data(self, X, dtype=[np.float32, np.float64])
         if self.normalize:
             vectors = _unit_length(vectors)
@@ -46,6 +49,9 @@ class _VectorClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # w
         self.labels_ = found.labels.astype(np.int64)
         self.confidence_ = found.confidence
         return self
+
+    def _check_parameters(self) -> None:
+        raise NotImplementedError
 
     def _cluster(
         self, ids: NDArray[np.int64], vectors: NDArray[Any], constraints: Constraints | None
@@ -85,6 +91,11 @@ class AgglomerativeClustering(_VectorClustering):
         self.min_size = min_size
         self.normalize = normalize
 
+    def _check_parameters(self) -> None:
+        number(self.threshold, "a squared distance as threshold", 0, MOST_APART)
+        choice(self.linkage, LINKAGES, "linkage")
+        whole_number(self.min_size, "min_size", 1)
+
     def _cluster(
         self, ids: NDArray[np.int64], vectors: NDArray[Any], constraints: Constraints | None
     ) -> Clustering:
@@ -120,6 +131,13 @@ class HdbscanClustering(_VectorClustering):
         self.min_samples = min_samples
         self.refine = refine
         self.normalize = normalize
+
+    def _check_parameters(self) -> None:
+        whole_number(self.min_cluster_size, "min_cluster_size", 2)
+        if self.min_samples is not None:
+            whole_number(self.min_samples, "min_samples", 1)
+        if self.refine is not None:
+            number(self.refine, "a squared distance to refine at", 0, MOST_APART)
 
     def _cluster(
         self, ids: NDArray[np.int64], vectors: NDArray[Any], constraints: Constraints | None

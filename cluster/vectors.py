@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.types import check_array
+
 
 def check_vectors(vectors: NDArray[Any]) -> None:
     """Raise ValueError unless ``vectors`` is (n, d) of a floating-point dtype."""
+    check_array(vectors, "vectors")
     if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
         raise ValueError(
             f"expected floating-point vectors of shape (n, d), got {vectors.dtype} {vectors.shape}"

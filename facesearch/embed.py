@@ -8,13 +8,16 @@ same while shards hold whole batches, the same but for the encoder's rounding ot
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
+from facesearch.argument_checks import choice, number, whole_number
 from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.embed_videos import VideoReader
 from facesearch.engine import DECODE_SIDE, FaceEngine, PhotoFaces
@@ -47,9 +50,10 @@ logger = logging.getLogger(__name__)
 class EmbedOptions:
     """How the job runs; none of it changes what is stored, but ``shard_photos`` and ``video``.
 
-    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode.
-    ``video`` says how videos are read that are new; "off" leaves them out.
-    ``verify`` reads the content of every photo, also of those that seem unchanged.
+    ``decoders`` worker processes decode (0: in this process); ``threads`` detect and encode. A
+    photo that takes longer than ``decode_timeout`` seconds to decode is given up. ``video`` says
+    how videos are read that are new; "off" leaves them out. ``verify`` reads the content of every
+    photo, also of those that seem unchanged. Raises InputError for anything out of range.
     """
 
     decoders: int = 1
@@ -60,10 +64,17 @@ class EmbedOptions:
     verify: bool = False
     decode_timeout: float = 60.0
 
+    def __post_init__(self) -> None:
+        choice(self.video, get_args(VideoMode), "video")
+        whole_number(self.decoders, "decoders")
+        whole_number(self.threads, "threads", 1)
+        whole_number(self.shard_photos, "shard_photos", 1)
+        number(self.decode_timeout, "decode_timeout in seconds", 0, math.inf)
+
     @classmethod
     def for_cores(cls, threads: int | None = None, decoders: int | None = None) -> EmbedOptions:
         """For ``threads`` threads, by default as many as cores, and half as many decoders."""
-        threads = available_cores() if threads is None else threads
+        threads = available_cores() if threads is None else whole_number(threads, "threads", 1)
         return cls(max(1, threads // 2) if decoders is None else decoders, threads)
 
 

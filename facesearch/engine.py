@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.argument_checks import instance
 from facesearch.detect import DEFAULT_DETECTOR, create_detector
 from facesearch.detect.types import Detections, Detector, Pixels
 from facesearch.encoders import EncoderSpec, default_encoder, encoder_spec, load_encoder
@@ -163,7 +164,7 @@ class EncoderChoice:
 
 def create_engine(
     detector: str = DEFAULT_DETECTOR,
-    encoder: EncoderChoice | None = None,
+    encoder: EncoderChoice | str | None = None,
     *,
     min_face: int | None = None,
     min_score: float | None = None,
@@ -171,10 +172,15 @@ def create_engine(
 ) -> FaceEngine:
     """The engine of named parts; ``detector`` is "yunet", "mtcnn" or the path of an ONNX file.
 
+    ``encoder`` is a name, by default that of the best encoder whose files are here; how it runs is
+    what :class:`facesearch.engine_options.EngineOptions` say, another way to make an engine.
     ``min_face`` is in pixels of the photo as the detector sees it, at most ``DETECT_SIDE`` long.
     ``turned``: also find faces that do not stand upright; None does where the detector is YuNet.
     """
+    if isinstance(encoder, str):
+        encoder = EncoderChoice(encoder_spec(encoder).name)
     encoder = EncoderChoice() if encoder is None else encoder
+    instance(encoder, EncoderChoice, "the name of an encoder as encoder")
     found_by = create_face_finder(
         detector,
         min_face=min_face,

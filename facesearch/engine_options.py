@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facesearch.argument_checks import instance, number, whole_number
 from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
@@ -34,6 +35,17 @@ class EngineOptions:
     precision: str | None = None
     flip: bool | None = None
     turned: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("detector", "weights"):
+            instance(getattr(self, name), str | os.PathLike | None, f"a name or path as {name}")
+        for name in ("encoder", "precision"):
+            instance(getattr(self, name), str | None, f"a name as {name}")
+        instance(self.device, str, "a name as device")
+        if self.min_face is not None:
+            whole_number(self.min_face, "min_face in pixels", 1)
+        if self.min_score is not None:
+            number(self.min_score, "min_score", 0, 1)
 
     def encoder_choice(
         self,

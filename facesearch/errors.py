@@ -22,6 +22,10 @@ class WeightsError(FacesearchError, ValueError):
     """A model file that is missing, damaged, or not the pinned one."""
 
 
+class TrainingCollapsedError(FacesearchError, RuntimeError):
+    """All faces have nearly the same vector; the text says what to change."""
+
+
 class GalleryError(FacesearchError, ValueError):
     """A gallery that is missing, of another format or damaged."""
 
@@ -36,6 +40,10 @@ class ChangedGalleryError(GalleryError):
 
 class ChangedDecisionsError(GalleryError):
     """Other decisions were made since those that a new one was to add to."""
+
+
+class EncryptedGalleryError(GalleryError):
+    """An encrypted gallery without its key, or a file of it that is not as it was written."""
 
 
 class ContractError(GalleryError):

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from indexer.argument_checks import instance, whole_number
 from indexer.build import CoveredShards, build_index, open_index
 from indexer.errors import InvalidVectorsError
 from indexer.index.flat import FlatIndex
 from indexer.ivf.recipes import EXACT, RecipeGoal
 from indexer.protocols import Index
-from indexer.types import Block, Ids, Neighbours, Vectors, check_unit_vectors
+from indexer.types import MAX_NEIGHBOURS, Block, Ids, Neighbours, Vectors, check_unit_vectors
 
 _BLOCK_ROWS = 65536
 
@@ -36,6 +37,7 @@ class VectorIndex:
         with id -1 and distance +inf. Raises InvalidVectorsError for queries that cannot be
         compared, ValueError for k out of range.
         """
+        k = whole_number(k, "how many neighbours as k", 1, MAX_NEIGHBOURS)
         return self._index.search(to_unit_vectors(queries, "queries"), k)
 
     def __len__(self) -> int:
@@ -80,9 +82,11 @@ def create_index(
     Raises InvalidVectorsError for vectors or ids that cannot be used, ValueError for a recall out
     of [0.5, 1], IndexGoalError where the memory does not allow the recall.
     """
+    goal = RecipeGoal(recall, math.inf if memory is None else memory)
+    place = None if folder is None else _folder(folder)
     block = _sorted_block(vectors, ids)
     dimension = block.vectors.shape[1]
-    if folder is None:
+    if place is None:
         if recall != EXACT:
             raise ValueError(
                 f"expected a folder with recall {recall}: an approximate index lies in files; "
@@ -90,9 +94,7 @@ def create_index(
             )
         return VectorIndex(FlatIndex.build([block], dimension))
     covers = CoveredShards(len(block), dimension, {}, "")
-    goal = RecipeGoal(recall, math.inf if memory is None else memory)
     asked = {"recall": recall} if memory is None else {"recall": recall, "memory": memory}
-    place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     build_index(place, lambda: _blocks(block), covers, goal, asked=asked)
     return load_index(place)
@@ -103,7 +105,12 @@ def load_index(folder: str | os.PathLike[str]) -> VectorIndex:
 
     Raises StaleIndexError where there is none, or a damaged one.
     """
-    return VectorIndex(open_index(Path(folder), {}))
+    return VectorIndex(open_index(_folder(folder), {}))
+
+
+def _folder(folder: str | os.PathLike[str]) -> Path:
+    instance(folder, str | os.PathLike, "the folder of an index")
+    return Path(folder)
 
 
 def to_unit_vectors(vectors: ArrayLike, what: str = "vectors") -> Vectors:

@@ -14,9 +14,9 @@ from hypothesis.internal.conjecture import providers
 if TYPE_CHECKING:
     from facesearch.demo import DemoTruth
 
-# Before anything loads numpy or torch: the suite is parallel by processes. Each of them with
-# threads for every core would wait for the others in loops: products of small matrices, which are
-# most of what tests compute, then take 15 times the processor time.
+# Before anything loads numpy or torch: the suite is parallel by processes. If each of them had
+# threads for every core, they would wait for one another in loops: products of small matrices,
+# which are most of what tests compute, then take 15 times the processor time.
 for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

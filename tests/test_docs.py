@@ -69,7 +69,8 @@ def test_every_command_shown_is_a_command(page: Path) -> None:
     for line in "\n".join(blocks).splitlines():
         words = shlex.split(line.removeprefix("$ "), comments=True) if "facesearch " in line else []
         if words[:1] == ["facesearch"]:
-            build_parser().parse_args(words[1:])
+            ends = [number for number, word in enumerate(words) if word in (">", "<", "|")]
+            build_parser().parse_args(words[1 : ends[0] if ends else None])
 
 
 def test_readme_shows_what_cluster_prints(

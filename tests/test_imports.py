@@ -23,7 +23,7 @@ MAY_IMPORT = {
 # new part needs a place here. Where an import breaks this, move what is imported down.
 FLOORS = {
     "indexer": (
-        "errors lazy_exports",
+        "errors lazy_exports argument_checks",
         "types",
         "id_ranges id_lookup runtime storage",
         "protocols",
@@ -43,7 +43,8 @@ FLOORS = {
         "estimators",
     ),
     "facesearch": (
-        "errors text video_files",
+        "errors",
+        "argument_checks text video_files",
         "images model_files demo",
         "detect",
         "encoders quality",
@@ -57,6 +58,8 @@ FLOORS = {
         "album recognition erasure",
         "check curation report upgrade",
         "people_import",
+        "backup",
+        "encryption",
         "api",
         "service",
         "cli",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import cluster
 import facesearch
 import indexer
-from facesearch.demo import make_demo_photos
+from facesearch.demo import DemoTruth
 from support.vectors import grouped_vectors
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
@@ -22,10 +23,9 @@ BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MUL
 
 @pytest.mark.slow
 def test_every_example_runs_and_prints_what_the_page_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo_photos: tuple[Path, DemoTruth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("skimage", reason="the sample photos need: pip install scikit-image")
-    make_demo_photos(tmp_path / "photos")
+    shutil.copytree(demo_photos[0], tmp_path / "photos")
     vectors, _ = grouped_vectors(people=150, each=20, seed=4)
     np.save(tmp_path / "vectors.npy", vectors)
     monkeypatch.chdir(tmp_path)

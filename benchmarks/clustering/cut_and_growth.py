@@ -12,7 +12,6 @@ clock and of the processor, of all threads: where other work shares the machine 
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ import numpy as np
 
 from benchmarks.clustering.scale import STOP, made_faces, made_photos
 from benchmarks.clustering.size_threshold import gallery_threshold
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from cluster.agglomerative import MOST_APART, clusters_at, merged
 from cluster.constraints import Constraints, resolve
@@ -39,7 +39,7 @@ Result = dict[str, Any]
 
 def main() -> None:
     """Measure and record."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--faces", type=int, default=200_000)
     parser.add_argument("--clustered", type=int, default=1_000_000)
     parser.add_argument("--new", type=int, default=10_000)

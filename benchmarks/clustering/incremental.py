@@ -9,7 +9,6 @@ once or in ten parts, and the result is compared with one run over all.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clustering.quality import Labels, load
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from cluster.agglomerative import agglomerative
 from cluster.incremental import grow_clusters
@@ -35,7 +35,7 @@ THRESHOLDS = (0.14, 0.11)
 
 def main() -> None:
     """Measure and record."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--vectors", type=Path, required=True)
     parser.add_argument("--note", default="LFW, one face a photo", help="kept in the result")
     args = parser.parse_args()

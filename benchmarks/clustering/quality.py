@@ -12,7 +12,6 @@ distances.
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import json
 import multiprocessing
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from cluster.hdbscan_clustering import DensitySettings, hdbscan_clustering
 from cluster.labels import ordered_labels
@@ -50,7 +50,7 @@ Labels = NDArray[np.integer[Any]]
 
 def main() -> None:
     """Choose the threshold on one data set, report on the other, time if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("--choose", type=Path, required=True)
     parser.add_argument("--report", type=Path)
     parser.add_argument("--times", action="store_true")

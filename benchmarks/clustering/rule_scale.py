@@ -8,7 +8,6 @@ as it was.
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import subprocess
@@ -16,6 +15,7 @@ import sys
 import time
 from typing import Any
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.mixed_galleries import made_faces
 from benchmarks.common.record import record
 from cluster.adaptive.clustering import adaptive_merges, graph_for
@@ -27,7 +27,7 @@ BEYOND = encoder_spec("dlib-resnet-v1").thresholds(True).cluster
 
 def main() -> None:
     """Measure each count and record, or measure one and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--counts", type=int, nargs="*", default=[200_000])
     parser.add_argument("--one", type=int)
     args = parser.parse_args()

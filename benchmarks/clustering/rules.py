@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.clustering.quality import Labels, load
 from benchmarks.clustering.size_threshold import gallery_threshold
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.mixed_galleries import Labelled, Vectors, made_faces, real_galleries
 from benchmarks.common.record import record, versions
 from cluster.adaptive.clustering import adaptive_merges, graph_for
@@ -39,7 +40,7 @@ WHISPERS_RADIUS = 0.5  # of the field's usual script, for descriptors that are n
 
 def main() -> None:
     """Measure each gallery and record."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     for name in ("lfw", "album", "many"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--name", default="cluster_rules")

@@ -13,7 +13,6 @@ several k with that over all pairs.
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import json
 import multiprocessing
@@ -30,6 +29,7 @@ from numpy.typing import NDArray
 from benchmarks.clustering.quality import SEED, Labels, load, memory_kib, scores
 from benchmarks.clustering.size_threshold import gallery_threshold
 from benchmarks.common.face_model import FaceModel
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record, versions
 from cluster.constraints import Constraints
@@ -58,7 +58,7 @@ Result = dict[str, Any]
 
 def main() -> None:
     """Run and record."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS))
     parser.add_argument("--faces", type=Path, help="labelled vectors of real faces")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))

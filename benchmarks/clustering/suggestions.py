@@ -16,7 +16,6 @@ than its cluster has.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Iterable
@@ -30,6 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.clustering.quality import Labels, album_like, drawn, load
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from cluster.constraints import Constraints
 from cluster.labels import ordered_labels
@@ -63,7 +63,7 @@ class Examples:
 
 def main() -> None:
     """Fit, measure, time, record."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--choose", type=Path, required=True)
     parser.add_argument("--report", type=Path)
     parser.add_argument("--times", action="store_true", help="also time on made clusters")

@@ -8,6 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import idle
 from indexer.runtime.cores import available_cores
 from indexer.runtime.memory import available_memory
 
@@ -57,14 +58,20 @@ def kept_runs(name: str) -> dict[str, Any]:
     document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     here, there = machine(), document.get("machine", {})
     same = all(here[key] == there.get(key) for key in ("cpu", "vector_instructions", "cores"))
-    runs: dict[str, Any] = document["runs"] if same else {}
+    if not same:
+        return {}
+    idle.keep(document["machine"])
+    runs: dict[str, Any] = document["runs"]
     return runs
 
 
 def record(name: str, result: dict[str, Any]) -> Path:
-    """Write ``results/<name>.json``: ``result`` after the machine and the versions."""
+    """Write ``results/<name>.json``: ``result`` after the machine and the versions.
+
+    Of a script that takes times, the machine's load before it is noted too (:mod:`.idle`).
+    """
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    document = {"machine": machine(), "versions": versions(), **result}
+    document = {"machine": machine() | idle.conditions(), "versions": versions(), **result}
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path

@@ -16,14 +16,14 @@ from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
-from benchmarks.figures import clusters, faces, indices, people, speed, training
+from benchmarks.figures import clusters, faces, indices, people, promises, speed, training
 from benchmarks.figures.summary import speed_of, summary
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 _PAGES = (
-    "README docs/accuracy docs/encoders docs/model_card docs/networks docs/performance docs/report docs/training "
-    "docs/web"
+    "README docs/accuracy docs/encoders docs/model_card docs/networks docs/performance docs/report "
+    "docs/threats docs/training docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
@@ -269,6 +269,8 @@ FIGURES: dict[str, Callable[[], str]] = {
         people.crowd_groups,
         people.crowded_regions,
         people.report_speed,
+        promises.promises,
+        promises.erasure,
         people.naming_effort,
         speed.end_to_end,
         speed.pipeline,

@@ -11,7 +11,6 @@ the main person of the photo; a photo without a face counts as a group of its ow
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import subprocess
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from cluster.agglomerative import agglomerative
 from cluster.metrics import bcubed_scores, pairwise_scores
@@ -35,7 +35,7 @@ PEER_SCRIPT = Path(__file__).parents[1] / "peers" / "face_recognition_album.py"
 
 def main() -> None:
     """Time both sides in turns, score the groups, record the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--truth", type=Path, required=True)
     parser.add_argument("--peer", type=Path, required=True, help="Python with face_recognition")

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.mixed_photos import link_photos, mixed_photos
 from benchmarks.common.record import record
 from facesearch.encoders import encoder_spec
@@ -105,7 +106,7 @@ def summary(rounds: list[dict[str, float]]) -> dict[str, Any]:
 
 def main() -> None:
     """Time all sides in turns and record the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("--face-recognition", type=Path, help="Python with face_recognition")
     parser.add_argument("--facenet", type=Path, help="folder that holds facenet_pytorch")
     parser.add_argument("--face-recognition-every", type=int, default=1, metavar="N")

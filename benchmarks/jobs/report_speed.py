@@ -12,7 +12,6 @@ playwright and Chromium.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -27,6 +26,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from cluster.types import Clustering
 from facesearch.album.model import AdviceBasis, Album, AlbumFace, AlbumInfo, build_album
@@ -52,7 +52,7 @@ TIMES = """() => {
 
 def main() -> None:
     """Make the album, open it, record."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--photos", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()

@@ -12,7 +12,6 @@ measurements of everything.
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import statistics
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.mixed_photos import DATA, link_photos, mixed_photos
 from benchmarks.common.record import record
 from indexer.runtime.cores import available_cores
@@ -213,7 +213,7 @@ def main() -> None:
 
     from facesearch.engine import EncoderChoice, create_engine
 
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("--album-only", action="store_true", help="leave the mixed photos out")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()

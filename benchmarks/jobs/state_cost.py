@@ -12,7 +12,6 @@ figures of other labels stay in the result, if this machine made them.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import multiprocessing
@@ -30,6 +29,7 @@ import numpy as np
 
 from benchmarks.clustering.quality import memory_kib
 from benchmarks.clustering.scale import forget_peak
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import kept_runs, record
 from benchmarks.common.vector_gallery import seal_shard, vector_gallery
 from facesearch.embed import EmbedOptions, embed_photos
@@ -48,7 +48,7 @@ COPIED, FAILED, MOVED, EDITED, REMOVED = 50, 200, 40, 100, 100
 
 def main() -> None:
     """Make a gallery of each size, measure, record."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--label", required=True, help="what the measured code is called")
     parser.add_argument("--photos", type=int, nargs="+", default=[200_000, 1_000_000])
     parser.add_argument("--repeats", type=int, default=3)

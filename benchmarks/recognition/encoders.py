@@ -10,7 +10,6 @@ averaging, by the process's own seconds on one core.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import kept_runs, record
 from facesearch.encoders import encoder_names, encoder_spec, load_encoder
 
@@ -107,7 +107,7 @@ def speed(name: str) -> float:
 
 def main() -> None:
     """Measure the encoders named, or all that are here, and record them."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--cache", type=Path, required=True, help="folder to keep vectors in")
     args = parser.parse_args()

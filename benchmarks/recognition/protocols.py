@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from facesearch.cli.engine_options import add_engine_options, engine_options
 from facesearch.encoders import thresholds_of
@@ -37,7 +38,7 @@ CURVES = ("roc", "fnir_by_fpir")
 def parse() -> argparse.Namespace:
     """The command line."""
     data = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data")) / "lfw"
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--data", type=Path, default=data, help="folder with images/, pairs.txt")
     parser.add_argument("--cache", type=Path, required=True, help="outside the repository")
     parser.add_argument("--out", type=Path, required=True, help="for reports and plots")

@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from benchmarks.jobs.album import our_quality, read_truth
 from benchmarks.recognition.quality_data import (
@@ -334,7 +335,7 @@ def milliseconds_a_chip() -> list[float]:
 
 def main() -> None:
     """Fit the models, or judge them."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     commands = parser.add_subparsers(required=True)
     fitting, report = commands.add_parser("fit"), commands.add_parser("report")
     fitting.set_defaults(run=run_fit)

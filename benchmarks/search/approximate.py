@@ -8,19 +8,21 @@ exact search) is found first, ``rank_1`` the share for which a face of the right
 is swept over the setting that trades recall for speed, and its own default is marked; speeds are of
 batches of 1,000 and of one query after another, medians of the repeats. Bytes a face are those of
 the index file where the library has one, else what it says it takes. Peers hold what they hold by
-default: float32 vectors, except usearch, which is measured with float32, bf16 and int8.
+default: float32 vectors, except usearch, which is measured with float32, bf16 and int8, and
+rabitqlib, with codes of three widths. Peers that are not installed are left out, and named in the
+result.
 
 A run replaces the ways that it measured in the result, and the result of another machine whole.
 """
 
 from __future__ import annotations
 
-import argparse
+import importlib.util
 import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common.face_model import FaceModel
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import kept_runs, record, versions
 from indexer.exact.int8_search import CertifiedSearch
@@ -46,6 +49,7 @@ NEIGHBOURS = 10
 QUERIES = 1000
 SINGLES = 200
 SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 12, 1 / 8, 3 / 16, 1 / 4)  # of the cells
+RABITQ_HNSW_CLUSTERS = 16  # as its documentation has it
 EFFORTS = (10, 32, 64, 96, 128, 192, 256, 384, 512, 768)
 
 Ids = NDArray[np.int64]
@@ -82,7 +86,7 @@ class BenchmarkFaces:
 
 def main() -> None:
     """Measure and record."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
@@ -93,8 +97,9 @@ def main() -> None:
     run = runs.setdefault(str(args.count), {"ways": {}, "build_seconds": {}})
     run["exact_rank_1"] = float((faces.people[faces.nearest] == faces.probed).mean())
     run["repeats"], run["neighbours"], run["queries"] = args.repeats, NEIGHBOURS, QUERIES
-    run["peer_versions"] = versions(("faiss-cpu", "hnswlib", "usearch", "numba"))
-    for name in args.ways:
+    run["peer_versions"] = versions(("faiss-cpu", "hnswlib", "usearch", "rabitqlib", "numba"))
+    run["not_installed"] = not_installed(args.ways)
+    for name in (way for way in args.ways if way not in run["not_installed"]):
         started = time.perf_counter()
         with WAYS[name](faces.vectors) as way:
             run["build_seconds"][name] = time.perf_counter() - started
@@ -244,6 +249,67 @@ def usearch(vectors: Vectors, dtype: str) -> Iterator[SearchMethod]:
 
 
 @contextmanager
+def rabitq_ivf(vectors: Vectors, bits: int) -> Iterator[SearchMethod]:
+    """rabitqlib's inverted file of as many clusters as ours; 32 bits: ranked by the vectors."""
+    from rabitqlib import IvfIndex, RaBitQKMeans
+
+    count, threads = cell_count(len(vectors)), available_cores()
+    clusters = RaBitQKMeans(vectors.shape[1], count, num_threads=threads)
+    clusters.train(vectors)
+    index = IvfIndex(vectors.shape[1], len(vectors), count, bits)
+    index.build(vectors, clusters.centroids, clusters.assignments, num_threads=threads)
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for share in SHARES:
+            probes = max(1, round(share * count))
+            yield (
+                f"nprobe {probes}",
+                lambda asked, probes=probes: _ids(
+                    index.search(asked, NEIGHBOURS, probes, num_threads=threads)
+                ),
+            )
+
+    yield SearchMethod(_file_bytes(index.save) / len(vectors), settings())
+
+
+@contextmanager
+def rabitq_hnsw(vectors: Vectors) -> Iterator[SearchMethod]:
+    """rabitqlib's graph of codes with its default M, ef_construction and bits (8); ef swept."""
+    from rabitqlib import HnswIndex, RaBitQKMeans
+
+    threads = available_cores()
+    clusters = RaBitQKMeans(vectors.shape[1], RABITQ_HNSW_CLUSTERS, num_threads=threads)
+    clusters.train(vectors)
+    index = HnswIndex(vectors.shape[1], len(vectors))
+    index.build(vectors, clusters.centroids, clusters.assignments, num_threads=threads)
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for effort in EFFORTS:
+            yield (
+                f"ef {effort}",
+                lambda asked, effort=effort: _ids(
+                    index.search(asked, NEIGHBOURS, effort, num_threads=threads)
+                ),
+            )
+
+    yield SearchMethod(_file_bytes(index.save) / len(vectors), settings())
+
+
+def _ids(found: tuple[NDArray[Any], ...]) -> Ids:
+    """The ids of what rabitqlib found: ids and distances."""
+    ids: Ids = found[0].astype(np.int64)
+    return ids
+
+
+def _file_bytes(save: Callable[[str], object]) -> int:
+    """How large a file is that ``save`` writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "index"
+        save(str(path))
+        return path.stat().st_size
+
+
+@contextmanager
 def faiss_flat(vectors: Vectors, kind: type[faiss.Index]) -> Iterator[SearchMethod]:
     """Exact, for scale."""
     index = kind(vectors.shape[1])
@@ -279,7 +345,18 @@ WAYS: dict[str, Callable[[Vectors], Any]] = {
     "usearch f32": lambda vectors: usearch(vectors, "f32"),
     "usearch bf16": lambda vectors: usearch(vectors, "bf16"),
     "usearch i8": lambda vectors: usearch(vectors, "i8"),
+    "rabitqlib IVF, 4 bits": lambda vectors: rabitq_ivf(vectors, 4),
+    "rabitqlib IVF, 8 bits": lambda vectors: rabitq_ivf(vectors, 8),
+    "rabitqlib IVF, ranked by vectors": lambda vectors: rabitq_ivf(vectors, 32),
+    "rabitqlib HNSW": rabitq_hnsw,
 }
+OPTIONAL = ("hnswlib", "rabitqlib", "usearch")  # libraries that need not be installed
+
+
+def not_installed(ways: Sequence[str]) -> list[str]:
+    """Those of ``ways`` whose library is not here."""
+    absent = [name for name in OPTIONAL if importlib.util.find_spec(name) is None]
+    return [way for way in ways if way.split()[0] in absent]
 
 
 if __name__ == "__main__":

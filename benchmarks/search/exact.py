@@ -33,6 +33,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.clustering.quality import facelike
 from benchmarks.common.face_model import FaceModel
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import kept_runs, record, versions
 from benchmarks.search.int8_peak import byte_peak
@@ -55,7 +56,7 @@ Way = Callable[[Vectors], NDArray[Any]]
 
 def main() -> None:
     """Measure one gallery on so many threads and record it beside what was recorded before."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("gallery", choices=GALLERIES)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)

@@ -16,7 +16,6 @@ where it has a GPU build, CAGRA where that has cuVS.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -32,6 +31,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.common.face_model import FaceModel
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record, versions
 from indexer.exact.brute_force import exact_search
@@ -76,7 +76,7 @@ class GpuMethod:
 
 def main() -> None:
     """Measure, and record unless it is small."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--device", default="cuda", type=check_device)
     parser.add_argument("--count", type=int, default=10_000_000)
     parser.add_argument("--repeats", type=int, default=5)

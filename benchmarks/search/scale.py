@@ -20,7 +20,6 @@ what was kept again, and leaves the other figures as they were recorded.
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import shutil
@@ -34,6 +33,7 @@ import numpy as np
 
 from benchmarks.clustering.quality import memory_kib
 from benchmarks.common.face_model import FaceModel
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import kept_runs, record
 from indexer import build
@@ -61,7 +61,7 @@ Result = dict[str, Any]
 
 def main() -> None:
     """Run every count and record."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--counts", type=int, nargs="+", required=True)
     parser.add_argument("--recall", type=float, default=0.99)

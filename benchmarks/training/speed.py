@@ -9,7 +9,6 @@ spinning show as more of them.
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from facesearch.encoders.facenet_small.network import SIDE, facenet_small
 from facesearch.encoders.paper_networks.layers import Size
@@ -70,7 +70,7 @@ def preparation(path: Path) -> float:
 
 def main() -> None:
     """Measure and record."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("crops", type=Path)
     args = parser.parse_args()
     torch.set_flush_denormal(True)

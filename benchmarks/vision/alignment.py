@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from benchmarks.vision.alignment_speed import first_calls, speed_on
 from benchmarks.vision.alignment_tables import (
@@ -243,7 +244,7 @@ def main() -> None:
         "speed": run_speed,
         "report": run_report,
     }
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("command", choices=commands)
     parser.add_argument("--cache", type=Path, default=Path("alignment-cache"))
     parser.add_argument("--data", type=Path)

@@ -17,7 +17,6 @@ machine, wall time also measures the neighbours). Ratios are of the medians over
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -37,6 +36,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from facesearch.detect.boxes import matched, nms
 from facesearch.detect.mtcnn import MtcnnDetector
@@ -265,7 +265,7 @@ def main() -> None:
     """Measure quality and speed of every detector and record them."""
     import torch
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--peers", type=Path, help="folder that holds facenet-pytorch")
     parser.add_argument("--repeats", type=int, default=4)
     arguments = parser.parse_args()

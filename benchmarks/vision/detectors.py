@@ -12,7 +12,6 @@ best of some repeats. Detectors whose files are not here are left out.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -22,6 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from benchmarks.vision.detection import DATA, REPORTED, SEED, TIMED, Labelled, load_photos, quality
 from facesearch.detect import create_detector
@@ -116,7 +116,7 @@ def photos_per_second(detector: Detector, photos: list[Pixels]) -> float:
 
 def main() -> None:
     """Measure all detectors and record the result."""
-    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
+    TimingParser(__doc__).parse_args()
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     cv2.setNumThreads(1)

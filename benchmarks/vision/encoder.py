@@ -12,7 +12,6 @@ weights makes up for rounding, layer after layer.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -28,6 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from benchmarks.peers.facenet import random_facenet, spread
 from facesearch.align import DlibAligner, MarginAligner
@@ -209,7 +209,7 @@ def start_up_seconds(repeats: int) -> list[float]:
 
 def main() -> None:
     """Time every way and record the result."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--peers", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()

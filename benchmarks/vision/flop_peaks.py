@@ -9,7 +9,6 @@ on one thread and on two. The best of --repeats, as a ceiling is meant.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import openvino
 import torch
 from openvino import opset13 as ops
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 
 MATRIX = 2048
@@ -107,7 +107,7 @@ def measure(threads: int, repeats: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure and record."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("--repeats", type=int, default=15)
     args = parser.parse_args()
     result = {f"threads_{threads}": measure(threads, args.repeats) for threads in (1, 2)}

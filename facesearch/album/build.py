@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cluster.types import NOISE, Clustering
@@ -13,11 +15,12 @@ from facesearch.album.model import (
     FailedPhoto,
     build_album,
 )
+from facesearch.album.photo_place import PhotoPlace
 from facesearch.clustering.current_people import clustering_of
 from facesearch.clustering.run_store import ClusterRun
 from facesearch.encoders import thresholds_of
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.records import FaceRecord
+from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.people.assignment import PersonAssignment, assign_people, cannot_link_faces
 from facesearch.people.projection import DecisionState
 from facesearch.people.store import PeopleStore
@@ -40,8 +43,12 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
     clustering, names, person_ids = _shown(now)
     faces = gallery.faces_with_vectors(clustering.ids, state)
     scale = _scale(gallery, run)
+    copies = state.photos.copies({record.photo.sha256 for record in faces.records})
     return build_album(
-        [_album_face(record, clustering, row) for row, record in enumerate(faces.records)],
+        [
+            _album_face(record, clustering, row, copies.get(record.photo.sha256, []))
+            for row, record in enumerate(faces.records)
+        ],
         faces.vectors,
         clustering,
         names,
@@ -115,7 +122,9 @@ def outdated(gallery: Gallery, state: GalleryState, run: ClusterRun) -> str:
     )
 
 
-def _album_face(record: FaceRecord, clustering: Clustering, row: int) -> AlbumFace:
+def _album_face(
+    record: FaceRecord, clustering: Clustering, row: int, places: Sequence[PhotoRecord]
+) -> AlbumFace:
     return AlbumFace(
         face_id=record.face_id,
         photo=record.photo.location,
@@ -127,5 +136,10 @@ def _album_face(record: FaceRecord, clustering: Clustering, row: int) -> AlbumFa
         taken_at=record.taken_at,
         sha256=record.photo.sha256,
         quality=record.quality,
+        copies=tuple(
+            PhotoPlace(each.location, each.name)
+            for each in places
+            if each.location != record.photo.location
+        ),
         span=record.span,
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cluster.types import NOISE, Clustering
 from facesearch.album.advice import NO_ADVICE, Advice, AdviceInput, FacePair, PersonFaces, advise
 from facesearch.album.figures import AlbumFigures, figures_of
+from facesearch.album.photo_place import PhotoPlace
 from facesearch.text import printable
 from facesearch.video.overlap import overlapping
 from facesearch.video.types import TimeSpan
@@ -40,7 +41,7 @@ class AlbumFace:
     in [0, 1]. ``taken_at`` is ISO 8601, or "" if unknown. ``sha256`` is the hex digest of the
     photo's content when the face was found in it, or "" if unknown. ``quality`` is in [0, 1], NaN
     if unknown. Of a track of a video, ``photo`` is the video, ``span`` says when it is seen, and
-    ``box`` where in its still.
+    ``box`` where in its still. ``copies`` are the other places of the same photo.
     """
 
     face_id: int
@@ -53,6 +54,7 @@ class AlbumFace:
     taken_at: str = ""
     sha256: str = ""
     quality: float = math.nan
+    copies: tuple[PhotoPlace, ...] = ()
     span: TimeSpan | None = None
 
     def __post_init__(self) -> None:

@@ -1,17 +1,20 @@
-"""Convert arguments: paths given as text, galleries by folder, engines by options."""
+"""Convert arguments, or say what was expected: paths as text, galleries by folder, engines."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from facesearch.argument_checks import instance, number, path_of, whole_number
+from facesearch.embed import EmbedOptions
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.engine_options import EngineOptions
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.images.file_access import as_spelled
+from indexer.argument_checks import describe
 
 AnyPath = str | os.PathLike[str]
 AnyGallery = Gallery | AnyPath
@@ -20,20 +23,16 @@ AnyEngine = FaceEngine | EngineOptions
 
 def to_path(path: AnyPath, what: str = "path") -> Path:
     """``path`` as a Path; raises InputError for anything else."""
-    try:
-        return Path(path)
-    except TypeError:
-        raise InputError(f"expected a {what}, got {type(path).__name__} {path!r}") from None
+    return path_of(path, what)
 
 
 def to_paths(paths: AnyPath | Sequence[AnyPath], what: str = "path") -> list[Path]:
     """One path or several as a list; raises InputError for anything else, and for none."""
     if isinstance(paths, str | os.PathLike):
         return [to_path(paths, what)]
-    try:
-        found = [to_path(path, what) for path in paths]
-    except TypeError:
-        raise InputError(f"expected a {what} or several, got {paths!r}") from None
+    if not isinstance(paths, Iterable):
+        raise InputError(f"expected a {what} or several, got {describe(paths)}")
+    found = [to_path(path, what) for path in paths]
     if not found:
         raise InputError(f"expected a {what} or several, got none; name one")
     return found
@@ -51,13 +50,29 @@ def to_photos(paths: AnyPath | Sequence[AnyPath], what: str = "photo") -> list[P
 
 def to_threshold(threshold: float) -> float:
     """A squared distance between unit vectors; raises InputError for anything else."""
-    try:
-        within = 0 <= threshold <= 4
-    except TypeError:
-        within = False
-    if not within:
-        raise InputError(f"expected a squared distance from 0 to 4 as threshold, got {threshold!r}")
-    return float(threshold)
+    return number(threshold, "a squared distance as threshold", 0, 4)
+
+
+def to_neighbours(k: int) -> int:
+    """How many neighbours or matches are asked for; raises InputError for anything else."""
+    return whole_number(k, "how many matches as k", 1)
+
+
+def to_names(names: str | Sequence[str], what: str) -> tuple[str, ...]:
+    """One name or several; raises InputError for anything else."""
+    if isinstance(names, str):
+        return (names,)
+    if not isinstance(names, Iterable) or not all(isinstance(each, str) for each in names):
+        raise InputError(f"expected {what} or several, got {describe(names)}")
+    return tuple(names)
+
+
+def to_options(options: EmbedOptions | None) -> EmbedOptions:
+    """``options``, by default those that use all cores; raises InputError for anything else."""
+    if options is None:
+        return EmbedOptions.for_cores()
+    instance(options, EmbedOptions, "EmbedOptions as options")
+    return options
 
 
 def to_gallery(gallery: AnyGallery) -> Gallery:
@@ -74,4 +89,15 @@ def to_engine(
     """
     if isinstance(engine, EngineOptions):
         return engine.create(contract, callers=callers)
+    if not callable(getattr(engine, "faces", None)):
+        raise InputError(
+            f"expected a FaceEngine or EngineOptions as engine, got {describe(engine)}; make one "
+            "with create_engine"
+        )
     return engine
+
+
+def to_engine_options(options: EngineOptions) -> EngineOptions:
+    """``options``, which an engine of its own is made from; InputError for anything else."""
+    instance(options, EngineOptions, "EngineOptions as engine")
+    return options

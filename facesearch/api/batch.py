@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 
 from facesearch.api.arguments import (
@@ -10,21 +11,24 @@ from facesearch.api.arguments import (
     AnyPath,
     to_engine,
     to_gallery,
+    to_neighbours,
     to_path,
     to_photo,
 )
 from facesearch.api.session import GallerySession
+from facesearch.argument_checks import several
 from facesearch.embed import EmbedOptions
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.recognition.batch_search import BatchReport, Progress, search_batch
 from facesearch.recognition.identify import PhotoIdentification
 from facesearch.recognition.match_writers import match_format
 from facesearch.recognition.probes import open_probes
+from indexer.runtime.devices import check_device
 
 
 def identify_photos(
     gallery: AnyGallery,
-    photos: Iterable[AnyPath],
+    photos: AnyPath | Iterable[AnyPath],
     *,
     threshold: float | None = None,
     engine: AnyEngine = DEFAULT_ENGINE,
@@ -36,11 +40,14 @@ def identify_photos(
     is reported with its reason, and the others go on. Raises InputError for a threshold out of
     [0, 4], and where no one is enrolled.
     """
-    opened = to_gallery(gallery)
+    if isinstance(photos, str | os.PathLike):
+        photos = [photos]
+    several(photos, "photos or folders of photos")
+    opened, device = to_gallery(gallery), check_device(device)
     options = EmbedOptions.for_cores()
     ready = to_engine(engine, opened.contract, callers=options.threads)
     session = GallerySession(opened, ready, device=device)
-    paths = (to_path(photo, "photo") for photo in photos)
+    paths = (to_photo(photo) for photo in photos)
     yield from session.identify_many(paths, threshold=threshold, options=options)
 
 
@@ -64,7 +71,8 @@ def search_many(
     cannot be compared, BusyGalleryError while another process writes the same output.
     """
     place = to_path(out, "file for the matches")
-    match_format(place)  # a mistake in it shows before the models are loaded
+    match_format(place)  # mistakes show before the models are loaded
+    k, device = to_neighbours(k), check_device(device)
     opened = to_gallery(gallery)
     options = EmbedOptions.for_cores()
     asked = open_probes(

@@ -12,6 +12,7 @@ import numpy as np
 from facesearch.album import build
 from facesearch.album.model import Album
 from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path
+from facesearch.argument_checks import instance, whole_number
 from facesearch.clustering import run_store
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
@@ -35,6 +36,12 @@ def cluster_gallery(gallery: AnyGallery, options: ClusterOptions | None = None) 
     """
     opened = to_gallery(gallery)
     options = ClusterOptions.for_gallery(opened) if options is None else options
+    instance(
+        options,
+        ClusterOptions,
+        "ClusterOptions as options",
+        "make them with ClusterOptions.for_gallery(gallery, method=...)",
+    )
     with opened.writing():  # first, lest the work is done and cannot be kept
         run = run_clustering(opened, opened.state(), options)
         return replace(run, path=save_run(opened, run))
@@ -51,6 +58,7 @@ def gallery_album(gallery: AnyGallery, *, title: str | None = None) -> Album:
     ``title`` is by default the gallery's name. Raises GalleryError where nothing was clustered yet.
     """
     opened = to_gallery(gallery)
+    instance(title, str | None, "text as title")
     name = title or opened.folder.resolve().name.removesuffix(".gallery")
     return build.gallery_album(opened, opened.state(), latest_run(opened), name)
 
@@ -68,10 +76,11 @@ def write_report(
     by default one a core. Raises InputError for a folder that holds anything but a report,
     ChangedGalleryError where faces of the album were forgotten meanwhile.
     """
+    _require_album(album)
     if folder is None and album.about.gallery is not None:
         folder = album.about.gallery / "report"
     place = to_path(folder, "folder for the report")  # type: ignore[arg-type]
-    cores = available_cores() if workers is None else workers
+    cores = available_cores() if workers is None else whole_number(workers, "workers")
     with _presenting(album, place):
         return write.write_report(album, place, workers=cores, progress=progress)
 
@@ -82,9 +91,14 @@ def write_sidecars(album: Album, folder: AnyPath | None = None) -> Sidecars:
     Photos are never changed, and files of other programs are left alone and reported. Raises
     ChangedGalleryError where faces of the album were forgotten meanwhile.
     """
+    _require_album(album)
     place = None if folder is None else to_path(folder, "folder")
     with _presenting(album, place):
         return xmp.write_sidecars(album, place)
+
+
+def _require_album(album: Album) -> None:
+    instance(album, Album, "an Album", "make it with gallery_album(gallery)")
 
 
 @contextmanager

@@ -13,9 +13,11 @@ from facesearch.api.arguments import (
     AnyPath,
     to_engine,
     to_gallery,
+    to_options,
     to_path,
     to_photos,
 )
+from facesearch.argument_checks import choice, whole_number
 from facesearch.embed import EmbedOptions, EmbedReport, Progress, embed_photos
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import InputError
@@ -28,6 +30,7 @@ from indexer.build import Progress as BuildProgress
 from indexer.graph.build import GraphReport
 from indexer.graph.build import Progress as GraphProgress
 from indexer.index.manifest import IndexManifest
+from indexer.runtime.devices import check_device
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,8 @@ def index_photos(
     of another format, ContractError for a gallery of another engine, BusyGalleryError when another
     process writes.
     """
-    if vectors not in get_args(DType):
-        raise InputError(f"expected vectors {' or '.join(get_args(DType))}, got {vectors!r}")
-    options = EmbedOptions.for_cores() if options is None else options
+    choice(vectors, get_args(DType), "vectors")
+    options = to_options(options)
     roots = to_photos(photos, "folder of photos")
     folder = gallery.folder if isinstance(gallery, Gallery) else to_path(gallery, "gallery")
     contract = None
@@ -107,6 +109,7 @@ def make_graph(
     An existing graph is extended by the new faces only. Raises InputError for a gallery without
     faces or k out of range, BusyGalleryError when another process is writing.
     """
+    k, device = whole_number(k, "how many neighbours as k"), check_device(device)
     return refresh_graph(to_gallery(gallery), k, progress, device)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facesearch import check
-from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path, to_photos
+from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_names, to_path, to_photos
+from facesearch.argument_checks import several, whole_number
 from facesearch.check import Finding
 from facesearch.erasure import forget
 from facesearch.erasure.forget import ForgetReport, Selection
@@ -31,8 +32,8 @@ def forget_faces(
     tells what would be deleted, and deletes nothing. Raises InputError for a photo, face or name
     that the gallery does not have, BusyGalleryError when another process is writing.
     """
-    named = (people,) if isinstance(people, str) else tuple(people)
-    selection = Selection(_several(photos), tuple(ids), named)
+    named = to_names(people, "the name of a person as people")
+    selection = Selection(_several(photos), _numbers(ids), named)
     if dry_run:
         return forget.preview(to_gallery(gallery), selection)
     place = None if receipt is None else to_path(receipt, "file for the receipt")
@@ -58,8 +59,13 @@ def check_erased(gallery: AnyGallery, receipt: AnyPath, *, names: Sequence[str] 
     ``receipt`` is the file that it wrote. ``names`` are looked for too; a receipt holds none.
     Raises InputError for a file that is no receipt.
     """
-    wanted = (names,) if isinstance(names, str) else tuple(names)
+    wanted = to_names(names, "a name as names")
     return erasure_problems(to_gallery(gallery), to_path(receipt, "receipt"), wanted)
+
+
+def _numbers(ids: Sequence[int]) -> tuple[int, ...]:
+    several(ids, "numbers of faces as ids", "give [number]")
+    return tuple(whole_number(each, "the number of a face in ids") for each in ids)
 
 
 def _several(photos: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:

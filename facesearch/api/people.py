@@ -32,6 +32,7 @@ from facesearch.embed import EmbedOptions
 from facesearch.encoders import thresholds_in_use
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import InputError
+from facesearch.people.store import normalise_name
 from facesearch.people_import import import_names as importing
 from facesearch.people_import.import_names import NamesImport
 from facesearch.people_import.sources import NameSources
@@ -55,8 +56,7 @@ def enroll(
     InputError for an unusable name, or where nothing exists, BusyGalleryError when another process
     is writing.
     """
-    opened = to_gallery(gallery)
-    paths = to_photos(photos, "photo")
+    opened, name, paths = to_gallery(gallery), normalise_name(name), to_photos(photos, "photo")
     options = enrolling.ONE_BY_ONE
     if any(path.is_dir() for path in paths):
         options = replace(EmbedOptions.for_cores(), retry_failed=True)

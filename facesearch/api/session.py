@@ -14,6 +14,7 @@ from facesearch.api.arguments import (
     AnyPath,
     to_engine,
     to_gallery,
+    to_neighbours,
     to_photo,
     to_threshold,
 )
@@ -24,7 +25,7 @@ from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import ChangedGalleryError
-from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.gallery.gallery import Gallery, GalleryState, require_gallery
 from facesearch.gallery.version import GalleryVersion
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Decision
@@ -54,6 +55,7 @@ from facesearch.recognition.probes import ProbeFailure
 from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import GallerySearch, open_search
 from indexer.open_set.group_distances import VectorGroups
+from indexer.runtime.devices import check_device
 
 _Answer = TypeVar("_Answer")
 
@@ -66,15 +68,16 @@ class GallerySession:
     for its answer serves the others.
     """
 
-    def __init__(self, gallery: Gallery, engine: FaceEngine, *, device: str = "auto") -> None:
+    def __init__(self, gallery: Gallery, engine: AnyEngine, *, device: str = "auto") -> None:
         """``device`` is where vectors are compared, as :mod:`indexer.runtime.devices` names it.
 
         Raises ContractError for an engine whose vectors are not the gallery's.
         """
-        gallery.require(engine.contract)
+        require_gallery(gallery)
+        self.engine = to_engine(engine, gallery.contract)
+        gallery.require(self.engine.contract)
         self.gallery = gallery
-        self.engine = engine
-        self._device = device
+        self._device = check_device(device)
         self._view: GalleryView | None = None
         self._lock = threading.RLock()
 
@@ -84,6 +87,7 @@ class GallerySession:
     ) -> GallerySession:
         """The session of a gallery or its folder; GalleryError where there is none."""
         opened = to_gallery(gallery)
+        check_device(device)  # before the models are loaded
         return cls(opened, to_engine(engine, opened.contract), device=device)
 
     @property
@@ -140,10 +144,12 @@ class GallerySession:
 
         Raises InputError for a photo that cannot be read, and for a gallery without faces.
         """
+        k = to_neighbours(k)
         return self.match_faces(read_probe(self.engine, to_photo(photo, "photo")), k)
 
     def match_faces(self, probe: Probe, k: int = 10) -> list[FaceMatches]:
         """As :meth:`search` does, of faces that this session's engine found."""
+        k = to_neighbours(k)
         if not probe.boxes:
             return []
 
@@ -281,6 +287,7 @@ def search_photo(
     device: str = "auto",
 ) -> list[FaceMatches]:
     """As :meth:`GallerySession.search` does, of a session for this photo alone."""
+    k = to_neighbours(k)
     return GallerySession.open(gallery, engine=engine, device=device).search(photo, k)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from facesearch.api.arguments import AnyPath, to_path, to_photos
+from facesearch.api.arguments import AnyPath, to_engine_options, to_names, to_path, to_photos
+from facesearch.argument_checks import instance
 from facesearch.detect import DEFAULT_DETECTOR
 from facesearch.encoders import encoder_spec, load_encoder
 from facesearch.encoders.flip_averaging import FlipAveraged
@@ -34,7 +35,8 @@ def crop_photos(
     names of encoders whose vectors, averaged with those of the mirror image, are kept beside the
     crops. Of ``engine`` only the detector counts. Raises InputError where ``output`` exists.
     """
-    path = to_path(output, "crop file")
+    path, chosen = to_path(output, "crop file"), to_photos(photos, "folder of photos")
+    engine, names = to_engine_options(engine), to_names(teachers, "the name of an encoder")
     if path.exists():
         raise InputError(f"{path} exists; delete it or give another name")
     detector = create_face_finder(
@@ -44,10 +46,10 @@ def crop_photos(
         turned=engine.turned,
     )
     return make_crops(
-        to_photos(photos, "folder of photos"),
+        chosen,
         path,
         detector,
-        [_teacher(name) for name in teachers],
+        [_teacher(name) for name in names],
         labelled=labelled,
         decoders=max(1, available_cores() - 1),
         progress=progress,
@@ -68,9 +70,10 @@ def train_encoder(
 
     ``compatible_with``: the name of vectors in the crop files, of an older encoder, that the new
     ones shall be comparable with. Raises InputError for settings or crops that do not fit,
-    WeightsError for a damaged checkpoint, and
-    :class:`~facesearch.train.collapse.TrainingCollapsedError`.
+    WeightsError for a damaged checkpoint, and TrainingCollapsedError where all faces come to have
+    nearly one vector.
     """
+    instance(compatible_with, str | None, "the name of vectors as compatible_with")
     settings = read_settings(to_path(config, "training configuration"))
     if compatible_with is not None:
         settings = make_compatible(settings, compatible_with)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from facesearch.api.arguments import AnyGallery, to_gallery
+from facesearch.api.arguments import AnyGallery, to_engine_options, to_gallery, to_options
+from facesearch.argument_checks import instance
 from facesearch.detect import DEFAULT_DETECTOR, detector_of
 from facesearch.embed import EmbedOptions
 from facesearch.encoders import default_encoder
@@ -40,9 +41,10 @@ def upgrade_gallery(
     encoder's vectors already, BusyGalleryError when another process is writing.
     """
     opened = to_gallery(gallery)
-    options = EmbedOptions.for_cores() if options is None else options
+    options = to_options(options)
+    instance(encoder, str | None, "the name of an encoder")
     asked = replace(
-        engine,
+        to_engine_options(engine),
         encoder=encoder or engine.encoder or default_encoder(),
         detector=_detector(opened),
         turned=False,  # nothing is looked for

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli import evaluate_slices
 from facesearch.cli.engine_options import (
     add_engine_options,
     engine_options,
@@ -19,13 +18,10 @@ from facesearch.cli.engine_options import (
 )
 from facesearch.cli.output import counting_progress, print_json, print_table
 from facesearch.text import printable
-from indexer.runtime.cores import available_cores
 
 if TYPE_CHECKING:
-    from facesearch.encoders import Thresholds
+    from facesearch.api.evaluation import EvaluationOptions
     from facesearch.evaluate.presentation.report import Report
-    from facesearch.evaluate.protocols import Setup
-    from facesearch.evaluate.verification import LabelledPairs
 
 _FAILURES_SHOWN = 20
 _PEOPLE = "folder with a folder for each person: PERSON/PHOTO"
@@ -82,10 +78,22 @@ def _folder(below: Any) -> argparse.ArgumentParser:
 
 
 def _slices(below: Any) -> argparse.ArgumentParser:
-    parser = _protocol(
-        below, "slices", evaluate_slices.run, "false accepts within groups of people"
+    parser = _protocol(below, "slices", _run_slices, "false accepts within groups of people")
+    parser.add_argument("photos", type=Path, metavar="FOLDER", help="photos of one face each")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--names",
+        metavar="PATTERN",
+        help='groups are in file names, such as "{age}_{gender}_{origin}_*"; {person} says who it '
+        "is, else each photo is of another person, or of one a folder",
     )
-    evaluate_slices.add_arguments(parser)
+    source.add_argument(
+        "--groups",
+        type=Path,
+        metavar="FILE",
+        help="groups are in a CSV: a column photo, perhaps person, and one for each kind of group "
+        "(default: folders, as group/person/photo.jpg or group/photo.jpg)",
+    )
     return parser
 
 
@@ -180,7 +188,7 @@ def _robustness(below: Any) -> argparse.ArgumentParser:
 def _protocol(
     below: Any,
     name: str,
-    run: Callable[[argparse.Namespace, Setup, Thresholds], Report],
+    run: Callable[[argparse.Namespace, EvaluationOptions], Report],
     text: str,
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = below.add_parser(
@@ -218,28 +226,24 @@ def _add_shared_options(parser: argparse.ArgumentParser) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Run the protocol, print its tables, write the report."""
-    from facesearch.encoders import thresholds_of
-    from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions
+    from facesearch.api.evaluation import EvaluationOptions, write_evaluation
     from facesearch.evaluate.presentation.matplotlib_plots import require_matplotlib
-    from facesearch.evaluate.presentation.report import report_json, write_report
-    from facesearch.evaluate.protocols import Setup
+    from facesearch.evaluate.presentation.report import report_json
 
     plots = args.out is not None and not args.no_plots
     if plots:
         require_matplotlib()  # before the work, not after it
-    cores = available_cores()
-    engine = engine_options(args).create(callers=cores)
-    setup = Setup(
-        engine,
-        rule=args.face,
+    options = EvaluationOptions(
+        engine=engine_options(args),
+        face=args.face,
         missing=args.missing,
         seed=args.seed,
-        options=DatasetEmbedOptions.for_cores(args.cache),
+        cache=args.cache,
         progress=counting_progress(args.quiet, " photos"),
     )
-    report = args.protocol(args, setup, thresholds_of(engine.contract))
+    report = args.protocol(args, options)
     if args.out is not None:
-        written = write_report(args.out, report, plots=plots)
+        written = write_evaluation(report, args.out, plots=plots)
         print(f"wrote {', '.join(path.name for path in written)} to {args.out}", file=sys.stderr)
     if args.json:
         print_json(report_json(report))
@@ -248,106 +252,60 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_lfw(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
-    from facesearch.evaluate.protocols import run_pairs
-    from facesearch.evaluate.verification import read_pairs
+def _run_lfw(args: argparse.Namespace, options: EvaluationOptions) -> Report:
+    from facesearch.api.evaluation import evaluate_lfw
 
-    images = args.photos / "images"
-    root = images if images.is_dir() else args.photos
-    pairs = read_pairs(_required(args.pairs or args.photos / "pairs.txt"))
-    name = "LFW View 2" if args.pairs is None else f"LFW, {args.pairs.name}"
-    threshold = _threshold(args, defaults)
-    return run_pairs(setup, root, pairs, name=name, threshold=threshold)
+    return evaluate_lfw(args.photos, args.pairs, threshold=args.threshold, options=options)
 
 
-def _run_pairs(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
-    from facesearch.evaluate.protocols import run_pairs
+def _run_pairs(args: argparse.Namespace, options: EvaluationOptions) -> Report:
+    from facesearch.api.evaluation import evaluate_pairs
 
-    pairs = _listed_pairs(args.pairs)
-    return run_pairs(setup, args.photos, pairs, threshold=_threshold(args, defaults))
-
-
-def _run_folder(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
-    from facesearch.evaluate.datasets.labelled_photos import read_folder
-    from facesearch.evaluate.protocols import run_folder
-
-    thresholds = (defaults.verification, defaults.identification)
-    return run_folder(setup, read_folder(args.photos), thresholds=thresholds)
+    return evaluate_pairs(args.photos, args.pairs, threshold=args.threshold, options=options)
 
 
-def _run_identification(args: argparse.Namespace, setup: Setup, _: Thresholds) -> Report:
-    from facesearch.evaluate.datasets.labelled_photos import read_folder
-    from facesearch.evaluate.protocols import run_identification
+def _run_folder(args: argparse.Namespace, options: EvaluationOptions) -> Report:
+    from facesearch.api.evaluation import evaluate_folder
 
-    photos = read_folder(args.photos)
-    return run_identification(setup, photos, enrol=args.enrol, repeats=args.repeats)
+    return evaluate_folder(args.photos, options=options)
 
 
-def _run_clustering(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
-    from facesearch.evaluate.datasets.labelled_photos import read_folder
-    from facesearch.evaluate.protocols import run_clustering
+def _run_slices(args: argparse.Namespace, options: EvaluationOptions) -> Report:
+    from facesearch.api.evaluation import evaluate_slices
 
-    threshold = defaults.cluster if args.threshold is None else args.threshold
-    photos = read_folder(args.photos)
-    return run_clustering(
-        setup,
-        photos,
-        threshold=threshold,
-        from_gallery=args.threshold is None,
-        with_density=args.hdbscan,
+    return evaluate_slices(args.photos, names=args.names, groups=args.groups, options=options)
+
+
+def _run_identification(args: argparse.Namespace, options: EvaluationOptions) -> Report:
+    from facesearch.api.evaluation import evaluate_identification
+
+    return evaluate_identification(
+        args.photos, enrol=args.enrol, repeats=args.repeats, options=options
     )
 
 
-def _run_video(args: argparse.Namespace, setup: Setup, defaults: Thresholds) -> Report:
-    from facesearch.errors import InputError
-    from facesearch.evaluate.datasets.labelled_photos import read_tracks
-    from facesearch.evaluate.protocols import run_video
-    from facesearch.evaluate.video_clips import read_clips
+def _run_clustering(args: argparse.Namespace, options: EvaluationOptions) -> Report:
+    from facesearch.api.evaluation import evaluate_clustering
 
-    if args.missing != "reject":
-        raise InputError("expected no --missing: frames without a face are left out of their track")
-    pairs = None if args.pairs is None else _listed_pairs(args.pairs)
-    threshold = _threshold(args, defaults)
-    tracks = read_clips(args.photos) or read_tracks(args.photos)
-    return run_video(setup, tracks, pairs, frames=args.frames, threshold=threshold)
+    return evaluate_clustering(
+        args.photos, threshold=args.threshold, hdbscan=args.hdbscan, options=options
+    )
 
 
-def _run_robustness(args: argparse.Namespace, setup: Setup, _: Thresholds) -> Report:
-    from facesearch.errors import InputError
-    from facesearch.evaluate.datasets.labelled_photos import read_folder
-    from facesearch.evaluate.degradation import paper_degradations
-    from facesearch.evaluate.protocols import run_robustness
+def _run_video(args: argparse.Namespace, options: EvaluationOptions) -> Report:
+    from facesearch.api.evaluation import evaluate_video
 
-    worse = paper_degradations()
-    if args.far >= 1:
-        raise InputError(f"expected a false accept rate below 1, got {args.far:g}")
-    if args.pairs is not None:
-        if args.people is not None:
-            raise InputError("expected --pairs or --people, got both; pairs name their photos")
-        pairs = _listed_pairs(args.pairs)
-        return run_robustness(setup, args.photos, pairs, worse, of=args.of, far=args.far)
-    photos = read_folder(args.photos)
-    if args.people is not None:
-        photos = photos.of_people(args.people, args.seed)
-    return run_robustness(setup, args.photos, photos, worse, of=args.of, far=args.far)
+    return evaluate_video(
+        args.photos, args.pairs, frames=args.frames, threshold=args.threshold, options=options
+    )
 
 
-def _listed_pairs(path: Path) -> LabelledPairs:
-    from facesearch.evaluate.datasets.pair_lists import read_pairs_file
+def _run_robustness(args: argparse.Namespace, options: EvaluationOptions) -> Report:
+    from facesearch.api.evaluation import evaluate_robustness
 
-    return read_pairs_file(path)
-
-
-def _required(path: Path) -> Path:
-    from facesearch.errors import InputError
-
-    if not path.is_file():
-        raise InputError(f"expected LFW's list of pairs at {path}; name it with --pairs FILE")
-    return path
-
-
-def _threshold(args: argparse.Namespace, defaults: Thresholds) -> float:
-    return float(defaults.verification if args.threshold is None else args.threshold)
+    return evaluate_robustness(
+        args.photos, args.pairs, of=args.of, far=args.far, people=args.people, options=options
+    )
 
 
 def _print_report(report: Report) -> None:

@@ -12,7 +12,15 @@ from facesearch import __version__
 from facesearch.cli import demo, evaluate
 from facesearch.cli.album import cluster
 from facesearch.cli.encoders import listing as encoders
-from facesearch.cli.gallery import forget, graph, index, inspect, upgrade
+from facesearch.cli.gallery import (
+    backup,
+    encryption,
+    forget,
+    graph,
+    index,
+    inspect,
+    upgrade,
+)
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search
 from facesearch.cli.service import accounts, serve
@@ -66,6 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
         inspect,
         upgrade,
         forget,
+        backup,
+        encryption,
         encoders,
         evaluate,
         crops,
@@ -131,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="facesearch: %(message)s",
     )
     try:
-        return int(args.run(args))
+        return int(encryption.run(args))
     except KeyboardInterrupt:
         print("facesearch: interrupted; finished work is kept", file=sys.stderr)
         return 130

@@ -24,9 +24,15 @@ CELL_LIMIT = 60
 def print_json(value: Any) -> None:
     """Print one JSON document; dataclasses become objects, paths strings.
 
-    Bytes of a file name that are not UTF-8 appear as lone surrogates (``\\udc..``).
+    Numbers that JSON has none of (NaN, infinities) become null. Bytes of a file name that are not
+    UTF-8 appear as lone surrogates (``\\udc..``).
     """
-    print(json.dumps(value, default=_plain, indent=2))
+    try:
+        text = json.dumps(value, default=_plain, indent=2, allow_nan=False)
+    except ValueError:
+        text = json.dumps(value, default=_plain)
+        text = json.dumps(json.loads(text, parse_constant=lambda _: None), indent=2)
+    print(text)
 
 
 def print_json_line(value: Any) -> None:
@@ -129,6 +135,16 @@ def stage_progress(quiet: bool) -> Callable[[str, int], None]:
         seen.add(stage)
 
     return show
+
+
+def size_text(size: int) -> str:
+    """``31 KiB``, ``1.2 GiB``."""
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
+    power = min(max(0, size.bit_length() - 1) // 10, len(units) - 1)
+    value = size / 1024**power
+    return (
+        f"{value:.1f} {units[power]}" if power > 0 and value < 10 else f"{value:.0f} {units[power]}"
+    )
 
 
 def description_facts(description: IndexManifest) -> list[tuple[str, object]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from cluster.agglomerative import LINKAGES, LinkageName
+from facesearch.argument_checks import choice, number, whole_number
 from facesearch.encoders import thresholds_in_use
 from facesearch.errors import InputError
-from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.gallery import Gallery, require_gallery
 from facesearch.quality import MIN_QUALITY
 
 METHODS = ("agglomerative", "hdbscan")
@@ -63,6 +65,7 @@ class ClusterOptions:
         encoder's. ``min_quality`` is by default :data:`facesearch.quality.MIN_QUALITY`. Raises
         InputError for options out of range, or that do not go together.
         """
+        require_gallery(gallery)
         defaults = thresholds_in_use(gallery.contract)
         cut = defaults.cluster if threshold is None else threshold
         options = cls(
@@ -71,7 +74,7 @@ class ClusterOptions:
             min_size,
             MIN_QUALITY if min_quality is None else min_quality,
             # Poor faces resemble many: they join only what is as near as a name needs a face to be.
-            attach_threshold=min(cut, defaults.identification),
+            attach_threshold=min(_distance(cut, "threshold"), defaults.identification),
             same_photo=same_photo,
             full=full,
             from_gallery=threshold is None,
@@ -88,16 +91,13 @@ class ClusterOptions:
 
     def check(self) -> None:
         """Raise InputError for options out of range, or that do not go together."""
-        if not 0 <= self.threshold <= 4:
-            raise InputError(
-                f"expected a squared distance from 0 to 4 as threshold, got {self.threshold}"
-            )
-        if self.min_size < 1:
-            raise InputError(f"expected groups of at least 1 face, got {self.min_size}")
-        if self.method not in METHODS:
-            raise InputError(f"expected method {' or '.join(METHODS)}, got {self.method!r}")
-        if self.linkage not in LINKAGES:
-            raise InputError(f"expected linkage {', '.join(LINKAGES)}, got {self.linkage!r}")
+        choice(self.method, METHODS, "method")
+        choice(self.linkage, LINKAGES, "linkage")
+        _distance(self.threshold, "threshold")
+        _distance(self.attach_threshold, "attach_threshold")
+        number(self.min_quality, "min_quality", 0, 1)
+        whole_number(self.min_size, "min_size", 1)
+        number(self.reach, "reach", 0, math.inf)
         if self.linkage != "average" and self.method != "agglomerative":
             raise InputError(
                 f"expected method agglomerative with {self.linkage} linkage, got {self.method}, "
@@ -108,3 +108,7 @@ class ClusterOptions:
                 f"expected a threshold with {self.linkage} linkage, got none; those of the "
                 "gallery and the encoder are for average linkage: give one with --threshold"
             )
+
+
+def _distance(value: float, name: str) -> float:
+    return number(value, f"a squared distance as {name}", 0, 4)

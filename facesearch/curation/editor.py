@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from facesearch.argument_checks import several, whole_number
 from facesearch.clustering.run_store import run_paths
-from facesearch.curation.people_reader import SHOWN, PeopleReader
+from facesearch.curation.people_reader import SHOWN, PeopleReader, require_person
 from facesearch.errors import ChangedDecisionsError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.ledger import (
@@ -78,6 +79,7 @@ class PeopleEditor(PeopleReader):
 
     def name(self, person: Person, name: str) -> EditResult:
         """Name or rename a person."""
+        require_person(person)
         name = normalise_name(name)
         other = self.decided.named(name)
         if other and other.id == person.id:
@@ -98,6 +100,10 @@ class PeopleEditor(PeopleReader):
         A face that was rejected from the one stays out of both, unless it was given to the other:
         merging two people does not say that an earlier decision about a single face was wrong.
         """
+        require_person(person)
+        several(others, "people to merge", "give [person]")
+        for other in others:
+            require_person(other)
         others = list({each.id: each for each in others}.values())
         if any(each.id == person.id for each in others):
             raise InputError(
@@ -150,8 +156,8 @@ class PeopleEditor(PeopleReader):
         Nothing else moves: the other faces of their clusters stay where they are, and ``notes`` say
         how to move those too.
         """
-        faces = list(dict.fromkeys(faces))
-        self._require_known(faces)
+        require_person(person)
+        faces = self._known(faces)
         if all(self.decided.faces.get(face) == person.id for face in faces):
             which = "this face is" if len(faces) == 1 else "these faces are"
             raise InputError(f"{which} assigned to {person.label} already")
@@ -169,7 +175,10 @@ class PeopleEditor(PeopleReader):
         notes = [*self._hiding(person), *self._left_behind(person, sources)]
         return self._enter(person, drafts, tuple(notes))
 
-    def _require_known(self, faces: Sequence[int]) -> None:
+    def _known(self, faces: Sequence[int]) -> list[int]:
+        """``faces``, each once; raises InputError unless all are numbers of faces."""
+        several(faces, "numbers of faces", "give [number]")
+        faces = [whole_number(each, "the number of a face") for each in dict.fromkeys(faces)]
         sure = dict(zip(faces, self.now.confidence_of(faces), strict=True))
         decided = self.decided.faces
         if unknown := [face for face in faces if math.isnan(sure[face]) and face not in decided]:
@@ -177,6 +186,7 @@ class PeopleEditor(PeopleReader):
                 f"expected numbers of faces in {self._gallery.folder}, got {unknown[0]}; list them "
                 f"with: facesearch people show {self._gallery.folder} PERSON, or search --json"
             )
+        return faces
 
     def _sources(self, faces: Sequence[int]) -> dict[int, list[int]]:
         """``faces`` by whose they are now."""
@@ -203,6 +213,7 @@ class PeopleEditor(PeopleReader):
 
     def split(self, person: Person, faces: Sequence[int], name: str | None = None) -> EditResult:
         """Move faces of a person to a new person, who is the person of the result."""
+        faces = self._known(faces)
         self._require_some_left(person, faces)
         if name is not None:
             name = normalise_name(name)
@@ -219,10 +230,9 @@ class PeopleEditor(PeopleReader):
 
         The other faces of whoever had them stay there, now and in later clusterings.
         """
-        faces = list(dict.fromkeys(faces))
+        faces = self._known(faces)
         if not faces:
             raise InputError(f"expected numbers of faces in {self._gallery.folder}, got none")
-        self._require_known(faces)
         if name is not None:
             name = normalise_name(name)
             if other := self.decided.named(name):
@@ -243,12 +253,27 @@ class PeopleEditor(PeopleReader):
 
     def reject(self, person: Person, faces: Sequence[int]) -> EditResult:
         """Remove faces from ``person``, without assigning them to another. Nothing else moves."""
+        faces = self._known(faces)
         self._require_some_left(person, faces)
-        chosen = tuple(FaceDecision(face, person.id, belongs=False) for face in faces)
-        return self._enter(person, [NewDecision("reject", person.id, faces=chosen)])
+        theirs = {*self._faces(person)}
+        drafts = [
+            NewDecision(
+                "reject",
+                person.id,
+                other,
+                faces=tuple(FaceDecision(face, person.id, belongs=False) for face in chosen),
+            )
+            for other, chosen in (
+                (None, [face for face in faces if face in theirs]),
+                (0, [face for face in faces if face not in theirs]),
+            )
+            if chosen
+        ]
+        return self._enter(person, drafts)
 
     def hide(self, person: Person, hidden: bool = True) -> EditResult:
         """Hide a person from albums and lists, or show the person again."""
+        require_person(person)
         if person.hidden == hidden:
             raise InputError(f"{person.label} is {'already' if hidden else 'not'} hidden")
         action: Action = "hide" if hidden else "unhide"
@@ -299,8 +324,7 @@ class PeopleEditor(PeopleReader):
 
         Whoever is given such a face later makes it one again.
         """
-        faces = list(dict.fromkeys(faces))
-        self._require_known(faces)
+        faces = self._known(faces)
         if all(face in self.decided.not_faces for face in faces):
             raise InputError("this was said of all these faces already")
         said = tuple(
@@ -362,6 +386,7 @@ class PeopleEditor(PeopleReader):
         return tuple(FaceDecision(face, person.id) for face in self._sure_faces(person, without))
 
     def _require_some_left(self, person: Person, faces: Sequence[int]) -> None:
+        require_person(person)
         if not faces:
             raise InputError(f"expected faces of {person.label}, got none; give one or more")
         if not {*self._faces(person)} - {*faces}:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from facesearch.argument_checks import instance
 from facesearch.clustering.current_people import gallery_people
 from facesearch.clustering.run_store import run_paths
 from facesearch.errors import InputError
-from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.records import FaceRecord
+from facesearch.gallery.gallery import Gallery, GalleryState, require_gallery
+from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import DecisionState, Person, replay
@@ -17,6 +18,11 @@ from facesearch.people.store import PeopleStore
 from facesearch.text import composed
 
 SHOWN = 5
+
+
+def require_person(person: Person) -> None:
+    """Raise InputError for anything but a Person, such as a name."""
+    instance(person, Person, "a Person", "find one with PeopleEditor.find(name)")
 
 
 class PeopleReader:
@@ -27,6 +33,7 @@ class PeopleReader:
     """
 
     def __init__(self, gallery: Gallery, state: GalleryState | None = None) -> None:
+        require_gallery(gallery)
         self._gallery = gallery
         self._state = state or gallery.state()
         self._people = PeopleStore(gallery.folder)
@@ -58,6 +65,7 @@ class PeopleReader:
 
     def find(self, text: str) -> Person:
         """The person that ``text`` names."""
+        instance(text, str, "the name of a person, or a number such as 'p12'")
         everyone = self.everyone()
         if found := re.fullmatch(r"p(\d+)", text):
             number = int(found[1])
@@ -93,6 +101,7 @@ class PeopleReader:
 
     def records(self, person: Person) -> list[FaceRecord]:
         """A person's faces that are there, the surest first."""
+        require_person(person)
         return self._gallery.faces(self.now.faces(person.id), self._state)
 
     def pick(self, person: Person, wanted: Sequence[str]) -> list[int]:
@@ -111,11 +120,11 @@ class PeopleReader:
             found = [each for each in records if each.face_id == int(text)]
         else:
             wanted = composed(text)
-            places = [(each, composed(str(each.photo.location))) for each in records]
+            copies = self._state.photos.copies({each.photo.sha256 for each in records})
             found = [
                 each
-                for each, place in places
-                if wanted in (place, composed(each.photo.name)) or place.endswith(f"/{wanted}")
+                for each in records
+                if any(_names(wanted, at) for at in copies.get(each.photo.sha256, [each.photo]))
             ]
         if len(found) == 1:
             return found[0].face_id
@@ -128,3 +137,9 @@ class PeopleReader:
             f"expected a face of {person.label} by its number, or the photo it is in, got "
             f"{text!r}; see them with: facesearch people show {self._gallery.folder} {person.key}"
         )
+
+
+def _names(text: str, photo: PhotoRecord) -> bool:
+    """Whether ``text``, composed, is a photo's relative or absolute path, or the end of that."""
+    location = composed(str(photo.location))
+    return text in (location, composed(photo.name)) or location.endswith(f"/{text}")

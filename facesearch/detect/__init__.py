@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from facesearch.argument_checks import path_of
 from facesearch.detect.types import Detections, Detector, Pixels
 from facesearch.errors import InputError
 
@@ -58,6 +59,7 @@ def create_detector(
     InputError for a name that is neither, or a setting out of range; WeightsError for weights that
     cannot be used.
     """
+    path_of(name, "detector's name, or the path of an ONNX file")
     settings = {"min_face": min_face, "min_score": min_score}
     chosen: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
     placed: dict[str, Any] = {"threads": threads, "callers": callers}

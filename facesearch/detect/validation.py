@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from facesearch.argument_checks import number, whole_number
 from facesearch.detect.types import Pixels
 from facesearch.errors import InputError
 
@@ -21,11 +22,10 @@ def check_photo(photo: Pixels) -> None:
 
 def check_score(setting: str, value: float) -> None:
     """Raise InputError unless ``value`` is in [0, 1)."""
-    if not 0 <= value < 1:
+    if number(value, setting, 0, 1) == 1:
         raise InputError(f"expected {setting} in [0, 1), got {value}")
 
 
 def check_min_face(pixels: int) -> None:
     """Raise InputError unless ``pixels``, the smallest face to find, is at least 1."""
-    if pixels < 1:
-        raise InputError(f"expected min_face of at least 1 pixel, got {pixels}")
+    whole_number(pixels, "min_face in pixels", 1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facesearch.encoders.backends import Loaded
 from facesearch.encoders.network_ir import Floats
 from facesearch.encoders.types import Embeddings
-from facesearch.errors import InputError
+from facesearch.errors import InputError, WeightsError
 
 
 class Sized(Protocol):
@@ -42,12 +42,24 @@ class NetworkEncoder:
     def embed(self, chips: NDArray[np.uint8]) -> Embeddings:
         """Unit vectors and their norms before, for RGB chips uint8 (n, side, side, 3), n may be 0.
 
-        Raises :class:`facesearch.errors.InputError` for chips of another shape or dtype.
+        Raises :class:`facesearch.errors.InputError` for chips of another shape or dtype, and
+        WeightsError where the network's numbers are none, as with weights that are far too large.
         """
         descriptors = self.describe(chips)
+        if not np.isfinite(descriptors).all():
+            raise WeightsError(
+                f"the network of {self.name} gives numbers that are infinite or none; its weights "
+                f"({self.weights_sha256[:12]}) are damaged or not an encoder's: use another file"
+            )
         norms = np.sqrt(np.einsum("ij,ij->i", descriptors, descriptors))
         tiny = np.finfo(np.float32).tiny  # a chip that excites nothing stays zero, not NaN
-        return Embeddings(descriptors / np.maximum(norms, tiny)[:, None], norms)
+        vectors = descriptors / np.maximum(norms, tiny)[:, None]
+        huge = np.flatnonzero(~np.isfinite(norms))  # the squares are beyond float32
+        if len(huge):
+            lengths = np.linalg.norm(descriptors[huge].astype(np.float64), axis=1)
+            vectors[huge] = descriptors[huge] / lengths[:, None]
+            norms[huge] = np.minimum(lengths, np.finfo(np.float32).max)
+        return Embeddings(vectors, norms)
 
     def describe(self, chips: NDArray[np.uint8]) -> Floats:
         """The network's output float32 (n, dimension), not normalised."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from facesearch.argument_checks import instance
 from facesearch.encoders.catalogue.added import added_names, read_added
 from facesearch.encoders.catalogue.known import DLIB, ENCODERS, PREFERRED
 from facesearch.encoders.catalogue.learned import read_learned
@@ -25,6 +26,7 @@ def encoder_names() -> list[str]:
 
 def encoder_spec(name: str) -> EncoderSpec:
     """The encoder called ``name``; raises :class:`InputError` naming those there are."""
+    instance(name, str, "the name of an encoder")
     if name in ENCODERS:
         return ENCODERS[name]
     names = added_names()

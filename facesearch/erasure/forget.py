@@ -38,6 +38,7 @@ from facesearch.erasure.selection import (
     unfinished,
 )
 from facesearch.erasure.sidecars import noted_outputs, remove_sidecars, sidecars
+from facesearch.gallery.description import SHARDS
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import face_times
 from facesearch.gallery.state_cache import FILE as STATE_FILE
@@ -205,12 +206,21 @@ def _remove_derived(gallery: Gallery, report: ForgetReport) -> None:
         if os.path.lexists(path):
             path.unlink()
             report.removed.append(path.name)
+    _remove_other_shards(gallery, report)
     if remove_unfinished(gallery):
         report.removed.append(UNFINISHED_VIDEOS)
     _remove_report(gallery, report)
     _remove_pictures(gallery, report)
     for partial in gallery.folder.rglob(".*.partial"):
         partial.unlink(missing_ok=True)
+
+
+def _remove_other_shards(gallery: Gallery, report: ForgetReport) -> None:
+    """Vectors of another encoder: of an upgrade that is not finished, or of before one."""
+    for folder in sorted(gallery.folder.glob(f"{SHARDS}*")):
+        if folder != gallery.shards_folder:
+            folder.unlink() if folder.is_symlink() else shutil.rmtree(folder)
+            report.removed.append(folder.name)
 
 
 def _remove_pictures(gallery: Gallery, report: ForgetReport) -> None:

@@ -198,7 +198,7 @@ def names_found(folder: Path, names: Iterable[str]) -> list[Path]:
     return [
         path
         for path in _files(folder)
-        if path.parent.name not in ("shards", "index")
+        if not path.parent.name.startswith(("shards", "index"))
         and path.name != "state.h5"
         and any(needle in bytes(piece) for piece in _pieces(path, longest) for needle in needles)
     ]

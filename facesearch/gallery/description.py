@@ -14,7 +14,7 @@ from typing import Literal
 
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import ContractError, GalleryError
-from indexer.storage.atomic_files import write_atomically
+from indexer.storage.atomic_files import partial_path, write_atomically
 from indexer.storage.plain_files import read_json
 from indexer.storage.shards import Shard
 
@@ -26,8 +26,16 @@ UPGRADED_VERSION = 2
 # Of galleries some of whose shards still hold the vectors of an earlier encoder.
 MIXED_VERSION = 3
 SHARDS = "shards"
+SEALED = "gallery.sealed"  # in place of all other files where the gallery is encrypted
 DType = Literal["float16", "float32"]
 _SHARDS_NAME = re.compile(rf"{SHARDS}(-[0-9a-f]{{12}})?")
+
+
+def is_vacant(folder: Path) -> bool:
+    """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
+        partial_path(folder / DESCRIPTION).name
+    }
 
 
 @dataclass(frozen=True)
@@ -138,3 +146,17 @@ def require_contract(shard: Shard, folder: Path, contracts: Sequence[EncoderCont
 def _attributes(shard: Shard) -> Mapping[str, object]:
     # Shards from before there was a choice of numerics do not say that theirs were fp32.
     return {"numerics": "fp32", **shard.attributes}
+
+
+def parse_settings(found: object) -> dict[str, float]:
+    """Settings as read from JSON; raises ValueError unless they are numbers by name."""
+    if not isinstance(found, dict) or not all(
+        type(each) in (int, float) for each in found.values()
+    ):
+        raise ValueError(f"expected numbers by name, got {str(found)[:80]}")
+    return found
+
+
+def settings_text(settings: Mapping[str, float]) -> str:
+    """Detector settings in words."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesearch.gallery.gallery import Gallery
+from facesearch.argument_checks import instance
+from facesearch.gallery.gallery import Gallery, require_gallery
 from facesearch.gallery.records import face_photos, face_qualities, face_times
 from facesearch.gallery.state import GalleryState
 from indexer.id_lookup import positions_of
@@ -40,6 +41,8 @@ class FaceTable:
         Raises ChangedGalleryError where some were forgotten since ``state`` was read, GalleryError
         or ShardError where a shard is damaged.
         """
+        require_gallery(gallery)
+        instance(state, GalleryState, "a GalleryState", "gallery.state() reads it")
         count = state.face_count
         table = cls(
             np.empty(count, np.int64),

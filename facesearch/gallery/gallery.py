@@ -7,36 +7,35 @@ as long as some location still holds its photo's content.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.argument_checks import choice, instance, path_of
 from facesearch.encoders.types import EncoderContract
-from facesearch.errors import (
-    BusyGalleryError,
-    ContractError,
-    GalleryError,
-    InputError,
-)
+from facesearch.errors import ContractError, GalleryError, InputError
 from facesearch.gallery.description import (
     DESCRIPTION,
     SHARDS,
     DType,
     GalleryDescription,
     holds_contract,
+    is_vacant,
+    parse_settings,
     read_description,
     require_contract,
+    settings_text,
     write_description,
 )
+from facesearch.gallery.locks import presentation_lock, require_unsealed, writer_lock
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
 from facesearch.gallery.records import (
     FaceRecord,
@@ -45,33 +44,24 @@ from facesearch.gallery.records import (
     face_qualities,
     face_records,
 )
-from facesearch.gallery.settings import parse_settings, settings_text
 from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
 from facesearch.gallery.tombstones import Tombstones
-from indexer.storage.atomic_files import (
-    make_folder,
-    open_lock,
-    partial_path,
-    require_folder,
-    write_atomically,
-)
+from indexer.storage.atomic_files import make_folder, require_folder, write_atomically
 from indexer.storage.plain_files import read_json, read_plain
 from indexer.storage.shard_format import MAX_NUMBER
 from indexer.storage.shards import Shard, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
-__all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "settings_text"]
+__all__ = ["DESCRIPTION", "DType", "Gallery", "GalleryState", "require_gallery", "settings_text"]
 
 logger = logging.getLogger(__name__)
 
 SETTINGS = "settings.json"
 FOLDERS = ("shards", "clusters", "index")
 _NUMBER_BYTES = 32
-_LOCK_PAUSE = 0.1  # seconds
-_LOCK_ATTEMPTS = 600
 
 
 class Gallery:
@@ -98,8 +88,11 @@ class Gallery:
         cls, folder: str | os.PathLike[str], contract: EncoderContract, dtype: DType = "float16"
     ) -> Gallery:
         """Make an empty gallery in ``folder``, which must be absent or empty."""
-        folder = Path(folder)
-        if folder.exists() and not _is_vacant(folder):
+        folder = path_of(folder, "folder for a gallery")
+        instance(contract, EncoderContract, "an EncoderContract", "an engine has it as contract")
+        choice(dtype, get_args(DType), "dtype")
+        require_unsealed(folder)
+        if folder.exists() and not is_vacant(folder):
             raise InputError(
                 f"{folder} exists and is not a gallery; name a new or empty folder, "
                 "or an existing gallery"
@@ -111,8 +104,12 @@ class Gallery:
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Gallery:
-        """Open an existing gallery; raises :class:`GalleryError` where there is none."""
-        folder = Path(folder)
+        """Open an existing gallery; raises :class:`GalleryError` where there is none.
+
+        Raises EncryptedGalleryError for an encrypted one: see ``facesearch.unlocked_gallery``.
+        """
+        folder = path_of(folder, "folder of a gallery")
+        require_unsealed(folder)
         said = read_description(folder)
         return cls(folder, said.contract, said.dtype, said.shards, said.comparable)
 
@@ -183,13 +180,7 @@ class Gallery:
         if self._is_writer:
             yield
             return
-        with open_lock(self.folder / "lock") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BusyGalleryError(
-                    f"another process is writing to {self.folder}; wait until it has ended"
-                ) from None
+        with writer_lock(self.folder):
             self._require_folders()
             remove_partials(self.shards_folder)
             self.note_shard_numbers()
@@ -211,7 +202,7 @@ class Gallery:
 
         Raises BusyGalleryError where faces are being forgotten for longer than a minute.
         """
-        with self._presentation_lock(fcntl.LOCK_SH, "faces of the gallery are being forgotten"):
+        with presentation_lock(self.folder, alone=False):
             yield
 
     @contextmanager
@@ -220,25 +211,7 @@ class Gallery:
 
         Raises BusyGalleryError where that takes longer than a minute.
         """
-        with self._presentation_lock(fcntl.LOCK_EX, "a report of the gallery is being written"):
-            yield
-
-    @contextmanager
-    def _presentation_lock(self, kind: int, reason: str) -> Iterator[None]:
-        with open_lock(self.folder / "presenting") as lock:
-            for attempt in range(_LOCK_ATTEMPTS):
-                try:
-                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if attempt == 0:
-                        logger.warning("%s: waiting until that has ended", reason)
-                    time.sleep(_LOCK_PAUSE)
-            else:
-                raise BusyGalleryError(
-                    f"{reason}, {self.folder}: wait until that has ended, then run the command "
-                    "again"
-                )
+        with presentation_lock(self.folder, alone=True):
             yield
 
     def shard_paths(self) -> list[Path]:
@@ -386,13 +359,11 @@ class Gallery:
             require_contract(shard, self.folder, (self.contract, *self.comparable))
 
 
-def _is_vacant(folder: Path) -> bool:
-    """Whether a folder is empty, or holds no more than a gallery that was never quite made."""
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {
-        partial_path(folder / DESCRIPTION).name
-    }
-
-
 def _by_shard(numbers: Ids) -> Iterator[tuple[int, NDArray[np.int64]]]:
     for number in np.unique(numbers):
         yield int(number), np.flatnonzero(numbers == number)
+
+
+def require_gallery(gallery: Gallery) -> None:
+    """Raise InputError for anything but a Gallery, such as its folder."""
+    instance(gallery, Gallery, "a Gallery", "open it with Gallery.open(folder)")

@@ -167,6 +167,19 @@ class NewestPhotos(Mapping[bytes, PhotoRecord]):
         read = self.table.with_content[rows]
         return self.table.record(int(rows[np.argmax(read)])) if len(rows) else None
 
+    def copies(self, contents: Collection[str]) -> dict[str, list[PhotoRecord]]:
+        """The records of every location of each of ``contents``, SHA-256s in hex, by location."""
+        wanted = {bytes.fromhex(each) for each in contents if each}
+        found: dict[str, list[PhotoRecord]] = {}
+        newest = self._newest & self.table.with_content
+        for row in np.flatnonzero(newest).tolist():
+            if self.table.sha256[row].tobytes() in wanted:
+                record = self.table.record(row)
+                found.setdefault(record.sha256, []).append(record)
+        for records in found.values():
+            records.sort(key=lambda record: record.location_bytes)
+        return found
+
     def __getitem__(self, location: bytes) -> PhotoRecord:
         return self.table.record(self._by_location[location])
 

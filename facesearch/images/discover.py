@@ -20,6 +20,7 @@ from facesearch.images.walk.file_kinds import is_photo_name, kind_of_name
 from facesearch.images.walk.left_out import (
     GALLERY_MARKER,
     REPORT_MARKER,
+    SEALED_MARKER,
     files_below,
     kind_left_out,
 )
@@ -27,11 +28,13 @@ from facesearch.images.walk.one_picture import live_photo_parts, second_files
 from facesearch.images.walk.skipped import SkippedFiles
 from facesearch.video_files import VIDEO_EXTENSIONS, video_container
 
-_MARKERS = ((GALLERY_MARKER, "a gallery"), (REPORT_MARKER, "a report"))
+_MARKERS = (
+    (GALLERY_MARKER, "a gallery"), (SEALED_MARKER, "a gallery"), (REPORT_MARKER, "a report"),
+)  # fmt: skip
 # Kinds of files whose names say enough: what is in them may look like an image.
 _NAMED_WELL = ("raw", "jpeg-xl", "sidecar")
 _MAY_BE_VIDEO = ("video", "other")  # whatever their names are
-_MARKED = {GALLERY_MARKER: "gallery", REPORT_MARKER: "report"}
+_MARKED = {GALLERY_MARKER: "gallery", SEALED_MARKER: "gallery", REPORT_MARKER: "report"}
 
 
 def find_photos(

@@ -95,9 +95,9 @@ class Decision:
     """One entry. ``id`` counts from 1; entries made by one command share a ``batch``.
 
     ``person`` is the person it is about. ``other`` is the person merged into it, the new person of
-    a split, whom faces that were added had belonged to, or the person that it is not ("apart") or
-    that was not decided yet ("later"). ``faces`` are all faces it is about. An "undo" has the batch
-    that it undoes in ``other``, and person 0, as a "not-face" has.
+    a split, whose added faces were, or whom it is not ("apart") or may be ("later"); 0 where faces
+    were rejected that were not the person's. ``faces`` are all faces it is about. An "undo" has the
+    batch that it undoes in ``other``, and person 0, as a "not-face" has.
     """
 
     id: int

@@ -321,7 +321,8 @@ def _returns(decisions: Sequence[Decision]) -> tuple[FaceReturn, ...]:
         for decision in decisions
         if decision.batch in undone and decision.action in ABOUT_FACES
         for face in decision.faces
-        if not (decision.action == "reject" and face.belongs)  # as of older programs
+        # Older programs confirmed others beside; and who was not the person's stays where it is.
+        if decision.action != "reject" or (decision.other is None and not face.belongs)
     )
 
 

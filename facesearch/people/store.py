@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facesearch.argument_checks import instance
 from facesearch.errors import ChangedDecisionsError, ChangedGalleryError, InputError
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.people.ledger import (
@@ -44,6 +45,7 @@ def normalise_name(name: str) -> str:
     for one with control characters or that is not Unicode text, as arguments are that a terminal
     sends in another encoding than UTF-8.
     """
+    instance(name, str, "a person's name as text")
     cleaned = composed(" ".join(name.split()))
     if not cleaned:
         raise InputError("expected a person's name, got an empty one; give one")

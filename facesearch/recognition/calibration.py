@@ -26,6 +26,7 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import assign_people, led_numbers
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.templates import RULE, PersonTemplates
+from indexer.argument_checks import describe, is_number
 from indexer.errors import TooFewImpostorsError
 from indexer.open_set.threshold import (
     LEAST_IDENTITIES,
@@ -143,8 +144,10 @@ def learn_calibration(
     InputError where no one is enrolled or there are too few people and clusters to learn from, and
     for another rate.
     """
-    if not 0 < fpir <= MOST_FPIR:
-        raise InputError(f"expected a rate above 0 and at most {MOST_FPIR}, got {fpir}")
+    if not is_number(fpir) or not 0 < fpir <= MOST_FPIR:
+        raise InputError(
+            f"expected a rate above 0 and at most {MOST_FPIR} as fpir, got {describe(fpir)}"
+        )
     enrolled = PersonTemplates.load(gallery, state)
     samples = []
     if len(enrolled.names) > 1:

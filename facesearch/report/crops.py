@@ -135,6 +135,8 @@ def _plan(
     except OSError as error:
         # Crops of known content stay right; there are none named by the empty stamp.
         _take_cached(faces, "", folder, pictures)
+        if _whole(folder / (name := preview_name(faces[0], ""))):
+            pictures.previews[photo, NO_STILL] = name
         gone = isinstance(error, FileNotFoundError)
         detail = error.strerror or str(error)
         if gone:

@@ -14,10 +14,10 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from facesearch.album.model import Album, AlbumFace, FailedPhoto
 from facesearch.errors import PhotoError
@@ -30,6 +30,7 @@ from facesearch.images.sidecars import (
     sidecar_of,
 )
 from indexer.storage.atomic_files import make_folder, write_atomically
+from indexer.storage.plain_files import read_plain
 
 logger = logging.getLogger(__name__)
 
@@ -93,15 +94,18 @@ class Sidecars:
 
 
 def write_sidecars(album: Album, folder: Path | None) -> Sidecars:
-    """A sidecar for each photo of ``album`` that shows someone with a name.
+    """A sidecar for each photo of ``album`` that shows someone with a name, and each copy of it.
 
     They go to ``folder``, in which each photo's relative path is kept, or beside the photos where
-    it is None. A sidecar of another program is left alone, and reported. Videos get none: a region
-    has no time.
+    it is None. A sidecar of another program is left alone, and reported. That of a photo that is
+    not there now, as on a drive that is not connected, stays while its names are right. Videos get
+    none: a region has no time.
     """
     named = _named_by_photo(album)
-    photos = {face.photo for face in album.faces if face.span is None}
-    places = _places(sorted(photos), album, folder)
+    everywhere = {
+        face.photo: face for each in album.faces if each.span is None for face in _everywhere(each)
+    }
+    places = _places(everywhere, folder)
     written, removed, skipped, ours = 0, 0, [], set()
     for photo, place in places.items():
         faces = named.get(photo, [])
@@ -114,6 +118,8 @@ def write_sidecars(album: Album, folder: Path | None) -> Sidecars:
                 place.unlink()
                 removed += 1
         except _SkippedError as problem:
+            if problem.reason == "missing" and _names_in(place) <= {each.name for each in faces}:
+                ours.add(place)
             skipped.append(FailedPhoto(faces[0].face.name, problem.reason, str(problem)))
         except OSError as error:
             name = faces[0].face.name if faces else str(photo)
@@ -211,20 +217,36 @@ def _orientation(photo: Path, size: tuple[int, int]) -> int:
 def _named_by_photo(album: Album) -> dict[Path, list[NamedFace]]:
     named: dict[Path, list[NamedFace]] = {}
     for person in album.people:
-        for face in person.faces if person.name is not None else ():
-            if face.span is not None:
+        for each in person.faces if person.name is not None else ():
+            if each.span is not None:
                 continue
-            named.setdefault(face.photo, []).append(NamedFace(person.name or "", face))
+            for face in _everywhere(each):
+                named.setdefault(face.photo, []).append(NamedFace(person.name or "", face))
     for faces in named.values():
         faces.sort(key=lambda each: (each.face.box, each.name))
     return named
 
 
-def _places(photos: Sequence[Path], album: Album, folder: Path | None) -> dict[Path, Path]:
-    """Where the sidecar of each photo belongs."""
+def _everywhere(face: AlbumFace) -> list[AlbumFace]:
+    """The face in its photo, and in each copy of that."""
+    copies = [replace(face, photo=each.photo, name=each.name) for each in face.copies]
+    return [face, *copies]
+
+
+def _names_in(place: Path) -> set[str]:
+    """The names in a sidecar of ours; none where there is none."""
+    if not is_facesearch_sidecar(place):
+        return set()
+    text = read_plain(place).decode("utf-8", "replace")
+    return {unescape(name) for name in re.findall("<mwg-rs:Name>(.*?)</mwg-rs:Name>", text, re.S)}
+
+
+def _places(faces: Mapping[Path, AlbumFace], folder: Path | None) -> dict[Path, Path]:
+    """Where the sidecar of each photo belongs; ``faces`` has one of each."""
+    photos = sorted(faces)
     if folder is None:
         return {photo: sidecar_of(photo) for photo in photos}
-    depth = {face.photo: max(1, len(Path(face.name).parts)) for face in album.faces}
+    depth = {photo: max(1, len(Path(face.name).parts)) for photo, face in faces.items()}
     # A gallery of somebody else's may have ".." in a path, and must not lead out of the folder.
     below = {
         photo: Path(*(part for part in photo.parts[-depth[photo] :] if part not in ("..", "/")))

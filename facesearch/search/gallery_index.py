@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from facesearch.argument_checks import number
 from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from indexer import build
@@ -20,7 +22,7 @@ from indexer.index.manifest import IndexManifest
 from indexer.index.overlay import KEPT_FRESH, Coverage, IndexChanges, OverlayIndex
 from indexer.ivf.faiss_ivf import FaissIvfIndex
 from indexer.ivf.index import IvfSqIndex
-from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, RecipeGoal, flat_bytes
+from indexer.ivf.recipes import DEFAULT_RECALL, EXACT, LEAST_RECALL, RecipeGoal, flat_bytes
 from indexer.protocols import Index, Searcher
 from indexer.runtime.devices import torch_device
 from indexer.runtime.memory import available_memory
@@ -47,6 +49,12 @@ class IndexGoal:
 
     recall: float | None = None
     memory: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.recall is not None:
+            number(self.recall, "a recall", LEAST_RECALL, EXACT)
+        if self.memory is not None:
+            number(self.memory, "bytes of memory", 0, math.inf)
 
     def goal(self, count: int, dimension: int) -> RecipeGoal:
         """For ``count`` vectors; by default half of the machine's memory, and exact search where

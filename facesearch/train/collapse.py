@@ -6,11 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from facesearch.errors import FacesearchError
-
-
-class TrainingCollapsedError(FacesearchError, RuntimeError):
-    """All faces have nearly the same vector; the text says what to change."""
+from facesearch.errors import TrainingCollapsedError
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexer.argument_checks import number
 from indexer.exact.int8_kernel import BYTES
 from indexer.ivf.index import IvfRecipe
 from indexer.ivf.scalar_quantizer import BITS
 from indexer.types import Vectors
 
-EXACT = 1.0
+EXACT, LEAST_RECALL = 1.0, 0.5
 DEFAULT_RECALL = 0.99  # where exact search does not fit the memory
 _VARIANCES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)  # that components may hold
 _LEAST_CELLS, _MOST_CELLS = 16, 65_536
@@ -32,10 +33,9 @@ class RecipeGoal:
     memory: float
 
     def __post_init__(self) -> None:
-        if not 0.5 <= self.recall <= EXACT:
-            raise ValueError(f"expected a recall in [0.5, 1], got {self.recall}")
-        if not self.memory > 0:
-            raise ValueError(f"expected a positive number of bytes, got {self.memory}")
+        number(self.recall, "a recall", LEAST_RECALL, EXACT)
+        if not number(self.memory, "bytes of memory", 0, math.inf):
+            raise ValueError("expected more than 0 bytes of memory, got 0")
 
 
 def flat_bytes(count: int, dimension: int) -> int:

@@ -28,7 +28,7 @@ _INSTALL = (
 
 def check_device(device: str) -> str:
     """``device`` if it is well named, whether or not it is there; else raises DeviceError."""
-    if not _NAME.fullmatch(device):
+    if not isinstance(device, str) or not _NAME.fullmatch(device):
         raise DeviceError(
             f"expected a device of auto, cpu, cuda, cuda:N, cuda:N,M or cuda:all, got {device!r}"
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from facesearch.detect.types import Detections, Pixels
@@ -86,3 +88,30 @@ class FakeEngine:
                 np.full(n, 0.01, np.float32),
             ),
         )
+
+
+class OtherEngine(FakeEngine):
+    """Another encoder: vectors of 24 components, those of the first turned by a fixed matrix."""
+
+    DIMENSION = 24
+
+    def __init__(self, name: str = "other") -> None:
+        super().__init__(name)
+        self.contract = replace(self.contract, dimension=self.DIMENSION, detector="another")
+        mixed = np.random.default_rng(1).normal(size=(self.DIMENSION, 16))
+        self._turn = np.linalg.qr(mixed)[0].T.astype(np.float32)
+        self.photos = 0
+
+    def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:
+        self.photos += len(photos)
+        return [
+            replace(
+                each,
+                embeddings=Embeddings(self.turned(each.embeddings.vectors), each.embeddings.norms),
+            )
+            for each in super().embed(photos, found)
+        ]
+
+    def turned(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        turned = vectors @ self._turn
+        return np.asarray(turned / np.linalg.norm(turned, axis=1, keepdims=True), np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,8 +85,6 @@ def test_every_must_link_holds_or_is_reported_and_no_cannot_link_is_broken(
     ("asked", "message"),
     [
         (Constraints(np.zeros(2, np.int64)), r"photos int64 \(3,\), one a vector, got int64 \(2,"),
-        (Constraints(np.zeros(3)), "photos int64 .* got float64"),
-        (Constraints(must=np.zeros((1, 3), np.int64)), r"must-link pairs .* got int64 \(1, 3\)"),
         (Constraints(cannot=pairs((0, 3))), r"cannot-link rows in \[0, 3\), got 0 to 3"),
         (Constraints(must=pairs((-1, 2))), "must-link rows"),
         (Constraints(must=pairs((0, 1), (2, 2))), "one with itself"),
@@ -94,6 +93,36 @@ def test_every_must_link_holds_or_is_reported_and_no_cannot_link_is_broken(
 def test_wrong_constraints_are_refused(asked: Constraints, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         resolve(asked, 3)
+
+
+def test_lists_do_as_well_as_arrays() -> None:
+    lists = Constraints([0, 0, 1], [(0, 1)], [], [5, -1, 7])  # type: ignore[arg-type]
+    arrays = Constraints(
+        np.array([0, 0, 1]), np.array([[0, 1]]), np.zeros((0, 2), np.int64), np.array([5, -1, 7])
+    )
+    for name in ("photos", "must", "cannot", "people"):
+        np.testing.assert_array_equal(getattr(lists, name), getattr(arrays, name))
+        assert getattr(lists, name).dtype == np.int64
+    assert resolve(lists, 3).joined.tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"photos": np.zeros(3)}, r"photos as whole numbers .*got float64 \(3,\)"),
+        ({"photos": [(0, 1)], "must": []}, r"photos as whole numbers .*got list \[\(0, 1\)\]"),
+        ({"people": 7}, "people as whole numbers .*got int 7"),
+        ({"people": "Ann"}, "people as whole numbers .*got str 'Ann'"),
+        ({"must": np.zeros((1, 3), np.int64)}, r"must-link pairs .*got int64 \(1, 3\)"),
+        ({"must": [0, 1]}, "must-link pairs .*got list"),
+        ({"must": [(0, 1), (2,)]}, "must-link pairs .*got list"),
+        ({"cannot": [(0.5, 1)]}, "cannot-link pairs .*got list"),
+        ({"cannot": {(0, 1)}}, "cannot-link pairs .*got set"),
+    ],
+)
+def test_constraints_that_are_no_whole_numbers(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Constraints(**wrong)
 
 
 @settings(deadline=None)

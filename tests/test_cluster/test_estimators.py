@@ -72,3 +72,22 @@ def test_parameters_are_checked_when_fitted() -> None:
         wrong.fit(VECTORS)
     with pytest.raises(ValueError, match="min_cluster_size"):
         HdbscanClustering(1).fit(VECTORS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameter", "values"),
+    [
+        (AgglomerativeClustering, "threshold", (-0.1, 4.1, np.nan, "near", None, True)),
+        (AgglomerativeClustering, "linkage", ("ward", 7, None)),
+        (AgglomerativeClustering, "min_size", (0, 1.5, "many", None)),
+        (HdbscanClustering, "min_cluster_size", (1, 2.5, "many", None)),
+        (HdbscanClustering, "min_samples", (0, 1.5, "many")),
+        (HdbscanClustering, "refine", (-0.1, 4.1, "near")),
+    ],
+)
+def test_wrong_parameters(kind: type, parameter: str, values: tuple[object, ...]) -> None:
+    for value in values:
+        with pytest.raises(ValueError, match=f"expected .*{parameter[:6]}.*, got"):
+            kind(**{parameter: value}).fit(VECTORS)
+    with pytest.raises(ValueError, match=r"expected Constraints .*, got list \[\]"):
+        kind().fit(VECTORS, constraints=[])

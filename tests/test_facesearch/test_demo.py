@@ -18,10 +18,9 @@ pytest.importorskip("skimage", reason="needs the extra [demo]: pip install 'face
 pytest.importorskip("matplotlib", reason="needs the extra [demo]: pip install 'facesearch[demo]'")
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DemoTruth]:
-    folder = tmp_path_factory.mktemp("demo") / "photos"
-    return folder, make_demo_photos(folder)
+@pytest.fixture
+def demo(demo_photos: tuple[Path, DemoTruth]) -> tuple[Path, DemoTruth]:
+    return demo_photos
 
 
 def _upright(path: Path) -> Image.Image:

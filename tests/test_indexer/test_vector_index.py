@@ -92,7 +92,7 @@ def test_ids_that_cannot_be_used(ids: list[float], message: str) -> None:
 def test_what_to_do_instead(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="give folder="):
         create_index(VECTORS, recall=0.9)
-    with pytest.raises(ValueError, match="recall in"):
+    with pytest.raises(ValueError, match="a recall, a number from"):
         create_index(VECTORS, folder=tmp_path, recall=0.1)
     with pytest.raises(StaleIndexError, match="no index"):
         load_index(tmp_path / "nothing")
@@ -100,6 +100,37 @@ def test_what_to_do_instead(tmp_path: Path) -> None:
         create_index(VECTORS).search([[1.0, 0.0]])
     with pytest.raises(InvalidVectorsError, match=r"got list.*create_index"):
         check_unit_vectors([[1.0]])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "got"),
+    [
+        ("vectors", "near", "dtype"),
+        ("vectors", 7, r"got \(\)"),
+        ("ids", "one", "got <U3"),
+        ("folder", 7, "got int 7"),
+        ("recall", "half", "got str 'half'"),
+        ("recall", True, "got bool True"),
+        ("memory", "1 GB", "got str '1 GB'"),
+        ("memory", -1, "got int -1"),
+        ("memory", 0, "got 0"),
+    ],
+)
+def test_wrong_arguments(argument: str, value: object, got: str) -> None:
+    with pytest.raises(ValueError, match=f"expected .*{got}"):
+        create_index(**{"vectors": VECTORS, argument: value})  # type: ignore[arg-type]
+
+
+def test_wrong_questions() -> None:
+    index = create_index(VECTORS)
+    for k in (0, 1.5, "many", 2**17, None):
+        with pytest.raises(ValueError, match="how many neighbours as k, a whole number"):
+            index.search(QUERIES, k)  # type: ignore[arg-type]
+    for device in (7, "tpu", None):
+        with pytest.raises(ValueError, match="expected a device"):
+            index.place(device)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="folder of an index, got int 7"):
+        load_index(7)  # type: ignore[arg-type]
 
 
 def test_every_public_name_is_there() -> None:

@@ -12,7 +12,6 @@ from facesearch.cli.output import print_facts, print_json, print_table
 
 if TYPE_CHECKING:
     from facesearch.encoders import EncoderSpec
-    from facesearch.model_files.download import DownloadedFile, Fetched
 
 
 def add_commands(commands: Any) -> None:
@@ -111,42 +110,25 @@ def _path(spec: EncoderSpec) -> Path | None:
 
 def run_fetch(args: argparse.Namespace) -> int:
     """Download with a progress bar; says so when there was no digest to compare with."""
+    from facesearch.api.encoders import fetch_encoder
     from facesearch.encoders import encoder_spec
-    from facesearch.errors import InputError
-    from facesearch.model_files.download import DownloadedFile
 
-    spec = encoder_spec(args.name)
-    files = [file for file in spec.files if isinstance(file, DownloadedFile)]
-    if args.url and (len(files) != 1 or args.folder):
-        raise InputError(f"expected --url for an encoder of one file; {args.name} has {len(files)}")
-    if not files:
-        fetched = [{"path": spec.weights.locate(), "sha256": spec.weights.sha256}]
-        print(f"{args.name} needs no fetching: {spec.source}", file=sys.stderr)
-        first_use = False
-    else:
-        results = [_fetched(file, args) for file in files]
-        fetched = [{"path": each.path, "sha256": each.sha256} for each in results]
-        first_use = any(each.first_use for each in results)
+    with _Bar() as bar:
+        encoder = fetch_encoder(args.name, url=args.url, folder=args.folder, progress=bar.show)
+    if not encoder.fetched:
+        print(f"{args.name} needs no fetching: {encoder_spec(args.name).source}", file=sys.stderr)
+    files = [{"path": each.path, "sha256": each.sha256} for each in encoder.files]
     if args.json:
-        print_json({**fetched[0], "first_use": first_use, "files": fetched})
+        print_json({**files[0], "first_use": encoder.first_use, "files": files})
         return 0
-    for each in fetched:
+    for each in files:
         print_facts(list(each.items()))
-    if first_use:
+    if encoder.first_use:
         print(
             "no digest was published for this file; later downloads must have the digest above",
             file=sys.stderr,
         )
     return 0
-
-
-def _fetched(file: DownloadedFile, args: argparse.Namespace) -> Fetched:
-    from facesearch.model_files.download import adopt, fetch
-
-    if args.folder:
-        return adopt(file, args.folder / file.name)
-    with _Bar() as bar:
-        return fetch(file, args.url, bar.show)
 
 
 def run_remove(args: argparse.Namespace) -> int:
@@ -162,10 +144,11 @@ def run_remove(args: argparse.Namespace) -> int:
 
 
 class _Bar:
-    """A progress bar in bytes on standard error, made when the first bytes come."""
+    """A progress bar in bytes on standard error for each file, made when its first bytes come."""
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._file = ""
 
     def __enter__(self) -> _Bar:
         return self
@@ -174,10 +157,12 @@ class _Bar:
         if self._bar is not None:
             self._bar.close()
 
-    def show(self, done: int, total: int | None) -> None:
-        """Move to ``done`` of ``total`` bytes."""
-        if self._bar is None:
+    def show(self, file: str, done: int, total: int | None) -> None:
+        """Move to ``done`` of ``total`` bytes of ``file``."""
+        if file != self._file:
             from tqdm import tqdm
 
+            self.__exit__()
+            self._file = file
             self._bar = tqdm(total=total, unit="B", unit_scale=True, disable=None)
         self._bar.update(done - self._bar.n)

@@ -129,7 +129,7 @@ def _lines(report: ForgetReport, lifted: bool, gallery: Path) -> list[str]:
     if report.sidecars:
         lines.append(f"{count(len(report.sidecars), 'sidecar file')} removed")
     for name in report.removed:
-        command = _COMMANDS.get(name, "cluster")
+        command = _COMMANDS.get(name.partition("-")[0], "cluster")
         lines.append(f"{name} removed; rebuild it with: facesearch {command} {gallery}")
     lines += _elsewhere(report)
     if report.receipt:
@@ -139,11 +139,11 @@ def _lines(report: ForgetReport, lifted: bool, gallery: Path) -> list[str]:
 
 def _elsewhere(report: ForgetReport) -> list[str]:
     return [
-        f"reports or sidecars were written to {printable(each)}: look there, and delete them or "
-        "write them again"
+        f"reports, sidecars or an archive were written to {printable(each)}: look there, and "
+        "delete them or write them again"
         for each in report.elsewhere
     ]
 
 
-_COMMANDS = {"graph.h5": "graph", "report": "report"}
+_COMMANDS = {"graph.h5": "graph", "report": "report", "shards": "upgrade"}
 _SHOWN = 10

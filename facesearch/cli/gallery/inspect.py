@@ -13,6 +13,7 @@ from facesearch.cli.output import (
     print_facts,
     print_json,
     print_table,
+    size_text,
 )
 from facesearch.text import count, printable
 
@@ -110,11 +111,11 @@ def run_check(args: argparse.Namespace) -> int:
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     """The facts in words."""
-    from facesearch.gallery.settings import settings_text
+    from facesearch.gallery.description import settings_text
 
     contract = facts["contract"]
     named = count(facts["people_named"], "person", "people")
-    shards = f"{count(facts['shards'], 'shard')}, {_size_text(facts['bytes_in_shards'])}"
+    shards = f"{count(facts['shards'], 'shard')}, {size_text(facts['bytes_in_shards'])}"
     return [
         ("gallery", facts["gallery"]),
         ("photos", f"{facts['photos']:,}, of which {facts['photos_failed']:,} failed"),
@@ -132,16 +133,6 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
         ("alignment", contract.preprocessing),
         ("detector", f"{contract.detector} ({settings_text(facts['settings'])})"),
     ]
-
-
-def _size_text(size: int) -> str:
-    """``31 KiB``, ``1.2 GiB``."""
-    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
-    power = min(max(0, size.bit_length() - 1) // 10, len(units) - 1)
-    value = size / 1024**power
-    return (
-        f"{value:.1f} {units[power]}" if power > 0 and value < 10 else f"{value:.0f} {units[power]}"
-    )
 
 
 def _index_lines(index: IndexFacts) -> list[tuple[str, object]]:

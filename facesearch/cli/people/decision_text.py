@@ -17,9 +17,7 @@ def entry(decision: Decision, undone: frozenset[int] = frozenset()) -> dict[str,
         "at": decision.created_at,
         "action": decision.action,
         "person": f"p{decision.person}" if decision.person else None,
-        "other": None
-        if decision.other is None or decision.action == "undo"
-        else f"p{decision.other}",
+        "other": None if not decision.other or decision.action == "undo" else f"p{decision.other}",
         "name": decision.name,
         "undoes": decision.other if decision.action == "undo" else None,
         "undone": decision.batch in undone,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,95 +82,79 @@ def add_commands(commands: Any) -> None:
 
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each person."""
-    deciding = open_editor(args)
-    counts = Counter(deciding.now.of_faces().tolist())
-    decided_faces = Counter(deciding.decided.faces.values())
-    everyone = sorted(deciding.everyone().values(), key=lambda each: (-counts[each.id], each.id))
-    people = [each for each in everyone if args.all or not each.hidden]
+    from facesearch.api.people_lists import list_people
+
+    listed = list_people(args.gallery, hidden=args.all)
     if args.json:
-        print_json(
+        people = [
             {
-                "people": [
-                    {
-                        **about(each),
-                        "faces": counts[each.id],
-                        "decided": decided_faces[each.id],
-                        "gone": _gone(counts[each.id], decided_faces[each.id]),
-                    }
-                    for each in people
-                ],
-                "faces_of_nobody": counts[-1] - len(deciding.decided.not_faces),
+                **about(each.person),
+                "faces": each.faces,
+                "decided": each.confirmed,
+                "gone": each.gone,
             }
-        )
+            for each in listed.people
+        ]
+        print_json({"people": people, "faces_of_nobody": listed.faces_of_nobody})
         return 0
-    rows = [
-        (
-            each.key,
-            each.name or "",
-            counts[each.id],
-            decided_faces[each.id],
-            ", ".join(
-                text
-                for text, holds in (
-                    ("hidden", each.hidden),
-                    ("no faces left", _gone(counts[each.id], decided_faces[each.id])),
-                )
-                if holds
-            ),
-        )
-        for each in people
-    ]
-    if rows:
+    if listed.people:
+        rows = [
+            (
+                each.person.key,
+                each.person.name or "",
+                each.faces,
+                each.confirmed,
+                _remarks((each.person.hidden, "hidden"), (each.gone, "no faces left")),
+            )
+            for each in listed.people
+        ]
         print_table(("person", "name", "faces", "confirmed", ""), rows)
-    if not deciding.clustered:
+    if not listed.clustered:
         text = f"this gallery has not been clustered yet; run: facesearch cluster {args.gallery}"
         print(f"facesearch: {text}", file=sys.stderr)
-    elif not rows:
-        text = "all people are hidden; --all lists them" if everyone else "there are no people yet"
+    elif not listed.people:
+        hidden = "all people are hidden; --all lists them"
+        text = hidden if listed.hidden else "there are no people yet"
         print(f"facesearch: {text}", file=sys.stderr)
     return 0
 
 
-def _gone(faces: int, decided: int) -> bool:
-    """Whether a person has none of the faces left that were confirmed."""
-    return decided > 0 and not faces
+def _remarks(*remarks: tuple[bool, str]) -> str:
+    """The texts of those that hold."""
+    return ", ".join(text for holds, text in remarks if holds)
 
 
 def run_show(args: argparse.Namespace) -> int:
     """Print one line for each face."""
-    deciding = open_editor(args)
-    person = deciding.find(args.person)
-    records = deciding.records(person)
-    ids, sure = deciding.now.clustering.ids, deciding.now.clustering.confidence
-    confidence = dict(zip(ids.tolist(), sure.tolist(), strict=True))
-    decided_faces = deciding.decided.faces
-    if args.unsure:
-        records = [each for each in reversed(records) if each.face_id not in decided_faces]
+    from facesearch.api.people_lists import show_person
+
+    shown = show_person(args.gallery, args.person, unsure=args.unsure)
+    person = shown.person
     if args.json:
         faces = [
             {
-                "face_id": each.face_id,
-                "photo": each.photo.location,
-                "box": each.box,
-                "confidence": confidence[each.face_id],
-                "quality": known(each.quality),
-                "decided": decided_faces.get(each.face_id) == person.id,
-                "seconds": None if each.span is None else each.span.as_json(),
+                "face_id": each.face.face_id,
+                "photo": each.face.photo.location,
+                "box": each.face.box,
+                "confidence": each.confidence,
+                "quality": known(each.face.quality),
+                "decided": each.confirmed,
+                "seconds": None if each.face.span is None else each.face.span.as_json(),
             }
-            for each in records
+            for each in shown.faces
         ]
         print_json({**about(person), "faces": faces})
         return 0
     print(printable(f"{person.key} {person.name or ''}").rstrip())
     rows = [
         (
-            each.face_id,
-            box_text(each.box),
-            confidence[each.face_id],
-            "yes" if decided_faces.get(each.face_id) == person.id else "",
-            each.place,
+            each.face.face_id,
+            box_text(each.face.box),
+            each.confidence,
+            _remarks((each.confirmed, "yes")),
+            each.face.place,
         )
-        for each in records
+        for each in shown.faces
     ]
     print_table(("face", "box", "confidence", "confirmed", "photo"), rows)
     return 0
@@ -276,37 +259,32 @@ def _person_text(person: Person | None) -> str:
 
 def run_history(args: argparse.Namespace) -> int:
     """Print one line for each decision."""
+    from facesearch.api.people_lists import list_decisions
     from facesearch.cli.people.decision_text import entry
-    from facesearch.gallery.gallery import Gallery
     from facesearch.people.decision_words import in_words
-    from facesearch.people.projection import undone_batches
-    from facesearch.people.store import PeopleStore
 
-    gallery = Gallery.open(args.gallery)
-    decisions = PeopleStore(gallery.folder).decisions()
-    undone = undone_batches(decisions)
-    live = {*gallery.state().live_ids().tolist()}
-    gone = {
-        each.id
-        for each in decisions
-        if each.faces and live.isdisjoint(f.face_id for f in each.faces)
-    }
-    words = in_words(decisions)
+    listed = list_decisions(args.gallery)
+    words = in_words([each.decision for each in listed])
     if args.json:
+        undone = frozenset(each.decision.batch for each in listed if each.undone)
         entries = [
-            {**entry(each, undone), "text": words[each.id], "gone": each.id in gone}
-            for each in decisions
+            {
+                **entry(each.decision, undone),
+                "text": words[each.decision.id],
+                "gone": each.gone,
+            }
+            for each in listed
         ]
         print_json({"decisions": entries})
         return 0
     rows = [
         (
-            each.id,
-            each.created_at,
-            words[each.id],
-            "undone" if each.batch in undone else "no faces left" if each.id in gone else "",
+            each.decision.id,
+            each.decision.created_at,
+            words[each.decision.id],
+            "undone" if each.undone else "no faces left" if each.gone else "",
         )
-        for each in decisions
+        for each in listed
     ]
     if rows:
         print_table(("", "time", "decision", ""), rows)

@@ -14,10 +14,23 @@ from numpy.typing import NDArray
 from facesearch.detect.types import Detections, Pixels
 from facesearch.detect.validation import check_min_face, check_photo, check_score
 from facesearch.errors import WeightsError
+from facesearch.model_files.first_reading import require_survived
 
 _OVERLAP = 0.3  # non-maximum suppression, OpenCV's default
 _MOST_CANDIDATES = 5000
 _COLUMNS = 15  # of a row that FaceDetectorYN returns
+# What is done with a file here, on photos of several sizes.
+_FIRST_READING = """
+import sys
+import cv2
+import numpy
+data = numpy.frombuffer(sys.stdin.buffer.read(), numpy.uint8)
+none = numpy.zeros(0, numpy.uint8)
+for width, height in ((64, 64), (97, 75), (320, 240)):
+    detector = cv2.FaceDetectorYN.create("onnx", data, none, (width, height), 0.1, 0.3, 5000)
+    for grey in (0, 128):
+        detector.detect(numpy.full((height, width, 3), grey, numpy.uint8))
+"""
 
 
 class OpenCvYuNetDetector:
@@ -27,7 +40,8 @@ class OpenCvYuNetDetector:
     are dropped; the network itself sees faces from about 10 pixels.
 
     Raises InputError for settings out of range; WeightsError for a file that is missing, or that
-    OpenCV cannot read as a YuNet network. ``name`` carries the first 12 digits of its SHA-256.
+    OpenCV cannot read as a YuNet network, or crashes on. ``name`` carries the first 12 digits of
+    its SHA-256.
     """
 
     def __init__(self, model: Path, min_face: int = 20, min_score: float = 0.7) -> None:
@@ -39,6 +53,7 @@ class OpenCvYuNetDetector:
         self.min_score = min_score
         self._model = model
         self._data = np.frombuffer(data, np.uint8)
+        require_survived(data, model, _FIRST_READING)
         self._detect(np.zeros((64, 64, 3), np.uint8))  # so that a wrong file is refused at once
 
     def detect(self, photos: Sequence[Pixels]) -> list[Detections]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from facesearch.argument_checks import instance, path_of
 from facesearch.encoders.catalogue.known import ENCODERS
 from facesearch.encoders.catalogue.spec import UNLEARNED, EncoderSpec, PixelFormat
 from facesearch.encoders.catalogue.templates import ARCFACE, Template
@@ -37,6 +39,12 @@ class EncoderSettings:
     pixels: PixelFormat = ARCFACE_PIXELS
     licence: str = "not stated"
     output: str | None = None
+
+    def __post_init__(self) -> None:
+        instance(self.template, Template | None, "a Template or None as template")
+        instance(self.pixels, PixelFormat, "a PixelFormat as pixels")
+        instance(self.licence, str, "text as licence")
+        instance(self.output, str | None, "the name of an output, or None, as output")
 
 
 ARCFACE_SETTINGS = EncoderSettings()
@@ -79,7 +87,11 @@ def read_added(name: str) -> EncoderSpec:
 
 
 def add_encoder(
-    name: str, file: Path, settings: EncoderSettings = ARCFACE_SETTINGS, *, replace: bool = False
+    name: str,
+    file: str | os.PathLike[str],
+    settings: EncoderSettings = ARCFACE_SETTINGS,
+    *,
+    replace: bool = False,
 ) -> EncoderSpec:
     """Keep a copy of the graph ``file`` (ONNX, or OpenVINO's .xml with its .bin) as ``name``.
 
@@ -88,6 +100,8 @@ def add_encoder(
     encoder.
     """
     _check_name(name, replace)
+    file = path_of(file, "ONNX or OpenVINO file")
+    instance(settings, EncoderSettings, "EncoderSettings as settings")
     facts = _tried(file, settings)
     folder = added_folder() / name
     with _renewed(folder) as part:
@@ -118,7 +132,7 @@ def remove_encoder(name: str) -> None:
 
 
 def _check_name(name: str, replace: bool) -> None:
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"expected a name of small letters, digits, dots and dashes, got {name!r}")
     if name in ENCODERS:
         raise InputError(f"{name} is an encoder that comes with the program; choose another name")

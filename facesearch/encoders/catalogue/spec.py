@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ from facesearch.model_files.download import DownloadedFile
 from facesearch.model_files.packaged import PackagedFile
 from facesearch.model_files.stored import StoredFile
 from facesearch.model_files.trained import TrainedFile
+from indexer.argument_checks import is_number
 
 ModelFile = PackagedFile | DownloadedFile | StoredFile | TrainedFile
 ColourOrder = Literal["RGB", "BGR"]
@@ -53,6 +55,12 @@ UNLEARNED = Thresholds(
 )
 
 
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, Sequence) and all(
+        is_number(value) and math.isfinite(value) for value in values
+    )
+
+
 @dataclass(frozen=True)
 class PixelFormat:
     """How a chip's pixels become the numbers a network takes: (value - mean) / divisor.
@@ -69,7 +77,7 @@ class PixelFormat:
             raise InputError(f"expected the colour order RGB or BGR, got {self.order!r}")
         for name in ("mean", "divisor"):
             values = getattr(self, name)
-            if len(values) != 3 or not all(math.isfinite(value) for value in values):
+            if not _are_numbers(values) or len(values) != 3:
                 raise InputError(f"expected {name} to be three numbers, got {values!r}")
         if not all(self.divisor):
             raise InputError(f"expected divisors other than 0, got {self.divisor!r}")

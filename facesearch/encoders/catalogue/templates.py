@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facesearch.errors import InputError
+from indexer.argument_checks import describe
 
 Point = tuple[float, float]
 
@@ -35,9 +36,12 @@ class Template:
 
 def _problem(points: Sequence[Point]) -> str:
     """What is wrong with five points of a template; "" where nothing is."""
+    try:
+        values = [float(value) for x, y in points for value in (x, y)]
+    except (TypeError, ValueError):
+        return describe(points)
     if len(points) != 5:
         return f"{len(points)} points"
-    values = [value for point in points for value in point]
     if not all(math.isfinite(value) and -1 <= value <= 2 for value in values):
         return f"values from {min(values):g} to {max(values):g}; divide pixels by the side"
     if max(math.dist(points[0], point) for point in points) < _LEAST_SPREAD:

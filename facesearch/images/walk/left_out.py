@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 GALLERY_MARKER = "gallery.json"
+SEALED_MARKER = "gallery.sealed"  # of an encrypted one
 # Says that the folder is a report's, whose crops may be replaced and removed.
 REPORT_MARKER = ".facesearch-report"
 

@@ -8,12 +8,10 @@ PYTHONPATH; see
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,10 +31,8 @@ from indexer.storage.shards import Shard
 from support.failures.fault_trials import Trials
 from support.failures.faults import EVERY, WRITE, faulty_commands
 from support.failures.promises import WRITERS, promising_gallery
+from support.failures.trials import TOO_LONG, Trial, mutated, report
 from support.shards import everything
-
-TOO_LONG = 20  # seconds for a trial that reads a damaged file
-Trial = Callable[[], str]
 
 
 def main() -> None:
@@ -54,19 +50,6 @@ def main() -> None:
             made = Trials.prepared(commands, folder / "faults")
             for name, faulty in faulted(made, random).items():
                 report(name, faulty, seconds / 6)
-
-
-def report(name: str, trials: Iterator[Trial], seconds: float) -> None:
-    """Run trials for so many seconds at most, and tell how many were run and which failed."""
-    tried, failures, end = 0, [], time.monotonic() + seconds
-    for trial in trials:
-        tried += 1
-        if problem := trial():
-            failures.append(problem[:300])
-        if time.monotonic() > end:
-            break
-    line = {"class": name, "tried": tried, "failed": len(failures), "failures": failures[:5]}
-    print(json.dumps(line), flush=True)
 
 
 def readers(gallery: Gallery) -> dict[str, Callable[[], Any]]:
@@ -149,24 +132,6 @@ def damaged(path: Path, read: Callable[[], Any], random: np.random.Generator) ->
 
 def _too_long(*_: object) -> None:
     raise TimeoutError(f"took more than {TOO_LONG} s")
-
-
-def mutated(whole: bytes, random: np.random.Generator) -> bytes:
-    """``whole`` with bytes changed, zeroed, cut out, repeated, or cut off."""
-    data = bytearray(whole)
-    at, size = int(random.integers(len(data))), int(random.choice([1, 2, 8, 64, 512, 4096]))
-    kind = int(random.integers(5))
-    if kind == 0:
-        data[at] ^= 1 << int(random.integers(8))
-    elif kind == 1:
-        data[at : at + size] = bytes(len(data[at : at + size]))
-    elif kind == 2:
-        data[at : at + size] = random.bytes(len(data[at : at + size]))
-    elif kind == 3:
-        del data[at : at + size]
-    else:
-        del data[at:]
-    return bytes(data)
 
 
 def faulted(made: Trials, random: np.random.Generator) -> dict[str, Iterator[Trial]]:

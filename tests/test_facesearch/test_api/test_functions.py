@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from facesearch import (
     ClusterOptions,
     EmbedOptions,
     EngineOptions,
+    EvaluationOptions,
     Gallery,
     GalleryError,
     InputError,
@@ -23,22 +25,32 @@ from facesearch import (
     check_gallery,
     cluster_gallery,
     enroll,
+    evaluate_clustering,
+    evaluate_folder,
+    evaluate_lfw,
+    evaluate_slices,
     export_people,
+    fetch_encoder,
     forget_faces,
     gallery_album,
     gallery_info,
     import_people,
     index_photos,
     latest_run,
+    list_decisions,
+    list_people,
     make_graph,
     search_many,
+    show_person,
     unforget_photos,
+    write_evaluation,
     write_report,
     write_sidecars,
 )
 from facesearch.clustering.options import LOOSER
-from facesearch.encoders import DEFAULT_ENCODER, thresholds_of
+from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, thresholds_of
 from facesearch.engine import EncoderChoice
+from facesearch.model_files.download import DownloadedFile
 from facesearch.quality import MIN_QUALITY
 from support.fake_engine import FakeEngine, write_photo
 
@@ -171,7 +183,7 @@ def test_options_are_the_encoders(folder: str) -> None:
         ({"method": "k-means"}, "method"),
         ({"threshold": 5.0}, "from 0 to 4"),
         ({"threshold": float("nan")}, "from 0 to 4"),
-        ({"min_size": 0}, "at least 1"),
+        ({"min_size": 0}, "of 1 or more"),
         ({"linkage": "single"}, "expected a threshold"),
     ],
 )
@@ -190,6 +202,72 @@ def test_an_engine_is_as_in_the_gallery_unless_asked_otherwise() -> None:
     assert asked.encoder_choice(contract, threads=2, callers=3) == EncoderChoice(
         "other", Path("file.pt"), "cpu", "bf16", True, 2, 3
     )
+
+
+def test_people_faces_and_decisions_are_listed(folder: str) -> None:
+    assert not list_people(folder).clustered
+    cluster_gallery(folder)
+    editor = PeopleEditor(Gallery.open(folder))
+    editor.name(editor.find("p1"), "Ann")
+    editor.hide(editor.find("p2"))
+    editor.undo()
+    editor.hide(editor.find("p3"))
+    listed = list_people(folder)
+    assert listed.clustered and (listed.hidden, listed.faces_of_nobody) == (1, 0)
+    assert [(each.person.label, each.faces, each.confirmed) for each in listed.people] == [
+        ("Ann", 3, 3),
+        ("p2", 3, 0),
+    ]
+    assert [each.person.hidden for each in list_people(folder, hidden=True).people] == [
+        *(False, False, True)
+    ]
+    shown = show_person(folder, "an")
+    assert shown.person.key == "p1" and len(shown.faces) == 3
+    assert all(each.confirmed and 0 < each.confidence <= 1 for each in shown.faces)
+    numbers = [each.face.photo.name[0] for each in shown.faces]
+    assert len({*numbers}) == 1
+    decided = list_decisions(folder)
+    assert [(each.decision.action, each.undone) for each in decided] == [
+        *(("name", False), ("hide", True), ("undo", False), ("hide", False))
+    ]
+    forget_faces(folder, people="Ann")
+    assert not any(each.person.name for each in list_people(folder, hidden=True).people)
+
+
+def test_an_encoder_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = fetch_encoder(DEFAULT_ENCODER)
+    assert not packaged.fetched and packaged.files[0].path.exists()
+    monkeypatch.setenv("FACESEARCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "w.pt").write_bytes(b"weights")
+    file = DownloadedFile("w.pt", "https://example.org/w.pt")
+    spec = replace(encoder_spec("facenet-vggface2"), weights=file)
+    monkeypatch.setattr("facesearch.api.encoders.encoder_spec", lambda name: spec)
+    first = fetch_encoder("facenet-vggface2", folder=str(tmp_path / "files"))
+    assert first.fetched and first.first_use
+    assert first.files[0].path.read_bytes() == b"weights"
+    again = fetch_encoder("facenet-vggface2", folder=tmp_path / "files")
+    assert again.files[0].path == first.files[0].path and not again.first_use
+    with pytest.raises(InputError, match="an encoder of one file"):
+        fetch_encoder("facenet-vggface2", url="https://example.org", folder=tmp_path)
+
+
+def test_protocols_are_functions(photos: Path, tmp_path: Path) -> None:
+    for person in (1, 2, 3):
+        (tmp_path / "people" / f"P{person}").mkdir(parents=True)
+        for photo in photos.glob(f"{person}-*.png"):
+            photo.rename(tmp_path / "people" / f"P{person}" / photo.name)
+    options = EvaluationOptions(ENGINE, cache=tmp_path / "vectors")
+    report = evaluate_folder(tmp_path / "people", options=options)
+    assert (report.conditions.photos, report.result.same_pairs) == (9, 9)
+    clustered = evaluate_clustering(str(tmp_path / "people"), threshold=0.4, options=options)
+    assert clustered.protocol == "clustering"
+    names = [each.name for each in write_evaluation(report, tmp_path / "out", plots=False)]
+    assert names == ["report.md", "report.json"]
+    with pytest.raises(InputError, match="LFW's list of pairs"):
+        evaluate_lfw(tmp_path / "people", options=options)
+    with pytest.raises(InputError, match="got both"):
+        evaluate_slices(photos, names="{person}_*", groups="groups.csv", options=options)
 
 
 def test_a_title_is_given(folder: str) -> None:

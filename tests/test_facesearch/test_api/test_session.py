@@ -164,7 +164,7 @@ def test_mistakes_say_what_to_do(tmp_path: Path, gallery: Gallery, probe: Path) 
         session.identify(tmp_path / "no.png")
     with pytest.raises(InputError, match="expected a photo, got int"):
         session.identify(7)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="1 or more matches"):
+    with pytest.raises(InputError, match="k, a whole number of 1 or more"):
         session.search(probe, 0)
     empty = Gallery.create(tmp_path / "empty.gallery", ENGINE.contract)
     nobody = GallerySession(empty, ENGINE)  # type: ignore[arg-type]
@@ -178,7 +178,7 @@ def test_mistakes_say_what_to_do(tmp_path: Path, gallery: Gallery, probe: Path) 
 def test_a_threshold_is_a_squared_distance(
     session: GallerySession, probe: Path, threshold: float
 ) -> None:
-    with pytest.raises(InputError, match="from 0 to 4 as threshold"):
+    with pytest.raises(InputError, match="squared distance as threshold, a number from 0 to 4"):
         session.identify(probe, threshold=threshold)
-    with pytest.raises(InputError, match="from 0 to 4 as threshold"):
+    with pytest.raises(InputError, match="squared distance as threshold, a number from 0 to 4"):
         session.verify(probe, probe, threshold=threshold)

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from facesearch.demo import DemoTruth, make_demo_photos
+from facesearch.demo import DemoTruth
 from facesearch.gallery.gallery import Gallery
 from indexer.storage.shards import Shard
-from support.processes import Done, run_command
+from support.calls.commands import Done, run_command
 
 COMMAND = (sys.executable, "-m", "facesearch.cli.main")
 
@@ -42,12 +42,14 @@ def run(*words: object) -> Done:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    folder = tmp_path_factory.mktemp("demo")
-    truth = make_demo_photos(folder / "photos")
-    done = run("index", folder / "photos", "--gallery", folder / "demo.gallery", "--json")
-    assert done.code == 0, done.err
-    report = done.json()
+def demo(demo_photos: tuple[Path, DemoTruth], tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Indexed by a process of its own, as users run it; later commands run in this one."""
+    folder, truth = tmp_path_factory.mktemp("demo"), demo_photos[1]
+    shutil.copytree(demo_photos[0], folder / "photos")
+    words = ("index", folder / "photos", "--gallery", folder / "demo.gallery", "--json")
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
     assert report["embedded"] == len(truth.people)
     assert report["failed"] == len(truth.unreadable)
     return Demo(folder / "photos", folder / "demo.gallery", truth)

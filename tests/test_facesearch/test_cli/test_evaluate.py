@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from facesearch.cli.main import main
-from facesearch.demo import make_demo_photos
+from facesearch.demo import DemoTruth
 from facesearch.engine_options import EngineOptions
+from support.calls.commands import run_command
 from support.fake_engine import FakeEngine, write_photo
 
 
@@ -138,19 +139,19 @@ def test_without_matplotlib_it_is_said_before_the_work(
     assert {path.name for path in (lfw / "report").iterdir()} == {"report.md", "report.json"}
 
 
-def test_real_models_on_the_demos_portraits(tmp_path: Path) -> None:
-    truth = make_demo_photos(tmp_path / "demo")
+def test_real_models_on_the_demos_portraits(
+    demo_photos: tuple[Path, DemoTruth], tmp_path: Path
+) -> None:
+    truth = demo_photos[1]
+    shutil.copytree(demo_photos[0], tmp_path / "demo")
     for name, shown in truth.people.items():
         if len(shown) == 1:
             folder = tmp_path / "people" / next(iter(shown))
             folder.mkdir(parents=True, exist_ok=True)
             (tmp_path / "demo" / name).rename(folder / name)
-    command = [sys.executable, "-m", "facesearch.cli.main", "evaluate", "folder"]
-    done = subprocess.run(
-        [*command, str(tmp_path / "people"), "--json"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
+    done = run_command(("evaluate", "folder", tmp_path / "people", "--json"))
+    assert done.code == 0, done.err
+    document = done.json()
     assert document["conditions"]["without_face"] == 0
     assert document["result"]["at_thresholds"][0]["validation_rate"] > 0.9
     assert document["result"]["at_thresholds"][0]["measured_far"] == 0

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
+from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, int8_calibration, load_encoder
 from facesearch.encoders import backends as module
 from facesearch.encoders.backends import Backend, Placement, load_backend, precision_of
 from facesearch.encoders.backends.torch_backend import TorchBackend
-from facesearch.encoders.int8_calibration import measured_ranges
+from facesearch.encoders.int8_calibration import calibrate_int8, measured_ranges
 from facesearch.encoders.load import ranges_file, read_network
 from facesearch.encoders.network_ir import (
     INPUT,
@@ -296,6 +296,25 @@ def test_ranges_are_the_largest_inputs_of_convolutions() -> None:
 def test_no_chips_give_no_ranges() -> None:
     with pytest.raises(InputError, match="expected chips"):
         measured_ranges(random_network(1), [])
+
+
+@pytest.mark.parametrize("needed", [-1.0, 2.0])
+def test_calibration_keeps_ranges_only_where_int8_is_close(
+    needed: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    network, path = random_network(2), tmp_path / "cache" / "ranges.json"
+    monkeypatch.setattr(int8_calibration, "LEAST_COSINE", needed)
+    with pytest.raises(InputError, match="expected 64 faces or more"):
+        calibrate_int8(network, smooth_pixels(10, 2), path)
+    if module._BYTE_PRODUCTS.isdisjoint(module._processor_flags()):
+        with pytest.raises(InputError, match="VNNI"):
+            calibrate_int8(network, smooth_pixels(64, 2), path)
+        return
+    result = calibrate_int8(network, smooth_pixels(64, 2), path)
+    assert (result.measured, result.compared) == (48, 16)
+    assert 0.99 < result.least_cosine <= result.mean_cosine <= 1 + 1e-6
+    assert path.exists() == result.good == (needed < 1)
 
 
 def test_packaged_ranges_are_of_the_packaged_network() -> None:

@@ -86,6 +86,18 @@ def test_an_undone_correction_gives_the_face_back() -> None:
     assert now([*ledger, *undos], None) == [8, 100, 100, 102, 101]
 
 
+def test_undoing_that_a_face_is_not_somebodys_leaves_it_where_it_was() -> None:
+    """It was somebody else's already: the answer no to a suggestion."""
+    no = Decision(1, 1, "", "reject", 101, 0, faces=(FaceDecision(0, 101, belongs=False),))
+    undo = Decision(2, 2, "", "undo", 0, 1)
+    raw, numbers = clustering([0, 1]), np.array([100, 101])
+    for ledger in ([no], [no, undo]):
+        assert assign_people(raw, numbers, replay(ledger), known=1).of_faces().tolist() == [
+            100,
+            101,
+        ]
+
+
 def test_what_is_no_face_is_nobodys_until_somebody_is_given_it() -> None:
     ledger = [
         Decision(1, 1, "", "name", 100, name="Ann", faces=(FaceDecision(0, 100),)),

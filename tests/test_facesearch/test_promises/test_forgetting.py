@@ -22,7 +22,7 @@ from facesearch.clustering.run_store import run_paths
 from facesearch.curation.editor import PeopleEditor
 from facesearch.erasure.receipt import rolling_hashes
 from facesearch.errors import BusyGalleryError, ChangedGalleryError, InputError
-from facesearch.gallery import gallery as gallery_module
+from facesearch.gallery import locks
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.ledger import FaceDecision, NewDecision
 from facesearch.people.store import PeopleStore
@@ -133,7 +133,7 @@ def test_a_report_being_written_is_waited_for(
     forget_faces(gallery, ids=[0])
     assert done.is_set()
     writer.join()
-    monkeypatch.setattr(gallery_module, "_LOCK_ATTEMPTS", 2)
+    monkeypatch.setattr(locks, "_ATTEMPTS", 2)
     with Gallery.open(gallery.folder).presenting(), pytest.raises(BusyGalleryError, match="report"):
         forget_faces(gallery, ids=[3])
     assert 3 not in gallery.state().live_ids()  # found by nobody from then on

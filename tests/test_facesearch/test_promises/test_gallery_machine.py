@@ -17,8 +17,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from facesearch.backup.archive import export_gallery, import_gallery
 from facesearch.check import check_gallery
 from facesearch.curation.editor import PeopleEditor
+from facesearch.encryption.convert import decrypt_gallery, encrypt_gallery
+from facesearch.encryption.keys import Secret
+from facesearch.encryption.sealed_files import is_sealed
 from facesearch.erasure.forget import Selection, forget
 from facesearch.errors import FacesearchError, InputError
 from facesearch.gallery.gallery import Gallery
@@ -34,6 +38,7 @@ from support.search import search_gallery
 NAMES = ("Ada", "Bea", "Cid")
 PEOPLE = st.integers(1, 4)
 PHOTOS = st.integers(0, 5)
+KEY = Secret("key-file", bytes(range(32)))
 
 
 class _CrashError(BaseException):
@@ -144,6 +149,29 @@ class GalleryMachine(RuleBasedStateMachine):
             if face not in left:
                 self.forgotten[face] = vector.tobytes()
         assert name.encode() not in (self.gallery.folder / "people.sqlite").read_bytes()
+
+    @rule()
+    def moves_in_an_archive(self) -> None:
+        folder, archive = self.gallery.folder, self.folder / "moved.zip"
+        export_gallery(self.gallery, archive)
+        shutil.rmtree(folder)
+        assert import_gallery(archive, folder).problems == ()
+        archive.unlink()
+        self.gallery = Gallery.open(folder)
+
+    @rule(crash=st.one_of(st.none(), st.integers(0, 120)))
+    def is_encrypted_and_decrypted(self, crash: int | None) -> None:
+        folder = self.gallery.folder
+
+        def work() -> None:
+            encrypt_gallery(folder, KEY)
+            decrypt_gallery(folder, KEY)
+
+        with contextlib.suppress(_CrashError), _crashing(-1 if crash is None else crash):
+            work()
+        if is_sealed(folder):
+            decrypt_gallery(folder, KEY)
+        self.gallery = Gallery.open(folder)
 
     def _run(self, crash: int | None, work: Any) -> bool:
         """Do ``work``, which may end at one of its changes of files; whether it was done."""

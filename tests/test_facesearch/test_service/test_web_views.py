@@ -40,7 +40,6 @@ VIEWS = {
     "history": "history",
     "settings": "settings",
 }
-SUGGESTIONS = "**/galleries/my/suggestions?*"
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +105,11 @@ def test_axe_finds_no_violation(
             nodes = [node["html"][:120] for node in violation["nodes"]]
             found[f"{name}: {violation['id']}"] = nodes
 
-    for view in VIEWS:
+    def visit(view: str) -> None:
         page.goto(page.url.partition("#")[0] + place_of(folder, view))
+
+    for view in VIEWS:
+        visit(view)
         check(view)
         width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert width <= 0, f"{view} is wider than the screen"
@@ -115,12 +117,28 @@ def test_axe_finds_no_violation(
     page.get_by_role("dialog", name="Keys").wait_for()
     check("keys")
     page.keyboard.press("Escape")
-    page.goto(page.url.partition("#")[0] + place_of(folder, "person"))
+    visit("face")
+    page.get_by_role("region", name="Face of Ada").wait_for()
+    page.keyboard.press("d")
+    page.get_by_role("application").wait_for()
+    check("drawing")
+    visit("person")
+    page.get_by_role("list", name="Faces of Ada").get_by_role("link").first.focus()
+    page.keyboard.press("Space")
+    page.get_by_text("1 face selected").wait_for()
+    check("selection")
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="More about Ada").click()
     check("menu")
     page.get_by_role("menuitem", name="Forget…").click()
     page.get_by_text("faces: where each is").wait_for()
     check("forget")
+    page.keyboard.press("Escape")
+    with cards(page, 2):
+        page.goto(page.url.partition("#")[0] + "#/g/my/suggestions?kind=doubt")
+        page.goto(page.url.partition("#")[0] + "#/g/my/suggestions")
+        page.get_by_role("button", name="Yes, one person").wait_for()
+        check("card")
     assert found == {}
 
 

@@ -3,56 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from facesearch.check import check_gallery
-from facesearch.detect.types import Detections, Pixels
 from facesearch.embed import EmbedOptions, embed_photos
-from facesearch.encoders.types import Embeddings
-from facesearch.engine import PhotoFaces
 from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import build_index, open_search
 from facesearch.upgrade.gallery import upgrade_gallery
 from indexer.storage.shards import Shard
-from support.fake_engine import FakeEngine
+from support.fake_engine import FakeEngine, OtherEngine
 from support.galleries import small_gallery
 
 PLAIN = EmbedOptions(decoders=0, threads=1)
-
-
-class OtherEngine(FakeEngine):
-    """Another encoder: vectors of 24 components, those of the first turned by a fixed matrix."""
-
-    DIMENSION = 24
-
-    def __init__(self, name: str = "other") -> None:
-        super().__init__(name)
-        self.contract = replace(self.contract, dimension=self.DIMENSION, detector="another")
-        mixed = np.random.default_rng(1).normal(size=(self.DIMENSION, 16))
-        self._turn = np.linalg.qr(mixed)[0].T.astype(np.float32)
-        self.photos = 0
-
-    def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:
-        self.photos += len(photos)
-        return [
-            replace(
-                each,
-                embeddings=Embeddings(self.turned(each.embeddings.vectors), each.embeddings.norms),
-            )
-            for each in super().embed(photos, found)
-        ]
-
-    def turned(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        turned = vectors @ self._turn
-        return np.asarray(turned / np.linalg.norm(turned, axis=1, keepdims=True), np.float32)
 
 
 def upgraded(gallery: Gallery, engine: FakeEngine, **keywords: object) -> Gallery:

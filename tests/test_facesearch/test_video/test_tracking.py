@@ -16,7 +16,7 @@ from benchmarks.clips.track_scores import follow, identity_scores
 from facesearch.video.checkpoint import VideoCheckpoints
 from facesearch.video.overlap import overlapping
 from facesearch.video.pipeline import VideoReading, video_faces
-from facesearch.video.track import FaceSighting, VideoTrack
+from facesearch.video.track import BEST_FACES, FaceSighting, VideoTrack
 from facesearch.video.tracker import FaceTracker, ForgottenFace
 from support.fake_engine import DIMENSION, person_vector
 from support.videos.colour_engine import ColourEngine, actor, grey_shot
@@ -226,4 +226,4 @@ def test_a_track_has_the_mean_of_its_best_faces() -> None:
     vectors = np.array([person_vector(1, int(time)) for time in track.times_us])
     mean = vectors.mean(axis=0)
     assert track.vector == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
-    assert track.vector.shape == (DIMENSION,) and len(track.times_us) == 5
+    assert track.vector.shape == (DIMENSION,) and len(track.times_us) == BEST_FACES

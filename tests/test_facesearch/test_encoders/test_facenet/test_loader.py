@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.peers.facenet import random_facenet
-from facesearch.encoders import backends, encoder_spec, load_encoder
+from facesearch.encoders import encoder_spec, load_encoder
 from facesearch.encoders.facenet.checkpoint import load_checkpoint
 from facesearch.encoders.facenet.inception_resnet import PARAMETERS, InceptionResnetV1
-from facesearch.encoders.int8_calibration import calibrate_int8
 from facesearch.encoders.load import read_network
 from facesearch.encoders.paper_networks.operations import module_cost
-from facesearch.errors import InputError, WeightsError
+from facesearch.errors import WeightsError
+from indexer.storage.atomic_files import sha256_of
 
 NAME = "facenet-vggface2"
 State = dict[str, torch.Tensor]
@@ -73,8 +73,9 @@ def test_parity_with_facenet_pytorch(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.safetensors"])
-@pytest.mark.parametrize("classifier", [False, True])
+@pytest.mark.parametrize(
+    ("name", "classifier"), [("w.pt", False), ("w.pth", True), ("w.safetensors", True)]
+)
 def test_files_of_either_kind_load_with_and_without_classifier(
     state: State, name: str, classifier: bool, tmp_path: Path
 ) -> None:
@@ -84,14 +85,28 @@ def test_files_of_either_kind_load_with_and_without_classifier(
     save(saved, tmp_path / name)
     loaded = load_checkpoint(tmp_path / name)
     assert not loaded.module.training
-    for key, value in loaded.module.state_dict().items():
-        torch.testing.assert_close(value, state[key], rtol=0, atol=0)
+    found = loaded.module.state_dict()
+    assert found.keys() == state.keys()
+    assert all(torch.equal(value, state[key]) for key, value in found.items())
 
 
 def test_files_without_batch_counters_load(state: State, tmp_path: Path) -> None:
     saved = {key: value for key, value in state.items() if "num_batches" not in key}
     torch.save(saved, tmp_path / "w.pt")
-    load_checkpoint(tmp_path / "w.pt")
+    weighted = read_network(encoder_spec(NAME), tmp_path / "w.pt")
+    assert (weighted.network.side, weighted.network.dimension) == (160, 512)
+    assert weighted.sha256 == sha256_of(tmp_path / "w.pt")
+
+
+def test_numbers_of_half_precision_load_as_float32(state: State, tmp_path: Path) -> None:
+    halves = {
+        key: value.half() if value.is_floating_point() else value for key, value in state.items()
+    }
+    safetensors.torch.save_file(halves, tmp_path / "w.safetensors")
+    found = load_checkpoint(tmp_path / "w.safetensors").module.state_dict()
+    assert all(found[key].dtype == value.dtype for key, value in state.items())
+    key = "last_linear.weight"
+    assert torch.equal(found[key], state[key].half().float())
 
 
 class Evil:
@@ -200,20 +215,3 @@ def test_damaged_safetensors_are_refused(data: bytes, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(WeightsError, match="cannot read"):
         load_checkpoint(path)
-
-
-def test_calibration_keeps_ranges_only_where_int8_is_close(state: State, tmp_path: Path) -> None:
-    pytest.importorskip("openvino")
-    torch.save(state, tmp_path / "w.pt")
-    network = read_network(encoder_spec(NAME), tmp_path / "w.pt").network
-    path = tmp_path / "cache" / "ranges.json"
-    with pytest.raises(InputError, match="expected 64 faces or more"):
-        calibrate_int8(network, smooth_chips(10), path)
-    if backends._BYTE_PRODUCTS.isdisjoint(backends._processor_flags()):
-        with pytest.raises(InputError, match="VNNI"):
-            calibrate_int8(network, smooth_chips(64), path)
-        return
-    result = calibrate_int8(network, smooth_chips(64), path)
-    assert (result.measured, result.compared) == (48, 16)
-    assert -1 <= result.least_cosine <= result.mean_cosine <= 1 + 1e-6
-    assert path.exists() == result.good == (result.mean_cosine >= 0.999)

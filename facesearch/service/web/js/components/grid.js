@@ -69,7 +69,8 @@ export const Grid = ({ label, list, minimum, caption = 0, ratio = 1, cell, keyOf
   useEffect(() => {
     if (end) list.need(end - 1);
   }, [end, list.items.length]);
-  useEffect(() => {
+  // Before the next key can arrive, which is for the cell that has the focus then.
+  useLayoutEffect(() => {
     if (!isMoving.current) return;
     const target = element.current.querySelector(`[data-index="${active}"] [data-cell]`);
     if (!target) return;

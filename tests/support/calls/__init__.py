@@ -1,0 +1,1 @@
+"""Commands and functions called as users call them."""
