@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from benchmarks.clips.made_clips import write_clip
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.gallery.gallery import Gallery
 from facesearch.video.reader import read_stills
-from support.serving.services import ServedTest, open_service, served
+from support.pages.browser import WatchedPages, chromium, needs_browser
+from support.serving.services import ServedTest, listening, open_service, served
 from support.videos.colour_engine import PEOPLE, ColourEngine, actor, grey_shot
 
 API = "/api/v1/galleries/gallery"
@@ -137,3 +139,35 @@ def test_a_video_that_was_changed_is_not_shown(tmp_path: Path) -> None:
         (face,) = the_video(site)["found"]
         answer = site.client.get(f"{API}/faces/{face['id']}/crop")
         assert (answer.status_code, answer.json()["code"]) == (410, "gone")
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_page_of_a_video_shows_one_still_at_a_time(tmp_path: Path, gallery: Gallery) -> None:
+    with (
+        listening(open_service(tmp_path, gallery)) as address,
+        chromium() as browser,
+        WatchedPages(browser, address) as pages,
+    ):
+        with served(open_service(tmp_path / "other", gallery)) as site:
+            video = the_video(site)
+        page = pages.open(f"#/g/gallery/photo/{video['id']}")
+        page.get_by_role("heading", name="3 faces").wait_for()
+        assert page.get_by_role("button", name="Draw a face").count() == 0
+        for face in video["found"]:
+            page.goto(f"{address}/#/g/gallery/photo/{video['id']}?face={face['id']}")
+            page.locator(f'.frame img[src*="face={face["id"]}"]').wait_for()
+            beside = [
+                each
+                for each in video["found"]
+                if each["seconds"]["still"] == face["seconds"]["still"]
+            ]
+            page.locator(".frame .box.selected").wait_for()
+            assert page.locator(".frame .box").count() == len(beside)
+            shown = page.locator(".frame img")
+            shown.evaluate("image => image.decode()")
+            query = parse_qs(urlsplit(shown.get_attribute("src")).query)
+            assert query["face"] == [face["id"]]
+        page.keyboard.press("Escape")
+        page.get_by_text("0:00 to 0:01").first.wait_for()
