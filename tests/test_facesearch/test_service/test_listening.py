@@ -109,7 +109,7 @@ def test_a_body_that_comes_in_drops_is_not_waited_for(url: str) -> None:
             with suppress(OSError):
                 connection.sendall(b"A")
                 data = connection.recv(10_000)
-    assert data.startswith(b"HTTP/1.1 408") and b"too-slow" in data
+    assert data.startswith(b"HTTP/1.1 408")
     assert client.gallery("my").history().total == 0
 
 
