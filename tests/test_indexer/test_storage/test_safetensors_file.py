@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from indexer.errors import IndexerError
 from indexer.storage.safetensors_file import ArrayFileError, read_arrays, write_arrays
 
 SHAPES = {"a": ((3, 2), "i8"), "b": ((5,), "f4"), "c": ((7,), "u1"), "none": ((0, 4), "u1")}
@@ -109,5 +110,6 @@ def test_entries_that_lie_are_refused(tmp_path: Path, entry: object) -> None:
 )
 def test_no_header(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(ArrayFileError, match="header"):
+    with pytest.raises(ArrayFileError, match="header") as caught:
         read_arrays(tmp_path / "file", {"x": "u1"})
+    assert isinstance(caught.value, IndexerError)  # as all errors that are raised on purpose
