@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         enroll,
         enroll_folders,
         export_people,
+        import_names,
         import_people,
         people_suggestions,
     )
@@ -152,6 +153,7 @@ _MODULES = {
     "identify_photo": "api.session",
     "identify_photos": "api.batch",
     "import_gallery": "api.backup",
+    "import_names": "api.people",
     "import_people": "api.people",
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
@@ -229,6 +231,7 @@ __all__ = [
     "identify_photo",
     "identify_photos",
     "import_gallery",
+    "import_names",
     "import_people",
     "index_photos",
     "latest_run",

@@ -59,6 +59,7 @@ FLOORS = {
         "clustering",
         "album recognition erasure",
         "check curation report upgrade",
+        "people_import",
         "backup",
         "encryption",
         "api",
