@@ -17,7 +17,7 @@ from support.vectors import unit_vectors
 @pytest.mark.skipif(torch_gpus() > 0, reason="torch finds a GPU")
 def test_refuses_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for words, message in (([], "torch finds none"), (["--device", "cpu"], "--small")):
-        monkeypatch.setattr(sys, "argv", ["gpu_search", *words])
+        monkeypatch.setattr(sys, "argv", ["gpu_search", "--busy", *words])
         with pytest.raises(SystemExit, match=message):
             gpu.main()
 

@@ -43,6 +43,7 @@ from support.calls.mistakes import (
 
 LEFT_TO_PYTHON = {"progress", "dry_run", "drop_unreadable", "labelled", "replace"}
 LEFT_TO_PYTHON |= {"turned", "hidden", "hdbscan", "plots", "in_place", "unsure"}
+LEFT_TO_PYTHON |= {"reads_only", "files", "draw"}
 REPORT = Report("nothing", None, None, (), ())  # type: ignore[arg-type]
 
 
@@ -150,6 +151,7 @@ SUBJECTS: dict[str, Subject] = dict(
             engine=ENGINES,
             options=OPTION_SETS,
             vectors=("int3", 16, None),
+            cluster=("local", 2),
         ),
         function(
             "search_photo",
@@ -287,6 +289,50 @@ SUBJECTS: dict[str, Subject] = dict(
             lambda made: {"report": REPORT, "folder": made.photos / "report"},
             report=(7, None, "report"),
             folder=PATH,
+        ),
+        function(
+            "export_gallery",
+            lambda made: {"gallery": made.folder, "path": made.photos / "gallery.zip"},
+            gallery=GALLERY,
+            path=PATH,
+        ),
+        function(
+            "import_gallery",
+            lambda made: {"path": made.photos / "none.zip", "gallery": made.photos / "new"},
+            path=PATH,
+            gallery=PATH,
+        ),
+        *[
+            function(
+                name,
+                lambda made: {"gallery": made.photos, "passphrase": "a long enough one"},
+                gallery=PATH,
+                passphrase=(7, b"x" * 20),
+                key_file=(7, 1.5),
+            )
+            for name in ("encrypt_gallery", "decrypt_gallery", "unlocked_gallery")
+        ],
+        function(
+            "change_key",
+            lambda made: {
+                "gallery": made.photos,
+                "passphrase": "a long enough one",
+                "new_passphrase": "another long one",
+            },
+            gallery=PATH,
+            passphrase=(7, b"x" * 20),
+            key_file=(7, 1.5),
+            new_passphrase=(7, b"x" * 20),
+            new_key_file=(7, 1.5),
+        ),
+        function(
+            "import_names",
+            in_gallery,
+            gallery=GALLERY,
+            picasa_contacts=(7, 1.5),
+            exports=(7, [7]),
+            people_tags=(7, [7]),
+            engine=ENGINES,
         ),
         function("remove_encoder", nothing, name=(*TEXT, "nothing")),
         function(
