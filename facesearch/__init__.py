@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     )
     from facesearch.api.training import crop_photos, train_encoder
     from facesearch.api.upgrading import upgrade_gallery
+    from facesearch.api.vectors import export_vectors, import_vectors
     from facesearch.clustering.options import ClusterOptions
     from facesearch.curation.editor import PeopleEditor
     from facesearch.embed import EmbedOptions
@@ -145,6 +146,7 @@ _MODULES = {
     "evaluate_video": "api.evaluation",
     "export_gallery": "api.backup",
     "export_people": "api.people",
+    "export_vectors": "api.vectors",
     "fetch_encoder": "api.encoders",
     "forget_faces": "api.maintenance",
     "gallery_album": "api.clustering",
@@ -153,6 +155,7 @@ _MODULES = {
     "identify_photos": "api.batch",
     "import_gallery": "api.backup",
     "import_people": "api.people",
+    "import_vectors": "api.vectors",
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
     "list_decisions": "api.people_lists",
@@ -222,6 +225,7 @@ __all__ = [
     "evaluate_video",
     "export_gallery",
     "export_people",
+    "export_vectors",
     "fetch_encoder",
     "forget_faces",
     "gallery_album",
@@ -230,6 +234,7 @@ __all__ = [
     "identify_photos",
     "import_gallery",
     "import_people",
+    "import_vectors",
     "index_photos",
     "latest_run",
     "list_decisions",

@@ -56,7 +56,7 @@ FLOORS = {
         "embed search train",
         "clustering",
         "album recognition erasure",
-        "check curation report upgrade",
+        "check curation report upgrade vector_files",
         "backup",
         "encryption",
         "api",
