@@ -114,7 +114,7 @@ def unit_costs() -> UnitCosts:
         face_core_seconds=of_faces * jobs["photos"] / jobs["faces"],
         photo_bytes=photo_columns,
         face_bytes=largest["shards"]["gib"] * GIB / RANGE + face_columns,
-        index_disk_bytes=largest["index_gib"] * GIB / RANGE,
+        index_disk_bytes=largest["build"]["index_gib"] * GIB / RANGE,
         index_memory_bytes=largest["search"]["peak_mib"] * 2**20 / RANGE,
         index_build_core_seconds=cores * largest["build"]["seconds"] / RANGE,
         range_queries_per_second=largest["search"]["queries_per_second"],

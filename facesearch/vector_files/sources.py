@@ -70,7 +70,7 @@ def open_source(path: Path) -> VectorSource:
 class NumpySource:
     """An array of floating-point numbers (n, d), read from the disk as it is needed."""
 
-    contract = None
+    contract: EncoderContract | None = None
 
     def __init__(self, path: Path) -> None:
         try:
