@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from facesearch.api.backup import export_gallery, import_gallery
+    from facesearch.api.backup import (
+        export_gallery,
+        export_vectors,
+        import_gallery,
+        import_vectors,
+    )
     from facesearch.api.batch import identify_photos, search_many
     from facesearch.api.clustering import (
         cluster_gallery,
@@ -65,7 +70,6 @@ if TYPE_CHECKING:
     )
     from facesearch.api.training import crop_photos, train_encoder
     from facesearch.api.upgrading import upgrade_gallery
-    from facesearch.api.vectors import export_vectors, import_vectors
     from facesearch.clustering.options import ClusterOptions
     from facesearch.curation.editor import PeopleEditor
     from facesearch.embed import EmbedOptions
@@ -146,7 +150,7 @@ _MODULES = {
     "evaluate_video": "api.evaluation",
     "export_gallery": "api.backup",
     "export_people": "api.people",
-    "export_vectors": "api.vectors",
+    "export_vectors": "api.backup",
     "fetch_encoder": "api.encoders",
     "forget_faces": "api.maintenance",
     "gallery_album": "api.clustering",
@@ -155,7 +159,7 @@ _MODULES = {
     "identify_photos": "api.batch",
     "import_gallery": "api.backup",
     "import_people": "api.people",
-    "import_vectors": "api.vectors",
+    "import_vectors": "api.backup",
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
     "list_decisions": "api.people_lists",

@@ -63,7 +63,10 @@ def scale_limits() -> str:
     """What one machine runs out of first."""
     document = result("scale_model")
     unit = document["unit_costs"]
-    rows = [[each["what"], f"{each['faces']:,.0f}"] for each in document["limits"]]
+    rows = []
+    for each in document["limits"]:
+        rounded = float(f"{each['faces']:.2g}")  # a model is no more exact than that
+        rows.append([each["what"], f"{rounded:,.0f}"])
     about = f"One machine of {unit['cores']} cores and {unit['memory_gib']:g} GiB."
     return f"{about}\n\n{table(('runs out of', 'at faces'), rows)}"
 

@@ -70,7 +70,7 @@ def add_commands(commands: Any) -> None:
 
 def run_export_vectors(args: argparse.Namespace) -> int:
     """Write the file and print what is in it."""
-    from facesearch.api.vectors import export_vectors
+    from facesearch.api.backup import export_vectors
 
     report = export_vectors(args.gallery, args.file, dtype=args.dtype)
     if args.json:
@@ -86,7 +86,7 @@ def run_export_vectors(args: argparse.Namespace) -> int:
 
 def run_import_vectors(args: argparse.Namespace) -> int:
     """Import, and print what became of the rows; 1 where some were refused."""
-    from facesearch.api.vectors import import_vectors
+    from facesearch.api.backup import import_vectors
 
     report = import_vectors(
         args.file,

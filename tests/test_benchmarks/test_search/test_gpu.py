@@ -77,6 +77,7 @@ def test_cagra_and_flat_are_built_on_the_device(monkeypatch: pytest.MonkeyPatch)
     for name, value in fakes.items():
         monkeypatch.setattr(gpu.faiss, name, value, raising=False)
     monkeypatch.setattr(gpu, "faiss_gpus", lambda module: 1)
+    monkeypatch.setattr(gpu, "torch_device", lambda device: device)
     monkeypatch.setattr(gpu, "to_device", lambda index, device, half: index)
     vectors = unit_vectors(300, 16, seed=0)
     ways = dict(gpu.all_ways("cuda:0", len(vectors)))
