@@ -21,7 +21,7 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(INSTALL) -e '.[cpu,demo,serve,dev]'
+	$(INSTALL) -e '.[cpu,demo,serve,dev,ray]'
 	touch $@
 
 demo: $(VENV)/installed

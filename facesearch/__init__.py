@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         enroll,
         enroll_folders,
         export_people,
+        import_names,
         import_people,
         people_suggestions,
     )
@@ -158,6 +159,7 @@ _MODULES = {
     "identify_photo": "api.session",
     "identify_photos": "api.batch",
     "import_gallery": "api.backup",
+    "import_names": "api.people",
     "import_people": "api.people",
     "import_vectors": "api.backup",
     "index_photos": "api.indexing",
@@ -237,6 +239,7 @@ __all__ = [
     "identify_photo",
     "identify_photos",
     "import_gallery",
+    "import_names",
     "import_people",
     "import_vectors",
     "index_photos",

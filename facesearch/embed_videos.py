@@ -38,7 +38,7 @@ class VideoOutcome:
 
 
 class VideoReader:
-    """Reads the videos of one job."""
+    """Reads the videos of one job; with ``resumable`` one that is killed can be gone on with."""
 
     def __init__(
         self,
@@ -47,8 +47,10 @@ class VideoReader:
         reading: VideoReading,
         forgotten: Tombstones,
         is_known: Callable[[str], bool],
+        *,
+        resumable: bool = True,
     ) -> None:
-        self._folder = gallery.folder / FOLDER
+        self._folder = gallery.folder / FOLDER if resumable else None
         self._engine = engine
         self._reading = reading
         self._forgotten = forgotten
@@ -67,7 +69,8 @@ class VideoReader:
             outcome = replace(outcome, sha256=sha256)
             if self._is_known(sha256):
                 return VideoOutcome(replace(outcome, known=True))
-            checkpoints = VideoCheckpoints(self._folder / self._key(sha256))
+            folder = self._folder / self._key(sha256) if self._folder else None
+            checkpoints = VideoCheckpoints(folder)
             faces = video_faces(
                 self._engine,
                 found.location,

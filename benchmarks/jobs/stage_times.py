@@ -83,7 +83,7 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
     import facesearch.engine
     import facesearch.images.worker
     from facesearch.detect.yunet import detector as yunet
-    from facesearch.gallery.shard_builder import ShardBuilder
+    from facesearch.gallery.shards.builder import ShardBuilder
     from facesearch.images import photo_pipeline
 
     turning, detector = engine.detector, engine.detector.detector

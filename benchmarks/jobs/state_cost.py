@@ -35,7 +35,7 @@ from benchmarks.common.vector_gallery import seal_shard, vector_gallery
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import PhotoRecord
-from facesearch.gallery.shard_builder import PhotoRow
+from facesearch.gallery.shards.builder import PhotoRow
 
 NAME = "gallery_state"
 SHARD_PHOTOS = 512

@@ -18,11 +18,15 @@ from facesearch.api.arguments import (
     to_photos,
 )
 from facesearch.argument_checks import choice, whole_number
+from facesearch.distributed.indexing.job import check_gallery_place, embed_photos_on
+from facesearch.distributed.ray_runtime import RayOptions
 from facesearch.embed import EmbedOptions, EmbedReport, Progress, embed_photos
-from facesearch.engine_options import DEFAULT_ENGINE
+from facesearch.engine_options import DEFAULT_ENGINE, EngineOptions
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import DESCRIPTION, DType, Gallery
 from facesearch.images import check_roots
+from facesearch.images.file_access import absolute
+from facesearch.images.remote.addresses import is_remote
 from facesearch.search import gallery_index
 from facesearch.search.gallery_index import IndexGoal, refresh_index
 from facesearch.search.knn_graph import refresh_graph
@@ -49,6 +53,7 @@ def index_photos(
     engine: AnyEngine = DEFAULT_ENGINE,
     options: EmbedOptions | None = None,
     vectors: DType = "float16",
+    cluster: RayOptions | None = None,
     progress: Progress = lambda report, total: None,
 ) -> IndexReport:
     """Bring a gallery, and its index, up to date with photos or folders of photos.
@@ -59,6 +64,10 @@ def index_photos(
     when it is started again. By default ``options`` use all cores. ``progress`` is called with the
     report so far and the number of photos to process.
 
+    Photos may be in an object store (``s3://bucket/folder``). With a ``cluster`` the work is done
+    by its workers, each of which makes the ``engine``, so that must be options; ``options`` are
+    then those of one worker (:func:`facesearch.distributed.indexing.job.embed_photos_on`).
+
     Raises InputError for photos that are not there, a gallery that is their folder, or ``vectors``
     of another format, ContractError for a gallery of another engine, BusyGalleryError when another
     process writes.
@@ -68,6 +77,7 @@ def index_photos(
     roots = to_photos(photos, "folder of photos")
     folder = gallery.folder if isinstance(gallery, Gallery) else to_path(gallery, "gallery")
     contract = None
+    check_gallery_place(folder)
     if (folder / DESCRIPTION).exists():
         contract = Gallery.open(folder).contract
     else:
@@ -75,7 +85,12 @@ def index_photos(
     ready = to_engine(engine, contract, callers=max(1, options.threads))
     opened = Gallery.open_or_create(folder, ready.contract, vectors)
     opened.note_settings(ready.settings)
-    report = embed_photos(opened, ready, roots, options, progress)
+    if cluster is None:
+        report = embed_photos(opened, ready, roots, options, progress)
+    elif isinstance(engine, EngineOptions):
+        report = embed_photos_on(opened, engine, roots, options, cluster=cluster, progress=progress)
+    else:
+        raise InputError("expected the options of an engine for a cluster, got an engine")
     return IndexReport(opened, report, refresh_index(opened).face_count)
 
 
@@ -115,8 +130,9 @@ def make_graph(
 
 def _require_photos_elsewhere(photos: Sequence[Path], gallery: Path) -> None:
     """Refuse mistakes before a gallery is made because of them."""
-    check_roots(photos)
-    if gallery.resolve() in {root.resolve() for root in photos}:
+    roots = [absolute(root) for root in photos]
+    check_roots(roots)
+    if gallery.resolve() in {root.resolve() for root in roots if not is_remote(root)}:
         raise InputError(
             f"expected a separate folder for the gallery, got the folder of photos {gallery}; "
             f"name another, such as {gallery}.gallery"

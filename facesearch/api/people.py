@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from facesearch.api.arguments import (
     to_engine,
     to_gallery,
     to_path,
+    to_paths,
     to_photos,
 )
 from facesearch.curation import enroll as enrolling
@@ -31,6 +33,10 @@ from facesearch.encoders import thresholds_in_use
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import InputError
 from facesearch.people.store import normalise_name
+from facesearch.people_import import import_names as importing
+from facesearch.people_import.import_names import NamesImport
+from facesearch.people_import.sources import NameSources
+from facesearch.people_import.xmp_names import PEOPLE_TAGS
 from facesearch.recognition import calibration
 from facesearch.recognition.calibration import Calibration
 from facesearch.search.gallery_index import refresh_index
@@ -126,3 +132,45 @@ def import_people(gallery: AnyGallery, file: AnyPath) -> ImportResult:
     not in this gallery.
     """
     return apply_entries(to_gallery(gallery), read_people(to_path(file, "file")))
+
+
+def import_names(
+    gallery: AnyGallery,
+    *,
+    files: bool = True,
+    picasa_contacts: AnyPath | None = None,
+    exports: AnyPath | Sequence[AnyPath] = (),
+    people_tags: Sequence[str] = PEOPLE_TAGS,
+    draw: bool = True,
+    dry_run: bool = False,
+    engine: AnyEngine = DEFAULT_ENGINE,
+) -> NamesImport:
+    """Give faces the names that other programs have for them.
+
+    With ``files``: the regions and keywords of XMP in the photos and beside them, and Picasa's
+    ``.picasa.ini``, for which ``picasa_contacts`` is its ``contacts.xml``. ``exports`` are JSON
+    files of Immich or osxphotos. Keywords below one of ``people_tags``, and people noted without a
+    place, name the only face of a photo. With ``draw`` a region where no face was found becomes
+    one. With ``dry_run`` nothing is changed.
+
+    Decisions that differ stay, and are reported. All names are one decision, which one undo takes
+    back. Raises InputError for a named file that cannot be read, and where nothing is to be read;
+    BusyGalleryError when another process is writing.
+    """
+    opened = to_gallery(gallery)
+    named = exports if isinstance(exports, str | os.PathLike) or exports else ()
+    sources = NameSources(
+        files,
+        None if picasa_contacts is None else to_path(picasa_contacts, "file"),
+        tuple(to_paths(named, "file")) if named else (),
+        tuple(people_tags),
+    )
+    if not sources.files and not sources.exports:
+        raise InputError("expected files or exports to read names from, got neither")
+    return importing.import_names(
+        opened,
+        sources,
+        lambda: to_engine(engine, opened.contract),
+        draw=draw,
+        dry_run=dry_run,
+    )

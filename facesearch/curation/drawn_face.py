@@ -1,7 +1,9 @@
-"""A face that detection missed, at a place that somebody drew on the photo."""
+"""Faces that detection missed, at places that somebody drew on photos."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from facesearch.engine import FaceEngine, PhotoFaces
 from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import face_table
+from facesearch.gallery.schema import TIMES
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.images.types import DecodedPhoto
 from facesearch.search.gallery_index import refresh_index
@@ -30,6 +33,20 @@ _AROUND = 1.0  # of the box's longer side, on each side, is looked at for landma
 _SCORE = 0.5  # of a face that only a person has seen
 
 
+@dataclass(frozen=True)
+class DrawnFaceRow:
+    """A face on the photo whose content row is ``photo_id``, with its vector.
+
+    ``box`` is in pixels of the upright photo at full size, ``found`` in those of a photo at
+    ``scale``.
+    """
+
+    photo_id: int
+    box: Box
+    found: PhotoFaces
+    scale: float
+
+
 def add_drawn_face(
     gallery: Gallery, engine: FaceEngine, photo_id: int, box: Box, decoded: DecodedPhoto
 ) -> int:
@@ -42,14 +59,42 @@ def add_drawn_face(
     writing, ContractError for an engine whose vectors are not the gallery's.
     """
     gallery.require(engine.contract)
+    (entered,) = enter_drawn_faces(gallery, [embed_drawn_face(engine, photo_id, box, decoded)])
+    if isinstance(entered, InputError):
+        raise entered
+    refresh_index(gallery)
+    return entered
+
+
+def embed_drawn_face(
+    engine: FaceEngine, photo_id: int, box: Box, decoded: DecodedPhoto
+) -> DrawnFaceRow:
+    """The face at ``box``, not yet in a gallery; raises InputError as :func:`add_drawn_face`."""
     clipped = _checked(box, decoded)
-    found = _embedded(engine, decoded, clipped)
+    return DrawnFaceRow(photo_id, clipped, _embedded(engine, decoded, clipped), decoded.scale)
+
+
+def enter_drawn_faces(gallery: Gallery, drawn: Sequence[DrawnFaceRow]) -> list[int | InputError]:
+    """Add faces to a gallery: for each its id, or why it cannot be there.
+
+    Each shard that has some of the photos is replaced once. The index is left as it is.
+    """
+    entered: dict[int, int | InputError] = {}
     with gallery.writing():
         state = gallery.state()
-        _require_free(gallery, state, photo_id, clipped)
-        face_id = _append(gallery, photo_id, found, decoded.scale)
-    refresh_index(gallery)
-    return face_id
+        of_shard: dict[int, list[int]] = {}
+        for place, face in enumerate(drawn):
+            try:
+                _require_free(gallery, state, face.photo_id, face.box)
+            except InputError as error:
+                entered[place] = error
+                continue
+            (number,), _ = split_ids(_one(face.photo_id))
+            of_shard.setdefault(int(number), []).append(place)
+        for number, places in of_shard.items():
+            ids = _append(gallery, number, [drawn[place] for place in places])
+            entered |= dict(zip(places, ids, strict=True))
+    return [entered[place] for place in range(len(drawn))]
 
 
 def _checked(box: Box, decoded: DecodedPhoto) -> Box:
@@ -123,36 +168,42 @@ def _require_free(gallery: Gallery, state: GalleryState, photo_id: int, box: Box
         )
 
 
-def _append(gallery: Gallery, photo_id: int, found: PhotoFaces, scale: float) -> int:
-    """Replace the shard of a photo by one with the face ``found`` at the end; its id."""
-    (number,), (photo,) = split_ids(_one(photo_id))
-    path = shard_path(gallery.shards_folder, int(number))
-    detection = found.detections.scaled(1 / scale)
-    row = face_table(
-        photo=np.array([photo], np.int32),
-        boxes=detection.boxes,
-        landmarks=detection.landmarks,
-        scores=detection.scores,
-        norms=found.embeddings.norms,
-        qualities=[found.qualities],
+def _append(gallery: Gallery, number: int, drawn: Sequence[DrawnFaceRow]) -> list[int]:
+    """Replace a shard by one with the faces ``drawn`` at the end; their ids."""
+    path = shard_path(gallery.shards_folder, number)
+    detections = [each.found.detections.scaled(1 / each.scale) for each in drawn]
+    _, photos = split_ids(np.array([each.photo_id for each in drawn], np.int64))
+    rows = face_table(
+        photo=photos.astype(np.int32),
+        boxes=np.concatenate([each.boxes for each in detections]),
+        landmarks=np.concatenate([each.landmarks for each in detections]),
+        scores=np.concatenate([each.scores for each in detections]),
+        norms=np.concatenate([each.found.embeddings.norms for each in drawn]),
+        qualities=[each.found.qualities for each in drawn],
     )
     with Shard.open(path) as shard:
         tables = {name: shard.table(name) for name in shard.table_names}
         faces = tables["faces"]
-        tables["faces"] = {name: _extended(faces[name], row.get(name)) for name in faces}
-        vectors = np.concatenate([shard.vectors(), found.embeddings.vectors])
-        content = ShardContent(shard.number, vectors, tables, dict(shard.attributes))
+        tables["faces"] = {
+            name: _extended(faces[name], rows.get(name), len(drawn), -1 if name in TIMES else 0)
+            for name in faces
+        }
+        vectors = [shard.vectors(), *(each.found.embeddings.vectors for each in drawn)]
+        content = ShardContent(
+            shard.number, np.concatenate(vectors), tables, dict(shard.attributes)
+        )
         count, dtype = shard.count, shard.dtype
     replace_shard(path, content, dtype)
-    return (int(number) << 32) | count
+    return [(number << 32) | (count + row) for row in range(len(drawn))]
 
 
-def _extended(values: NDArray[Any], new: NDArray[Any] | None) -> NDArray[Any]:
-    """A column with one more value; nothing, where it is a column that is not known here."""
+def _extended(
+    values: NDArray[Any], new: NDArray[Any] | None, count: int, unknown: int
+) -> NDArray[Any]:
+    """A column with ``count`` more values; ``unknown``, where it is a column not known here."""
     if new is None:
-        new = np.array([b""], object) if values.dtype == object else np.zeros_like(values[:1])
-        if not len(new):
-            new = np.zeros((1, *values.shape[1:]), values.dtype)
+        filled: Any = b"" if values.dtype == object else unknown
+        new = np.full((count, *values.shape[1:]), filled, values.dtype)
     return np.concatenate([values, new.astype(values.dtype)])
 
 

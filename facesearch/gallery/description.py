@@ -1,5 +1,6 @@
 """What ``gallery.json`` says: how a gallery stores vectors, whose they are, and where.
 
+And what ``settings.json`` does: the detector settings of the last indexing job.
 Each shard states its contract too, and must have one of the gallery's.
 """
 

@@ -44,14 +44,14 @@ from facesearch.gallery.records import (
     face_qualities,
     face_records,
 )
-from facesearch.gallery.shard_digests import continues, digest_or_none, recorded_digest
+from facesearch.gallery.shards.digests import continues, digest_or_none, recorded_digest
+from facesearch.gallery.shards.leases import end_leases, next_number, note_number
 from facesearch.gallery.state import GalleryState
 from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.gallery.state_cache import CachedLog, read_state, write_state
 from facesearch.gallery.tombstones import Tombstones
 from indexer.storage.atomic_files import make_folder, require_folder, write_atomically
-from indexer.storage.plain_files import read_json, read_plain
-from indexer.storage.shard_format import MAX_NUMBER
+from indexer.storage.plain_files import read_json
 from indexer.storage.shards import Shard, list_shards, remove_partials, shard_path
 from indexer.types import Block, Ids, Vectors, make_ids, split_ids
 
@@ -61,7 +61,6 @@ logger = logging.getLogger(__name__)
 
 SETTINGS = "settings.json"
 FOLDERS = ("shards", "clusters", "index")
-_NUMBER_BYTES = 32
 
 
 class Gallery:
@@ -182,6 +181,7 @@ class Gallery:
             return
         with writer_lock(self.folder):
             self._require_folders()
+            end_leases(self.folder)
             remove_partials(self.shards_folder)
             self.note_shard_numbers()
             self._is_writer = True
@@ -224,23 +224,11 @@ class Gallery:
 
     def next_shard_number(self) -> int:
         """A number no shard of this gallery ever had, so that face ids are never used again."""
-        try:
-            noted = int(read_plain(self.folder / "next-shard", _NUMBER_BYTES))
-            if not 0 <= noted <= MAX_NUMBER + 1:
-                raise ValueError(f"expected a number up to {MAX_NUMBER + 1}, got {noted}")
-        except FileNotFoundError:
-            noted = 0
-        except (OSError, ValueError) as error:
-            raise GalleryError(
-                f"cannot read {self.folder / 'next-shard'}: {error}; write into it a number "
-                "greater than that of every shard this gallery ever had"
-            ) from error
-        paths = self.shard_paths()
-        return max(noted, int(paths[-1].stem) + 1 if paths else 0)
+        return next_number(self.folder, self.shards_folder)
 
     def note_shard_numbers(self) -> None:
         """Remember the numbers in use, should a shard be lost or taken out by hand."""
-        write_atomically(self.folder / "next-shard", f"{self.next_shard_number()}\n".encode())
+        note_number(self.folder, self.next_shard_number())
 
     def state(self, *, ignore_cache: bool = False) -> GalleryState:
         """Fold all photo tables, in some 200 bytes a photo and some tens of bytes a face.
@@ -285,8 +273,12 @@ class Gallery:
         Raises ChangedGalleryError where some of them were forgotten since ``state`` was read, as
         all that reads faces does.
         """
+        return self.live_blocks(state.live)
+
+    def live_blocks(self, live: Mapping[int, NDArray[np.int64]]) -> Iterator[Block]:
+        """As :meth:`blocks`, of the rows ``live``, ascending, of shards by number."""
         for path in self.shard_paths():
-            rows = state.live.get(int(path.stem))
+            rows = live.get(int(path.stem))
             if rows is None or not len(rows):
                 continue
             keep = np.zeros(int(rows[-1]) + 1, bool)

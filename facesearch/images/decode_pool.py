@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from facesearch.errors import InputError
 from facesearch.images.decode import DEFAULT_LIMITS, DecodeLimits
@@ -21,10 +22,24 @@ DEFAULT_AHEAD_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class DecodeTask:
-    """A photo to decode, unless the SHA-256 (hex) of its bytes is in ``known``."""
+    """A photo to decode, unless the SHA-256 (hex) of its bytes is in ``known``.
+
+    ``copy`` is a file with its bytes, which is read in its place and then removed.
+    """
 
     found: FoundPhoto
     known: frozenset[str] = frozenset()
+    copy: Path | None = None
+
+    @property
+    def file(self) -> Path:
+        """Where the bytes are read."""
+        return self.copy or self.found.location
+
+    def remove_copy(self) -> None:
+        """Once the photo is read."""
+        if self.copy is not None:
+            self.copy.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -88,8 +103,9 @@ def _decode_here(
         if task.found.error:
             yield _refused(task)
         else:
-            location, known = task.found.location, task.known
-            yield _outcome(task, read_photo(location, known.__contains__, max_side, limits))
+            reading = read_photo(task.file, task.known.__contains__, max_side, limits)
+            task.remove_copy()
+            yield _outcome(task, reading)
 
 
 def _outcome(task: DecodeTask, reading: ReadPhoto) -> DecodeOutcome:
@@ -201,11 +217,12 @@ class _Pool:
                 if process is None:
                     return
                 try:
-                    reading = process.read(task.found.location, task.known, self.max_side)
+                    reading = process.read(task.file, task.known, self.max_side)
                 except WorkerLostError as lost:
                     self._discard(process)
                     process = None
                     reading = ReadPhoto(reason="timeout", detail=str(lost))
+                task.remove_copy()
                 self._finish(number, _outcome(task, reading))
         except BaseException as error:  # reported by the thread that takes the outcomes
             with self.changed:

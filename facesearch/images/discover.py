@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facesearch.errors import InputError
 from facesearch.images.file_access import irregular, refusal
 from facesearch.images.formats.extras import is_readable
+from facesearch.images.remote.addresses import is_remote
+from facesearch.images.remote.objects import list_objects, object_exists
 from facesearch.images.sniff import HEAD_BYTES, sniff
 from facesearch.images.types import FoundPhoto
 from facesearch.images.walk.file_kinds import is_photo_name, kind_of_name
@@ -51,6 +53,9 @@ def find_photos(
     package which is not installed are skipped. Files that are one picture are yielded as one, the
     others as its ``second``. With ``videos`` these are found by the same rules, and marked.
 
+    A root in an object store (:mod:`facesearch.images.remote`) is listed in the same order. What an
+    object is, its name must say, and each is a picture by itself.
+
     Every file that is not yielded is counted in ``skipped``, once the walk is at its end. Whatever
     the file system refuses is yielded with ``error`` set. Names that are not UTF-8 come as Python
     decodes them (``os.fsdecode``). Raises InputError as ``check_roots`` does, at the call, not
@@ -63,23 +68,61 @@ def find_photos(
 def check_roots(roots: Sequence[Path]) -> None:
     """Raises InputError, naming it, for a root that is not there or is a gallery or a report."""
     for root in roots:
-        if not os.path.lexists(root):
+        if not root_exists(root):
             raise InputError(f"expected a folder or a photo, found nothing at {str(root)!r}")
-        for marker, kind in _MARKERS:
+        for marker, kind in () if is_remote(root) else _MARKERS:
             if os.path.lexists(root / marker):
                 raise InputError(
                     f"expected photos, but {str(root)!r} is {kind}; give the folder with the photos"
                 )
 
 
+def root_exists(root: Path) -> bool:
+    """Whether a root is there, be it a link that leads nowhere."""
+    return object_exists(str(root)) if is_remote(root) else os.path.lexists(root)
+
+
 def _find(roots: tuple[Path, ...], skipped: SkippedFiles, videos: bool) -> Iterator[FoundPhoto]:
     identities = {identity for root in roots if (identity := _identity_of(root))}
     walk = _Walk(skipped, identities, videos)
+    addresses: set[Path] = set()
     for root in roots:
-        if root.is_dir():
+        if is_remote(root):
+            yield from _objects(root, skipped, addresses)
+        elif root.is_dir():
             yield from walk.folder(root)
         else:
             yield from walk.named_file(root)
+
+
+def _objects(root: Path, skipped: SkippedFiles, seen: set[Path]) -> Iterator[FoundPhoto]:
+    """The photos among the objects below ``root`` that are not ``seen``, in bytewise order."""
+    found = list(list_objects(str(root)))
+    folders = [(each.name.rpartition("/"), each) for each in found if "/" in each.name]
+    closed = {f"{folder}/": _MARKED[name] for (folder, _, name), _ in folders if name in _MARKED}
+    for each in found:
+        kind = _kind_of_object(each.name, closed) if each.name else ""
+        photo = FoundPhoto(root, each.name, each.size, each.mtime_ns)
+        if not each.name:  # the object that the user asked for, whatever it is
+            photo = FoundPhoto(root.parent, root.name, each.size, each.mtime_ns)
+        if not kind and photo.location in seen:
+            kind = "link"
+        if kind:
+            skipped.add(kind, _suffix(each.name).lower())
+        else:
+            seen.add(photo.location)
+            yield photo
+
+
+def _kind_of_object(name: str, closed: Mapping[str, str]) -> str:
+    """Why an object is no photo, by its name; "" if it is one. ``closed`` are left out folders."""
+    inside = next((kind for folder, kind in closed.items() if name.startswith(folder)), "")
+    if inside:
+        return inside
+    if any(part.startswith(".") for part in name.split("/")):
+        return "hidden"
+    suffix = _suffix(name).lower()
+    return "" if is_photo_name(suffix) else kind_of_name(suffix)
 
 
 @dataclass(frozen=True, slots=True)

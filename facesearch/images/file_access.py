@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from facesearch.errors import PhotoError
+from facesearch.images.remote.addresses import is_remote, local_path
+from facesearch.images.remote.objects import read_object
 from facesearch.text import composed
 from indexer.storage import atomic_files
 
@@ -60,8 +62,13 @@ def open_plain(path: Path) -> BinaryIO:
 def photo_stream(path: Path, max_bytes: int) -> Iterator[BinaryIO]:
     """The bytes of a photo as a seekable stream: from memory if small, else from the file.
 
+    Those of an object in a store (:mod:`facesearch.images.remote`) are fetched.
+
     Raises PhotoError: "unreadable", "empty", or "too-large" for more than ``max_bytes``.
     """
+    if is_remote(path):
+        yield io.BytesIO(read_object(str(path), max_bytes))
+        return
     with open_plain(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size == 0:
@@ -123,5 +130,10 @@ def as_spelled(path: Path) -> Path:
 
 
 def absolute(path: Path) -> Path:
-    """Absolute and without ``..``, links kept: names stay as the user, and a browser, sees them."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    """Absolute and without ``..``, links kept: names stay as the user, and a browser, sees them.
+
+    An address of an object store stays as it is, and ``file:///photos`` is ``/photos``.
+    """
+    if is_remote(path):
+        return path
+    return Path(os.path.abspath(local_path(path)))  # noqa: PTH100 - resolve() would follow links

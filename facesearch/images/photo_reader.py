@@ -12,6 +12,7 @@ from pathlib import Path
 from facesearch.errors import PhotoError
 from facesearch.images.decode_pool import DecodeOutcome, DecodeTask, decode_photos
 from facesearch.images.file_access import irregular, refusal
+from facesearch.images.remote.addresses import is_remote
 from facesearch.images.types import DecodedPhoto, FoundPhoto
 
 
@@ -31,6 +32,8 @@ class PhotoReader:
         A photo that takes longer than the timeout (seconds), or more memory than a worker may
         have, has the reason "timeout".
         """
+        if is_remote(photo):
+            return self._photo(DecodeTask(FoundPhoto(photo.parent, photo.name, 0, 0)))
         try:
             found = photo.stat()
         except OSError as error:
@@ -38,7 +41,9 @@ class PhotoReader:
         if problem := irregular(found.st_mode):
             raise PhotoError("unreadable", problem)
         where = Path(os.path.abspath(photo))  # noqa: PTH100 - resolve() would follow links
-        task = DecodeTask(FoundPhoto.of(where.parent, where.name, found))
+        return self._photo(DecodeTask(FoundPhoto.of(where.parent, where.name, found)))
+
+    def _photo(self, task: DecodeTask) -> DecodedPhoto:
         with self._lock:
             outcome = self._decoded(task)
         if outcome.photo is None:

@@ -11,10 +11,11 @@ from indexer.storage.atomic_files import sha256_of
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file at a known place, pinned by its SHA-256."""
+    """A file at a known place, pinned by its SHA-256; ``remedy`` says how to have it again."""
 
     path: Path
     sha256: str
+    remedy: str = "add the encoder again"
 
     @property
     def name(self) -> str:
@@ -31,12 +32,11 @@ class StoredFile:
             found = sha256_of(self.path)
         except OSError as error:
             raise WeightsError(
-                f"cannot read the model file {self.path}: {error.strerror or error}; add the "
-                "encoder again"
+                f"cannot read the model file {self.path}: {error.strerror or error}; {self.remedy}"
             ) from error
         if found != self.sha256:
             raise WeightsError(
-                f"{self.path} is not the model file that was added: expected SHA-256 "
-                f"{self.sha256}, found {found}; add the encoder again"
+                f"{self.path} is not the model file that belongs there: expected SHA-256 "
+                f"{self.sha256}, found {found}; {self.remedy}"
             )
         return self.path

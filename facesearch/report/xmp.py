@@ -2,8 +2,9 @@
 read (Guidelines for Handling Image Metadata, version 2.0, section 5.9).
 
 Areas are centres, widths and heights as shares of the photo as it is *stored*: a reader turns them
-with the photo by its EXIF orientation. Originals are never touched, and of sidecars only those
-that carry this program's mark are replaced or removed.
+with the photo by its EXIF orientation. Who reads no regions finds the names as PersonInImage (IPTC
+Photo Metadata Standard) and as keywords, below "People" where keywords are a tree. Originals are
+never touched, and of sidecars only those that carry this program's mark are replaced or removed.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape, unescape
 
-from PIL import Image
-
 from facesearch.album.model import Album, AlbumFace, FailedPhoto
-from facesearch.images.exif import read_exif
+from facesearch.errors import PhotoError
+from facesearch.images.formats.metadata import read_metadata
+from facesearch.images.formats.orientation import Box, stored_box
 from facesearch.images.sidecars import (
     SIDECAR_MARK,
     SIDECAR_SUFFIX,
@@ -33,16 +34,18 @@ from indexer.storage.plain_files import read_plain
 
 logger = logging.getLogger(__name__)
 
-
-Box = tuple[float, float, float, float]
-
+PEOPLE_KEYWORD = "People"  # above whom photo managers keep the keywords of people
 _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" {mark}>
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
   <rdf:Description rdf:about=""
     xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
     xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#"
-    xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#">
+    xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#"
+    xmlns:dc="http://purl.org/dc/elements/1.1/"
+    xmlns:lr="http://ns.adobe.com/lightroom/1.0/"
+    xmlns:digiKam="http://www.digikam.org/ns/1.0/"
+    xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">
    <mwg-rs:Regions rdf:parseType="Resource">
     <mwg-rs:AppliedToDimensions stDim:w="{width}" stDim:h="{height}" stDim:unit="pixel"/>
     <mwg-rs:RegionList>
@@ -51,6 +54,7 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
      </rdf:Bag>
     </mwg-rs:RegionList>
    </mwg-rs:Regions>
+{lists}
   </rdf:Description>
  </rdf:RDF>
 </x:xmpmeta>
@@ -62,6 +66,13 @@ stArea:unit="normalized"/>
        <mwg-rs:Type>Face</mwg-rs:Type>
        <mwg-rs:Name>{name}</mwg-rs:Name>
       </rdf:li>"""
+_LIST = """   <{tag}>
+    <rdf:{kind}>
+{items}
+    </rdf:{kind}>
+   </{tag}>"""
+# What separates the levels of a keyword, so that it cannot be in a name.
+_SEPARATORS = re.compile(r"\s*[|/]\s*")
 
 
 @dataclass(frozen=True)
@@ -126,28 +137,44 @@ def regions_xml(faces: Sequence[NamedFace], size: tuple[int, int], orientation: 
     width, height = size if orientation < 5 else size[::-1]
     regions = []
     for each in faces:
-        x0, y0, x1, y1 = stored_box(each.face.box, size, orientation)
+        x0, y0, x1, y1 = stored_box(_shares(each.face.box, size), orientation)
         regions.append(
             _REGION.format(
                 x=(x0 + x1) / 2, y=(y0 + y1) / 2, w=x1 - x0, h=y1 - y0, name=_text(each.name)
             )
         )
-    return _PACKET.format(mark=SIDECAR_MARK, width=width, height=height, regions="\n".join(regions))
+    return _PACKET.format(
+        mark=SIDECAR_MARK,
+        width=width,
+        height=height,
+        regions="\n".join(regions),
+        lists=_lists(list(dict.fromkeys(each.name for each in faces))),
+    )
 
 
-def stored_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
-    """x0, y0, x1, y1 as shares of the stored photo, of ``box`` in pixels of the upright one.
+def _lists(names: Sequence[str]) -> str:
+    """The names as people and as keywords, each in the form that some program reads."""
+    plain = [_SEPARATORS.sub(" - ", name) for name in names]
+    lists = (
+        ("Iptc4xmpExt:PersonInImage", "Bag", names),
+        ("dc:subject", "Bag", names),
+        ("lr:hierarchicalSubject", "Bag", [f"{PEOPLE_KEYWORD}|{name}" for name in plain]),
+        ("digiKam:TagsList", "Seq", [f"{PEOPLE_KEYWORD}/{name}" for name in plain]),
+    )
+    return "\n".join(
+        _LIST.format(
+            tag=tag,
+            kind=kind,
+            items="\n".join(f"     <rdf:li>{_text(value)}</rdf:li>" for value in values),
+        )
+        for tag, kind, values in lists
+    )
 
-    Cut at the photo's edges. Orientations are those of CIPA DC-008, section 4.6.4.
-    """
+
+def _shares(box: Box, size: tuple[int, int]) -> Box:
+    """``box`` in pixels of a photo of ``size``, as shares of it, cut at its edges."""
     shares = (box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1])
     x0, y0, x1, y1 = (min(max(share, 0.0), 1.0) for share in shares)
-    if orientation in (5, 6, 7, 8):
-        x0, y0, x1, y1 = y0, x0, y1, x1
-    if orientation in (2, 3, 7, 8):
-        x0, x1 = 1 - x1, 1 - x0
-    if orientation in (3, 4, 6, 7):
-        y0, y1 = 1 - y1, 1 - y0
     return x0, y0, x1, y1
 
 
@@ -174,23 +201,17 @@ def _write(photo: Path, faces: Sequence[NamedFace], place: Path, folder: Path | 
 
 
 def _orientation(photo: Path, size: tuple[int, int]) -> int:
-    """The photo's EXIF orientation, once it is seen to be the photo that was indexed.
-
-    Containers that turn a photo themselves (HEIC) have none, and are stored upright.
-    """
+    """By which orientation readers turn the photo, once it is seen to be the one indexed."""
     if not photo.is_file():
         raise _SkippedError("missing", "if it was moved or deleted, run facesearch index again")
     try:
-        with Image.open(photo) as image:
-            orientation, stored = read_exif(image)[0], image.size
-            # Pillow reports the sizes of TIFFs turned already.
-            turned = orientation >= 5 and image.format != "TIFF"
-    except Exception:  # not a format of Pillow's, or damaged since
-        return 1
-    if (stored[::-1] if turned else stored) != size:
+        found = read_metadata(photo)
+    except PhotoError as error:  # damaged since
+        raise _SkippedError(error.reason, error.detail) from error
+    if found.size != size:
         detail = f"{size[0]} x {size[1]} pixels when indexed; run facesearch index again"
         raise _SkippedError("changed", detail)
-    return orientation
+    return found.orientation
 
 
 def _named_by_photo(album: Album) -> dict[Path, list[NamedFace]]:

@@ -41,7 +41,7 @@ class NetworkSettings:
 
     ``reset_last_layer`` draws the weights of the last layer again, and in the first
     ``last_layer_steps`` only they are trained. ``side``: pixels of the chips that
-    ``facenet-small`` is trained on; 64 is 2.5 times faster than all 112, for a first run whose
+    ``facenet-small`` is trained on; 64 is more than twice as fast as all 112, for a first run whose
     checkpoint another run starts from.
     """
 

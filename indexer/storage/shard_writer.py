@@ -45,8 +45,17 @@ from indexer.types import check_unit_vectors
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
-def write_shard(path: Path, content: ShardContent, dtype: VectorType = "float16") -> str:
+def write_shard(
+    path: Path,
+    content: ShardContent,
+    dtype: VectorType = "float16",
+    *,
+    through: Path | None = None,
+) -> str:
     """Seal ``content`` as the new file ``path`` and return the file's SHA-256.
+
+    The file is made beside ``path``, or in the folder ``through`` of the same file system. Without
+    that folder nothing can be sealed, so whoever moves it away stops a writer that is elsewhere.
 
     ``path`` must be what :func:`shard_path` gives for the content's number. Equal content makes
     equal files. A number must have one writer at a time. Raises InvalidVectorsError for vectors
@@ -55,10 +64,17 @@ def write_shard(path: Path, content: ShardContent, dtype: VectorType = "float16"
     cannot be written.
     """
     _require_new(path)
-    with _removed_on_failure(partial_path(path)) as partial:
+    place = partial_path(path) if through is None else through / path.name
+    with _removed_on_failure(place) as partial:
         digest = _write_partial(partial, path, content, dtype)
         # First the digest, so that no sealed shard is ever without one.
-        write_atomically(digest_path(path), _digest_line(digest, path))
+        line = _digest_line(digest, path)
+        if through is None:
+            write_atomically(digest_path(path), line)
+        else:
+            write_atomically(digest_path(partial), line)
+            with storing(path):
+                digest_path(partial).replace(digest_path(path))
         with storing(path):
             _publish(partial, path)
     sync_folder(path.parent)
@@ -254,6 +270,6 @@ def _publish(partial: Path, path: Path) -> None:
         if error.errno not in _NO_HARD_LINKS:
             raise
         _require_new(path)
-        partial.rename(path)
+        partial.rename(path)  # with nobody else at this number
     else:
-        partial.unlink()
+        partial.unlink(missing_ok=True)

@@ -75,7 +75,7 @@ def _described(spec: EncoderSpec) -> dict[str, Any]:
         "operations": spec.operations,
         "alignment": spec.template.name if spec.template else spec.alignment,
         "pixels": str(spec.pixels or ""),
-        "weights": "present" if path else _absent(spec),
+        "weights": "present" if path else "not fetched",
         "path": str(path or ""),
         "licence": spec.licence,
         "source": spec.source,
@@ -85,12 +85,6 @@ def _described(spec: EncoderSpec) -> dict[str, Any]:
             "no flip": dataclasses.asdict(spec.plain),
         },
     }
-
-
-def _absent(spec: EncoderSpec) -> str:
-    from facesearch.model_files.trained import TrainedFile
-
-    return "not trained" if isinstance(spec.weights, TrainedFile) else "not fetched"
 
 
 def _thresholds_text(thresholds: dict[str, Any]) -> str:

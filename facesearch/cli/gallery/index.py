@@ -26,6 +26,7 @@ from facesearch.text import count, printable
 from facesearch.video.types import VIDEO_MODES
 
 if TYPE_CHECKING:
+    from facesearch.distributed.ray_runtime import RayOptions
     from facesearch.embed import EmbedReport
     from facesearch.encoders.types import EncoderContract
     from facesearch.gallery.gallery import Gallery
@@ -76,7 +77,13 @@ def _add_index(commands: Any) -> None:
         "embedded, moved and copied ones are recognised, deleted ones are marked as gone. You can "
         "stop it at any time and start it again.",
     )
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="folders or files")
+    parser.add_argument(
+        "photos",
+        nargs="+",
+        type=Path,
+        metavar="PHOTOS",
+        help="folders or files, or addresses in an object store such as s3://bucket/folder",
+    )
     parser.add_argument(
         "--gallery",
         required=True,
@@ -133,8 +140,35 @@ def _add_index(commands: Any) -> None:
         "times did not; photos with the same content are not embedded again",
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
+    _add_cluster_options(parser)
     add_engine_options(parser)
     parser.set_defaults(run=run_index)
+
+
+def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "many machines",
+        "The gallery must be in a folder that all machines share. --threads and --decoders are "
+        "those of each worker.",
+    )
+    group.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="run on the Ray cluster at this address: host:port, auto, or local to start one here",
+    )
+    group.add_argument(
+        "--ray-workers",
+        type=positive_int,
+        metavar="N",
+        help="number of workers (default: as many as the cluster has cores for)",
+    )
+    group.add_argument(
+        "--ray-gpus",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="GPUs of each worker, such as 1 or 0.5 (default: 0)",
+    )
 
 
 def run_index(args: argparse.Namespace) -> int:
@@ -155,6 +189,7 @@ def run_index(args: argparse.Namespace) -> int:
             video=args.video,
         ),
         vectors=args.vectors,
+        cluster=_cluster(args),
         progress=embed_progress(args.quiet),
     )
     if args.json:
@@ -165,6 +200,18 @@ def run_index(args: argparse.Namespace) -> int:
         _print_report(report.gallery, report.photos, report.face_count)
         print(encoder_text(report.gallery.contract))
     return 0
+
+
+def _cluster(args: argparse.Namespace) -> RayOptions | None:
+    """The cluster that was asked for; InputError for its options without one."""
+    from facesearch.distributed.ray_runtime import RayOptions
+    from facesearch.errors import InputError
+
+    if args.ray is not None:
+        return RayOptions(args.ray, args.ray_workers, args.ray_gpus)
+    if args.ray_workers is not None or args.ray_gpus:
+        raise InputError("expected --ray ADDRESS with options of its workers, got none")
+    return None
 
 
 def encoder_text(contract: EncoderContract) -> str:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli.output import box_text, known, print_facts, print_json, print_table
+from facesearch.cli.output import box_text, known, print_json, print_table
 from facesearch.cli.people import review
 from facesearch.cli.people.decisions import (
     FACE,
@@ -19,6 +19,7 @@ from facesearch.cli.people.decisions import (
     open_editor,
     print_outcome,
 )
+from facesearch.cli.people.imports import add_import
 from facesearch.text import count, printable
 
 if TYPE_CHECKING:
@@ -76,10 +77,7 @@ def add_commands(commands: Any) -> None:
     add_command(below, "history", run_history, "list all decisions, the newest last")
     export = add_command(below, "export", run_export, "write names and decisions to a file")
     export.add_argument("file", type=Path, metavar="FILE", help="a new file *.json or *.csv")
-    read = add_command(
-        below, "import", run_import, "apply names and decisions from a file written by export"
-    )
-    read.add_argument("file", type=Path, metavar="FILE", help="a file *.json or *.csv")
+    add_import(below)
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -310,28 +308,4 @@ def run_export(args: argparse.Namespace) -> int:
             f"{count(len(people), 'person', 'people')}, {count(faces, 'face')} and "
             f"{count(rejected, 'rejection')} in {args.file}"
         )
-    return 0
-
-
-def run_import(args: argparse.Namespace) -> int:
-    """Import the file and print how much was applied."""
-    from facesearch.api.people import import_people
-    from facesearch.cli.people.decision_text import overruled_json, print_overruled
-    from facesearch.people.decision_words import in_words
-    from facesearch.people.store import PeopleStore
-
-    imported = import_people(args.gallery, args.file)
-    words = in_words(PeopleStore(args.gallery).decisions())
-    if args.json:
-        print_json({**vars(imported), "overruled": overruled_json(imported.superseded, words)})
-        return 0
-    print_facts(
-        [
-            ("people", imported.people),
-            ("faces", imported.faces),
-            ("rejections", imported.rejected),
-            ("not in this gallery", imported.missing),
-        ]
-    )
-    print_overruled(imported.superseded, words)
     return 0

@@ -12,10 +12,9 @@ from facesearch.errors import InputError
 from facesearch.model_files.download import DownloadedFile
 from facesearch.model_files.packaged import PackagedFile
 from facesearch.model_files.stored import StoredFile
-from facesearch.model_files.trained import TrainedFile
 from indexer.argument_checks import is_number
 
-ModelFile = PackagedFile | DownloadedFile | StoredFile | TrainedFile
+ModelFile = PackagedFile | DownloadedFile | StoredFile
 ColourOrder = Literal["RGB", "BGR"]
 Channels = tuple[float, float, float]
 

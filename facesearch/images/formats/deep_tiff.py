@@ -67,12 +67,13 @@ class DeepTiff:
         self._file = file
         self._page = page
         self.size = page.size
+        self.orientation = turned_by(page, file)
 
     def read(self, max_side: int | None) -> Reading:
         """All pixels; ``max_side`` reduces nothing, as the format has no reduced reading."""
         samples = _Samples(self._file, self._page)
         pixels = to_rgb(_image(samples.read(), self._page))
-        return Reading(pixels, turned_by(self._page, self._file), taken_at(self._file))
+        return Reading(pixels, self.orientation, taken_at(self._file))
 
 
 def turned_by(page: TiffPage, file: TiffFile) -> int:

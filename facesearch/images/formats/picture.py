@@ -51,24 +51,24 @@ class PillowPicture:
 
         ``elsewhere``: orientation and capture time where the image itself states none.
         """
-        self._image = image
+        self.image = image
         self._opaque_if_clear = opaque_if_clear
-        self._elsewhere = elsewhere
+        self.elsewhere = elsewhere
         self.size = image.size
 
     def read(self, max_side: int | None) -> Reading:
-        image = load(self._image, max_side)
+        image = load(self.image, max_side)
         # Only after loading: PNG may keep EXIF after the pixels, and Pillow turns TIFFs itself,
         # removing the tag. (It reports TIFF sizes turned from the start.)
         orientation, taken_at = read_exif(image)
         if orientation == 1:
-            orientation = self._elsewhere[0]
+            orientation = self.elsewhere[0]
         shown: Image.Image = image
         if self._opaque_if_clear and image.mode == "RGBA" and not image.getchannel("A").getbbox():
             shown = image.convert("RGB")
         pixels = to_rgb(shown)
         image.close()
-        return Reading(pixels, orientation, taken_at or self._elsewhere[1])
+        return Reading(pixels, orientation, taken_at or self.elsewhere[1])
 
 
 def load(image: ImageFile.ImageFile, max_side: int | None) -> ImageFile.ImageFile:

@@ -28,7 +28,8 @@ _SAME_SIZE = 0.97
 
 
 class RawPicture:
-    """A raw file. ``size`` is that of the developed picture, upright."""
+    """A raw file. ``size`` is that of the developed picture, upright, ``orientation`` the turn (as
+    EXIF numbers it) that the sensor's data need for it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         require_reader("RAW", "a camera raw file")
@@ -40,9 +41,9 @@ class RawPicture:
         self._raw: Any = rawpy.RawPy()
         self._call(self._raw.open_buffer, io.BytesIO(self._data))
         sizes = self._raw.sizes
-        self._orientation = _ORIENTATIONS.get(sizes.flip, 1)
+        self.orientation = _ORIENTATIONS.get(sizes.flip, 1)
         size = (int(sizes.width), int(sizes.height))
-        self.size = size if self._orientation < 5 else (size[1], size[0])
+        self.size = size if self.orientation < 5 else (size[1], size[0])
 
     def read(self, max_side: int | None) -> Reading:
         """The preview or the developed picture, upright; at least ``max_side`` pixels long."""
@@ -88,7 +89,7 @@ class RawPicture:
         if not _SAME_SIZE * wanted <= long_side <= max(self.size) / _SAME_SIZE:
             return None
         # LibRaw adds the turn of the file to a preview that states none.
-        stated = read_exif(preview)[0] if isinstance(preview, JpegImageFile) else self._orientation
+        stated = read_exif(preview)[0] if isinstance(preview, JpegImageFile) else self.orientation
         shape = self.size[0] / self.size[1]
         for orientation in (stated, 1):  # some cameras turn the preview, but not the statement
             width, height = preview.size if orientation < 5 else reversed(preview.size)

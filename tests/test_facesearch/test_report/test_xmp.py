@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facesearch.images import decode_photo
-from facesearch.report.xmp import NamedFace, regions_xml, stored_box, write_sidecars
+from facesearch.report.xmp import NamedFace, regions_xml, write_sidecars
 from support.albums import COLOURS, album_of, draw_photo, face
 
 SIZE = (640, 480)
@@ -104,8 +104,15 @@ def test_the_region_covers_the_face_on_the_stored_pixels(
 def test_areas_lie_inside_the_photo(edges: tuple[float, ...], orientation: int) -> None:
     x0, x1 = sorted(edges[:2])
     y0, y1 = sorted(edges[2:])
-    box = stored_box((x0, y0, x1, y1), SIZE, orientation)
-    assert 0 <= box[0] <= box[2] <= 1 and 0 <= box[1] <= box[3] <= 1
+    packet = regions_xml(
+        [NamedFace("A", face(0, Path("/a.jpg"), (x0, y0, x1, y1)))], SIZE, orientation
+    )
+    area = ET.fromstring(packet.encode()).find(".//mwg-rs:Area", NAMESPACES)
+    assert area is not None
+    x, y, w, h = (float(area.attrib[f"{{{NAMESPACES['stArea']}}}{key}"]) for key in "xywh")
+    margin = 2e-6  # areas have six decimal places
+    assert -margin <= x - w / 2 <= x + w / 2 <= 1 + margin
+    assert -margin <= y - h / 2 <= y + h / 2 <= 1 + margin
 
 
 @settings(deadline=None)

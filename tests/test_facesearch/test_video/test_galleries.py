@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("av", reason="PyAV, the extra [video], is not installed")
 
 from benchmarks.clips.made_clips import write_clip
-from facesearch import embed
+from facesearch import embed_stages
 from facesearch.album.build import gallery_album
 from facesearch.check import check_gallery
 from facesearch.clustering.options import ClusterOptions
@@ -95,7 +95,7 @@ def test_videos_that_are_not_read_are_counted_and_keep_their_faces(
     assert "as asked for" in report.skipped_because
     indexed(videos)
     with monkeypatch.context() as patch:
-        patch.setattr(embed, "can_read_videos", lambda: False)
+        patch.setattr(embed_stages, "can_read_videos", lambda: False)
         write_clip(
             videos / "new.avi",
             [grey_shot(1, actor("pink", (0.5, 0.5), (0.5, 0.5)))],

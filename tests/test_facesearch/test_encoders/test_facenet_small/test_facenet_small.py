@@ -9,13 +9,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from facesearch.demo import DemoTruth
 from facesearch.encoders import encoder_spec, load_encoder
 from facesearch.encoders.backends import Placement, load_backend
 from facesearch.encoders.facenet_small.network import SIDE, facenet_small
 from facesearch.encoders.facenet_small.weights import export_weights, read_weights
 from facesearch.encoders.paper_networks.operations import module_cost
+from facesearch.engine import create_engine
 from facesearch.errors import InputError, WeightsError
+from facesearch.images.decode import decode_photo
 from facesearch.train.validation import standardised
+from indexer.exact.distances import quick_distances
 
 
 def used_network() -> torch.nn.Module:
@@ -97,17 +101,41 @@ def test_what_16_bits_do_not_hold_is_not_exported(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_is_an_encoder_once_it_has_weights(weights: Path) -> None:
+def test_other_weights_make_it_another_encoder(weights: Path) -> None:
     spec = encoder_spec("facenet-small")
-    assert not spec.present
-    with pytest.raises(WeightsError, match=r"facesearch train .*--weights"):
-        load_encoder("facenet-small")
     encoder = load_encoder("facenet-small", weights, "cpu", "fp32", 1)
     chips = np.random.default_rng(1).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
     vectors = encoder.embed(chips).vectors
     assert vectors.shape == (3, spec.dimension)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert (encoder.name, encoder.input_size) == (spec.name, spec.input_size)
+    assert encoder.weights_sha256 != spec.weights.sha256
+
+
+def test_the_weights_that_are_shipped_tell_the_demos_people_apart(
+    demo_photos: tuple[Path, DemoTruth],
+) -> None:
+    folder, truth = demo_photos
+    engine = create_engine(encoder="facenet-small")
+    spec = encoder_spec("facenet-small")
+    assert spec.present
+    assert engine.contract.weights_sha256 == spec.weights.sha256
+    vectors, people = [], []
+    for name, labels in truth.people.items():
+        if len(labels) != 1:
+            continue
+        photo = decode_photo(folder / name)
+        (faces,) = engine.faces([photo.pixels])
+        if len(faces) == 1:
+            vectors.append(faces.embeddings.vectors[0])
+            people.append(min(labels))
+    found = np.stack(vectors)
+    distances = quick_distances(found, found)
+    same = np.equal.outer(people, people)
+    limit = spec.thresholds(True).identification
+    assert len(vectors) > 10
+    assert (distances[~same] > limit).all()
+    assert np.median(distances[same]) < limit
 
 
 def test_the_catalogue_has_its_cost(network: torch.nn.Module) -> None:

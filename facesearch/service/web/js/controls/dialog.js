@@ -8,6 +8,8 @@ export const Dialog = ({ title, onClose, children, wide = false }) => {
     const dialog = element.current;
     const opener = document.activeElement;
     dialog.showModal();
+    // A field that is meant to be typed into; else the browser chooses the first control.
+    dialog.querySelector("[data-focus]")?.focus();
     return () => {
       dialog.close();
       // What opened it may be gone by now, with the view that it was in.

@@ -111,6 +111,7 @@ export const NameField = ({
       <label class=${isLabelShown ? "" : "unseen"} for=${id.current}>${label}</label>
       <input
         ref=${input}
+        data-focus=${isFocused ? "" : null}
         id=${id.current}
         type="text"
         role="combobox"

@@ -87,19 +87,26 @@ class PhotoRow:
 
 
 @dataclass(frozen=True)
-class _AddedPhoto:
-    """A photo and its faces, or a video and its tracks."""
+class FilledRow:
+    """A photo and its faces, or a video and its tracks; ``weight`` is how many photos it counts."""
 
-    row: PhotoRow
+    photo: PhotoRow
     faces: PhotoFaces | None = None
     tracks: tuple[VideoTrack, ...] = ()
+    weight: int = 1
+
+    @staticmethod
+    def of_video(row: PhotoRow, tracks: Sequence[VideoTrack], frames: int) -> FilledRow:
+        """A video; it counts as many photos as ``frames`` of it were looked at."""
+        return FilledRow(row, track_faces(tracks), tuple(tracks), max(1, frames))
+
+    @property
+    def face_count(self) -> int:
+        return 0 if self.faces is None else len(self.faces)
 
 
 class ShardBuilder:
-    """Collects rows and seals a shard after every ``capacity`` photos.
-
-    A video counts as many photos as frames of it were looked at.
-    """
+    """Collects rows and seals a shard after every ``capacity`` photos."""
 
     def __init__(self, gallery: Gallery, capacity: int, sealed: Callable[[Path], None]) -> None:
         self._gallery = gallery
@@ -110,20 +117,13 @@ class ShardBuilder:
 
     def _clear(self) -> None:
         # One list, so that an interruption cannot leave a photo without its faces.
-        self._rows: list[_AddedPhoto] = []
+        self._rows: list[FilledRow] = []
         self._weight = 0
 
-    def add(self, row: PhotoRow, faces: PhotoFaces | None = None) -> None:
-        """Add a photo and its faces; seals the shard when it is full."""
-        self._add(_AddedPhoto(row, faces), 1)
-
-    def add_video(self, row: PhotoRow, tracks: Sequence[VideoTrack], frames: int) -> None:
-        """Add a video and its tracks; seals the shard when it is full."""
-        self._add(_AddedPhoto(row, track_faces(tracks), tuple(tracks)), max(1, frames))
-
-    def _add(self, added: _AddedPhoto, weight: int) -> None:
-        self._rows.append(added)
-        self._weight += weight
+    def add(self, row: FilledRow) -> None:
+        """Add a photo and its faces, or a video; seals the shard when it is full."""
+        self._rows.append(row)
+        self._weight += row.weight
         if self._weight >= self._capacity:
             self.seal()
 
@@ -134,56 +134,52 @@ class ShardBuilder:
             return
         self._clear()
         path = shard_path(self._gallery.shards_folder, self._number)
-        photos = photo_table([each.row.record for each in rows])
-        with_faces = [
-            (number, each.row.scale, each.faces)
-            for number, each in enumerate(rows)
-            if each.faces is not None and len(each.faces)
-        ]
-        content = ShardContent(
-            number=self._number,
-            vectors=self._joined([each.embeddings.vectors for _, _, each in with_faces]),
-            tables={
-                "photos": photos,
-                "faces": {**_face_table(with_faces), **_time_columns(rows)},
-                **_frame_tables(rows),
-            },
-            attributes=asdict(self._gallery.contract),
-        )
+        content = shard_content(self._gallery, self._number, rows)
         write_shard(path, content, dtype=self._gallery.dtype)
         self._gallery.note_shard_numbers()
         self._number += 1
         self._sealed(path)
 
-    def _joined(self, vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        return np.concatenate(
-            [np.zeros((0, self._gallery.contract.dimension), np.float32), *vectors]
-        )
+
+def shard_content(gallery: Gallery, number: int, rows: Sequence[FilledRow]) -> ShardContent:
+    """The shard ``number`` of a gallery that holds ``rows``."""
+    with_faces = [
+        (place, row.photo.scale, row.faces)
+        for place, row in enumerate(rows)
+        if row.faces is not None and len(row.faces)
+    ]
+    none = np.zeros((0, gallery.contract.dimension), np.float32)
+    return ShardContent(
+        number=number,
+        vectors=np.concatenate([none, *(each.embeddings.vectors for _, _, each in with_faces)]),
+        tables={
+            "photos": photo_table([row.photo.record for row in rows]),
+            "faces": {**_face_table(with_faces), **_time_columns(rows)},
+            **_frame_tables(rows),
+        },
+        attributes=asdict(gallery.contract),
+    )
 
 
-def _time_columns(rows: Sequence[_AddedPhoto]) -> dict[str, NDArray[np.int64]]:
+def _time_columns(rows: Sequence[FilledRow]) -> dict[str, NDArray[np.int64]]:
     """When tracks are seen, of every face; nothing where there are only photos."""
     if not any(each.tracks for each in rows):
         return {}
     parts = [
-        track_times(each.tracks) if each.tracks else np.full((_count(each), len(TIMES)), -1)
+        track_times(each.tracks) if each.tracks else np.full((each.face_count, len(TIMES)), -1)
         for each in rows
     ]
     times = np.concatenate(parts).astype(np.int64)
     return {name: times[:, column] for column, name in enumerate(TIMES)}
 
 
-def _frame_tables(rows: Sequence[_AddedPhoto]) -> dict[str, dict[str, NDArray[Any]]]:
+def _frame_tables(rows: Sequence[FilledRow]) -> dict[str, dict[str, NDArray[Any]]]:
     """The frames that tracks are made of; nothing where there are only photos."""
     if not any(each.tracks for each in rows):
         return {}
-    starts = np.cumsum([0, *map(_count, rows)]).tolist()
+    starts = np.cumsum([0, *(each.face_count for each in rows)]).tolist()
     parts = [(start, each.tracks) for start, each in zip(starts, rows, strict=False) if each.tracks]
     return {"frames": frames_table(parts)}
-
-
-def _count(added: _AddedPhoto) -> int:
-    return 0 if added.faces is None else len(added.faces)
 
 
 def _face_table(

@@ -1,0 +1,141 @@
+"""Index with 1, 2 and 4 workers of a local Ray cluster, beside one process without Ray.
+
+    python -m benchmarks.distributed.indexing --photos FOLDER [--count 600] [--workers 1 2 4]
+
+The galleries must hold the same rows: all columns of photos and faces, in any order; vectors to
+within the encoder's rounding, which depends on the batch that a face is in. The one process has as
+many threads as all workers together. ``overhead_percent`` is what the work of one worker's thread
+takes longer than that of one process with as many threads, the start of Ray and of engines left
+out, which ``start_seconds`` has: a second run, with nothing left to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common.record import record, versions
+from benchmarks.jobs.kill_and_resume import copy_photos
+from indexer.storage.shards import Shard, list_shards
+
+SHARD_PHOTOS = 32
+CLOSE = 2e-3  # of a component of a vector, stored as float16
+Rows = dict[tuple[bytes, ...], list[tuple[Any, ...]]]
+
+
+def main() -> None:
+    """Run and record; exits with 1 unless all galleries hold the same."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=600)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--record", default="ray_index", help="name of the result")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        photos = copy_photos(args.photos, Path(scratch) / "photos", args.count)
+        result = compare_workers(photos, Path(scratch), args.workers, args.repeats)
+    settings = {"photos": args.count, "shard_photos": SHARD_PHOTOS, "packages": versions(("ray",))}
+    print(result)
+    print(f"recorded in {record(args.record, {**settings, **result})}")
+    sys.exit(0 if all(not each["differences"] for each in result["runs"]) else 1)
+
+
+def compare_workers(
+    photos: Path, scratch: Path, workers: list[int], repeats: int
+) -> dict[str, Any]:
+    """A run for each number of workers, and one of one process for as many threads."""
+    runs = []
+    for count in workers:
+        plain = timed(photos, scratch / f"plain-{count}", repeats, ["--threads", str(count)])
+        options = ["--ray", "local", "--ray-workers", str(count), "--threads", "1"]
+        spread = timed(photos, scratch / f"ray-{count}", repeats, options)
+        first, second = (scratch / f"{kind}-{count}-0.gallery" for kind in ("plain", "ray"))
+        differences = differing_rows(first, second)
+        work = [each["seconds"] - each["start_seconds"] for each in (plain, spread)]
+        runs.append(
+            {
+                "workers": count,
+                "one_process": plain,
+                "ray": spread,
+                "overhead_percent": round(100 * (work[1] / work[0] - 1), 1),
+                "differences": differences,
+            }
+        )
+        print(runs[-1], file=sys.stderr)
+    return {"runs": runs}
+
+
+def timed(photos: Path, gallery: Path, repeats: int, options: list[str]) -> dict[str, Any]:
+    """Medians of whole runs into new galleries, and of runs that find nothing to do."""
+    whole, start = [], []
+    for repeat in range(repeats):
+        folder = gallery.with_name(f"{gallery.name}-{repeat}.gallery")
+        for times in (whole, start):
+            began = time.monotonic()
+            subprocess.run(index_command(photos, folder, options), check=True)
+            times.append(round(time.monotonic() - began, 2))
+    return {
+        "seconds": statistics.median(whole),
+        "start_seconds": statistics.median(start),
+        "repeats": whole,
+        "start_repeats": start,
+    }
+
+
+def index_command(photos: Path, gallery: Path, options: list[str]) -> list[str]:
+    """The command that indexes."""
+    return [
+        *(sys.executable, "-m", "facesearch.cli.main", "index", str(photos), "--quiet"),
+        *("--gallery", str(gallery), "--shard-photos", str(SHARD_PHOTOS), *options),
+    ]
+
+
+def differing_rows(first: Path, second: Path) -> list[str]:
+    """What differs between two galleries, whatever the shards; at most ten of it."""
+    one, two = rows_of(first), rows_of(second)
+    found = [f"only in one: {key[1]!r}" for key in one.keys() ^ two.keys()]
+    both = one.keys() & two.keys()
+    found += [f"other faces: {key[1]!r}" for key in both if not same_faces(one[key], two[key])]
+    return found[:10]
+
+
+def rows_of(gallery: Path) -> Rows:
+    """The faces of each photo row, by all its columns; a row that is there twice is an error."""
+    rows: Rows = {}
+    for path in list_shards(gallery / "shards"):
+        with Shard.open(path) as shard:
+            photos, faces, vectors = shard.table("photos"), shard.table("faces"), shard.vectors()
+        names = sorted(photos, key=lambda name: (name != "root", name != "path", name))
+        keys = [
+            tuple(str(photos[name][row]).encode() for name in names)
+            for row in range(len(photos["path"]))
+        ]
+        if len({*keys, *rows}) != len(keys) + len(rows):
+            raise ValueError(f"a row of {path} is there twice")
+        rows |= {key: [] for key in keys}
+        for face, photo in enumerate(faces["photo"].tolist()):
+            columns = [np.ravel(faces[name][face]) for name in sorted(faces) if name != "photo"]
+            rows[keys[photo]].append((np.concatenate(columns), vectors[face]))
+    return rows
+
+
+def same_faces(one: list[tuple[Any, ...]], two: list[tuple[Any, ...]]) -> bool:
+    """Whether two photos have the same faces, in the same order."""
+    return len(one) == len(two) and all(
+        np.allclose(a, b, rtol=1e-3, atol=CLOSE, equal_nan=True)
+        for first, second in zip(one, two, strict=True)
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+if __name__ == "__main__":
+    main()

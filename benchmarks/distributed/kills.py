@@ -1,0 +1,128 @@
+"""Kill workers and drivers of a Ray job at random moments; the gallery must have no gap.
+
+    python -m benchmarks.distributed.kills --photos FOLDER [--count 400] [--workers 10]
+
+SIGKILL goes to one worker of the job ``--workers`` times, and to the driver ``--drivers`` times, in
+an order and at moments drawn from ``--seed``. A killed driver is started again at once, while its
+workers may still be at work: the cluster is this process's. At the end the gallery is compared, row
+for row, with that of one uninterrupted process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common.record import record, versions
+from benchmarks.distributed.indexing import differing_rows, index_command
+from benchmarks.jobs.kill_and_resume import copy_photos
+from facesearch.distributed.ray_runtime import RayOptions, ray_cluster
+from indexer.storage.shards import list_shards
+
+SHARD = ["--shard-photos", "8", "--threads", "1"]
+WORKER = b"ray::_WriterActor"
+
+
+def main() -> None:
+    """Run the kills and record; exits with 1 unless all came and the galleries are equal."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=400)
+    parser.add_argument("--workers", type=int, default=10, help="kills of a worker")
+    parser.add_argument("--drivers", type=int, default=5, help="kills of the driver")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--record", default="ray_kill", help="name of the result")
+    args = parser.parse_args()
+    kinds = ["worker"] * args.workers + ["driver"] * args.drivers
+    with tempfile.TemporaryDirectory() as scratch:
+        photos = copy_photos(args.photos, Path(scratch) / "photos", args.count)
+        with ray_cluster(RayOptions()) as ray:
+            address = ray.get_runtime_context().gcs_address
+            result = kill_test(photos, Path(scratch), kinds, args.seed, address)
+    settings = {"photos": args.count, "seed": args.seed, "packages": versions(("ray",))}
+    path = record(args.record, {**settings, **result})
+    print(f"{result}\nrecorded in {path}")
+    sys.exit(0 if not result["differences"] and len(result["kills"]) == len(kinds) else 1)
+
+
+def kill_test(
+    photos: Path, scratch: Path, kinds: list[str], seed: int, address: str
+) -> dict[str, Any]:
+    """One whole run without Ray, then one with kills of ``kinds``, in a random order."""
+    chooser = random.Random(seed)
+    chooser.shuffle(kinds)
+    whole, killed = scratch / "whole.gallery", scratch / "killed.gallery"
+    began = time.monotonic()
+    subprocess.run(index_command(photos, whole, SHARD), check=True)
+    seconds = time.monotonic() - began
+    job = index_command(photos, killed, [*SHARD, "--ray", address, "--ray-workers", "2"])
+    kills: list[dict[str, Any]] = []
+    driver = subprocess.Popen(job)
+    for number, kind in enumerate(kinds):
+        moment = chooser.uniform(0, 2 * seconds / len(kinds))
+        pid = victim(driver, kind)
+        if pid is None:
+            break  # the job had ended before all kills came
+        time.sleep(moment)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pid = victim(driver, kind)
+            if pid is None:
+                break
+            os.kill(pid, signal.SIGKILL)
+        sealed = len(list_shards(killed / "shards")) if (killed / "shards").exists() else 0
+        kills.append({"of": kind, "after_seconds": round(moment, 2), "sealed": sealed})
+        print(f"kill {number + 1} of {len(kinds)}: {kills[-1]}", file=sys.stderr)
+        if kind == "driver":
+            driver.wait()
+            driver = subprocess.Popen(job)
+    driver.wait()
+    subprocess.run(job, check=True)
+    return {"kills": kills, "differences": differing_rows(whole, killed)}
+
+
+def victim(driver: subprocess.Popen[bytes], kind: str) -> int | None:
+    """The process to kill, once there is one; None where the job has ended."""
+    while driver.poll() is None:
+        found = [driver.pid] if kind == "driver" else workers_of(os.getpid())
+        if found:
+            return found[-1]
+        time.sleep(0.05)
+    return None
+
+
+def workers_of(process: int) -> list[int]:
+    """Processes of actors of a cluster that ``process`` started, by number."""
+    parents: dict[int, int] = {}
+    workers = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            name = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue  # it has ended meanwhile
+        parents[int(folder.name)] = int(fields[1])
+        if name.startswith(WORKER):
+            workers.append(int(folder.name))
+    return sorted(each for each in workers if process in ancestors(each, parents))
+
+
+def ancestors(process: int, parents: dict[int, int]) -> set[int]:
+    """All processes above one."""
+    found: set[int] = set()
+    while (process := parents.get(process, 0)) and process not in found:
+        found.add(process)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Scatter search over four parts beside one exact index: equal answers, times, a part killed.
+
+    python -m benchmarks.search.scatter [--count 1000000] [--parts 4] [--queries 1000] [--ray]
+
+Made faces; each part is a process of this machine with its range, or a Ray actor with ``--ray``.
+Answers to batches and single queries must be those of one index over all. Then one of the parts,
+which has no replica, is killed: what a client sees, and after how long. Then it is rebuilt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common.face_model import FaceModel
+from benchmarks.common.made_galleries import MadeGallery
+from benchmarks.common.record import record, versions
+from facesearch.distributed.ray_runtime import RayOptions, ray_cluster
+from facesearch.distributed.search.parts import PartIndex, ShardRange
+from facesearch.distributed.search.replicas import PartReplica, ProcessReplica, RayReplica
+from facesearch.distributed.search.scatter import ScatterSearch, SearchPart
+from indexer.index.flat import FlatIndex
+from indexer.types import Block, Neighbours, Vectors, make_ids
+
+K = 10
+SINGLE = 100  # queries one by one
+
+
+@dataclass(frozen=True)
+class OpenMade:
+    """Opens rows ``first`` to ``end`` of a made gallery, which any process can make."""
+
+    count: int
+    seed: int
+    shards: ShardRange
+    first: int
+    end: int
+
+    def blocks(self) -> list[Block]:
+        """The faces, in as many shards as the part has."""
+        made = MadeGallery(self.count, FaceModel.load(), self.seed)
+        parts = []
+        for block in made.blocks():
+            kept = (block.ids >= self.first) & (block.ids < self.end)
+            if kept.any():
+                ids = make_ids(self.shards.first, block.ids[kept] - self.first)
+                parts.append(Block(ids, block.vectors[kept]))
+        return parts
+
+    def __call__(self) -> PartIndex:
+        return PartIndex(FlatIndex.build(self.blocks(), FaceModel.load().dimension))
+
+
+def main() -> None:
+    """Run and record; exits with an error unless answers are equal."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--parts", type=int, default=4)
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ray", action="store_true", help="actors of a local Ray cluster")
+    parser.add_argument("--record", default="scatter", help="name of the result")
+    args = parser.parse_args()
+    cuts = np.linspace(0, args.count, args.parts + 1).astype(int).tolist()
+    opened = [
+        OpenMade(args.count, args.seed, ShardRange(part, part + 1), first, end)
+        for part, (first, end) in enumerate(pairwise(cuts))
+    ]
+    if args.ray:
+        with ray_cluster(RayOptions()) as ray:
+            made = lambda each: RayReplica(ray, each, cores=2 / args.parts)  # noqa: E731
+            result = measure(opened, made, args.queries)
+    else:
+        result = measure(opened, ProcessReplica, args.queries)
+    settings = {"faces": args.count, "parts": args.parts, "k": K, "seed": args.seed}
+    kind = {"replicas": "ray actors" if args.ray else "processes", "packages": versions(("ray",))}
+    print(result)
+    print(f"recorded in {record(args.record, {**settings, **kind, **result})}")
+
+
+def measure(
+    opened: list[OpenMade], made: Callable[[OpenMade], PartReplica], count: int
+) -> dict[str, Any]:
+    """Equality and times of one index and of the parts, then those without one of them."""
+    first = opened[0]
+    queries = MadeGallery(first.count, FaceModel.load(), first.seed).probes(count).vectors
+    result: dict[str, Any] = {}
+    expected, result["one_index"] = by_one_index(opened, queries)
+    replicas = {each.shards: made(each) for each in opened}
+    search = ScatterSearch(
+        [SearchPart(shards, (each,)) for shards, each in replicas.items()], seconds=60
+    )
+    found = search.search(queries, K)
+    if not np.array_equal(found.ids, expected.ids):
+        raise SystemExit("the answers of the parts are not those of one index")
+    result["scattered"] = times(lambda q: search.search(q, K), queries)
+    lost = opened[-1]
+    os.kill(replicas[lost.shards].pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    began = time.monotonic()
+    partial = search.search_parts(queries, K)
+    result["one_part_killed"] = {
+        "first_answer_seconds": round(time.monotonic() - began, 4),
+        "missing": [str(each) for each in partial.missing],
+        "recall_of_partial": float(np.mean(np.isin(expected.ids, partial.neighbours.ids))),
+        **times(lambda q: search.search_parts(q, K), queries),
+    }
+    began = time.monotonic()
+    by_range = {each.shards: each for each in opened}
+    search.rebuild([each.shards for each in opened], lambda shards: made(by_range[shards]))
+    result["rebuild_seconds"] = round(time.monotonic() - began, 1)
+    result["complete_after_rebuild"] = search.search_parts(queries[:1], K).complete
+    search.close()
+    return result
+
+
+def by_one_index(opened: list[OpenMade], queries: Vectors) -> tuple[Neighbours, dict[str, float]]:
+    """The answers and times of one index of all parts."""
+    blocks = (block for each in opened for block in each.blocks())
+    index = FlatIndex.build(blocks, queries.shape[1])
+    return index.search(queries, K), times(lambda asked: index.search(asked, K), queries)
+
+
+def times(ask: Callable[[Vectors], Any], queries: Vectors) -> dict[str, float]:
+    """Queries a second in one batch, best of three, and the median of single ones."""
+    batch = []
+    for _ in range(3):
+        began = time.monotonic()
+        ask(queries)
+        batch.append(time.monotonic() - began)
+    single = []
+    for row in range(min(SINGLE, len(queries))):
+        began = time.monotonic()
+        ask(queries[row : row + 1])
+        single.append(time.monotonic() - began)
+    return {
+        "queries_per_second": round(len(queries) / min(batch), 1),
+        "single_ms": round(1e3 * statistics.median(single), 3),
+        "single_p99_ms": round(1e3 * sorted(single)[int(0.99 * (len(single) - 1))], 3),
+    }
+
+
+if __name__ == "__main__":
+    main()

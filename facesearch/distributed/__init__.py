@@ -1,0 +1,1 @@
+"""Jobs and searches on more machines than one, on a Ray cluster (extra ``ray``)."""

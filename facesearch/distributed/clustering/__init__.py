@@ -1,0 +1,1 @@
+"""Clustering in partitions, each in the memory of one worker."""

@@ -1,0 +1,1 @@
+"""Photos embedded by many workers into one gallery."""

@@ -1,0 +1,1 @@
+"""Searches scattered over parts of a gallery that no machine holds whole."""

@@ -1,0 +1,1 @@
+"""The shards of a gallery: filled and sealed, their numbers, and their digests."""

@@ -1,0 +1,128 @@
+"""Objects of any store that fsspec knows: listed, and read whole within a time.
+
+Credentials and settings come from the environment, as the store's library reads them
+(``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ``GOOGLE_APPLICATION_CREDENTIALS``) or as fsspec does
+(``FSSPEC_S3``, a JSON object of settings).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from facesearch.errors import InputError, PhotoError
+from facesearch.images.remote.addresses import address_of
+
+# The library tries again by itself after errors of the server and of the network; these are tries
+# for bodies that end early without an error.
+ATTEMPTS = 3
+SECONDS = 120.0  # for one object, tries and all
+_TIMES = ("LastModified", "mtime", "updated", "last_modified", "created")
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object: its name below the folder asked for ("" for that itself), bytes, mtime in ns."""
+
+    name: str
+    size: int
+    mtime_ns: int
+
+
+def object_exists(location: str) -> bool:
+    """Whether there is an object or a folder; InputError where the store does not say."""
+    files, path = _store(location)
+    try:
+        return bool(files.exists(path))
+    except Exception as error:  # each store has its exceptions
+        raise InputError(f"cannot read {address_of(location)}: {_reason(error)}") from error
+
+
+def list_objects(location: str) -> Iterator[StoredObject]:
+    """All objects below a folder, or the one that is named, in bytewise order of their names.
+
+    Raises InputError where the store refuses.
+    """
+    files, path = _store(location)
+    try:
+        files.invalidate_cache()
+        found: dict[str, Any] = files.find(path, detail=True)
+    except Exception as error:  # each store has its exceptions
+        raise InputError(f"cannot list {address_of(location)}: {_reason(error)}") from error
+    base = path.rstrip("/")
+    for full in sorted(found, key=str.encode):
+        info = found[full]
+        name = "" if full.rstrip("/") == base else full[len(base) :].lstrip("/")
+        yield StoredObject(name, int(info.get("size") or 0), _modified(info))
+
+
+def read_object(
+    location: str, max_bytes: int, size: int | None = None, seconds: float = SECONDS
+) -> bytes:
+    """An object's bytes; ``size`` is how many there should be, where that is known.
+
+    Raises PhotoError: "too-large" for more than ``max_bytes``, "empty", or "unreadable" where the
+    store refuses, does not answer in time, or sends fewer bytes than there are.
+    """
+    try:
+        files, path = _store(location)
+        if size is None:
+            size = int(files.info(path)["size"])
+        if size > max_bytes:
+            raise PhotoError("too-large", f"{size} bytes, the limit is {max_bytes}")
+        if size == 0:
+            raise PhotoError("empty", "the file has no bytes")
+        data = b""
+        for _ in range(ATTEMPTS):
+            data = _read(files, path, seconds)
+            if len(data) == size:
+                return data
+    except PhotoError:
+        raise
+    except Exception as error:  # each store has its exceptions
+        raise PhotoError("unreadable", _reason(error)) from error
+    raise PhotoError("unreadable", f"expected {size} bytes, got {len(data)} of them")
+
+
+def _read(files: Any, path: str, seconds: float) -> bytes:
+    if not files.async_impl:
+        return bytes(files.cat_file(path))
+    from fsspec.asyn import sync  # noqa: PLC0415 - of an extra
+
+    return bytes(sync(files.loop, files._cat_file, path, timeout=seconds))
+
+
+def _store(location: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it."""
+    address = address_of(location)
+    try:
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - of an extra
+
+        files, path = url_to_fs(address)
+    except ImportError as error:
+        raise InputError(
+            f"cannot read {address}: {error}; install what reads it: pip install 'facesearch[ray]' "
+            "(for gs:// also gcsfs)"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"cannot read {address}: {error}") from error
+    return files, str(path)
+
+
+def _modified(info: dict[str, Any]) -> int:
+    """When an object was written, in ns since 1970; 0 where the store does not say."""
+    value = next((info[name] for name in _TIMES if info.get(name)), 0)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        value = value.timestamp()
+    return round(float(value) * 1e9)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in one line."""
+    name = type(error).__name__
+    text = " ".join(str(error).split())
+    return f"{name}: {text}" if text else name

@@ -1,0 +1,1 @@
+"""Names that other programs gave: read from their files, matched with faces, and decided."""

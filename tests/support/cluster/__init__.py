@@ -1,0 +1,1 @@
+"""What tests of clusters need: a bucket that goes wrong, engines in other processes, rows."""

@@ -1,0 +1,142 @@
+"""A bucket on a local S3 server, behind a proxy that goes wrong where it is asked to.
+
+The server is moto's, in a thread of this process; nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+
+BUCKET = "photos"
+ERROR, TRUNCATED, SHORT, HANGS = "error 500", "truncated", "short", "hangs"
+
+
+@dataclass
+class FaultyStore:
+    """``faults`` maps keys to what goes wrong with GETs of them, the first ``times`` times.
+
+    TRUNCATED closes the connection in the middle of the body, SHORT says that half of the body is
+    all of it, HANGS answers after ``hang_seconds``.
+    """
+
+    server: str
+    address: str = ""
+    faults: dict[str, tuple[str, int]] = field(default_factory=dict)
+    hang_seconds: float = 3.0
+    gets: Counter[str] = field(default_factory=Counter)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object."""
+        request = urllib.request.Request(f"{self.server}/{BUCKET}/{key}", data, method="PUT")
+        urllib.request.urlopen(request).close()
+
+    def put_folder(self, folder: Path, prefix: str) -> None:
+        """Store all files below a folder."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.put(f"{prefix}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+    def fault(self, key: str) -> str:
+        """What is to go wrong this time."""
+        self.gets[key] += 1
+        kind, times = self.faults.get(key, ("", 0))
+        return kind if self.gets[key] <= times else ""
+
+
+@contextmanager
+def faulty_store() -> Iterator[FaultyStore]:
+    """A store with an empty bucket, and the environment in which s3fs finds it."""
+    moto = pytest.importorskip("moto.server", reason="needs moto, of the extra dev")
+    server = moto.ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    store = FaultyStore(f"http://{host}:{port}")
+    request = urllib.request.Request(f"{store.server}/{BUCKET}", method="PUT")
+    urllib.request.urlopen(request).close()
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), _handler(store))
+    thread = threading.Thread(target=proxy.serve_forever, daemon=True)
+    thread.start()
+    store.address = f"http://127.0.0.1:{proxy.server_address[1]}"
+    try:
+        yield store
+    finally:
+        proxy.shutdown()
+        proxy.server_close()
+        server.stop()
+
+
+def store_environment(store: FaultyStore) -> dict[str, str]:
+    """Settings for whoever is to read from the store; short times, lest tests wait."""
+    return {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": store.address,
+        "FSSPEC_S3": '{"config_kwargs": {"read_timeout": 1, "retries": {"max_attempts": 1}}}',
+    }
+
+
+def _handler(store: FaultyStore) -> type[BaseHTTPRequestHandler]:
+    class StoreHandler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            key = self.path.partition("?")[0].removeprefix(f"/{BUCKET}").lstrip("/")
+            fault = store.fault(key) if key else ""
+            if fault == ERROR:
+                self._answer(500, b"<Error><Code>InternalError</Code></Error>", {})
+                return
+            if fault == HANGS:
+                time.sleep(store.hang_seconds)
+            status, body, headers = self._forwarded("GET")
+            self._answer(status, body, headers, fault)
+
+        def do_HEAD(self) -> None:
+            status, _, headers = self._forwarded("HEAD")
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def _forwarded(self, method: str) -> tuple[int, bytes, dict[str, str]]:
+            wanted = {k: v for k, v in self.headers.items() if k.lower() in ("range", "host")}
+            request = urllib.request.Request(store.server + self.path, None, wanted, method=method)
+            try:
+                answer: Any = urllib.request.urlopen(request)
+            except HTTPError as error:
+                answer = error
+            with answer:
+                kept = ("content-type", "last-modified", "etag", "content-length", "content-range")
+                headers = {k: v for k, v in answer.headers.items() if k.lower() in kept}
+                return int(answer.status), answer.read(), headers
+
+        def _answer(
+            self, status: int, body: bytes, headers: dict[str, str], fault: str = ""
+        ) -> None:
+            sent = body[: len(body) // 2] if fault in (TRUNCATED, SHORT) else body
+            length = len(sent) if fault == SHORT else len(body)
+            self.send_response(status)
+            for name, value in headers.items():
+                if name.lower() != "content-length":
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(sent)
+            self.close_connection = fault == TRUNCATED
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    return StoreHandler

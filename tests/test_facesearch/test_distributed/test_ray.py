@@ -1,0 +1,166 @@
+"""On a real Ray cluster of two cores: killed workers and drivers, actors of parts, and tasks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cluster.graph.knn_graph import exact_knn_graph
+from cluster.partitioned.knn_blocks import VectorSlice, knn_slices
+from cluster.partitioned.linkage import partitioned_linkage
+from facesearch.distributed.clustering.ray_runner import RayRunner
+from facesearch.distributed.indexing.job import embed_photos_on
+from facesearch.distributed.ray_runtime import RayOptions
+from facesearch.distributed.search.parts import GalleryPart, cut_ranges
+from facesearch.distributed.search.replicas import RayReplica
+from facesearch.distributed.search.scatter import ScatterSearch, SearchPart
+from facesearch.embed import embed_photos
+from facesearch.errors import ContractError
+from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.shards.leases import LEASES
+from indexer.exact.brute_force import exact_search
+from support.cluster.fake_engine_maker import FakeEngineMaker
+from support.cluster.gallery_rows import content_rows
+from support.cluster.ray_cluster import running_cluster
+from support.cluster.ray_job import OPTIONS, SECONDS
+from support.fake_engine import FakeEngine, write_photo
+from support.galleries import small_gallery
+
+WAIT = 300.0
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    """The ray module, connected to a cluster of this session."""
+    with running_cluster() as ray:
+        yield ray
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """24 photos, of which two are copies and one is damaged."""
+    folder = tmp_path / "photos"
+    for number in range(24):
+        write_photo(folder / f"{number:02d}.png", [1 + number % 7, 9], variant=number % 22)
+    (folder / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    return folder
+
+
+@pytest.fixture
+def expected(tmp_path: Path, photos: Path) -> Gallery:
+    """What one process makes of the photos."""
+    gallery = Gallery.create(tmp_path / "one.gallery", FakeEngine().contract)
+    embed_photos(gallery, FakeEngine(), [photos], OPTIONS)  # type: ignore[arg-type]
+    return gallery
+
+
+def waited_for(what: Callable[[], Any]) -> Any:
+    """What ``what`` gives once that is true."""
+    end = time.monotonic() + WAIT
+    while not (found := what()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+    return found
+
+
+def index(gallery: Gallery, photos: Path, engine: FakeEngineMaker) -> Any:
+    return embed_photos_on(gallery, engine, [photos], OPTIONS, cluster=RayOptions("auto", 2))
+
+
+def test_a_killed_worker_leaves_no_gap_and_no_duplicate(
+    cluster: Any, tmp_path: Path, photos: Path, expected: Gallery
+) -> None:
+    gallery = Gallery.create(tmp_path / "many.gallery", FakeEngine().contract)
+    pids = tmp_path / "pids"
+    pids.mkdir()
+
+    def kill_one() -> None:
+        waited_for(gallery.shard_paths)
+        os.kill(int(min(pids.iterdir()).name), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    report = index(gallery, photos, FakeEngineMaker(SECONDS, pids))
+    killer.join()
+    assert len(list(pids.iterdir())) >= 3  # two workers, and the one in the place of the killed
+    assert content_rows(gallery) == content_rows(expected)
+    assert (report.found, report.embedded, report.known, report.failed) == (25, 22, 2, 1)
+    assert not (gallery.folder / LEASES).exists()
+    again = index(gallery, photos, FakeEngineMaker())
+    assert (again.unchanged, again.done, again.shards) == (25, 0, [])
+    (photos / "00.png").unlink()
+    assert index(gallery, photos, FakeEngineMaker()).gone == 1
+
+
+def test_a_killed_driver_leaves_no_gap_and_no_duplicate(
+    cluster: Any, tmp_path: Path, photos: Path, expected: Gallery
+) -> None:
+    gallery = Gallery.create(tmp_path / "many.gallery", FakeEngine().contract)
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    address = cluster.get_runtime_context().gcs_address
+    command = [sys.executable, "-m", "support.cluster.ray_job", address]
+    paths = map(str, (gallery.folder, photos, pids))
+    driver = subprocess.Popen([*command, *paths], stderr=subprocess.DEVNULL)
+    waited_for(gallery.shard_paths)
+    driver.kill()
+    driver.wait()
+    sealed = len(gallery.shard_paths())
+    # At once, while workers of the killed driver may still be at work.
+    report = index(gallery, photos, FakeEngineMaker())
+    assert report.done < 25
+    assert len(gallery.shard_paths()) > sealed
+    time.sleep(2 * SECONDS)
+    assert content_rows(gallery) == content_rows(expected)
+
+
+def test_an_error_of_a_worker_ends_the_job(cluster: Any, tmp_path: Path, photos: Path) -> None:
+    gallery = Gallery.create(tmp_path / "many.gallery", FakeEngine().contract)
+    with pytest.raises(ContractError, match="other"):
+        index(gallery, photos, FakeEngineMaker(name="other"))
+    assert not (gallery.folder / LEASES).exists()
+    assert gallery.shard_paths() == []
+
+
+def test_parts_in_actors(cluster: Any, tmp_path: Path) -> None:
+    gallery = small_gallery(tmp_path)
+    state = gallery.state()
+    ranges = cut_ranges(state.live, 2)
+    replicas = [
+        RayReplica(cluster, GalleryPart.of(gallery, state, each).open, cores=0.5) for each in ranges
+    ]
+    search = ScatterSearch(
+        [SearchPart(shards, (each,)) for shards, each in zip(ranges, replicas, strict=True)],
+        seconds=WAIT,
+    )
+    queries = gallery.vectors(state.live_ids()[:3])
+    expected = exact_search(gallery.blocks(state), queries, 5)
+    assert np.array_equal(search.search(queries, 5).ids, expected.ids)
+    os.kill(replicas[1].pid, signal.SIGKILL)
+    assert search.search_parts(queries, 5).missing == (ranges[1],)
+    search.close()
+
+
+def test_partitions_in_tasks(cluster: Any) -> None:
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(60, 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    runner = RayRunner(cluster, cores=0.5)
+    slices = [runner.put(VectorSlice(start, vectors[start : start + 20])) for start in (0, 20, 40)]
+    lines = knn_slices(slices, 6, runner)
+    graph = exact_knn_graph(vectors, 6)
+    found = runner.get(lines)
+    assert np.array_equal(np.concatenate([line.neighbours for line in found]), graph.rows)
+    there = partitioned_linkage(lines, 60, 0.8, most=25, runner=runner)
+    here = partitioned_linkage(found, 60, 0.8, most=25)
+    assert np.array_equal(there.linkage, here.linkage)
