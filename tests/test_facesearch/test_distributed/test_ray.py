@@ -51,7 +51,8 @@ def photos(tmp_path: Path) -> Path:
     """24 photos, of which two are copies and one is damaged."""
     folder = tmp_path / "photos"
     for number in range(24):
-        write_photo(folder / f"{number:02d}.png", [1 + number % 7, 9], variant=number % 22)
+        photo = number % 22
+        write_photo(folder / f"{number:02d}.png", [1 + photo % 7, 9], variant=photo)
     (folder / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     return folder
 
