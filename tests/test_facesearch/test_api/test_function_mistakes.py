@@ -132,7 +132,7 @@ SUBJECTS: dict[str, Subject] = dict(
             path=PATH,
             gallery=(7, 1.5),
             encoder_name=(7, 1.5),
-            like=(7, 1.5, "nowhere"),
+            like=(7, 1.5),
             dtype=("float64", 16, None),
         ),
         function(
