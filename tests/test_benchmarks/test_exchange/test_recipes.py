@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,7 +61,10 @@ def database(tmp_path: Path) -> Iterator[str]:
     servers = pytest.importorskip(
         "pgserver", reason="no PostgreSQL: set FACESEARCH_TEST_POSTGRES, or pip install pgserver"
     )
-    server = servers.get_server(tmp_path / "postgres", cleanup_mode="delete")
+    try:
+        server = servers.get_server(tmp_path / "postgres", cleanup_mode="delete")
+    except (subprocess.SubprocessError, OSError) as error:
+        pytest.skip(f"PostgreSQL does not start here: {error}")
     yield server.get_uri()
     server.cleanup()
 
