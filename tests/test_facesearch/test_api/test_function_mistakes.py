@@ -42,8 +42,8 @@ from support.calls.mistakes import (
 )
 
 LEFT_TO_PYTHON = {"progress", "dry_run", "drop_unreadable", "labelled", "replace"}
-LEFT_TO_PYTHON |= {"turned", "hidden", "hdbscan", "plots", "in_place", "unsure"}
 LEFT_TO_PYTHON |= {"reads_only", "files", "draw"}
+LEFT_TO_PYTHON |= {"turned", "hidden", "hdbscan", "plots", "in_place", "unsure", "normalise"}
 REPORT = Report("nothing", None, None, (), ())  # type: ignore[arg-type]
 
 
@@ -120,6 +120,22 @@ SUBJECTS: dict[str, Subject] = dict(
             device=DEVICE,
         ),
         function("list_decisions", in_gallery, gallery=GALLERY),
+        function(
+            "export_vectors",
+            lambda made: {"gallery": made.folder, "path": made.photos / "vectors.parquet"},
+            gallery=GALLERY,
+            path=(7, 1.5),
+            dtype=("float64", 16, None),
+        ),
+        function(
+            "import_vectors",
+            lambda made: {"path": made.photos / "no.npy", "gallery": made.photos / "new.gallery"},
+            path=PATH,
+            gallery=(7, 1.5),
+            encoder_name=(7, 1.5),
+            like=(7, 1.5),
+            dtype=("float64", 16, None),
+        ),
         function(
             "show_person",
             lambda made: {"gallery": made.folder, "person": "Ann"},
