@@ -28,6 +28,7 @@ from facesearch.service.metrics import ServiceMetrics
 from facesearch.service.options import EngineMaker, ServiceOptions, engine_maker
 from facesearch.service.pictures import PhotoDecoders, PicturePruner
 from facesearch.service.shapes.jobs import JobView
+from facesearch.service.video_stills import VideoStills
 from facesearch.service.views.served_gallery import ServedGallery
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class FaceService:
         self.metrics = ServiceMetrics(self)
         self.uploads = PhotoDecoders(options.decoders, options.upload_limits)
         self.photos = PhotoDecoders(options.decoders, options.photo_limits)
+        self.stills = VideoStills(options.decoders)
         self.pruner = PicturePruner()
         # Photos that are looked at at once: the engine is made for so many callers.
         self.engine_turns = threading.Semaphore(max(1, options.engine_threads))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,16 @@ def default_state_folder() -> Path:
     return Path(base) / "facesearch"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether an address is of this machine alone."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
 @dataclass(frozen=True)
 class ServiceOptions:
     """``galleries`` are folders; ``state`` is a folder for what is no gallery's.
@@ -39,8 +50,8 @@ class ServiceOptions:
     forwarded headers are believed, ``hosts`` names besides this machine's by which the service may
     be called ("*": any). ``engine_threads`` photos are looked at at once, ``decoders`` processes
     decode. ``upload_bytes`` bounds a whole request, ``upload_photos`` the photos in it.
-    ``body_seconds`` is how long a client may take between two pieces of a request, and
-    ``header_seconds`` for its headers.
+    ``body_seconds`` is how long a client may take between two pieces of a request,
+    ``header_seconds`` for its headers; ``body_rate`` bytes a second are the least in the long run.
     """
 
     galleries: tuple[Path, ...]
@@ -62,6 +73,7 @@ class ServiceOptions:
     picture_bytes: int = 1024 * _MIB
     header_seconds: float = 10.0
     body_seconds: float = 20.0
+    body_rate: float = 4096.0
     connections: int = 512
     session_hours: float = 24 * 14
     poll_seconds: float = 1.0

@@ -185,15 +185,19 @@ def picture_name(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:40]
 
 
-def crop_name(sha256: str, box: Box, side: int) -> str:
-    """The name of the crop of ``side`` pixels of a face."""
+def crop_name(sha256: str, box: Box, side: int, still_us: int = -1) -> str:
+    """The name of the crop of ``side`` pixels of a face, of a video's at the time of its still."""
     edges = " ".join(f"{edge:.3f}" for edge in box)
-    return picture_name("crop", sha256, edges, side, CROP_MARGIN, JPEG_QUALITY)
+    return picture_name("crop", sha256, edges, side, CROP_MARGIN, JPEG_QUALITY, *_time(still_us))
 
 
-def thumbnail_name(sha256: str, side: int) -> str:
-    """The name of the picture of a whole photo, at most ``side`` pixels long."""
-    return picture_name("thumbnail", sha256, side, JPEG_QUALITY)
+def thumbnail_name(sha256: str, side: int, still_us: int = -1) -> str:
+    """The name of the picture of a whole photo or still, at most ``side`` pixels long."""
+    return picture_name("thumbnail", sha256, side, JPEG_QUALITY, *_time(still_us))
+
+
+def _time(still_us: int) -> tuple[int, ...]:
+    return () if still_us < 0 else (still_us,)
 
 
 def decode_side(box: Box, size: tuple[int, int], side: int) -> int | None:

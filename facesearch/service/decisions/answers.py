@@ -8,6 +8,7 @@ from facesearch.curation.editor import EditResult, PeopleEditor
 from facesearch.people.projection import Person
 from facesearch.people.store import EnteredDecisions
 from facesearch.service.decisions.suggestions import SuggestedCorrection
+from facesearch.service.server.problems import ProblemError
 from facesearch.service.views.snapshot import GallerySnapshot
 
 Outcome = EditResult | EnteredDecisions
@@ -43,6 +44,14 @@ def _about_two(
     editor: PeopleEditor, snapshot: GallerySnapshot, one: Person, other: Person, answer: str
 ) -> Outcome:
     if answer == "not-a-face":
+        # Of a person with several faces nobody has looked at all of them.
+        if snapshot.row_of_person[other.id].faces > 1:
+            raise ProblemError(
+                409,
+                "refused",
+                f"Expected a person with a single face; {other.label} has several.",
+                "Select the faces on their page that are none.",
+            )
         return editor.not_faces(snapshot.faces.ids[snapshot.faces_of(other.id)].tolist())
     if answer == "later":
         return editor.later(one, other)

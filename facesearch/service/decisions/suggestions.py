@@ -84,7 +84,10 @@ class GallerySuggestions:
         return self._jobs.active(self._served.id, "suggest")
 
     def arrived(self, job: Job) -> None:
-        """Take what a process has found."""
+        """Take what a process has found; one that had to make way is started again."""
+        if job.state == "cancelled":
+            with self._lock:
+                self._asked = ("", 0.0)
         if job.result is None:
             return
         with self._lock:

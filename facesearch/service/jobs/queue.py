@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.service.jobs.child_process import COMMAND, JobOutcome, JobProcess
-from facesearch.service.jobs.job import MOST_RESUMES, Job, JobKind, JobProgress, JobStore
+from facesearch.service.jobs.job import MOST_RESUMES, UNLISTED, Job, JobKind, JobProgress, JobStore
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class JobQueue:
         with self._changed:
             if self._stopped:
                 return
-            self._waiting.setdefault(job.gallery, []).append(job)
+            self._let_pass(job)
             if job.gallery not in self._threads:
                 thread = threading.Thread(
                     target=self._serve, args=(job.gallery,), name=f"jobs-{job.gallery}", daemon=True
@@ -148,6 +148,19 @@ class JobQueue:
                 self._threads[job.gallery] = thread
                 thread.start()
             self._changed.notify_all()
+
+    def _let_pass(self, job: Job) -> None:
+        """Queue ``job``; what nobody asked for makes way for what somebody waits for."""
+        waiting = self._waiting.setdefault(job.gallery, [])
+        place = len(waiting)
+        if job.kind not in UNLISTED:
+            place = next((i for i, each in enumerate(waiting) if each.kind in UNLISTED), place)
+            running = self._running.get(job.gallery)
+            if running is not None and running.job.kind in UNLISTED:
+                running.cancelled = True
+                if running.process is not None:
+                    running.process.cancel()
+        waiting.insert(place, job)
 
     def _serve(self, gallery: str) -> None:
         """Do the jobs of one gallery, in order."""

@@ -14,6 +14,7 @@ from facesearch.people.projection import Person
 from facesearch.service.auth.roles import Caller, Role
 from facesearch.service.auth.sessions import COOKIE
 from facesearch.service.face_service import FaceService
+from facesearch.service.options import is_loopback
 from facesearch.service.server.problems import NotModifiedError, ProblemError, missing
 from facesearch.service.shapes.common import ProblemView
 from facesearch.service.shapes.people import PersonKey
@@ -23,6 +24,8 @@ from facesearch.service.views.snapshot import GallerySnapshot
 CSRF_HEADER = "X-CSRF-Token"
 VERSION_HEADER = "X-Gallery-Version"
 _SAFE = frozenset({"GET", "HEAD"})
+# What proxies add, and no client on this machine does.
+_OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "default": {
         "model": ProblemView,
@@ -55,7 +58,15 @@ def caller_of(request: Request, service: Service) -> Caller | None:
         session = service.sessions.find(cookie)
         if session is not None:
             return Caller(session.account, session.role, session.csrf, account=True)
-    return None if service.needs_login() else service.local_caller()
+    here = not service.needs_login() and _comes_from_here(request)
+    return service.local_caller() if here else None
+
+
+def _comes_from_here(request: Request) -> bool:
+    """Whether a request comes from this machine, and not through a proxy on it from elsewhere."""
+    if any(name in request.headers for name in _OF_PROXIES):
+        return False
+    return request.client is not None and is_loopback(request.client.host)
 
 
 def caller_of_token(service: FaceService, token: str) -> Caller | None:
@@ -77,15 +88,7 @@ def require(role: Role) -> Callable[..., Caller]:
     """
 
     def required(request: Request, caller: Somebody) -> Caller:
-        if caller is None:
-            raise ProblemError(
-                401,
-                "unauthenticated",
-                "Expected a login or a token.",
-                "Log in, or send a token: Authorization: Bearer fst_...",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        require_csrf(request, caller)
+        caller = require_somebody(request, caller)
         if not caller.may(role):
             raise ProblemError(
                 403,
@@ -96,6 +99,21 @@ def require(role: Role) -> Callable[..., Caller]:
         return caller
 
     return required
+
+
+def require_somebody(request: Request, caller: Caller | None) -> Caller:
+    """Who asks; raises ProblemError for nobody, and where another site may ask in their name."""
+    if caller is None:
+        raise ProblemError(
+            401,
+            "unauthenticated",
+            "Expected a login or a token.",
+            "Log in, or send a token: Authorization: Bearer fst_... Who runs the service makes "
+            "accounts with: facesearch accounts add",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    require_csrf(request, caller)
+    return caller
 
 
 def require_csrf(request: Request, caller: Caller) -> None:

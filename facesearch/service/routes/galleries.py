@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from typing import Annotated
 
 import numpy as np
@@ -81,19 +80,27 @@ def show_timeline(
     """How many photos, and faces, there are of each month."""
     photos = snapshot.photos
     rows, faces = _photos_and_faces(snapshot, person)
-    months = photos.taken[rows].astype("S7")
-    found = Counter[bytes]()
-    for month, count in zip(months.tolist(), faces[rows].tolist(), strict=True):
-        found[month] += count
-    often = Counter(months.tolist())
+    months, codes = photos.by_month
+    of_month = _counted(codes[rows], faces[rows], months)
+    undated = of_month.pop("", (0, 0))
     return TimelineView(
         months=[
-            MonthView(month=month.decode(), photos=often[month], faces=found[month])
-            for month in sorted(often)
-            if month
+            MonthView(month=month, photos=there, faces=shown)
+            for month, (there, shown) in of_month.items()
         ],
-        undated=UndatedView(photos=often[b""], faces=found[b""]),
+        undated=UndatedView(photos=undated[0], faces=undated[1]),
     )
+
+
+def _counted(codes: np.ndarray, faces: np.ndarray, names: list[str]) -> dict[str, tuple[int, int]]:
+    """Of each of ``names`` that photos with ``codes`` have: how many photos, and how many faces."""
+    photos = np.bincount(codes, minlength=len(names))
+    shown = np.bincount(codes, faces, len(names)).astype(np.int64)
+    return {
+        name: (there, count)
+        for name, there, count in zip(names, photos.tolist(), shown.tolist(), strict=True)
+        if there
+    }
 
 
 @viewing.get("/galleries/{gallery}/folders")
@@ -109,17 +116,17 @@ def show_folders(
     counts: dict[str, list[int]] = {}
     below: dict[str, set[str]] = {}
     here = 0
-    for row in rows.tolist():
-        folder = photos.folders[row]
+    folders, codes = photos.by_folder
+    for folder, (there, shown) in _counted(codes[rows], faces[rows], folders).items():
         if folder == under:
-            here += 1
+            here += there
             continue
         if not folder.startswith(prefix):
             continue
         name, _, rest = folder[len(prefix) :].partition("/")
         found = counts.setdefault(name, [0, 0])
-        found[0] += 1
-        found[1] += int(faces[row])
+        found[0] += there
+        found[1] += shown
         if rest:
             below.setdefault(name, set()).add(rest.partition("/")[0])
     if under and not here and not counts:

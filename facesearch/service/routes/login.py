@@ -24,7 +24,7 @@ ROUTERS = (public,)
 def login_state(service: Service, caller: Somebody) -> LoginState:
     """Who asks."""
     return LoginState(
-        required=service.needs_login(),
+        required=caller is None or service.needs_login(),
         user=UserView(name=caller.name, role=caller.role) if caller and caller.account else None,
         role=None if caller is None else caller.role,
         csrf=None if caller is None else caller.csrf,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path as FilePath
 from typing import Annotated, Literal
 
 import numpy as np
@@ -23,7 +22,6 @@ from facesearch.service.pictures import (
     cut_square,
     cut_thumbnail,
     decode_side,
-    resolved_within,
     thumbnail_name,
 )
 from facesearch.service.routes.access import (
@@ -39,6 +37,7 @@ from facesearch.service.server.problems import NotModifiedError, ProblemError, m
 from facesearch.service.shapes.people import NearPeople
 from facesearch.service.shapes.photos import FaceSummary, PhotoDetail, PhotoPage, PhotoView
 from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
+from facesearch.service.stored_photos import changed_photo, decoded_photo, place_of_photo
 from facesearch.service.views.nearest import near_face, neighbours_of
 from facesearch.service.views.paging import page_of
 from facesearch.service.views.snapshot import GallerySnapshot
@@ -54,7 +53,8 @@ _MEDIA_TYPES = {
     "BMP": "image/bmp", "AVIF": "image/avif",
 }  # fmt: skip
 _IMAGE: dict[int | str, dict[str, object]] = {200: {"content": {"image/jpeg": {}}}}
-_FOREVER = "private, max-age=31536000, immutable"
+# Pictures never change, but must not outlive for long in browsers those who were forgotten.
+_A_DAY = "private, max-age=86400, immutable"
 
 
 @viewing.get("/galleries/{gallery}/photos")
@@ -82,18 +82,8 @@ def list_photos(
     if nobody:
         without = np.unique(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
         rows = np.intersect1d(rows, without, assume_unique=True)
-    if folder is not None:
-        beneath = f"{folder}/"
-        rows = np.array(
-            [
-                row
-                for row in rows.tolist()
-                if not folder
-                or photos.folders[row] == folder
-                or photos.folders[row].startswith(beneath)
-            ],
-            np.int64,
-        )
+    if folder:
+        rows = rows[photos.within(folder)[rows]]
     rows = rows[_within(photos.taken[rows], month, since, until)]
     return _photo_page(snapshot, rows, order, limit, cursor)
 
@@ -191,22 +181,26 @@ def show_thumbnail(
     served: Served,
     photo: RecordKey,
     size: Annotated[int, Query(json_schema_extra={"enum": [*THUMBNAIL_SIDES]})] = 640,
+    face: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
 ) -> Response:
-    """A small picture of a photo, ``size`` pixels long, upright, without the file's metadata."""
+    """A small picture of a photo, ``size`` pixels long, upright, without the file's metadata.
+
+    Of a video, the still that ``face`` is in, or its first one.
+    """
     _require_size(size, THUMBNAIL_SIDES)
     snapshot = served.snapshot()
     row = photo_row_of(snapshot, photo)
     record = snapshot.photos.record(row)
-    name = thumbnail_name(record.sha256, size)
+    still = snapshot.photos.still_of(row)
+    if face is not None and still >= 0:
+        still = snapshot.faces.still(face_row_of_photo(snapshot, face, row))
+    name = thumbnail_name(record.sha256, size, still)
     _require_modified(request, name)
     cache = PictureCache(served.gallery, service.options.picture_bytes)
     data = cache.get(name)
     if data is None:
         stamp = cache.stamp()
-        place = place_of_photo(snapshot, row)
-        decoded, sha256 = service.photos.decode(place, size)
-        require_same_photo(record.sha256, sha256)
-        data = cut_thumbnail(decoded, size)
+        data = cut_thumbnail(decoded_photo(service, snapshot, row, still, size), size)
         cache.put(name, data, stamp)
         service.pruner.kept(cache)
     return _picture(data, name)
@@ -222,7 +216,7 @@ def show_original(snapshot: Snapshot, photo: RecordKey) -> Response:
     with open_plain(place_of_photo(snapshot, row)) as file:
         found = os.fstat(file.fileno())
         if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
-            raise _changed_photo()
+            raise changed_photo()
         kind = sniff(file.read(HEAD_BYTES)) or ""
         if kind not in _MEDIA_TYPES:
             raise ProblemError(
@@ -262,16 +256,15 @@ def show_crop(
     (photo_row,) = photos.rows_of(snapshot.faces.photo[row : row + 1]).tolist()
     record = photos.record(photo_row)
     box = _box(snapshot, row)
-    name = crop_name(record.sha256, box, size)
+    still = snapshot.faces.still(row)
+    name = crop_name(record.sha256, box, size, still)
     _require_modified(request, name)
     cache = PictureCache(served.gallery, service.options.picture_bytes)
     data = cache.get(name)
     if data is None:
         stamp = cache.stamp()
         side = decode_side(box, photos.size(photo_row), size)
-        decoded, sha256 = service.photos.decode(place_of_photo(snapshot, photo_row), side)
-        require_same_photo(record.sha256, sha256)
-        data = cut_square(decoded, box, size)
+        data = cut_square(decoded_photo(service, snapshot, photo_row, still, side), box, size)
         cache.put(name, data, stamp)
         service.pruner.kept(cache)
     return _picture(data, name)
@@ -324,34 +317,12 @@ def photo_row_of(snapshot: GallerySnapshot, photo: int) -> int:
     return int(row)
 
 
-def place_of_photo(snapshot: GallerySnapshot, row: int) -> FilePath:
-    """Where the file of a photo is; never outside the folders that were indexed."""
-    location = snapshot.photos.record(row).location
-    if not os.path.lexists(location):
-        raise ProblemError(
-            410, "gone", "The file of this photo is no longer there.", "Index the photos again."
-        )
-    place = resolved_within(location, snapshot.photos.roots)
-    if place is None:
-        raise ProblemError(
-            403,
-            "outside",
-            "The file of this photo lies outside the folders of the gallery.",
-            "Index the folder that it lies in.",
-        )
-    return place
-
-
-def require_same_photo(expected: str, found: str) -> None:
-    """That a file holds what it held when it was indexed, by SHA-256s."""
-    if expected and expected != found:
-        raise _changed_photo()
-
-
-def _changed_photo() -> ProblemError:
-    return ProblemError(
-        410, "gone", "The file of this photo was changed since.", "Index the photos again."
-    )
+def face_row_of_photo(snapshot: GallerySnapshot, face: int, photo_row: int) -> int:
+    """The row of a face that is in a photo."""
+    row = face_row_of(snapshot, face)
+    if row not in snapshot.photos.faces_of(photo_row):
+        raise missing("no-such-face", f"face {face} in this photo")
+    return row
 
 
 def _require_size(size: int, sizes: tuple[int, ...]) -> None:
@@ -362,12 +333,12 @@ def _require_size(size: int, sizes: tuple[int, ...]) -> None:
 
 def _require_modified(request: Request, name: str) -> None:
     if f'"{name}"' in request.headers.get("if-none-match", ""):
-        raise NotModifiedError({"ETag": f'"{name}"', "Cache-Control": _FOREVER})
+        raise NotModifiedError({"ETag": f'"{name}"', "Cache-Control": _A_DAY})
 
 
 def _picture(data: bytes, name: str) -> Response:
     return Response(
         data,
         media_type="image/jpeg",
-        headers={"ETag": f'"{name}"', "Cache-Control": _FOREVER},
+        headers={"ETag": f'"{name}"', "Cache-Control": _A_DAY},
     )

@@ -21,19 +21,16 @@ from facesearch.service.routes.access import (
     person_of,
 )
 from facesearch.service.routes.decisions import Desk
-from facesearch.service.routes.photos import (
-    RecordKey,
-    photo_row_of,
-    place_of_photo,
-    require_same_photo,
-)
+from facesearch.service.routes.photos import RecordKey, photo_row_of
 from facesearch.service.routes.probes import require_few
 from facesearch.service.server.problems import ProblemError
 from facesearch.service.shapes.decisions import DrawnFaceResult
 from facesearch.service.shapes.jobs import JobView
 from facesearch.service.shapes.photos import DrawnFace, FaceSummary
+from facesearch.service.stored_photos import decoded_photo, place_of_photo
 from facesearch.service.uploads import keep_upload, kept_upload_folder
 from facesearch.service.views.snapshot import GallerySnapshot
+from facesearch.video.reader import is_video
 
 deciding = RoleRouter("decide", "enrolment")
 ROUTERS = (deciding,)
@@ -79,13 +76,16 @@ def draw_face(
     """Add a face that was missed, at a place in a photo; and say whose it is, if that is known."""
     snapshot = served.refresh()
     row = photo_row_of(snapshot, photo)
-    record = snapshot.photos.record(row)
     if body.person is not None:
         person_of(snapshot, body.person)
     name = None if body.name is None else normalise_name(body.name)
+    if is_video(place_of_photo(snapshot, row)):
+        raise ProblemError(
+            409, "refused", "Faces can be drawn in photos, and this is a video.",
+            "Make a photo of the frame, and index that.",
+        )  # fmt: skip
     engine = served.engine
-    decoded, sha256 = service.photos.decode(place_of_photo(snapshot, row), DECODE_SIDE)
-    require_same_photo(record.sha256, sha256)
+    decoded = decoded_photo(service, snapshot, row, -1, DECODE_SIDE)
     with service.engine_turns:
         face = add_drawn_face(served.gallery, engine, photo, body.box, decoded)
 

@@ -27,6 +27,7 @@ from facesearch.service.routes import (
     suggestions,
     uploads,
 )
+from facesearch.service.routes.access import caller_of, require_somebody
 from facesearch.service.server.middleware import GuardMiddleware
 from facesearch.service.server.problems import add_handlers
 from facesearch.service.server.web_assets import WEB, web_router
@@ -70,7 +71,12 @@ def create_app(service: FaceService, *, web: Path = WEB) -> FastAPI:
     app.state.service = service
     app.include_router(web_router(web))
     add_handlers(app)
-    app.add_middleware(GuardMiddleware, options=service.options, metrics=service.metrics)
+    app.add_middleware(
+        GuardMiddleware,
+        options=service.options,
+        metrics=service.metrics,
+        require_sender=lambda request: require_somebody(request, caller_of(request, service)),
+    )
     return app
 
 

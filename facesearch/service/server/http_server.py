@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from facesearch.errors import InputError
 from facesearch.service.announcement import announced
 from facesearch.service.face_service import FaceService
-from facesearch.service.options import ServiceOptions
+from facesearch.service.options import ServiceOptions, is_loopback
 from facesearch.service.server.app import create_app
 from facesearch.service.uploads import remove_left_uploads
 
@@ -25,14 +24,6 @@ logger = logging.getLogger(__name__)
 _MOST_HEADER_BYTES = 1 << 15
 _KEEP_ALIVE_SECONDS = 5
 _SHUTDOWN_SECONDS = 10
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is of this machine alone."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def require_safe(service: FaceService) -> None:

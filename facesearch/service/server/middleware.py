@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from anyio.to_thread import run_sync
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facesearch.service.metrics import ServiceMetrics
@@ -33,8 +36,16 @@ _SMALL_BODY = 1 << 20
 class GuardMiddleware:
     """Refuses what no client of ours sends, and adds the headers of security to all answers."""
 
-    def __init__(self, app: ASGIApp, options: ServiceOptions, metrics: ServiceMetrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        options: ServiceOptions,
+        metrics: ServiceMetrics,
+        require_sender: Callable[[Request], object],
+    ) -> None:
+        """``require_sender`` raises ProblemError for who may not send photos."""
         self._app = app
+        self._require_sender = require_sender
         self._options = options
         self._metrics = metrics
         self._hosts = _LOCAL_HOSTS | {host.lower() for host in options.hosts}
@@ -53,11 +64,11 @@ class GuardMiddleware:
                 message["headers"] = _with_headers(message.get("headers", ()))
             await send(message)
 
-        problem = self._problem(scope)
+        problem = self._problem(scope) or await self._problem_of_sender(scope)
         if problem is not None:
             await problem_response(problem)(scope, receive, guarded_send)
         else:
-            body = _Body(receive, _limit(scope, self._options), self._options.body_seconds)
+            body = _Body(receive, _limit(scope, self._options), self._options)
             try:
                 await self._app(scope, body.receive, guarded_send)
             except ProblemError as error:  # of a body that is read before any handler is there
@@ -81,6 +92,17 @@ class GuardMiddleware:
             return too_large(_limit(scope, self._options))
         return None
 
+    async def _problem_of_sender(self, scope: Scope) -> ProblemError | None:
+        """What is wrong with who sends photos, asked before a byte of them is kept: forms are read
+        whole before the handlers of their addresses look at who sends them."""
+        if not _is_form(scope):
+            return None
+        try:
+            await run_sync(self._require_sender, Request(scope))
+        except ProblemError as error:
+            return replace(error, headers={**error.headers, "Connection": "close"})
+        return None
+
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
         method = scope["method"] if scope["method"].isalpha() else "none"
@@ -92,8 +114,12 @@ class GuardMiddleware:
 
 def _limit(scope: Scope, options: ServiceOptions) -> int:
     """How many bytes a request may have: many only where photos are sent."""
-    kind = dict(scope["headers"]).get(b"content-type", b"").lower()
-    return options.upload_bytes if kind.startswith(b"multipart/form-data") else _SMALL_BODY
+    return options.upload_bytes if _is_form(scope) else _SMALL_BODY
+
+
+def _is_form(scope: Scope) -> bool:
+    kind = dict(scope["headers"]).get(b"content-type", b"").lower().lstrip()
+    return bool(kind.startswith(b"multipart/form-data"))
 
 
 def too_large(limit: int) -> ProblemError:
@@ -117,30 +143,36 @@ def _with_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, b
 
 
 class _Body:
-    """The body of a request as it arrives: no larger than ``limit`` bytes, and never waited for
-    longer than ``seconds``."""
+    """The body of a request as it arrives: no larger than ``limit`` bytes, no piece waited for
+    longer than ``body_seconds``, and all of it no slower than ``body_rate``."""
 
-    def __init__(self, receive: Receive, limit: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, limit: int, options: ServiceOptions) -> None:
         self._receive = receive
         self._limit = limit
-        self._seconds = seconds
+        self._seconds = options.body_seconds
+        self._rate = options.body_rate
         self._bytes = 0
+        self._waited = 0.0  # for the client only: not for who keeps what it sends
         self._complete = False
 
     async def receive(self) -> Message:
         """The next piece, or the end of the connection."""
         if self._complete:
             return await self._receive()  # waits until the client has gone
+        left = self._seconds + self._bytes / self._rate - self._waited
+        began = time.monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), self._seconds)
+            message = await asyncio.wait_for(self._receive(), min(self._seconds, max(0.0, left)))
         except TimeoutError:
             raise ProblemError(
                 408,
                 "too-slow",
-                f"Nothing was sent for {self._seconds:g} seconds.",
+                f"Expected a request at {self._rate:,.0f} bytes a second or more, with no pause of "
+                f"{self._seconds:g} seconds; it came slower.",
                 "Send the request again.",
                 headers={"Connection": "close"},
             ) from None
+        self._waited += time.monotonic() - began
         if message["type"] == "http.request":
             self._bytes += len(message.get("body", b""))
             self._complete = not message.get("more_body", False)

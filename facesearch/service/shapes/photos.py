@@ -6,6 +6,7 @@ from typing import Literal
 
 from facesearch.gallery.records import PhotoRecord
 from facesearch.service.shapes.common import BoxList, RecordId, Shape, known_number
+from facesearch.service.views.face_columns import FaceColumns
 from facesearch.service.views.snapshot import GallerySnapshot
 
 
@@ -19,8 +20,20 @@ class PhotoOfFace(Shape):
     height: int
 
 
+class TrackTimes(Shape):
+    """Of a face in a video: seconds from its start at which it is first and last seen, and those of
+    the ``still`` that its box lies in."""
+
+    start: float
+    end: float
+    still: float
+
+
 class FaceSummary(Shape):
-    """A face: ``sureness`` in [0, 1] is how surely it is the person, 1 where somebody said so."""
+    """A face: ``sureness`` in [0, 1] is how surely it is the person, 1 where somebody said so.
+
+    ``seconds`` is for a face in a video, null in a photo.
+    """
 
     id: RecordId
     photo: PhotoOfFace
@@ -32,6 +45,7 @@ class FaceSummary(Shape):
     named: bool
     sureness: float
     confirmed: bool
+    seconds: TrackTimes | None
 
     @classmethod
     def of(cls, snapshot: GallerySnapshot, row: int) -> FaceSummary:
@@ -58,7 +72,13 @@ class FaceSummary(Shape):
             named=person is not None and person.name is not None,
             sureness=round(float(snapshot.sureness[row]), 4),
             confirmed=bool(snapshot.confirmed[row]),
+            seconds=_seconds(faces, row),
         )
+
+
+def _seconds(faces: FaceColumns, row: int) -> TrackTimes | None:
+    start, end, still = (time / 1e6 for time in faces.times[row].tolist())
+    return None if still < 0 else TrackTimes(start=start, end=end, still=still)
 
 
 class FacePage(Shape):
@@ -70,7 +90,10 @@ class FacePage(Shape):
 
 
 class PhotoView(Shape):
-    """A photo, or a file that could not be read, with the ``reason`` and its ``detail``."""
+    """A photo, or a file that could not be read, with the ``reason`` and its ``detail``.
+
+    ``video`` is whether it is a video with faces.
+    """
 
     id: RecordId | None
     name: str
@@ -80,6 +103,7 @@ class PhotoView(Shape):
     height: int
     status: Literal["ok", "failed"]
     faces: int
+    video: bool
     reason: str | None
     detail: str | None
 
@@ -97,6 +121,7 @@ class PhotoView(Shape):
             height=height,
             status="ok",
             faces=int(photos.faces[row]),
+            video=photos.still_of(row) >= 0,
             reason=None,
             detail=None,
         )
@@ -113,6 +138,7 @@ class PhotoView(Shape):
             height=0,
             status="failed",
             faces=0,
+            video=False,
             reason=record.reason,
             detail=record.detail,
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.gallery.records import face_photos, face_qualities
+from facesearch.gallery.records import face_photos, face_qualities, face_times
 from facesearch.gallery.schema import kind_problems, require_none
 from indexer.id_lookup import positions_of
 from indexer.storage.shards import Shard
@@ -22,7 +22,9 @@ class FaceColumns:
 
     ``ids`` int64 (n,) · ``photo`` int64 (n,), the id of the photo that each was found in · ``box``
     float32 (n, 4), x0, y0, x1, y1 in pixels of the upright photo · ``score`` and ``quality``
-    float32 (n,) in [0, 1], the latter NaN where it was not measured.
+    float32 (n,) in [0, 1], the latter NaN where it was not measured · ``times`` int64 (n, 3), of a
+    track when it begins, when it ends, and when the still is shown that its box lies in, in
+    microseconds of its video; all -1 of a face in a photo.
     """
 
     ids: Ids
@@ -30,6 +32,7 @@ class FaceColumns:
     box: NDArray[np.float32]
     score: NDArray[np.float32]
     quality: NDArray[np.float32]
+    times: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -38,10 +41,19 @@ class FaceColumns:
         """The row of each of ``ids``, int64; -1 where it is not live."""
         return positions_of(ids, self.ids, ascending=True)
 
+    def still(self, row: int) -> int:
+        """When the still is shown that the face in ``row`` lies in, or -1 in a photo."""
+        return int(self.times[row, 2])
+
     def only(self, rows: NDArray[np.int64]) -> FaceColumns:
         """The faces in ``rows``, which ascend."""
         return FaceColumns(
-            self.ids[rows], self.photo[rows], self.box[rows], self.score[rows], self.quality[rows]
+            self.ids[rows],
+            self.photo[rows],
+            self.box[rows],
+            self.score[rows],
+            self.quality[rows],
+            self.times[rows],
         )
 
     @classmethod
@@ -53,6 +65,7 @@ class FaceColumns:
             np.concatenate([np.zeros((0, 4), np.float32), *(each.box for each in parts)]),
             np.concatenate([np.zeros(0, np.float32), *(each.score for each in parts)]),
             np.concatenate([np.zeros(0, np.float32), *(each.quality for each in parts)]),
+            np.concatenate([np.zeros((0, 3), np.int64), *(each.times for each in parts)]),
         )
 
 
@@ -95,6 +108,7 @@ def _columns(path: Path, rows: NDArray[np.int64]) -> FaceColumns:
             shard.column("faces", "box")[rows],
             shard.column("faces", "score")[rows],
             face_qualities(shard, rows),
+            face_times(shard, rows),
         )
 
 

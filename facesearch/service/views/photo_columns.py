@@ -25,6 +25,7 @@ class PhotoColumns:
 
     ``ids`` int64 (p,) · ``held`` int64 (p,) the row of the photo log that says its size and time,
     ``shown`` int64 (p,) that of the location to show · ``taken`` bytes (p,), "" if unknown.
+    ``stills`` int64 (p,): when the first still of a video is shown, in microseconds, or -1.
     ``first`` and ``faces`` int64 (p,): the faces of photo i are ``by_photo[first[i]:][:faces[i]]``,
     rows of the columns of faces.
     """
@@ -37,6 +38,7 @@ class PhotoColumns:
     by_photo: NDArray[np.int64]
     first: NDArray[np.int64]
     faces: NDArray[np.int64]
+    stills: NDArray[np.int64]
 
     @classmethod
     def of(cls, state: GalleryState, columns: FaceColumns) -> PhotoColumns:
@@ -58,6 +60,7 @@ class PhotoColumns:
             by_photo,
             first,
             np.searchsorted(photos, ids, side="right") - first,
+            _first_stills(columns, ids),
         )
 
     def __len__(self) -> int:
@@ -71,6 +74,10 @@ class PhotoColumns:
         """Rows of the columns of faces that are in the photo."""
         start = int(self.first[row])
         return self.by_photo[start : start + int(self.faces[row])]
+
+    def still_of(self, row: int) -> int:
+        """When the first still of a video with tracks is shown, in microseconds; -1 of a photo."""
+        return int(self.stills[row])
 
     def record(self, row: int) -> PhotoRecord:
         """The location of the photo that is shown."""
@@ -147,6 +154,39 @@ class PhotoColumns:
     def folders(self) -> list[str]:
         """The folder of each, as the part of its name before the last slash."""
         return [name.rpartition("/")[0] for name in self.names]
+
+    @cached_property
+    def by_folder(self) -> tuple[list[str], NDArray[np.int64]]:
+        """Every folder that photos lie in, and the number of each photo's folder among them."""
+        numbers: dict[str, int] = {}
+        found = (numbers.setdefault(folder, len(numbers)) for folder in self.folders)
+        codes = np.fromiter(found, np.int64, len(self))
+        return list(numbers), codes
+
+    def within(self, folder: str) -> NDArray[np.bool_]:
+        """Which photos lie in a folder or below it; all in ""."""
+        folders, codes = self.by_folder
+        beneath = f"{folder}/"
+        found = [not folder or each == folder or each.startswith(beneath) for each in folders]
+        return np.array(found, bool)[codes]
+
+    @cached_property
+    def by_month(self) -> tuple[list[str], NDArray[np.int64]]:
+        """Every month, "2019-07", in order, "" for none; and the number of each photo's."""
+        months, codes = np.unique(self.taken.astype("S7"), return_inverse=True)
+        return [month.decode() for month in months.tolist()], codes.reshape(-1)
+
+
+def _first_stills(columns: FaceColumns, ids: Ids) -> NDArray[np.int64]:
+    """When the first still of each photo of ``ids`` is shown, or -1."""
+    found = np.full(len(ids), -1, np.int64)
+    tracks = np.flatnonzero(columns.times[:, 2] >= 0)
+    places = positions_of(columns.photo[tracks], ids, ascending=True)
+    tracks = tracks[places >= 0]
+    # The latest first, so that the earliest is what stays.
+    order = np.argsort(-columns.times[tracks, 2], kind="stable")
+    found[places[places >= 0][order]] = columns.times[tracks[order], 2]
+    return found
 
 
 def _ranks(order: NDArray[np.int64]) -> NDArray[np.int64]:

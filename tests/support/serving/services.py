@@ -78,7 +78,8 @@ class ServedTest:
 def served(service: FaceService, **options: object) -> Iterator[ServedTest]:
     """``service`` in this process, without a connection."""
     app = create_app(service)
-    with TestClient(app, base_url=URL, raise_server_exceptions=False, **options) as client:  # type: ignore[arg-type]
+    here = {"client": ("127.0.0.1", 50000), **options}
+    with TestClient(app, base_url=URL, raise_server_exceptions=False, **here) as client:  # type: ignore[arg-type]
         yield ServedTest(service, client)
 
 

@@ -285,6 +285,29 @@ def test_names_of_this_machine_are_taken(site: ServedTest, host: str) -> None:
     assert site.client.get(f"{API}/galleries", headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("client", "headers"),
+    [
+        ("192.0.2.7", {}),
+        ("2001:db8::7", {}),
+        ("127.0.0.1", {"X-Forwarded-For": "192.0.2.7"}),
+        ("127.0.0.1", {"Forwarded": "for=192.0.2.7"}),
+        ("127.0.0.1", {"X-Real-IP": "192.0.2.7"}),
+        ("127.0.0.1", {"Via": "1.1 proxy"}),
+    ],
+)
+def test_without_accounts_nobody_comes_through_a_proxy(
+    tmp_path: Path, client: str, headers: dict[str, str]
+) -> None:
+    with served(open_service(tmp_path, clustered_gallery(tmp_path)), client=(client, 1)) as site:
+        state = site.client.get(f"{API}/auth", headers=headers).json()
+        assert state == {"required": True, "user": None, "role": None, "csrf": None}
+        assert site.client.get(f"{API}/galleries", headers=headers).status_code == 401
+        sent = {**headers, **site.local()}
+        answer = site.client.post(f"{API}/galleries/my/people/p1/hide", headers=sent)
+        assert answer.status_code == 401
+
+
 def test_without_accounts_whoever_is_here_may_all(tmp_path: Path) -> None:
     with served(open_service(tmp_path, clustered_gallery(tmp_path))) as site:
         state = site.client.get(f"{API}/auth").json()

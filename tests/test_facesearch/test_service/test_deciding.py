@@ -304,6 +304,8 @@ def test_suggestions_are_answered_once(tmp_path: Path) -> None:
         assert all(len(each["examples"]) == 2 for each in asked)
         by_pair = {tuple(sorted(p["id"] for p in each["people"])): each["id"] for each in asked}
         yes, no, later = (by_pair[pair] for pair in (("p1", "p2"), ("p3", "p4"), ("p5", "p6")))
+        unseen = post(site, f"/suggestions/{yes}", {"answer": "not-a-face"}, 409)
+        assert unseen["code"] == "refused" and len(faces_of(site, "p2")) == 3
         assert post(site, f"/suggestions/{yes}", {"answer": "yes"})["person"]["faces"] == 6
         apart = post(site, f"/suggestions/{no}", {"answer": "no"})
         assert "not the same" in apart["decisions"][0]["text"]

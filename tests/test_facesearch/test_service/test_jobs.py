@@ -232,6 +232,21 @@ def test_jobs_are_cancelled_while_they_wait_and_run(queue: Queue) -> None:
     assert queue.queue.wait(after.id, SECONDS).state == "done"
 
 
+def test_what_nobody_asked_for_makes_way(queue: Queue) -> None:
+    """Comparing all faces may take minutes; who starts a job does not wait for that."""
+    running = queue.queue.add("a", "suggest", "the service", {"steps": 10_000})
+    while (now := queue.queue.find(running.id)) is None or now.progress is None:
+        time.sleep(0.01)
+    asked = [queue.queue.add("a", "index", "ada", {"steps": 2}) for _ in range(2)]
+    again = queue.queue.add("a", "suggest", "the service", {"steps": 1})
+    last = queue.queue.add("a", "index", "ada", {"steps": 1})
+    assert queue.queue.wait(running.id, SECONDS).state == "cancelled"
+    ended = [queue.queue.wait(job.id, SECONDS) for job in (*asked, last, again)]
+    assert {job.state for job in ended} == {"done"}
+    starts = [job.started_at for job in ended]
+    assert starts == sorted(starts, key=lambda at: at or 0.0), "suggestions are made last"
+
+
 def test_a_process_that_dies_is_a_failed_job(queue: Queue) -> None:
     job = queue.queue.add("a", "index", "ada", {"die": True})
     ended = queue.queue.wait(job.id, SECONDS)

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +17,8 @@ import pytest
 from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.service.announcement import FILE, announced, read_address
-from facesearch.service.server.http_server import is_loopback, require_safe
+from facesearch.service.options import is_loopback
+from facesearch.service.server.http_server import require_safe
 from facesearch.service.server.middleware import CONTENT_POLICY
 from facesearch.service.server.web_assets import asset
 from support.serving.services import (
@@ -92,6 +94,25 @@ def test_a_body_that_never_comes_is_not_waited_for(url: str) -> None:
     assert client.gallery("my").history().total == 0
 
 
+def test_a_body_that_comes_in_drops_is_not_waited_for(url: str) -> None:
+    client = local_client(url)
+    csrf = client.transport.headers["X-CSRF-Token"]
+    head = (
+        f"POST {API}/galleries/my/people/p1/name HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"X-CSRF-Token: {csrf}\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n"
+    )
+    began, data = time.monotonic(), b""
+    with connected(url) as connection:
+        connection.sendall(head.encode() + b'{"name":"')
+        connection.settimeout(0.1)
+        while not data and time.monotonic() - began < 60:
+            with suppress(OSError):
+                connection.sendall(b"A")
+                data = connection.recv(10_000)
+    assert data.startswith(b"HTTP/1.1 408")
+    assert client.gallery("my").history().total == 0
+
+
 def test_others_are_answered_while_some_are_slow(url: str) -> None:
     slow = [connected(url) for _ in range(40)]
     try:
@@ -131,7 +152,7 @@ def test_what_is_no_request_of_ours(url: str, sent: bytes) -> None:
     ("host", "loopback"),
     [("127.0.0.1", True), ("::1", True), ("[::1]", True), ("localhost", True),
      ("127.8.9.1", True), ("0.0.0.0", False), ("::", False), ("192.168.1.5", False),
-     ("example.org", False)],
+     ("::ffff:127.0.0.1", True), ("::ffff:192.168.1.5", False), ("example.org", False)],
 )  # fmt: skip
 def test_addresses_of_this_machine(host: str, loopback: bool) -> None:
     assert is_loopback(host) == loopback

@@ -142,6 +142,27 @@ def test_a_request_that_is_too_large_is_not_read(site: ServedTest, probe: Path) 
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [({}, 403, "csrf"), ({"Authorization": "Bearer fst_forged"}, 401, "unauthenticated")],
+)
+def test_photos_of_nobody_are_not_read(
+    site: ServedTest, headers: dict[str, str], status: int, code: str
+) -> None:
+    sent = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(10):
+            sent += 1
+            yield b"x" * 50_000
+
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = site.client.post(f"{API}/search", content=pieces(), headers={**headers, **kind})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert sent <= 1, "the form was read before it was asked who sends it"
+
+
 def test_too_many_photos_at_once(site: ServedTest, probe: Path) -> None:
     answer = ask(site, "identify", *[("photo", probe.read_bytes())] * 5)
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")

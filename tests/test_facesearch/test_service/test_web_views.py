@@ -251,19 +251,22 @@ def test_search_by_a_dropped_photo(pages: WatchedPages, folder: Path) -> None:
     page.get_by_role("heading", name="Ben").wait_for()
 
 
-def test_a_photo_dropped_anywhere_is_searched_with(pages: WatchedPages, folder: Path) -> None:
+@pytest.mark.parametrize("kind", ["image/png", ""])
+def test_a_photo_dropped_anywhere_is_searched_with(
+    pages: WatchedPages, folder: Path, kind: str
+) -> None:
     page = pages.open()
     page.get_by_role("link", name=re.compile("^Ada, ")).wait_for()
     data = (folder / "photos" / "1-0.png").read_bytes()
     page.evaluate(
-        """(bytes) => {
+        """([bytes, type]) => {
           const data = new DataTransfer();
-          data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
+          data.items.add(new File([new Uint8Array(bytes)], "a.png", { type }));
           document.body.dispatchEvent(
             new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }),
           );
         }""",
-        [*data],
+        [[*data], kind],
     )
     page.get_by_role("heading", name="This is Ada.").wait_for()
 

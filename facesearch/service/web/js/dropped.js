@@ -5,7 +5,9 @@ let file = null;
 const listeners = new Set();
 
 const take = (data) => {
-  const found = [...(data?.files ?? [])].find((each) => each.type.startsWith("image/"));
+  const files = [...(data?.files ?? [])];
+  // Browsers do not know the type of every photo; the service says what it cannot use.
+  const found = files.find((each) => each.type.startsWith("image/")) ?? files[0];
   if (!found) return false;
   file = found;
   for (const listener of listeners) listener(found);

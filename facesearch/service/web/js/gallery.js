@@ -18,8 +18,8 @@ export const galleryContext = (id, info, role, noteUndo) => ({
   path: (rest = "") => `galleries/${encodeURIComponent(id)}${rest && `/${rest}`}`,
   to: (view, item = "", query = {}) => link(id, view, item, query),
   crop: (face, size = 160) => address(`galleries/${encodeURIComponent(id)}/faces/${face}/crop`, { size }),
-  thumbnail: (photo, size = 640) =>
-    address(`galleries/${encodeURIComponent(id)}/photos/${photo}/thumbnail`, { size }),
+  thumbnail: (photo, size = 640, face = null) =>
+    address(`galleries/${encodeURIComponent(id)}/photos/${photo}/thumbnail`, { size, face }),
   original: (photo) => address(`galleries/${encodeURIComponent(id)}/photos/${photo}/original`),
   can: (wanted) => ROLES.indexOf(role) >= ROLES.indexOf(wanted),
 });

@@ -39,6 +39,16 @@ export const period = (first, last) => {
   return !one || one === other ? one || other : `${one} to ${other}`;
 };
 
+/** A place in a video: 67 as "1:07". */
+export const clock = (seconds) => {
+  const [hours, minutes, rest] = [seconds / 3600, (seconds / 60) % 60, seconds % 60].map(Math.floor);
+  const two = (value) => String(value).padStart(2, "0");
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+};
+
+/** When a face is seen in a video, "0:07 to 0:12"; "" in a photo. */
+export const seen = ({ seconds }) => (seconds ? `${clock(seconds.start)} to ${clock(seconds.end)}` : "");
+
 /** When something happened, by the reader's clock. */
 export const moment = (text) => (text ? MOMENT.format(new Date(text)) : "");
 

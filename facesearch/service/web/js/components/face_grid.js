@@ -2,7 +2,7 @@
 import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";
 import { useKeys } from "../keys.js";
-import { count, day, percent } from "../text.js";
+import { count, day, percent, seen } from "../text.js";
 import { Grid } from "./grid.js";
 import { Icon } from "../controls/icon.js";
 import { FaceCrop } from "./picture.js";
@@ -27,6 +27,7 @@ export const useSelection = (items) => {
 const factsOf = (face) =>
   [
     day(face.photo.taken_at),
+    seen(face),
     face.confirmed ? "confirmed" : face.sureness !== null && face.person && `${percent(face.sureness)} sure`,
   ].filter(Boolean);
 

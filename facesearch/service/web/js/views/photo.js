@@ -10,7 +10,7 @@ import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";
 import { useKeys } from "../keys.js";
 import { go } from "../router.js";
-import { count, day, fileName } from "../text.js";
+import { count, day, fileName, seen } from "../text.js";
 
 const LEAST_SIDE = 12;
 
@@ -29,6 +29,7 @@ const FaceList = ({ faces, onSelect }) => html`
                 ${face.person
                   ? html`<${PersonLabel} person=${{ name: face.named, label: face.label }} />`
                   : html`<span class="unnamed">Who is this?</span>`}
+                ${face.seconds && html` <span class="soft small">${seen(face)}</span>`}
               </span>
             </button>
           </li>
@@ -68,6 +69,10 @@ const useDrawing = (photo, onDrawn) => {
   return [box && { box, setBox, onDone: finish, onCancel: cancel }, begin];
 };
 
+/** The faces in the still that is shown: of a video those around `face`, of a photo all. */
+const facesBeside = (face, faces) =>
+  faces.filter((each) => !face?.seconds || each.seconds?.still === face.seconds.still);
+
 const Facts = ({ photo }) => {
   const { to, original } = useGallery();
   return html`
@@ -75,17 +80,20 @@ const Facts = ({ photo }) => {
       <a href=${to("folders", photo.folder)}>${photo.folder || "All folders"}</a>
       ${photo.taken_at && html`<span class="dot" />${day(photo.taken_at)}`}
       <span class="dot" />${photo.width} × ${photo.height}
-      <span class="dot" /><a href=${original(photo.id)} target="_blank" rel="noreferrer">Open the file</a>
+      ${!photo.video && html`<span class="dot" /><a href=${original(photo.id)} target="_blank" rel="noreferrer">Open the file</a>`}
     </p>
     ${photo.locations?.length > 1 && html`<p class="soft small">Also at ${photo.locations.slice(1).join(", ")}</p>`}
   `;
 };
 
 const Photo = ({ photo, selected }) => {
-  const { to, can } = useGallery();
+  const { to, can, thumbnail } = useGallery();
+  const mayDraw = can("decide") && !photo.video;
   const select = (face) => go(to("photo", photo.id, { face: face?.id ?? null }), { replace: true });
   const [drawing, begin] = useDrawing(photo, select);
   const face = photo.found.find((each) => each.id === selected);
+  const first = photo.video ? [...photo.found].sort((one, other) => one.seconds.still - other.seconds.still)[0] : null;
+  const shown = face ?? first;
   const step = (by) => {
     const at = photo.found.indexOf(face);
     const most = photo.found.length;
@@ -95,11 +103,11 @@ const Photo = ({ photo, selected }) => {
     { key: "ArrowRight", does: "Next face", run: () => step(1) },
     { key: "ArrowLeft", does: "Previous face", run: () => step(-1) },
     { key: "Escape", does: "All faces", run: () => (drawing ? drawing.onCancel() : select(null)) },
-    ...(can("decide") ? [{ key: "d", does: "Draw a face that was missed", run: begin }] : []),
+    ...(mayDraw ? [{ key: "d", does: "Draw a face that was missed", run: begin }] : []),
   ]);
   return html`
     <${Heading}
-      actions=${can("decide") &&
+      actions=${mayDraw &&
       !drawing &&
       html`<button type="button" onClick=${begin}><${Icon} name="draw" /> Draw a face <kbd aria-hidden="true">d</kbd></button>`}
     >
@@ -107,7 +115,15 @@ const Photo = ({ photo, selected }) => {
     <//>
     <${Facts} photo=${photo} />
     <div class="photo-page">
-      <${PhotoFrame} photo=${photo} faces=${photo.found} selected=${selected} onSelect=${select} drawing=${drawing} />
+      <${PhotoFrame}
+        key=${photo.video ? shown?.seconds.still : null}
+        photo=${photo}
+        faces=${facesBeside(shown, photo.found)}
+        selected=${selected}
+        onSelect=${select}
+        drawing=${drawing}
+        src=${photo.video ? thumbnail(photo.id, 1600, shown?.id) : null}
+      />
       <div class="panel">
         ${drawing
           ? html`<${DrawPanel} drawing=${drawing} />`

@@ -1,0 +1,70 @@
+"""Files of photos that were indexed: where they lie, whether they changed, and their pixels."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from facesearch.errors import PhotoError
+from facesearch.images.types import DecodedPhoto
+from facesearch.service.face_service import FaceService
+from facesearch.service.pictures import resolved_within
+from facesearch.service.server.problems import ProblemError
+from facesearch.service.views.snapshot import GallerySnapshot
+
+
+def decoded_photo(
+    service: FaceService, snapshot: GallerySnapshot, row: int, still_us: int, side: int | None
+) -> DecodedPhoto:
+    """The photo in a row, or with ``still_us`` from 0 on the still of the video there, if it is as
+    it was when it was indexed. ``side`` is as in :meth:`PhotoDecoders.decode`."""
+    record = snapshot.photos.record(row)
+    place = place_of_photo(snapshot, row)
+    try:
+        if still_us < 0:
+            decoded, sha256 = service.photos.decode(place, side)
+            require_same_photo(record.sha256, sha256)
+            return decoded
+        found = place.stat()
+        # The digest of a whole film is too much to ask for with every picture of it.
+        if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
+            raise changed_photo()
+        return service.stills.read(place, still_us, snapshot.photos.size(row))
+    except PhotoError as error:
+        raise ProblemError(
+            422,
+            "unreadable-photo",
+            f"The file of this photo cannot be shown: {error}.",
+            "See whether the file opens elsewhere; if it was changed, index the photos again.",
+            {"reason": error.reason},
+        ) from error
+
+
+def place_of_photo(snapshot: GallerySnapshot, row: int) -> Path:
+    """Where the file of a photo is; never outside the folders that were indexed."""
+    location = snapshot.photos.record(row).location
+    if not os.path.lexists(location):
+        raise ProblemError(
+            410, "gone", "The file of this photo is no longer there.", "Index the photos again."
+        )
+    place = resolved_within(location, snapshot.photos.roots)
+    if place is None:
+        raise ProblemError(
+            403,
+            "outside",
+            "The file of this photo lies outside the folders of the gallery.",
+            "Index the folder that it lies in.",
+        )
+    return place
+
+
+def require_same_photo(expected: str, found: str) -> None:
+    """That a file holds what it held when it was indexed, by SHA-256s."""
+    if expected and expected != found:
+        raise changed_photo()
+
+
+def changed_photo() -> ProblemError:
+    return ProblemError(
+        410, "gone", "The file of this photo was changed since.", "Index the photos again."
+    )
