@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.errors import IndexerError
 from indexer.storage.atomic_files import checked_file, storing, sync_file
 from indexer.storage.plain_files import open_plain, parse_json, require_plain
 
@@ -33,7 +34,7 @@ _LINE = 64
 _MOST_HEADER = 1 << 20
 
 
-class ArrayFileError(ValueError):
+class ArrayFileError(IndexerError, ValueError):
     """A file that is not of this format, or not whole."""
 
 

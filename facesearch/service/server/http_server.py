@@ -17,11 +17,11 @@ from facesearch.service.announcement import announced
 from facesearch.service.face_service import FaceService
 from facesearch.service.options import ServiceOptions, is_loopback
 from facesearch.service.server.app import create_app
+from facesearch.service.server.middleware import MOST_HEADER_BYTES
 from facesearch.service.uploads import remove_left_uploads
 
 logger = logging.getLogger(__name__)
 
-_MOST_HEADER_BYTES = 1 << 15
 _KEEP_ALIVE_SECONDS = 5
 _SHUTDOWN_SECONDS = 10
 
@@ -100,7 +100,7 @@ def server_config(service: FaceService) -> uvicorn.Config:
         limit_concurrency=options.connections,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         ssl_certfile=options.certificate,
         ssl_keyfile=options.key,
     )

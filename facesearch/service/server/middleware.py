@@ -31,6 +31,7 @@ _HEADERS = (
 )
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _SMALL_BODY = 1 << 20
+MOST_HEADER_BYTES = 1 << 15
 
 
 class GuardMiddleware:
@@ -76,6 +77,14 @@ class GuardMiddleware:
         self._count(scope, status, time.perf_counter() - began)
 
     def _problem(self, scope: Scope) -> ProblemError | None:
+        if _header_bytes(scope) > MOST_HEADER_BYTES:
+            return ProblemError(
+                431,
+                "headers-too-large",
+                f"Expected an address and headers of at most {MOST_HEADER_BYTES:,} bytes together.",
+                "Send fewer headers or cookies, and long texts in the body.",
+                headers={"Connection": "close"},
+            )
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         name = host if host.startswith("[") and host.endswith("]") else host.rpartition(":")[0]
@@ -110,6 +119,13 @@ class GuardMiddleware:
         self._metrics.requests.labels(method, route, str(status)).inc()
         if not route.endswith("/events"):
             self._metrics.seconds.labels(method, route).observe(seconds)
+
+
+def _header_bytes(scope: Scope) -> int:
+    """The bytes of the address and the headers. The server below bounds only what it has to wait
+    for: headers that arrive with their end in one piece are read however long they are."""
+    address = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return address + sum(len(name) + len(value) for name, value in scope["headers"])
 
 
 def _limit(scope: Scope, options: ServiceOptions) -> int:

@@ -42,6 +42,7 @@ _TITLES = {
     421: "Wrong host",
     422: "Not understood",
     429: "Too many attempts",
+    431: "Headers too large",
     500: "Internal error",
     503: "Not available",
 }

@@ -51,5 +51,13 @@ class AlbumUser:
         return self.page.get_by_role("link", name=re.compile(f"^{name}, "))
 
     def expect(self, text: str) -> None:
-        """A message of what was done."""
-        self.page.get_by_role("status").get_by_text(text, exact=False).first.wait_for()
+        """A message that ``text`` was done; what was undone is said in the same words, after one
+        more, and stays on the page for a while."""
+        self._wait_for_message(f"^(?!Undone: ).*{re.escape(text)}")
+
+    def expect_undone(self, text: str) -> None:
+        """A message that ``text`` was taken back."""
+        self._wait_for_message(f"^Undone: .*{re.escape(text)}")
+
+    def _wait_for_message(self, pattern: str) -> None:
+        self.page.get_by_role("status").get_by_text(re.compile(pattern)).first.wait_for()

@@ -235,7 +235,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
 def test_workers_that_cannot_start_are_an_error(
     tasks: list[DecodeTask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_module, "_BOOTSTRAP", "raise SystemExit(3)")
+    monkeypatch.setattr(Recorded, "bootstrap", "raise SystemExit(3)")
     with pytest.raises(WorkerStartError, match="status 3"):
         list(decode_photos(tasks, workers=2, max_side=None))
 

@@ -19,7 +19,7 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.service.announcement import FILE, announced, read_address
 from facesearch.service.options import is_loopback
 from facesearch.service.server.http_server import require_safe
-from facesearch.service.server.middleware import CONTENT_POLICY
+from facesearch.service.server.middleware import CONTENT_POLICY, MOST_HEADER_BYTES
 from facesearch.service.server.web_assets import asset
 from support.serving.services import (
     PASSWORD,
@@ -146,6 +146,29 @@ def test_what_is_no_request_of_ours(url: str, sent: bytes) -> None:
     assert not data or data.split(b" ", 2)[1] in (b"400", b"404", b"405", b"413", b"421", b"431")
     assert b"root:" not in data
     assert local_client(url).galleries()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"headers": {"X": "a" * MOST_HEADER_BYTES}},
+        {"headers": {f"X-{number}": "a" * 1000 for number in range(40)}},
+        {"headers": {f"X-{number:06}": "" for number in range(5000)}},
+        {"params": {"x": "a" * MOST_HEADER_BYTES}},
+    ],
+)
+def test_headers_are_bounded_however_they_arrive(
+    tmp_path: Path, gallery: Gallery, sent: dict[str, dict[str, str]]
+) -> None:
+    with served(open_service(tmp_path, gallery)) as site:
+        answer = site.client.get(f"{API}/health", **sent)  # type: ignore[arg-type]
+        assert answer.status_code == 431
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["connection"] == "close"
+        assert answer.json()["code"] == "headers-too-large"
+        assert answer.headers["content-security-policy"] == CONTENT_POLICY
+        less = {"X": "a" * (MOST_HEADER_BYTES - 1000)}
+        assert site.client.get(f"{API}/health", headers=less).status_code == 200
 
 
 @pytest.mark.parametrize(

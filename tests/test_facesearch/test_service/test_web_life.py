@@ -90,7 +90,7 @@ def merge_two(user: AlbumUser) -> None:
     user.expect("merged into Ada")
     assert photos < user.people["Ada"]
     page.keyboard.press("u")
-    user.expect("Undone")
+    user.expect_undone("merged into Ada")
     user.tile(nameless).wait_for()
     assert user.people[nameless] == photos
 
@@ -122,7 +122,7 @@ def reject_one(user: AlbumUser) -> None:
         assert user.people["Ben"] == before - {photo}
         if step == "taken back":
             page.locator(".toasts").get_by_role("button", name="Undo", exact=True).click()
-            user.expect("Undone")
+            user.expect_undone("removed from Ben")
             assert user.people["Ben"] == before
 
 
