@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from facesearch.api.backup import export_gallery, import_gallery
+    from facesearch.api.backup import (
+        export_gallery,
+        export_vectors,
+        import_gallery,
+        import_vectors,
+    )
     from facesearch.api.batch import identify_photos, search_many
     from facesearch.api.clustering import (
         cluster_gallery,
@@ -146,6 +151,7 @@ _MODULES = {
     "evaluate_video": "api.evaluation",
     "export_gallery": "api.backup",
     "export_people": "api.people",
+    "export_vectors": "api.backup",
     "fetch_encoder": "api.encoders",
     "forget_faces": "api.maintenance",
     "gallery_album": "api.clustering",
@@ -155,6 +161,7 @@ _MODULES = {
     "import_gallery": "api.backup",
     "import_names": "api.people",
     "import_people": "api.people",
+    "import_vectors": "api.backup",
     "index_photos": "api.indexing",
     "latest_run": "api.clustering",
     "list_decisions": "api.people_lists",
@@ -224,6 +231,7 @@ __all__ = [
     "evaluate_video",
     "export_gallery",
     "export_people",
+    "export_vectors",
     "fetch_encoder",
     "forget_faces",
     "gallery_album",
@@ -233,6 +241,7 @@ __all__ = [
     "import_gallery",
     "import_names",
     "import_people",
+    "import_vectors",
     "index_photos",
     "latest_run",
     "list_decisions",

@@ -58,7 +58,7 @@ FLOORS = {
         "distributed",
         "clustering",
         "album recognition erasure",
-        "check curation report upgrade",
+        "check curation report upgrade vector_files",
         "people_import",
         "backup",
         "encryption",

@@ -9,7 +9,6 @@ search, write one more shard. A key file is the secret; what a passphrase adds i
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import statistics
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from benchmarks.common.vector_gallery import add_faces, vector_gallery
 from facesearch.api.encryption import (
@@ -40,7 +40,7 @@ QUERIES = 100
 
 def main() -> int:
     """Time each step on both galleries and record all repeats."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("--faces", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3)

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common.face_model import FaceModel
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record
 from benchmarks.common.vector_gallery import add_faces, vector_gallery
@@ -183,7 +184,7 @@ def peer_load(photos: Path, clients: int, seconds: float) -> Load | None:
 
 def main() -> None:
     """Measure and save."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("--faces", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=20.0, help="for each number of clients")
     parser.add_argument("--requests", type=int, default=10_000, help="to see whether memory grows")

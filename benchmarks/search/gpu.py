@@ -1,15 +1,17 @@
 """Search on a GPU: by torch, certified, and by FAISS flat, IVF and CAGRA; beside what is possible.
 
     python -m benchmarks.search.gpu [--device cuda] [--count 10000000] [--repeats 5]
+        [--dimension 512] [--ways exhaustive,CAGRA]
     python -m benchmarks.search.gpu --small --device cpu
 
-Made faces (``benchmarks.common.made_galleries``); result: ``gpu_search``. One way is on the device
-at a time. Each has its build time, the device memory it takes, how many of the true nearest (and of
-the true 10) it finds, and queries a second in batches of 1, 1,000 and 10,000, answers on the host.
-The floor of a batch is the greater of the time that reading the vectors once takes at the device's
-copying speed and that of the multiplications at the speed of a large matrix product in the same
-numbers, both measured in the same run; it is for exhaustive ways only. FAISS' ways are measured
-where it has a GPU build, CAGRA where that has cuVS.
+Made faces (``benchmarks.common.made_galleries``); result: ``gpu_search``, or ``gpu_search_512`` of
+another dimension. ``--ways`` takes a part of the ways: ``exhaustive``, ``IVF``, ``CAGRA``. One way
+is on the device at a time. Each has its build time, the device memory it takes, how many of the
+true nearest (and of the true 10) it finds, and queries a second in batches of 1, 1,000 and 10,000,
+answers on the host. The floor of a batch is the greater of the time that reading the vectors once
+takes at the device's copying speed and that of the multiplications at the speed of a large matrix
+product in the same numbers, both measured in the same run; it is for exhaustive ways only. FAISS'
+ways are measured where it has a GPU build, CAGRA where that has cuVS.
 
 ``--small`` takes 20,000 faces and records nothing: it tries the script itself, on a CPU too.
 """
@@ -57,6 +59,8 @@ CAGRA_DEGREE = 64  # neighbours that each vector keeps
 MATRIX, COPIED = 8192, 2**30
 SMALL = {"count": 20_000, "repeats": 2, "matrix": 256, "copied": 2**20, "batches": (1, 100)}
 
+KINDS = ("exhaustive", "IVF", "CAGRA")
+
 Search = Callable[[Vectors], NDArray[Any]]
 
 
@@ -80,8 +84,12 @@ def main() -> None:
     parser.add_argument("--device", default="cuda", type=check_device)
     parser.add_argument("--count", type=int, default=10_000_000)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--dimension", type=int, default=128)
+    parser.add_argument("--ways", type=lambda text: text.split(","), default=list(KINDS))
     parser.add_argument("--small", action="store_true")
     args = parser.parse_args()
+    if unknown := {*args.ways} - {*KINDS}:
+        sys.exit(f"expected --ways of {', '.join(KINDS)}, got {', '.join(sorted(unknown))}")
     if args.device == "cpu" and not args.small:
         sys.exit("expected a GPU; --small --device cpu only tries the script")
     if args.device != "cpu" and not torch_gpus():
@@ -92,12 +100,16 @@ def main() -> None:
     result = measure(options)
     print(json.dumps(result, indent=2))
     if not args.small:
-        print(f"recorded in {record('gpu_search', result)}")
+        name = "gpu_search" if args.dimension == 128 else f"gpu_search_{args.dimension}"
+        print(f"recorded in {record(name, result)}")
 
 
 def measure(options: dict[str, Any]) -> dict[str, Any]:
     """Peaks, and every way on the device."""
-    gallery = MadeGallery(options["count"], FaceModel.load())
+    model = FaceModel.load()
+    if options["dimension"] != model.dimension:
+        model = model.turned(options["dimension"])
+    gallery = MadeGallery(options["count"], model)
     vectors = np.concatenate([block.vectors for block in gallery.blocks()])
     queries = gallery.probes(max(*options["batches"], CHECKED)).vectors
     device = torch.device("cuda" if options["device"] == "auto" else options["device"])
@@ -112,6 +124,8 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
     forget(device)
     ways = {}
     for name, way in all_ways(options["device"], len(vectors)):
+        if kind_of(name, way) not in options["ways"]:
+            continue
         print(name, file=sys.stderr)
         ways[name] = measured(way, bench)
     return {
@@ -156,6 +170,11 @@ def all_ways(device: str, count: int) -> Iterator[tuple[str, GpuMethod]]:
         yield f"faiss IVF{cells},{codes}", GpuMethod(ivf, probed)
     if device != "cpu" and has_cagra():
         yield "faiss CAGRA", GpuMethod(partial(cagra_index, device=device), {"default": by_faiss})
+
+
+def kind_of(name: str, way: GpuMethod) -> str:
+    """Which of :data:`KINDS` a way is."""
+    return "exhaustive" if way.precision else "CAGRA" if "CAGRA" in name else "IVF"
 
 
 def torch_index(vectors: Vectors, device: str, precision: str) -> TorchSearch:

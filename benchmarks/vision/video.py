@@ -20,7 +20,6 @@ are recognised in film.
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import tempfile
@@ -36,6 +35,7 @@ from numpy.typing import NDArray
 
 from benchmarks.clips.made_clips import Actor, ClipFormat, ClipShot, Pixels, background, write_clip
 from benchmarks.clips.track_scores import follow, identity_scores
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine, create_engine
@@ -311,7 +311,7 @@ def measure_memory(engine: FaceEngine, folder: Path, minutes: float) -> dict[str
 
 def main() -> None:
     """Measure the parts that are asked for, and record the result where that is all of them."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = TimingParser(__doc__)
     parser.add_argument("--clips", type=int, default=20, help="clips of crowds (default: 20)")
     parser.add_argument("--people", type=int, default=40, help="people of vectors (default: 40)")
     parser.add_argument("--minutes", type=float, default=120, help="of the long clip")

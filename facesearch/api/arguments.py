@@ -87,14 +87,19 @@ def to_engine(
 
     ``callers`` is how many threads will use it at once.
     """
+    require_engine(engine)
     if isinstance(engine, EngineOptions):
         return engine.create(contract, callers=callers)
-    if not callable(getattr(engine, "faces", None)):
+    return engine
+
+
+def require_engine(engine: AnyEngine) -> None:
+    """Raise InputError unless ``engine`` is one, or options of one."""
+    if not isinstance(engine, EngineOptions) and not callable(getattr(engine, "faces", None)):
         raise InputError(
             f"expected a FaceEngine or EngineOptions as engine, got {describe(engine)}; make one "
             "with create_engine"
         )
-    return engine
 
 
 def to_engine_options(options: EngineOptions) -> EngineOptions:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from facesearch.api.arguments import AnyPath, to_path
+from facesearch.argument_checks import instance
 from facesearch.encryption import convert, unlocked
 from facesearch.encryption.convert import SealReport
 from facesearch.encryption.keys import Secret
@@ -73,9 +74,11 @@ def unlocked_gallery(
 
 def to_secret(passphrase: str | None, key_file: AnyPath | None) -> Secret:
     """The one secret that is given; InputError for none, both, or one that is none."""
+    instance(passphrase, str | None, "a passphrase as text")
+    file = None if key_file is None else to_path(key_file, "key file")
     if (passphrase is None) == (key_file is None):
         raise InputError("expected a passphrase or a key file; give one of them")
-    if key_file is not None:
-        return Secret.of_key_file(to_path(key_file, "key file"))
+    if file is not None:
+        return Secret.of_key_file(file)
     assert passphrase is not None
     return Secret.of_passphrase(passphrase)

@@ -17,7 +17,7 @@ from facesearch.api.arguments import (
     to_path,
     to_photos,
 )
-from facesearch.argument_checks import choice, whole_number
+from facesearch.argument_checks import choice, instance, whole_number
 from facesearch.distributed.indexing.job import check_gallery_place, embed_photos_on
 from facesearch.distributed.ray_runtime import RayOptions
 from facesearch.embed import EmbedOptions, EmbedReport, Progress, embed_photos
@@ -78,6 +78,8 @@ def index_photos(
     folder = gallery.folder if isinstance(gallery, Gallery) else to_path(gallery, "gallery")
     contract = None
     check_gallery_place(folder)
+    if cluster is not None:
+        instance(cluster, RayOptions, "RayOptions as cluster")
     if (folder / DESCRIPTION).exists():
         contract = Gallery.open(folder).contract
     else:

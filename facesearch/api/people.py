@@ -10,12 +10,14 @@ from facesearch.api.arguments import (
     AnyEngine,
     AnyGallery,
     AnyPath,
+    require_engine,
     to_engine,
     to_gallery,
     to_path,
     to_paths,
     to_photos,
 )
+from facesearch.argument_checks import instance, several
 from facesearch.curation import enroll as enrolling
 from facesearch.curation.enroll import Enrolment, Progress
 from facesearch.curation.exchange import (
@@ -158,6 +160,10 @@ def import_names(
     BusyGalleryError when another process is writing.
     """
     opened = to_gallery(gallery)
+    several(people_tags, "names of keywords as people_tags")
+    for tag in people_tags:
+        instance(tag, str, "names of keywords as people_tags")
+    require_engine(engine)
     named = exports if isinstance(exports, str | os.PathLike) or exports else ()
     sources = NameSources(
         files,

@@ -20,6 +20,7 @@ from facesearch.cli.gallery import (
     index,
     inspect,
     upgrade,
+    vectors,
 )
 from facesearch.cli.people import enroll, people
 from facesearch.cli.recognition import calibrate, search
@@ -75,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
         upgrade,
         forget,
         backup,
+        vectors,
         encryption,
         encoders,
         evaluate,

@@ -135,6 +135,11 @@ def _require_fit(args: argparse.Namespace, command: str) -> None:
             f"{args.gallery} is encrypted, and browsers cannot open an encrypted report; name a "
             "folder for an unencrypted one with --out DIR"
         )
+    if command == "export-vectors":
+        raise InputError(
+            f"{args.gallery} is encrypted, and the vectors in a Parquet file would not be; decrypt "
+            "it first"
+        )
     if command == "export":
         raise InputError(
             f"{args.gallery} is encrypted, and an archive would not be; copy the folder while no "

@@ -143,8 +143,8 @@ def sealed_report(block: PhotoBlock, path: Path) -> EmbedReport:
         report.videos += record.status == "ok" and record.location_bytes in videos
         _count(report, record, before.pop(record.location_bytes, None), known)
     for task in block.tasks:  # those that are as they were have no row
-        if (record := before.get(task.found.location_bytes)) is not None:
-            _count(report, record, record, known)
+        if (same := before.get(task.found.location_bytes)) is not None:
+            _count(report, same, same, known)
     return report
 
 

@@ -69,7 +69,8 @@ class NobodyEngine(FakeEngine):
 def test_indexing_counts_every_file(folder: Path, kinds: list[KindOfFile], tmp_path: Path) -> None:
     engine: Any = NobodyEngine()
     gallery = Gallery.create(tmp_path / "my.gallery", engine.contract)
-    report = embed_photos(gallery, engine, [folder], EmbedOptions(decoders=0, threads=1))
+    options = EmbedOptions(decoders=0, threads=1, video="off")
+    report = embed_photos(gallery, engine, [folder], options)
     files = sum(len(names) for _, _, names in os.walk(folder))
     assert report.found + report.skipped.total == files == len(kinds)
     expected = Counter(kind.became for kind in kinds)
@@ -78,7 +79,7 @@ def test_indexing_counts_every_file(folder: Path, kinds: list[KindOfFile], tmp_p
     assert len(report.partial) == expected["partial"]
     counted = {kind: number for kind, number in report.skipped.counts.items() if number}
     assert counted == {k: n for k, n in expected.items() if k not in FAILED | READ}
-    again = embed_photos(gallery, engine, [folder], EmbedOptions(decoders=0, threads=1))
+    again = embed_photos(gallery, engine, [folder], options)
     assert (again.unchanged, again.done, again.gone) == (report.found, 0, 0)
     (partial,) = [each for each in gallery.state().photos.values() if each.reason == "partial"]
     assert "ends early" in partial.detail and partial.status == "ok"

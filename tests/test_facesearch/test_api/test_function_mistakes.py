@@ -42,7 +42,8 @@ from support.calls.mistakes import (
 )
 
 LEFT_TO_PYTHON = {"progress", "dry_run", "drop_unreadable", "labelled", "replace"}
-LEFT_TO_PYTHON |= {"turned", "hidden", "hdbscan", "plots", "in_place", "unsure"}
+LEFT_TO_PYTHON |= {"reads_only", "files", "draw"}
+LEFT_TO_PYTHON |= {"turned", "hidden", "hdbscan", "plots", "in_place", "unsure", "normalise"}
 REPORT = Report("nothing", None, None, (), ())  # type: ignore[arg-type]
 
 
@@ -120,6 +121,22 @@ SUBJECTS: dict[str, Subject] = dict(
         ),
         function("list_decisions", in_gallery, gallery=GALLERY),
         function(
+            "export_vectors",
+            lambda made: {"gallery": made.folder, "path": made.photos / "vectors.parquet"},
+            gallery=GALLERY,
+            path=(7, 1.5),
+            dtype=("float64", 16, None),
+        ),
+        function(
+            "import_vectors",
+            lambda made: {"path": made.photos / "no.npy", "gallery": made.photos / "new.gallery"},
+            path=PATH,
+            gallery=(7, 1.5),
+            encoder_name=(7, 1.5),
+            like=(7, 1.5),
+            dtype=("float64", 16, None),
+        ),
+        function(
             "show_person",
             lambda made: {"gallery": made.folder, "person": "Ann"},
             gallery=GALLERY,
@@ -150,6 +167,7 @@ SUBJECTS: dict[str, Subject] = dict(
             engine=ENGINES,
             options=OPTION_SETS,
             vectors=("int3", 16, None),
+            cluster=("local", 2),
         ),
         function(
             "search_photo",
@@ -287,6 +305,50 @@ SUBJECTS: dict[str, Subject] = dict(
             lambda made: {"report": REPORT, "folder": made.photos / "report"},
             report=(7, None, "report"),
             folder=PATH,
+        ),
+        function(
+            "export_gallery",
+            lambda made: {"gallery": made.folder, "path": made.photos / "gallery.zip"},
+            gallery=GALLERY,
+            path=PATH,
+        ),
+        function(
+            "import_gallery",
+            lambda made: {"path": made.photos / "none.zip", "gallery": made.photos / "new"},
+            path=PATH,
+            gallery=PATH,
+        ),
+        *[
+            function(
+                name,
+                lambda made: {"gallery": made.photos, "passphrase": "a long enough one"},
+                gallery=PATH,
+                passphrase=(7, b"x" * 20),
+                key_file=(7, 1.5),
+            )
+            for name in ("encrypt_gallery", "decrypt_gallery", "unlocked_gallery")
+        ],
+        function(
+            "change_key",
+            lambda made: {
+                "gallery": made.photos,
+                "passphrase": "a long enough one",
+                "new_passphrase": "another long one",
+            },
+            gallery=PATH,
+            passphrase=(7, b"x" * 20),
+            key_file=(7, 1.5),
+            new_passphrase=(7, b"x" * 20),
+            new_key_file=(7, 1.5),
+        ),
+        function(
+            "import_names",
+            in_gallery,
+            gallery=GALLERY,
+            picasa_contacts=(7, 1.5),
+            exports=(7, [7]),
+            people_tags=(7, [7]),
+            engine=ENGINES,
         ),
         function("remove_encoder", nothing, name=(*TEXT, "nothing")),
         function(

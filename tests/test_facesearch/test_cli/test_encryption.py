@@ -73,6 +73,9 @@ def test_what_would_not_be_encrypted_must_be_asked_for(
     assert main(["export", str(folder), str(tmp_path / "a.zip")]) == 2
     assert "an archive would not be" in capsys.readouterr().err
     assert not (tmp_path / "a.zip").exists()
+    assert main(["export-vectors", str(folder), str(tmp_path / "v.parquet")]) == 2
+    assert "the vectors in a Parquet file would not be" in capsys.readouterr().err
+    assert not (tmp_path / "v.parquet").exists()
     assert main(["report", str(folder), "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "index.html").exists()
     monkeypatch.setenv(encryption.PASSPHRASE, "another horse")

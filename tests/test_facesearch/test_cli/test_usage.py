@@ -36,7 +36,8 @@ def words_for(parser: argparse.ArgumentParser) -> list[str]:
         if action.required or (not action.option_strings and action.nargs != "?"):
             if isinstance(action, argparse._SubParsersAction):
                 continue
-            words += [*action.option_strings[:1], "1", *(["2"] if action.nargs == "+" else [])]
+            value = next(iter(action.choices or ["1"]))
+            words += [*action.option_strings[:1], value, *(["2"] if action.nargs == "+" else [])]
     return words
 
 

@@ -152,7 +152,7 @@ def test_min_face_leaves_small_faces_out(portrait):
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(settings):
-    with pytest.raises(InputError, match=f"expected {next(iter(settings))} "):
+    with pytest.raises(InputError, match=rf"expected {next(iter(settings))}\b"):
         MtcnnDetector(**settings)
 
 

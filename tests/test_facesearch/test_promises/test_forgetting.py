@@ -68,7 +68,7 @@ def test_a_number_that_no_face_can_have_is_refused(
 ) -> None:
     for number in (10**30, -1, 9, 1 << 32):
         assert main(["forget", str(gallery.folder), "--face", str(number)]) == 2
-        assert f"no face {number}" in capsys.readouterr().err
+        assert str(number) in capsys.readouterr().err
 
 
 def test_the_command_after_a_clustering_says_what_it_did(

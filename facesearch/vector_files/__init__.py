@@ -1,0 +1,1 @@
+"""Vectors of a gallery as a table that other programs read, and galleries of vectors made there."""
