@@ -7,6 +7,7 @@ Credentials and settings come from the environment, as the store's library reads
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +16,12 @@ from typing import Any
 from facesearch.errors import InputError, PhotoError
 from facesearch.images.remote.addresses import address_of
 
-# The library tries again by itself after errors of the server and of the network; these are tries
-# for bodies that end early without an error.
+# Libraries try again by themselves after some errors of the server and of the network. These are
+# tries beyond: for other errors, and for bodies that end early without one.
 ATTEMPTS = 3
 SECONDS = 120.0  # for one object, tries and all
+_LEAST_SECONDS = 0.1
+_FOR_GOOD = (FileNotFoundError, PermissionError)  # no other answer is to be expected
 _TIMES = ("LastModified", "mtime", "updated", "last_modified", "created")
 
 
@@ -59,9 +62,11 @@ def list_objects(location: str) -> Iterator[StoredObject]:
 
 
 def read_object(
-    location: str, max_bytes: int, size: int | None = None, seconds: float = SECONDS
+    location: str, max_bytes: int, size: int | None = None, seconds: float | None = None
 ) -> bytes:
     """An object's bytes; ``size`` is how many there should be, where that is known.
+
+    All tries together may take ``seconds``, None: :data:`SECONDS`.
 
     Raises PhotoError: "too-large" for more than ``max_bytes``, "empty", or "unreadable" where the
     store refuses, does not answer in time, or sends fewer bytes than there are.
@@ -74,16 +79,33 @@ def read_object(
             raise PhotoError("too-large", f"{size} bytes, the limit is {max_bytes}")
         if size == 0:
             raise PhotoError("empty", "the file has no bytes")
-        data = b""
-        for _ in range(ATTEMPTS):
-            data = _read(files, path, seconds)
-            if len(data) == size:
-                return data
+        data = _tried(files, path, size, SECONDS if seconds is None else seconds)
     except PhotoError:
         raise
     except Exception as error:  # each store has its exceptions
         raise PhotoError("unreadable", _reason(error)) from error
-    raise PhotoError("unreadable", f"expected {size} bytes, got {len(data)} of them")
+    if len(data) != size:
+        raise PhotoError("unreadable", f"expected {size} bytes, got {len(data)} of them")
+    return data
+
+
+def _tried(files: Any, path: str, size: int, seconds: float) -> bytes:
+    """What the last try gave, or its error; the first that gives ``size`` bytes is the last."""
+    end = time.monotonic() + seconds
+    data = b""
+    for attempt in range(1, ATTEMPTS + 1):
+        left = end - time.monotonic()
+        try:
+            data = _read(files, path, max(left, _LEAST_SECONDS))
+        except _FOR_GOOD:
+            raise
+        except Exception:
+            if attempt == ATTEMPTS or time.monotonic() >= end:
+                raise
+            continue
+        if len(data) == size:
+            break
+    return data
 
 
 def _read(files: Any, path: str, seconds: float) -> bytes:

@@ -39,7 +39,9 @@ class FaultyStore:
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object."""
-        request = urllib.request.Request(f"{self.server}/{BUCKET}/{key}", data, method="PUT")
+        # Not the default, a form, which the server would parse.
+        kind = {"Content-Type": "application/octet-stream"}
+        request = urllib.request.Request(f"{self.server}/{BUCKET}/{key}", data, kind, method="PUT")
         urllib.request.urlopen(request).close()
 
     def put_folder(self, folder: Path, prefix: str) -> None:
@@ -111,7 +113,12 @@ def _handler(store: FaultyStore) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def _forwarded(self, method: str) -> tuple[int, bytes, dict[str, str]]:
-            wanted = {k: v for k, v in self.headers.items() if k.lower() in ("range", "host")}
+            wanted = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() in ("range", "host", "authorization")
+                or name.lower().startswith("x-amz-")
+            }
             request = urllib.request.Request(store.server + self.path, None, wanted, method=method)
             try:
                 answer: Any = urllib.request.urlopen(request)
