@@ -10,6 +10,7 @@ import _thread
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -56,6 +57,8 @@ def main() -> int:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     os.nice(NICE)
+    # Which is how the service cancels; one that was started in the background ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="facesearch job: %(message)s")
     asked = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_the_service, daemon=True).start()

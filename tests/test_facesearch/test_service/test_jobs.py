@@ -165,6 +165,7 @@ def test_new_folders_are_for_who_administers(tmp_path: Path) -> None:
 
 SLOW = """
     import json, signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as jobs do
     asked = json.loads(sys.stdin.readline())
     steps = asked["arguments"].get("steps", 0)
     try:
