@@ -109,6 +109,10 @@ def _print_text(args: argparse.Namespace, enrolment: Enrolment) -> None:
 
     results = enrolment.photos
     done = [each for each in results if each.face]
+    if not results:
+        text = "found no photo to enrol; give photos, or a folder that has some"
+        print(f"facesearch: {text}", file=sys.stderr)
+        return
     if args.folders is None:
         print(printable(f"{len(done)} of {len(results)} photos enrolled as {args.name}"))
     else:

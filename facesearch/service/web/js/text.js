@@ -40,7 +40,7 @@ export const period = (first, last) => {
 };
 
 /** A place in a video: 67 as "1:07". */
-export const clock = (seconds) => {
+const clock = (seconds) => {
   const [hours, minutes, rest] = [seconds / 3600, (seconds / 60) % 60, seconds % 60].map(Math.floor);
   const two = (value) => String(value).padStart(2, "0");
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;

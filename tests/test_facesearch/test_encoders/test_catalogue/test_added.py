@@ -94,7 +94,7 @@ def test_damage_is_reported(tmp_path: Path) -> None:
     data = bytearray(weights.read_bytes())
     data[0] ^= 1
     weights.write_bytes(data)
-    with pytest.raises(WeightsError, match="not the model file that was added"):
+    with pytest.raises(WeightsError, match="not the model file that belongs there"):
         load_encoder("mine", threads=1)
     description = added_folder() / "mine" / "encoder.json"
     for damage in (b"{", b"[]", json.dumps({"version": 2}).encode()):
