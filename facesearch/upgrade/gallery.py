@@ -147,11 +147,11 @@ class _Upgrade:
 
     def _switch(self) -> None:
         """Make the new shards the gallery's, and remove what was made of the old ones."""
-        described = json.loads((self.gallery.folder / DESCRIPTION).read_bytes())
+        created = created_at(self.gallery)
         for path in derived_files(self.gallery):
             path.unlink(missing_ok=True)
         shutil.rmtree(index_folder(self.gallery), ignore_errors=True)
-        self.target.describe(str(described.get("created_at", "")))
+        self.target.describe(created)
         shutil.rmtree(self.gallery.shards_folder, ignore_errors=True)
         self.report.upgraded = True
 
@@ -164,6 +164,11 @@ def _folder_name(contract: EncoderContract) -> str:
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
     digest_path(path).unlink(missing_ok=True)
+
+
+def created_at(gallery: Gallery) -> str:
+    """When ``gallery`` was made, as its description has it."""
+    return str(json.loads((gallery.folder / DESCRIPTION).read_bytes()).get("created_at", ""))
 
 
 def derived_files(gallery: Gallery) -> list[Path]:

@@ -8,7 +8,6 @@ last; each shard states its own.
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
@@ -18,11 +17,11 @@ from facesearch.embed import EmbedOptions
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
-from facesearch.gallery.description import DESCRIPTION, holds_contract
+from facesearch.gallery.description import holds_contract
 from facesearch.gallery.gallery import Gallery
 from facesearch.search.gallery_index import IndexGoal, rebuild
 from facesearch.text import count
-from facesearch.upgrade.gallery import derived_files, upgraded_contract
+from facesearch.upgrade.gallery import created_at, derived_files, upgraded_contract
 from facesearch.upgrade.report import Progress, UpgradeReport
 from facesearch.upgrade.shard import ReEmbedding, UpgradedShard, embed_shard
 from indexer.errors import IndexGoalError, MissingFaissError
@@ -86,6 +85,7 @@ class _UpgradeInPlace:
         self._not_indexed = 0
 
     def run(self, progress: Progress, *, drop: bool) -> UpgradeReport:
+        """Replace every shard that has other vectors; with ``drop`` without faces that fail."""
         before = 0  # live faces of the shards that are done
         for path in self.gallery.shard_paths():
             with Shard.open(path) as shard:
@@ -132,9 +132,8 @@ class _UpgradeInPlace:
 
     def _describe(self, comparable: tuple[EncoderContract, ...]) -> None:
         gallery = self.gallery
-        created = str(json.loads((gallery.folder / DESCRIPTION).read_bytes()).get("created_at", ""))
         gallery.contract, gallery.comparable = self.contract, comparable
-        gallery.describe(created)
+        gallery.describe(created_at(gallery))
 
     def _renew_index(self) -> None:
         self._not_indexed = 0
