@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facesearch.recognition.identify import FaceMatches, Identification, Verification
-from facesearch.service.shapes.common import BoxList, RecordId, Shape, known_number
+from facesearch.service.shapes.common import BoxList, Shape, known_number
 from facesearch.service.shapes.photos import FaceSummary
 from facesearch.service.views.snapshot import GallerySnapshot
 
@@ -140,9 +140,3 @@ class VerifyResult(Shape):
             boxes=found.boxes,
             qualities=(known_number(one), known_number(two)),
         )
-
-
-class FaceProbe(Shape):
-    """A face of the gallery that others are compared with."""
-
-    face: RecordId

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
 from benchmarks.clips.made_clips import Actor, ClipShot, Pixels
 from facesearch.detect.types import Detections
-from facesearch.encoders.types import Embeddings, EncoderContract
+from facesearch.encoders.types import Embeddings
 from facesearch.engine import PhotoFaces
 from facesearch.quality import Qualities
-from support.fake_engine import DIMENSION, person_vector
+from support.fake_engine import DIMENSION, FakeEngine, person_vector
 
 # By person: RGB, all far apart in hue.
 PEOPLE = {
@@ -39,25 +37,11 @@ def grey_shot(
     return ClipShot(seconds, np.full((size[1], size[0], 3), level, np.uint8), actors)
 
 
-class ColourEngine:
-    """Stands in for :class:`facesearch.engine.FaceEngine`; ``calls`` counts frames seen."""
+class ColourEngine(FakeEngine):
+    """Sees coloured boxes; ``calls`` counts frames seen."""
 
     def __init__(self) -> None:
-        self.contract = EncoderContract("colours", "0" * 64, DIMENSION, 48, "none", "fake")
-        self.encoder = self
-        self.name = "colours"
-        self.settings: dict[str, float] = {}
-        self.calls = 0
-
-    def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
-        self.calls += len(photos)
-        return self.embed(photos, self.detect(photos))
-
-    def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
-        return [self._detections(photo) for photo in photos]
-
-    def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:
-        return [self._embedded(photo, each) for photo, each in zip(photos, found, strict=True)]
+        super().__init__("colours")
 
     def _detections(self, photo: Pixels) -> Detections:
         boxes = []
