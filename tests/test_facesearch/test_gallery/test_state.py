@@ -37,15 +37,6 @@ PLACES = [
     (b"/p", b"."),
 ]
 CONTENTS = [hashlib.sha256(bytes([number])).hexdigest() for number in range(4)]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_waiting_for_the_disk() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("indexer.storage.atomic_files._sync", lambda path, flags: None)
-        yield
-
-
 ROWS = st.builds(
     lambda place, content, status, faces, size: (
         PhotoRecord(

@@ -46,7 +46,9 @@ def gallery(folder: Path) -> Gallery:
 
 @pytest.fixture(scope="module")
 def url(folder: Path, gallery: Gallery) -> Iterator[str]:
-    service = open_service(folder, gallery, header_seconds=0.5, body_seconds=0.5)
+    service = open_service(
+        folder, gallery, header_seconds=0.5, body_seconds=0.5, keep_alive_seconds=0.5
+    )
     with listening(service) as url:
         yield url
 

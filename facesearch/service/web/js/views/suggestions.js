@@ -5,7 +5,7 @@ import { useResource } from "../data.js";
 import { useDecisions } from "../decisions.js";
 import { useEvents } from "../events.js";
 import { useGallery } from "../gallery.js";
-import { html, useState } from "../html.js";
+import { html, useRef, useState } from "../html.js";
 import { useKeys } from "../keys.js";
 import { count, number, percent } from "../text.js";
 
@@ -105,15 +105,25 @@ export const SuggestionsView = ({ query }) => {
   // An answered card goes at once; the service's next list may still have it for a moment.
   const [answered, setAnswered] = useState([]);
   useEvents("suggestions", reload);
-  const waiting = data?.suggestions.filter((each) => !answered.includes(each.id)) ?? [];
-  const suggestion = waiting[0];
+  // Those that come back after all others: put off, or their answer did not arrive.
+  const [later, setLater] = useState([]);
+  const waiting = (data?.suggestions ?? [])
+    .filter((each) => !answered.includes(each.id))
+    .sort((one, other) => later.indexOf(one.id) - later.indexOf(other.id));
+  // The card that is shown stays: no list that arrives may put another under the next key.
+  const shown = useRef(null);
+  const suggestion = waiting.find((each) => each.id === shown.current) ?? waiting[0];
+  shown.current = suggestion?.id;
   const answer = async (reply) => {
     if (!suggestion || !can("decide")) return;
     if (reply === "not-a-face" && !mayBeNoFace(suggestion)) return;
     setAnswered((before) => [...before, suggestion.id]);
     const result = await decisions.answer(suggestion.id, reply);
-    // What was put off comes again, after all others.
-    if (!result || reply === "later") setAnswered((before) => before.filter((each) => each !== suggestion.id));
+    if (!result || reply === "later") {
+      const others = (before) => before.filter((each) => each !== suggestion.id);
+      setLater((before) => [...others(before), suggestion.id]);
+      setAnswered(others);
+    }
   };
   useKeys(
     can("decide")
