@@ -35,6 +35,7 @@ from indexer.storage.atomic_files import sha256_of
 from indexer.storage.shards import Shard
 from indexer.types import Ids
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
+from support.made_folders import MadeFolder
 from support.search import require_equal, search_gallery
 
 ENGINE: Any = FakeEngine()
@@ -71,9 +72,17 @@ def full_gallery(folder: Path, dtype: Any = "float16") -> Gallery:
     return gallery
 
 
-@pytest.fixture(params=["float16", "float32"])
-def gallery(request: pytest.FixtureRequest, tmp_path: Path) -> Gallery:
-    return full_gallery(tmp_path, request.param)
+@pytest.fixture(scope="module", params=["float16", "float32"])
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> MadeFolder:
+    folder = tmp_path_factory.mktemp("full")
+    return MadeFolder(folder, lambda place: full_gallery(place, request.param))
+
+
+@pytest.fixture
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 def require_without(gallery: Gallery, gone: Ids, ids_before: Ids, vectors_before: Any) -> None:

@@ -16,15 +16,21 @@ from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
+from support.made_folders import MadeFolder
 from support.people_galleries import people_gallery, photos_of_people
 from support.serving.services import PASSWORD, ServedTest, clustered_gallery, open_service, served
 
 API = "/api/v1/galleries/my"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(tmp_path_factory.mktemp("people"), clustered_gallery)
+
+
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    return clustered_gallery(tmp_path)
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 @pytest.fixture
