@@ -246,11 +246,11 @@ def test_cards_are_answered_by_one_key_each(pages: WatchedPages) -> None:
 def test_a_card_that_was_put_off_is_not_under_the_next_key(pages: WatchedPages) -> None:
     """It comes back after the others, also while the page has only the list of before."""
     page = pages.open("#/g/my/search")
-    held: list[Any] = []
+    listed, held = re.compile(r"/galleries/my/suggestions\?"), list[Any]()
     with cards(page, 2) as answers:
         page.get_by_role("link", name="Same person?").click()
         page.get_by_role("link", name="p1 ").wait_for()
-        page.route(re.compile(r"/galleries/my/suggestions\?"), held.append)
+        page.route(listed, held.append)
         page.keyboard.press("l")
         while not held:  # what was answered is known to the page, and the next list is on its way
             page.wait_for_timeout(10)
@@ -258,6 +258,7 @@ def test_a_card_that_was_put_off_is_not_under_the_next_key(pages: WatchedPages) 
         page.keyboard.press("y")
         page.get_by_role("link", name="p1 ").wait_for()
         assert answers == [("same-p1-p2", "later"), ("same-p3-p4", "yes")]
+        page.unroute(listed)
         for route in held:
             route.fallback()
         page.get_by_text("Nothing to ask").wait_for()
