@@ -103,7 +103,7 @@ def imported(source: str) -> dict[str, int]:
             names = [alias.name for alias in node.names]
         else:
             names = [node.module or ""] if node.level == 0 else []
-        found |= below & known or {node.module}|= {name.split(".")[0]: node.lineno for name in names}
+        found |= {name.split(".")[0]: node.lineno for name in names}
     return found
 
 

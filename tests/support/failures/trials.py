@@ -12,9 +12,7 @@ TOO_LONG = 20  # seconds for a trial that reads a damaged file
 Trial = Callable[[], str]
 
 
-def report(
-    name: str, trials: Iterator[Trial], seconds: float, most: int | None = None
-) -> None:
+def report(name: str, trials: Iterator[Trial], seconds: float, most: int | None = None) -> None:
     """Run trials for so many seconds and ``most`` times at most; tell how many were run and which
     failed."""
     tried, failures, end = 0, [], time.monotonic() + seconds

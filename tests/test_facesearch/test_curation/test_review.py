@@ -24,7 +24,9 @@ from support.people_galleries import CLEAR, cluster, index, people_gallery, phot
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
-    return MadeFolder(tmp_path_factory.mktemp("people"), lambda folder: cluster(people_gallery(folder)))
+    return MadeFolder(
+        tmp_path_factory.mktemp("people"), lambda folder: cluster(people_gallery(folder))
+    )
 
 
 @pytest.fixture

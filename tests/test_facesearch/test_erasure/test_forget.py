@@ -73,9 +73,7 @@ def full_gallery(folder: Path, dtype: Any = "float16") -> Gallery:
 
 
 @pytest.fixture(scope="module", params=["float16", "float32"])
-def made(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> MadeFolder:
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
     folder = tmp_path_factory.mktemp("full")
     return MadeFolder(folder, lambda place: full_gallery(place, request.param))
 

@@ -33,9 +33,7 @@ def engine() -> FaceEngine:
 
 
 @pytest.fixture(scope="module")
-def heads(
-    demo_photos: tuple[Path, DemoTruth], engine: FaceEngine
-) -> dict[str, list[Pixels]]:
+def heads(demo_photos: tuple[Path, DemoTruth], engine: FaceEngine) -> dict[str, list[Pixels]]:
     """Two square pictures of each portrait's head, around the face that is found in it."""
     folder, truth = demo_photos
     found: dict[str, list[Pixels]] = {"a": [], "b": []}

@@ -83,9 +83,7 @@ def test_people_who_cross_keep_their_tracks(clip: tuple[Path, list[TrueFace]]) -
     assert scores.trajectories == 5
 
 
-def test_tracks_know_when_and_who(
-    clip: tuple[Path, list[TrueFace]], whole: VideoFaces
-) -> None:
+def test_tracks_know_when_and_who(clip: tuple[Path, list[TrueFace]], whole: VideoFaces) -> None:
     truth, found = clip[1], whole
     late = [track for track in found.tracks if track.start_us >= 4_000_000]
     assert sorted(round(track.start_us / 1e6, 1) for track in late) == [4.0, 4.0, 4.6]

@@ -112,9 +112,7 @@ def photos(dlib: Any) -> Described:
     return chips, descriptors_by_dlib(dlib, chips)
 
 
-def test_parity_with_dlib_on_synthetic_chips(
-    encoder: NetworkEncoder, synthetic: Described
-) -> None:
+def test_parity_with_dlib_on_synthetic_chips(encoder: NetworkEncoder, synthetic: Described) -> None:
     chips, expected = synthetic
     assert np.abs(encoder.describe(chips) - expected).max() < PARITY
 
