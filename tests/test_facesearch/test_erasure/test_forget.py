@@ -21,7 +21,7 @@ from facesearch.clustering.run_store import latest_run, run_at, run_paths, save_
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.erasure import forget as forget_module
 from facesearch.erasure.forget import ForgetReport, Selection, forget, lift
-from facesearch.errors import ChangedGalleryError, GalleryError, InputError
+from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
@@ -317,39 +317,6 @@ def test_forgotten_rows_hold_nothing(gallery: Gallery) -> None:
         faces = shard.table("faces")
         assert faces.pop("photo")[GONE] == ~1
         assert not any(np.any(values[GONE]) for values in faces.values())
-
-
-def test_round_trip_of_what_is_forgotten(tmp_path: Path) -> None:
-    faces = [
-        Tombstone(5, "a" * 64, (0.5, 1.0, 2.25, 3.0)),
-        Tombstone(3, "b" * 64, (0, 0, 1, 1)),
-    ]
-    Tombstones(faces).write(tmp_path)
-    read = Tombstones.read(tmp_path)
-    assert read.ids.tolist() == [3, 5]
-    assert read.boxes_of("a" * 64).tolist() == [[0.5, 1.0, 2.25, 3.0]]
-    assert read.boxes_of("c" * 64).shape == (0, 4)
-    assert read.without_photos({"b" * 64}).ids.tolist() == [5]
-    assert Tombstones.read(tmp_path / "empty").ids.tolist() == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{",
-        "[]",
-        '{"format": "facesearch-forgotten", "version": 2, "faces": []}',
-        '{"format": "facesearch-forgotten", "version": 1}',
-        '{"format": "facesearch-forgotten", "version": 1, "faces": [{"face": -1}]}',
-        '{"format": "facesearch-forgotten", "version": 1, "faces": [7]}',
-        '{"format": "facesearch-forgotten", "version": 1, '
-        '"faces": [{"face": 1, "sha256": "x", "box": [0, 0, 1, 1]}]}',
-    ],
-)
-def test_a_damaged_list_is_never_taken_for_an_empty_one(tmp_path: Path, text: str) -> None:
-    (tmp_path / "forgotten.json").write_text(text)
-    with pytest.raises(GalleryError, match=r"forgotten\.json.*backup"):
-        Tombstones.read(tmp_path)
 
 
 def test_nothing_of_a_name_is_left_in_free_pages(tmp_path: Path) -> None:
