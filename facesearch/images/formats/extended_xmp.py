@@ -70,7 +70,7 @@ def read_extended_xmp(stream: BinaryIO, packet: bytes) -> ExtendedXmp:
         return _joined(pieces)
     if named:
         found = f"{others} of another number" if others else "none"
-        return ExtendedXmp(problem=f"expected pieces of its extended XMP in the file, found {found}")
+        return ExtendedXmp(problem=f"expected pieces of its extended XMP, found {found}")
     if others:
         return ExtendedXmp(problem=f"{others} pieces of extended XMP that its XMP does not name")
     return NO_EXTENSION
