@@ -31,7 +31,7 @@ class VideoUploadError(PhotoError):
     def __init__(self) -> None:
         super().__init__(
             "unsupported",
-            "it is a video, and photos are expected here; index the video, or ask about it with the "
+            "it is a video, and photos are expected here; index the video, or ask about it by the "
             "commands facesearch identify and facesearch search, which take videos",
         )
 
