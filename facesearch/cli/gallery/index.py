@@ -267,7 +267,8 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
         text = f"{count(report.videos_skipped, 'video')} not read: {report.skipped_because}"
         print(printable(text), file=sys.stderr)
     if report.videos_by_keyframes:
-        print(printable(_keyframes_note(report.videos_by_keyframes, gallery.folder)), file=sys.stderr)
+        note = _keyframes_note(report.videos_by_keyframes, gallery.folder)
+        print(printable(note), file=sys.stderr)
     for line in skipped_notes(report.skipped):
         print(printable(line), file=sys.stderr)
     for root in report.absent:
