@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,13 @@ def test_the_command_says_what_was_not_read_again(
     assert f"facesearch forget {gallery.folder} --lift VIDEO" in shown
     assert main([*command, "--video", "keyframes"]) == 0
     assert "key frames" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("time", [-1, 2**63 + 10**12], ids=["before 1970", "after 2262"])
+def test_a_video_of_any_time_is_read_and_known_again(clip: Path, time: int) -> None:
+    os.utime(clip, ns=(time, time))
+    if clip.stat().st_mtime_ns != time:
+        pytest.skip("this file system keeps no such times")
+    _, report, _ = index(clip, "keyframes")
+    assert (report.videos, report.failed) == (1, 0)
+    assert index(clip, "keyframes")[1].unchanged == 1
