@@ -7,7 +7,7 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,11 +83,12 @@ class LabelledTracks:
                 f"called {absent[0]!r} ({len(absent)} such)"
             )
         rows = [row for row, name in enumerate(self.names) if name in wanted]
-        columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        del columns["root"]
-        return replace(
-            self, **{name: tuple(values[row] for row in rows) for name, values in columns.items()}
-        )
+        kept: dict[str, Any] = {}
+        for field in fields(self):
+            if field.name != "root":
+                values = getattr(self, field.name)
+                kept[field.name] = tuple(values[row] for row in rows)
+        return replace(self, **kept)
 
 
 @dataclass(frozen=True)
