@@ -95,9 +95,9 @@ def video_kills(data: Any) -> str:
     each = data["resume"]
     same = "the same boxes, times" if each["equal"] else "OTHER boxes or times"
     return (
-        f"A job over one video was killed {each['kills']} times. In the end its {each['faces']} faces "
-        f"had {same} and vectors (largest difference {each['vector_difference']:.1g}) as those of a "
-        "job that was not."
+        f"A job over one video was killed {each['kills']} times. In the end its {each['faces']} "
+        f"faces had {same} and vectors as those of a job that was not (largest difference of a "
+        f"vector's numbers: {each['vector_difference']:.1g})."
     )
 
 
@@ -115,8 +115,8 @@ def video_speed(data: Any) -> str:
     ]
     wide, high = data["size"]
     text = (
-        f"A clip of {data['seconds']:g} s, {wide} x {high} at {data['fps']} frames a second; median "
-        f"of {data['repeats']}. {measured_on(data)}"
+        f"A clip of {data['seconds']:g} s, {wide} x {high} at {data['fps']} frames a second; "
+        f"median of {data['repeats']}. {measured_on(data)}"
     )
     header = ("`--video`", "frames looked at", "seconds", "times real time")
     return f"{table(header, rows)}\n\n{text}"

@@ -2,12 +2,12 @@
 
     python -m benchmarks.recognition.animated_tracks [--people N] [--folder DIR]
 
-YouTube Faces, on which the paper reports, is not at hand; once it is, one command runs the protocol
-on it: ``facesearch evaluate video frame_images_DB --pairs splits.txt``. Here each clip is animation,
-not film: two photos of a person move, grow, lean and change their light over a soft background
-(``benchmarks/clips``). What makes film hard is missing: blur of motion, turning heads, talk, and the
-compression of old video. So the figures say that the protocol works from video file to result, and
-how well tracks of these photos are told apart; they are not those of YouTube Faces.
+YouTube Faces, on which the paper reports, is not at hand; once it is, one command runs the
+protocol on it: ``facesearch evaluate video frame_images_DB --pairs splits.txt``. Here each clip is
+animation, not film: two photos of a person move, grow, lean and change their light over a soft
+background (``benchmarks/clips``). What makes film hard is missing: blur of motion, turning heads,
+talk, and the compression of old video. So the figures say that the protocol works from video file
+to result, and how well tracks of these photos are kept apart; they are not those of YouTube Faces.
 
 People are those of LFW with six photos or more who are not in View 1, on which the settings were
 chosen; three clips each, of different photos. As in YouTube Faces half of the pairs are of one

@@ -292,9 +292,9 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
 def _keyframes_note(videos: int, gallery: Path) -> str:
     """That videos are not read again, and how one is."""
     return (
-        f"{count(videos, 'video')} read by key frames earlier, and not read again; to read one by "
-        f"tracks: facesearch forget {gallery} --lift VIDEO, and index again. Its faces are new ones "
-        "then, and decisions about the old ones go with these"
+        f"{count(videos, 'video')} read by key frames earlier, and not read again; to read one "
+        f"by tracks: facesearch forget {gallery} --lift VIDEO, and index again. Its faces are new "
+        "ones then, and decisions about the old ones go with these"
     )
 
 

@@ -1,4 +1,4 @@
-"""Regions of pictures beyond 179 megapixels, which Pillow takes for a bomb, are turned all the same.
+"""Regions of pictures beyond 179 megapixels, which Pillow takes for bombs, are turned too.
 
 The pictures are small files whose headers say that they are large: no pixel is needed to know how
 a picture lies.
@@ -77,6 +77,7 @@ def test_their_regions_are_where_the_faces_are(
     (region,) = names_in_xmp(Path(f"{photo}.xmp").read_bytes(), "a").regions
     shares = tuple(edge / upright[n % 2] for n, edge in enumerate(BOX))
     assert region.applied_to == STORED
-    assert region.box == pytest.approx(stored_box(shares, orientation), abs=2e-6)  # type: ignore[arg-type]
+    expected = stored_box(shares, orientation)  # type: ignore[arg-type]
+    assert region.box == pytest.approx(expected, abs=2e-6)
     # Six decimal places of 20,000 pixels.
     assert place_region(region, found) == pytest.approx(BOX, abs=0.05)
