@@ -125,4 +125,3 @@ def _peak_mib(process: int) -> float:
         return 0.0
     peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
     return round(int(peaks[0]) / 1024, 1) if peaks else 0.0
-

@@ -86,9 +86,7 @@ def cuts_clip(people: Portraits, rng: Rng) -> list[ClipShot]:
 def crowd_clip(people: Portraits, rng: Rng) -> list[ClipShot]:
     """Three shots of two to four people each, who come, go and cross."""
     names = rng.permutation(people.names)[:4].tolist()
-    return [
-        _shot(people, names, int(rng.integers(2, 5)), rng.uniform(3, 6), rng) for _ in range(3)
-    ]
+    return [_shot(people, names, int(rng.integers(2, 5)), rng.uniform(3, 6), rng) for _ in range(3)]
 
 
 def _shot(
@@ -130,9 +128,7 @@ def first_of_each(times_us: Sequence[int]) -> list[int]:
     return list({time // SAMPLE_US: time for time in reversed(times_us)}.values())
 
 
-def tracks_of(
-    engine: FaceEngine, folder: Path, people: Portraits, count: int
-) -> list[PersonTrack]:
+def tracks_of(engine: FaceEngine, folder: Path, people: Portraits, count: int) -> list[PersonTrack]:
     """Person, clip and faces of the longest track of clips of one person each.
 
     Several clips a person, of different photos.

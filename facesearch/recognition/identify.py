@@ -30,6 +30,7 @@ Box = tuple[float, float, float, float]
 # Within so many times the threshold another person makes a name unsure (chosen on LFW View 1,
 # benchmarks/recognition/crowded_regions.py).
 CROWDED = 1.2
+_ALONE = VideoReading()  # how a video is read that is all that is asked about
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,7 @@ def probe_of_faces(photo: Path, faces: PhotoFaces, scale: float) -> Probe:
     )
 
 
-def probe_of_video(
-    engine: FaceEngine, video: Path, reading: VideoReading = VideoReading()
-) -> Probe:
+def probe_of_video(engine: FaceEngine, video: Path, reading: VideoReading = _ALONE) -> Probe:
     """The tracks of ``video`` as a probe; raises PhotoError where it cannot be read at all."""
     tracks = video_faces(engine, video, reading).tracks
     found = detections_of(tracks)

@@ -59,9 +59,7 @@ def _of_photos(
             yield probe_of_faces(outcome.found.location, faces, outcome.photo.scale)
 
 
-def _of_video(
-    engine: FaceEngine, found: FoundPhoto, options: EmbedOptions
-) -> Probe | ProbeFailure:
+def _of_video(engine: FaceEngine, found: FoundPhoto, options: EmbedOptions) -> Probe | ProbeFailure:
     location = found.location
     if found.error:
         return ProbeFailure(str(location), "unreadable", found.error)

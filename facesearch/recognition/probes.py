@@ -129,9 +129,7 @@ class StoredProbes:
         for start in range(first * part, len(self._ids), part):
             ids = self._ids[start : start + part]
             faces = (
-                ProbeFace(
-                    str(face.photo.location), face.face_id, face.box, face.quality, face.span
-                )
+                ProbeFace(str(face.photo.location), face.face_id, face.box, face.quality, face.span)
                 for face in self._stored.faces(ids, self._state)
             )
             yield ProbePart(tuple(faces), self._stored.vectors(ids), len(ids))

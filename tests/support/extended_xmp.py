@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
@@ -41,10 +42,7 @@ def pieces_of(packet: bytes, cuts: Sequence[int] | None = None) -> list[bytes]:
         cuts = range(MOST_OF_A_PIECE, len(packet), MOST_OF_A_PIECE)
     edges = [0, *sorted({*cuts} & {*range(1, len(packet))}), len(packet)]
     guid = guid_of(packet)
-    return [
-        piece(guid, len(packet), start, packet[start:end])
-        for start, end in zip(edges, edges[1:], strict=False)
-    ]
+    return [piece(guid, len(packet), start, packet[start:end]) for start, end in pairwise(edges)]
 
 
 def plain_jpeg(pixels: np.ndarray | None = None) -> bytes:

@@ -109,9 +109,7 @@ def test_the_tracks_of_videos_are_searched(gallery: Gallery, asked: Path, tmp_pa
     ]  # fmt: skip
 
 
-def test_one_video_can_be_all_that_is_asked(
-    gallery: Gallery, asked: Path, tmp_path: Path
-) -> None:
+def test_one_video_can_be_all_that_is_asked(gallery: Gallery, asked: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.csv"
     report = search_batch(gallery, probes_of(asked / "b.mp4", gallery), out, 1)
     rows = list(csv.DictReader(out.open()))
