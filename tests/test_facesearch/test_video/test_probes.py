@@ -68,6 +68,7 @@ def asked(tmp_path: Path) -> Path:
     write_clip(folder / "b.mp4", [grey_shot(1.2, red), grey_shot(1.2, green, level=200)])
     coloured_photo(folder / "c.png", "red")
     (folder / "d.mov").write_text("no video")
+    (folder / "e").mkdir()
     write_clip(folder / "e" / "empty.mkv", [grey_shot(1.0)])
     return folder
 
