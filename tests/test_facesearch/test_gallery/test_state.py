@@ -71,10 +71,10 @@ STEPS = st.one_of(
 PHOTO = PhotoRecord(-1, b"/p", b"3", 1, 1, CONTENTS[0], 3, 4, "", "ok", "", "")
 
 
-@given(st.lists(STEPS, min_size=5, max_size=10))  # each begins with shorter ones
+@given(st.lists(STEPS, min_size=4, max_size=9))  # each begins with shorter ones
 @example([("seal", [(PHOTO, 1)]), ("forget", 0), ("lose", 0)])  # no shard is left
 @example([("seal", [(PHOTO, 1)]), ("keep", None), ("lose", 0), ("keep", None)])
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 def test_every_history_folds_as_row_by_row(steps: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as scratch:
         gallery = Gallery.create(Path(scratch) / "my.gallery", FakeEngine().contract)
