@@ -34,8 +34,9 @@ def knn_slices(
     """Handles of a :class:`GraphSlice` for each of ``slices``, handles of :class:`VectorSlice`.
 
     Lines are the ``k`` nearest others of each vector among all, ties by row: those of
-    :func:`cluster.graph.knn_graph.exact_knn_graph`, to the last bit. A worker holds two slices, a byte
-    for each component of one, and 12 (k + 1) bytes for each query, twice. Raises ValueError for k below 1.
+    :func:`cluster.graph.knn_graph.exact_knn_graph`, to the last bit. A worker holds two slices, a
+    byte for each component of one, and 12 (k + 1) bytes for each query, twice. Raises ValueError
+    for k below 1.
     """
     if k < 1:
         raise ValueError(f"expected k of 1 or more, got {k}")

@@ -102,7 +102,7 @@ def _in_partitions(
         graph=made.graph,
         edge_recall=made.edge_recall,
         partitions=made.partitions,
-        partition_bytes=made.largest_bytes,
+        worker_bytes=made.worker_bytes,
     )
     return Partition(made.clustering, how, options.threshold)
 

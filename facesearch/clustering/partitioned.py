@@ -41,13 +41,13 @@ Room = Callable[[tuple[int, int]], NDArray[np.float32]]
 @dataclass(frozen=True)
 class PartitionedClusters:
     """Clusters, over which graph, the share of exact neighbours it has, in how many ``partitions``,
-    and the memory of the largest of these between two steps."""
+    and about what each worker held."""
 
     clustering: Clustering
     graph: Literal["kept", "made"]
     edge_recall: float
     partitions: int
-    largest_bytes: int
+    worker_bytes: int
 
 
 def worker_bytes(faces: int, dimension: int, partitions: int, largest_bytes: int) -> int:
@@ -93,8 +93,9 @@ def partitioned_clusters(
         _neighbours(lines.slices, runner),
         room((int(labels.max(initial=-1)) + 1, vectors.shape[1])),
     )
+    held = worker_bytes(len(ids), vectors.shape[1], parts, found.largest_bytes)
     return PartitionedClusters(
-        Clustering(ids, labels, sure), lines.graph, lines.edge_recall, parts, found.largest_bytes
+        Clustering(ids, labels, sure), lines.graph, lines.edge_recall, parts, held
     )
 
 

@@ -52,7 +52,7 @@ class RunInfo:
     "" where all pairs were looked at. ``cut`` tells that nothing was merged: the merges of an
     earlier run were cut. ``linkage`` is which distance between groups counted; ``exact`` is False
     where single linkage may have missed a pair. ``partitions`` is in how many parts the
-    merges were made, 0 where not in parts, and ``partition_bytes`` the memory of the largest.
+    merges were made, 0 where not in parts, and ``worker_bytes`` about what each worker took.
     """
 
     full: bool = True
@@ -69,7 +69,7 @@ class RunInfo:
     exact: bool = True
     rule: dict[str, float] | None = None
     partitions: int = 0
-    partition_bytes: int = 0
+    worker_bytes: int = 0
 
     @property
     def merge_rule(self) -> MergeRule | None:

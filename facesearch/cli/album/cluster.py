@@ -200,7 +200,7 @@ def _facts(run: ClusterRun) -> dict[str, Any]:
     if run.how.linkage != "average":
         facts |= {"linkage": run.how.linkage, "exact": run.how.exact}
     if run.how.partitions:
-        facts |= {"partitions": run.how.partitions, "partition_bytes": run.how.partition_bytes}
+        facts |= {"partitions": run.how.partitions, "worker_bytes": run.how.worker_bytes}
     return {**facts, "changes": run.changes, "contradictions": run.contradictions}
 
 

@@ -90,8 +90,7 @@ def _scope_text(how: RunInfo) -> str:
 def _partitions_text(how: RunInfo) -> str:
     """What the partitions took, of those who worked on them."""
     parts = count(how.partitions, "partition")
-    largest = size_text(how.partition_bytes)
-    return f"Merged in {parts} of at most {largest}; a worker took about three times that."
+    return f"Merged in {parts}; each worker held about {size_text(how.worker_bytes)} of it."
 
 
 def print_changes(changes: PeopleChanges) -> None:
