@@ -159,4 +159,4 @@ def list_similar_people(
     limit: Annotated[int, Query(ge=1, le=50)] = 12,
 ) -> NearPeople:
     """The people who resemble a person most."""
-    return NearPeople(people=near_person(served, snapshot, person, limit))
+    return near_person(served, snapshot, person, limit)

@@ -34,6 +34,7 @@ from facesearch.service.routes.access import (
 )
 from facesearch.service.routes.people import Cursor, Limit
 from facesearch.service.server.problems import NotModifiedError, ProblemError, missing
+from facesearch.service.shapes.common import UnsearchedView
 from facesearch.service.shapes.people import NearPeople
 from facesearch.service.shapes.photos import FaceSummary, PhotoDetail, PhotoPage, PhotoView
 from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
@@ -279,7 +280,7 @@ def list_candidates(
 ) -> NearPeople:
     """Who a face may be: the people that are nearest to it."""
     face_row_of(snapshot, face)
-    return NearPeople(people=near_face(served, snapshot, face, limit))
+    return near_face(served, snapshot, face, limit)
 
 
 @viewing.get("/galleries/{gallery}/faces/{face}/neighbours")
@@ -291,7 +292,8 @@ def list_neighbours(
 ) -> FaceNeighbours:
     """The faces that are nearest to a face, without itself."""
     face_row_of(snapshot, face)
-    found = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
+    result = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
+    found = result.neighbours
     rows = snapshot.faces.rows_of(found.ids[0])
     return FaceNeighbours(
         matches=[
@@ -300,7 +302,8 @@ def list_neighbours(
                 rows.tolist(), found.ids[0].tolist(), found.distances[0].tolist(), strict=True
             )
             if row >= 0 and other != face
-        ][:k]
+        ][:k],
+        unsearched=UnsearchedView.of_all(result.unsearched),
     )
 
 
