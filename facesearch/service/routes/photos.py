@@ -30,6 +30,7 @@ from facesearch.service.routes.access import (
     Service,
     Snapshot,
     face_row_of,
+    forbid_keeping,
     person_of,
 )
 from facesearch.service.routes.people import Cursor, Limit
@@ -273,6 +274,7 @@ def show_crop(
 
 @viewing.get("/galleries/{gallery}/faces/{face}/candidates")
 def list_candidates(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     face: RecordKey,
@@ -280,11 +282,14 @@ def list_candidates(
 ) -> NearPeople:
     """Who a face may be: the people that are nearest to it."""
     face_row_of(snapshot, face)
-    return near_face(served, snapshot, face, limit)
+    found = near_face(served, snapshot, face, limit)
+    forbid_keeping(response, found.unsearched)
+    return found
 
 
 @viewing.get("/galleries/{gallery}/faces/{face}/neighbours")
 def list_neighbours(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     face: RecordKey,
@@ -294,6 +299,7 @@ def list_neighbours(
     face_row_of(snapshot, face)
     result = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
     found = result.neighbours
+    forbid_keeping(response, result.unsearched)
     rows = snapshot.faces.rows_of(found.ids[0])
     return FaceNeighbours(
         matches=[
