@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         import_vectors,
     )
     from facesearch.api.batch import identify_photos, search_many
+    from facesearch.api.buckets import bucket_gallery, pull_gallery, push_gallery
     from facesearch.api.clustering import (
         cluster_gallery,
         gallery_album,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from facesearch.api.upgrading import upgrade_gallery
     from facesearch.clustering.options import ClusterOptions
     from facesearch.curation.editor import PeopleEditor
+    from facesearch.distributed.ray_runtime import RayOptions
     from facesearch.embed import EmbedOptions
     from facesearch.encoders import (
         EncoderSettings,
@@ -124,10 +126,12 @@ _MODULES = {
     "PeopleEditor": "curation.editor",
     "PhotoError": "errors",
     "PixelFormat": "encoders",
+    "RayOptions": "distributed.ray_runtime",
     "Template": "encoders",
     "TrainingCollapsedError": "errors",
     "WeightsError": "errors",
     "add_encoder": "encoders",
+    "bucket_gallery": "api.buckets",
     "build_index": "api.indexing",
     "calibrate": "api.people",
     "calibrate_encoder": "api.encoders",
@@ -168,6 +172,8 @@ _MODULES = {
     "list_people": "api.people_lists",
     "make_graph": "api.indexing",
     "people_suggestions": "api.people",
+    "pull_gallery": "api.buckets",
+    "push_gallery": "api.buckets",
     "quantise_encoder": "api.encoders",
     "remove_encoder": "encoders",
     "search_many": "api.batch",
@@ -204,10 +210,12 @@ __all__ = [
     "PeopleEditor",
     "PhotoError",
     "PixelFormat",
+    "RayOptions",
     "Template",
     "TrainingCollapsedError",
     "WeightsError",
     "add_encoder",
+    "bucket_gallery",
     "build_index",
     "calibrate",
     "calibrate_encoder",
@@ -248,6 +256,8 @@ __all__ = [
     "list_people",
     "make_graph",
     "people_suggestions",
+    "pull_gallery",
+    "push_gallery",
     "quantise_encoder",
     "remove_encoder",
     "search_many",
