@@ -99,6 +99,5 @@ def victim(driver: subprocess.Popen[bytes], kind: str) -> int | None:
     return None
 
 
-
 if __name__ == "__main__":
     main()
