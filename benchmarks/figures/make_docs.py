@@ -16,14 +16,24 @@ from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
-from benchmarks.figures import clusters, faces, indices, people, promises, scale, speed, training
+from benchmarks.figures import (
+    clusters,
+    distributed,
+    faces,
+    indices,
+    people,
+    promises,
+    scale,
+    speed,
+    training,
+)
 from benchmarks.figures.summary import speed_of, summary
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 _PAGES = (
     "README docs/accuracy docs/encoders docs/model_card docs/networks docs/performance docs/report "
-    "docs/scale docs/threats docs/training docs/web"
+    "docs/distributed docs/scale docs/threats docs/training docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
@@ -280,6 +290,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         scale.scale_estimates,
         scale.scale_limits,
         scale.scale_simulations,
+        distributed.ray_index,
+        distributed.ray_kill,
+        distributed.scatter_search,
+        distributed.partitioned_clustering,
         encoder,
         downloads,
         parity,
