@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -30,13 +29,13 @@ from facesearch.bucket.sync_note import CopiedFile, SyncNote, local_files
 from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.gallery.description import DESCRIPTION
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.locks import writer_lock
+from facesearch.gallery.locks import STAGED, remove_staged, writer_lock
 from facesearch.gallery.tombstones import FILE as TOMBSTONES
 from indexer.storage.atomic_files import make_folder, sync_folder, write_atomically
 
 logger = logging.getLogger(__name__)
 
-STAGING = ".fetched"
+
 # Objects that no list names are those of a killed transfer, or of one that still runs elsewhere.
 _UNNAMED_SECONDS = 24 * 3600
 
@@ -152,7 +151,7 @@ def _note_of_copy(folder: Path, store: BucketStore) -> SyncNote | None:
     note = SyncNote.read(folder)
     if note is not None and note.address == store.address:
         return note
-    left = {each.name for each in os.scandir(folder)} - {STAGING, "lock"}
+    left = {each.name for each in os.scandir(folder)} - {STAGED, "lock"}
     if note is not None or left:
         raise InputError(
             f"{folder} exists, and is no copy of {store.address}; name a new or empty folder"
@@ -235,8 +234,8 @@ def _fetch(
     store: BucketStore, manifest: BucketManifest, folder: Path, local: Mapping[str, CopiedFile]
 ) -> list[BucketFile]:
     """Fetch into the folder of staged files what the copy lacks, by its digest."""
-    staging = folder / STAGING
-    shutil.rmtree(staging, ignore_errors=True)
+    staging = folder / STAGED
+    remove_staged(folder)
     make_folder(staging)
     wanted = {
         file.sha256: (name, file)
@@ -266,7 +265,7 @@ def _place(manifest: BucketManifest, folder: Path, local: Mapping[str, CopiedFil
         place = folder / name
         if place.parent != folder:
             make_folder(place.parent)
-        staged = folder / STAGING / manifest.files[name].sha256
+        staged = folder / STAGED / manifest.files[name].sha256
         if uses[staged.name] > 1:  # files of one content
             write_atomically(place, staged.read_bytes())
         else:
@@ -275,4 +274,4 @@ def _place(manifest: BucketManifest, folder: Path, local: Mapping[str, CopiedFil
         (folder / name).unlink(missing_ok=True)
     for each in (folder, *(below for below in folder.iterdir() if below.is_dir())):
         sync_folder(each)
-    shutil.rmtree(folder / STAGING)
+    remove_staged(folder)

@@ -283,7 +283,7 @@ def test_a_fetch_that_is_killed_is_done_by_the_next(
     left = [moment]
 
     def killed(path: Path, target: Path) -> Path:
-        if path.parent.name == transfer.STAGING:
+        if path.parent.name == transfer.STAGED:
             if not left[0]:
                 raise KeyboardInterrupt
             left[0] -= 1
@@ -296,7 +296,7 @@ def test_a_fetch_that_is_killed_is_done_by_the_next(
     monkeypatch.setattr(store_module, "_PAUSE", 0.01)
     pull_gallery(address, copy)
     assert_same(gallery, Gallery.open(copy))
-    assert not (copy / transfer.STAGING).exists()
+    assert not (copy / transfer.STAGED).exists()
 
 
 def test_what_is_something_else_is_left_alone(
