@@ -92,11 +92,13 @@ class _WorkingCopy:
             if note is not None:
                 note.marked(is_dirty=True).write(self._folder)
 
-    def send(self) -> None:
-        """Send what has changed, if there is a gallery."""
+    def send(self, *, goes_on: bool = False) -> None:
+        """Send what has changed, if there is a gallery; ``goes_on``: more will change."""
         if (self._folder / DESCRIPTION).exists():
             with self._lock():
                 push_gallery(Gallery.open(self._folder), self._address)
+                if goes_on:
+                    self.mark_dirty()
 
     @contextmanager
     def sending(self, every: float) -> Iterator[None]:
@@ -113,8 +115,7 @@ class _WorkingCopy:
     def _send_until(self, done: threading.Event, every: float) -> None:
         while not done.wait(every):
             try:
-                self.send()
-                self.mark_dirty()
+                self.send(goes_on=True)
             except (FacesearchError, IndexerError, OSError) as error:
                 logger.warning("changes were not sent to %s yet: %s", self._address, error)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from facesearch.cli.main import main
 from facesearch.distributed.search.scattered_gallery import ScatteredGallery, ScatterOptions
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.search.gallery_index import GallerySearch
@@ -152,3 +153,12 @@ def test_the_page_says_what_was_not_searched(
         assert text == (
             "Not all of the gallery was searched: 4 faces are out of reach. Try again later."
         )
+
+
+def test_parts_are_of_a_cluster(
+    gallery: Gallery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", str(gallery.folder), "--cluster-parts", "2"]) == 2
+    assert "expected --cluster ADDRESS" in capsys.readouterr().err
+    assert main(["cluster", str(gallery.folder), "--ray", "local"]) == 2
+    assert "expected --partitions N" in capsys.readouterr().err
