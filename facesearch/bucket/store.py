@@ -142,8 +142,11 @@ class BucketStore:
     def _read(self, name: str) -> bytes:
         """An object of any size."""
 
+        path = f"{self._base}/{name}"
+
         def ask() -> bytes:
-            return self._read_once(name, int(self._files.info(f"{self._base}/{name}")["size"]))
+            self._files.invalidate_cache(path)
+            return self._read_once(name, int(self._files.info(path)["size"]))
 
         return self._tried(ask, f"read {self._place(name)}")
 

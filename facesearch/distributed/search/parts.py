@@ -104,5 +104,6 @@ class PartIndex:
 
     def hide(self, ids: Ids) -> int:
         """Never find ``ids`` again; how many faces are left."""
-        self._index.hide(ids)
+        if len(ids):
+            self._index.hide(ids)
         return len(self._index)
