@@ -62,7 +62,11 @@ SUBJECTS: dict[str, Subject] = dict(
         function("latest_run", in_gallery, gallery=GALLERY),
         function("gallery_album", in_gallery, gallery=GALLERY, title=TEXT),
         function(
-            "cluster_gallery", in_gallery, gallery=GALLERY, options=("hdbscan", 7, {}, OPTIONS)
+            "cluster_gallery",
+            in_gallery,
+            gallery=GALLERY,
+            options=("hdbscan", 7, {}, OPTIONS),
+            cluster=("local", 2),
         ),
         function("make_graph", in_gallery, gallery=GALLERY, k=COUNT, device=DEVICE),
         function(
@@ -311,6 +315,26 @@ SUBJECTS: dict[str, Subject] = dict(
             lambda made: {"gallery": made.folder, "path": made.photos / "gallery.zip"},
             gallery=GALLERY,
             path=PATH,
+        ),
+        function(
+            "push_gallery",
+            lambda made: {"gallery": made.folder, "address": "s3://nowhere/my.gallery"},
+            gallery=GALLERY,
+            address=(*PATH, "my.gallery"),
+        ),
+        function(
+            "pull_gallery",
+            lambda made: {
+                "address": "s3://nowhere/my.gallery",
+                "gallery": made.photos / "new",
+            },
+            address=(*PATH, "my.gallery"),
+            gallery=PATH,
+        ),
+        function(
+            "bucket_gallery",
+            lambda made: {"address": "s3://nowhere/my.gallery"},
+            address=(*PATH, "my.gallery"),
         ),
         function(
             "import_gallery",
