@@ -17,6 +17,7 @@ from facesearch import (
 )
 from facesearch.evaluate.presentation.report import Report
 from support.calls.mistakes import (
+    ADDRESS,
     COUNT,
     DEVICE,
     DISTANCE,
@@ -33,16 +34,19 @@ from support.calls.mistakes import (
     ClusteredGallery,
     Subject,
     asking,
+    at_address,
     clustered_gallery,
+    fetching,
     function,
     in_gallery,
     method,
     nothing,
     problems,
+    sending,
 )
 
 LEFT_TO_PYTHON = {"progress", "dry_run", "drop_unreadable", "labelled", "replace"}
-LEFT_TO_PYTHON |= {"reads_only", "files", "draw"}
+LEFT_TO_PYTHON |= {"reads_only", "files", "draw", "discard"}
 LEFT_TO_PYTHON |= {"turned", "hidden", "hdbscan", "plots", "in_place", "unsure", "normalise"}
 REPORT = Report("nothing", None, None, (), ())  # type: ignore[arg-type]
 
@@ -316,26 +320,9 @@ SUBJECTS: dict[str, Subject] = dict(
             gallery=GALLERY,
             path=PATH,
         ),
-        function(
-            "push_gallery",
-            lambda made: {"gallery": made.folder, "address": "s3://nowhere/my.gallery"},
-            gallery=GALLERY,
-            address=(*PATH, "my.gallery"),
-        ),
-        function(
-            "pull_gallery",
-            lambda made: {
-                "address": "s3://nowhere/my.gallery",
-                "gallery": made.photos / "new",
-            },
-            address=(*PATH, "my.gallery"),
-            gallery=PATH,
-        ),
-        function(
-            "bucket_gallery",
-            lambda made: {"address": "s3://nowhere/my.gallery"},
-            address=(*PATH, "my.gallery"),
-        ),
+        function("push_gallery", sending, gallery=GALLERY, address=ADDRESS),
+        function("pull_gallery", fetching, address=ADDRESS, gallery=PATH),
+        function("bucket_gallery", at_address, address=ADDRESS),
         function(
             "import_gallery",
             lambda made: {"path": made.photos / "none.zip", "gallery": made.photos / "new"},
