@@ -75,7 +75,8 @@ def scatter_search() -> str:
     header = ("", "queries/s in a batch", "one query, ms", "largest process, MiB")
     lost = (
         f"After the kill the first answer took {killed['first_answer_seconds']:.2f} s, and has "
-        f"{killed['recall_of_partial']:.0%} of the nearest; it names {', '.join(killed['missing'])}. "
+        f"{killed['recall_of_partial']:.0%} of the nearest; it names "
+        f"{', '.join(killed['missing'])}. "
         f"The part was opened again after {document['rebuild_seconds']:.0f} s."
     )
     about = f"{document['faces']:,} faces, parts as {document['replicas']}."

@@ -141,7 +141,6 @@ class BucketStore:
 
     def _read(self, name: str) -> bytes:
         """An object of any size."""
-
         path = f"{self._base}/{name}"
 
         def ask() -> bytes:
@@ -167,6 +166,8 @@ class BucketStore:
                 raise
             except Exception as error:  # each store has its exceptions
                 failure = error
+                if isinstance(error, PermissionError):
+                    break
             time.sleep(_PAUSE * 2**attempt)
         raise BucketError(f"cannot {what}: {reason_of(failure)}") from failure
 
