@@ -105,7 +105,14 @@ def run_serve(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from facesearch.engine_options import EngineOptions
     from facesearch.errors import InputError
+    from facesearch.images.remote.addresses import address_of, is_remote
 
+    remote = next(filter(is_remote, args.galleries), None)
+    if remote is not None:
+        raise InputError(
+            f"expected the folder of a gallery to serve, got the address {address_of(remote)}; "
+            "fetch it with facesearch pull"
+        )
     if (args.tls_cert is None) != (args.tls_key is None):
         raise InputError("expected both --tls-cert and --tls-key, got one of them; give both")
     try:

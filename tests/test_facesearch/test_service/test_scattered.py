@@ -160,5 +160,7 @@ def test_parts_are_of_a_cluster(
 ) -> None:
     assert main(["serve", str(gallery.folder), "--cluster-parts", "2"]) == 2
     assert "expected --cluster ADDRESS" in capsys.readouterr().err
+    assert main(["serve", "s3://bucket/my.gallery"]) == 2
+    assert "facesearch pull" in capsys.readouterr().err
     assert main(["cluster", str(gallery.folder), "--ray", "local"]) == 2
     assert "expected --partitions N" in capsys.readouterr().err
