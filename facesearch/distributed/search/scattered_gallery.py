@@ -115,7 +115,7 @@ class ScatteredGallery:
 
         def made(shards: ShardRange) -> PartReplica:
             nonlocal state
-            state = state or self.gallery.state()
+            state = state or self._state_to_open()
             return self._make(GalleryPart.of(self.gallery, state, shards))
 
         if opened := self._scatter.fill(self._options.replicas, made):
@@ -160,11 +160,19 @@ class ScatteredGallery:
             self._scatter.hide(forgotten)
             self._covered = self._covered.without(IdRanges.of(np.unique(forgotten)))
 
+    def _state_to_open(self) -> GalleryState:
+        """The present state, for new replicas: what is not live in it will not be in all."""
+        state = self.gallery.state()
+        with self._following:
+            gone = self._covered.without(live_ranges(state))
+            self._covered = self._covered.without(gone)
+        return state
+
     def _rebuild(self) -> None:
         """Open each part again with the faces that are live now, one replica after the other."""
         self._outdated = False
         try:
-            state = self.gallery.state()
+            state = self._state_to_open()
             parts = [part.shards for part in self._scatter.parts]
             last = max([parts[-1].end, *(number + 1 for number in state.live)])
             ranges = [*parts[:-1], ShardRange(parts[-1].first, last)]

@@ -245,3 +245,22 @@ def test_a_search_in_one_memory_has_searched_all(gallery: Gallery) -> None:
     assert result.unsearched == ()
     expected = exact_search(gallery.blocks(state), queries, 3)
     assert np.array_equal(result.require_complete().ids, expected.ids)
+
+
+def test_what_a_new_replica_lacks_is_searched_here(
+    gallery: Gallery, parts: ScatteredGallery, machines: Machines, tmp_path: Path
+) -> None:
+    """Opened while photos were away, which come back."""
+    photo = tmp_path / "photos" / "03.png"
+    data = photo.read_bytes()
+    photo.unlink()
+    index(gallery, tmp_path / "photos")
+    for each in machines.opened[::2]:
+        each.is_dead = True
+    parts.keep_up()
+    photo.write_bytes(data)
+    index(gallery, tmp_path / "photos")
+    state = gallery.state()
+    search = parts.search_of(state)
+    for _ in range(4):  # each replica has its turn
+        assert_exact(search, gallery, state)
