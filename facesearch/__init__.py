@@ -13,13 +13,15 @@ from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from facesearch.api.backup import (
+        bucket_gallery,
         export_gallery,
         export_vectors,
         import_gallery,
         import_vectors,
+        pull_gallery,
+        push_gallery,
     )
     from facesearch.api.batch import identify_photos, search_many
-    from facesearch.api.buckets import bucket_gallery, pull_gallery, push_gallery
     from facesearch.api.clustering import (
         cluster_gallery,
         gallery_album,
@@ -131,7 +133,7 @@ _MODULES = {
     "TrainingCollapsedError": "errors",
     "WeightsError": "errors",
     "add_encoder": "encoders",
-    "bucket_gallery": "api.buckets",
+    "bucket_gallery": "api.backup",
     "build_index": "api.indexing",
     "calibrate": "api.people",
     "calibrate_encoder": "api.encoders",
@@ -172,8 +174,8 @@ _MODULES = {
     "list_people": "api.people_lists",
     "make_graph": "api.indexing",
     "people_suggestions": "api.people",
-    "pull_gallery": "api.buckets",
-    "push_gallery": "api.buckets",
+    "pull_gallery": "api.backup",
+    "push_gallery": "api.backup",
     "quantise_encoder": "api.encoders",
     "remove_encoder": "encoders",
     "search_many": "api.batch",

@@ -68,10 +68,10 @@ def main() -> None:
     }
     if args.here:
         here = [os.getpid()]
-        runs = compare(vectors, people, graph, args, LocalRunner(), lambda: here)
+        runs = compare((vectors, people), graph, args, LocalRunner(), lambda: here)
     else:
         with local_cluster(args.cores, _STORE_BYTES) as (ray, _):
-            runs = compare(vectors, people, graph, args, RayRunner(ray), workers_here())
+            runs = compare((vectors, people), graph, args, RayRunner(ray), workers_here())
     print(runs)
     print(f"recorded in {record(args.record, {**settings, 'runs': runs})}")
 
@@ -85,14 +85,14 @@ def made_faces(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.i
 
 
 def compare(
-    vectors: NDArray[np.float32],
-    people: NDArray[np.int64],
+    faces: tuple[NDArray[np.float32], NDArray[np.int64]],
     graph: KnnGraph,
     args: argparse.Namespace,
     runner: PartitionRunner,
     workers: Callable[[], list[int]],
 ) -> list[dict[str, Any]]:
     """One machine, then partitions for each epsilon, each with the same constraints."""
+    vectors, people = faces
     constraints = Constraints(photos=np.arange(len(vectors)) // PHOTO_FACES)
     with memory_watch(lambda: [os.getpid()]) as peaks:
         began = time.monotonic()

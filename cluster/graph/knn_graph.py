@@ -89,7 +89,9 @@ def recall_of_lines(
     halves = np.einsum("ij,ij->i", points, points) / 2
     found = 0
     pieces = -(-len(rows) // _CHECKED_TOGETHER)
-    for part, known in zip(np.array_split(rows, pieces), np.array_split(lines, pieces), strict=True):
+    for part, known in zip(
+        np.array_split(rows, pieces), np.array_split(lines, pieces), strict=True
+    ):
         nearness = points[part] @ points.T - halves
         nearness[np.arange(len(part)), part] = -np.inf
         least = -np.partition(-nearness, width - 1, axis=1)[:, width - 1]

@@ -100,7 +100,7 @@ def lines_silhouette_confidence(
     for first, rows in lines:
         part = slice(first, first + len(rows))
         beyond[part] = _beyond_by_graph(
-            points[part], labels, first, rows, (means, squares), (nearest, rivals)
+            (points[part], rows), labels, first, (means, squares), (nearest, rivals)
         )
     if len(sizes) > 1:
         hidden = np.flatnonzero(rivals < 0)
@@ -197,19 +197,19 @@ def _to_means(
 
 @jit_fastmath
 def _beyond_by_graph(
-    points: NDArray[np.float32],
+    lines: tuple[NDArray[np.float32], NDArray[np.integer[Any]]],
     labels: NDArray[np.int32],
     first: int,
-    rows: NDArray[np.integer[Any]],
     moments_of: tuple[NDArray[np.float32], NDArray[np.float32]],
     known: tuple[NDArray[np.float32], NDArray[np.int64]],
 ) -> NDArray[np.float32]:
     """The least distance (m,) of each vector to another cluster that it has a neighbour in.
 
-    ``points`` (m, d) are the vectors from row ``first`` on, and ``rows`` (m, k) their neighbours.
+    ``lines`` are the vectors (m, d) from row ``first`` on, and their neighbours (m, k).
     ``known`` are for each cluster (k,) how near another comes to a member, and which, -1 where no
     neighbour of any is in another; it is brought up to date.
     """
+    points, rows = lines
     means, squares = moments_of
     nearest, rivals = known
     beyond = np.full(len(points), np.inf, np.float32)

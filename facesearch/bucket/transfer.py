@@ -163,7 +163,9 @@ def _content(files: Mapping[str, CopiedFile]) -> dict[str, BucketFile]:
     return {name: each.file for name, each in files.items()}
 
 
-def _report(manifest: BucketManifest, store: BucketStore, moved: list[BucketFile]) -> TransferReport:
+def _report(
+    manifest: BucketManifest, store: BucketStore, moved: list[BucketFile]
+) -> TransferReport:
     return TransferReport(
         store.address,
         manifest.number,

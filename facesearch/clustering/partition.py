@@ -73,7 +73,7 @@ def partition_faces(
         )  # fmt: skip
     else:
         made = _of_good(gallery, state, faces, constraints, options=options, how=how)
-    clustering = _with_poor(made.clustering, faces, barred, options, made.how.merge_rule, room)
+    clustering = _with_poor(made, faces, barred, options, room)
     return replace(made, clustering=clustering)
 
 
@@ -293,15 +293,14 @@ def _grown(
 
 
 def _with_poor(
-    clustering: Clustering,
+    made: Partition,
     faces: FaceSet,
     barred: NDArray[np.int64],
     options: ClusterOptions,
-    rule: MergeRule | None,
     room: Room | None,
 ) -> Clustering:
-    """``clustering`` of the good faces, and after it the poor ones."""
-    poor = faces.poor
+    """The clustering ``made`` of the good faces, and after it the poor ones."""
+    poor, clustering = faces.poor, made.clustering
     if not poor.any():
         return clustering
     photos = faces.photos
@@ -314,7 +313,7 @@ def _with_poor(
         photos=None if photos is None else (photos[~poor], photos[poor]),
         cannot=np.concatenate([barred, _poor_and_good(faces)]),
         rivals=faces.apart_among(poor),
-        rule=rule,
+        rule=made.how.merge_rule,
         room=None if room is None else room((clustering.count, faces.good_vectors.shape[1])),
     )
 

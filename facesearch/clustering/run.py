@@ -153,7 +153,7 @@ class _Before:
         was = self.run.clustering
         numbers = led_numbers(was, self.run.numbers, self.decided)
         people = _people_of(assign_people(was, numbers, self.decided, known=self.known), ids)
-        return people, values_at(was.confidence, positions_of(ids, was.ids), np.float32(0))
+        return people, values_at(was.confidence, positions_of(ids, was.ids), 0)
 
     def new_people(self, count: int) -> range:
         """Numbers for ``count`` people that nobody had before."""

@@ -35,9 +35,7 @@ class FaceTable:
     seen: NDArray[np.int64]
 
     @classmethod
-    def read(
-        cls, gallery: Gallery, state: GalleryState, *, with_vectors: bool = True
-    ) -> FaceTable:
+    def read(cls, gallery: Gallery, state: GalleryState, *, with_vectors: bool = True) -> FaceTable:
         """All live faces of ``state``. Each shard is opened once: that checks all of its columns.
 
         Without vectors, which then are (n, 0), it takes 36 bytes a face.

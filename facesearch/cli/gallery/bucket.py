@@ -51,7 +51,7 @@ def add_commands(commands: Any) -> None:
 
 def run_push(args: argparse.Namespace) -> int:
     """Send, and print how much that was."""
-    from facesearch.api.buckets import push_gallery
+    from facesearch.api.backup import push_gallery
 
     _print_report(args, "sent", push_gallery(args.gallery, args.address))
     return 0
@@ -59,7 +59,7 @@ def run_push(args: argparse.Namespace) -> int:
 
 def run_pull(args: argparse.Namespace) -> int:
     """Fetch, and print how much that was."""
-    from facesearch.api.buckets import pull_gallery
+    from facesearch.api.backup import pull_gallery
 
     report = pull_gallery(args.address, args.folder, discard=args.discard)
     _print_report(args, "fetched", report)
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     given = getattr(args, "gallery", None)
     if not isinstance(given, Path) or not is_remote(given) or args.run is run_push:
         return encryption.run(args)
-    from facesearch.api.buckets import bucket_gallery
+    from facesearch.api.backup import bucket_gallery
 
     command, address = encryption.command_name(args), address_of(given)
     _require_fit(args, command, address)

@@ -57,7 +57,7 @@ def list_objects(location: str) -> Iterator[StoredObject]:
 
 
 def objects_below(files: Any, path: str) -> list[StoredObject]:
-    """As :func:`list_objects`, of ``path`` in the file system ``files``, whose errors are raised."""
+    """As :func:`list_objects`, of ``path`` in the file system ``files``; raises its errors."""
     files.invalidate_cache()
     found: dict[str, Any] = files.find(path, detail=True)
     base = path.rstrip("/")

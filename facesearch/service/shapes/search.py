@@ -52,7 +52,7 @@ class FoundFace(Shape):
 
 
 class SearchResult(Shape):
-    """The faces of the photo that was sent, the largest first, and which faces were not searched."""
+    """The faces of the photo that was sent, the largest first, and what was not searched."""
 
     faces: list[FoundFace]
     unsearched: list[UnsearchedView]

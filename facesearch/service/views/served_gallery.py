@@ -187,9 +187,7 @@ class ServedGallery:
         if session is not None and session.gallery is warm.gallery:
             view = session.view()
         elif before is not None and before.gallery is warm.gallery:
-            view = GalleryView(
-                warm.gallery, GalleryVersion.of(warm.gallery), self._opener, before
-            )
+            view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), self._opener, before)
         else:
             view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), self._opener)
         faces = warm.columns.read(warm.gallery, view.state)

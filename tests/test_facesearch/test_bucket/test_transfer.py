@@ -173,9 +173,7 @@ def test_of_two_machines_that_change_a_gallery_the_second_is_refused(
     push_gallery(gallery, address)
     other = tmp_path / "other.gallery"
     pull_gallery(address, other)
-    PeopleEditor(Gallery.open(other)).name(
-        PeopleEditor(Gallery.open(other)).now.people[1], "Eve"
-    )
+    PeopleEditor(Gallery.open(other)).name(PeopleEditor(Gallery.open(other)).now.people[1], "Eve")
     push_gallery(Gallery.open(other), address)
     editor = PeopleEditor(gallery)
     editor.name(editor.now.people[1], "Bob")
@@ -266,7 +264,6 @@ def test_a_fetch_that_is_killed_is_done_by_the_next(
     gallery: Gallery,
     address: str,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     moment: int,
 ) -> None:
     """Killed after so many files took their place, of a copy that is new or from before."""
@@ -289,11 +286,9 @@ def test_a_fetch_that_is_killed_is_done_by_the_next(
             left[0] -= 1
         return replace(path, target)
 
-    monkeypatch.setattr(Path, "replace", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", killed)
         pull_gallery(address, copy)
-    monkeypatch.undo()
-    monkeypatch.setattr(store_module, "_PAUSE", 0.01)
     pull_gallery(address, copy)
     assert_same(gallery, Gallery.open(copy))
     assert not (copy / transfer.STAGED).exists()

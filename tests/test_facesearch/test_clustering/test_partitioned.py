@@ -80,10 +80,7 @@ def made() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 @pytest.fixture
-def vector_gallery(
-    tmp_path: Path, made: tuple[NDArray[np.float32], NDArray[np.int64]]
-) -> Gallery:
-
+def vector_gallery(tmp_path: Path, made: tuple[NDArray[np.float32], NDArray[np.int64]]) -> Gallery:
 
     np.save(tmp_path / "vectors.npy", made[0])
     import_vectors(tmp_path / "vectors.npy", tmp_path / "v.gallery", encoder_name="made")
@@ -186,8 +183,7 @@ def test_poor_faces_join_as_they_do_in_one_memory(tmp_path: Path) -> None:
     assert groups(run) == groups(ordinary)
     order = [np.argsort(each.clustering.ids) for each in (run, ordinary)]
     sure = [
-        each.clustering.confidence[rows]
-        for each, rows in zip((run, ordinary), order, strict=True)
+        each.clustering.confidence[rows] for each, rows in zip((run, ordinary), order, strict=True)
     ]
     assert np.allclose(*sure, atol=1e-4)
 

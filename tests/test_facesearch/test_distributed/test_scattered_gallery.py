@@ -51,9 +51,7 @@ def parts(gallery: Gallery, machines: Machines, by_hand: None) -> Iterator[Scatt
     assert not machines.alive()
 
 
-def assert_exact(
-    search: GallerySearch, gallery: Gallery, state: GalleryState, k: int = 7
-) -> None:
+def assert_exact(search: GallerySearch, gallery: Gallery, state: GalleryState, k: int = 7) -> None:
     queries = gallery.vectors(state.live_ids()[::2])
     found, expected = search.search(queries, k), exact_search(gallery.blocks(state), queries, k)
     assert np.array_equal(found.ids, expected.ids)
@@ -208,7 +206,7 @@ def test_the_thread_keeps_the_parts(gallery: Gallery, machines: Machines) -> Non
 
 def test_without_any_part_there_is_no_search(gallery: Gallery, machines: Machines) -> None:
     machines.full = True
-    with pytest.raises(ClusterError, match="no part of .* room"):
+    with pytest.raises(ClusterError, match=r"no part of .* room"):
         ScatteredGallery(gallery, gallery.state(), machines.make, OPTIONS)
 
 

@@ -117,9 +117,7 @@ def test_what_is_away_is_named_in_every_answer(
     assert answer.json()["unsearched"] == [] and "etag" in answer.headers
 
 
-def test_new_photos_are_found_at_once(
-    site: ServedTest, gallery: Gallery, tmp_path: Path
-) -> None:
+def test_new_photos_are_found_at_once(site: ServedTest, gallery: Gallery, tmp_path: Path) -> None:
     photo = write_photo(tmp_path / "new" / "nina.png", [200], 1)
     assert search(site, photo).json()["faces"][0]["matches"][0]["distance"] > 0.1
     index(gallery, tmp_path / "new")
@@ -155,9 +153,7 @@ def test_the_page_says_what_was_not_searched(
         )
 
 
-def test_parts_are_of_a_cluster(
-    gallery: Gallery, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_parts_are_of_a_cluster(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", str(gallery.folder), "--cluster-parts", "2"]) == 2
     assert "expected --cluster ADDRESS" in capsys.readouterr().err
     assert main(["serve", "s3://bucket/my.gallery"]) == 2
