@@ -30,7 +30,7 @@ from indexer.exact.distances import check_queries
 from indexer.id_ranges import IdRanges
 from indexer.index.overlay import IndexChanges
 from indexer.protocols import Searcher
-from indexer.types import MAX_NEIGHBOURS, Ids, Neighbours, Vectors
+from indexer.types import MAX_NEIGHBOURS, Neighbours, Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ class ScatteredGallery:
         self._make = make
         self._options = options
         self._covered = live_ranges(state)
+        self._forgotten = IdRanges.of(np.zeros(0, np.int64))
         self._scatter = ScatterSearch(
             self._opened(state), patience=options.patience, seconds=options.seconds
         )
@@ -94,11 +95,14 @@ class ScatteredGallery:
         """The faces that every replica has, forgotten ones apart."""
         return self._covered
 
+    def newer_than_parts(self, live: IdRanges) -> IdRanges:
+        """Those of some faces that parts may lack, but for those that were forgotten since."""
+        return live.without(self._covered).without(self._forgotten)
+
     def search_of(self, state: GalleryState) -> GallerySearch:
         """What finds the live faces of ``state``; parts are brought up to date if that is due."""
         with self._following:
-            forgotten = Tombstones.read(self.gallery.folder).ids
-            self._hide(forgotten[self._covered.find(forgotten) >= 0])
+            self._hide_forgotten()
             coverage = IndexChanges.between(self._covered, live_ranges(state)).coverage
             if coverage.worth_rebuilding():
                 self._outdated = True
@@ -155,10 +159,14 @@ class ScatteredGallery:
             for shards in ranges
         ]
 
-    def _hide(self, forgotten: Ids) -> None:
-        if len(forgotten):
-            self._scatter.hide(forgotten)
-            self._covered = self._covered.without(IdRanges.of(np.unique(forgotten)))
+    def _hide_forgotten(self) -> None:
+        """Hide what was forgotten in all replicas; for who holds the lock of following."""
+        forgotten = Tombstones.read(self.gallery.folder).ids
+        self._forgotten = IdRanges.of(forgotten)
+        held = forgotten[self._covered.find(forgotten) >= 0]
+        if len(held):
+            self._scatter.hide(held)
+            self._covered = self._covered.without(IdRanges.of(held))
 
     def _state_to_open(self) -> GalleryState:
         """The present state, for new replicas: what is not live in it will not be in all."""
@@ -184,8 +192,7 @@ class ScatteredGallery:
             raise
         with self._following:
             self._covered = live_ranges(state)
-            forgotten = Tombstones.read(self.gallery.folder).ids
-            self._hide(forgotten[self._covered.find(forgotten) >= 0])
+            self._hide_forgotten()
 
     def _keep(self) -> None:
         while True:
@@ -244,7 +251,7 @@ class _ScatteredSearcher:
         with self._lock:
             covered = self._parts.covered
             if self._newer is None or self._newer[0] is not covered:
-                fresh = self._live.without(covered)
+                fresh = self._parts.newer_than_parts(self._live)
                 gallery, state = self._parts.gallery, self._state
                 newer = search_among(gallery, state, fresh.all()) if fresh.count else None
                 self._newer = covered, fresh, newer
