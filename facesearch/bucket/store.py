@@ -54,14 +54,16 @@ class BucketStore:
 
         return self._tried(ask, f"list {self.address}/{folder}")
 
-    def make(self, name: str, data: bytes) -> None:
+    def make(self, name: str, data: bytes, *, is_listed: bool = False) -> None:
         """See that the object ``name``, which is named by its content, is there and holds ``data``.
 
-        It is made where there is none, and read back. One of other content, of which half arrived,
-        is removed and made again. Raises BucketError where it cannot be made.
+        It is made where there is none (``is_listed``: there is one, so it is only read), and read
+        back. One of other content, of which half arrived, is removed and made again. Raises
+        BucketError where it cannot be made.
         """
-        for _ in range(ATTEMPTS):
-            self._create(name, data)
+        for attempt in range(ATTEMPTS):
+            if attempt or not is_listed:
+                self._create(name, data)
             if self._read(name) == data:
                 return
             logger.warning("%s did not arrive whole: it is sent again", self._place(name))

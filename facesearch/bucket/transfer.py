@@ -193,7 +193,8 @@ def _send(
 
     def send(each: SnapshotFile) -> None:
         each.file.seek(0)
-        store.make(object_name(each.name, content[each.name]), each.file.read())
+        name = object_name(each.name, content[each.name])
+        store.make(name, each.file.read(), is_listed=name in there)
 
     in_threads(send, wanted)
     return [content[each.name] for each in wanted]

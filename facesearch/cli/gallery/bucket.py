@@ -74,14 +74,20 @@ def run(args: argparse.Namespace) -> int:
     if not isinstance(given, Path) or not is_remote(given) or args.run is run_push:
         return encryption.run(args)
     from facesearch.api.backup import bucket_gallery
+    from facesearch.errors import FacesearchError
 
     command, address = encryption.command_name(args), address_of(given)
     _require_fit(args, command, address)
     reads_only = command in encryption.READING
     with bucket_gallery(address, reads_only=reads_only) as folder:
         args.gallery = folder
-        with shown_as(str(folder), address):
-            return encryption.run(args)
+        try:
+            with shown_as(str(folder), address):
+                return encryption.run(args)
+        except FacesearchError as error:
+            said = (str(each).replace(str(folder), address) for each in error.args)
+            error.args = tuple(said)
+            raise
 
 
 def _require_fit(args: argparse.Namespace, command: str, address: str) -> None:
