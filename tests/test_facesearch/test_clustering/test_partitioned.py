@@ -30,7 +30,7 @@ from facesearch.clustering.run_store import ClusterRun, latest_run, run_at
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.search.knn_graph import refresh_graph
-from support.fake_engine import write_photo
+from support.fake_engine import FakeEngine, write_photo
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 
 FACES = 900
@@ -95,7 +95,7 @@ def test_clear_people_are_those_of_an_ordinary_run(
     gallery = people_gallery(tmp_path, people=5, each=4)
     if kept:
         refresh_graph(gallery, 8)
-    ordinary = run_clustering(gallery, gallery.state(), CLEAR)
+    ordinary = cluster(gallery)
     run = run_clustering(gallery, gallery.state(), parted(partitions))
     assert groups(run) == groups(ordinary)
     assert np.array_equal(np.sort(run.numbers), np.sort(ordinary.numbers))
@@ -105,7 +105,7 @@ def test_clear_people_are_those_of_an_ordinary_run(
     assert run.how.full
     assert {path.name for path in gallery.folder.iterdir()} <= {
         "gallery.json", "shards", "lock", "next-shard", "state.h5", "people.sqlite", "graph.h5",
-        "presenting", "index", "settings.json",
+        "presenting", "index", "settings.json", "clusters",
     }  # fmt: skip
 
 
@@ -212,7 +212,7 @@ def test_an_ordinary_run_builds_on_one_in_partitions(tmp_path: Path) -> None:
 
 
 def test_a_gallery_without_faces(tmp_path: Path) -> None:
-    gallery = people_gallery(tmp_path, people=0)
+    gallery = Gallery.create(tmp_path / "my.gallery", FakeEngine().contract)
     for photos in ([], [1], [1, 1]):
         for number, person in enumerate(photos):
             write_photo(tmp_path / "more" / f"{number}.png", [person], number)
