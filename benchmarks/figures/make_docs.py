@@ -26,14 +26,16 @@ from benchmarks.figures import (
     scale,
     speed,
     training,
+    videos,
 )
 from benchmarks.figures.summary import speed_of, summary
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 _PAGES = (
-    "README docs/accuracy docs/encoders docs/model_card docs/networks docs/performance docs/report "
-    "docs/distributed docs/scale docs/threats docs/training docs/web"
+    "README docs/accuracy docs/distributed docs/encoders docs/indexing docs/model_card "
+    "docs/networks docs/performance docs/report docs/scale docs/threats docs/training docs/video "
+    "docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
@@ -309,6 +311,13 @@ FIGURES: dict[str, Callable[[], str]] = {
         training.facenet_small_sources,
         training.facenet_small_curve,
         training.facenet_small_judged,
+        videos.video_tracks,
+        videos.video_vectors,
+        videos.video_memory,
+        videos.video_kills,
+        videos.video_speed,
+        videos.video_protocol,
+        videos.panoramas,
     )
 }
 
