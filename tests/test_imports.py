@@ -63,6 +63,7 @@ FLOORS = {
         "people_import",
         "backup",
         "encryption",
+        "bucket",
         "api",
         "service",
         "cli",
