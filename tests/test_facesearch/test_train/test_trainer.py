@@ -149,7 +149,12 @@ def test_only_facenet_small_takes_another_side(tmp_path: Path) -> None:
 
 
 def test_distillation_comes_nearer_to_the_teacher(tmp_path: Path) -> None:
-    settings = made_settings(tmp_path, steps=25)
+    settings = replace(
+        made_settings(tmp_path),
+        network=NetworkSettings(),
+        run=RunSettings(25, threads=1, precision="fp32", log_every=1),
+        validation=ValidationSettings(share=0.3, every=25),
+    )
     Trainer(settings).run()
     rows = read_progress(settings.output / "progress.csv")
     cosines = [row["teacher_cosine"] for row in rows]
