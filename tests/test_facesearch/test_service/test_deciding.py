@@ -286,7 +286,7 @@ def test_faces_are_confirmed(site: ServedTest) -> None:
 
 def suggestions(site: ServedTest, **query: Any) -> Any:
     """The suggestions, once they are made."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while (found := get(site, "/suggestions", **query))["computing"] or not found["total"]:
         assert time.monotonic() < until, found
         time.sleep(0.05)
