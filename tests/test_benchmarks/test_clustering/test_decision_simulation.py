@@ -23,7 +23,8 @@ from facesearch.people.store import PeopleStore
 from support.vectors import grouped_vectors
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
 def test_no_decision_is_lost_and_every_change_is_explained(tmp_path: Path, seed: int) -> None:
     vectors, truth = grouped_vectors(40, 8, seed, spread=0.9)
     rounds, made = simulate(tmp_path / "made.gallery", vectors, truth, seed, (0.95, 0.85))

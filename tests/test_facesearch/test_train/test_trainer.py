@@ -72,8 +72,10 @@ def stop_after(settings: TrainSettings, steps: int) -> None:
 @pytest.mark.parametrize(
     ("losses", "optimizer", "batches"),
     [
-        ((DISTILLATION,), "adamw", "weighted"),
-        ((LossSettings("triplet", margin=0.5),), "adagrad", "identities"),
+        pytest.param((DISTILLATION,), "adamw", "weighted", marks=pytest.mark.slow),
+        pytest.param(
+            (LossSettings("triplet", margin=0.5),), "adagrad", "identities", marks=pytest.mark.slow
+        ),
         ((LossSettings("arcface", weight=0.1), DISTILLATION), "sgd", "weighted"),
     ],
 )

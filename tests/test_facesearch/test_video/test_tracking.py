@@ -109,7 +109,9 @@ def test_in_a_process_and_by_threads_it_is_the_same(
     assert all(map(same, whole.tracks, there.tracks))
 
 
-@pytest.mark.parametrize("stopped_after", [1, 7, 13, 24])
+@pytest.mark.parametrize(
+    "stopped_after", [7, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 13, 24))]
+)
 def test_a_job_that_was_killed_goes_on_to_the_same_tracks(
     clip: tuple[Path, list[TrueFace]], whole: VideoFaces, tmp_path: Path, stopped_after: int
 ) -> None:
