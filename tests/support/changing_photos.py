@@ -73,7 +73,10 @@ def _index(gallery: Gallery, photos: Path) -> None:
 
 
 def search_until_done(folder: Path, number: int, begun: Barrier, done: Event) -> None:
-    """Search again and again, the last time after all changes; writes every answer, and why the index was not used, if so."""
+    """Search again and again, the last time after all changes.
+
+    Writes every answer, and why the index was not used, if so.
+    """
     logging.basicConfig(filename=folder.parent / f"warnings-{number}")
     gallery = Gallery.open(folder)
     with (folder.parent / f"answers-{number}").open("w") as file:
