@@ -250,7 +250,7 @@ def test_a_card_that_was_put_off_is_not_under_the_next_key(pages: WatchedPages) 
     with cards(page, 2) as answers:
         page.get_by_role("link", name="Same person?").click()
         page.get_by_role("link", name="p1 ").wait_for()
-        page.route(listed, held.append)
+        page.route(listed, lambda route: held.append(route))  # a function, which it marks
         page.keyboard.press("l")
         while not held:  # what was answered is known to the page, and the next list is on its way
             page.wait_for_timeout(10)
