@@ -1,6 +1,6 @@
 // Decisions about people: sent to the service, said in a toast with an undo, shown everywhere.
 import { post, put } from "./api.js";
-import { announceChange } from "./data.js";
+import { announceChange } from "./data/changes.js";
 import { useGallery } from "./gallery.js";
 import { toast, toastError } from "./toasts.js";
 
@@ -69,7 +69,8 @@ export const useDecisions = () => {
     add,
     name: (id, name) => decide(`${person(id)}/name`, { name }, { ifTaken: (other) => merge(other, [id]) }),
     split: (id, faces, name = null) => decide(`${person(id)}/split`, { faces, name }),
-    confirm: (id, faces) => decide(`${person(id)}/confirm`, { faces }),
+    /** Without faces: all of the person. */
+    confirm: (id, faces = null) => decide(`${person(id)}/confirm`, { faces }),
     cover: (id, face) => decide(`${person(id)}/cover`, { face }, { send: put }),
     reject: (id, faces) => decide(`${person(id)}/reject`, { faces }),
     hide: (id) => decide(`${person(id)}/hide`),

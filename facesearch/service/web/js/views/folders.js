@@ -2,7 +2,8 @@
 import { Icon } from "../controls/icon.js";
 import { PhotoGrid } from "../components/photo_grid.js";
 import { Failure, Heading, Loading } from "../controls/states.js";
-import { usePages, useResource } from "../data.js";
+import { useLongList } from "../data/long_list.js";
+import { useResource } from "../data/resource.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
 import { count } from "../text.js";
@@ -40,7 +41,7 @@ const FolderTile = ({ folder }) => {
 
 const PhotosHere = ({ folder }) => {
   const { path } = useGallery();
-  const list = usePages(path("photos"), "photos", { folder, order: "name" });
+  const list = useLongList(path("photos"), "photos", { folder, order: "name" });
   return html`<${PhotoGrid} label="Photos in ${folder || "all folders"}" list=${list} />`;
 };
 

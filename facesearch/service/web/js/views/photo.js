@@ -4,13 +4,14 @@ import { PhotoFrame, middleBox } from "../components/photo_frame.js";
 import { FaceCrop, PersonLabel } from "../components/picture.js";
 import { Failure, Heading, Loading } from "../controls/states.js";
 import { WhoIsThis } from "../components/who_is_this.js";
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";
 import { useKeys } from "../keys.js";
 import { go } from "../router.js";
 import { count, day, fileName, seen } from "../text.js";
+import { toast } from "../toasts.js";
 
 const LEAST_SIDE = 12;
 
@@ -60,11 +61,11 @@ const useDrawing = (photo, onDrawn) => {
   const begin = () => setBox(middleBox(photo));
   const cancel = () => setBox(null);
   const finish = async () => {
-    if (!isLarge(box)) return;
+    if (!isLarge(box)) return toast({ text: "The box is too small. Draw it from the forehead to the chin.", kind: "error" });
     const result = await decisions.draw(photo.id, box.map(Math.round), { person: null, name: null });
-    if (!result) return;
+    if (!result) return undefined;
     setBox(null);
-    onDrawn(result.face);
+    return onDrawn(result.face);
   };
   return [box && { box, setBox, onDone: finish, onCancel: cancel }, begin];
 };

@@ -63,7 +63,7 @@ const DropZone = ({ ask, isCompact }) => {
       <button type="button" class=${isCompact ? "" : "primary"} onClick=${() => input.current.click()}>
         ${isCompact ? "Choose another photo" : "Choose a photo"}
       </button>
-      <input ref=${input} type="file" accept="image/*" class="unseen" tabindex="-1" aria-label="Photo to search with" onChange=${onChange} />
+      <input ref=${input} type="file" accept="image/*,.heic,.heif,.avif,.tif,.tiff" class="unseen" tabindex="-1" aria-label="Photo to search with" onChange=${onChange} />
       ${!isCompact && html`<p class="soft small">The photo is only looked at: it is not kept.</p>`}
     </div>
   `;

@@ -1,11 +1,11 @@
 // Suggested corrections as cards, answered with one key each.
 import { FaceCrop, PersonLink } from "../components/picture.js";
 import { Empty, Failure, Heading, Loading, Tabs } from "../controls/states.js";
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useEvents } from "../events.js";
 import { useGallery } from "../gallery.js";
-import { html, useState } from "../html.js";
+import { html, useLayoutEffect, useRef, useState } from "../html.js";
 import { useKeys } from "../keys.js";
 import { count, number, percent } from "../text.js";
 
@@ -70,11 +70,16 @@ const sidesOf = ({ kind, people, faces, examples }) => {
 /** Whether "not a face" is an answer: of two people it would be the second, if a single face. */
 const mayBeNoFace = ({ kind, people }) => kind !== "same" || people[1].faces === 1;
 
-const Card = ({ suggestion, answer }) => {
+const Card = ({ suggestion, isFirst, answer }) => {
+  const element = useRef(null);
+  // The button that had the focus went with the card before; this one is read out instead.
+  useLayoutEffect(() => {
+    if (!isFirst) element.current.focus({ preventScroll: true });
+  }, []);
   const words = KINDS[suggestion.kind];
   const sides = sidesOf(suggestion);
   return html`
-    <article class="card" aria-labelledby="question">
+    <article ref=${element} class="card" tabindex="-1" aria-labelledby="question">
       <h2 id="question">${words.question(suggestion.people, suggestion.faces)}</h2>
       <p class="soft">${percent(suggestion.probability)} likely.</p>
       <div class="sides">
@@ -104,12 +109,14 @@ export const SuggestionsView = ({ query }) => {
   const { data, error, reload } = useResource(path("suggestions"), { kind, limit: 20 });
   // An answered card goes at once; the service's next list may still have it for a moment.
   const [answered, setAnswered] = useState([]);
+  const hasAnswered = useRef(false);
   useEvents("suggestions", reload);
   const waiting = data?.suggestions.filter((each) => !answered.includes(each.id)) ?? [];
   const suggestion = waiting[0];
   const answer = async (reply) => {
     if (!suggestion || !can("decide")) return;
     if (reply === "not-a-face" && !mayBeNoFace(suggestion)) return;
+    hasAnswered.current = true;
     setAnswered((before) => [...before, suggestion.id]);
     const result = await decisions.answer(suggestion.id, reply);
     // What was put off comes again, after all others.
@@ -138,7 +145,7 @@ export const SuggestionsView = ({ query }) => {
     <div class="toolbar"><${Tabs} label="Kinds of suggestions" tabs=${tabs} /></div>
     ${error && html`<${Failure} error=${error} />`}
     ${!data && !error && html`<${Loading} />`}
-    ${suggestion && html`<${Card} key=${suggestion.id} suggestion=${suggestion} answer=${answer} />`}
+    ${suggestion && html`<${Card} key=${suggestion.id} suggestion=${suggestion} isFirst=${!hasAnswered.current} answer=${answer} />`}
     ${data &&
     !suggestion &&
     (data.computing
