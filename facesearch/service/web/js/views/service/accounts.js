@@ -44,8 +44,8 @@ const UserRow = ({ user, isMe, act, ask }) => {
       <td class="soft">${user.locked_until ? `Waits until ${moment(user.locked_until)}, after failed logins` : `Since ${moment(user.created_at)}`}</td>
       <td>
         <div class="actions">
-          <button type="button" aria-label="Another password for ${user.name}" onClick=${() => ask("password")}>Password…</button>
-          <button type="button" class="danger" aria-label="Remove ${user.name}" onClick=${() => ask("remove")}>Remove…</button>
+          <button type="button" onClick=${() => ask("password")}>Password…<span class="unseen"> of ${user.name}</span></button>
+          <button type="button" class="danger" onClick=${() => ask("remove")}>Remove…<span class="unseen"> ${user.name}</span></button>
         </div>
       </td>
     </tr>
@@ -126,7 +126,7 @@ const TokenRow = ({ token, onRevoke }) => {
       <td class="soft">${moment(token.created_at)}, by ${token.created_by}</td>
       <td class="soft">${!token.expires_at ? "never" : isOver ? html`<span class="mark">expired</span>` : moment(token.expires_at)}</td>
       <td class="soft">${moment(token.last_used_at) || "never"}</td>
-      <td><button type="button" class="danger" aria-label="Revoke ${token.label}" onClick=${onRevoke}>Revoke…</button></td>
+      <td><button type="button" class="danger" onClick=${onRevoke}>Revoke…<span class="unseen"> ${token.label}</span></button></td>
     </tr>
   `;
 };
