@@ -8,17 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
+from support.pages.answers import person_of
 from support.pages.browser import DESKTOP, PHONE, WatchedPages, chromium, needs_browser
 from support.people_galleries import index
 from support.serving.services import PASSWORD, clustered_gallery, listening, open_service
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
 pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 HOSTILE = '<img src=x onerror="document.title=1">'
@@ -39,6 +38,8 @@ VIEWS = {
     "jobs": "jobs",
     "history": "history",
     "settings": "settings",
+    "accounts": "accounts",
+    "history of a person": "history?person=p1",
 }
 
 
@@ -148,54 +149,6 @@ def test_names_are_text_and_never_markup(pages: WatchedPages) -> None:
     page.get_by_role("link", name=re.compile("^<img src=x")).click()
     page.get_by_role("heading", name=HOSTILE).wait_for()
     assert page.locator("img[src='x']").count() == 0
-
-
-def person_of(number: int) -> dict[str, Any]:
-    return {
-        "id": f"p{number}", "name": None, "label": f"p{number}", "hidden": False,
-        "faces": 100, "photos": 100, "confirmed": 0, "first_taken": None, "last_taken": None,
-        "cover": None,
-    }  # fmt: skip
-
-
-def serve_many(page: Any, total: int) -> list[int]:
-    """Answer as a gallery of ``total`` people would; what is asked for from where."""
-    asked: list[int] = []
-
-    def answer(route: Any) -> None:
-        query = parse_qs(urlsplit(route.request.url).query)
-        begin, limit = int(query.get("cursor", ["0"])[0]), int(query["limit"][0])
-        asked.append(begin)
-        end = min(begin + limit, total)
-        people = [person_of(number) for number in range(begin + 1, end + 1)]
-        following = str(end) if end < total else None
-        route.fulfill(json={"people": people, "next": following, "total": total})
-
-    page.route("**/galleries/my/people?*", answer)
-    return asked
-
-
-def test_five_thousand_people_are_a_list_of_bounded_size(pages: WatchedPages) -> None:
-    """Pages are asked for as far as somebody looks; keys reach the last; few are in the page."""
-    expect = sync_api.expect
-    page = pages.open("#/g/my/search")
-    asked = serve_many(page, 5000)
-    page.get_by_role("link", name="People", exact=True).click()
-    page.get_by_role("link", name="p1, 100 photos").focus()
-    assert asked == [0]
-    most = page.locator(".grid > li").count()
-    page.keyboard.press("End")
-    last = page.get_by_role("link", name="p5000, 100 photos")
-    last.wait_for()
-    expect(last).to_be_focused()
-    assert sorted(asked) == asked == list(range(0, 5000, 200))
-    most = max(most, page.locator(".grid > li").count())
-    for key, expected in (("ArrowLeft", 4999), ("Home", 1), ("ArrowRight", 2)):
-        page.keyboard.press(key)
-        expect(page.get_by_role("link", name=f"p{expected}, 100 photos")).to_be_focused()
-        most = max(most, page.locator(".grid > li").count())
-    assert most < 200
-    assert page.locator(".grid > li").first.get_attribute("aria-setsize") == "5000"
 
 
 def card(number: int) -> dict[str, Any]:
