@@ -4,6 +4,7 @@ import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";
 import { useKeys } from "../keys.js";
+import { count } from "../text.js";
 import { toastError } from "../toasts.js";
 import { Failure } from "../controls/states.js";
 import { Grid } from "./grid.js";
@@ -81,6 +82,7 @@ export const PeopleGrid = ({ params, empty }) => {
     />
   `;
   return html`
+    ${params.q && list.total !== null && html`<p class="found" role="status">${count(list.total, "person", "people")} found.</p>`}
     <${Grid}
       label="People"
       list=${list}

@@ -12,7 +12,7 @@ export const PersonTile = ({ person, tabIndex, naming, onMerge }) => {
   const mayDecide = can("decide");
   const [isOver, dragging] = usePersonDrag(person, mayDecide, onMerge);
   return html`
-    <div class="person-tile ${isOver ? "over" : ""}" ...${dragging}>
+    <div class="person-tile ${isOver ? "over" : ""}" ...${naming.isOpen ? {} : dragging}>
       <a
         class="face"
         data-cell

@@ -1,7 +1,7 @@
 // The folders that photos are in.
 import { Icon } from "../controls/icon.js";
 import { PhotoGrid } from "../components/photo_grid.js";
-import { Failure, Heading, Loading } from "../controls/states.js";
+import { Empty, Failure, Heading, Loading } from "../controls/states.js";
 import { useLongList } from "../data/long_list.js";
 import { useResource } from "../data/resource.js";
 import { useGallery } from "../gallery.js";
@@ -56,6 +56,7 @@ export const FoldersView = ({ id }) => {
     <ul class="folders">
       ${data.folders.map((folder) => html`<li key=${folder.path}><${FolderTile} folder=${folder} /></li>`)}
     </ul>
+    ${data.folders.length === 0 && data.photos === 0 && html`<${Empty}><p>No photos yet.</p><//>`}
     ${(id || data.photos > 0) && html`<${PhotosHere} folder=${id} />`}
   `;
 };

@@ -8,7 +8,7 @@ import { Menu } from "../controls/menu.js";
 import { NameField } from "../controls/name_field.js";
 import { PersonPicker } from "../components/person_picker.js";
 import { FaceCrop, PersonLabel, PersonLink } from "../components/picture.js";
-import { Failure, Loading, Tabs, Title } from "../controls/states.js";
+import { Empty, Failure, Loading, Tabs, Title } from "../controls/states.js";
 import { useLongList } from "../data/long_list.js";
 import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
@@ -117,6 +117,7 @@ const Faces = ({ person, order }) => {
   }));
   return html`
     <div class="toolbar"><${Tabs} label="Order of the faces" tabs=${tabs} /></div>
+    ${list.total === 0 && html`<${Empty}><p>No face is left here.</p><//>`}
     <${FaceGrid} label="Faces of ${person.label}" list=${list} selection=${selection} />
     ${can("decide") && html`<${SelectionBar} selection=${selection} acts=${acts} />`}
     ${picking &&

@@ -70,6 +70,24 @@ const sidesOf = ({ kind, people, faces, examples }) => {
 /** Whether "not a face" is an answer: of two people it would be the second, if a single face. */
 const mayBeNoFace = ({ kind, people }) => kind !== "same" || people[1].faces === 1;
 
+const Answers = ({ suggestion, answer }) => {
+  const words = KINDS[suggestion.kind];
+  return html`
+    <div class="actions answers">
+      <button type="button" class="primary" onClick=${() => answer("yes")}>${words.yes} <kbd aria-hidden="true">y</kbd></button>
+      <button type="button" onClick=${() => answer("no")}>${words.no} <kbd aria-hidden="true">n</kbd></button>
+      <button type="button" onClick=${() => answer("later")}>Later <kbd aria-hidden="true">l</kbd></button>
+      ${mayBeNoFace(suggestion) &&
+      html`
+        <button type="button" onClick=${() => answer("not-a-face")}>
+          ${suggestion.kind === "same" ? "The right one is not a face" : "Not a face"} <kbd aria-hidden="true">x</kbd>
+        </button>
+      `}
+    </div>
+  `;
+};
+
+/** A question; without `answer` it is only shown. */
 const Card = ({ suggestion, isFirst, answer }) => {
   const element = useRef(null);
   // The button that had the focus went with the card before; this one is read out instead.
@@ -87,17 +105,7 @@ const Card = ({ suggestion, isFirst, answer }) => {
         <span class="link" aria-hidden="true">${words.sign}</span>
         <${Side} ...${sides[1]} />
       </div>
-      <div class="actions answers">
-        <button type="button" class="primary" onClick=${() => answer("yes")}>${words.yes} <kbd aria-hidden="true">y</kbd></button>
-        <button type="button" onClick=${() => answer("no")}>${words.no} <kbd aria-hidden="true">n</kbd></button>
-        <button type="button" onClick=${() => answer("later")}>Later <kbd aria-hidden="true">l</kbd></button>
-        ${mayBeNoFace(suggestion) &&
-        html`
-          <button type="button" onClick=${() => answer("not-a-face")}>
-            ${suggestion.kind === "same" ? "The right one is not a face" : "Not a face"} <kbd aria-hidden="true">x</kbd>
-          </button>
-        `}
-      </div>
+      ${answer && html`<${Answers} suggestion=${suggestion} answer=${answer} />`}
     </article>
   `;
 };
@@ -114,7 +122,7 @@ export const SuggestionsView = ({ query }) => {
   const waiting = data?.suggestions.filter((each) => !answered.includes(each.id)) ?? [];
   const suggestion = waiting[0];
   const answer = async (reply) => {
-    if (!suggestion || !can("decide")) return;
+    if (!suggestion) return;
     if (reply === "not-a-face" && !mayBeNoFace(suggestion)) return;
     hasAnswered.current = true;
     setAnswered((before) => [...before, suggestion.id]);
@@ -145,7 +153,7 @@ export const SuggestionsView = ({ query }) => {
     <div class="toolbar"><${Tabs} label="Kinds of suggestions" tabs=${tabs} /></div>
     ${error && html`<${Failure} error=${error} />`}
     ${!data && !error && html`<${Loading} />`}
-    ${suggestion && html`<${Card} key=${suggestion.id} suggestion=${suggestion} isFirst=${!hasAnswered.current} answer=${answer} />`}
+    ${suggestion && html`<${Card} key=${suggestion.id} suggestion=${suggestion} isFirst=${!hasAnswered.current} answer=${can("decide") ? answer : null} />`}
     ${data &&
     !suggestion &&
     (data.computing
