@@ -237,7 +237,7 @@ def list_history(
     person: Annotated[PersonKey | None, Query()] = None,
 ) -> DecisionPage:
     """All decisions, or those about a person, newest first."""
-    decisions = snapshot.view.decisions[::-1]
+    decisions: Sequence[Decision] = snapshot.view.decisions[::-1]
     if person is not None:
         decisions = _about(snapshot, decisions, int(person[1:]))
     page = page_of(decisions, lambda each: (-each.id,), wanted)

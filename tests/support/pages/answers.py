@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -35,16 +36,22 @@ def face_of(number: int) -> dict[str, Any]:
 
 
 def serve_list(
-    page: Any, path: str, key: str, total: int, item: Callable[[int], dict[str, Any]]
+    page: Any,
+    path: str,
+    key: str,
+    total: int,
+    item: Callable[[int], dict[str, Any]],
+    pause: float = 0.0,
 ) -> list[int]:
-    """Answer the list at ``path`` as if it had the items 1 to ``total``, which are under ``key``;
-    the places that are asked for, as it goes on."""
+    """Answer the list at ``path`` as if it had the items 1 to ``total``, which are under ``key``,
+    ``pause`` seconds later; the places that are asked for, as it goes on."""
     asked: list[int] = []
 
     def answer(route: Any) -> None:
         query = parse_qs(urlsplit(route.request.url).query)
         begin, limit = int(query.get("start", ["0"])[0]), int(query["limit"][0])
         asked.append(begin)
+        time.sleep(pause)
         end = min(begin + limit, total)
         items = [item(number) for number in range(begin + 1, end + 1)]
         following = str(end) if end < total else None
