@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from facesearch.report.page import REASONS
 from facesearch.service.server.web_assets import WEB, asset
 
 JS = WEB / "js"
@@ -76,6 +77,12 @@ def test_every_file_that_the_page_names_is_served() -> None:
         found = asset(WEB, name)
         assert found is not None, name
         assert found.data
+
+
+def test_reasons_have_the_words_of_the_report() -> None:
+    source = (JS / "views" / "unread.js").read_text(encoding="utf-8")
+    (block,) = re.findall(r"const REASONS = \{(.*?)\};", source, re.DOTALL)
+    assert dict(re.findall(r"'?\"?([\w-]+)\"?'?: \"([^\"]+)\"", block)) == REASONS
 
 
 def test_the_colours_are_those_of_the_report() -> None:
