@@ -82,7 +82,7 @@ def test_every_file_that_the_page_names_is_served() -> None:
 def test_reasons_have_the_words_of_the_report() -> None:
     source = (JS / "views" / "unread.js").read_text(encoding="utf-8")
     (block,) = re.findall(r"const REASONS = \{(.*?)\};", source, re.DOTALL)
-    assert dict(re.findall(r"'?\"?([\w-]+)\"?'?: \"([^\"]+)\"", block)) == REASONS
+    assert dict(re.findall(r'"?([\w-]+)"?: "([^"]+)"', block)) == REASONS
 
 
 def test_the_colours_are_those_of_the_report() -> None:

@@ -2,13 +2,13 @@
 import { patch, post, remove } from "../../api.js";
 import { ConfirmDialog } from "../../controls/confirm_dialog.js";
 import { Failure, Heading, Loading } from "../../controls/states.js";
-import { AccountForm, PasswordDialog, TokenForm } from "./access_forms.js";
-import { MadeToken } from "./made_token.js";
 import { useResource } from "../../data/resource.js";
 import { html, useState } from "../../html.js";
 import { ROLES, useSession } from "../../session.js";
 import { moment } from "../../text.js";
 import { toast, toastError } from "../../toasts.js";
+import { AccountForm, PasswordDialog, TokenForm } from "./access_forms.js";
+import { MadeToken } from "./made_token.js";
 
 /** Does something at the service, says it, and loads the list again; whether it was done. */
 const useAct = (reload) => async (request, text) => {

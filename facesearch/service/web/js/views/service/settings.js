@@ -2,7 +2,6 @@
 import { post } from "../../api.js";
 import { Failure, Heading, Loading } from "../../controls/states.js";
 import { useResource } from "../../data/resource.js";
-import { ChangePassword } from "./access_forms.js";
 import { useGallery } from "../../gallery.js";
 import { html, useState } from "../../html.js";
 import { go } from "../../router.js";
@@ -10,6 +9,7 @@ import { useSession } from "../../session.js";
 import { count } from "../../text.js";
 import { useTheme } from "../../theme.js";
 import { toast, toastError } from "../../toasts.js";
+import { ChangePassword } from "./access_forms.js";
 
 const RATES = [
   { rate: 0.1, text: "1 stranger in 10 gets a name", hint: "More people are recognised, and more strangers are taken for them." },
