@@ -2,6 +2,8 @@
 import { post, put } from "./api.js";
 import { announceChange } from "./data/changes.js";
 import { useGallery } from "./gallery.js";
+import { go } from "./router.js";
+import { count } from "./text.js";
 import { toast, toastError } from "./toasts.js";
 
 // One key for one decision, so that a request sent twice decides once. crypto.randomUUID is
@@ -22,7 +24,7 @@ const sentence = (decisions) => {
  * wrong. Where a name is taken, the message offers what is probably meant: that person.
  */
 export const useDecisions = () => {
-  const { path, noteUndo } = useGallery();
+  const { path, to, noteUndo } = useGallery();
 
   const undo = async (batch = null) => {
     try {
@@ -41,7 +43,12 @@ export const useDecisions = () => {
     if (!decided?.decisions.length) return;
     const batch = decided.decisions.at(-1).batch;
     noteUndo(decided.undo);
-    toast({ text: sentence(decided.decisions), notes: notesOf(decided), undo: () => undo(batch) });
+    toast({
+      text: sentence(decided.decisions),
+      notes: notesOf(decided),
+      undo: () => undo(batch),
+      act: lookAtUnsure(decided, to),
+    });
   };
 
   const decide = async (rest, body = {}, { ifTaken = null, send = post } = {}) => {
@@ -80,6 +87,14 @@ export const useDecisions = () => {
     answer: (suggestion, answer) => decide(`suggestions/${encodeURIComponent(suggestion)}`, { answer }),
     draw: (photo, box, who) => decide(`photos/${photo}/faces`, { box, ...who }),
   };
+};
+
+/** A name confirms only the faces that are surely of the person; the others are worth a look. */
+const lookAtUnsure = ({ person, decisions }, to) => {
+  const unsure = person && decisions.some((each) => each.action === "name") ? person.faces - person.confirmed : 0;
+  if (unsure === 0) return null;
+  const run = () => go(to("person", person.id, { order: "doubt" }));
+  return { text: `Look at ${count(unsure, "unsure face")}`, run };
 };
 
 const notesOf = ({ notes = [], superseded = [] }) => [

@@ -1,4 +1,5 @@
 // A grid of any length: only the rows near the screen are in the page, and keys move in it.
+import { Loading } from "../controls/states.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../html.js";
 
 const GAP = 12;
@@ -159,6 +160,7 @@ export const Grid = ({ label, list, minimum, caption = 0, ratio = 1, cell, keyOf
   const reachable = active >= begin && active < end ? active : begin;
   const indices = Array.from({ length: Math.max(0, end - begin) }, (_, place) => begin + place);
   return html`
+    ${list.total === null && !list.error && html`<${Loading} />`}
     <div class="grid-room" ref=${element} style=${{ height: `${Math.min(Math.ceil(total / columns) * rowHeight, HIGHEST)}px` }}>
       <ul
         class="grid"
