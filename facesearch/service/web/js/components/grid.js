@@ -173,7 +173,7 @@ export const Grid = ({ label, list, minimum, caption = 0, ratio = 1, cell, keyOf
           const item = list.at(index);
           return html`
             <li
-              key=${item ? keyOf(item) : index}
+              key=${item ? keyOf(item) : `at ${index}`}
               data-index=${index}
               aria-setsize=${total}
               aria-posinset=${index + 1}
