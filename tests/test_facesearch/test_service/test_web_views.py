@@ -234,6 +234,33 @@ def test_people_together_are_found_by_their_names(pages: WatchedPages) -> None:
     page.get_by_text("Nobody is called zoe.").wait_for()
 
 
+def test_photos_of_a_list_are_walked_through(pages: WatchedPages) -> None:
+    page = pages.open("#/g/my/photos?people=p1")
+    photos = page.get_by_role("list", name="Photos").get_by_role("link")
+    photos.first.wait_for()
+    names = [name.partition(",")[0] for name in photos.evaluate_all(
+        "all => all.map((each) => each.ariaLabel)"
+    )]  # fmt: skip
+    assert len(names) == 3
+    photos.first.click()
+    walk = page.get_by_role("navigation", name="Other photos of the list")
+    for place, name in enumerate(names, start=1):
+        page.get_by_role("heading", name=name, exact=True).wait_for()
+        walk.get_by_text(f"{place} of 3").wait_for()
+        assert walk.get_by_role("link", name="Previous photo").count() == (place > 1)
+        assert walk.get_by_role("link", name="Next photo").count() == (place < 3)
+        if place == 1:
+            walk.get_by_role("link", name="Next photo").click()
+        else:
+            page.keyboard.press("n")
+    page.keyboard.press("p")
+    walk.get_by_text("2 of 3").wait_for()
+    # A face is chosen, and the place in the list stays.
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("region", name="Face of Ada").wait_for()
+    walk.get_by_text("2 of 3").wait_for()
+
+
 def test_the_theme_is_kept(pages: WatchedPages) -> None:
     page = pages.open("#/g/my/settings", color_scheme="light")
     paper = "getComputedStyle(document.body).backgroundColor"

@@ -50,10 +50,8 @@ const Others = ({ names, index, others }) => {
 
 const PhotosOf = ({ people }) => {
   const { path } = useGallery();
-  const list = useLongList(path("photos"), "photos", {
-    people: people.map((person) => person.id).join(),
-    order: "-time",
-  });
+  const params = { people: people.map((person) => person.id).join(), order: "-time" };
+  const list = useLongList(path("photos"), "photos", params);
   if (list.error) return html`<${Failure} error=${list.error} />`;
   const names = listed(people.map((person) => person.label));
   return html`
@@ -61,7 +59,7 @@ const PhotosOf = ({ people }) => {
       ${list.total === 0 && `${names} are in no photo together.`}
       ${list.total > 0 && `${names} are together in ${count(list.total, "photo")}.`}
     </p>
-    <${PhotoGrid} label="Photos of ${names}" list=${list} />
+    <${PhotoGrid} label="Photos of ${names}" list=${list} params=${params} />
   `;
 };
 

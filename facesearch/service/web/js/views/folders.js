@@ -41,8 +41,9 @@ const FolderTile = ({ folder }) => {
 
 const PhotosHere = ({ folder }) => {
   const { path } = useGallery();
-  const list = useLongList(path("photos"), "photos", { folder, order: "name" });
-  return html`<${PhotoGrid} label="Photos in ${folder || "all folders"}" list=${list} />`;
+  const params = { folder, order: "name" };
+  const list = useLongList(path("photos"), "photos", params);
+  return html`<${PhotoGrid} label="Photos in ${folder || "all folders"}" list=${list} params=${params} />`;
 };
 
 export const FoldersView = ({ id }) => {

@@ -1,6 +1,7 @@
 // One photo with its faces: correct who they are, or draw one that was missed.
 import { Icon } from "../controls/icon.js";
 import { PhotoFrame, middleBox } from "../components/photo_frame.js";
+import { PhotoWalk } from "../components/photo_walk.js";
 import { FaceCrop, PersonLabel } from "../components/picture.js";
 import { Failure, Heading, Loading } from "../controls/states.js";
 import { WhoIsThis } from "../components/who_is_this.js";
@@ -87,10 +88,11 @@ const Facts = ({ photo }) => {
   `;
 };
 
-const Photo = ({ photo, selected }) => {
+const Photo = ({ photo, query }) => {
+  const selected = query.face ?? null;
   const { to, can, thumbnail } = useGallery();
   const mayDraw = can("decide") && !photo.video;
-  const select = (face) => go(to("photo", photo.id, { face: face?.id ?? null }), { replace: true });
+  const select = (face) => go(to("photo", photo.id, { ...query, face: face?.id ?? null }), { replace: true });
   const [drawing, begin] = useDrawing(photo, select);
   const face = photo.found.find((each) => each.id === selected);
   const first = photo.video ? [...photo.found].sort((one, other) => one.seconds.still - other.seconds.still)[0] : null;
@@ -115,6 +117,7 @@ const Photo = ({ photo, selected }) => {
       <bdi>${fileName(photo.name)}</bdi>
     <//>
     <${Facts} photo=${photo} />
+    ${query.of !== undefined && html`<${PhotoWalk} id=${photo.id} query=${query} />`}
     <div class="photo-page">
       <${PhotoFrame}
         key=${photo.video ? shown?.seconds.still : null}
@@ -141,5 +144,5 @@ export const PhotoView = ({ id, query }) => {
   const { data: photo, error } = useResource(path(`photos/${id}`));
   if (error) return html`<${Failure} error=${error} />`;
   if (!photo) return html`<${Loading} />`;
-  return html`<${Photo} key=${photo.id} photo=${photo} selected=${query.face ?? null} />`;
+  return html`<${Photo} key=${photo.id} photo=${photo} query=${query} />`;
 };

@@ -48,17 +48,13 @@ const PeopleOfPhotos = ({ query }) => {
 export const PhotosView = ({ query }) => {
   const { path } = useGallery();
   const { month: wanted, folder, people } = query;
-  const list = useLongList(path("photos"), "photos", {
-    month: wanted,
-    folder,
-    people,
-    order: folder === undefined ? "time" : "name",
-  });
+  const params = { month: wanted, folder, people, order: folder === undefined ? "time" : "name" };
+  const list = useLongList(path("photos"), "photos", params);
   return html`
     <${Heading} tally=${list.total === null ? null : number(list.total)}>${titleOf(query)}<//>
     ${people && html`<${PeopleOfPhotos} query=${query} />`}
     ${list.error && html`<${Failure} error=${list.error} />`}
     ${list.total === 0 && html`<${Empty}><p>${people?.includes(",") ? "They are in no photo together." : "No photos here."}</p><//>`}
-    <${PhotoGrid} label=${titleOf(query)} list=${list} />
+    <${PhotoGrid} label=${titleOf(query)} list=${list} params=${params} />
   `;
 };
