@@ -17,7 +17,6 @@ import json
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from playwright.sync_api import Page

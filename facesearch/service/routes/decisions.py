@@ -248,9 +248,7 @@ def list_history(
     )
 
 
-def _about(
-    snapshot: GallerySnapshot, decisions: Sequence[Decision], number: int
-) -> list[Decision]:
+def _about(snapshot: GallerySnapshot, decisions: Sequence[Decision], number: int) -> list[Decision]:
     """Those that name a person, or somebody who was merged into that one, and their undoing."""
     merged = snapshot.view.decided.merged
     number = merged.get(number, number)

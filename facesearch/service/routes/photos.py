@@ -133,9 +133,7 @@ def _photo_page(
 _BACKWARDS = str.maketrans("0123456789", "9876543210")
 
 
-def _failed_page(
-    snapshot: GallerySnapshot, folder: str | None, wanted: WantedPage
-) -> PhotoPage:
+def _failed_page(snapshot: GallerySnapshot, folder: str | None, wanted: WantedPage) -> PhotoPage:
     named = [
         (snapshot.photos.name_of_record(record), record)
         for record in snapshot.view.state.having("failed")

@@ -41,6 +41,7 @@ def serve_list(
     key: str,
     total: int,
     item: Callable[[int], dict[str, Any]],
+    *,
     pause: float = 0.0,
 ) -> list[int]:
     """Answer the list at ``path`` as if it had the items 1 to ``total``, which are under ``key``,

@@ -137,7 +137,9 @@ def test_any_part_of_a_list_is_there_at_once(site: ServedTest, path: str, key: s
         assert page["total"] == len(whole)
         assert (page["next"] is None) == (start + 3 >= len(whole))
         if page["next"]:
-            assert get(site, path, limit=3, cursor=page["next"])[key] == whole[start + 3 : start + 6]
+            assert (
+                get(site, path, limit=3, cursor=page["next"])[key] == whole[start + 3 : start + 6]
+            )
     both = {"start": 1, "cursor": get(site, path, limit=1)["next"]}
     assert site.client.get(API + path, params=both).status_code == 409
 

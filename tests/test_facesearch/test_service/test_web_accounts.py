@@ -63,9 +63,7 @@ def answers(address: str, token: str) -> int:
         return error.code
 
 
-def test_the_first_account_administers_and_is_asked_for(
-    browser: Any, service: FaceService
-) -> None:
+def test_the_first_account_administers_and_is_asked_for(browser: Any, service: FaceService) -> None:
     with listening(service) as address, WatchedPages(browser, address) as pages:
         page = pages.open()
         go_to_accounts(page)

@@ -1,10 +1,9 @@
-"""Lists of thousands in the browser: what is asked for, what is in the page, and where keys lead."""
+"""Lists of thousands in the browser: what is asked for, what is in the page, where keys lead."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,7 +54,7 @@ def open_faces(
 ) -> tuple[Any, list[int]]:
     """The list of ``total`` faces of nobody, and what is asked for."""
     page = pages.open("#/g/my/search", **options)
-    asked = serve_list(page, "nobody/faces", "faces", total, face_of, pause)
+    asked = serve_list(page, "nobody/faces", "faces", total, face_of, pause=pause)
     page.get_by_role("button", name="More", exact=True).click()
     page.get_by_role("menuitem", name="Faces of nobody").click()
     face(page, 1).wait_for()
@@ -197,9 +196,7 @@ def test_after_a_decision_only_what_is_looked_at_is_loaded_again(pages: WatchedP
 def test_a_list_that_fails_says_so(pages: WatchedPages) -> None:
     page = pages.open("#/g/my/search")
     problem = {"title": "No", "detail": "The gallery cannot be read.", "action": "Look at it."}
-    page.route(
-        "**/galleries/my/people?*", lambda route: route.fulfill(status=503, json=problem)
-    )
+    page.route("**/galleries/my/people?*", lambda route: route.fulfill(status=503, json=problem))
     page.get_by_role("link", name="People", exact=True).click()
     alert = page.get_by_role("alert")
     alert.get_by_text("The gallery cannot be read.").wait_for()

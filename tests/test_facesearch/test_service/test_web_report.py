@@ -1,4 +1,4 @@
-"""The album report as the service shows it: to who is logged in, with its pictures and all pages."""
+"""The report as the service shows it: to who is logged in, with its pictures and all pages."""
 
 from __future__ import annotations
 
