@@ -154,7 +154,7 @@ def test_a_token_is_shown_once_and_revoked(browser: Any, service: FaceService) -
         page.get_by_role("button", name="Revoke… the archive").click()
         dialog = page.get_by_role("dialog", name="Revoke the archive")
         dialog.get_by_role("button", name="Revoke the archive").click()
-        page.get_by_role("region", name="Tokens").wait_for(state="detached")
+        page.get_by_role("region", name="Table of tokens").wait_for(state="detached")
         assert answers(address, token) == 401
         assert service.tokens.all() == []
 

@@ -68,7 +68,7 @@ const Users = ({ users, act }) => {
     if (await act(() => remove(userPath(name)), `${name} was removed.`)) close();
   };
   return html`
-    <div class="scroll" tabindex="0" role="region" aria-label="People with an account">
+    <div class="scroll" tabindex="0" role="region" aria-label="Table of accounts">
       <table>
         <thead>
           <tr><th scope="col">Name</th><th scope="col">Role</th><th scope="col">State</th><th scope="col">Change</th></tr>
@@ -132,7 +132,7 @@ const TokenRow = ({ token, onRevoke }) => {
 };
 
 const TokenTable = ({ tokens, onRevoke }) => html`
-  <div class="scroll" tabindex="0" role="region" aria-label="Tokens">
+  <div class="scroll" tabindex="0" role="region" aria-label="Table of tokens">
     <table>
       <thead>
         <tr>
