@@ -35,7 +35,7 @@ administering = RoleRouter("administer", "jobs")
 ROUTERS = (viewing, deciding, administering)
 
 JobKey = Annotated[str, Path(pattern=r"^[0-9]{1,12}$")]
-# The report is a page made by the same program, whose policy lets its small script run and no other.
+# The report is a page made by the same program, whose policy lets its small script run, no other.
 # It may load pictures, styles and scripts, ask for nothing, and send nothing. It is no sandbox: in
 # one, browsers leave the session out of requests for pictures and further pages.
 _REPORT_POLICY = (
