@@ -30,7 +30,7 @@ export const useDecisions = () => {
     try {
       const result = await post(path("undo"), { batch });
       noteUndo(result.undo);
-      toast({ text: `Undone: ${sentence(result.decisions)}`, notes: result.notes });
+      toast({ text: `Undone: ${sentence(result.decisions)}`, notes: result.notes, isUndone: true });
     } catch (error) {
       toastError(error);
     }

@@ -95,8 +95,8 @@ const keepFocus = (list, { first, last, columns }) => {
 
 /**
  * A list shown as a grid. `list` is of useLongList. Cells are at least `minimum` pixels wide, and
- * `caption` pixels higher than `ratio` times their width. `cell(item, {index, tabIndex})` is one;
- * its element with `data-cell` gets the focus. Arrow keys, Page Up and Down, Home and End move
+ * `caption` pixels higher than `ratio` times their width. `cell(item, {index, tabIndex, isAtEnd})`
+ * is one, at the end of its row or not; its element with `data-cell` gets the focus. Arrow keys, Page Up and Down, Home and End move
  * between cells; other keys go to `onKey(event, item, index)`. The item at `revealed` is scrolled to.
  */
 export const Grid = ({ label, list, minimum, caption = 0, ratio = 1, cell, keyOf, onKey, revealed = null }) => {
@@ -179,7 +179,7 @@ export const Grid = ({ label, list, minimum, caption = 0, ratio = 1, cell, keyOf
               aria-posinset=${index + 1}
               onFocusIn=${() => onFocusIn(index)}
             >
-              ${item ? cell(item, { index, tabIndex: index === reachable ? 0 : -1 }) : html`<span class="placeholder" />`}
+              ${item ? cell(item, { index, tabIndex: index === reachable ? 0 : -1, isAtEnd: index % columns === columns - 1 }) : html`<span class="placeholder" />`}
             </li>
           `;
         })}

@@ -73,10 +73,11 @@ export const PeopleGrid = ({ params, empty }) => {
   );
   if (list.error) return html`<${Failure} error=${list.error} />`;
   if (list.total === 0) return empty;
-  const tile = (person, { index, tabIndex }) => html`
+  const tile = (person, { index, tabIndex, isAtEnd }) => html`
     <${PersonTile}
       person=${person}
       tabIndex=${tabIndex}
+      isAtEnd=${isAtEnd}
       naming=${naming.of(person, index)}
       onMerge=${(other) => decisions.merge(person.id, [other])}
     />

@@ -127,7 +127,8 @@ export const SuggestionsView = ({ query }) => {
     hasAnswered.current = true;
     setAnswered((before) => [...before, suggestion.id]);
     const result = await decisions.answer(suggestion.id, reply);
-    // What was put off comes again, after all others.
+    // What was put off comes again, after all others: not before the list has it there.
+    if (reply === "later") await reload();
     if (!result || reply === "later") setAnswered((before) => before.filter((each) => each !== suggestion.id));
   };
   useKeys(
