@@ -50,8 +50,7 @@ from facesearch.recognition.identify import (
     read_probe,
 )
 from facesearch.recognition.negative_examples import NegativeExamples
-from facesearch.recognition.photo_stream import read_probes
-from facesearch.recognition.probes import ProbeFailure
+from facesearch.recognition.photo_stream import ProbeFailure, read_probes
 from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import GallerySearch, open_search
 from indexer.open_set.group_distances import VectorGroups
@@ -96,7 +95,7 @@ class GallerySession:
         return self.view().enrolled.names
 
     def identify(self, photo: AnyPath, *, threshold: float | None = None) -> list[Identification]:
-        """The person of every face of ``photo``, or None, largest face first.
+        """The person of every face of ``photo``, or None, largest face first; of a video by time.
 
         A face is named where the nearest person is within the squared distance ``threshold``, by
         default the gallery's calibrated one, or the encoder's. Raises InputError for a photo that
@@ -113,7 +112,7 @@ class GallerySession:
         threshold: float | None = None,
         options: EmbedOptions | None = None,
     ) -> Iterator[PhotoIdentification]:
-        """Who is in each of ``photos``, which may be folders, as :meth:`identify` has it.
+        """Who is in each of ``photos``, videos and folders too, as :meth:`identify` has it.
 
         Photos are decoded by worker processes, and given one by one, in their order. What cannot be
         read is reported with its reason. Raises InputError for a threshold out of [0, 4], and

@@ -18,7 +18,7 @@ from facesearch.quality import MIN_QUALITY
 from facesearch.recognition.calibration import Source, ThresholdInUse
 from facesearch.recognition.negative_examples import NO_NEGATIVES, NegativeExamples
 from facesearch.search.gallery_index import GallerySearch
-from facesearch.video.pipeline import video_faces
+from facesearch.video.pipeline import VideoReading, video_faces
 from facesearch.video.reader import is_video
 from facesearch.video.track import detections_of
 from facesearch.video.types import TimeSpan
@@ -30,6 +30,7 @@ Box = tuple[float, float, float, float]
 # Within so many times the threshold another person makes a name unsure (chosen on LFW View 1,
 # benchmarks/recognition/crowded_regions.py).
 CROWDED = 1.2
+_ALONE = VideoReading()  # how a video is read that is all that is asked about
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ class Identification:
 
 @dataclass(frozen=True)
 class PhotoIdentification:
-    """Who is in a photo of many, largest face first; or why it could not be read: ``reason``, one
-    of :data:`facesearch.images.REASONS`, with its ``detail``."""
+    """Who is in a photo of many, largest face first, or in a video, by time; or why it could not be
+    read: ``reason``, one of :data:`facesearch.images.REASONS`, with its ``detail``."""
 
     photo: Path
     faces: tuple[Identification, ...]
@@ -143,12 +144,13 @@ def read_probe(engine: FaceEngine, photo: Path) -> Probe:
 
     Raises InputError when it cannot be read.
     """
+    kind = "video" if is_video(photo) else "photo"
     try:
-        if is_video(photo):
-            return _video_probe(engine, photo)
+        if kind == "video":
+            return probe_of_video(engine, photo)
         decoded = photo_reader(DECODE_SIDE).read(photo)
     except PhotoError as error:
-        raise InputError(f"cannot use the photo {photo}: {error}") from error
+        raise InputError(f"cannot use the {kind} {photo}: {error}") from error
     (faces,) = engine.faces([decoded.pixels])
     return probe_of_faces(photo, faces, decoded.scale)
 
@@ -165,8 +167,9 @@ def probe_of_faces(photo: Path, faces: PhotoFaces, scale: float) -> Probe:
     )
 
 
-def _video_probe(engine: FaceEngine, video: Path) -> Probe:
-    tracks = video_faces(engine, video).tracks
+def probe_of_video(engine: FaceEngine, video: Path, reading: VideoReading = _ALONE) -> Probe:
+    """The tracks of ``video`` as a probe; raises PhotoError where it cannot be read at all."""
+    tracks = video_faces(engine, video, reading).tracks
     found = detections_of(tracks)
     vectors = np.array([each.vector for each in tracks], np.float32)
     return Probe(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facesearch.images.file_access import open_plain
 from facesearch.images.sniff import HEAD_BYTES, sniff
+from facesearch.images.types import kept_time_ns
 from facesearch.recognition.identify import largest_first
 from facesearch.service.pictures import (
     CROP_SIDES,
@@ -211,7 +212,7 @@ def show_original(snapshot: Snapshot, photo: RecordKey) -> Response:
     record = snapshot.photos.record(row)
     with open_plain(place_of_photo(snapshot, row)) as file:
         found = os.fstat(file.fileno())
-        if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
+        if (found.st_size, kept_time_ns(found.st_mtime_ns)) != (record.size, record.mtime_ns):
             raise changed_photo()
         kind = sniff(file.read(HEAD_BYTES)) or ""
         if kind not in _MEDIA_TYPES:
