@@ -94,6 +94,24 @@ const keepFocus = (list, { first, last, columns }) => {
 };
 
 /**
+ * The element of a cell, as made before if it is the same: scrolling makes those of new rows only.
+ * The function that makes them is another whenever what they show beside their item has changed.
+ */
+const useCells = (cell) => {
+  const kept = useRef({ cell, elements: new Map() });
+  const before = kept.current.cell === cell ? kept.current.elements : new Map();
+  const elements = new Map();
+  kept.current = { cell, elements };
+  return (item, place) => {
+    const known = before.get(place.index);
+    const isKnown = known?.item === item && isSame(known.place, place);
+    const element = isKnown ? known.element : cell(item, place);
+    elements.set(place.index, { item, place, element });
+    return element;
+  };
+};
+
+/**
  * A list shown as a grid. `list` is of useLongList. Cells are at least `minimum` pixels wide, and
  * `caption` pixels higher than `ratio` times their width. `cell(item, {index, tabIndex, isAtEnd})`
  * is one, at the end of its row or not; its element with `data-cell` gets the focus. Arrow keys, Page Up and Down, Home and End move
@@ -156,6 +174,7 @@ export const Grid = ({ label, list, minimum, caption = 0, ratio = 1, cell, keyOf
     if (active !== index) setActive(index);
   };
 
+  const cellOf = useCells(cell);
   // One cell can always be reached by Tab: the active one, or the first in the page.
   const reachable = active >= begin && active < end ? active : begin;
   const indices = Array.from({ length: Math.max(0, end - begin) }, (_, place) => begin + place);
@@ -179,7 +198,7 @@ export const Grid = ({ label, list, minimum, caption = 0, ratio = 1, cell, keyOf
               aria-posinset=${index + 1}
               onFocusIn=${() => onFocusIn(index)}
             >
-              ${item ? cell(item, { index, tabIndex: index === reachable ? 0 : -1, isAtEnd: index % columns === columns - 1 }) : html`<span class="placeholder" />`}
+              ${item ? cellOf(item, { index, tabIndex: index === reachable ? 0 : -1, isAtEnd: index % columns === columns - 1 }) : html`<span class="placeholder" />`}
             </li>
           `;
         })}
