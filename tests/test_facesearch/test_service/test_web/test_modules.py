@@ -87,7 +87,7 @@ def test_reasons_have_the_words_of_the_report() -> None:
 
 def test_the_colours_are_those_of_the_report() -> None:
     """Light and dark: the report has them in two blocks, the application in pairs."""
-    report = Path(__file__).parents[3] / "facesearch" / "report" / "templates" / "album.css"
+    report = Path(__file__).parents[4] / "facesearch" / "report" / "templates" / "album.css"
     blocks = re.findall(r":root \{(.*?)\}", report.read_text(encoding="utf-8"), re.DOTALL)
     light, dark = (dict(re.findall(r"--(\w+): (#\w+);", block)) for block in blocks)
     tokens = (WEB / "css" / "tokens.css").read_text(encoding="utf-8")
