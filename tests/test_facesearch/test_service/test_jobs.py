@@ -32,7 +32,7 @@ from support.serving.services import (
 )
 
 API = "/api/v1"
-SECONDS = 120.0
+SECONDS = 240.0
 
 
 @pytest.fixture(scope="module")
