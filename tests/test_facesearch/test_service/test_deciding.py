@@ -224,6 +224,28 @@ def test_the_ledger_says_who_decided(site: ServedTest, gallery: Gallery) -> None
     assert {each.name for each in PeopleStore(gallery.folder).authors().values()} == {"the archive"}
 
 
+def test_the_history_of_a_person_is_what_was_decided_about_them(site: ServedTest) -> None:
+    post(site, "/people/p2/name", {"name": "Ben"})
+    post(site, "/people/p1/name", {"name": "Ada"})
+    post(site, "/people/p3/hide")
+    batch = post(site, "/people/p1/merge", {"others": ["p2"]})["undo"]["batch"]
+
+    def actions(person: str) -> list[str]:
+        found = get(site, "/history", person=person)
+        assert found["total"] == len(found["decisions"])
+        return [each["action"] for each in found["decisions"]]
+
+    assert actions("p1") == actions("p2") == ["merge", "name", "name"]
+    assert actions("p3") == ["hide"]
+    post(site, "/undo", {"batch": batch})
+    assert actions("p1") == ["undo", "merge", "name"]
+    assert actions("p2") == ["undo", "merge", "name"]
+    assert actions("p4") == []
+    page = get(site, "/history", person="p1", limit=2)
+    rest = get(site, "/history", person="p1", limit=2, cursor=page["next"])
+    assert [each["action"] for each in page["decisions"] + rest["decisions"]] == actions("p1")
+
+
 def test_names_are_completed_by_the_beginnings_of_words(site: ServedTest) -> None:
     post(site, "/people/p1/name", {"name": "Zoë van der Berg"})
     post(site, "/people/p2/name", {"name": "Ada Zola"})
