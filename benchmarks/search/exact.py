@@ -37,8 +37,8 @@ from benchmarks.common.face_model import FaceModel
 from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import kept_runs, record, versions
-from benchmarks.search.peer_threads import with_fastest_threads
 from benchmarks.search.int8_peak import byte_peak
+from benchmarks.search.peer_threads import with_fastest_threads
 from benchmarks.vision.flop_peaks import MATRIX, rate, torch_matrix
 from indexer.exact import int8_search
 from indexer.exact.brute_force import exact_search
