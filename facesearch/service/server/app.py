@@ -67,7 +67,7 @@ def create_app(service: FaceService, *, web: Path = WEB) -> FastAPI:
         yield
         service.close()
 
-    app = _application(service.options.root_path, lifespan)
+    app = _application(lifespan)
     app.state.service = service
     app.include_router(web_router(web))
     add_handlers(app)
@@ -85,7 +85,7 @@ def api_description() -> dict[str, Any]:
     return _application().openapi()
 
 
-def _application(root_path: str = "", lifespan: Any = None) -> FastAPI:
+def _application(lifespan: Any = None) -> FastAPI:
     app = FastAPI(
         title="facesearch",
         version=__version__,
@@ -93,7 +93,6 @@ def _application(root_path: str = "", lifespan: Any = None) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        root_path=root_path,
         lifespan=lifespan,
         redirect_slashes=False,
     )

@@ -7,6 +7,7 @@ makes the next one; a reader waits for it for a moment only, so that no read wai
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +21,6 @@ from facesearch.engine import FaceEngine
 from facesearch.errors import FacesearchError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.version import GalleryVersion
-from facesearch.service.options import EngineMaker
 from facesearch.service.views.face_columns import FaceColumnsReader
 from facesearch.service.views.photo_columns import PhotoColumns
 from facesearch.service.views.snapshot import GallerySnapshot
@@ -47,7 +47,7 @@ class ServedGallery:
         self,
         gallery_id: str,
         folder: Path,
-        make_engine: EngineMaker,
+        make_engine: Callable[[Gallery], FaceEngine],
         changed: Callable[[str], None] = lambda version: None,
     ) -> None:
         """``changed`` hears of new versions."""
@@ -73,6 +73,14 @@ class ServedGallery:
     def gallery(self) -> Gallery:
         """The gallery itself."""
         return self._warm.gallery
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What names here begin with for each folder: those of the gallery and of its photos."""
+        present = self._snapshot
+        roots = {} if present is None else present.photos.prefixes
+        found = {os.fsdecode(root): prefix for root, prefix in roots.items()}
+        return found | {str(each): f"{self.id}/" for each in (self.folder, self.folder.resolve())}
 
     def start(self, poll_seconds: float) -> None:
         """Look for changes every ``poll_seconds`` from now on, in a thread."""

@@ -43,7 +43,7 @@ def open_service(folder: Path, *galleries: Gallery, **changes: object) -> FaceSe
     )
     service = FaceService(
         replace(options, **changes),  # type: ignore[arg-type]
-        make_engine=lambda gallery: FakeEngine(gallery.contract.name),  # type: ignore[return-value, arg-type]
+        make_engine=lambda contract: FakeEngine(contract.name if contract else "fake"),  # type: ignore[return-value, arg-type]
         job_command=JOB_COMMAND,
     )
     service.accounts = Accounts(service.database, QUICK)
