@@ -136,6 +136,10 @@ class ServedGallery:
             assert self._snapshot is not None
             return self._snapshot
 
+    def look(self) -> None:
+        """Let the thread look for changes now: for who knows of one."""
+        self._wanted.set()
+
     def _is_current(self) -> bool:
         return GalleryVersion.of(self._warm.gallery) == self._version
 
