@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 # Larger files take so long that loading the engine does not matter; and the service refuses them.
 _MOST_BYTES = 48 << 20
 _SECONDS = 60.0
-_REFUSED = 500  # below it, nothing was done
+_INTERNAL_ERROR = 500  # after any other problem nothing was done
 
 
 def ask_service(
@@ -84,7 +84,7 @@ def decide_by_service(gallery: Path, question: str, **body: Any) -> Any:
         path = _people(address, question)
         return transport.send("POST", path, body=body, again=False).json()
     except (ServiceProblemError, OSError, ValueError) as error:
-        if isinstance(error, ServiceProblemError) and error.status < _REFUSED:
+        if isinstance(error, ServiceProblemError) and error.status != _INTERNAL_ERROR:
             logger.info("going on without the service: %s", error)
             return None
         raise FacesearchError(

@@ -129,8 +129,12 @@ class DecisionDesk:
 
     def editor(self, snapshot: GallerySnapshot) -> PeopleEditor:
         """What enters decisions."""
+        gallery, state = self.served.gallery, snapshot.view.state
         author = DecisionAuthor(self.request.author, self.request.name)
-        return PeopleEditor(self.served.gallery, snapshot.view.state, author)
+        editor = PeopleEditor(gallery, state, author, known=snapshot.view.known_people)
+        if self.served.shows(snapshot):
+            return editor  # which saw the clustering that the snapshot is of
+        return PeopleEditor(gallery, state, author)
 
     def done_before(self, snapshot: GallerySnapshot) -> DecisionResult | None:
         """What the same request came to before; None where it is new."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import Annotated, Any
 
 from fastapi import Request
@@ -21,6 +20,7 @@ from facesearch.curation.people_reader import PeopleReader
 from facesearch.curation.typed_decisions import TypedAction, TypedDecision
 from facesearch.curation.undo_preview import preview_undo
 from facesearch.people.decision_words import in_words
+from facesearch.people.store import PeopleStore
 from facesearch.service.decisions.desk import DecisionDesk, DecisionRequest
 from facesearch.service.routes.access import Administrator, RoleRouter, Served, Service
 from facesearch.service.routes.commands import JSON_ANSWER, json_answer
@@ -111,7 +111,7 @@ def undo_for_command(
     desk = DecisionDesk(service, served, DecisionRequest.of(service, caller, request, ""))
     with desk.turn() as snapshot:
         found = preview_undo(served.gallery)
-        words = in_words(snapshot.view.decisions)
+        words = in_words(PeopleStore(served.folder).decisions())
         if not body.dry_run:
             desk.editor(snapshot).undo(found.decisions[0].batch)
     return _decided(served, undo_document(found, words, dry_run=body.dry_run))

@@ -136,6 +136,10 @@ class ServedGallery:
             assert self._snapshot is not None
             return self._snapshot
 
+    def shows(self, snapshot: GallerySnapshot) -> bool:
+        """Whether ``snapshot`` is of what is on the disk now."""
+        return GalleryVersion.of(self._warm.gallery) == snapshot.view.version
+
     def look(self) -> None:
         """Let the thread look for changes now: for who knows of one."""
         self._wanted.set()

@@ -14,6 +14,7 @@ import uvicorn
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
+from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.service.auth.accounts import Accounts
 from facesearch.service.auth.roles import Role
@@ -54,6 +55,15 @@ def clustered_gallery(folder: Path, people: int = 4, each: int = 3) -> Gallery:
     """A gallery whose clusters are its people."""
     gallery = people_gallery(folder, people, each)
     cluster(gallery)
+    return gallery
+
+
+def named_gallery(folder: Path) -> Gallery:
+    """As :func:`clustered_gallery`, with names for two people: Ada and Ben."""
+    gallery = clustered_gallery(folder)
+    editor = PeopleEditor(gallery)
+    for number, name in ((1, "Ada"), (2, "Ben")):
+        editor.name(editor.find(f"p{number}"), name)
     return gallery
 
 

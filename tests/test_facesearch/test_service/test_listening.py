@@ -35,16 +35,6 @@ API = "/api/v1"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("listening")
-
-
-@pytest.fixture(scope="module")
-def gallery(folder: Path) -> Gallery:
-    return clustered_gallery(folder)
-
-
-@pytest.fixture(scope="module")
 def url(folder: Path, gallery: Gallery) -> Iterator[str]:
     service = open_service(folder, gallery, header_seconds=0.5, body_seconds=0.5)
     with listening(service) as url:

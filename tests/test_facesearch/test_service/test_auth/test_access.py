@@ -30,11 +30,6 @@ API = "/api/v1"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("access")
-
-
-@pytest.fixture(scope="module")
 def site(folder: Path) -> Iterator[ServedTest]:
     with served(open_service(folder, clustered_gallery(folder))) as site:
         site.service.accounts.add("ada", PASSWORD, "administer")
