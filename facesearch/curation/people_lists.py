@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from facesearch.curation.people_reader import PeopleReader
 from facesearch.gallery.records import FaceRecord
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import NOBODY, Person, undone_batches
+from indexer.id_lookup import positions_of
 from indexer.types import Ids
 
 
@@ -66,7 +69,7 @@ class DecisionStatus:
 
 def people_list(reader: PeopleReader, *, hidden: bool = False) -> PeopleList:
     """The people that ``reader`` sees, also those who are ``hidden`` if asked for."""
-    faces = Counter(reader.now.of_faces().tolist())
+    faces = reader.now.counts()
     confirmed = Counter(reader.decided.faces.values())
     everyone = sorted(reader.everyone().values(), key=lambda each: (-faces[each.id], each.id))
     shown = [each for each in everyone if hidden or not each.hidden]
@@ -83,8 +86,9 @@ def person_with_faces(
 ) -> PersonWithFaces:
     """The faces of who is called ``person``, or of them those that nobody confirmed, the least
     certain first; raises InputError where nobody is called so."""
-    found, clustering = reader.find(person), reader.now.clustering
-    sure = dict(zip(clustering.ids.tolist(), clustering.confidence.tolist(), strict=True))
+    found = reader.find(person)
+    ids, confidence = reader.now.faces_with_confidence(found.id)
+    sure = dict(zip(ids.tolist(), confidence.tolist(), strict=True))
     decided, records = reader.decided.faces, reader.records(found)
     if unsure:
         records = [each for each in reversed(records) if each.face_id not in decided]
@@ -98,9 +102,11 @@ def person_with_faces(
 
 
 def decision_statuses(decisions: Sequence[Decision], live_ids: Ids) -> list[DecisionStatus]:
-    """What became of every decision, where the faces that are there are ``live_ids``."""
+    """What became of every decision, where the faces that are there are ``live_ids``, ascending."""
     undone = undone_batches(decisions)
-    live = {*live_ids.tolist()}
+    decided = {face.face_id for each in decisions for face in each.faces}
+    faces = np.array(sorted(decided), np.int64)
+    live = {*faces[positions_of(faces, live_ids, ascending=True) >= 0].tolist()}
     return [
         DecisionStatus(
             each,

@@ -215,6 +215,7 @@ class EngineShelf:
     def __init__(self, make: EngineMaker) -> None:
         self._make = make
         self._made: dict[EncoderContract, FaceEngine] = {}
+        self._new: EncoderContract | None = None
         self._lock = threading.Lock()
 
     def of(self, gallery: Gallery) -> FaceEngine:
@@ -225,7 +226,10 @@ class EngineShelf:
             return self._made[gallery.contract]
 
     def new_contract(self) -> EncoderContract:
-        """The contract of new galleries, whose engine is made for it."""
+        """The contract of new galleries, whose engine is made for it the first time."""
         with self._lock:
-            engine = self._make(None)
-            return self._made.setdefault(engine.contract, engine).contract
+            if self._new is None:
+                engine = self._make(None)
+                self._new = engine.contract
+                self._made.setdefault(self._new, engine)
+            return self._new

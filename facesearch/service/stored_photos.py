@@ -1,4 +1,4 @@
-"""Files of photos that were indexed: where they lie, whether they changed, their pixels and bytes."""
+"""Files of photos that were indexed: where they lie, whether they changed, and what is in them."""
 
 from __future__ import annotations
 
