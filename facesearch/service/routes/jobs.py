@@ -7,7 +7,7 @@ import os
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
-from fastapi import Body, Path, Query, Response
+from fastapi import Body, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from facesearch.erasure.forget import SelectedFaces, Selection, preview
@@ -15,6 +15,7 @@ from facesearch.erasure.selection import select_faces
 from facesearch.errors import InputError
 from facesearch.images import check_roots
 from facesearch.service.auth.roles import Caller
+from facesearch.service.decisions.desk import require_seen
 from facesearch.service.jobs.job import UNLISTED, Job
 from facesearch.service.routes.access import (
     Administrator,
@@ -131,6 +132,7 @@ class ForgetPreview(Shape):
     responses={202: {"model": JobView, "description": "Deleting has begun"}},
 )
 def forget(
+    request: Request,
     response: Response,
     service: Service,
     served: Served,
@@ -144,7 +146,7 @@ def forget(
     """
     if not (body.people or body.photos or body.faces):
         raise InputError("expected people, photos or faces to forget, got none; name some")
-    chosen = _chosen_faces(served, body)
+    chosen = _chosen_faces(served, body, request.headers.get("if-match"))
     if body.dry_run:
         found = preview(served.gallery, chosen)
         return ForgetPreview(
@@ -160,9 +162,12 @@ def forget(
     return started(response, service.job_view(job, caller.role))
 
 
-def _chosen_faces(served: ServedGallery, body: ForgetRequest) -> SelectedFaces:
-    """The faces that are meant now, and the numbers of the people."""
+def _chosen_faces(
+    served: ServedGallery, body: ForgetRequest, expected: str | None
+) -> SelectedFaces:
+    """The faces that are meant now, and the numbers of the people; ``expected`` is If-Match."""
     snapshot = served.refresh()
+    require_seen(expected, snapshot)
     places = [
         snapshot.photos.record(photo_row_of(snapshot, photo)).location for photo in body.photos
     ]

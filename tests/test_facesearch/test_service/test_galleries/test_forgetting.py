@@ -131,3 +131,20 @@ def test_the_job_of_a_name_is_done_once_and_goes_on(site: ServedTest, gallery: G
 
     again = forget(gallery, SelectedFaces(gallery.state().live_ids()[:0], numbers=(1, 2)))
     assert (again.faces, again.found) == (0, [])
+
+
+def test_what_was_looked_at_is_what_is_forgotten(site: ServedTest, gallery: Gallery) -> None:
+    """Who has seen a preview may ask for that, and for nothing that came after."""
+    version = site.client.get(API).json()["version"]
+    headers = {**site.local(), "If-Match": f'"{version}"'}
+    body = {"people": ["p1"], "dry_run": True}
+    assert site.client.post(f"{API}/forget", json=body, headers=headers).status_code == 200
+    deciding = editor(gallery)
+    deciding.add(deciding.find("p1"), [9])
+    for dry_run in (True, False):
+        changed = {**body, "dry_run": dry_run}
+        answer = site.client.post(f"{API}/forget", json=changed, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (412, "precondition")
+    assert not any(
+        job.kind == "forget" for job in site.service.jobs.all()
+    )
