@@ -43,7 +43,8 @@ from facesearch.evaluate.verification import read_pairs
 from facesearch.video.follow import followed
 from facesearch.video.pipeline import VideoReading, video_faces
 from facesearch.video.track import FaceSighting, track_vector
-from facesearch.video.types import SAMPLE_US, VideoMode
+from facesearch.video.types import SAMPLE_US
+from facesearch.video_files import VideoMode
 
 DATA = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data"))
 SIZE, SEED = (640, 360), 0
