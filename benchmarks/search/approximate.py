@@ -10,7 +10,8 @@ batches of 1,000 and of one query after another, medians of the repeats. Bytes a
 the index file where the library has one, else what it says it takes. Peers hold what they hold by
 default: float32 vectors, except usearch, which is measured with float32, bf16 and int8, and
 rabitqlib, with codes of three widths. Peers that are not installed are left out, and named in the
-result.
+result. FAISS runs under the settings of threads and BLAS that are
+fastest here (``benchmarks.search.peer_threads``).
 
 A run replaces the ways that it measured in the result, and the result of another machine whole.
 """
@@ -37,6 +38,7 @@ from benchmarks.common.face_model import FaceModel
 from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import kept_runs, record, versions
+from benchmarks.search.peer_threads import with_fastest_threads
 from indexer.exact.int8_search import CertifiedSearch
 from indexer.ivf.build import build_ivf, learn
 from indexer.ivf.index import IvfRecipe, IvfSqIndex
@@ -91,6 +93,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     args = parser.parse_args()
+    trials = with_fastest_threads()
     faiss.omp_set_num_threads(available_cores())
     faces = BenchmarkFaces.made(args.count)
     runs = kept_runs("presets")
@@ -98,6 +101,7 @@ def main() -> None:
     run["exact_rank_1"] = float((faces.people[faces.nearest] == faces.probed).mean())
     run["repeats"], run["neighbours"], run["queries"] = args.repeats, NEIGHBOURS, QUERIES
     run["peer_versions"] = versions(("faiss-cpu", "hnswlib", "usearch", "rabitqlib", "numba"))
+    run["seconds_by_peer_settings"] = trials
     run["not_installed"] = not_installed(args.ways)
     for name in (way for way in args.ways if way not in run["not_installed"]):
         started = time.perf_counter()

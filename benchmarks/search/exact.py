@@ -12,7 +12,8 @@ the speed it had before.
 
 Certified answers must equal exact search's to the last bit; of the others, which have neither ties
 by id nor distances that are accurate near zero, the share of neighbours they agree in is recorded.
-``usearch`` is measured if it is installed.
+``usearch`` is measured if it is installed. FAISS and numpy run under the settings of
+threads and BLAS that are fastest here (``benchmarks.search.peer_threads``).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import kept_runs, record, versions
 from benchmarks.search.int8_peak import byte_peak
+from benchmarks.search.peer_threads import with_fastest_threads
 from benchmarks.vision.flop_peaks import MATRIX, rate, torch_matrix
 from indexer.exact import int8_search
 from indexer.exact.brute_force import exact_search
@@ -62,11 +64,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6)
     args = parser.parse_args()
+    trials = with_fastest_threads()
     vectors, queries = GALLERIES[args.gallery]()
     with threadpool_limits(args.threads):
         torch.set_num_threads(args.threads)
         faiss.omp_set_num_threads(args.threads)
-        result = measure(vectors, queries, args)
+        result = measure(vectors, queries, args) | {"seconds_by_peer_settings": trials}
     print(json.dumps(result, indent=2))
     runs = kept_runs("exact_search")
     runs[f"{args.gallery}, {args.threads} threads"] = {**vars(args), **result}
