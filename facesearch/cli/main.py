@@ -40,8 +40,10 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """The parser of all commands, or of ``command`` alone where that is one; each command's function
-    is in ``args.run``."""
+    """The parser of all commands, or of ``command`` alone where that is one.
+
+    Each command's function is in ``args.run``.
+    """
     parser = CommandParser(
         prog="facesearch",
         description="Find the faces in a folder of photos, group them into people, and "

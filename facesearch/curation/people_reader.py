@@ -59,8 +59,7 @@ class PeopleReader:
         if known is None:
             self._read_decisions()
         else:
-            self._enter_decisions(known.decisions, known.decided)
-            self._now = known.now
+            self._enter_decisions(known.decisions, known.decided, known.now)
 
     @property
     def folder(self) -> Path:
@@ -70,12 +69,17 @@ class PeopleReader:
     def _read_decisions(self) -> None:
         """Look at the ledger: what is decided next is decided in knowledge of it."""
         decisions = self._people.decisions()
-        self._enter_decisions(decisions, replay(decisions))
+        self._enter_decisions(decisions, replay(decisions), None)
 
-    def _enter_decisions(self, decisions: Sequence[Decision], decided: DecisionState) -> None:
+    def _enter_decisions(
+        self,
+        decisions: Sequence[Decision],
+        decided: DecisionState,
+        now: PersonAssignment | None,
+    ) -> None:
         self._newest = decisions[-1].id if decisions else 0
         self.decided = decided
-        self._now: PersonAssignment | None = None
+        self._now = now
 
     @property
     def now(self) -> PersonAssignment:

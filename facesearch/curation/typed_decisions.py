@@ -83,9 +83,7 @@ _ACTS: Mapping[str, Act] = {
     "split": lambda editor, person, typed: editor.split(
         person, editor.pick(person, typed.faces), typed.name
     ),
-    "reject": lambda editor, person, typed: editor.reject(
-        person, editor.pick(person, typed.faces)
-    ),
+    "reject": lambda editor, person, typed: editor.reject(person, editor.pick(person, typed.faces)),
     "hide": lambda editor, person, typed: editor.hide(person),
     "unhide": lambda editor, person, typed: editor.hide(person, hidden=False),
     "confirm": _confirm,

@@ -91,9 +91,7 @@ class GalleryRegistry:
             except (FacesearchError, OSError) as error:
                 logger.warning("%s is not served: %s", name, error)
 
-    def create(
-        self, name: str, by: str, contract: Callable[[], EncoderContract]
-    ) -> ServedGallery:
+    def create(self, name: str, by: str, contract: Callable[[], EncoderContract]) -> ServedGallery:
         """Make the gallery ``name``, with vectors of ``contract``, and serve it.
 
         One that is there by that name, and is not served, is served again as it is. Raises

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# A path from the root of the file system, in a text: neither a part of a web address nor a fraction.
+# A path from the root of the file system: neither a part of a web address nor a fraction.
 _PATH = re.compile(r"(?<![\w/.~-])/(?:[^\s/'\"(),;:]+/)*([^\s/'\"(),;:]+)")
 _AFTER_NAME = r"(?![\w-])"  # else it is the beginning of another folder's name
 

@@ -16,7 +16,13 @@ from facesearch.api.session import GallerySession
 from facesearch.gallery.gallery import Gallery
 from facesearch.images.decode import DecodeLimits
 from support.fake_engine import FakeEngine, write_photo
-from support.serving.services import ServedTest, clustered_gallery, open_service, served
+from support.serving.services import (
+    ServedTest,
+    clustered_gallery,
+    named_gallery,
+    open_service,
+    served,
+)
 
 API = "/api/v1/galleries/my"
 LIMITS = DecodeLimits(pixels=4_000_000, file_bytes=300_000, memory_bytes=2 << 30)

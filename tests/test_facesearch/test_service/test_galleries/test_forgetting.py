@@ -145,6 +145,4 @@ def test_what_was_looked_at_is_what_is_forgotten(site: ServedTest, gallery: Gall
         changed = {**body, "dry_run": dry_run}
         answer = site.client.post(f"{API}/forget", json=changed, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (412, "precondition")
-    assert not any(
-        job.kind == "forget" for job in site.service.jobs.all()
-    )
+    assert not any(job.kind == "forget" for job in site.service.jobs.all())
