@@ -17,6 +17,7 @@ COMMAND_MODULES: Mapping[str, tuple[str, ...]] = {
     "gallery.upgrade": ("upgrade",),
     "gallery.forget": ("forget",),
     "gallery.backup": ("export", "import"),
+    "gallery.bucket": ("push", "pull"),
     "gallery.vectors": ("export-vectors", "import-vectors"),
     "gallery.encryption": ("encrypt", "decrypt", "change-key"),
     "encoders.listing": ("encoders",),

@@ -11,7 +11,6 @@ from importlib import import_module
 
 from facesearch import __version__
 from facesearch.cli.command_modules import modules_of
-from facesearch.cli.gallery import encryption
 from facesearch.errors import FacesearchError
 
 EXIT_CODES = """\
@@ -112,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="facesearch: %(message)s",
     )
     try:
-        return int(encryption.run(args))
+        return int(bucket.run(args))
     except KeyboardInterrupt:
         print("facesearch: interrupted; finished work is kept", file=sys.stderr)
         return 130

@@ -12,6 +12,7 @@ from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery.gallery import Gallery
+from facesearch.search.gallery_index import SearchOpener
 from facesearch.service.announcement import ServiceAnnouncement
 from facesearch.service.auth.accounts import Accounts
 from facesearch.service.auth.roles import Caller, Role, includes
@@ -45,8 +46,9 @@ class FaceService:
         options: ServiceOptions,
         make_engine: EngineMaker | None = None,
         job_command: Sequence[str] = COMMAND,
+        open_search: SearchOpener | None = None,
     ) -> None:
-        """Open all galleries of ``options``.
+        """Open all galleries of ``options``; ``open_search`` finds faces elsewhere than here.
 
         Raises GalleryError for a folder that is none, InputError for two galleries of one folder
         and for none.
@@ -72,6 +74,7 @@ class FaceService:
         self.local_token = "fsl_" + secrets.token_urlsafe(32)
         # Where commands find this service, while it listens.
         self.announcement: ServiceAnnouncement | None = None
+        self._open_search = open_search
         self._engines = EngineShelf(make_engine or engine_maker(options))
         self._suggestions: dict[str, GallerySuggestions] = {}
         self._started = False
@@ -179,6 +182,7 @@ class FaceService:
             folder,
             self._engines.of,
             lambda version: self._gallery_changed(gallery_id, version),
+            self._open_search,
         )
         self._suggestions[gallery_id] = GallerySuggestions(served, self.jobs)
         return served

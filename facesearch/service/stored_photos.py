@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from facesearch.errors import PhotoError
 from facesearch.images.sniff import HEAD_BYTES, sniff
-from facesearch.images.types import DecodedPhoto
+from facesearch.images.types import DecodedPhoto, kept_time_ns
 from facesearch.service.face_service import FaceService
 from facesearch.service.pictures import resolved_within
 from facesearch.service.server.problems import ProblemError
@@ -49,7 +49,7 @@ def opened_original(snapshot: GallerySnapshot, row: int) -> OriginalFile:
         raise changed_photo() from error
     try:
         found = os.fstat(file.fileno())
-        if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
+        if (found.st_size, kept_time_ns(found.st_mtime_ns)) != (record.size, record.mtime_ns):
             raise changed_photo()
         kind = _media_type(file.read(max(HEAD_BYTES, VIDEO_HEAD_BYTES)))
         if kind is None:
@@ -85,7 +85,7 @@ def decoded_photo(
             return decoded
         found = place.stat()
         # The digest of a whole film is too much to ask for with every picture of it.
-        if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
+        if (found.st_size, kept_time_ns(found.st_mtime_ns)) != (record.size, record.mtime_ns):
             raise changed_photo()
         return service.stills.read(place, still_us, snapshot.photos.size(row))
     except PhotoError as error:

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
+from facesearch.search.gallery_index import SearchOpener
 from facesearch.service.auth.accounts import Accounts
 from facesearch.service.auth.roles import Role
 from facesearch.service.client import ServiceClient
@@ -34,7 +35,12 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 JOB_COMMAND = (sys.executable, "-m", "support.serving.job_child")
 
 
-def open_service(folder: Path, *galleries: Gallery, **changes: object) -> FaceService:
+def open_service(
+    folder: Path,
+    *galleries: Gallery,
+    open_search: SearchOpener | None = None,
+    **changes: object,
+) -> FaceService:
     """A service of ``galleries`` with its state in ``folder``."""
     options = ServiceOptions(
         tuple(gallery.folder for gallery in galleries),
@@ -46,6 +52,7 @@ def open_service(folder: Path, *galleries: Gallery, **changes: object) -> FaceSe
         replace(options, **changes),  # type: ignore[arg-type]
         make_engine=lambda contract: FakeEngine(contract.name if contract else "fake"),  # type: ignore[return-value, arg-type]
         job_command=JOB_COMMAND,
+        open_search=open_search,
     )
     service.accounts = Accounts(service.database, QUICK)
     return service
