@@ -11,6 +11,7 @@ from importlib import import_module
 
 from facesearch import __version__
 from facesearch.cli.command_modules import modules_of
+from facesearch.cli.gallery import bucket
 from facesearch.errors import FacesearchError
 
 EXIT_CODES = """\
