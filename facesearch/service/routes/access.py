@@ -1,10 +1,13 @@
-"""Who asks, whether they may, and about which gallery: what every address needs."""
+"""Who asks, whether they may, and about which gallery: what every address needs.
+
+What waits for nothing is a coroutine: any other function costs each request a turn in a thread.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Annotated, Any, cast
 
@@ -37,7 +40,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def service_of(request: Request) -> FaceService:
+async def service_of(request: Request) -> FaceService:
     """The service that the application belongs to."""
     return cast(FaceService, request.app.state.service)
 
@@ -81,13 +84,13 @@ Somebody = Annotated[Caller | None, Depends(caller_of)]
 
 
 @cache
-def require(role: Role) -> Callable[..., Caller]:
+def require(role: Role) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller, who may do what ``role`` is for.
 
     Pages must show that the request comes from them and not from another site.
     """
 
-    def required(request: Request, caller: Somebody) -> Caller:
+    async def required(request: Request, caller: Somebody) -> Caller:
         caller = require_somebody(request, caller)
         if not caller.may(role):
             raise ProblemError(
@@ -150,7 +153,7 @@ Administrator = Annotated[Caller, Depends(require("administer"))]
 GalleryKey = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
 
 
-def served_gallery(service: Service, gallery: GalleryKey) -> ServedGallery:
+async def served_gallery(service: Service, gallery: GalleryKey) -> ServedGallery:
     """The gallery of the address."""
     served = service.gallery(gallery)
     if served is None:
@@ -201,7 +204,7 @@ def person_of(snapshot: GallerySnapshot, key: str) -> Person:
     return row.person
 
 
-def named_person(snapshot: Snapshot, person: PersonKey) -> Person:
+async def named_person(snapshot: Snapshot, person: PersonKey) -> Person:
     """The person of the address."""
     return person_of(snapshot, person)
 
