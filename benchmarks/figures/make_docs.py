@@ -18,6 +18,7 @@ from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
 from benchmarks.figures import (
     clusters,
+    distributed,
     faces,
     indices,
     people,
@@ -32,8 +33,9 @@ from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 _PAGES = (
-    "README docs/accuracy docs/encoders docs/indexing docs/model_card docs/networks "
-    "docs/performance docs/report docs/scale docs/threats docs/training docs/video docs/web"
+    "README docs/accuracy docs/distributed docs/encoders docs/indexing docs/model_card "
+    "docs/networks docs/performance docs/report docs/scale docs/threats docs/training docs/video "
+    "docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
@@ -291,6 +293,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         scale.scale_estimates,
         scale.scale_limits,
         scale.scale_simulations,
+        distributed.ray_index,
+        distributed.ray_kill,
+        distributed.scatter_search,
+        distributed.partitioned_clustering,
         encoder,
         downloads,
         parity,

@@ -43,6 +43,7 @@ from facesearch.recognition.identify import (
     Identification,
     PhotoIdentification,
     Probe,
+    ProbeMatches,
     Verification,
     compare_probes,
     identify_probe,
@@ -52,7 +53,7 @@ from facesearch.recognition.identify import (
 from facesearch.recognition.negative_examples import NegativeExamples
 from facesearch.recognition.photo_stream import ProbeFailure, read_probes
 from facesearch.recognition.templates import PersonTemplates
-from facesearch.search.gallery_index import GallerySearch, open_search
+from facesearch.search.gallery_index import GallerySearch, SearchOpener, open_search
 from indexer.open_set.group_distances import VectorGroups
 from indexer.runtime.devices import check_device
 
@@ -67,16 +68,24 @@ class GallerySession:
     for its answer serves the others.
     """
 
-    def __init__(self, gallery: Gallery, engine: AnyEngine, *, device: str = "auto") -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        engine: AnyEngine,
+        *,
+        device: str = "auto",
+        open_search: SearchOpener | None = None,
+    ) -> None:
         """``device`` is where vectors are compared, as :mod:`indexer.runtime.devices` names it.
 
+        ``open_search`` finds faces in another way, as on a cluster.
         Raises ContractError for an engine whose vectors are not the gallery's.
         """
         require_gallery(gallery)
         self.engine = to_engine(engine, gallery.contract)
         gallery.require(self.engine.contract)
         self.gallery = gallery
-        self._device = check_device(device)
+        self._opener = open_search or local_search(check_device(device))
         self._view: GalleryView | None = None
         self._lock = threading.RLock()
 
@@ -147,12 +156,19 @@ class GallerySession:
         return self.match_faces(read_probe(self.engine, to_photo(photo, "photo")), k)
 
     def match_faces(self, probe: Probe, k: int = 10) -> list[FaceMatches]:
-        """As :meth:`search` does, of faces that this session's engine found."""
+        """As :meth:`search` does, of faces that this session's engine found.
+
+        Raises PartialSearchError where faces are on a cluster, and some are away.
+        """
+        return self.matches_of(probe, k).require_complete()
+
+    def matches_of(self, probe: Probe, k: int = 10) -> ProbeMatches:
+        """As :meth:`match_faces`, and what was not searched in place of an error."""
         k = to_neighbours(k)
         if not probe.boxes:
-            return []
+            return ProbeMatches(())
 
-        def ask(view: GalleryView) -> list[FaceMatches]:
+        def ask(view: GalleryView) -> ProbeMatches:
             with self._lock:
                 state, search, names = view.state, view.search, view.names
             return match_probe(probe, view.gallery, state, search, names=names, k=k)
@@ -170,7 +186,7 @@ class GallerySession:
         with self._lock:
             version = GalleryVersion.of(self.gallery)
             if self._view is None or self._view.version != version:
-                self._view = GalleryView(self.gallery, version, self._device, self._view)
+                self._view = GalleryView(self.gallery, version, self._opener, self._view)
             return self._view
 
     def adopt(self, view: GalleryView) -> None:
@@ -187,6 +203,11 @@ class GallerySession:
             return ask(self.view())  # of what is left
 
 
+def local_search(device: str = "auto") -> SearchOpener:
+    """Opens the index of a gallery in this process."""
+    return lambda gallery, state: open_search(gallery, state, device)
+
+
 class GalleryView:
     """What a gallery was at one version of its files; each part is read when it is first used."""
 
@@ -194,13 +215,13 @@ class GalleryView:
         self,
         gallery: Gallery,
         version: GalleryVersion,
-        device: str,
+        opener: SearchOpener,
         before: GalleryView | None = None,
     ) -> None:
         """What was read for the view ``before`` is taken from it, where it is still so."""
         self.gallery = gallery
         self.version = version
-        self._device = device
+        self._opener = opener
         if before is not None and version.same_faces(before.version):
             for part in ("state", "search"):
                 if part in before.__dict__:
@@ -214,7 +235,7 @@ class GalleryView:
     @cached_property
     def search(self) -> GallerySearch:
         """What finds their vectors."""
-        return open_search(self.gallery, self.state, self._device)
+        return self._opener(self.gallery, self.state)
 
     @cached_property
     def decided(self) -> DecisionState:

@@ -18,6 +18,7 @@ from facesearch.quality import MIN_QUALITY
 from facesearch.recognition.calibration import Source, ThresholdInUse
 from facesearch.recognition.negative_examples import NO_NEGATIVES, NegativeExamples
 from facesearch.search.gallery_index import GallerySearch
+from facesearch.search.partial import PartialSearchError, UnsearchedFaces
 from facesearch.video.pipeline import VideoReading, video_faces
 from facesearch.video.reader import is_video
 from facesearch.video.track import detections_of
@@ -77,6 +78,21 @@ class FaceMatches:
     quality: float
     matches: tuple[Match, ...]
     span: TimeSpan | None = None
+
+
+@dataclass(frozen=True)
+class ProbeMatches:
+    """The matches of each face of a probe, the largest face first; and which faces of the gallery
+    were not searched, because they are on a cluster and nobody answered for them."""
+
+    faces: tuple[FaceMatches, ...]
+    unsearched: tuple[UnsearchedFaces, ...] = ()
+
+    def require_complete(self) -> list[FaceMatches]:
+        """The matches; raises PartialSearchError where faces were not searched."""
+        if self.unsearched:
+            raise PartialSearchError(self.unsearched)
+        return list(self.faces)
 
 
 @dataclass(frozen=True)
@@ -190,7 +206,7 @@ def match_probe(
     *,
     names: Mapping[int, str],
     k: int,
-) -> list[FaceMatches]:
+) -> ProbeMatches:
     """The ``k`` nearest live faces of ``state`` for every face of ``probe``, largest face first.
 
     ``names`` maps face ids to the names that matches show. Raises InputError where the gallery has
@@ -199,13 +215,14 @@ def match_probe(
     if k < 1:
         raise InputError(f"expected 1 or more matches a face, got {k}")
     if not probe.boxes:
-        return []
+        return ProbeMatches(())
     if not state.face_count:
         raise InputError(f"the gallery {gallery.folder} has no faces to search")
-    neighbours = search.search(probe.vectors, min(k, state.face_count, MAX_NEIGHBOURS))
+    result = search.search_parts(probe.vectors, min(k, state.face_count, MAX_NEIGHBOURS))
+    neighbours = result.neighbours
     found = np.unique(neighbours.ids[neighbours.ids >= 0])
     records = dict(zip(found.tolist(), gallery.faces(found, state), strict=True))
-    return [
+    faces = tuple(
         FaceMatches(
             probe.boxes[row],
             probe.scores[row],
@@ -214,7 +231,8 @@ def match_probe(
             probe.span(row),
         )
         for row in probe.order
-    ]
+    )
+    return ProbeMatches(faces, result.unsearched)
 
 
 def identify_probe(

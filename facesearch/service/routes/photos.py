@@ -31,10 +31,12 @@ from facesearch.service.routes.access import (
     Service,
     Snapshot,
     face_row_of,
+    forbid_keeping,
     person_of,
 )
 from facesearch.service.routes.people import Wanted
 from facesearch.service.server.problems import NotModifiedError, ProblemError, missing
+from facesearch.service.shapes.common import UnsearchedView
 from facesearch.service.shapes.people import NearPeople
 from facesearch.service.shapes.photos import FaceSummary, PhotoDetail, PhotoPage, PhotoView
 from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
@@ -269,6 +271,7 @@ def show_crop(
 
 @viewing.get("/galleries/{gallery}/faces/{face}/candidates")
 def list_candidates(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     face: RecordKey,
@@ -276,11 +279,14 @@ def list_candidates(
 ) -> NearPeople:
     """Who a face may be: the people that are nearest to it."""
     face_row_of(snapshot, face)
-    return NearPeople(people=near_face(served, snapshot, face, limit))
+    found = near_face(served, snapshot, face, limit)
+    forbid_keeping(response, found.unsearched)
+    return found
 
 
 @viewing.get("/galleries/{gallery}/faces/{face}/neighbours")
 def list_neighbours(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     face: RecordKey,
@@ -288,7 +294,9 @@ def list_neighbours(
 ) -> FaceNeighbours:
     """The faces that are nearest to a face, without itself."""
     face_row_of(snapshot, face)
-    found = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
+    result = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
+    found = result.neighbours
+    forbid_keeping(response, result.unsearched)
     rows = snapshot.faces.rows_of(found.ids[0])
     return FaceNeighbours(
         matches=[
@@ -297,7 +305,8 @@ def list_neighbours(
                 rows.tolist(), found.ids[0].tolist(), found.distances[0].tolist(), strict=True
             )
             if row >= 0 and other != face
-        ][:k]
+        ][:k],
+        unsearched=UnsearchedView.of_all(result.unsearched),
     )
 
 

@@ -194,7 +194,7 @@ def test_nothing_is_kept_of_photos(site: ServedTest, probe: Path) -> None:
 
 def test_a_photo_without_faces(site: ServedTest, folder: Path) -> None:
     empty = write_photo(folder / "empty.png", [], 1).read_bytes()
-    assert ask(site, "search", ("photo", empty)).json() == {"faces": []}
+    assert ask(site, "search", ("photo", empty)).json() == {"faces": [], "unsearched": []}
     assert ask(site, "identify", ("photo", empty)).json()["photos"][0]["faces"] == []
     answer = ask(site, "verify", ("first", empty), ("second", empty))
     assert (answer.status_code, answer.json()["code"]) == (422, "no-face")
