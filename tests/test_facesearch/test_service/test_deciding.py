@@ -16,15 +16,21 @@ from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
+from support.made_folders import MadeFolder
 from support.people_galleries import people_gallery, photos_of_people
 from support.serving.services import PASSWORD, ServedTest, clustered_gallery, open_service, served
 
 API = "/api/v1/galleries/my"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(tmp_path_factory.mktemp("people"), clustered_gallery)
+
+
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    return clustered_gallery(tmp_path)
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 @pytest.fixture
@@ -302,7 +308,7 @@ def test_faces_are_confirmed(site: ServedTest) -> None:
 
 def suggestions(site: ServedTest, **query: Any) -> Any:
     """The suggestions, once they are made."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while (found := get(site, "/suggestions", **query))["computing"] or not found["total"]:
         assert time.monotonic() < until, found
         time.sleep(0.05)

@@ -32,23 +32,7 @@ from support.serving.services import (
 )
 
 API = "/api/v1"
-SECONDS = 120.0
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("jobs")
-
-
-@pytest.fixture(scope="module")
-def gallery(folder: Path) -> Gallery:
-    return clustered_gallery(folder)
-
-
-@pytest.fixture(scope="module")
-def site(folder: Path, gallery: Gallery) -> Iterator[ServedTest]:
-    with served(open_service(folder, gallery)) as site:
-        yield site
+SECONDS = 240.0
 
 
 def run_job(site: ServedTest, body: Any, path: str = "jobs") -> Any:

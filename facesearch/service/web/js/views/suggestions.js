@@ -119,17 +119,26 @@ export const SuggestionsView = ({ query }) => {
   const [answered, setAnswered] = useState([]);
   const hasAnswered = useRef(false);
   useEvents("suggestions", reload);
-  const waiting = data?.suggestions.filter((each) => !answered.includes(each.id)) ?? [];
-  const suggestion = waiting[0];
+  // Those that come back after all others: put off, or their answer did not arrive.
+  const [later, setLater] = useState([]);
+  const waiting = (data?.suggestions ?? [])
+    .filter((each) => !answered.includes(each.id))
+    .sort((one, other) => later.indexOf(one.id) - later.indexOf(other.id));
+  // The card that is shown stays: no list that arrives may put another under the next key.
+  const shown = useRef(null);
+  const suggestion = waiting.find((each) => each.id === shown.current) ?? waiting[0];
+  shown.current = suggestion?.id;
   const answer = async (reply) => {
     if (!suggestion) return;
     if (reply === "not-a-face" && !mayBeNoFace(suggestion)) return;
     hasAnswered.current = true;
     setAnswered((before) => [...before, suggestion.id]);
     const result = await decisions.answer(suggestion.id, reply);
-    // What was put off comes again, after all others: not before the list has it there.
-    if (reply === "later") await reload();
-    if (!result || reply === "later") setAnswered((before) => before.filter((each) => each !== suggestion.id));
+    if (!result || reply === "later") {
+      const others = (before) => before.filter((each) => each !== suggestion.id);
+      setLater((before) => [...others(before), suggestion.id]);
+      setAnswered(others);
+    }
   };
   useKeys(
     can("decide")
