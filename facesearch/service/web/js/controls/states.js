@@ -36,13 +36,13 @@ export const Heading = ({ children, tally = null, note = null, actions = null })
 /** Links between parts of a view: [{text, href, isCurrent, tally}]. */
 export const Tabs = ({ label, tabs }) => {
   const element = useRef(null);
-  const current = tabs.find((tab) => tab.isCurrent)?.text;
+  const current = tabs.find((tab) => tab.isCurrent);
   useEffect(() => {
     // On a phone not all fit beside each other.
     const room = element.current;
     const link = room.querySelector("[aria-current]");
     if (link) room.scrollLeft = Math.max(room.scrollLeft, link.offsetLeft + link.offsetWidth - room.offsetLeft - room.clientWidth);
-  }, [current]);
+  }, [current?.text, current?.tally]);
   return html`
     <nav ref=${element} class="tabs" aria-label=${label}>
       <ul>
