@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         PixelFormat,
         Template,
         add_encoder,
+        add_ensemble,
         remove_encoder,
     )
     from facesearch.engine import create_engine
@@ -128,6 +129,7 @@ _MODULES = {
     "TrainingCollapsedError": "errors",
     "WeightsError": "errors",
     "add_encoder": "encoders",
+    "add_ensemble": "encoders",
     "build_index": "api.indexing",
     "calibrate": "api.people",
     "calibrate_encoder": "api.encoders",
@@ -208,6 +210,7 @@ __all__ = [
     "TrainingCollapsedError",
     "WeightsError",
     "add_encoder",
+    "add_ensemble",
     "build_index",
     "calibrate",
     "calibrate_encoder",

@@ -239,6 +239,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         album_speed,
         detection,
         faces.encoders,
+        faces.ensemble_share,
         faces.detectors,
         faces.turned,
         faces.slices,

@@ -7,6 +7,7 @@ from pathlib import Path
 from facesearch.encoders.catalogue.spec import (
     UNLEARNED,
     EncoderSpec,
+    Ensemble,
     PixelFormat,
     Thresholds,
 )
@@ -217,6 +218,17 @@ FACENET_SMALL = EncoderSpec(
     plain=Thresholds(1.508, 0.986, 0.989, _BY_CALIBRATE),
 )
 
+# What either gives away: dlib's encoder takes Asian women and young people for each other, and
+# facenet-small recognises fewer people. The share was chosen by
+# ``python -m benchmarks.recognition.ensemble_share``.
+DLIB_FACENET = EncoderSpec.joined(
+    "dlib-facenet-ensemble",
+    Ensemble(DLIB, FACENET_SMALL, 0.95),
+    lfw="not measured yet",
+    flipped=Thresholds(0.238, 0.158, 0.181, _BY_CALIBRATE_AND_ALBUM),
+    plain=Thresholds(0.25, 0.164, 0.192, _BY_CALIBRATE_AND_ALBUM),
+)
+
 ENCODERS = {
     spec.name: spec
     for spec in (
@@ -226,6 +238,7 @@ ENCODERS = {
         SFACE,
         ARCFACE_R100,
         FACENET_SMALL,
+        DLIB_FACENET,
         _facenet(
             "facenet-vggface2",
             DownloadedFile(

@@ -266,6 +266,19 @@ SUBJECTS: dict[str, Subject] = dict(
             settings=(7, "arcface", PixelFormat()),
         ),
         function(
+            "add_ensemble",
+            lambda _: {
+                "name": "mine",
+                "first": "dlib-resnet-v1",
+                "second": "facenet-small",
+                "share": 0.9,
+            },
+            name=(*TEXT, "", "My Encoder"),
+            first=(*TEXT, "nothing", "facenet-small"),
+            second=(*TEXT, "nothing", "dlib-resnet-v1"),
+            share=(*SHARE, 0, 1),
+        ),
+        function(
             "fetch_encoder",
             lambda _: {"name": "dlib-resnet-v1"},
             name=(*TEXT, "nothing"),
