@@ -257,6 +257,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         evaluated.clustering_scale,
         clusters.cluster_rules,
         clusters.cluster_rules_retail,
+        clusters.cluster_rules_ensemble,
         clusters.cluster_sureness,
         clusters.strangers_named,
         clusters.cluster_stability,
