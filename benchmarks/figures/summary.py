@@ -9,7 +9,6 @@ from benchmarks.common.markdown import result, table
 from benchmarks.figures import accuracy as evaluated
 from benchmarks.figures import indices
 
-
 SHOWN = ("dlib-resnet-v1", "retail-0095")
 PLACES = ("lfw", "many")
 

@@ -31,7 +31,8 @@ from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record
 from benchmarks.search.gpu import wait
 from facesearch.encoders.backends import Placement
-from facesearch.encoders.facenet_small.network import SIDE, facenet_small
+from facesearch.encoders.facenet_small.architecture import SIDE
+from facesearch.encoders.facenet_small.network import facenet_small
 from facesearch.encoders.load import load
 from facesearch.encoders.registry import encoder_spec
 from facesearch.train.optimizers import create_optimizer

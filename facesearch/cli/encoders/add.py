@@ -26,8 +26,8 @@ def add_command(below: Any) -> None:
         help="add an encoder from an ONNX file or an OpenVINO IR, or join two encoders",
         description="Add an encoder: a network that takes square crops of faces, as an ONNX file "
         "or an OpenVINO .xml with its .bin. The file is copied. The size of crops and the "
-        "dimension of vectors are read from it; the preset gives the rest, unless you do. Or join two "
-        "encoders to one, whose distance is a weighted sum of both.",
+        "dimension of vectors are read from it; the preset gives the rest, unless you do. Or join "
+        "two encoders to one, whose distance is a weighted sum of both.",
         epilog="InsightFace's packs (such as buffalo_l's w600k_r50.onnx) are added by path with "
         "--preset insightface; their licence allows non-commercial research only.",
     )
@@ -137,7 +137,8 @@ def _added(args: argparse.Namespace) -> EncoderSpec:
         raise InputError(
             f"expected no --{given[0]} with --ensemble: both encoders know how they expect crops"
         )
-    return add_ensemble(args.name, *args.ensemble, args.share, replace=args.replace)
+    first, second = args.ensemble
+    return add_ensemble(args.name, first, second, args.share, replace=args.replace)
 
 
 def _settings(args: argparse.Namespace) -> EncoderSettings:

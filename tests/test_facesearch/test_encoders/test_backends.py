@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from facesearch.encoders import encoder_spec, int8_calibration, load_encoder
 from facesearch.encoders import backends as module
+from facesearch.encoders import encoder_spec, int8_calibration, load_encoder
 from facesearch.encoders.backends import Backend, Placement, load_backend, precision_of
 from facesearch.encoders.backends.torch_backend import TorchBackend
 from facesearch.encoders.int8_calibration import calibrate_int8, measured_ranges

@@ -253,9 +253,7 @@ def test_torch_computes_what_openvino_does(
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_the_gpu_computes_what_the_cpu_does(
-    engines: dict[str, FaceEngine], precision: str
-) -> None:
+def test_the_gpu_computes_what_the_cpu_does(engines: dict[str, FaceEngine], precision: str) -> None:
     chips = real_chips(engines[NAME])
     expected: Embeddings = load_encoder(NAME, device="cpu", precision="fp32").embed(chips)
     found = load_encoder(NAME, device="cuda", precision=precision).embed(chips)

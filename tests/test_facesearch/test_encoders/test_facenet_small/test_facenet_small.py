@@ -73,9 +73,7 @@ def test_back_ends_give_the_vectors_of_the_module(
     assert weighted.sha256 == read_weights(weights).sha256
 
 
-def test_the_file_is_read_as_the_module_is_traced(
-    network: torch.nn.Module, weights: Path
-) -> None:
+def test_the_file_is_read_as_the_module_is_traced(network: torch.nn.Module, weights: Path) -> None:
     half = facenet_small().eval()
     half.load_state_dict(
         {name: tensor.half().to(tensor.dtype) for name, tensor in network.state_dict().items()}
