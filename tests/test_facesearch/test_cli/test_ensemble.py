@@ -80,7 +80,7 @@ def test_people_are_clustered_and_identified(
     assert not [line for line in run(("check", gallery)).out.splitlines() if "severe" in line]
 
 
-def test_a_gallery_goes_on_with_its_own_encoders(
+def test_a_gallery_goes_on_with_its_encoders(
     galleries: dict[str, Path], demo_photos: Photos, tmp_path: Path
 ) -> None:
     gallery = copied(galleries[NAME], tmp_path)
