@@ -10,7 +10,6 @@ from typing import Any
 from indexer.runtime.cores import available_cores
 
 MOST_LOAD = 0.5  # processes at work for each core, in the minute before
-LOAD_BEFORE = "FACESEARCH_LOAD_BEFORE"  # for a script that was started again by itself
 
 _state: dict[str, Any] = {}
 
@@ -35,8 +34,7 @@ class TimingParser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse; another load than an idle machine's is a mistake."""
         parsed, rest = super().parse_known_args(args, namespace)
-        load = float(os.environ.get(LOAD_BEFORE, os.getloadavg()[0]))
-        most = MOST_LOAD * available_cores()
+        load, most = os.getloadavg()[0], MOST_LOAD * available_cores()
         if load > most and not parsed.busy:
             self.error(
                 f"expected an idle machine, with a load of at most {most:g}, got {load:.2f}: stop "
