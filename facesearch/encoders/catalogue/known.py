@@ -73,8 +73,8 @@ _BY_CALIBRATE_AND_ALBUM = (
 _ENSEMBLE_BY_CALIBRATE_AND_ALBUM = (
     "LFW View 1, by facesearch encoders calibrate: verification at the best accuracy on as many "
     "same as different pairs, identification where one in 10,000 pairs of different people would "
-    "be accepted; clusters between the best for 3,095 people of View 1 (0.17) and that for an album "
-    "of 36 (0.22), since large galleries lower it by their own impostors"
+    "be accepted; clusters between the best for 3,095 people of View 1 (0.17) and that for an "
+    "album of 36 (0.22), since large galleries lower it by their own impostors"
 )
 _BY_CALIBRATE = (
     "LFW View 1, by facesearch encoders calibrate: verification at the best accuracy on as many "
@@ -237,8 +237,8 @@ DLIB_FACENET = EncoderSpec.joined(
         0.256,
         0.175,
         0.197,
-        "those with flip averaging, times how much greater they are without for 1,031 people of LFW "
-        "View 1",
+        "those with flip averaging, times how much greater they are without for 1,031 people of "
+        "LFW View 1",
     ),
 )
 
