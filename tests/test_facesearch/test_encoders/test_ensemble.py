@@ -22,7 +22,7 @@ from facesearch.encoders.flip_averaging import FlipAveraged, flip_averaged
 from facesearch.encoders.types import Embeddings, Encoder
 from facesearch.engine import EncoderChoice, FaceEngine, create_aligner, create_engine
 from facesearch.errors import InputError
-from support.projecting_encoder import ProjectingEncoder, random_chips
+from support.oracles.projecting_encoder import ProjectingEncoder, random_chips
 
 NAME = "dlib-facenet-ensemble"
 SHARES = st.floats(0.01, 0.99)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facesearch.encoders.flip_averaging import FlipAveraged
 from facesearch.errors import InputError
-from support.projecting_encoder import ProjectingEncoder, random_chips
+from support.oracles.projecting_encoder import ProjectingEncoder, random_chips
 
 SIDE, DIMENSION = 6, 5
 
