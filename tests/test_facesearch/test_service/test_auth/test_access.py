@@ -22,22 +22,11 @@ from support.serving.services import (
     QUICK,
     ROLES,
     ServedTest,
-    clustered_gallery,
     open_service,
     served,
 )
 
 API = "/api/v1"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("access")
-
-
-@pytest.fixture(scope="module")
-def gallery(folder: Path) -> Gallery:
-    return clustered_gallery(folder)
 
 
 @pytest.fixture(scope="module")
