@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         PixelFormat,
         Template,
         add_encoder,
+        add_ensemble,
         remove_encoder,
     )
     from facesearch.engine import create_engine
@@ -133,6 +134,7 @@ _MODULES = {
     "TrainingCollapsedError": "errors",
     "WeightsError": "errors",
     "add_encoder": "encoders",
+    "add_ensemble": "encoders",
     "bucket_gallery": "api.backup",
     "build_index": "api.indexing",
     "calibrate": "api.people",
@@ -217,6 +219,7 @@ __all__ = [
     "TrainingCollapsedError",
     "WeightsError",
     "add_encoder",
+    "add_ensemble",
     "bucket_gallery",
     "build_index",
     "calibrate",

@@ -15,7 +15,8 @@ from facesearch.detect import DEFAULT_DETECTOR, create_detector
 from facesearch.detect.types import Detections, Detector, Pixels
 from facesearch.encoders import EncoderSpec, default_encoder, encoder_spec, load_encoder
 from facesearch.encoders.backends import precision_of
-from facesearch.encoders.flip_averaging import FlipAveraged
+from facesearch.encoders.ensemble import leading
+from facesearch.encoders.flip_averaging import flip_averaged
 from facesearch.encoders.types import FLIP, Aligner, Embeddings, Encoder, EncoderContract
 from facesearch.quality import Qualities, measure, quality_model
 
@@ -61,7 +62,7 @@ class FaceEngine:
     ) -> None:
         self.detector = detector
         self.aligner = aligner
-        self.encoder = FlipAveraged(encoder) if flip else encoder
+        self.encoder = flip_averaged(encoder) if flip else encoder
         self.flip = flip
         self.detect_side = detect_side
 
@@ -103,8 +104,9 @@ class FaceEngine:
         chips = [self.aligner.align(photo, each) for photo, each in zip(photos, found, strict=True)]
         joined = np.concatenate(chips)
         embedded = self.encoder.embed(joined)
-        model = quality_model(self.detector.name, self.encoder.name)
-        qualities = measure(joined, found, embedded.norms, model)
+        first, seen = leading(self.encoder, joined)
+        model = quality_model(self.detector.name, first.name)
+        qualities = measure(seen, found, embedded.norms, model)
         ends = np.cumsum([len(each) for each in found])
         return [
             PhotoFaces(
@@ -226,6 +228,12 @@ def create_face_finder(
 
 def create_aligner(spec: EncoderSpec) -> Aligner:
     """What cuts the chips of an encoder; its name says all that decides how they look."""
+    if spec.ensemble is not None:
+        from facesearch.align.ensemble import EnsembleAligner  # noqa: PLC0415 - as below
+
+        return EnsembleAligner(
+            create_aligner(spec.ensemble.first), create_aligner(spec.ensemble.second)
+        )
     if spec.template is not None:
         from facesearch.align.five_points import FivePointAligner  # noqa: PLC0415 - loads OpenCV
 

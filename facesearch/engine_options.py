@@ -58,6 +58,9 @@ class EngineOptions:
         from facesearch.engine import EncoderChoice  # noqa: PLC0415 - loads networks
 
         base = EncoderChoice.of(contract) if contract else EncoderChoice()
+        if self.encoder not in (None, base.name):
+            # Numbers that suit one encoder may not be had of another.
+            base = EncoderChoice(flip=base.flip)
         return EncoderChoice(
             name=base.name if self.encoder is None else self.encoder,
             weights=None if self.weights is None else Path(self.weights),

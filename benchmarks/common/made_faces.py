@@ -82,14 +82,13 @@ def main() -> None:
 
 
 def lfw_faces(images: Path, cache: Path) -> MadeFaces:
-    """Every photo of LFW whose face was found, by the default encoder."""
+    """Every photo of LFW whose face was found, by dlib's encoder."""
     from facesearch.engine import create_engine
     from facesearch.evaluate.datasets.embed_dataset import DatasetEmbedOptions, embed_photos
 
     paths = sorted(path.relative_to(images).as_posix() for path in images.glob("*/*.jpg"))
-    (embedded,) = embed_photos(
-        create_engine(), images, paths, options=DatasetEmbedOptions(cache=cache)
-    )
+    engine, options = create_engine(encoder="dlib-resnet-v1"), DatasetEmbedOptions(cache=cache)
+    (embedded,) = embed_photos(engine, images, paths, options=options)
     usable = embedded.usable("reject")
     folders = [path.split("/")[0] for path, kept in zip(paths, usable, strict=True) if kept]
     _, people = np.unique(folders, return_inverse=True)

@@ -23,6 +23,11 @@ def cluster_rules_retail() -> str:
     return _rules("cluster_rules_retail")
 
 
+def cluster_rules_ensemble() -> str:
+    """Two encoders' as one."""
+    return _rules("cluster_rules_ensemble")
+
+
 def _rules(name: str) -> str:
     rows = []
     for gallery, each in result(name)["galleries"].items():

@@ -135,3 +135,22 @@ def _of_ten_thousand(each: dict[str, Any]) -> str:
     """False accepts of 10,000 pairs, in two digits."""
     rate = f"{10_000 * each['far']:.2g}"
     return f"{float(rate):,.10g}"
+
+
+def ensemble_share() -> str:
+    """True accepts of an ensemble by the first encoder's share, on what the share was chosen on."""
+    data = result("ensemble_share")
+    sets = data["sets"]
+    shares = list(next(iter(sets.values())))
+    fars = {"0.001": "1e-3", "0.0001": "1e-4"}
+    first, second = data["encoders"]
+    named = {"0": f"0, `{second}` alone", "1": f"1, `{first}` alone"}
+    rows = [
+        [
+            named.get(share, share) + (", chosen" if float(share) == data["chosen"] else ""),
+            *(f"{rates[share][far]:.4f}" for rates in sets.values() for far in fars),
+        ]
+        for share in shares
+    ]
+    heads = (f"{name}, TAR at {far}" for name in sets for far in fars.values())
+    return table((f"share of `{first}`", *heads), rows)

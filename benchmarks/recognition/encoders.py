@@ -94,7 +94,7 @@ def measure(name: str, cache: Path) -> dict[str, Any]:
 def speed(name: str) -> float:
     """Chips a second of the process's own time, on one core; the best of some repeats."""
     encoder = load_encoder(name, threads=1)
-    shape = (CHIPS, encoder.input_size, encoder.input_size, 3)
+    shape = (CHIPS, *encoder_spec(name).chip_shape)
     chips = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     encoder.embed(chips)
     best = np.inf

@@ -31,16 +31,17 @@ from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record
 from benchmarks.search.gpu import wait
 from facesearch.encoders.backends import Placement
-from facesearch.encoders.facenet_small.network import SIDE, facenet_small
+from facesearch.encoders.facenet_small.architecture import SIDE
+from facesearch.encoders.facenet_small.network import facenet_small
 from facesearch.encoders.load import load
-from facesearch.encoders.registry import DEFAULT_ENCODER, encoder_spec
+from facesearch.encoders.registry import encoder_spec
 from facesearch.train.optimizers import create_optimizer
 from facesearch.train.validation import standardised
 from indexer.exact.torch_search import TorchSearch
 from indexer.id_lookup import drop_self
 from indexer.runtime.devices import check_device, torch_gpus
 
-ENCODERS = (DEFAULT_ENCODER,)
+ENCODERS = ("dlib-resnet-v1",)
 NEIGHBOURS = 32
 BLOCK = 8192  # vectors asked about at once, as a graph does
 SEED = 0
@@ -107,8 +108,8 @@ def encoding(
     encoder = load(encoder_spec(name), None, Placement(str(device), precision))
     random, found = np.random.default_rng(SEED), {}
     for batch in batches:
-        side = encoder.input_size
-        chips = random.integers(0, 256, (batch, side, side, 3), np.uint8)
+        shape = (batch, *encoder_spec(name).chip_shape)
+        chips = random.integers(0, 256, shape, np.uint8)
         spent = timed(lambda chips=chips: encoder.embed(chips), device, repeats)  # type: ignore[misc]
         rate = batch / statistics.median(spent)
         found[str(batch)] = {"faces_per_second": rate, "seconds": spent}

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.common.record import record
 from facesearch.encoders.backends import Placement, load_backend
-from facesearch.encoders.facenet_small.network import SIDE
-from facesearch.encoders.facenet_small.weights import read_weights
+from facesearch.encoders.facenet_small.architecture import SIDE
+from facesearch.encoders.facenet_small.stored_network import read_weights
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.encoders.paper_networks.layers import DIMENSION, Size
 from facesearch.evaluate.all_pairs import all_pairs

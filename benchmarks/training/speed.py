@@ -21,7 +21,8 @@ from torch.nn import functional
 
 from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
-from facesearch.encoders.facenet_small.network import SIDE, facenet_small
+from facesearch.encoders.facenet_small.architecture import SIDE
+from facesearch.encoders.facenet_small.network import facenet_small
 from facesearch.encoders.paper_networks.layers import Size
 from facesearch.train.data.augmentation import Augmentation, augmented
 from facesearch.train.data.crop_file import open_crops

@@ -148,7 +148,7 @@ def embed(rows: list[dict[str, Any]], cut: Callable[..., Any], args: argparse.Na
     from facesearch.encoders import load_encoder
 
     chips = [cut(load_photo(str(row["photo"]), args.data), row) for row in rows]
-    return load_encoder().embed(np.array(chips)).vectors
+    return load_encoder("dlib-resnet-v1").embed(np.array(chips)).vectors
 
 
 def run_shift(args: argparse.Namespace) -> None:

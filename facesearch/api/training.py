@@ -8,7 +8,7 @@ from facesearch.api.arguments import AnyPath, to_engine_options, to_names, to_pa
 from facesearch.argument_checks import instance
 from facesearch.detect import DEFAULT_DETECTOR
 from facesearch.encoders import encoder_spec, load_encoder
-from facesearch.encoders.flip_averaging import FlipAveraged
+from facesearch.encoders.flip_averaging import flip_averaged
 from facesearch.engine import create_aligner, create_face_finder
 from facesearch.engine_options import DEFAULT_ENGINE, EngineOptions
 from facesearch.errors import InputError
@@ -57,7 +57,7 @@ def crop_photos(
 
 
 def _teacher(name: str) -> Teacher:
-    return Teacher(create_aligner(encoder_spec(name)), FlipAveraged(load_encoder(name)))
+    return Teacher(create_aligner(encoder_spec(name)), flip_averaged(load_encoder(name)))
 
 
 def train_encoder(

@@ -1,6 +1,11 @@
 """Encoders: networks that turn face chips into unit vectors. Imports no torch."""
 
-from facesearch.encoders.catalogue.added import EncoderSettings, add_encoder, remove_encoder
+from facesearch.encoders.catalogue.added import (
+    EncoderSettings,
+    add_encoder,
+    add_ensemble,
+    remove_encoder,
+)
 from facesearch.encoders.catalogue.known import ENCODERS
 from facesearch.encoders.catalogue.spec import EncoderSpec, PixelFormat, Thresholds
 from facesearch.encoders.catalogue.templates import Template
@@ -24,6 +29,7 @@ __all__ = [
     "Template",
     "Thresholds",
     "add_encoder",
+    "add_ensemble",
     "better_encoder",
     "default_encoder",
     "encoder_names",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.encoders.ensemble import EnsembleEncoder
 from facesearch.encoders.types import Embeddings, Encoder
 
 
@@ -37,3 +38,13 @@ class FlipAveraged:
         vectors: NDArray[np.float32] = sums / np.maximum(lengths, np.finfo(np.float32).tiny)
         norms = (straight.norms + mirrored.norms) / 2
         return Embeddings(vectors, np.asarray(norms, np.float32))
+
+
+def flip_averaged(encoder: Encoder) -> Encoder:
+    """``encoder`` with mirror images averaged; of an ensemble, each of both by itself.
+
+    So an ensemble's vectors are its encoders' vectors joined, with or without averaging.
+    """
+    if isinstance(encoder, EnsembleEncoder):
+        return encoder.with_each(FlipAveraged)
+    return FlipAveraged(encoder)

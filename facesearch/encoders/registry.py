@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from facesearch.argument_checks import instance
-from facesearch.encoders.catalogue.added import added_names, read_added
+from facesearch.encoders.catalogue.added import added_names, named_encoder
 from facesearch.encoders.catalogue.known import DLIB, ENCODERS, PREFERRED
 from facesearch.encoders.catalogue.learned import read_learned
 from facesearch.encoders.catalogue.spec import UNLEARNED, EncoderSpec, Thresholds
 from facesearch.encoders.types import Encoder, EncoderContract
-from facesearch.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +24,7 @@ def encoder_names() -> list[str]:
 
 def encoder_spec(name: str) -> EncoderSpec:
     """The encoder called ``name``; raises :class:`InputError` naming those there are."""
-    instance(name, str, "the name of an encoder")
-    if name in ENCODERS:
-        return ENCODERS[name]
-    names = added_names()
-    if name in names:
-        return read_added(name)
-    raise InputError(
-        f"expected one of the encoders {', '.join([*ENCODERS, *names])}, got {name!r}; add another "
-        "with: facesearch encoders add NAME --onnx FILE"
-    )
+    return named_encoder(name)
 
 
 def default_encoder() -> str:

@@ -22,7 +22,8 @@ class EncoderContract:
     ``input_size`` is the side of the square chip in pixels; ``preprocessing`` names alignment and
     whether chips are averaged with their mirror images; ``detector`` names the detector whose boxes
     the alignment was fitted to; ``numerics`` are those of the inference: "fp32", "bf16", "fp16" or
-    "int8-" and the digest of its ranges. Contracts from before there was a choice have none: fp32.
+    "int8-" and the digest of its ranges; those of an ensemble's two encoders with "+" between them
+    where they differ. Contracts from before there was a choice have none: fp32.
     """
 
     name: str
@@ -71,7 +72,10 @@ class Aligner(Protocol):
     size: int
 
     def align(self, photo: Pixels, detections: Detections) -> NDArray[np.uint8]:
-        """Chips uint8 RGB (n, size, size, 3), one for each detection of ``photo``."""
+        """Chips uint8 RGB (n, size, size, 3), one for each detection of ``photo``.
+
+        Those of an ensemble have six channels (:mod:`facesearch.encoders.ensemble`).
+        """
         ...
 
 
@@ -85,5 +89,5 @@ class Encoder(Protocol):
     numerics: str
 
     def embed(self, chips: NDArray[np.uint8]) -> Embeddings:
-        """Embeddings of chips uint8 RGB (n, input_size, input_size, 3)."""
+        """Embeddings of chips as the encoder's aligner cuts them."""
         ...

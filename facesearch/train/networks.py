@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from facesearch.encoders.facenet_small.network import FACENET_SMALL, facenet_small
+from facesearch.encoders.facenet_small.architecture import FACENET_SMALL
+from facesearch.encoders.facenet_small.network import facenet_small
 from facesearch.encoders.paper_networks.layers import FaceNetwork
 from facesearch.encoders.paper_networks.networks import PAPER_NETWORKS, paper_network
 from facesearch.errors import InputError

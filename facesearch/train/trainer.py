@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from facesearch.encoders.facenet_small.network import FACENET_SMALL
+from facesearch.encoders.facenet_small.architecture import FACENET_SMALL
 from facesearch.encoders.facenet_small.weights import export_weights
 from facesearch.encoders.paper_networks.layers import DIMENSION
 from facesearch.errors import InputError

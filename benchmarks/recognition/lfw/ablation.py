@@ -43,7 +43,7 @@ FIT_EVERY = 3  # photos of View 1's training half: enough for ten medians
 
 def embed_row(row: Variant, views: figures.Views, args: argparse.Namespace) -> Embedded:
     """All photos of both views, from the cache where they are there."""
-    encoder = load_encoder(precision=row.precision)
+    encoder = load_encoder("dlib-resnet-v1", precision=row.precision)
     parts = {"view1": views.first_photos, "view2": views.other_photos}
     return joined(
         [

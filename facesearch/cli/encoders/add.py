@@ -1,4 +1,4 @@
-"""``encoders add``: an encoder of a user's own, from an ONNX file or OpenVINO's IR."""
+"""``encoders add``: an encoder of a user's own: an ONNX file, OpenVINO's IR, or two encoders."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch.cli.engine_options import fraction
 from facesearch.cli.output import print_facts, print_json
 
 if TYPE_CHECKING:
-    from facesearch.encoders import EncoderSettings
+    from facesearch.encoders import EncoderSettings, EncoderSpec
 
 _PRESETS = ("arcface", "insightface", "open-model-zoo", "sface")
+# Options that say of a file what it does not say itself.
+_OF_FILES = ("preset", "template", "points", "colours", "mean", "divisor", "output", "licence")
 
 
 def add_command(below: Any) -> None:
     """Add the command below ``encoders``."""
     parser = below.add_parser(
         "add",
-        help="add an encoder from an ONNX file or an OpenVINO IR",
+        help="add an encoder from an ONNX file or an OpenVINO IR, or join two encoders",
         description="Add an encoder: a network that takes square crops of faces, as an ONNX file "
         "or an OpenVINO .xml with its .bin. The file is copied. The size of crops and the "
-        "dimension of vectors are read from it; the preset gives the rest, unless you do.",
+        "dimension of vectors are read from it; the preset gives the rest, unless you do. Or join "
+        "two encoders to one, whose distance is a weighted sum of both.",
         epilog="InsightFace's packs (such as buffalo_l's w600k_r50.onnx) are added by path with "
         "--preset insightface; their licence allows non-commercial research only.",
     )
@@ -39,10 +43,21 @@ def add_command(below: Any) -> None:
         metavar="FILE.xml",
         help="the network as an OpenVINO IR, with its .bin next to it",
     )
+    file.add_argument(
+        "--ensemble",
+        nargs=2,
+        metavar=("FIRST", "SECOND"),
+        help="join the vectors of two encoders; needs --share",
+    )
+    parser.add_argument(
+        "--share",
+        type=fraction,
+        metavar="S",
+        help="with --ensemble: how much of the distance is the first encoder's, between 0 and 1",
+    )
     parser.add_argument(
         "--preset",
         choices=_PRESETS,
-        default="arcface",
         help="how the encoder expects crops; arcface: RGB, (value - 127.5) / 127.5, aligned to "
         "ArcFace's five points (default: arcface)",
     )
@@ -82,15 +97,13 @@ def add_command(below: Any) -> None:
 
 def run_add(args: argparse.Namespace) -> int:
     """Add, and print what the file says and what to do next."""
-    from facesearch.encoders import add_encoder
-
-    spec = add_encoder(args.name, args.file, _settings(args), replace=args.replace)
+    spec = _added(args)
     facts = {
         "name": spec.name,
         "dimension": spec.dimension,
         "input": spec.input_size,
         "alignment": spec.template.name if spec.template else spec.alignment,
-        "pixels": str(spec.pixels),
+        "pixels": str(spec.pixels or ""),
         "parameters": spec.parameters,
         "operations": spec.operations,
         "licence": spec.licence,
@@ -107,11 +120,32 @@ def run_add(args: argparse.Namespace) -> int:
     return 0
 
 
+def _added(args: argparse.Namespace) -> EncoderSpec:
+    from facesearch.encoders import add_encoder, add_ensemble
+    from facesearch.errors import InputError
+
+    if args.ensemble is None:
+        if args.share is not None:
+            raise InputError("expected --share with --ensemble FIRST SECOND alone")
+        return add_encoder(args.name, args.file, _settings(args), replace=args.replace)
+    if args.share is None:
+        raise InputError(
+            "expected --share S with --ensemble, how much of the distance is the first encoder's"
+        )
+    given = [name for name in _OF_FILES if getattr(args, name) is not None]
+    if given:
+        raise InputError(
+            f"expected no --{given[0]} with --ensemble: both encoders know how they expect crops"
+        )
+    first, second = args.ensemble
+    return add_ensemble(args.name, first, second, args.share, replace=args.replace)
+
+
 def _settings(args: argparse.Namespace) -> EncoderSettings:
     from facesearch.encoders.catalogue.added import PRESETS
     from facesearch.encoders.catalogue.templates import template_named, template_of_text
 
-    settings = PRESETS[args.preset]
+    settings = PRESETS[args.preset or _PRESETS[0]]
     pixels = settings.pixels
     given = {"order": args.colours, "mean": _three(args.mean), "divisor": _three(args.divisor)}
     pixels = dataclasses.replace(pixels, **{k: v for k, v in given.items() if v is not None})

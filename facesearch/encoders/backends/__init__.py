@@ -20,6 +20,7 @@ DEVICES = ("auto", "cpu", "cuda")
 CPU_BATCH = 32  # larger batches are no faster and take 6 MB more memory a chip
 GPU_BATCH = 128  # a photo album's batches are seldom larger
 _BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni"}  # vector instructions that multiply and add
+_BOTH = "+"  # between what holds for the two encoders of an ensemble
 
 
 class Backend(Protocol):
@@ -97,8 +98,19 @@ def has_openvino() -> bool:
 
 
 def precision_of(numerics: str) -> str:
-    """The precision that gives vectors of ``numerics``."""
-    return numerics.partition("-")[0]
+    """The precision that gives vectors of ``numerics``: one, or two such as "int8+fp32"."""
+    return joined_numerics(*(each.partition("-")[0] for each in numerics.split(_BOTH)))
+
+
+def joined_numerics(*parts: str) -> str:
+    """Numerics or precisions of the encoders of an ensemble as one text: once where all agree."""
+    return _BOTH.join(dict.fromkeys(parts))
+
+
+def parted_precision(precision: str) -> tuple[str, str]:
+    """The precisions of both encoders of an ensemble, from one for both or two."""
+    first, _, second = precision.partition(_BOTH)
+    return first, second or first
 
 
 def check_placement(placement: Placement) -> None:

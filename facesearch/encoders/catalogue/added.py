@@ -14,7 +14,7 @@ from typing import Any
 
 from facesearch.argument_checks import instance, path_of
 from facesearch.encoders.catalogue.known import ENCODERS
-from facesearch.encoders.catalogue.spec import UNLEARNED, EncoderSpec, PixelFormat
+from facesearch.encoders.catalogue.spec import UNLEARNED, EncoderSpec, Ensemble, PixelFormat
 from facesearch.encoders.catalogue.templates import ARCFACE, Template
 from facesearch.errors import InputError, WeightsError
 from facesearch.model_files.download import data_folder
@@ -71,6 +71,20 @@ def added_names() -> list[str]:
     return sorted(path.parent.name for path in added_folder().glob(f"*/{DESCRIPTION}"))
 
 
+def named_encoder(name: str) -> EncoderSpec:
+    """The encoder called ``name``, known or added; raises InputError naming those there are."""
+    instance(name, str, "the name of an encoder")
+    if name in ENCODERS:
+        return ENCODERS[name]
+    names = added_names()
+    if name in names:
+        return read_added(name)
+    raise InputError(
+        f"expected one of the encoders {', '.join([*ENCODERS, *names])}, got {name!r}; add another "
+        "with: facesearch encoders add NAME --onnx FILE"
+    )
+
+
 def read_added(name: str) -> EncoderSpec:
     """The added encoder called ``name``; raises InputError where its description is damaged."""
     path = added_folder() / name / DESCRIPTION
@@ -121,13 +135,37 @@ def add_encoder(
     return read_added(name)
 
 
+def add_ensemble(
+    name: str, first: str, second: str, share: float, *, replace: bool = False
+) -> EncoderSpec:
+    """Join the vectors of two encoders as ``name``: of the two the names, and the first's share.
+
+    ``share`` in (0, 1) of a squared distance is the first one's. Raises InputError for a name as
+    :func:`add_encoder` does, for encoders that there are not, that are one and the same or are
+    ensembles, and for another share.
+    """
+    _check_name(name, replace)
+    ensemble = Ensemble(named_encoder(first), named_encoder(second), share)
+    members = [ensemble.first.name, ensemble.second.name]
+    if name in members:
+        raise InputError(f"expected an ensemble of two other encoders, got {name} in itself")
+    with _renewed(added_folder() / name) as part:
+        description = {"version": VERSION, "ensemble": members, "share": float(share)}
+        write_atomically(part / DESCRIPTION, json.dumps(description, indent=1).encode())
+    return read_added(name)
+
+
 def remove_encoder(name: str) -> None:
-    """Forget an added encoder and its files; raises InputError where there is none."""
+    """Forget an added encoder and its files.
+
+    Raises InputError where there is none, and where it is part of an ensemble.
+    """
     if name not in added_names():
         raise InputError(
             f"expected one of the added encoders ({', '.join(added_names()) or 'there are none'}), "
             f"got {name!r}"
         )
+    _check_unused(name)
     shutil.rmtree(added_folder() / name)
 
 
@@ -138,6 +176,23 @@ def _check_name(name: str, replace: bool) -> None:
         raise InputError(f"{name} is an encoder that comes with the program; choose another name")
     if name in added_names() and not replace:
         raise InputError(f"an encoder {name} was added before; choose another name, or replace it")
+    if name in added_names():
+        _check_unused(name)
+
+
+def _check_unused(name: str) -> None:
+    """Raise InputError where an ensemble joins the added encoder ``name``."""
+    for other in added_names():
+        if name in _members(added_folder() / other / DESCRIPTION):
+            raise InputError(f"{name} is part of the ensemble {other}; remove {other} first")
+
+
+def _members(description: Path) -> list[str]:
+    """The names of what an ensemble joins; none for other encoders and damaged descriptions."""
+    try:
+        return [str(each) for each in json.loads(description.read_bytes())["ensemble"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _tried(file: Path, settings: EncoderSettings) -> Any:
@@ -188,6 +243,9 @@ def _kept(file: Path, folder: Path) -> dict[str, str]:
 
 
 def _spec(name: str, stored: dict[str, Any]) -> EncoderSpec:
+    if "ensemble" in stored:
+        first, second = (named_encoder(each) for each in stored["ensemble"])
+        return EncoderSpec.joined(name, Ensemble(first, second, stored["share"]))
     folder = added_folder() / name
     files = [
         StoredFile(folder / Path(each["name"]).name, each["sha256"]) for each in stored["files"]

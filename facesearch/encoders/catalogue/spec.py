@@ -109,6 +109,9 @@ class EncoderSpec:
 
     ``flipped`` are the thresholds of vectors that are averaged with the mirror image's, which lie
     nearer to each other than the ``plain`` ones.
+
+    ``ensemble`` is set where two other encoders make the vectors (:meth:`joined`); ``weights`` are
+    then the first one's.
     """
 
     name: str
@@ -128,17 +131,79 @@ class EncoderSpec:
     companion: ModelFile | None = None
     int8: tuple[ModelFile, ...] = ()
     output: str | None = None
+    ensemble: Ensemble | None = None
+
+    @classmethod
+    def joined(
+        cls,
+        name: str,
+        ensemble: Ensemble,
+        *,
+        lfw: str = "not measured: added by you",
+        flipped: Thresholds = UNLEARNED,
+        plain: Thresholds = UNLEARNED,
+    ) -> EncoderSpec:
+        """The encoder that joins the vectors of two others."""
+        first, second = ensemble.first, ensemble.second
+        return cls(
+            name=name,
+            dimension=first.dimension + second.dimension,
+            input_size=max(first.input_size, second.input_size),
+            parameters=first.parameters + second.parameters,
+            operations=first.operations + second.operations,
+            alignment="of both encoders",
+            licence=f"{first.name}: {first.licence}; {second.name}: {second.licence}",
+            source=f"{first.name} and {second.name}, with {ensemble.share:g} and "
+            f"{1 - ensemble.share:g} of the squared distance",
+            weights=first.weights,
+            lfw=lfw,
+            flipped=flipped,
+            plain=plain,
+            ensemble=ensemble,
+        )
 
     def thresholds(self, flip: bool) -> Thresholds:
         """Those of vectors with or without flip averaging."""
         return self.flipped if flip else self.plain
 
     @property
+    def chip_shape(self) -> tuple[int, int, int]:
+        """Rows, columns and channels of the chips that its aligner cuts."""
+        return self.input_size, self.input_size, 3 if self.ensemble is None else 6
+
+    @property
     def files(self) -> tuple[ModelFile, ...]:
         """All files that the encoder is made of, the weights first."""
+        if self.ensemble is not None:
+            return (*self.ensemble.first.files, *self.ensemble.second.files)
         return (self.weights, *((self.companion,) if self.companion else ()), *self.int8)
 
     @property
     def present(self) -> bool:
         """Whether all its files are here; their digests are checked when they are loaded."""
         return all(file.present for file in self.files)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Two encoders whose unit vectors are joined (:mod:`facesearch.encoders.ensemble`).
+
+    ``share`` in (0, 1) of a squared distance is the first one's, the rest the second's. Encoders
+    differ in how far apart their vectors of strangers are, so the best share may be far from a
+    half.
+    """
+
+    first: EncoderSpec
+    second: EncoderSpec
+    share: float
+
+    def __post_init__(self) -> None:
+        if not (is_number(self.share) and 0 < self.share < 1):
+            raise InputError(f"expected a share above 0 and below 1, got {self.share!r}")
+        for each in (self.first, self.second):
+            if each.ensemble is not None:
+                raise InputError(
+                    f"expected encoders that are no ensembles themselves, got {each.name}"
+                )
+        if self.first.name == self.second.name:
+            raise InputError(f"expected two different encoders, got {self.first.name} twice")

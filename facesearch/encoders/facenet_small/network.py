@@ -15,23 +15,27 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from facesearch.encoders.paper_networks.layers import DIMENSION, FaceNetwork, Size
+from facesearch.encoders.facenet_small.architecture import (
+    DIMENSION,
+    FACENET_SMALL,
+    LAST_SIDE,
+    SIDE,
+    STEM,
+    BlockShape,
+    blocks,
+)
+from facesearch.encoders.paper_networks.layers import FaceNetwork, Size
 from facesearch.errors import InputError
 
-FACENET_SMALL = "facenet-small"
-SIDE = 112
-
-_STEM = 32
-_STAGES = ((48, 1), (96, 2), (256, 1), (320, 1))  # channels and blocks; each halves the map
-_LAST_SIDE = 4
 _LEAST_SIDE = 32  # smaller chips leave no map to make a vector of
 
 
 class SmallResidualBlock(nn.Module):
     """Two 3 x 3 convolutions and a shortcut, which is projected where the shape changes."""
 
-    def __init__(self, channels: int, filters: int, stride: int) -> None:
+    def __init__(self, shape: BlockShape) -> None:
         super().__init__()
+        channels, filters, stride = shape.channels, shape.filters, shape.stride
         self.body = nn.Sequential(
             nn.Conv2d(channels, filters, 3, stride, 1, bias=False),
             nn.BatchNorm2d(filters),
@@ -40,7 +44,7 @@ class SmallResidualBlock(nn.Module):
             nn.BatchNorm2d(filters),
         )
         self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or channels != filters:
+        if shape.projected:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(channels, filters, 1, stride, bias=False), nn.BatchNorm2d(filters)
             )
@@ -62,18 +66,16 @@ def facenet_small(dimension: int = DIMENSION, side: int = SIDE) -> FaceNetwork:
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     # Unpadded, so that the chips' standardisation can be folded into its weights.
     layers["stem"] = nn.Sequential(
-        nn.Conv2d(3, _STEM, 3, 2, bias=False), nn.BatchNorm2d(_STEM), nn.ReLU(inplace=True)
+        nn.Conv2d(3, STEM, 3, 2, bias=False), nn.BatchNorm2d(STEM), nn.ReLU(inplace=True)
     )
-    channels = _STEM
-    for number, (filters, blocks) in enumerate(_STAGES, 1):
-        for block in range(blocks):
-            stride = 2 if block == 0 else 1
-            layers[f"stage{number}_{block + 1}"] = SmallResidualBlock(channels, filters, stride)
-            channels = filters
+    channels = STEM
+    for shape in blocks():
+        layers[shape.name] = SmallResidualBlock(shape)
+        channels = shape.filters
     if side < SIDE:
-        layers["enlarge"] = nn.Upsample((_LAST_SIDE, _LAST_SIDE), mode="bilinear")
+        layers["enlarge"] = nn.Upsample((LAST_SIDE, LAST_SIDE), mode="bilinear")
     # A convolution over the whole map is the dense layer, in a form that every back end has.
-    layers["embedding"] = nn.Conv2d(channels, dimension, _LAST_SIDE)
+    layers["embedding"] = nn.Conv2d(channels, dimension, LAST_SIDE)
     layers["pool"] = nn.AdaptiveAvgPool2d(1)
     layers["flatten"] = nn.Flatten(1)
     network = FaceNetwork(FACENET_SMALL, Size(side, side), layers)

@@ -25,7 +25,8 @@ from facesearch.detect.scrfd import ScrfdDetector
 from facesearch.detect.yunet import opencv_detector
 from facesearch.encoders.dlib.resnet import read_dlib_resnet
 from facesearch.encoders.facenet_small.network import facenet_small
-from facesearch.encoders.facenet_small.weights import export_weights, read_weights
+from facesearch.encoders.facenet_small.stored_network import read_weights
+from facesearch.encoders.facenet_small.weights import export_weights
 from facesearch.encoders.graph.model_file import companion_of, graph_facts, read_graph
 from facesearch.encoders.registry import encoder_spec
 from facesearch.errors import FacesearchError

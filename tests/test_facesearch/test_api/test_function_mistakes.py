@@ -11,11 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 import facesearch
-from facesearch import (
-    EngineOptions,
-    PixelFormat,
-)
+from facesearch import EngineOptions
 from facesearch.evaluate.presentation.report import Report
+from support.calls.encoder_mistakes import ENCODER_SUBJECTS
 from support.calls.mistakes import (
     ADDRESS,
     COUNT,
@@ -250,36 +248,7 @@ SUBJECTS: dict[str, Subject] = dict(
             min_face=COUNT,
             min_score=(*SHARE, 1),
         ),
-        function(
-            "calibrate_encoder",
-            lambda made: {"name": "dlib-resnet-v1", "photos": made.photos},
-            name=(*TEXT, "nothing"),
-            photos=PATH,
-            engine=ENGINES,
-            cache=(7, 1.5),
-        ),
-        function(
-            "quantise_encoder",
-            lambda made: {"name": "dlib-resnet-v1", "photos": made.photos},
-            name=(*TEXT, "nothing"),
-            photos=PATHS,
-            weights=(7, 1.5),
-            faces=COUNT,
-        ),
-        function(
-            "add_encoder",
-            lambda made: {"name": "mine", "file": made.photos / "mine.onnx"},
-            name=(*TEXT, "", "My Encoder"),
-            file=PATH,
-            settings=(7, "arcface", PixelFormat()),
-        ),
-        function(
-            "fetch_encoder",
-            lambda _: {"name": "dlib-resnet-v1"},
-            name=(*TEXT, "nothing"),
-            url=TEXT,
-            folder=(7, 1.5),
-        ),
+        *ENCODER_SUBJECTS,
         *[
             function(
                 f"evaluate_{name}",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facesearch.cli.main import main
-from facesearch.encoders.facenet_small.weights import read_weights
+from facesearch.encoders.facenet_small.stored_network import read_weights
 from support.crops import crop_file
 
 CONFIG = """

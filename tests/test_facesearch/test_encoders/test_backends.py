@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, int8_calibration, load_encoder
 from facesearch.encoders import backends as module
+from facesearch.encoders import encoder_spec, int8_calibration, load_encoder
 from facesearch.encoders.backends import Backend, Placement, load_backend, precision_of
 from facesearch.encoders.backends.torch_backend import TorchBackend
 from facesearch.encoders.int8_calibration import calibrate_int8, measured_ranges
@@ -36,6 +36,7 @@ from facesearch.encoders.network_ir import (
 from facesearch.encoders.quantization import ActivationRanges, read_ranges
 from facesearch.errors import InputError, WeightsError
 
+DLIB = "dlib-resnet-v1"
 SIDE = 24
 COSINE = {"fp32": 1 - 1e-6, "bf16": 0.9995, "int8": 0.999}
 
@@ -145,18 +146,18 @@ def test_random_networks_are_computed_rightly(library: str, precision: str, seed
 
 
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
-def test_the_default_network_is_close_to_fp32(precision: str) -> None:
+def test_dlibs_network_is_close_to_fp32(precision: str) -> None:
     data = pytest.importorskip("skimage.data", reason="needs scikit-image for a portrait")
     pytest.importorskip("openvino")
     portrait = np.ascontiguousarray(data.astronaut())
     chips = np.stack(
         [portrait[y : y + 150, x : x + 150] for y in (0, 40, 60) for x in (130, 150, 170)]
     )
-    exact = load_encoder(device="cpu", precision="fp32").embed(chips).vectors
+    exact = load_encoder(DLIB, device="cpu", precision="fp32").embed(chips).vectors
     needed = {"bf16": {"avx512_bf16", "amx_bf16"}, "int8": {"avx512_vnni", "avx_vnni"}}[precision]
     if needed.isdisjoint(module._processor_flags()):
         pytest.skip(f"the processor has no instructions for {precision}")
-    reduced = load_encoder(device="cpu", precision=precision).embed(chips).vectors
+    reduced = load_encoder(DLIB, device="cpu", precision=precision).embed(chips).vectors
     assert cosines(reduced, exact).min() > 0.999
     assert not np.array_equal(reduced, exact)
 
@@ -165,8 +166,8 @@ def test_int8_is_refused_where_sums_of_bytes_saturate(monkeypatch: pytest.Monkey
     pytest.importorskip("openvino")
     monkeypatch.setattr(module, "_processor_flags", lambda: frozenset({"avx2"}))
     with pytest.raises(InputError, match="VNNI"):
-        load_encoder(device="cpu", precision="int8")
-    load_encoder(device="cpu", precision="auto")
+        load_encoder(DLIB, device="cpu", precision="int8")
+    load_encoder(DLIB, device="cpu", precision="auto")
 
 
 @pytest.mark.parametrize(
@@ -187,32 +188,32 @@ def test_the_default_is_int8_where_it_was_measured_and_bytes_are_multiplied(
 ) -> None:
     pytest.importorskip("openvino")
     monkeypatch.setattr(module, "_processor_flags", lambda: frozenset(flags))
-    assert precision_of(load_encoder(device="cpu").numerics) == with_ranges
+    assert precision_of(load_encoder(DLIB, device="cpu").numerics) == with_ranges
     loaded = load_backend(random_network(0), Placement(device="cpu"), tmp_path / "none.json")
     assert loaded.numerics == without
 
 
 def test_other_weights_have_no_ranges_and_run_in_fp32(tmp_path: Path) -> None:
-    data = bytearray(encoder_spec(DEFAULT_ENCODER).weights.locate().read_bytes())
+    data = bytearray(encoder_spec(DLIB).weights.locate().read_bytes())
     data[len(data) // 2] ^= 1  # in one of the filters
     (tmp_path / "other.dat").write_bytes(data)
-    assert load_encoder(weights=tmp_path / "other.dat", device="cpu").numerics == "fp32"
+    assert load_encoder(DLIB, weights=tmp_path / "other.dat", device="cpu").numerics == "fp32"
 
 
 def test_without_openvino_torch_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     chips = smooth_pixels(3, 1, 150)
-    expected = load_encoder(device="cpu", precision="fp32").embed(chips).vectors
+    expected = load_encoder(DLIB, device="cpu", precision="fp32").embed(chips).vectors
     monkeypatch.setattr(module, "has_openvino", lambda: False)
-    encoder = load_encoder(device="cpu")
+    encoder = load_encoder(DLIB, device="cpu")
     assert encoder.numerics == "fp32"
     np.testing.assert_allclose(encoder.embed(chips).vectors, expected, atol=1e-6)
     with pytest.raises(InputError, match="pip install openvino"):
-        load_encoder(device="cpu", precision="int8")
+        load_encoder(DLIB, device="cpu", precision="int8")
 
 
 def test_several_threads_get_what_one_gets() -> None:
     chips = [smooth_pixels(5, seed, 150) for seed in range(8)]
-    encoder = load_encoder(threads=1, callers=4)
+    encoder = load_encoder(DLIB, threads=1, callers=4)
     expected = [encoder.embed(each).vectors for each in chips]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda each: encoder.embed(each).vectors, chips))
@@ -237,15 +238,15 @@ def test_impossible_placements_are_refused(placement: Placement, message: str) -
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_gpu_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="torch finds no CUDA GPU"):
-        load_encoder(device="cuda")
+        load_encoder(DLIB, device="cuda")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_the_gpu_computes_what_the_cpu_does(precision: str) -> None:
     chips = smooth_pixels(40, 3, 150)
-    expected = load_encoder(device="cpu", precision="fp32").embed(chips).vectors
-    found = load_encoder(device="cuda", precision=precision).embed(chips).vectors
+    expected = load_encoder(DLIB, device="cpu", precision="fp32").embed(chips).vectors
+    found = load_encoder(DLIB, device="cuda", precision=precision).embed(chips).vectors
     assert cosines(found, expected).min() > 0.999
 
 
@@ -318,7 +319,7 @@ def test_calibration_keeps_ranges_only_where_int8_is_close(
 
 
 def test_packaged_ranges_are_of_the_packaged_network() -> None:
-    spec = encoder_spec(DEFAULT_ENCODER)
+    spec = encoder_spec(DLIB)
     weighted = read_network(spec)
     ranges = read_ranges(ranges_file(weighted.network), weighted.network)
     assert isinstance(ranges, ActivationRanges)

@@ -12,43 +12,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facesearch.encoders.flip_averaging import FlipAveraged
-from facesearch.encoders.types import Embeddings
 from facesearch.errors import InputError
+from support.oracles.projecting_encoder import ProjectingEncoder, random_chips
 
 SIDE, DIMENSION = 6, 5
 
 
-class ProjectingEncoder:
-    """Chips times a fixed random matrix: as sensitive to mirroring as an encoder can be."""
-
-    name, weights_sha256, numerics = "projecting", "0" * 64, "fp32"
-    dimension, input_size = DIMENSION, SIDE
-
-    def __init__(self) -> None:
-        generator = np.random.default_rng(3)
-        self._weight = generator.normal(size=(SIDE * SIDE * 3, DIMENSION)).astype(np.float32)
-
-    def embed(self, chips: NDArray[np.uint8]) -> Embeddings:
-        if chips.shape[1:] != (SIDE, SIDE, 3):
-            raise InputError(f"expected chips of side {SIDE}, got {chips.shape}")
-        if not chips.flags.c_contiguous:
-            raise InputError("expected contiguous chips")
-        outputs = chips.reshape(len(chips), SIDE * SIDE * 3).astype(np.float32) @ self._weight
-        norms = np.linalg.norm(outputs, axis=1)
-        tiny = np.finfo(np.float32).tiny
-        return Embeddings(outputs / np.maximum(norms, tiny)[:, None], norms)
-
-
-def random_chips(count: int, seed: int = 0) -> NDArray[np.uint8]:
-    generator = np.random.default_rng(seed)
-    return generator.integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
+def plain_encoder() -> ProjectingEncoder:
+    return ProjectingEncoder(SIDE, DIMENSION)
 
 
 @settings(max_examples=30, deadline=None)
 @given(count=st.integers(0, 7), seed=st.integers(0, 2**32 - 1))
 def test_a_chip_and_its_mirror_image_get_the_same_unit_vector(count: int, seed: int) -> None:
-    chips = random_chips(count, seed)
-    encoder = FlipAveraged(ProjectingEncoder())
+    chips = random_chips(count, SIDE, seed)
+    encoder = FlipAveraged(plain_encoder())
     straight = encoder.embed(chips)
     mirrored = encoder.embed(np.ascontiguousarray(chips[:, :, ::-1]))
     np.testing.assert_allclose(mirrored.vectors, straight.vectors, atol=1e-6)
@@ -59,7 +37,7 @@ def test_a_chip_and_its_mirror_image_get_the_same_unit_vector(count: int, seed: 
 
 
 def test_vectors_are_as_far_from_the_chip_as_from_its_mirror_image() -> None:
-    chips, plain = random_chips(20), ProjectingEncoder()
+    chips, plain = random_chips(20, SIDE), plain_encoder()
     average = FlipAveraged(plain).embed(chips)
     for row, (chip, vector, norm) in enumerate(
         zip(chips, average.vectors, average.norms, strict=True)
@@ -73,9 +51,9 @@ def test_vectors_are_as_far_from_the_chip_as_from_its_mirror_image() -> None:
 
 
 def test_a_symmetric_chip_keeps_its_vector() -> None:
-    chips = random_chips(4)
+    chips = random_chips(4, SIDE)
     chips[:, :, SIDE // 2 :] = chips[:, :, : SIDE // 2][:, :, ::-1]
-    plain = ProjectingEncoder()
+    plain = plain_encoder()
     np.testing.assert_allclose(
         FlipAveraged(plain).embed(chips).vectors, plain.embed(chips).vectors, atol=1e-6
     )
@@ -83,13 +61,13 @@ def test_a_symmetric_chip_keeps_its_vector() -> None:
 
 def test_a_chip_that_excites_nothing_stays_zero() -> None:
     black = np.zeros((1, SIDE, SIDE, 3), np.uint8)
-    embedded = FlipAveraged(ProjectingEncoder()).embed(black)
+    embedded = FlipAveraged(plain_encoder()).embed(black)
     assert not embedded.vectors.any()
     assert not embedded.norms.any()
 
 
 def test_it_is_the_encoder_in_everything_else_and_leaves_the_chips_alone() -> None:
-    plain, chips = ProjectingEncoder(), random_chips(3)
+    plain, chips = plain_encoder(), random_chips(3, SIDE)
     encoder, before = FlipAveraged(plain), chips.copy()
     encoder.embed(chips)
     np.testing.assert_array_equal(chips, before)
@@ -99,7 +77,7 @@ def test_it_is_the_encoder_in_everything_else_and_leaves_the_chips_alone() -> No
 
 def test_chips_that_the_encoder_refuses_are_refused() -> None:
     with pytest.raises(InputError, match="expected chips of side"):
-        FlipAveraged(ProjectingEncoder()).embed(np.zeros((1, SIDE, SIDE + 1, 3), np.uint8))
+        FlipAveraged(plain_encoder()).embed(np.zeros((1, SIDE, SIDE + 1, 3), np.uint8))
 
 
 def test_photos_of_one_person_get_nearer_with_the_real_encoder() -> None:
@@ -119,7 +97,7 @@ def test_photos_of_one_person_get_nearer_with_the_real_encoder() -> None:
             for photo in sorted(folder.iterdir())[:4]
         ]
     )
-    plain = load_encoder(threads=1)
+    plain = load_encoder("dlib-resnet-v1", threads=1)
     average = FlipAveraged(plain)
 
     def mean_distance_within(vectors: NDArray[np.float32]) -> float:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from facesearch.encoders import DEFAULT_ENCODER, encoder_spec
+from facesearch.encoders import encoder_spec
 from facesearch.errors import WeightsError
 from facesearch.model_files.packaged import PackagedFile
 
-WEIGHTS = encoder_spec(DEFAULT_ENCODER).weights
+DLIB = "dlib-resnet-v1"
+WEIGHTS = encoder_spec(DLIB).weights
 
 
 def test_pinned_file_is_read() -> None:

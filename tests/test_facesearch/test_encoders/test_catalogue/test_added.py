@@ -13,6 +13,7 @@ from facesearch.encoders import (
     EncoderSettings,
     PixelFormat,
     add_encoder,
+    add_ensemble,
     encoder_names,
     encoder_spec,
     load_encoder,
@@ -23,6 +24,7 @@ from facesearch.encoders.catalogue.added import PRESETS, added_folder
 from facesearch.encoders.catalogue.learned import keep_learned, learned_file
 from facesearch.encoders.catalogue.spec import UNLEARNED, Thresholds
 from facesearch.encoders.catalogue.templates import OPEN_MODEL_ZOO, Template, template_of_text
+from facesearch.encoders.ensemble import joined_chips, joined_vectors
 from facesearch.encoders.types import FLIP, EncoderContract
 from facesearch.engine import create_aligner
 from facesearch.errors import InputError, WeightsError
@@ -86,6 +88,71 @@ def test_a_file_that_is_no_encoder_leaves_nothing_behind(tmp_path: Path) -> None
     with pytest.raises(WeightsError, match="same or infinite vectors"):
         add_encoder("mine", write_graph(tmp_path / "g.xml"), tiny)
     assert not added_folder().exists() or not list(added_folder().iterdir())
+
+
+def test_an_ensemble_of_known_and_added_encoders_is_found_and_runs(tmp_path: Path) -> None:
+    add_encoder("mine", write_graph(tmp_path / "mine.xml"))
+    add_encoder("yours", write_graph(tmp_path / "yours.xml", seed=3, dimension=4))
+    spec = add_ensemble("ours", "mine", "yours", 0.75)
+    assert spec == encoder_spec("ours")
+    assert encoder_names() == [*ENCODERS, "mine", "ours", "yours"]
+    assert (spec.dimension, spec.input_size, spec.chip_shape) == (10, SIDE, (SIDE, SIDE, 6))
+    assert spec.present
+    assert not spec.thresholds(True).learned
+    assert "mine and yours, with 0.75 and 0.25" in spec.source
+    encoder = load_encoder("ours", threads=1)
+    alone = [load_encoder(name, threads=1).embed(chips()).vectors for name in ("mine", "yours")]
+    found = encoder.embed(joined_chips(chips(), chips())).vectors
+    np.testing.assert_allclose(found, joined_vectors(*alone, 0.75), atol=1e-6)
+    with_known = add_ensemble("mixed", "dlib-resnet-v1", "mine", 0.5)
+    assert (with_known.dimension, with_known.input_size) == (128 + DIMENSION, 150)
+    assert create_aligner(with_known).size == 150
+    again = add_ensemble("ours", "mine", "yours", 0.5, replace=True)
+    assert load_encoder("ours", threads=1).weights_sha256 != encoder.weights_sha256
+    assert again.ensemble != spec.ensemble
+
+
+def test_ensembles_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    add_encoder("mine", write_graph(tmp_path / "mine.xml"))
+    known = ("dlib-resnet-v1", "facenet-small")
+    for share in (0, 1, -0.1, 1.5, float("nan"), True, "0.5", None):
+        with pytest.raises(InputError, match="share above 0 and below 1"):
+            add_ensemble("ours", *known, share)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="expected two different encoders"):
+        add_ensemble("ours", "mine", "mine", 0.5)
+    with pytest.raises(InputError, match="expected encoders that are no ensembles"):
+        add_ensemble("ours", "mine", "dlib-facenet-ensemble", 0.5)
+    with pytest.raises(InputError, match="got 'nobody'"):
+        add_ensemble("ours", "mine", "nobody", 0.5)
+    with pytest.raises(InputError, match="two other encoders, got mine in itself"):
+        add_ensemble("mine", "mine", "sface", 0.5, replace=True)
+    with pytest.raises(InputError, match="comes with the program"):
+        add_ensemble("sface", *known, 0.5, replace=True)
+    with pytest.raises(InputError, match="expected a name"):
+        add_ensemble("Ours", *known, 0.5)
+    assert encoder_names() == [*ENCODERS, "mine"]
+
+
+def test_what_an_ensemble_joins_stays_until_it_is_removed(tmp_path: Path) -> None:
+    file = write_graph(tmp_path / "mine.xml")
+    add_encoder("mine", file)
+    add_ensemble("ours", "mine", "facenet-small", 0.5)
+    for change in (
+        lambda: remove_encoder("mine"),
+        lambda: add_encoder("mine", file, replace=True),
+        lambda: add_ensemble("mine", "dlib-resnet-v1", "facenet-small", 0.5, replace=True),
+    ):
+        with pytest.raises(InputError, match="mine is part of the ensemble ours; remove ours"):
+            change()
+    description = added_folder() / "ours" / "encoder.json"
+    whole = json.loads(description.read_text())
+    for damage in ({"ensemble": ["mine"]}, {"share": 2}, {"ensemble": ["mine", "gone"]}):
+        description.write_text(json.dumps(whole | damage))
+        with pytest.raises(InputError, match="add the encoder again"):
+            encoder_spec("ours")
+    remove_encoder("ours")
+    remove_encoder("mine")
+    assert encoder_names() == [*ENCODERS]
 
 
 def test_damage_is_reported(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The default encoder in fp32 against dlib itself, on both back ends; what an encoder must be."""
+"""dlib's encoder in fp32 against dlib itself, on both back ends; what an encoder must be."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from facesearch.encoders import DEFAULT_ENCODER, encoder_spec, load_encoder
+from facesearch.encoders import encoder_spec, load_encoder
 from facesearch.encoders.backends import Loaded
 from facesearch.encoders.backends.torch_backend import TorchBackend
 from facesearch.encoders.dlib import resnet as module
@@ -30,21 +30,22 @@ LANDMARKS = PackagedFile(
 )
 PARITY = 1e-4  # largest difference of any number of a descriptor; found: 5e-7
 
-WEIGHTS = encoder_spec(DEFAULT_ENCODER).weights
+DLIB = "dlib-resnet-v1"
+WEIGHTS = encoder_spec(DLIB).weights
 
 Chips = NDArray[np.uint8]
 Described = tuple[Chips, NDArray[np.float64]]  # and what dlib itself makes of them
 
 
 def by_torch(threads: int | None = None) -> NetworkEncoder:
-    weighted = read_network(encoder_spec(DEFAULT_ENCODER))
+    weighted = read_network(encoder_spec(DLIB))
     loaded = Loaded(TorchBackend(weighted.network, threads=threads), "fp32")
-    return NetworkEncoder(DEFAULT_ENCODER, weighted.sha256, weighted.network, loaded)
+    return NetworkEncoder(DLIB, weighted.sha256, weighted.network, loaded)
 
 
 def by_openvino() -> NetworkEncoder:
     pytest.importorskip("openvino")
-    encoder = load_encoder(device="cpu", precision="fp32")
+    encoder = load_encoder(DLIB, device="cpu", precision="fp32")
     assert isinstance(encoder, NetworkEncoder)
     return encoder
 
@@ -232,4 +233,4 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(
     other.write_bytes(b"\x01\x01")
     monkeypatch.setattr(PackagedFile, "locate", lambda self: other)
     with pytest.raises(WeightsError, match="expected SHA-256"):
-        load_encoder()
+        load_encoder(DLIB)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,12 @@ from safetensors.torch import save_file
 from facesearch.demo import DemoTruth
 from facesearch.encoders import encoder_spec, load_encoder
 from facesearch.encoders.backends import Placement, load_backend
+from facesearch.encoders.facenet_small.architecture import DIVISOR, MEAN
 from facesearch.encoders.facenet_small.network import SIDE, facenet_small
-from facesearch.encoders.facenet_small.weights import export_weights, read_weights
+from facesearch.encoders.facenet_small.stored_network import read_weights
+from facesearch.encoders.facenet_small.weights import export_weights
 from facesearch.encoders.paper_networks.operations import module_cost
+from facesearch.encoders.torch_import import traced_network
 from facesearch.engine import create_engine
 from facesearch.errors import InputError, WeightsError
 from facesearch.images.decode import decode_photo
@@ -66,6 +71,32 @@ def test_back_ends_give_the_vectors_of_the_module(
     cosines /= np.linalg.norm(expected, axis=1)
     assert cosines.min() > 0.9999  # 16-bit weights
     assert weighted.sha256 == read_weights(weights).sha256
+
+
+def test_the_file_is_read_as_the_module_is_traced(network: torch.nn.Module, weights: Path) -> None:
+    half = facenet_small().eval()
+    half.load_state_dict(
+        {name: tensor.half().to(tensor.dtype) for name, tensor in network.state_dict().items()}
+    )
+    expected, found = traced_network(half, SIDE, MEAN, DIVISOR), read_weights(weights).network
+    assert found.side == expected.side
+    for mine, theirs in zip(found.nodes, expected.nodes, strict=True):
+        assert mine.inputs == theirs.inputs
+        assert type(mine.operation) is type(theirs.operation)
+        for name, value in vars(theirs.operation).items():
+            if isinstance(value, np.ndarray):
+                np.testing.assert_allclose(getattr(mine.operation, name), value, atol=1e-6)
+            else:
+                assert getattr(mine.operation, name) == value
+
+
+def test_reading_loads_no_torch() -> None:
+    code = (
+        "import sys; from facesearch.encoders.load import read_network;"
+        "from facesearch.encoders import encoder_spec;"
+        "read_network(encoder_spec('facenet-small')); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_weights_of_smaller_chips_are_those_of_the_whole_network() -> None:
