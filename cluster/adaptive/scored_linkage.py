@@ -173,7 +173,7 @@ def _merge_in_rounds(
     edges = ScoredEdges(*ends, np.empty(len(ends[0]), np.float32))
     _flatten(groups.forest.parents)
     parts: list[tuple[Rows, NDArray[np.float64], Rows]] = []
-    level, rounds = -np.inf, 0
+    level, end, rounds = -np.inf, -np.inf, 0
     near = np.empty(0, np.int64)  # the edges that this round looks at
     while True:
         if rounds:
@@ -188,8 +188,10 @@ def _merge_in_rounds(
         least = float(edges.excess[near].min(initial=np.inf))
         if least > stop:
             break
-        rounds = (rounds + 1) % (_ROUNDS if len(edges.one) > _MANY else 1)
-        end = _round_end(least, stop)
+        many = len(edges.one) > _MANY
+        rounds = (rounds + 1) % (_ROUNDS if many else 1)
+        # What is found late may be far below: of very many edges, rounds go on from the last.
+        end = _round_end(max(least, end) if many else least, stop)
         picked = near[edges.excess[near] <= end]
         picked = picked[np.argsort(edges.excess[picked], kind="stable")]
         made = _merge_round(groups, edges, picked, end)
