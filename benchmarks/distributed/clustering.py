@@ -38,7 +38,7 @@ from cluster.partitioned.runner import LocalRunner, PartitionRunner
 from facesearch.distributed.clustering.ray_runner import RayRunner
 
 THRESHOLD = 0.12
-EPSILONS = (0.0, 0.1)
+EPSILONS = (0.0, 0.05)
 PHOTO_FACES = 3  # of strangers, in each made photo
 _STORE_BYTES = 2**32  # of the cluster, so that nothing goes to the disk
 

@@ -36,7 +36,7 @@ from cluster.partitioned.initial import GraphSlice, initial_partition, joined_gr
 from cluster.partitioned.runner import Handle, LocalRunner, PartitionRunner
 from cluster.union_find import Rows
 
-EPSILON = 0.1
+EPSILON = 0.05
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,10 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.search.gallery_index import GallerySearch
 from support.cluster.mortal_replicas import Machines
 from support.fake_engine import write_photo
-from support.pages.browser import DESKTOP, WatchedPages, chromium, needs_browser
 from support.people_galleries import index
 from support.serving.services import (
     ServedTest,
     clustered_gallery,
-    listening,
     open_service,
     served,
 )
@@ -125,33 +123,6 @@ def test_new_photos_are_found_at_once(site: ServedTest, gallery: Gallery, tmp_pa
     site.service.galleries[0].refresh()
     (found,) = search(site, photo).json()["faces"]
     assert found["matches"][0]["distance"] < 0.01
-
-
-@needs_browser
-@pytest.mark.slow
-def test_the_page_says_what_was_not_searched(
-    gallery: Gallery, searches: PartedSearches, tmp_path: Path
-) -> None:
-    photo = tmp_path / "photos" / "2-0.png"
-    service = open_service(tmp_path, gallery, open_search=searches.open)
-    with (
-        listening(service) as url,
-        chromium() as browser,
-        WatchedPages(browser, url) as pages,
-    ):
-        page = pages.open("#/g/my/search", viewport=DESKTOP)
-        for shard, words in ((None, 0), (1, 1)):
-            if shard is not None:
-                searches.lose(shard)
-            page.get_by_label("Photo to search with").set_input_files(photo)
-            page.get_by_text("The most similar faces").wait_for()
-            page.wait_for_function(
-                "wanted => document.querySelectorAll('.notice').length === wanted", arg=words
-            )
-        text = page.locator(".notice").inner_text()
-        assert text == (
-            "Not all of the gallery was searched: 4 faces are out of reach. Try again later."
-        )
 
 
 def test_parts_are_of_a_cluster(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
