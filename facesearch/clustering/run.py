@@ -8,17 +8,24 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
+from cluster.constraints import Constraints, no_pairs, resolve
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.current_people import album_people, last_run
-from facesearch.clustering.history import PreviousAssignments, earlier_people, older_runs
+from facesearch.clustering.history import (
+    PreviousAssignments,
+    earlier_people,
+    older_runs,
+    runs_of_same_options,
+    voted_people,
+    with_same_options,
+)
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.partition import FaceSet, partition_faces
 from facesearch.clustering.person_matching import (
     ChangeContext,
     PeopleChanges,
-    PersonGone,
     changes_between,
+    gone_with_photos,
     match_clusters,
 )
 from facesearch.clustering.run_store import ClusterRun, RunInfo
@@ -29,8 +36,8 @@ from facesearch.people.assignment import (
     assign_people,
     decided_rows,
     led_numbers,
-    voting_people,
 )
+from facesearch.people.decision_words import contradiction_text
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import NOBODY, DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
@@ -84,6 +91,13 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     barred = _rejected(faces, before.decided, faces.poor)
     made = partition_faces(gallery, state, faces, constraints, barred, options=options, how=how)
     other = "" if before.run is None else _other_options(options, before.run, made.threshold)
+    earlier = with_same_options(
+        earlier,
+        faces.ids,
+        before.decisions,
+        decided=before.decided,
+        runs=runs_of_same_options(gallery, before.run, options, made.threshold),
+    )
     now = _people(made.clustering, faces, earlier, before)
     return ClusterRun(
         _kept(now.clustering, made.clustering, _no_faces(state, before.decided)),
@@ -97,7 +111,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
         made.how,
         _changes(now, earlier, before, other),
         tuple(
-            _contradiction_text(each, faces.ids[~faces.poor], before.decided)
+            contradiction_text(each, faces.ids[~faces.poor], before.decided)
             for each in constraints.contradictions
         ),
         made.merges,
@@ -134,8 +148,7 @@ class _Before:
         """By whom clusters find the person they had, int64 (n,)."""
         if self.run is None:
             return np.full(len(ids), NOBODY, np.int64)
-        run = self.run
-        return _people_of(voting_people(run.clustering, run.numbers, self.decided, self.known), ids)
+        return voted_people(self.run, ids, self.decided)
 
     def led(self, ids: Ids) -> NDArray[np.int64]:
         """The people of before, after clusters were given to whom they show, int64 (n,)."""
@@ -358,7 +371,7 @@ def _changes(
         frozenset(decided),
         frozenset(has[had == NOBODY].tolist()),
     )
-    gone = _without_photos(had, before.people)
+    gone = gone_with_photos(had, before.people)
     return changes_between(had, has, earlier.people, gone, context)
 
 
@@ -372,27 +385,3 @@ def _with_threshold_of(previous: ClusterRun | None, options: ClusterOptions) -> 
     if previous.how.threshold_from == "given" or previous.method != "agglomerative":
         return options
     return replace(options, threshold=previous.threshold)
-
-
-def _without_photos(
-    before: NDArray[np.int64], then: PersonAssignment | None
-) -> tuple[PersonGone, ...]:
-    """The people of ``then`` who have none of the faces with a person ``before``."""
-    if then is None:
-        return ()
-    were, counts = np.unique(then.of_faces(), return_counts=True)
-    still = np.isin(were, before) | (were == NOBODY)
-    return tuple(
-        PersonGone(number, faces, "their photos were deleted")
-        for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
-    )
-
-
-def _contradiction_text(each: Contradiction, ids: Ids, decided: DecisionState) -> str:
-    """In words, decisions that contradict each other."""
-    one, two = (int(ids[row]) for row in each.apart)
-    number = decided.faces.get(int(ids[each.must[0]]))
-    person = "one person" if number is None else decided.person(number).key
-    if each.honoured:
-        return f"faces {one} and {two} are in one photo, but both were assigned to {person}"
-    return f"face {one} cannot be {person}, to whom face {two} was assigned"
