@@ -168,9 +168,12 @@ def read_receipt(path: Path) -> Receipt:
             raise ValueError(f"expected windows of {WINDOW} bytes, got {windows['bytes']}")
         hashes = tuple(sorted(int(each, 16) for each in windows["hashes"]))
         digests = frozenset(map(str, windows["digests"]))
+        bytes.fromhex(windows["salt"])
         faces = tuple(map(int, found["faces"]))
         if not all(0 <= each < 2**63 for each in faces):
             raise ValueError("expected ids of faces")
+        if not all(0 <= each < 2**64 for each in hashes):
+            raise ValueError("expected hashes of 64 bits")
         return Receipt(
             str(found["created_at"]), faces, int(found["named"]), int(found["shards"]),
             int(found["clusterings"]), tuple(map(str, found["removed"])), int(found["sidecars"]),
