@@ -142,7 +142,8 @@ def _encodings(head: bytes) -> Encodings:
         return ("utf-8",)
     # Bytes in the wrong order are other letters, of scripts that are rare together.
     latin = {name: sum(each < "\u0100" for each in text) for name, text in texts.items()}
-    return tuple(name for name, count in latin.items() if count == max(latin.values()))
+    most = max(latin.values(), default=0)
+    return tuple(name for name, count in latin.items() if most and count == most)
 
 
 def _decoded(head: bytes, encoding: str) -> str | None:
