@@ -76,13 +76,9 @@ def attach(
         labels, distances, confidence = _nearest_of_all(
             measure, others, clustering.count, barred, limits
         )
-        if photos:
-            _make_noise(labels, confidence, _not_nearest_of_photo(labels, distances, photos[1]))
-        if rivals is not None:
-            late = _not_nearest_of_rivals(labels, distances, rivals)
-            _make_noise(labels, confidence, late)
-        if rule is not None:
-            _make_noise(labels, confidence, _too_many(labels, distances, np.bincount(members)))
+        photo = photos[1] if photos else None
+        most = None if rule is None else np.bincount(members)
+        _leave_nearest((labels, distances, confidence), photo, rivals, most)
     return Clustering(
         np.concatenate([clustering.ids, ids]),
         np.concatenate([clustering.labels, labels]),
@@ -114,6 +110,23 @@ def _nearest_of_all(
         sought[barred[within, 0] - start, barred[within, 1]] = np.inf
         labels[block], distances[block], confidence[block] = _nearest(found, sought, limits)
     return labels, distances, confidence
+
+
+def _leave_nearest(
+    placed: _Placed,
+    photos: NDArray[np.int64] | None,
+    rivals: NDArray[np.int64] | None,
+    most: NDArray[np.int64] | None,
+) -> None:
+    """Make noise of what is ``placed`` where a nearer one of its photo or a nearer rival is, and of
+    more than the ``most`` (k,) that a cluster takes; each where it is given."""
+    labels, distances, confidence = placed
+    if photos is not None:
+        _make_noise(labels, confidence, _not_nearest_of_photo(labels, distances, photos))
+    if rivals is not None:
+        _make_noise(labels, confidence, _not_nearest_of_rivals(labels, distances, rivals))
+    if most is not None:
+        _make_noise(labels, confidence, _too_many(labels, distances, most))
 
 
 def _make_noise(

@@ -77,14 +77,7 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     options.check()
     before = _Before.read(gallery)
     faces = _faces(gallery, state, options, before)
-    earlier = earlier_people(
-        faces.ids,
-        before.votes(faces.ids),
-        before.decisions,
-        before.known,
-        decided=before.decided,
-        runs=older_runs(gallery),
-    )
+    earlier = before.earlier(gallery, faces.ids)
     faces = replace(faces, undone=earlier.undone)
     options, how = _planned(options, before, faces)
     constraints = resolve(_constraints(faces, before.decided), int((~faces.poor).sum()))
@@ -149,6 +142,17 @@ class _Before:
         if self.run is None:
             return np.full(len(ids), NOBODY, np.int64)
         return voted_people(self.run, ids, self.decided)
+
+    def earlier(self, gallery: Gallery, ids: Ids) -> PreviousAssignments:
+        """Whose faces were, in this run and those before it."""
+        return earlier_people(
+            ids,
+            self.votes(ids),
+            self.decisions,
+            self.known,
+            decided=self.decided,
+            runs=older_runs(gallery),
+        )
 
     def led(self, ids: Ids) -> NDArray[np.int64]:
         """The people of before, after clusters were given to whom they show, int64 (n,)."""
