@@ -1,6 +1,6 @@
 # make demo    set up and run the main job on sample photos
 # make test    set up and run the whole test suite, with the same examples at every run
-# make fuzz    run its property tests on random examples, for MINUTES=10
+# make fuzz    run its property tests on random examples, for MINUTES=10, then fuzz the parsers
 # make check   format, lint, types and docs
 # make docs    renew what is generated in the documentation
 # make clean   remove what the other commands made
@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 WORKERS ?= 2
 MINUTES ?= 10
+FUZZ_MINUTES ?= 1
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test fuzz check docs format clean
@@ -38,6 +39,7 @@ fuzz: $(VENV)/installed-dev
 	end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m hypothesis \
 	--hypothesis-profile=random || exit; done
+	PYTHONPATH=.:tests $(BIN)/python -m fuzz.coverage --minutes $(FUZZ_MINUTES)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

@@ -120,8 +120,7 @@ def _picasa(source: ByteSource, folder: Path) -> None:
 def _pictures(data: bytes) -> None:
     turns_itself(io.BytesIO(data))
     found = TiffFile.read(io.BytesIO(data))
-    assert not found.is_raw or found.pages
-    if found.picture is not None:
+    if not found.is_raw and found.picture is not None:
         found.starting_with(found.picture)
     try:
         declared_size(data)
