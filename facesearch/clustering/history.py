@@ -41,12 +41,14 @@ class PreviousAssignments:
 
     ``undone`` bool (n,) marks faces of people that an undone decision was about: they need not stay
     together. ``people`` int64 (p,) are all people that any of these runs had for the faces.
+    ``alike`` is the person in the last run with the same options, where that is not the last run.
     """
 
     last: Numbers
     older: Numbers
     undone: NDArray[np.bool_]
     people: Numbers
+    alike: Numbers | None = None
 
 
 def older_runs(gallery: Gallery) -> Iterator[ClusterRun]:
@@ -101,16 +103,15 @@ def voted_people(run: ClusterRun, ids: Ids, decided: DecisionState) -> Numbers:
 
 
 def runs_of_same_options(
-    gallery: Gallery, last: ClusterRun | None, options: ClusterOptions, threshold: float
+    gallery: Gallery, last: ClusterRun | None, options: ClusterOptions
 ) -> Iterator[ClusterRun]:
     """The newest run with ``options`` and all before it, newest first.
 
-    None where that is the ``last`` run, nor where there is no such run. ``threshold`` is what
-    clusters are cut at now.
+    None where that is the ``last`` run, nor where there is no such run.
     """
-    if last is None or _is_alike(last, options, threshold):
+    if last is None or _is_alike(last, options):
         return iter(())
-    return dropwhile(lambda run: not _is_alike(run, options, threshold), older_runs(gallery))
+    return dropwhile(lambda run: not _is_alike(run, options), older_runs(gallery))
 
 
 def with_same_options(
@@ -131,15 +132,13 @@ def with_same_options(
     if alike is None:
         return earlier
     before = voted_people(alike, ids, decided)
-    then = earlier_people(
-        ids, before, decisions, alike.how.decisions, decided=decided, runs=runs
-    )
+    then = earlier_people(ids, before, decisions, alike.how.decisions, decided=decided, runs=runs)
     since = np.where(then.last == NOBODY, earlier.last, NOBODY)
     older = np.where(since == NOBODY, then.older, since)
-    return replace(earlier, last=then.last, older=older)
+    return replace(earlier, last=then.last, older=older, alike=before)
 
 
-def _is_alike(run: ClusterRun, options: ClusterOptions, threshold: float) -> bool:
+def _is_alike(run: ClusterRun, options: ClusterOptions) -> bool:
     """Whether ``run`` was made with ``options``.
 
     A gallery's threshold is another at each run, and the same option.
@@ -152,7 +151,7 @@ def _is_alike(run: ClusterRun, options: ClusterOptions, threshold: float) -> boo
         and run.min_quality == options.min_quality
         and run.how.attach_threshold == options.attach_threshold
         and run.same_photo == options.same_photo
-        and (not given if options.from_gallery else given and run.threshold == threshold)
+        and (not given if options.from_gallery else given and run.threshold == options.cut)
     )
 
 

@@ -36,7 +36,8 @@ class FaceSet:
     whether its quality is too ``poor`` to form clusters; its photo (None: photos do not matter),
     negative of a track of a video; its person ``before`` and how ``sure`` that was; the person it
     was ``decided`` to be; and whether a decision about its person was ``undone``, so that
-    ``before`` does not bind. ``apart`` int64 (c, 2) are rows of tracks that are seen together."""
+    ``before`` does not bind. ``apart`` int64 (c, 2) are rows of tracks that are seen together.
+    ``alike`` (n,) is the person in the last run with the same options, if that is another run."""
 
     ids: Ids
     vectors: Vectors
@@ -47,6 +48,7 @@ class FaceSet:
     decided: NDArray[np.int64]
     undone: NDArray[np.bool_]
     apart: NDArray[np.int64]
+    alike: NDArray[np.int64] | None = None
 
     def apart_among(self, which: NDArray[np.bool_]) -> NDArray[np.int64]:
         """The pairs of ``apart`` both of ``which`` (n,), as rows of these."""

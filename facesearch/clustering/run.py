@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -77,20 +78,13 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     options.check()
     before = _Before.read(gallery)
     faces = _faces(gallery, state, options, before)
-    earlier = before.earlier(gallery, faces.ids)
-    faces = replace(faces, undone=earlier.undone)
+    earlier = before.earlier(gallery, faces.ids, options)
+    faces = replace(faces, undone=earlier.undone, alike=earlier.alike)
     options, how = _planned(options, before, faces)
     constraints = resolve(_constraints(faces, before.decided), int((~faces.poor).sum()))
     barred = _rejected(faces, before.decided, faces.poor)
     made = partition_faces(gallery, state, faces, constraints, barred, options=options, how=how)
     other = "" if before.run is None else _other_options(options, before.run, made.threshold)
-    earlier = with_same_options(
-        earlier,
-        faces.ids,
-        before.decisions,
-        decided=before.decided,
-        runs=runs_of_same_options(gallery, before.run, options, made.threshold),
-    )
     now = _people(made.clustering, faces, earlier, before)
     return ClusterRun(
         _kept(now.clustering, made.clustering, _no_faces(state, before.decided)),
@@ -143,16 +137,13 @@ class _Before:
             return np.full(len(ids), NOBODY, np.int64)
         return voted_people(self.run, ids, self.decided)
 
-    def earlier(self, gallery: Gallery, ids: Ids) -> PreviousAssignments:
-        """Whose faces were, in this run and those before it."""
-        return earlier_people(
-            ids,
-            self.votes(ids),
-            self.decisions,
-            self.known,
-            decided=self.decided,
-            runs=older_runs(gallery),
-        )
+    def earlier(self, gallery: Gallery, ids: Ids, options: ClusterOptions) -> PreviousAssignments:
+        """Whose faces were, in this run, those before it and the last one with these options."""
+        votes, known, decided = self.votes(ids), self.known, self.decided
+        runs = older_runs(gallery)
+        found = earlier_people(ids, votes, self.decisions, known, decided=decided, runs=runs)
+        runs = runs_of_same_options(gallery, self.run, options)
+        return with_same_options(found, ids, self.decisions, decided=decided, runs=runs)
 
     def led(self, ids: Ids) -> NDArray[np.int64]:
         """The people of before, after clusters were given to whom they show, int64 (n,)."""
@@ -324,24 +315,41 @@ def _rejected(
 ) -> NDArray[np.int64]:
     """Faces and people they were decided not to be, int64 (c, 2): the row of the face among those
     of ``which`` (n,), and those of the person's faces among the good ones, the decided and the
-    surest :data:`MOST_BARRED`: with one of them alone, others could go with the face."""
+    surest :data:`MOST_BARRED`: with one of them alone, others could go with the face. The person's
+    faces are those of the last run, and of the last with the same options."""
     if not decided.rejected:
         return no_pairs()
     rejected = np.array(sorted(decided.rejected), np.int64)
     good = np.flatnonzero(~faces.poor)
-    of_people = np.where(faces.decided == NOBODY, faces.before, faces.decided)[good]
-    order = np.lexsort((good, -faces.sure[good], faces.decided[good] == NOBODY, of_people))
-    starts = np.searchsorted(of_people[order], rejected[:, 1])
-    ends = np.searchsorted(of_people[order], rejected[:, 1], side="right")
     rows = positions_of(rejected[:, 0], faces.ids[which], ascending=True)
+    known = (faces.before,) if faces.alike is None else (faces.before, faces.alike)
     pairs = [
-        np.stack([np.full(min(end, start + MOST_BARRED) - start, row), part], axis=1)
-        for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True)
-        if row >= 0 and len(part := order[start : min(end, start + MOST_BARRED)])
+        pair
+        for before in known
+        for pair in _rows_of_people(rejected[:, 1], rows, before, faces, good)
     ]
     found = np.concatenate([no_pairs(), *pairs])
     apart: NDArray[np.int64] = found[np.flatnonzero(which)[found[:, 0]] != good[found[:, 1]]]
     return apart
+
+
+def _rows_of_people(
+    people: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    before: NDArray[np.int64],
+    faces: FaceSet,
+    good: NDArray[np.intp],
+) -> Iterator[NDArray[np.int64]]:
+    """For each of ``people`` (c,) its row of ``rows`` (c,) beside those of ``good`` that are the
+    person's, decided or ``before`` (n,); the surest of these."""
+    of_people = np.where(faces.decided == NOBODY, before, faces.decided)[good]
+    order = np.lexsort((good, -faces.sure[good], faces.decided[good] == NOBODY, of_people))
+    starts = np.searchsorted(of_people[order], people)
+    ends = np.searchsorted(of_people[order], people, side="right")
+    for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        part = order[start : min(end, start + MOST_BARRED)]
+        if row >= 0 and len(part):
+            yield np.stack([np.full(len(part), row), part], axis=1)
 
 
 def _people(

@@ -83,9 +83,7 @@ class _Pages:
         if end > len(page):
             yield page
             return
-        places = sorted(
-            int.from_bytes(page[at : at + 2], "big") for at in range(pointers, end, 2)
-        )
+        places = sorted(int.from_bytes(page[at : at + 2], "big") for at in range(pointers, end, 2))
         for place in places:
             if place < end:  # cells that lie over each other, or over the header: damage
                 yield page

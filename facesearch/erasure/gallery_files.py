@@ -32,7 +32,8 @@ def pieces(path: Path, reach: int) -> Iterator[tuple[bytes, int, int]]:
             data, start = file.read(_PIECE), 0
             while following := file.read(_PIECE):
                 stop = max(start, len(data) - reach)
-                yield data, start, stop
+                if stop > start:
+                    yield data, start, stop
                 first = max(0, stop - reach)
                 data, start = data[first:] + following, stop - first
             yield data, start, len(data)

@@ -67,8 +67,7 @@ def names_found(folder: Path, names: Iterable[str]) -> list[Path]:
     return [
         path
         for path in all_files(folder)
-        if search.in_text("/".join(path.relative_to(folder).parts))
-        or _in_file(path, search, texts)
+        if search.in_text("/".join(path.relative_to(folder).parts)) or _in_file(path, search, texts)
     ]
 
 

@@ -3,7 +3,7 @@
     python -m fuzz.coverage [TARGET ...] [--minutes 2] [--seed 0]
 
 with the root and ``tests`` in PYTHONPATH, and ``pip install 'facesearch[fuzz]'``. Each target runs
-in a process of its own for so many minutes. What breaks one is kept in ``.fuzz/TARGET``; put it into
+in a process of its own for so many minutes. What breaks one is kept in ``.fuzz/TARGET``; put it in
 ``tests/fuzz/corpus/TARGET``, where the ordinary tests try it from then on. Exits with 1 where
 something broke.
 """

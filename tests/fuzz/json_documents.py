@@ -44,7 +44,7 @@ VALUES: tuple[Any, ...] = (
 
 @dataclass(frozen=True)
 class JsonKind:
-    """A ``document`` that is read from the file ``name``, and what ``read``\\ s it from a folder."""
+    """A ``document`` as the file ``name`` holds it, and what reads that from its folder."""
 
     name: str
     document: Any

@@ -177,7 +177,9 @@ def targets() -> dict[str, Callable[[], FuzzTarget]]:
         "json": lambda: FuzzTarget(_in_folder(_json), _seeds_of_choices),
         "xmp": lambda: FuzzTarget(_xmp, lambda: [_XMP], words),
         "picasa": lambda: FuzzTarget(_in_folder(_picasa), lambda: [b"\0" + _INI, b"\1<contacts/>"]),
-        "pictures": lambda: FuzzTarget(_pictures, lambda: [_TIFF], ("meta", "iprp", "ipco", "irot")),
+        "pictures": lambda: FuzzTarget(
+            _pictures, lambda: [_TIFF], ("meta", "iprp", "ipco", "irot")
+        ),
         "names": lambda: FuzzTarget(_in_folder(_names), lambda: [b"\0<p>Ada</p>", b"\2\\u00ebAda"]),
         "requests": lambda: FuzzTarget(_requests(), lambda: [bytes(range(200))]),
     }

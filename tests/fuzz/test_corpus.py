@@ -21,7 +21,7 @@ def target(name: str) -> FuzzTarget:
 
 
 def test_the_corpus_is_of_targets() -> None:
-    assert {each.name for each in CORPUS.iterdir()} <= {*targets()}
+    assert {each.parent.name for each in CORPUS.glob("*/*")} <= {*targets()}
 
 
 @pytest.mark.parametrize("name", targets())
@@ -29,8 +29,6 @@ def test_nothing_but_errors_that_are_meant(name: str) -> None:
     chooser = np.random.default_rng(0)
     kept = [path.read_bytes() for path in sorted(CORPUS.glob(f"{name}/*"))]
     seeds = [*kept, *target(name).seeds()]
-    changed = [
-        mutated(seeds[number % len(seeds)] or b"x", chooser) for number in range(CHANGES)
-    ]
+    changed = [mutated(seeds[number % len(seeds)] or b"x", chooser) for number in range(CHANGES)]
     for data in (b"", *seeds, *changed):
         target(name).run(data)

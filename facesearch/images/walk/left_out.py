@@ -58,7 +58,7 @@ def kind_left_out(name: str, parent: str) -> str:
 
 
 def marked_as(folder: Path, has: Callable[[str], bool]) -> str:
-    """Whether ``folder``, of whose entries ``has`` tells, is a "gallery" or a "report"; "" for neither.
+    """Whether ``folder`` is a "gallery" or a "report"; "" for neither. ``has`` knows its entries.
 
     A gallery whose description is damaged is one by the folder beside it, and one that cannot be
     read in any case.

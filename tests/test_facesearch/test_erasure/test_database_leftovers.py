@@ -19,7 +19,9 @@ def token(number: int) -> str:
     return f"<{number:010d}>"
 
 
-def made(page: int, without_rowid: bool, lengths: list[int], deleted: float) -> tuple[bytes, set[int]]:
+def made(
+    page: int, without_rowid: bool, lengths: list[int], deleted: float
+) -> tuple[bytes, set[int]]:
     """The bytes of a database with a token in each row, and the tokens of those that are there."""
     chance = random.Random(len(lengths))
     live = {number for number in range(len(lengths)) if chance.random() >= deleted}

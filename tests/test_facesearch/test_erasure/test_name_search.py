@@ -36,8 +36,10 @@ def _is_name(text: str) -> bool:
     except InputError:
         return False
     first, last = cleaned[0], cleaned[-1]
-    return first.isalpha() and last.isalpha() and not (
-        cleaned.isascii() and cleaned == cleaned.lower()
+    return (
+        first.isalpha()
+        and last.isalpha()
+        and not (cleaned.isascii() and cleaned == cleaned.lower())
     )
 
 

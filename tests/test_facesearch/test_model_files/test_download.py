@@ -68,7 +68,8 @@ def test_without_a_pin_the_first_digest_is_recorded_and_later_ones_must_agree(ca
 
 
 @pytest.mark.parametrize(
-    "page", [b"<!DOCTYPE html><p>Log in", b"\xef\xbb\xbf \n<HTML>", b'{"error": "log in"}', b"<?xml ?>"]
+    "page",
+    [b"<!DOCTYPE html><p>Log in", b"\xef\xbb\xbf \n<HTML>", b'{"error": "log in"}', b"<?xml ?>"],
 )
 def test_a_page_of_the_network_is_no_model(page: bytes, cache: Path) -> None:
     with pytest.raises(WeightsError, match=r"answered with a page in place of file\.pt"):
