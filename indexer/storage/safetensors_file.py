@@ -108,7 +108,8 @@ def _place(path: Path, entry: Any, dtype: str, size: int) -> int:
     """The first byte of an array of ``dtype`` among ``size`` bytes of all arrays."""
     try:
         found, shape, (first, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-        whole = all(type(each) is int and each >= 0 for each in (*shape, first, end))
+        whole = isinstance(found, str)
+        whole = whole and all(type(n) is int and n >= 0 for n in (*shape, first, end))
         # Of an array without elements too: numpy has no axes that are longer together.
         whole = whole and len(shape) <= _MOST_AXES
         whole = whole and math.prod(max(each, 1) for each in shape) <= _MOST_ELEMENTS
@@ -117,7 +118,7 @@ def _place(path: Path, entry: Any, dtype: str, size: int) -> int:
         raise ArrayFileError(
             f"{path}: expected dtype, shape and place, got {entry!r:.200}"
         ) from error
-    if _DTYPES.get(found) != dtype or end - first != bytes_ or end > size:
+    if bytes_ < 0 or _DTYPES.get(found) != dtype or end - first != bytes_ or end > size:
         raise ArrayFileError(f"{path}: expected {dtype} within the file, got {entry!r:.200}")
     return int(first)
 

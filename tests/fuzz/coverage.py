@@ -11,6 +11,8 @@ something broke.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -63,7 +65,11 @@ def fuzz(name: str, minutes: float, seed: int) -> None:
         import atheris
     except ImportError:
         sys.exit("fuzzing needs Atheris: pip install 'facesearch[fuzz]'")
-    with atheris.instrument_imports(include=["facesearch", "indexer", "cluster"]):
+    names = io.StringIO()  # of each module that is instrumented
+    with (
+        contextlib.redirect_stderr(names),
+        atheris.instrument_imports(include=["facesearch", "indexer", "cluster"]),
+    ):
         from fuzz.targets import targets
     target = targets()[name]()
     found = ROOT / ".fuzz" / name
@@ -73,12 +79,14 @@ def fuzz(name: str, minutes: float, seed: int) -> None:
         begin.mkdir()
         for number, data in enumerate(target.seeds()):
             (begin / str(number)).write_bytes(data)
-        words.write_text("\n".join(f'"{word}"' for word in target.words))
         options = [
             f"-max_total_time={round(60 * minutes)}", f"-max_len={_MOST_BYTES}",
             f"-timeout={_TOO_LONG}", f"-rss_limit_mb={_MOST_MEMORY}", f"-seed={seed}",
-            f"-artifact_prefix={found}/broke-", "-print_final_stats=1", f"-dict={words}",
+            f"-artifact_prefix={found}/broke-", "-print_final_stats=1",
         ]  # fmt: skip
+        if target.words:
+            words.write_text("\n".join(f'"{word}"' for word in target.words))
+            options.append(f"-dict={words}")
         corpora = [str(found), str(begin), *map(str, sorted(CORPUS.glob(name)))]
         atheris.Setup([sys.argv[0], *options, *corpora], target.run)
         atheris.Fuzz()
