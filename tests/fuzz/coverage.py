@@ -2,7 +2,7 @@
 
     python -m fuzz.coverage [TARGET ...] [--minutes 2] [--seed 0]
 
-with the root and ``tests`` in PYTHONPATH, and ``pip install 'facesearch[fuzz]'``. Each target runs
+with the root and ``tests`` in PYTHONPATH; ``pip install atheris``. Each target runs
 in a process of its own for so many minutes. What breaks one is kept in ``.fuzz/TARGET``; put it in
 ``tests/fuzz/corpus/TARGET``, where the ordinary tests try it from then on. Exits with 1 where
 something broke.
@@ -64,7 +64,7 @@ def fuzz(name: str, minutes: float, seed: int) -> None:
     try:
         import atheris
     except ImportError:
-        sys.exit("fuzzing needs Atheris: pip install 'facesearch[fuzz]'")
+        sys.exit("fuzzing needs Atheris: pip install atheris")
     names = io.StringIO()  # of each module that is instrumented
     with (
         contextlib.redirect_stderr(names),
