@@ -62,6 +62,7 @@ FLOORS = {
         "people_import",
         "backup",
         "encryption",
+        "bucket",
         "api",
         "service",
         "cli",

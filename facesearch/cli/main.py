@@ -14,6 +14,7 @@ from facesearch.cli.album import cluster
 from facesearch.cli.encoders import listing as encoders
 from facesearch.cli.gallery import (
     backup,
+    bucket,
     encryption,
     forget,
     graph,
@@ -76,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
         upgrade,
         forget,
         backup,
+        bucket,
         vectors,
         encryption,
         encoders,
@@ -143,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="facesearch: %(message)s",
     )
     try:
-        return int(encryption.run(args))
+        return int(bucket.run(args))
     except KeyboardInterrupt:
         print("facesearch: interrupted; finished work is kept", file=sys.stderr)
         return 130

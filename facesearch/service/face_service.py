@@ -14,6 +14,7 @@ from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
+from facesearch.search.gallery_index import SearchOpener
 from facesearch.service.auth.accounts import Accounts
 from facesearch.service.auth.roles import Caller
 from facesearch.service.auth.sessions import LoginSessions
@@ -44,8 +45,9 @@ class FaceService:
         options: ServiceOptions,
         make_engine: EngineMaker | None = None,
         job_command: Sequence[str] = COMMAND,
+        open_search: SearchOpener | None = None,
     ) -> None:
-        """Open all galleries of ``options``.
+        """Open all galleries of ``options``; ``open_search`` finds faces elsewhere than here.
 
         Raises GalleryError for a folder that is none, InputError for two galleries of one folder
         and for none.
@@ -69,6 +71,7 @@ class FaceService:
         # what the commands of this machine's user show.
         self.local_csrf = secrets.token_urlsafe(32)
         self.local_token = "fsl_" + secrets.token_urlsafe(32)
+        self._open_search = open_search
         self._engines = EngineShelf(make_engine or engine_maker(options))
         self._galleries: dict[str, ServedGallery] = {}
         self._suggestions: dict[str, GallerySuggestions] = {}
@@ -118,6 +121,7 @@ class FaceService:
             folder,
             self._engines.of,
             lambda version: self._gallery_changed(gallery_id, version),
+            self._open_search,
         )
         self._suggestions[gallery_id] = GallerySuggestions(served, self.jobs)
         self._galleries[gallery_id] = served

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from facesearch.errors import PhotoError
-from facesearch.images.types import DecodedPhoto
+from facesearch.images.types import DecodedPhoto, kept_time_ns
 from facesearch.service.face_service import FaceService
 from facesearch.service.pictures import resolved_within
 from facesearch.service.server.problems import ProblemError
@@ -27,7 +27,7 @@ def decoded_photo(
             return decoded
         found = place.stat()
         # The digest of a whole film is too much to ask for with every picture of it.
-        if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
+        if (found.st_size, kept_time_ns(found.st_mtime_ns)) != (record.size, record.mtime_ns):
             raise changed_photo()
         return service.stills.read(place, still_us, snapshot.photos.size(row))
     except PhotoError as error:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import byte_size, positive_int
+
+if TYPE_CHECKING:
+    from facesearch.search.gallery_index import SearchOpener
 
 _STATE = (
     "folder for accounts, jobs and choices (default: facesearch in $XDG_STATE_HOME, or in "
@@ -65,7 +69,31 @@ def add_commands(commands: Any) -> None:
         "--upload-limit", type=byte_size, default=256 << 20, metavar="SIZE", help="largest request "
         "(default: 256MiB)",
     )  # fmt: skip
+    _add_cluster(parser)
     parser.set_defaults(run=run_serve)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Where faces are searched, if not in this process."""
+    cluster = parser.add_argument_group(
+        "galleries larger than one memory",
+        "Vectors are held and searched by actors of a Ray cluster, whose machines must see the "
+        "galleries' folders. Answers say which faces were not searched, where actors are lost.",
+    )
+    cluster.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="search on the Ray cluster at this address: host:port, auto, or local to start one "
+        "here",
+    )
+    cluster.add_argument(
+        "--cluster-parts", type=positive_int, metavar="N", help="parts that each gallery is cut "
+        "into (default: one for each machine of the cluster)",
+    )  # fmt: skip
+    cluster.add_argument(
+        "--cluster-replicas", type=positive_int, metavar="N", help="actors that hold the same "
+        "part, so that one may be lost (default: 1)",
+    )  # fmt: skip
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +105,14 @@ def run_serve(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from facesearch.engine_options import EngineOptions
     from facesearch.errors import InputError
+    from facesearch.images.remote.addresses import address_of, is_remote
 
+    remote = next(filter(is_remote, args.galleries), None)
+    if remote is not None:
+        raise InputError(
+            f"expected the folder of a gallery to serve, got the address {address_of(remote)}; "
+            "fetch it with facesearch pull"
+        )
     if (args.tls_cert is None) != (args.tls_key is None):
         raise InputError("expected both --tls-cert and --tls-key, got one of them; give both")
     try:
@@ -102,9 +137,28 @@ def run_serve(args: argparse.Namespace) -> int:
         engine_threads=args.threads,
         upload_bytes=args.upload_limit,
     )
-    service = FaceService(options)
-    serve(options, service, ready=lambda address: print(address, file=sys.stderr))
+    with ExitStack() as stack:
+        service = FaceService(options, open_search=_search_opener(args, stack))
+        serve(options, service, ready=lambda address: print(address, file=sys.stderr))
     return 0
+
+
+def _search_opener(args: argparse.Namespace, stack: ExitStack) -> SearchOpener | None:
+    """What searches on the cluster that was asked for, until ``stack`` is closed; None for none."""
+    from facesearch.distributed.ray_runtime import RayOptions, ray_cluster
+    from facesearch.distributed.search.cluster_searches import ClusterSearches, cluster_machines
+    from facesearch.distributed.search.scattered_gallery import ScatterOptions
+    from facesearch.errors import InputError
+
+    if args.cluster is None:
+        if args.cluster_parts or args.cluster_replicas:
+            raise InputError("expected --cluster ADDRESS with parts and replicas, got none")
+        return None
+    ray = stack.enter_context(ray_cluster(RayOptions(args.cluster)))
+    parts = args.cluster_parts or max(1, cluster_machines(ray))
+    searches = ClusterSearches(ray, ScatterOptions(parts, args.cluster_replicas or 1))
+    stack.callback(searches.close)
+    return searches.open
 
 
 def _port(text: str) -> int:

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import Query
+from fastapi.responses import Response
 
 from facesearch.service.routes.access import (
     NamedPerson,
     RoleRouter,
     Served,
     Snapshot,
+    forbid_keeping,
 )
 from facesearch.service.shapes.people import (
     NearPeople,
@@ -153,10 +155,13 @@ def _face_page(
 
 @viewing.get("/galleries/{gallery}/people/{person}/similar")
 def list_similar_people(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     person: NamedPerson,
     limit: Annotated[int, Query(ge=1, le=50)] = 12,
 ) -> NearPeople:
     """The people who resemble a person most."""
-    return NearPeople(people=near_person(served, snapshot, person, limit))
+    found = near_person(served, snapshot, person, limit)
+    forbid_keeping(response, found.unsearched)
+    return found

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facesearch.images.file_access import open_plain
 from facesearch.images.sniff import HEAD_BYTES, sniff
+from facesearch.images.types import kept_time_ns
 from facesearch.recognition.identify import largest_first
 from facesearch.service.pictures import (
     CROP_SIDES,
@@ -30,10 +31,12 @@ from facesearch.service.routes.access import (
     Service,
     Snapshot,
     face_row_of,
+    forbid_keeping,
     person_of,
 )
 from facesearch.service.routes.people import Cursor, Limit
 from facesearch.service.server.problems import NotModifiedError, ProblemError, missing
+from facesearch.service.shapes.common import UnsearchedView
 from facesearch.service.shapes.people import NearPeople
 from facesearch.service.shapes.photos import FaceSummary, PhotoDetail, PhotoPage, PhotoView
 from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
@@ -215,7 +218,7 @@ def show_original(snapshot: Snapshot, photo: RecordKey) -> Response:
     record = snapshot.photos.record(row)
     with open_plain(place_of_photo(snapshot, row)) as file:
         found = os.fstat(file.fileno())
-        if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
+        if (found.st_size, kept_time_ns(found.st_mtime_ns)) != (record.size, record.mtime_ns):
             raise changed_photo()
         kind = sniff(file.read(HEAD_BYTES)) or ""
         if kind not in _MEDIA_TYPES:
@@ -272,6 +275,7 @@ def show_crop(
 
 @viewing.get("/galleries/{gallery}/faces/{face}/candidates")
 def list_candidates(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     face: RecordKey,
@@ -279,11 +283,14 @@ def list_candidates(
 ) -> NearPeople:
     """Who a face may be: the people that are nearest to it."""
     face_row_of(snapshot, face)
-    return NearPeople(people=near_face(served, snapshot, face, limit))
+    found = near_face(served, snapshot, face, limit)
+    forbid_keeping(response, found.unsearched)
+    return found
 
 
 @viewing.get("/galleries/{gallery}/faces/{face}/neighbours")
 def list_neighbours(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     face: RecordKey,
@@ -291,7 +298,9 @@ def list_neighbours(
 ) -> FaceNeighbours:
     """The faces that are nearest to a face, without itself."""
     face_row_of(snapshot, face)
-    found = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
+    result = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
+    found = result.neighbours
+    forbid_keeping(response, result.unsearched)
     rows = snapshot.faces.rows_of(found.ids[0])
     return FaceNeighbours(
         matches=[
@@ -300,7 +309,8 @@ def list_neighbours(
                 rows.tolist(), found.ids[0].tolist(), found.distances[0].tolist(), strict=True
             )
             if row >= 0 and other != face
-        ][:k]
+        ][:k],
+        unsearched=UnsearchedView.of_all(result.unsearched),
     )
 
 

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.api.session import GallerySession, GalleryView
+from facesearch.api.session import GallerySession, GalleryView, local_search
 from facesearch.engine import FaceEngine
 from facesearch.errors import FacesearchError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.version import GalleryVersion
+from facesearch.search.gallery_index import SearchOpener
 from facesearch.service.options import EngineMaker
 from facesearch.service.views.face_columns import FaceColumnsReader
 from facesearch.service.views.photo_columns import PhotoColumns
@@ -49,12 +50,14 @@ class ServedGallery:
         folder: Path,
         make_engine: EngineMaker,
         changed: Callable[[str], None] = lambda version: None,
+        open_search: SearchOpener | None = None,
     ) -> None:
-        """``changed`` hears of new versions."""
+        """``changed`` hears of new versions; ``open_search`` finds faces elsewhere than here."""
         self.id = gallery_id
         self.folder = folder
         self._make_engine = make_engine
         self._changed = changed
+        self._opener = open_search or local_search()
         self._warm = _Warm(Gallery.open(folder), FaceColumnsReader())
         self._session: GallerySession | None = None
         self._snapshot: GallerySnapshot | None = None
@@ -94,7 +97,8 @@ class ServedGallery:
         gallery = self._warm.gallery
         with self._engine_lock:
             if self._session is None or self._session.gallery is not gallery:
-                session = GallerySession(gallery, self._make_engine(gallery))
+                engine = self._make_engine(gallery)
+                session = GallerySession(gallery, engine, open_search=self._opener)
                 if self._snapshot is not None and self._snapshot.view.gallery is gallery:
                     session.adopt(self._snapshot.view)
                 self._session = session
@@ -183,9 +187,9 @@ class ServedGallery:
         if session is not None and session.gallery is warm.gallery:
             view = session.view()
         elif before is not None and before.gallery is warm.gallery:
-            view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), "auto", before)
+            view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), self._opener, before)
         else:
-            view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), "auto")
+            view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), self._opener)
         faces = warm.columns.read(warm.gallery, view.state)
         # What was said to be no face is shown nowhere.
         dropped = view.decided.not_faces

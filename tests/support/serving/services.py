@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from facesearch.gallery.gallery import Gallery
+from facesearch.search.gallery_index import SearchOpener
 from facesearch.service.auth.accounts import Accounts
 from facesearch.service.auth.roles import Role
 from facesearch.service.client import ServiceClient
@@ -33,7 +34,12 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 JOB_COMMAND = (sys.executable, "-m", "support.serving.job_child")
 
 
-def open_service(folder: Path, *galleries: Gallery, **changes: object) -> FaceService:
+def open_service(
+    folder: Path,
+    *galleries: Gallery,
+    open_search: SearchOpener | None = None,
+    **changes: object,
+) -> FaceService:
     """A service of ``galleries`` with its state in ``folder``."""
     options = ServiceOptions(
         tuple(gallery.folder for gallery in galleries),
@@ -45,6 +51,7 @@ def open_service(folder: Path, *galleries: Gallery, **changes: object) -> FaceSe
         replace(options, **changes),  # type: ignore[arg-type]
         make_engine=lambda gallery: FakeEngine(gallery.contract.name),  # type: ignore[return-value, arg-type]
         job_command=JOB_COMMAND,
+        open_search=open_search,
     )
     service.accounts = Accounts(service.database, QUICK)
     return service

@@ -141,6 +141,22 @@ def test_a_video_that_was_changed_is_not_shown(tmp_path: Path) -> None:
         assert (answer.status_code, answer.json()["code"]) == (410, "gone")
 
 
+def test_a_video_of_a_time_after_2262_is_shown(tmp_path: Path) -> None:
+    clip = tmp_path / "clips" / "clip.mp4"
+    clip.parent.mkdir()
+    write_clip(clip, [grey_shot(1.5, actor("red", (0.5, 0.5), (0.5, 0.5)))])
+    late = 2**63 + 10**12
+    os.utime(clip, ns=(late, late))
+    if clip.stat().st_mtime_ns != late:
+        pytest.skip("this file system keeps no such times")
+    engine = ColourEngine()
+    gallery = Gallery.open_or_create(tmp_path / "gallery", engine.contract, "float32")
+    embed_photos(gallery, engine, [clip.parent], EmbedOptions(decoders=0, threads=1))  # type: ignore[arg-type]
+    with served(open_service(tmp_path, gallery)) as site:
+        (face,) = the_video(site)["found"]
+        assert colour_of(picture(site, f"/faces/{face['id']}/crop")) == "red"
+
+
 @needs_browser
 @pytest.mark.slow
 @pytest.mark.timeout(1800)

@@ -6,6 +6,7 @@ import { html } from "../html.js";
 import { count } from "../text.js";
 import { Dialog } from "../controls/dialog.js";
 import { NameField } from "../controls/name_field.js";
+import { Unsearched } from "../controls/unsearched.js";
 import { FaceCrop, PersonLabel } from "./picture.js";
 
 /** People to choose from, as buttons; the first nine also by their number's key. */
@@ -43,6 +44,7 @@ export const PersonPicker = ({ person, onClose, onMerged = () => {} }) => {
         onPerson=${merge}
       />
       <h3>The most similar people</h3>
+      <${Unsearched} parts=${data?.unsearched} />
       ${data &&
       html`<${PeopleChoice} label="The most similar people" people=${data.people.map((each) => each.person)} onPerson=${merge} />`}
       ${data?.people.length === 0 && html`<p class="soft">There is nobody else.</p>`}

@@ -9,6 +9,7 @@ import { NameField } from "../controls/name_field.js";
 import { PersonPicker } from "../components/person_picker.js";
 import { FaceCrop, PersonLabel, PersonLink } from "../components/picture.js";
 import { Failure, Loading, Tabs, Title } from "../controls/states.js";
+import { Unsearched } from "../controls/unsearched.js";
 import { usePages, useResource } from "../data.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
@@ -68,10 +69,11 @@ const SimilarPerson = ({ person, other }) => {
 const Similar = ({ person }) => {
   const { path } = useGallery();
   const { data } = useResource(path(`people/${person.id}/similar`), { limit: 8 });
-  if (!data?.people.length) return null;
+  if (!data?.people.length && !data?.unsearched.length) return null;
   return html`
     <section aria-labelledby="similar">
       <h2 id="similar">Similar people</h2>
+      <${Unsearched} parts=${data.unsearched} />
       <ul class="row">
         ${data.people.map((each) => html`<${SimilarPerson} key=${each.person.id} person=${person} other=${each.person} />`)}
       </ul>

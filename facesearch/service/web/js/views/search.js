@@ -4,6 +4,7 @@ import { Icon } from "../controls/icon.js";
 import { PhotoFrame } from "../components/photo_frame.js";
 import { FaceCrop } from "../components/picture.js";
 import { Failure, Heading } from "../controls/states.js";
+import { Unsearched } from "../controls/unsearched.js";
 import { useGallery } from "../gallery.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { count } from "../text.js";
@@ -45,7 +46,7 @@ const usePhotoSearch = () => {
         post(path("identify"), formOf(file)),
         sizeOf(src),
       ]);
-      show({ data: { faces: found.faces, identified: identified.photos[0], photo } });
+      show({ data: { faces: found.faces, unsearched: found.unsearched, identified: identified.photos[0], photo } });
     } catch (error) {
       show({ error });
     }
@@ -120,6 +121,7 @@ const Found = ({ src, data }) => {
           ${face.identification?.person &&
           html`<p><a href=${to("person", face.identification.person)}>All photos of ${face.identification.name}</a></p>`}
           <h3>The most similar faces</h3>
+          <${Unsearched} parts=${data.unsearched} />
           <${Matches} matches=${face.matches} />
         </div>
       `}
