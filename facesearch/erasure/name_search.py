@@ -63,7 +63,7 @@ def names_found(folder: Path, names: Iterable[str]) -> list[Path]:
     if not wanted:
         return []
     texts = _ledger_texts(folder)
-    search = _Search.of(wanted, texts.names if texts else frozenset())
+    search = _NameSearch.of(wanted, texts.names if texts else frozenset())
     return [
         path
         for path in all_files(folder)
@@ -91,7 +91,7 @@ def _ledger_texts(folder: Path) -> _LedgerTexts | None:
     return _LedgerTexts(named, asked | {each.name for each in authors})
 
 
-def _in_file(path: Path, search: _Search, texts: _LedgerTexts | None) -> bool:
+def _in_file(path: Path, search: _NameSearch, texts: _LedgerTexts | None) -> bool:
     kind, encodings = _kind(path)
     if kind == "database":
         return _in_database(path, search, texts)
@@ -153,7 +153,7 @@ def _decoded(head: bytes, encoding: str) -> str | None:
         return None
 
 
-def _in_database(path: Path, search: _Search, texts: _LedgerTexts | None) -> bool:
+def _in_database(path: Path, search: _NameSearch, texts: _LedgerTexts | None) -> bool:
     """Whether a name is in the ledger, or in bytes of its file that are in no row.
 
     Any other database, one that cannot be read, and a journal, are searched at every byte.
@@ -168,7 +168,7 @@ def _in_database(path: Path, search: _Search, texts: _LedgerTexts | None) -> boo
 
 
 @dataclass(frozen=True)
-class _Form:
+class _WrittenName:
     """How a name is written: ``data`` in ``encoding``, and where that is within longer names.
 
     ``first`` and ``last`` are the name's first and last character. ``within`` are the bytes before
@@ -212,22 +212,22 @@ class _Form:
 
 
 @dataclass(frozen=True)
-class _Search:
+class _NameSearch:
     """All ways in which some names are written."""
 
-    forms: tuple[_Form, ...]
+    forms: tuple[_WrittenName, ...]
     reach: int
 
     @classmethod
-    def of(cls, wanted: frozenset[str], kept: frozenset[str]) -> _Search:
+    def of(cls, wanted: frozenset[str], kept: frozenset[str]) -> _NameSearch:
         """For ``wanted`` names, in each spelling, where ``kept`` are names that may be there."""
-        forms: dict[tuple[bytes, str], _Form] = {}
+        forms: dict[tuple[bytes, str], _WrittenName] = {}
         longer = frozenset(each for name in kept for each in spellings(name)) - wanted
         for name in wanted:
             others = frozenset(each for each in longer if name in each)
             for data, encoding in _written(name):
                 within = {pair for other in others for pair in _around(data, encoding, other)}
-                forms[data, encoding] = _Form(
+                forms[data, encoding] = _WrittenName(
                     data, encoding, name[0], name[-1], tuple(sorted(within))
                 )
         reach = _CONTEXT + max(
@@ -236,7 +236,7 @@ class _Search:
         )
         return cls(tuple(forms.values()), reach)
 
-    def only(self, encodings: Encodings) -> _Search:
+    def only(self, encodings: Encodings) -> _NameSearch:
         """The search in text of one of these encodings."""
         return replace(self, forms=tuple(e for e in self.forms if e.encoding in encodings))
 

@@ -23,7 +23,7 @@ from facesearch.images.formats.tiff_pages import TiffFile
 from facesearch.model_files.download import DATA_VARIABLE
 from facesearch.people_import.picasa import names_in_ini, read_contacts, read_ini
 from facesearch.people_import.xmp_names import names_in_xmp
-from fuzz.array_files import read_merges, read_run, read_shard
+from fuzz.array_files import read_merges, read_run, read_shard, whole_files
 from fuzz.byte_source import ByteSource
 from fuzz.json_documents import KINDS, document_of
 from indexer.errors import IndexerError
@@ -166,14 +166,19 @@ def _seeds_of_choices() -> list[bytes]:
     return [bytes([number, *range(1, 40)]) for number in range(16)]
 
 
+def _of_arrays(read: Callable[[ByteSource, Path], object]) -> FuzzTarget:
+    whole_files()  # once, before any input: making them takes longer than an input may
+    return FuzzTarget(_in_folder(read), _seeds_of_choices)
+
+
 def targets() -> dict[str, Callable[[], FuzzTarget]]:
     """Each target by its name; made when it is used."""
     logging.disable(logging.CRITICAL)
     words = ("rdf:li", "mwg-rs:Area", "stArea:x", "MPReg:Rectangle", "xmlns", "<![CDATA[", "&#0;")
     return {
-        "shards": lambda: FuzzTarget(_in_folder(read_shard), _seeds_of_choices),
-        "clusterings": lambda: FuzzTarget(_in_folder(read_run), _seeds_of_choices),
-        "merges": lambda: FuzzTarget(_in_folder(read_merges), _seeds_of_choices),
+        "shards": lambda: _of_arrays(read_shard),
+        "clusterings": lambda: _of_arrays(read_run),
+        "merges": lambda: _of_arrays(read_merges),
         "json": lambda: FuzzTarget(_in_folder(_json), _seeds_of_choices),
         "xmp": lambda: FuzzTarget(_xmp, lambda: [_XMP], words),
         "picasa": lambda: FuzzTarget(_in_folder(_picasa), lambda: [b"\0" + _INI, b"\1<contacts/>"]),
