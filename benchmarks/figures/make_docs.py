@@ -284,6 +284,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         promises.promises,
         promises.erasure,
         people.naming_effort,
+        people.web_speed,
         speed.end_to_end,
         speed.pipeline,
         speed.peaks,

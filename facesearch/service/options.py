@@ -51,7 +51,8 @@ class ServiceOptions:
     be called ("*": any). ``engine_threads`` photos are looked at at once, ``decoders`` processes
     decode. ``upload_bytes`` bounds a whole request, ``upload_photos`` the photos in it.
     ``body_seconds`` is how long a client may take between two pieces of a request,
-    ``header_seconds`` for its headers; ``body_rate`` bytes a second are the least in the long run.
+    ``header_seconds`` for its headers, ``keep_alive_seconds`` until its next request;
+    ``body_rate`` bytes a second are the least in the long run.
     """
 
     galleries: tuple[Path, ...]
@@ -72,6 +73,7 @@ class ServiceOptions:
     photo_limits: DecodeLimits = PHOTO_LIMITS
     picture_bytes: int = 1024 * _MIB
     header_seconds: float = 10.0
+    keep_alive_seconds: float = 5.0
     body_seconds: float = 20.0
     body_rate: float = 4096.0
     connections: int = 512

@@ -171,7 +171,9 @@ def _summary(gallery_id: str, snapshot: GallerySnapshot, caller: Caller) -> Gall
         faces=len(snapshot.faces),
         faces_of_nobody=len(snapshot.faces_of_label(-1)),
         people=sum(not row.person.hidden for row in people),
-        people_named=sum(row.person.name is not None for row in people),
+        people_named=sum(
+            row.person.name is not None and not row.person.hidden for row in people
+        ),
         people_hidden=sum(row.person.hidden for row in people),
         clustered_at=None if run is None else run.created_at,
         faces_since_clustering=snapshot.unclustered,

@@ -34,7 +34,7 @@ from facesearch.service.routes.access import (
     forbid_keeping,
     person_of,
 )
-from facesearch.service.routes.people import Cursor, Limit
+from facesearch.service.routes.people import Wanted
 from facesearch.service.server.problems import NotModifiedError, ProblemError, missing
 from facesearch.service.shapes.common import UnsearchedView
 from facesearch.service.shapes.people import NearPeople
@@ -42,7 +42,7 @@ from facesearch.service.shapes.photos import FaceSummary, PhotoDetail, PhotoPage
 from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
 from facesearch.service.stored_photos import changed_photo, decoded_photo, place_of_photo
 from facesearch.service.views.nearest import near_face, neighbours_of
-from facesearch.service.views.paging import page_of
+from facesearch.service.views.paging import WantedPage, page_of
 from facesearch.service.views.snapshot import GallerySnapshot
 
 viewing = RoleRouter("view", "photos")
@@ -63,6 +63,7 @@ _A_DAY = "private, max-age=86400, immutable"
 @viewing.get("/galleries/{gallery}/photos")
 def list_photos(
     snapshot: Snapshot,
+    wanted: Wanted,
     people: Annotated[str | None, Query(max_length=400, pattern=_PEOPLE.pattern)] = None,
     folder: Annotated[str | None, Query(max_length=4096)] = None,
     month: Annotated[str | None, Query(pattern=r"^([0-9]{4}-[0-9]{2}|undated)$")] = None,
@@ -71,12 +72,10 @@ def list_photos(
     status: Literal["ok", "failed", "faceless"] = "ok",
     nobody: bool = False,
     order: Literal["time", "-time", "name"] = "-time",
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> PhotoPage:
     """Photos in which all ``people`` are, in a folder or below it, of a time, and so on."""
     if status == "failed":
-        return _failed_page(snapshot, folder, limit, cursor)
+        return _failed_page(snapshot, folder, wanted)
     numbers = [person_of(snapshot, key).id for key in people.split(",")] if people else []
     rows = snapshot.photo_rows_with(numbers)
     photos = snapshot.photos
@@ -88,7 +87,7 @@ def list_photos(
     if folder:
         rows = rows[photos.within(folder)[rows]]
     rows = rows[_within(photos.taken[rows], month, since, until)]
-    return _photo_page(snapshot, rows, order, limit, cursor)
+    return _photo_page(snapshot, rows, order, wanted)
 
 
 def _within(
@@ -110,8 +109,7 @@ def _photo_page(
     snapshot: GallerySnapshot,
     rows: NDArray[np.int64],
     order: str,
-    limit: int,
-    cursor: str | None,
+    wanted: WantedPage,
 ) -> PhotoPage:
     photos = snapshot.photos
     ranks = {
@@ -126,7 +124,7 @@ def _photo_page(
         time = photos.taken[row].decode()
         return not time, time.translate(_BACKWARDS) if order == "-time" else time, name, number
 
-    page = page_of(ordered, key, limit, cursor)
+    page = page_of(ordered, key, wanted)
     return PhotoPage(
         photos=[PhotoView.of(snapshot, row) for row in page.items],
         next=page.following,
@@ -138,9 +136,7 @@ def _photo_page(
 _BACKWARDS = str.maketrans("0123456789", "9876543210")
 
 
-def _failed_page(
-    snapshot: GallerySnapshot, folder: str | None, limit: int, cursor: str | None
-) -> PhotoPage:
+def _failed_page(snapshot: GallerySnapshot, folder: str | None, wanted: WantedPage) -> PhotoPage:
     named = [
         (snapshot.photos.name_of_record(record), record)
         for record in snapshot.view.state.having("failed")
@@ -151,7 +147,7 @@ def _failed_page(
         if not folder or each[0].rpartition("/")[0] == folder or each[0].startswith(f"{folder}/")
     ]
     named.sort(key=lambda each: (each[0], each[1].photo_id))
-    page = page_of(named, lambda each: (each[0], each[1].photo_id), limit, cursor)
+    page = page_of(named, lambda each: (each[0], each[1].photo_id), wanted)
     return PhotoPage(
         photos=[PhotoView.failed(name, record) for name, record in page.items],
         next=page.following,

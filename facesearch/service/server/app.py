@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,15 @@ def _application(root_path: str = "", lifespan: Any = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
+    app.include_router(_addresses())
+    return app
+
+
+@cache
+def _addresses() -> APIRouter:
+    """All addresses; FastAPI reads them slowly, and once for all applications."""
     api = APIRouter(prefix=API)
     for module in _ROUTES:
         for router in module.ROUTERS:
             api.include_router(router)
-    app.include_router(api)
-    return app
+    return api

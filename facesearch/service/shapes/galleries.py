@@ -23,7 +23,8 @@ class UndoView(Shape):
 
 
 class GallerySummary(Shape):
-    """What a gallery holds. ``roots`` are its folders of photos, for who administers."""
+    """What a gallery holds. ``roots`` are its folders of photos, for who administers. ``people``
+    and ``people_named`` leave out those who are hidden."""
 
     id: str
     title: str

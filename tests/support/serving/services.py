@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest import mock
 
 import uvicorn
 from argon2 import PasswordHasher
@@ -16,7 +17,7 @@ from starlette.testclient import TestClient
 
 from facesearch.gallery.gallery import Gallery
 from facesearch.search.gallery_index import SearchOpener
-from facesearch.service.auth.accounts import Accounts
+from facesearch.service.auth import accounts
 from facesearch.service.auth.roles import Role
 from facesearch.service.client import ServiceClient
 from facesearch.service.face_service import FaceService
@@ -47,14 +48,14 @@ def open_service(
         decoders=1,
         poll_seconds=0.05,
     )
-    service = FaceService(
-        replace(options, **changes),  # type: ignore[arg-type]
-        make_engine=lambda gallery: FakeEngine(gallery.contract.name),  # type: ignore[return-value, arg-type]
-        job_command=JOB_COMMAND,
-        open_search=open_search,
-    )
-    service.accounts = Accounts(service.database, QUICK)
-    return service
+    # It makes a hash at its start.
+    with mock.patch.object(accounts, "PasswordHasher", lambda: QUICK):
+        return FaceService(
+            replace(options, **changes),  # type: ignore[arg-type]
+            make_engine=lambda gallery: FakeEngine(gallery.contract.name),  # type: ignore[return-value, arg-type]
+            job_command=JOB_COMMAND,
+            open_search=open_search,
+        )
 
 
 def clustered_gallery(folder: Path, people: int = 4, each: int = 3) -> Gallery:

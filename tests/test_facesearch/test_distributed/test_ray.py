@@ -83,6 +83,7 @@ def index(gallery: Gallery, photos: Path, engine: FakeEngineMaker) -> Any:
     return embed_photos_on(gallery, engine, [photos], OPTIONS, cluster=RayOptions("auto", 2))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_leaves_no_gap_and_no_duplicate(
     cluster: Any, tmp_path: Path, photos: Path, expected: Gallery
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_killed_worker_leaves_no_gap_and_no_duplicate(
     assert index(gallery, photos, FakeEngineMaker()).gone == 1
 
 
+@pytest.mark.slow
 def test_a_killed_driver_leaves_no_gap_and_no_duplicate(
     cluster: Any, tmp_path: Path, photos: Path, expected: Gallery
 ) -> None:

@@ -94,7 +94,7 @@ def index(gallery: Gallery, root: Path) -> EmbedReport:
 def test_a_job_over_a_bucket_that_goes_wrong(
     store: FaultyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects, "SECONDS", 7.0)  # the library tries for long
+    monkeypatch.setattr(objects, "SECONDS", 4.0)  # the library tries for long
     for number in range(8):
         write_photo(tmp_path / "photos" / f"{number}.png", [1 + number], variant=number)
     (tmp_path / "photos" / "empty.png").touch()

@@ -11,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from facesearch.errors import InputError
+from facesearch.gallery.gallery import Gallery
 from facesearch.service.auth import accounts as accounts_module
 from facesearch.service.auth.accounts import NAME_FAILURES, Accounts, LockedOutError
 from facesearch.service.auth.roles import includes
@@ -35,8 +36,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(folder: Path) -> Iterator[ServedTest]:
-    with served(open_service(folder, clustered_gallery(folder))) as site:
+def gallery(folder: Path) -> Gallery:
+    return clustered_gallery(folder)
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path, gallery: Gallery) -> Iterator[ServedTest]:
+    with served(open_service(folder, gallery)) as site:
         site.service.accounts.add("ada", PASSWORD, "administer")
         yield site
 
@@ -297,9 +303,9 @@ def test_names_of_this_machine_are_taken(site: ServedTest, host: str) -> None:
     ],
 )
 def test_without_accounts_nobody_comes_through_a_proxy(
-    tmp_path: Path, client: str, headers: dict[str, str]
+    gallery: Gallery, tmp_path: Path, client: str, headers: dict[str, str]
 ) -> None:
-    with served(open_service(tmp_path, clustered_gallery(tmp_path)), client=(client, 1)) as site:
+    with served(open_service(tmp_path, gallery), client=(client, 1)) as site:
         state = site.client.get(f"{API}/auth", headers=headers).json()
         assert state == {"required": True, "user": None, "role": None, "csrf": None}
         assert site.client.get(f"{API}/galleries", headers=headers).status_code == 401

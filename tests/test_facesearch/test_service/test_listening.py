@@ -46,7 +46,9 @@ def gallery(folder: Path) -> Gallery:
 
 @pytest.fixture(scope="module")
 def url(folder: Path, gallery: Gallery) -> Iterator[str]:
-    service = open_service(folder, gallery, header_seconds=0.5, body_seconds=0.5)
+    service = open_service(
+        folder, gallery, header_seconds=0.5, body_seconds=0.5, keep_alive_seconds=0.5
+    )
     with listening(service) as url:
         yield url
 
@@ -181,8 +183,7 @@ def test_addresses_of_this_machine(host: str, loopback: bool) -> None:
     assert is_loopback(host) == loopback
 
 
-def test_others_need_an_account_or_a_token(tmp_path: Path) -> None:
-    gallery = clustered_gallery(tmp_path)
+def test_others_need_an_account_or_a_token(tmp_path: Path, gallery: Gallery) -> None:
     service = open_service(tmp_path, gallery, host="0.0.0.0")
     with pytest.raises(InputError, match="accounts add"):
         require_safe(service)
@@ -211,8 +212,7 @@ def test_several_galleries_have_addresses_each(tmp_path: Path) -> None:
         assert {each["id"]: each["people"] for each in found} == {"my": 2, "my-2": 3}
 
 
-def test_behind_a_proxy(tmp_path: Path) -> None:
-    gallery = clustered_gallery(tmp_path)
+def test_behind_a_proxy(tmp_path: Path, gallery: Gallery) -> None:
     service = open_service(tmp_path, gallery, root_path="/faces", hosts=("photos.example.org",))
     service.accounts.add("ada", PASSWORD, "administer")
     with served(service, root_path="/faces") as site:
@@ -252,8 +252,7 @@ def test_only_files_of_the_application_are_assets(tmp_path: Path, name: str) -> 
     assert found is not None and found.data == b"1" and "javascript" in found.media_type
 
 
-def test_commands_find_the_service(tmp_path: Path) -> None:
-    gallery = clustered_gallery(tmp_path)
+def test_commands_find_the_service(tmp_path: Path, gallery: Gallery) -> None:
     service = open_service(tmp_path, gallery)
     assert read_address(gallery.folder) is None
     with announced(service, "127.0.0.1", 4321):

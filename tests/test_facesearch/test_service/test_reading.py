@@ -125,6 +125,25 @@ def test_pages_are_the_whole_list(
     assert pages(site, path, key, limit, **query) == pages(site, path, key, 100, **query)
 
 
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [("/people", "people"), ("/photos", "photos"), ("/people/p1/faces", "faces")],
+)
+def test_any_part_of_a_list_is_there_at_once(site: ServedTest, path: str, key: str) -> None:
+    whole = pages(site, path, key, 100)
+    for start in range(len(whole) + 2):
+        page = get(site, path, limit=3, start=start)
+        assert page[key] == whole[start : start + 3]
+        assert page["total"] == len(whole)
+        assert (page["next"] is None) == (start + 3 >= len(whole))
+        if page["next"]:
+            assert (
+                get(site, path, limit=3, cursor=page["next"])[key] == whole[start + 3 : start + 6]
+            )
+    both = {"start": 1, "cursor": get(site, path, limit=1)["next"]}
+    assert site.client.get(API + path, params=both).status_code == 409
+
+
 def test_photos_come_in_the_order_of_time(site: ServedTest) -> None:
     names = [each["name"] for each in pages(site, "/photos", "photos", 4, order="time")]
     assert names[:3] == ["trips/2019/0.png", "trips/2019/1.png", "trips/later.png"]

@@ -158,7 +158,6 @@ def test_a_video_of_a_time_after_2262_is_shown(tmp_path: Path) -> None:
 
 
 @needs_browser
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_page_of_a_video_shows_one_still_at_a_time(tmp_path: Path, gallery: Gallery) -> None:
     with (

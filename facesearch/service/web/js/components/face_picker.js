@@ -1,5 +1,5 @@
 // Who is this? A dialog for selected faces: the nearest people, any other by name, or a new one.
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";

@@ -1,5 +1,5 @@
 // Which person? The nearest are offered, and a field finds any other.
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
@@ -9,7 +9,7 @@ import { NameField } from "../controls/name_field.js";
 import { Unsearched } from "../controls/unsearched.js";
 import { FaceCrop, PersonLabel } from "./picture.js";
 
-/** People to choose from, as buttons; the first nine also by their number's key. */
+/** People to choose from, as buttons. */
 export const PeopleChoice = ({ people, onPerson, label }) => html`
   <ul class="choice" aria-label=${label}>
     ${people.map(

@@ -1,5 +1,5 @@
 // One face: who it is now, the nearest people, and everything that can be corrected.
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";

@@ -8,9 +8,10 @@ import { Menu } from "../controls/menu.js";
 import { NameField } from "../controls/name_field.js";
 import { PersonPicker } from "../components/person_picker.js";
 import { FaceCrop, PersonLabel, PersonLink } from "../components/picture.js";
-import { Failure, Loading, Tabs, Title } from "../controls/states.js";
+import { Empty, Failure, Loading, Tabs, Title } from "../controls/states.js";
 import { Unsearched } from "../controls/unsearched.js";
-import { usePages, useResource } from "../data.js";
+import { useLongList } from "../data/long_list.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html, useEffect, useState } from "../html.js";
@@ -84,8 +85,8 @@ const Similar = ({ person }) => {
 const Faces = ({ person, order }) => {
   const { path, to, can } = useGallery();
   const decisions = useDecisions();
-  const list = usePages(path(`people/${person.id}/faces`), "faces", { order });
-  const selection = useSelection(list.items);
+  const list = useLongList(path(`people/${person.id}/faces`), "faces", { order });
+  const selection = useSelection(list);
   const [picking, setPicking] = useState(false);
   useEffect(selection.clear, [person.id]);
   const doing = (decide) => async (faces) => {
@@ -118,6 +119,7 @@ const Faces = ({ person, order }) => {
   }));
   return html`
     <div class="toolbar"><${Tabs} label="Order of the faces" tabs=${tabs} /></div>
+    ${list.total === 0 && html`<${Empty}><p>No face is left here.</p><//>`}
     <${FaceGrid} label="Faces of ${person.label}" list=${list} selection=${selection} />
     ${can("decide") && html`<${SelectionBar} selection=${selection} acts=${acts} />`}
     ${picking &&
@@ -144,6 +146,7 @@ const Masthead = ({ person, ask }) => {
   const items = [
     { text: "Photos of this person", href: to("photos", "", { people: person.id }) },
     mayDecide && { text: "Merge with…", key: "m", run: () => ask("merge") },
+    mayDecide && person.confirmed < person.faces && { text: "All faces are right", run: () => decisions.confirm(person.id) },
     mayDecide && { text: person.hidden ? "Show again" : "Hide", key: "h", run: hide },
     { text: "History", href: to("history", "", { person: person.id }) },
     can("administer") && { text: "Forget…", isDanger: true, run: () => ask("forget") },

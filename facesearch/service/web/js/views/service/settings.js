@@ -1,12 +1,15 @@
 // What the service decides by, in words; and the look of the page.
-import { post } from "../api.js";
-import { Failure, Heading, Loading } from "../controls/states.js";
-import { useResource } from "../data.js";
-import { useGallery } from "../gallery.js";
-import { html, useState } from "../html.js";
-import { go } from "../router.js";
-import { useTheme } from "../theme.js";
-import { toastError } from "../toasts.js";
+import { post } from "../../api.js";
+import { Failure, Heading, Loading } from "../../controls/states.js";
+import { useResource } from "../../data/resource.js";
+import { useGallery } from "../../gallery.js";
+import { html, useState } from "../../html.js";
+import { go } from "../../router.js";
+import { useSession } from "../../session.js";
+import { count } from "../../text.js";
+import { useTheme } from "../../theme.js";
+import { toast, toastError } from "../../toasts.js";
+import { ChangePassword } from "./access_forms.js";
 
 const RATES = [
   { rate: 0.1, text: "1 stranger in 10 gets a name", hint: "More people are recognised, and more strangers are taken for them." },
@@ -115,6 +118,30 @@ const Look = () => {
   `;
 };
 
+const Password = () => {
+  const { user, renew } = useSession();
+  if (!user) return null;
+  const change = async (passwords) => {
+    try {
+      await post("auth/password", passwords);
+      // This is a new session.
+      await renew();
+      toast({ text: "The password is changed. Everywhere else you are logged out." });
+      return true;
+    } catch (error) {
+      toastError(error);
+      return false;
+    }
+  };
+  return html`
+    <section aria-labelledby="password-title">
+      <h2 id="password-title">Your password</h2>
+      <p>You are logged in as <bdi>${user.name}</bdi>, with the role ${user.role}.</p>
+      <${ChangePassword} onChange=${change} />
+    </section>
+  `;
+};
+
 const About = () => {
   const { info } = useGallery();
   if (!info) return null;
@@ -124,7 +151,7 @@ const About = () => {
       <dl class="facts-list">
         <div><dt>Encoder</dt><dd>${info.encoder}</dd></div>
         ${info.roots?.length > 0 && html`<div><dt>Folders of photos</dt><dd>${info.roots.join(", ")}</dd></div>`}
-        <div><dt>Photos without faces</dt><dd>${info.photos_without_faces}</dd></div>
+        <div><dt>Without faces</dt><dd>${count(info.photos_without_faces, "photo")}</dd></div>
       </dl>
     </section>
   `;
@@ -141,6 +168,7 @@ export const SettingsView = () => {
       <${StrangerRate} settings=${data} />
       <${Grouping} settings=${data} />
       <${Look} />
+      <${Password} />
       <${About} />
     </div>
   `;

@@ -50,7 +50,11 @@ def test_the_life_of_an_album(browser: Any, folder: Path) -> None:
         merge_two(user)
         reject_one(user)
         split_by_keys(user)
+        choose_a_cover(user)
+        hide_and_show(user)
         draw_a_face(user)
+        find_together(user)
+        say_that_it_is_no_face(user)
         cluster_again(user)
         forget_a_person(user)
 
@@ -171,6 +175,76 @@ def draw_a_face(user: AlbumUser) -> None:
     page.get_by_role("button", name="Face of Dora").wait_for()
     assert photo in user.people["Dora"]
     assert photo in user.people["Cleo"]
+
+
+def choose_a_cover(user: AlbumUser) -> None:
+    """A face of Gus stands for him, on his page and among the people."""
+    page = user.page
+    user.go("People")
+    user.tile("Gus").click()
+    page.get_by_role("heading", name="Gus").wait_for()
+    link = page.get_by_role("list", name="Faces of Gus").get_by_role("link").nth(EACH - 1)
+    face = re.search(r"face=(\d+)", link.get_attribute("href") or "")
+    assert face is not None
+    assert user.cover("Gus") is None
+    link.focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Use as cover").click()
+    user.expect("another face shows Gus")
+    page.locator(f".cover img[src*='/faces/{face[1]}/']").wait_for()
+    assert user.cover("Gus") == int(face[1])
+    user.go("People")
+    user.tile("Gus").locator(f"img[src*='/faces/{face[1]}/']").wait_for()
+
+
+def hide_and_show(user: AlbumUser) -> None:
+    """Hidden by a key in the grid, shown again among the hidden."""
+    page = user.page
+    user.go("People")
+    user.tile("Ivo").focus()
+    page.keyboard.press("h")
+    user.tile("Ivo").wait_for(state="detached")
+    assert user.hidden == {"Ivo"}
+    page.get_by_role("link", name="Hidden").click()
+    user.tile("Ivo").click()
+    page.get_by_role("button", name="More about Ivo").click()
+    page.get_by_role("menuitem", name="Show again").click()
+    user.expect("shown again")
+    assert user.hidden == set()
+    user.go("People")
+    user.tile("Ivo").wait_for()
+
+
+def find_together(user: AlbumUser) -> None:
+    """The photo on which a face was drawn shows two people."""
+    page = user.page
+    user.go("People")
+    page.get_by_role("searchbox").fill("cleo and dora")
+    page.get_by_text("Cleo and Dora are together in 1 photo.").wait_for()
+    both = user.people["Cleo"] & user.people["Dora"]
+    page.get_by_role("link", name=re.compile(f"^{re.escape(min(both))}, 2 faces")).wait_for()
+    page.get_by_role("searchbox").fill("")
+    user.tile("Cleo").wait_for()
+
+
+def say_that_it_is_no_face(user: AlbumUser) -> None:
+    """One of Fay's faces goes; the history says so, and takes it back."""
+    page = user.page
+    user.go("People")
+    user.tile("Fay").click()
+    page.get_by_role("heading", name="Fay").wait_for()
+    before = user.people["Fay"]
+    photo = min(before)
+    page.get_by_role("button", name=f"Select the face in {photo}").click()
+    page.get_by_role("button", name="Not a face").click()
+    user.expect("1 face said to be none")
+    assert user.people["Fay"] == before - {photo}
+    user.more("History")
+    entry = page.get_by_role("listitem").filter(has_text="1 face said to be none").first
+    entry.get_by_role("button", name="Undo").click()
+    user.expect_undone("1 face said to be none")
+    assert user.people["Fay"] == before
+    entry.get_by_text("undone").wait_for()
 
 
 def cluster_again(user: AlbumUser) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from facesearch.report.page import REASONS
 from facesearch.service.server.web_assets import WEB, asset
 
 JS = WEB / "js"
@@ -78,9 +79,15 @@ def test_every_file_that_the_page_names_is_served() -> None:
         assert found.data
 
 
+def test_reasons_have_the_words_of_the_report() -> None:
+    source = (JS / "views" / "unread.js").read_text(encoding="utf-8")
+    (block,) = re.findall(r"const REASONS = \{(.*?)\};", source, re.DOTALL)
+    assert dict(re.findall(r'"?([\w-]+)"?: "([^"]+)"', block)) == REASONS
+
+
 def test_the_colours_are_those_of_the_report() -> None:
     """Light and dark: the report has them in two blocks, the application in pairs."""
-    report = Path(__file__).parents[3] / "facesearch" / "report" / "templates" / "album.css"
+    report = Path(__file__).parents[4] / "facesearch" / "report" / "templates" / "album.css"
     blocks = re.findall(r":root \{(.*?)\}", report.read_text(encoding="utf-8"), re.DOTALL)
     light, dark = (dict(re.findall(r"--(\w+): (#\w+);", block)) for block in blocks)
     tokens = (WEB / "css" / "tokens.css").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 // Who is there? Asked where the service has users.
-import { post } from "../api.js";
-import { html, useState } from "../html.js";
+import { post } from "../../api.js";
+import { html, useState } from "../../html.js";
 
 export const LoginView = ({ onLogin }) => {
   const [problem, setProblem] = useState("");

@@ -1,8 +1,8 @@
 // The galleries that the service has, where there are several.
-import { Heading } from "../controls/states.js";
-import { html } from "../html.js";
-import { link } from "../router.js";
-import { count } from "../text.js";
+import { Heading } from "../../controls/states.js";
+import { html } from "../../html.js";
+import { link } from "../../router.js";
+import { count } from "../../text.js";
 
 export const GalleriesView = ({ galleries }) => html`
   <main class="page" id="main">

@@ -1,12 +1,12 @@
 // Work in the background: start it, watch it, stop it.
-import { post } from "../api.js";
-import { Empty, Failure, Heading, Loading } from "../controls/states.js";
-import { useResource } from "../data.js";
-import { useEvents } from "../events.js";
-import { useGallery } from "../gallery.js";
-import { html, useState } from "../html.js";
-import { count, moment, number } from "../text.js";
-import { toastError } from "../toasts.js";
+import { post } from "../../api.js";
+import { Empty, Failure, Heading, Loading } from "../../controls/states.js";
+import { useResource } from "../../data/resource.js";
+import { useEvents } from "../../events.js";
+import { useGallery } from "../../gallery.js";
+import { html, useState } from "../../html.js";
+import { count, moment, number } from "../../text.js";
+import { toastError } from "../../toasts.js";
 
 const KINDS = {
   index: { text: "Find faces in photos", does: "Reads new and changed photos of the gallery's folders." },
