@@ -64,7 +64,7 @@ def read_run(source: ByteSource, folder: Path) -> None:
     """A clustering with other contents, and the digest of these."""
     path = folder / "000001.h5"
     content = _resealed("clusters/000001.h5", path, run_store.FORMAT, run_store.VERSION, source)
-    run = run_store.read_run(path)
+    run = run_store.run_at(path)
     now = assign_people(run.clustering, run.numbers, replay([]))
     assert len(now.of_faces()) == len(content.arrays["ids"])
     rest = run_store.without_faces(run, run.clustering.ids[:1])
