@@ -38,7 +38,8 @@ from facesearch.images.types import PARTIAL
 from facesearch.images.walk.skipped import SkippedFiles
 from facesearch.video.pipeline import VideoReading
 from facesearch.video.reader import MISSING, can_read_videos
-from facesearch.video.types import MICROSECONDS, VideoMode
+from facesearch.video.types import MICROSECONDS
+from facesearch.video_files import VideoMode
 from indexer.runtime.cores import available_cores
 
 logger = logging.getLogger(__name__)

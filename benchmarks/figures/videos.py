@@ -126,7 +126,10 @@ def video_speed(data: Any) -> str:
 def video_protocol(data: Any) -> str:
     """The protocol on tracks by animation."""
     (first, *_) = data["results"]["tables"]
-    return f"{data['data']}: {data['note']}.\n\n{table(first['header'], first['rows'])}"
+    note = f"{data['note'][:1].upper()}{data['note'][1:]}"
+    encoder = data["results"]["conditions"]["contract"]["name"]
+    about = f"{note}. {data['data']}; encoder {encoder}."
+    return f"{about}\n\n{table(first['header'], first['rows'])}"
 
 
 @_of("panoramas")

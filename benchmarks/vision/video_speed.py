@@ -23,7 +23,7 @@ from benchmarks.common.record import record
 from facesearch.engine import FaceEngine
 from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.video.pipeline import VideoReading, video_faces
-from facesearch.video.types import VideoMode
+from facesearch.video_files import VideoMode
 
 SIZE, FPS, SECONDS, SEED, THREADS = (1920, 1080), 30, 10.0, 0, 2
 MODES: tuple[VideoMode, ...] = ("tracks", "keyframes")

@@ -19,6 +19,7 @@ from facesearch.api.arguments import (
     to_threshold,
 )
 from facesearch.clustering.current_people import gallery_people
+from facesearch.curation.people_reader import KnownPeople
 from facesearch.embed import EmbedOptions
 from facesearch.encoders import thresholds_in_use
 from facesearch.encoders.types import EncoderContract
@@ -251,6 +252,11 @@ class GalleryView:
     def people(self) -> PersonAssignment:
         """Who has which face."""
         return gallery_people(self.gallery, self.state, self.decided)
+
+    @property
+    def known_people(self) -> KnownPeople:
+        """What is known of people, for who reads them."""
+        return KnownPeople(self.decisions, self.decided, self.people)
 
     @cached_property
     def names(self) -> Mapping[int, str]:

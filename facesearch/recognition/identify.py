@@ -126,7 +126,7 @@ class Identification:
 @dataclass(frozen=True)
 class PhotoIdentification:
     """Who is in a photo of many, largest face first, or in a video, by time; or why it could not be
-    read: ``reason``, one of :data:`facesearch.images.REASONS`, with its ``detail``."""
+    read: ``reason``, one of :data:`facesearch.images.types.REASONS`, with its ``detail``."""
 
     photo: Path
     faces: tuple[Identification, ...]

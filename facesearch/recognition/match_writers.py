@@ -27,10 +27,10 @@ class MatchRow:
     ``distance`` is squared, in [0, 4]; ``match_face`` is the face id in the gallery,
     ``match_photo`` its photo, ``person`` its name if it has one, ``confirmed`` whether somebody
     said so, and ``confidence`` in [0, 1] how sure the name is (1 where it was confirmed).
-    ``reason`` is "" for a match; "no-face", or one of :data:`facesearch.images.REASONS` with its
-    ``detail``, for a probe that has none, whose other columns are then None. Where ``match_photo``
-    is a video, ``match_start`` and ``match_end`` say when the track is seen, in seconds; so do
-    ``probe_start`` and ``probe_end`` where ``probe`` is one.
+    ``reason`` is "" for a match; "no-face", or one of :data:`facesearch.images.types.REASONS`
+    with its ``detail``, for a probe that has none, whose other columns are then None. Where
+    ``match_photo`` is a video, ``match_start`` and ``match_end`` say when the track is seen, in
+    seconds; so do ``probe_start`` and ``probe_end`` where ``probe`` is one.
     """
 
     probe: str

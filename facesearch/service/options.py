@@ -13,8 +13,8 @@ from facesearch.engine_options import DEFAULT_ENGINE, EngineOptions
 from facesearch.images.decode import DecodeLimits
 
 if TYPE_CHECKING:
+    from facesearch.encoders.types import EncoderContract
     from facesearch.engine import FaceEngine
-    from facesearch.gallery.gallery import Gallery
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8484
@@ -44,7 +44,8 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True)
 class ServiceOptions:
-    """``galleries`` are folders; ``state`` is a folder for what is no gallery's.
+    """``galleries`` are folders; ``state`` is a folder for what is no gallery's. Galleries can be
+    added in ``galleries_folder``, and nowhere where that is None.
 
     ``root_path`` is what a reverse proxy puts before all paths, ``proxies`` the addresses whose
     forwarded headers are believed, ``hosts`` names besides this machine's by which the service may
@@ -57,6 +58,7 @@ class ServiceOptions:
 
     galleries: tuple[Path, ...]
     state: Path = field(default_factory=default_state_folder)
+    galleries_folder: Path | None = None
     host: str = LOOPBACK
     port: int = DEFAULT_PORT
     root_path: str = ""
@@ -86,13 +88,14 @@ class ServiceOptions:
         return self.certificate is not None
 
 
-EngineMaker = Callable[["Gallery"], "FaceEngine"]
+# Makes the engine of a contract, or that of new galleries.
+EngineMaker = Callable[["EncoderContract | None"], "FaceEngine"]
 
 
 def engine_maker(options: ServiceOptions) -> EngineMaker:
-    """Makes the engine of a gallery as ``options`` ask."""
+    """Makes engines as ``options`` ask."""
 
-    def make(gallery: Gallery) -> FaceEngine:
-        return options.engine.create(gallery.contract, callers=max(1, options.engine_threads))
+    def make(contract: EncoderContract | None) -> FaceEngine:
+        return options.engine.create(contract, callers=max(1, options.engine_threads))
 
     return make

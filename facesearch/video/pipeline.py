@@ -23,8 +23,8 @@ from facesearch.video.types import (
     VideoFrame,
     VideoInfo,
     VideoLimits,
-    VideoMode,
 )
+from facesearch.video_files import VideoMode
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from facesearch.cli.output import (
     stage_progress,
 )
 from facesearch.text import count, printable
-from facesearch.video.types import VIDEO_MODES
+from facesearch.video_files import VIDEO_MODES
 
 if TYPE_CHECKING:
     from facesearch.distributed.ray_runtime import RayOptions

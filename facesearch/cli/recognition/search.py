@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch.cli.by_service import ask_service
 from facesearch.cli.engine_options import (
     add_engine_options,
     add_search_device,
@@ -23,7 +24,6 @@ from facesearch.cli.output import (
     print_table,
 )
 from facesearch.cli.photo_lists import are_many, photo_paths
-from facesearch.cli.recognition.by_service import ask_service
 from facesearch.text import count, printable
 
 if TYPE_CHECKING:

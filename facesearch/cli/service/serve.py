@@ -31,13 +31,17 @@ def add_commands(commands: Any) -> None:
         "accounts add NAME --role administer.",
     )
     parser.add_argument(
-        "galleries", nargs="+", type=Path, metavar="GALLERY", help="folder of a gallery"
+        "galleries", nargs="*", type=Path, metavar="GALLERY", help="folder of a gallery"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: "
                         "127.0.0.1, which only this machine can reach)")  # fmt: skip
     parser.add_argument(
         "--port", type=_port, default=8484, help="port to listen at; 0 takes a free one "
         "(default: 8484)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--galleries-folder", type=Path, metavar="DIR", help="folder in which administrators may "
+        "make galleries through the service; those made there are served again at the next start",
     )  # fmt: skip
     add_state(parser)
     behind = parser.add_argument_group("behind a reverse proxy")
@@ -126,6 +130,7 @@ def run_serve(args: argparse.Namespace) -> int:
     options = ServiceOptions(
         galleries=tuple(args.galleries),
         state=args.state or default_state_folder(),
+        galleries_folder=args.galleries_folder and args.galleries_folder.absolute(),
         host=args.host,
         port=args.port,
         root_path=args.root_path,

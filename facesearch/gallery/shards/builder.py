@@ -19,7 +19,8 @@ from facesearch.images import DecodeOutcome
 from facesearch.images.types import KEYFRAMES, PARTIAL
 from facesearch.video.rows import frames_table, track_faces, track_times
 from facesearch.video.track import VideoTrack
-from facesearch.video.types import VideoInfo, VideoMode
+from facesearch.video.types import VideoInfo
+from facesearch.video_files import VideoMode
 from indexer.storage.shards import ShardContent, shard_path, write_shard
 
 

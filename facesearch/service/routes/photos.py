@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Annotated, Literal
 
@@ -11,9 +10,6 @@ from fastapi import Path, Query, Request
 from fastapi.responses import Response
 from numpy.typing import NDArray
 
-from facesearch.images.file_access import open_plain
-from facesearch.images.sniff import HEAD_BYTES, sniff
-from facesearch.images.types import kept_time_ns
 from facesearch.recognition.identify import largest_first
 from facesearch.service.pictures import (
     CROP_SIDES,
@@ -23,6 +19,7 @@ from facesearch.service.pictures import (
     cut_square,
     cut_thumbnail,
     decode_side,
+    original_name,
     thumbnail_name,
 )
 from facesearch.service.routes.access import (
@@ -35,12 +32,13 @@ from facesearch.service.routes.access import (
     person_of,
 )
 from facesearch.service.routes.people import Wanted
+from facesearch.service.server.byte_ranges import OpenFileResponse, requested_range
 from facesearch.service.server.problems import NotModifiedError, ProblemError, missing
 from facesearch.service.shapes.common import UnsearchedView
 from facesearch.service.shapes.people import NearPeople
 from facesearch.service.shapes.photos import FaceSummary, PhotoDetail, PhotoPage, PhotoView
 from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
-from facesearch.service.stored_photos import changed_photo, decoded_photo, place_of_photo
+from facesearch.service.stored_photos import decoded_photo, opened_original
 from facesearch.service.views.nearest import near_face, neighbours_of
 from facesearch.service.views.paging import WantedPage, page_of
 from facesearch.service.views.snapshot import GallerySnapshot
@@ -51,13 +49,10 @@ ROUTERS = (viewing,)
 RecordKey = Annotated[int, Path(ge=0, le=2**63 - 1)]
 Day = Annotated[str | None, Query(pattern=r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$")]
 _PEOPLE = re.compile(r"p[0-9]{1,15}(,p[0-9]{1,15}){0,19}")
-_MEDIA_TYPES = {
-    "JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif",
-    "BMP": "image/bmp", "AVIF": "image/avif",
-}  # fmt: skip
 _IMAGE: dict[int | str, dict[str, object]] = {200: {"content": {"image/jpeg": {}}}}
 # Pictures never change, but must not outlive for long in browsers those who were forgotten.
 _A_DAY = "private, max-age=86400, immutable"
+_LOOKED_AT = "private, no-cache"
 
 
 @viewing.get("/galleries/{gallery}/photos")
@@ -206,31 +201,28 @@ def show_thumbnail(
 
 
 @viewing.get(
-    "/galleries/{gallery}/photos/{photo}/original", response_class=Response, responses=_IMAGE
+    "/galleries/{gallery}/photos/{photo}/original",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/*": {}, "video/*": {}}},
+        206: {"description": "A range of its bytes", "content": {"image/*": {}, "video/*": {}}},
+    },
 )
-def show_original(snapshot: Snapshot, photo: RecordKey) -> Response:
-    """The file of a photo as it is, if a browser can show it."""
+def show_original(request: Request, snapshot: Snapshot, photo: RecordKey) -> Response:
+    """The file of a photo or video as it is, if a browser can show it; whole, or the range of its
+    bytes that the header ``Range`` asks for."""
     row = photo_row_of(snapshot, photo)
-    record = snapshot.photos.record(row)
-    with open_plain(place_of_photo(snapshot, row)) as file:
-        found = os.fstat(file.fileno())
-        if (found.st_size, kept_time_ns(found.st_mtime_ns)) != (record.size, record.mtime_ns):
-            raise changed_photo()
-        kind = sniff(file.read(HEAD_BYTES)) or ""
-        if kind not in _MEDIA_TYPES:
-            raise ProblemError(
-                415,
-                "unsupported-media",
-                "Browsers cannot show files of this kind.",
-                "Use the thumbnail.",
-            )
-        file.seek(0)
-        data = file.read(found.st_size)
-    return Response(
-        data,
-        media_type=_MEDIA_TYPES[kind],
-        headers={"Content-Disposition": "inline", "Cache-Control": "private, no-cache"},
-    )
+    tag = f'"{original_name(snapshot.photos.record(row).sha256)}"'
+    headers = {"Content-Disposition": "inline", "Cache-Control": _LOOKED_AT, "ETag": tag}
+    original = opened_original(snapshot, row)
+    try:
+        if tag in request.headers.get("if-none-match", ""):
+            raise NotModifiedError(headers)
+        part = requested_range(request, original.size, tag)
+    except BaseException:
+        original.file.close()
+        raise
+    return OpenFileResponse(original.file, original.size, part, original.media_type, headers)
 
 
 @viewing.get("/galleries/{gallery}/faces/{face}")

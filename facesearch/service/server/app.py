@@ -22,6 +22,7 @@ from facesearch.service.routes import (
     jobs,
     login,
     people,
+    people_commands,
     photos,
     probes,
     status,
@@ -43,6 +44,7 @@ _ROUTES = (
     accounts,
     galleries,
     people,
+    people_commands,
     photos,
     probes,
     uploads,
@@ -68,7 +70,7 @@ def create_app(service: FaceService, *, web: Path = WEB) -> FastAPI:
         yield
         service.close()
 
-    app = _application(service.options.root_path, lifespan)
+    app = _application(lifespan)
     app.state.service = service
     app.include_router(web_router(web))
     add_handlers(app)
@@ -86,7 +88,7 @@ def api_description() -> dict[str, Any]:
     return _application().openapi()
 
 
-def _application(root_path: str = "", lifespan: Any = None) -> FastAPI:
+def _application(lifespan: Any = None) -> FastAPI:
     app = FastAPI(
         title="facesearch",
         version=__version__,
@@ -94,7 +96,6 @@ def _application(root_path: str = "", lifespan: Any = None) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        root_path=root_path,
         lifespan=lifespan,
         redirect_slashes=False,
     )

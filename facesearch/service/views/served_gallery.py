@@ -7,6 +7,7 @@ makes the next one; a reader waits for it for a moment only, so that no read wai
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +22,6 @@ from facesearch.errors import FacesearchError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.version import GalleryVersion
 from facesearch.search.gallery_index import SearchOpener
-from facesearch.service.options import EngineMaker
 from facesearch.service.views.face_columns import FaceColumnsReader
 from facesearch.service.views.photo_columns import PhotoColumns
 from facesearch.service.views.snapshot import GallerySnapshot
@@ -48,7 +48,7 @@ class ServedGallery:
         self,
         gallery_id: str,
         folder: Path,
-        make_engine: EngineMaker,
+        make_engine: Callable[[Gallery], FaceEngine],
         changed: Callable[[str], None] = lambda version: None,
         open_search: SearchOpener | None = None,
     ) -> None:
@@ -76,6 +76,14 @@ class ServedGallery:
     def gallery(self) -> Gallery:
         """The gallery itself."""
         return self._warm.gallery
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What names here begin with for each folder: those of the gallery and of its photos."""
+        present = self._snapshot
+        roots = {} if present is None else present.photos.prefixes
+        found = {os.fsdecode(root): prefix for root, prefix in roots.items()}
+        return found | {str(each): f"{self.id}/" for each in (self.folder, self.folder.resolve())}
 
     def start(self, poll_seconds: float) -> None:
         """Look for changes every ``poll_seconds`` from now on, in a thread."""
@@ -131,6 +139,14 @@ class ServedGallery:
                 self._renew()
             assert self._snapshot is not None
             return self._snapshot
+
+    def shows(self, snapshot: GallerySnapshot) -> bool:
+        """Whether ``snapshot`` is of what is on the disk now."""
+        return GalleryVersion.of(self._warm.gallery) == snapshot.view.version
+
+    def look(self) -> None:
+        """Let the thread look for changes now: for who knows of one."""
+        self._wanted.set()
 
     def _is_current(self) -> bool:
         return GalleryVersion.of(self._warm.gallery) == self._version

@@ -15,6 +15,7 @@ import uvicorn
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
+from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.search.gallery_index import SearchOpener
 from facesearch.service.auth import accounts
@@ -52,7 +53,7 @@ def open_service(
     with mock.patch.object(accounts, "PasswordHasher", lambda: QUICK):
         return FaceService(
             replace(options, **changes),  # type: ignore[arg-type]
-            make_engine=lambda gallery: FakeEngine(gallery.contract.name),  # type: ignore[return-value, arg-type]
+            make_engine=lambda contract: FakeEngine(contract.name if contract else "fake"),  # type: ignore[return-value, arg-type]
             job_command=JOB_COMMAND,
             open_search=open_search,
         )
@@ -62,6 +63,15 @@ def clustered_gallery(folder: Path, people: int = 4, each: int = 3) -> Gallery:
     """A gallery whose clusters are its people."""
     gallery = people_gallery(folder, people, each)
     cluster(gallery)
+    return gallery
+
+
+def named_gallery(folder: Path) -> Gallery:
+    """As :func:`clustered_gallery`, with names for two people: Ada and Ben."""
+    gallery = clustered_gallery(folder)
+    editor = PeopleEditor(gallery)
+    for number, name in ((1, "Ada"), (2, "Ben")):
+        editor.name(editor.find(f"p{number}"), name)
     return gallery
 
 

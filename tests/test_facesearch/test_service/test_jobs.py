@@ -35,22 +35,6 @@ API = "/api/v1"
 SECONDS = 240.0
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("jobs")
-
-
-@pytest.fixture(scope="module")
-def gallery(folder: Path) -> Gallery:
-    return clustered_gallery(folder)
-
-
-@pytest.fixture(scope="module")
-def site(folder: Path, gallery: Gallery) -> Iterator[ServedTest]:
-    with served(open_service(folder, gallery)) as site:
-        yield site
-
-
 def run_job(site: ServedTest, body: Any, path: str = "jobs") -> Any:
     """The job when it has ended."""
     answer = site.client.post(f"{API}/galleries/my/{path}", json=body, headers=site.local())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,9 @@ from support.serving.services import ServedTest
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedTest]:
+def site(folder: Path) -> Iterator[ServedTest]:
     with ExitStack() as stack:
-        yield spoilable_site(stack, tmp_path_factory.mktemp("mutated"))
+        yield spoilable_site(stack, folder)
 
 
 @pytest.fixture(scope="module")

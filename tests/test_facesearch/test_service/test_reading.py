@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +31,6 @@ def dated(path: Path, taken_at: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("reading")
-
-
-@pytest.fixture(scope="module")
 def gallery(folder: Path) -> Gallery:
     """Four people with three photos each; together in two; folders, times, and a failed file."""
     photos = folder / "photos"
@@ -50,12 +44,6 @@ def gallery(folder: Path) -> Gallery:
     index(gallery, photos)
     cluster(gallery)
     return gallery
-
-
-@pytest.fixture(scope="module")
-def site(folder: Path, gallery: Gallery) -> Iterator[ServedTest]:
-    with served(open_service(folder, gallery)) as site:
-        yield site
 
 
 def get(site: ServedTest, path: str, **query: Any) -> Any:

@@ -13,28 +13,24 @@ import pytest
 from PIL import Image
 
 from facesearch.api.session import GallerySession
-from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.images.decode import DecodeLimits
 from support.fake_engine import FakeEngine, write_photo
-from support.serving.services import ServedTest, clustered_gallery, open_service, served
+from support.serving.services import (
+    ServedTest,
+    clustered_gallery,
+    named_gallery,
+    open_service,
+    served,
+)
 
 API = "/api/v1/galleries/my"
 LIMITS = DecodeLimits(pixels=4_000_000, file_bytes=300_000, memory_bytes=2 << 30)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("uploads")
-
-
-@pytest.fixture(scope="module")
 def gallery(folder: Path) -> Gallery:
-    gallery = clustered_gallery(folder)
-    editor = PeopleEditor(gallery)
-    for number, name in ((1, "Ada"), (2, "Ben")):
-        editor.name(editor.find(f"p{number}"), name)
-    return gallery
+    return named_gallery(folder)
 
 
 @pytest.fixture(scope="module")

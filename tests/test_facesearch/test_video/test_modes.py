@@ -20,7 +20,7 @@ from facesearch.engine_options import EngineOptions
 from facesearch.erasure.forget import lift
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
-from facesearch.video.types import VideoMode
+from facesearch.video_files import VideoMode
 from support.videos.colour_engine import ColourEngine, actor, grey_shot
 
 HERE = EmbedOptions(decoders=0, threads=1)

@@ -31,16 +31,6 @@ API = "/api/v1"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("access")
-
-
-@pytest.fixture(scope="module")
-def gallery(folder: Path) -> Gallery:
-    return clustered_gallery(folder)
-
-
-@pytest.fixture(scope="module")
 def site(folder: Path, gallery: Gallery) -> Iterator[ServedTest]:
     with served(open_service(folder, gallery)) as site:
         site.service.accounts.add("ada", PASSWORD, "administer")

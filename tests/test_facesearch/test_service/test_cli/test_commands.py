@@ -10,27 +10,17 @@ from typing import Any
 import pytest
 
 from facesearch.cli.main import main
-from facesearch.curation.editor import PeopleEditor
 from facesearch.engine_options import EngineOptions
 from facesearch.gallery.gallery import Gallery
 from facesearch.service.announcement import FILE, announced, read_address
 from facesearch.service.face_service import FaceService
 from support.fake_engine import FakeEngine, write_photo
-from support.serving.services import clustered_gallery, listening, open_service
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("commands")
+from support.serving.services import listening, named_gallery, open_service
 
 
 @pytest.fixture(scope="module")
 def gallery(folder: Path) -> Gallery:
-    gallery = clustered_gallery(folder)
-    editor = PeopleEditor(gallery)
-    for number, name in ((1, "Ada"), (2, "Ben")):
-        editor.name(editor.find(f"p{number}"), name)
-    return gallery
+    return named_gallery(folder)
 
 
 @pytest.fixture(scope="module")
