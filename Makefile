@@ -2,7 +2,7 @@
 # make test      set up and run the tests, with the same examples at every run, but for slow ones
 # make test-slow run the slow ones: killed again and again, long use in a browser, whole jobs
 # make test-all  run both
-# make fuzz      run the property tests on random examples, for MINUTES=10
+# make fuzz      run the property tests on random examples, for MINUTES=10, then fuzz the parsers
 # make check     format, lint, types and docs
 # make docs      renew what is generated in the documentation
 # make clean     remove what the other commands made
@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 WORKERS ?= 2
 MINUTES ?= 10
+FUZZ_MINUTES ?= 1
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test test-slow test-all fuzz check docs format clean
@@ -45,6 +46,7 @@ fuzz: $(VENV)/installed-dev
 	end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m hypothesis \
 	--hypothesis-profile=random || exit; done
+	PYTHONPATH=.:tests $(BIN)/python -m fuzz.coverage --minutes $(FUZZ_MINUTES)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

@@ -72,21 +72,15 @@ def attach(
     if clustering.count:
         kept = np.flatnonzero(clustering.labels != NOISE)
         members = clustering.labels[kept]
-        barred = _of_vectors(clustering.labels, cannot)
-        if photos:
-            barred = np.concatenate([barred, _shown(members, photos[0][kept], photos[1])])
+        barred = _barred(clustering, kept, cannot, photos)
         measure = _measure_by(rule, vectors, members, kept, room)
         limits = (threshold, 0.0) if rule is None else (0.0, MARGIN)
         labels, distances, confidence = _nearest_of_all(
             measure, others, clustering.count, barred, limits
         )
-        if photos:
-            _make_noise(labels, confidence, _not_nearest_of_photo(labels, distances, photos[1]))
-        if rivals is not None:
-            late = _not_nearest_of_rivals(labels, distances, rivals)
-            _make_noise(labels, confidence, late)
-        if rule is not None:
-            _make_noise(labels, confidence, _too_many(labels, distances, np.bincount(members)))
+        photo = photos[1] if photos else None
+        most = None if rule is None else np.bincount(members)
+        _leave_nearest((labels, distances, confidence), photo, rivals, most)
     return Clustering(
         np.concatenate([clustering.ids, ids]),
         np.concatenate([clustering.labels, labels]),
@@ -118,6 +112,23 @@ def _nearest_of_all(
         sought[barred[within, 0] - start, barred[within, 1]] = np.inf
         labels[block], distances[block], confidence[block] = _nearest(found, sought, limits)
     return labels, distances, confidence
+
+
+def _leave_nearest(
+    placed: _Placed,
+    photos: NDArray[np.int64] | None,
+    rivals: NDArray[np.int64] | None,
+    most: NDArray[np.int64] | None,
+) -> None:
+    """Make noise of what is ``placed`` where a nearer one of its photo or a nearer rival is, and of
+    more than the ``most`` (k,) that a cluster takes; each where it is given."""
+    labels, distances, confidence = placed
+    if photos is not None:
+        _make_noise(labels, confidence, _not_nearest_of_photo(labels, distances, photos))
+    if rivals is not None:
+        _make_noise(labels, confidence, _not_nearest_of_rivals(labels, distances, rivals))
+    if most is not None:
+        _make_noise(labels, confidence, _too_many(labels, distances, most))
 
 
 def _make_noise(
@@ -201,6 +212,20 @@ def _nearest(
     largest = np.maximum(np.maximum(reached, beyond), np.finfo(np.float32).tiny)
     confidence = np.where(near, np.clip((beyond - reached) / largest, 0, 1), 0)
     return np.where(near, label, NOISE).astype(np.int32), to_label, confidence.astype(np.float32)
+
+
+def _barred(
+    clustering: Clustering,
+    kept: NDArray[np.intp],
+    cannot: NDArray[np.int64] | None,
+    photos: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
+) -> NDArray[np.int64]:
+    """Rows of others and clusters that they may not go to, int64 (b, 2); ``kept`` are the rows in
+    clusters."""
+    barred = _of_vectors(clustering.labels, cannot)
+    if photos is None:
+        return barred
+    return np.concatenate([barred, _shown(clustering.labels[kept], photos[0][kept], photos[1])])
 
 
 def _of_vectors(labels: NDArray[np.int32], cannot: NDArray[np.int64] | None) -> NDArray[np.int64]:

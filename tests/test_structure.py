@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("indexer", "cluster", "facesearch", "benchmarks", "tests", "docs")
 MOST_MODULES = 15
 MOST_LINES = 400
+MOST_FUNCTION_LINES = 60
 # Words of no field: what they stood for is named by what it is ("reported", "the cluster's").
 BANNED = {"told", "own", "anew"}
 
@@ -56,6 +57,17 @@ def test_no_folder_holds_too_many_modules() -> None:
 def test_no_module_is_too_long() -> None:
     lengths = {path: len(source.splitlines()) for path, source in sources(*FOLDERS).items()}
     assert {path: n for path, n in lengths.items() if n > MOST_LINES} == {}
+
+
+def test_no_function_is_too_long() -> None:
+    lengths = {
+        f"{path}:{node.lineno} {node.name}": node.end_lineno - node.lineno + 1
+        for path, source in sources("facesearch", "indexer", "cluster").items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno
+    }
+    assert len(lengths) > 1000
+    assert {name: n for name, n in lengths.items() if n > MOST_FUNCTION_LINES} == {}
 
 
 def test_a_class_name_means_one_thing() -> None:

@@ -8,7 +8,7 @@ from benchmarks.common.markdown import result, table
 def promises() -> str:
     """Trials of each class, failed ones, and those of the first recorded run."""
     document = result("promises")
-    before = document["before"]
+    before = document.get("before", {})
     rows = []
     for each in document["classes"]:
         then = before.get(each["class"])

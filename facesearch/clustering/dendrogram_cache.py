@@ -21,6 +21,7 @@ from cluster.linkage.dendrogram import Dendrogram
 from facesearch.gallery.gallery import Gallery
 from indexer.errors import ShardError
 from indexer.storage.hdf5_reader import reading
+from indexer.storage.plain_files import parse_json
 from indexer.storage.sealed_arrays import SealedArrays, read_sealed, write_sealed
 from indexer.storage.shard_format import Scalar
 from indexer.types import Ids
@@ -127,5 +128,5 @@ def load_dendrogram(path: Path) -> CachedDendrogram:
             dendrogram,
             str(said["graph"]),
             float(said["edge_recall"]),
-            MergeRule.of(json.loads(str(said["rule"]))) if "rule" in said else None,
+            MergeRule.of(parse_json(str(said["rule"]))) if "rule" in said else None,
         )

@@ -34,7 +34,8 @@ class FaceSet:
     was ``decided`` to be; and whether a decision about its person was ``undone``, so that
     ``before`` does not bind. ``apart`` int64 (c, 2) are rows of tracks that are seen together.
     ``good_vectors`` (g, d) and ``poor_vectors`` (p, d) are those of the faces that are not poor,
-    and that are, in order."""
+    and that are, in order. ``alike`` (n,) is the person in the last run with the same options, if
+    that is another run."""
 
     ids: Ids
     good_vectors: Vectors
@@ -46,6 +47,7 @@ class FaceSet:
     decided: NDArray[np.int64]
     undone: NDArray[np.bool_]
     apart: NDArray[np.int64]
+    alike: NDArray[np.int64] | None = None
 
     @property
     def good_ids(self) -> Ids:

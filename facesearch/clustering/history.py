@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import dropwhile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run_store import ClusterRun, run_at, run_paths
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import Gallery
-from facesearch.people.assignment import person_of_labels
+from facesearch.people.assignment import person_of_labels, voting_people
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import ABOUT_FACES, NOBODY, DecisionState, undone_since
 from indexer.id_lookup import positions_of, values_at
@@ -39,12 +41,14 @@ class PreviousAssignments:
 
     ``undone`` bool (n,) marks faces of people that an undone decision was about: they need not stay
     together. ``people`` int64 (p,) are all people that any of these runs had for the faces.
+    ``alike`` is the person in the last run with the same options, where that is not the last run.
     """
 
     last: Numbers
     older: Numbers
     undone: NDArray[np.bool_]
     people: Numbers
+    alike: Numbers | None = None
 
 
 def older_runs(gallery: Gallery) -> Iterator[ClusterRun]:
@@ -90,6 +94,65 @@ def earlier_people(
         there = np.union1d(there, had)
     older = np.where((older == NOBODY) & (last == before), before, older)
     return PreviousAssignments(last, older, undone, there[there != NOBODY])
+
+
+def voted_people(run: ClusterRun, ids: Ids, decided: DecisionState) -> Numbers:
+    """By whom clusters find the person that faces ``ids`` (n,) had in ``run``, int64 (n,)."""
+    then = voting_people(run.clustering, run.numbers, decided, run.how.decisions)
+    return values_at(then.of_faces(), positions_of(ids, run.clustering.ids), NOBODY)
+
+
+def runs_of_same_options(
+    gallery: Gallery, last: ClusterRun | None, options: ClusterOptions
+) -> Iterator[ClusterRun]:
+    """The newest run with ``options`` and all before it, newest first.
+
+    None where that is the ``last`` run, nor where there is no such run.
+    """
+    if last is None or _is_alike(last, options):
+        return iter(())
+    return dropwhile(lambda run: not _is_alike(run, options), older_runs(gallery))
+
+
+def with_same_options(
+    earlier: PreviousAssignments,
+    ids: Ids,
+    decisions: list[Decision],
+    *,
+    decided: DecisionState,
+    runs: Iterator[ClusterRun],
+) -> PreviousAssignments:
+    """``earlier``, but people first as they were in the first of ``runs``, if there is one.
+
+    That run had the options of now (:func:`runs_of_same_options`). Runs with others have been made
+    since, which may have put several of its people into one and one into several; whose the faces
+    ``ids`` (n,) were in these only counts where its people do not tell.
+    """
+    alike = next(runs, None)
+    if alike is None:
+        return earlier
+    before = voted_people(alike, ids, decided)
+    then = earlier_people(ids, before, decisions, alike.how.decisions, decided=decided, runs=runs)
+    since = np.where(then.last == NOBODY, earlier.last, NOBODY)
+    older = np.where(since == NOBODY, then.older, since)
+    return replace(earlier, last=then.last, older=older, alike=before)
+
+
+def _is_alike(run: ClusterRun, options: ClusterOptions) -> bool:
+    """Whether ``run`` was made with ``options``.
+
+    A gallery's threshold is another at each run, and the same option.
+    """
+    given = run.how.threshold_from == "given"
+    return (
+        run.method == options.method
+        and run.how.linkage == options.linkage
+        and run.how.min_size == options.min_size
+        and run.min_quality == options.min_quality
+        and run.how.attach_threshold == options.attach_threshold
+        and run.same_photo == options.same_photo
+        and (not given if options.from_gallery else given and run.threshold == options.cut)
+    )
 
 
 def _undone_faces(

@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from cluster.types import NOISE
-from facesearch.people.assignment import decided_rows, leaders
+from facesearch.people.assignment import PersonAssignment, decided_rows, leaders
 from facesearch.people.projection import NOBODY, DecisionState
 from indexer.types import Ids
 
@@ -277,4 +277,16 @@ def changes_between(
         left=int(left.sum()),
         moves=moves,
         gone=gone + lost_faces,
+    )
+
+
+def gone_with_photos(before: Numbers, then: PersonAssignment | None) -> tuple[PersonGone, ...]:
+    """The people of ``then`` who have none of the faces with a person ``before``."""
+    if then is None:
+        return ()
+    were, counts = np.unique(then.of_faces(), return_counts=True)
+    still = np.isin(were, before) | (were == NOBODY)
+    return tuple(
+        PersonGone(number, faces, "their photos were deleted")
+        for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
     )

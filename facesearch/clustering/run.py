@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
+from cluster.constraints import Constraints, no_pairs, resolve
 from cluster.partitioned.runner import PartitionRunner
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.current_people import album_people, last_run
 from facesearch.clustering.face_set import FaceSet, no_faces, read_faces
-from facesearch.clustering.history import PreviousAssignments, earlier_people, older_runs
+from facesearch.clustering.history import (
+    PreviousAssignments,
+    earlier_people,
+    older_runs,
+    runs_of_same_options,
+    voted_people,
+    with_same_options,
+)
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.partition import partition_faces
 from facesearch.clustering.person_matching import (
     ChangeContext,
     PeopleChanges,
-    PersonGone,
     changes_between,
+    gone_with_photos,
     match_clusters,
 )
 from facesearch.clustering.run_store import ClusterRun, RunInfo
@@ -29,8 +37,8 @@ from facesearch.people.assignment import (
     PersonAssignment,
     assign_people,
     led_numbers,
-    voting_people,
 )
+from facesearch.people.decision_words import contradiction_text
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import NOBODY, DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
@@ -76,15 +84,8 @@ def run_clustering(
     options.check()
     before = _Before.read(gallery)
     faces = read_faces(gallery, state, options, before.decided, before.previously)
-    earlier = earlier_people(
-        faces.ids,
-        before.votes(faces.ids),
-        before.decisions,
-        before.known,
-        decided=before.decided,
-        runs=older_runs(gallery),
-    )
-    faces = replace(faces, undone=earlier.undone)
+    earlier = before.earlier(gallery, faces.ids, options)
+    faces = replace(faces, undone=earlier.undone, alike=earlier.alike)
     options, how = _planned(options, before, faces)
     constraints = resolve(_constraints(faces, before.decided), int((~faces.poor).sum()))
     barred = _rejected(faces, before.decided, faces.poor)
@@ -105,7 +106,7 @@ def run_clustering(
         made.how,
         _changes(now, earlier, before, other),
         tuple(
-            _contradiction_text(each, faces.ids[~faces.poor], before.decided)
+            contradiction_text(each, faces.ids[~faces.poor], before.decided)
             for each in constraints.contradictions
         ),
         made.merges,
@@ -142,8 +143,15 @@ class _Before:
         """By whom clusters find the person they had, int64 (n,)."""
         if self.run is None:
             return np.full(len(ids), NOBODY, np.int64)
-        run = self.run
-        return _people_of(voting_people(run.clustering, run.numbers, self.decided, self.known), ids)
+        return voted_people(self.run, ids, self.decided)
+
+    def earlier(self, gallery: Gallery, ids: Ids, options: ClusterOptions) -> PreviousAssignments:
+        """Whose faces were, in this run, those before it and the last one with these options."""
+        votes, known, decided = self.votes(ids), self.known, self.decided
+        runs = older_runs(gallery)
+        found = earlier_people(ids, votes, self.decisions, known, decided=decided, runs=runs)
+        runs = runs_of_same_options(gallery, self.run, options)
+        return with_same_options(found, ids, self.decisions, decided=decided, runs=runs)
 
     def previously(self, ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The people of before (n,), after clusters were given to whom they show, and how surely
@@ -279,24 +287,41 @@ def _rejected(
 ) -> NDArray[np.int64]:
     """Faces and people they were decided not to be, int64 (c, 2): the row of the face among those
     of ``which`` (n,), and those of the person's faces among the good ones, the decided and the
-    surest :data:`MOST_BARRED`: with one of them alone, others could go with the face."""
+    surest :data:`MOST_BARRED`: with one of them alone, others could go with the face. The person's
+    faces are those of the last run, and of the last with the same options."""
     if not decided.rejected:
         return no_pairs()
     rejected = np.array(sorted(decided.rejected), np.int64)
     good = np.flatnonzero(~faces.poor)
-    of_people = np.where(faces.decided == NOBODY, faces.before, faces.decided)[good]
-    order = np.lexsort((good, -faces.sure[good], faces.decided[good] == NOBODY, of_people))
-    starts = np.searchsorted(of_people[order], rejected[:, 1])
-    ends = np.searchsorted(of_people[order], rejected[:, 1], side="right")
     rows = positions_of(rejected[:, 0], faces.ids[which], ascending=True)
+    known = (faces.before,) if faces.alike is None else (faces.before, faces.alike)
     pairs = [
-        np.stack([np.full(min(end, start + MOST_BARRED) - start, row), part], axis=1)
-        for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True)
-        if row >= 0 and len(part := order[start : min(end, start + MOST_BARRED)])
+        pair
+        for before in known
+        for pair in _rows_of_people(rejected[:, 1], rows, before, faces, good)
     ]
     found = np.concatenate([no_pairs(), *pairs])
     apart: NDArray[np.int64] = found[np.flatnonzero(which)[found[:, 0]] != good[found[:, 1]]]
     return apart
+
+
+def _rows_of_people(
+    people: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    before: NDArray[np.int64],
+    faces: FaceSet,
+    good: NDArray[np.intp],
+) -> Iterator[NDArray[np.int64]]:
+    """For each of ``people`` (c,) its row of ``rows`` (c,) beside those of ``good`` that are the
+    person's, decided or ``before`` (n,); the surest of these."""
+    of_people = np.where(faces.decided == NOBODY, before, faces.decided)[good]
+    order = np.lexsort((good, -faces.sure[good], faces.decided[good] == NOBODY, of_people))
+    starts = np.searchsorted(of_people[order], people)
+    ends = np.searchsorted(of_people[order], people, side="right")
+    for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        part = order[start : min(end, start + MOST_BARRED)]
+        if row >= 0 and len(part):
+            yield np.stack([np.full(len(part), row), part], axis=1)
 
 
 def _people(
@@ -330,7 +355,7 @@ def _changes(
         frozenset(decided),
         frozenset(has[had == NOBODY].tolist()),
     )
-    gone = _without_photos(had, before.people)
+    gone = gone_with_photos(had, before.people)
     return changes_between(had, has, earlier.people, gone, context)
 
 
@@ -344,27 +369,3 @@ def _with_threshold_of(previous: ClusterRun | None, options: ClusterOptions) -> 
     if previous.how.threshold_from == "given" or previous.method != "agglomerative":
         return options
     return replace(options, threshold=previous.threshold)
-
-
-def _without_photos(
-    before: NDArray[np.int64], then: PersonAssignment | None
-) -> tuple[PersonGone, ...]:
-    """The people of ``then`` who have none of the faces with a person ``before``."""
-    if then is None:
-        return ()
-    were, counts = np.unique(then.of_faces(), return_counts=True)
-    still = np.isin(were, before) | (were == NOBODY)
-    return tuple(
-        PersonGone(number, faces, "their photos were deleted")
-        for number, faces in zip(were[~still].tolist(), counts[~still].tolist(), strict=True)
-    )
-
-
-def _contradiction_text(each: Contradiction, ids: Ids, decided: DecisionState) -> str:
-    """In words, decisions that contradict each other."""
-    one, two = (int(ids[row]) for row in each.apart)
-    number = decided.faces.get(int(ids[each.must[0]]))
-    person = "one person" if number is None else decided.person(number).key
-    if each.honoured:
-        return f"faces {one} and {two} are in one photo, but both were assigned to {person}"
-    return f"face {one} cannot be {person}, to whom face {two} was assigned"

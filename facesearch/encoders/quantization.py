@@ -15,6 +15,7 @@ from pathlib import Path
 
 from facesearch.encoders.network_ir import INPUT, Network
 from facesearch.errors import WeightsError
+from indexer.storage.plain_files import read_json
 
 PACKAGED = Path(__file__).parent / "data"
 PIXEL_RANGE = 255.0
@@ -48,7 +49,7 @@ class ActivationRanges:
 def read_ranges(path: Path, network: Network) -> ActivationRanges:
     """Ranges kept in a file; raises WeightsError unless they are whole and of ``network``."""
     try:
-        stored = json.loads(path.read_bytes())
+        stored = read_json(path.resolve())
         ranges = ActivationRanges(
             str(stored["network"]),
             int(stored["chips"]),

@@ -22,12 +22,12 @@ from facesearch.clustering.dendrogram_cache import dendrogram_path
 from facesearch.clustering.run_store import read_run, run_paths, without_faces, write_run
 from facesearch.embed_videos import FOLDER as UNFINISHED_VIDEOS
 from facesearch.embed_videos import remove_unfinished
+from facesearch.erasure.name_search import names_found
 from facesearch.erasure.receipt import (
     ForgetReport,
     Receipt,
     Traces,
     files_below,
-    names_found,
     write_receipt,
 )
 from facesearch.erasure.selection import (

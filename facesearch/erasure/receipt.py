@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,21 +19,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.erasure.gallery_files import RECEIPTS, all_files, pieces
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
-from facesearch.text import spellings
 from indexer.storage.atomic_files import make_folder, replacing_file
-from indexer.storage.plain_files import open_plain, read_json
+from indexer.storage.plain_files import read_json
 from indexer.storage.shards import Shard, shard_path
 from indexer.types import Ids
 
-FOLDER = "erasures"
 FORMAT = "facesearch-erasure"
 VERSION = 1
 ENCODINGS = ("<f2", "<f4", "<f8")
 WINDOW = 32  # bytes: 16 components of float16, 4 of float64
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it can be undone modulo 2^64
-_PIECE = 1 << 24
 _MOST_BYTES = 1 << 28
 
 
@@ -97,13 +94,14 @@ class Traces:
         """Files below ``folder`` in which a window of a vector is, at any place."""
         if not self.hashes:
             return []
-        return [path for path in _files(folder) if self._in(path)]
+        return [path for path in all_files(folder) if self._in(path)]
 
     def _in(self, path: Path) -> bool:
         wanted = np.array(self.hashes, np.uint64)
         return any(
             _digest(self.salt, bytes(piece[start : start + WINDOW])) in self.digests
-            for piece in _pieces(path, WINDOW)
+            for data, _, _ in pieces(path, WINDOW)
+            for piece in [np.frombuffer(data, np.uint8)]
             for start in np.flatnonzero(np.isin(rolling_hashes(piece, WINDOW), wanted)).tolist()
         )
 
@@ -140,7 +138,7 @@ def write_receipt(gallery: Gallery, receipt: Receipt, path: Path | None = None) 
     It names no photo and no person. Raises StorageError where it cannot be written.
     """
     if path is None:
-        folder = gallery.folder / FOLDER
+        folder = gallery.folder / RECEIPTS
         make_folder(folder)
         taken = [int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()]
         path = folder / f"{max(taken, default=-1) + 1:06d}.json"
@@ -170,9 +168,12 @@ def read_receipt(path: Path) -> Receipt:
             raise ValueError(f"expected windows of {WINDOW} bytes, got {windows['bytes']}")
         hashes = tuple(sorted(int(each, 16) for each in windows["hashes"]))
         digests = frozenset(map(str, windows["digests"]))
+        bytes.fromhex(windows["salt"])
         faces = tuple(map(int, found["faces"]))
         if not all(0 <= each < 2**63 for each in faces):
             raise ValueError("expected ids of faces")
+        if not all(0 <= each < 2**64 for each in hashes):
+            raise ValueError("expected hashes of 64 bits")
         return Receipt(
             str(found["created_at"]), faces, int(found["named"]), int(found["shards"]),
             int(found["clusterings"]), tuple(map(str, found["removed"])), int(found["sidecars"]),
@@ -183,25 +184,6 @@ def read_receipt(path: Path) -> Receipt:
         raise InputError(
             f"cannot read the receipt {path}: {error}; expected a file that facesearch forget wrote"
         ) from error
-
-
-def names_found(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Files below ``folder`` in which one of ``names`` is, in UTF-8, UTF-16 or as JSON has it.
-
-    Shards, the state and the index are left out: they hold no names of people, but paths of photos,
-    in which a name may be.
-    """
-    needles = {form for name in names for form in _forms(name)}
-    if not needles:
-        return []
-    longest = max(map(len, needles))
-    return [
-        path
-        for path in _files(folder)
-        if not path.parent.name.startswith(("shards", "index"))
-        and path.name != "state.h5"
-        and any(needle in bytes(piece) for piece in _pieces(path, longest) for needle in needles)
-    ]
 
 
 def rolling_hashes(data: NDArray[np.uint8], width: int) -> NDArray[np.uint64]:
@@ -244,33 +226,6 @@ def _digest(salt: str, window: bytes) -> str:
     return hashlib.sha256(bytes.fromhex(salt) + window).hexdigest()[:32]
 
 
-def _forms(name: str) -> set[bytes]:
-    encodings = ("utf-8", "utf-16-le", "utf-16-be")
-    forms = [each.encode(code, "replace") for each in spellings(name) for code in encodings]
-    return {*forms, *(json.dumps(each)[1:-1].encode() for each in spellings(name))}
-
-
-def _files(folder: Path) -> list[Path]:
-    """All plain files below ``folder`` but receipts; links are not followed."""
-    found = []
-    for parent, _, names in os.walk(folder):
-        if Path(parent).name != FOLDER:
-            found += [Path(parent) / name for name in names]
-    return sorted(each for each in found if not each.is_symlink() and each.is_file())
-
-
-def _pieces(path: Path, overlap: int) -> Iterator[NDArray[np.uint8]]:
-    """A file in pieces that overlap by ``overlap`` bytes less one."""
-    try:
-        with open_plain(path) as file:
-            kept = b""
-            while piece := file.read(_PIECE):
-                yield np.frombuffer(kept + piece, np.uint8)
-                kept = (kept + piece)[-(overlap - 1) :] if overlap > 1 else b""
-    except FileNotFoundError:
-        return
-
-
 def files_below(folder: Path) -> int:
     """How many files a search looks at."""
-    return len(_files(folder))
+    return len(all_files(folder))

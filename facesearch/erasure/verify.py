@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from facesearch.clustering.run_store import read_run, run_paths
-from facesearch.erasure.receipt import names_found, read_receipt
+from facesearch.erasure.name_search import names_found
+from facesearch.erasure.receipt import read_receipt
 from facesearch.erasure.selection import unfinished
 from facesearch.errors import FacesearchError
 from facesearch.gallery.gallery import Gallery

@@ -25,14 +25,12 @@ from facesearch.images.walk.left_out import (
     SEALED_MARKER,
     files_below,
     kind_left_out,
+    marked_as,
 )
 from facesearch.images.walk.one_picture import live_photo_parts, second_files
 from facesearch.images.walk.skipped import SkippedFiles
 from facesearch.video_files import VIDEO_EXTENSIONS, video_container
 
-_MARKERS = (
-    (GALLERY_MARKER, "a gallery"), (SEALED_MARKER, "a gallery"), (REPORT_MARKER, "a report"),
-)  # fmt: skip
 # Kinds of files whose names say enough: what is in them may look like an image.
 _NAMED_WELL = ("raw", "jpeg-xl", "sidecar")
 _MAY_BE_VIDEO = ("video", "other")  # whatever their names are
@@ -70,11 +68,15 @@ def check_roots(roots: Sequence[Path]) -> None:
     for root in roots:
         if not root_exists(root):
             raise InputError(f"expected a folder or a photo, found nothing at {str(root)!r}")
-        for marker, kind in () if is_remote(root) else _MARKERS:
-            if os.path.lexists(root / marker):
-                raise InputError(
-                    f"expected photos, but {str(root)!r} is {kind}; give the folder with the photos"
-                )
+        if kind := _marked(root):
+            raise InputError(
+                f"expected photos, but {str(root)!r} is a {kind}; give the folder with the photos"
+            )
+
+
+def _marked(root: Path) -> str:
+    """Whether a root is a gallery or a report, as :func:`marked_as` has it."""
+    return "" if is_remote(root) else marked_as(root, lambda name: os.path.lexists(root / name))
 
 
 def root_exists(root: Path) -> bool:
@@ -253,8 +255,7 @@ class _Walk:
         """
         with os.scandir(folder) as scan:
             entries = {entry.name: _is_folder(entry) for entry in scan}
-        marked = next((kind for name, kind in _MARKED.items() if name in entries), "")
-        if marked:
+        if marked := marked_as(Path(folder), entries.__contains__):
             self.skipped.add_folder(Path(folder), marked, files_below(folder))
             return []
         shown = [

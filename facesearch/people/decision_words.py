@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cluster.constraints import Contradiction
 from facesearch.people.ledger import Decision
+from facesearch.people.projection import DecisionState
 from facesearch.text import count
+from indexer.types import Ids
 
 
 def in_words(decisions: Sequence[Decision]) -> dict[int, str]:
@@ -76,3 +79,13 @@ def _decision_text(decision: Decision, names: dict[int, str]) -> str:
 def _who(number: int, names: dict[int, str]) -> str:
     """``Ada (p3)``, or the number alone."""
     return f"{names[number]} (p{number})" if names.get(number) else f"p{number}"
+
+
+def contradiction_text(each: Contradiction, ids: Ids, decided: DecisionState) -> str:
+    """In words, decisions that contradict each other; ``each`` is of rows of ``ids`` (n,)."""
+    one, two = (int(ids[row]) for row in each.apart)
+    number = decided.faces.get(int(ids[each.must[0]]))
+    person = "one person" if number is None else decided.person(number).key
+    if each.honoured:
+        return f"faces {one} and {two} are in one photo, but both were assigned to {person}"
+    return f"face {one} cannot be {person}, to whom face {two} was assigned"

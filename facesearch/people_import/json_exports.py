@@ -92,7 +92,8 @@ def _osxphotos(item: Mapping[str, Any], source: str) -> ExportedPhoto:
     found = _Collected()
     for face in _dicts(item.get("faces")):
         found.add(_name(face.get("name")), face, _osxphotos_region)
-    for person in item.get("persons") or ():
+    persons = item.get("persons")
+    for person in persons if isinstance(persons, list) else ():
         if name := _name(person):
             found.people.append(name)
     return _exported(item, "path", "original_filename", found.names(source))

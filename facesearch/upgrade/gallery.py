@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -28,14 +27,16 @@ from facesearch.recognition.calibration import calibration_path
 from facesearch.search.gallery_index import IndexGoal, build_index, index_folder
 from facesearch.search.knn_graph import graph_path
 from facesearch.upgrade.report import Progress, UpgradeReport
-from facesearch.upgrade.shard import ReEmbedding, embed_shard
+from facesearch.upgrade.shard import ReEmbedding, UpgradedShard, upgrade_shards
 from indexer.errors import IndexGoalError, MissingFaissError
 from indexer.storage.atomic_files import write_atomically
+from indexer.storage.plain_files import read_json, read_plain
 from indexer.storage.shards import digest_path, shard_path, write_shard
 
 logger = logging.getLogger(__name__)
 
 SOURCES = "sources.json"  # of which old shard each new one was made
+_MOST_BYTES = 1 << 28  # of it
 
 
 def upgraded_contract(gallery: Gallery, engine: FaceEngine) -> EncoderContract:
@@ -88,28 +89,24 @@ class _Upgrade:
         self.state = gallery.state()
         self.target = Gallery(gallery.folder, contract, gallery.dtype, _folder_name(contract))
         self.report = UpgradeReport(contract.name)
+        self._made_of: dict[str, str] = {}  # the digest of the old shard, by its name
         self._work = ReEmbedding(engine, contract, options, self.report.failures)
 
     def run(self, progress: Progress) -> UpgradeReport:
         """Make all shards that are not there, then switch where all faces are in them."""
         self._remove_others()
         self.target.shards_folder.mkdir(exist_ok=True)
-        sources = self._sources()
-        before = 0  # live faces of the shards that are done
-        for path in self.gallery.shard_paths():
-            number, digest = int(path.stem), digest_path(path).read_text().split()[0]
-            new = shard_path(self.target.shards_folder, number)
-            if new.exists() and sources.get(path.name) == digest:
-                self.report.shards_before += 1
-            else:
-                _remove(new)
-                for done in self._make(path, number):
-                    progress(before + done, self.state.face_count)
-                if new.exists():
-                    sources[path.name] = digest
-                    self._note(sources)
-            before += len(self.state.live.get(number, ()))
-            progress(before, self.state.face_count)
+        self._made_of = self._sources()
+        upgrade_shards(
+            self.gallery,
+            self.state,
+            self._work,
+            self.report,
+            is_done=self._is_done,
+            keep=self._keep,
+            drop=self.drop,
+            progress=progress,
+        )
         if not self.report.failures or self.drop:
             self._switch()
         return self.report
@@ -122,28 +119,22 @@ class _Upgrade:
 
     def _sources(self) -> dict[str, str]:
         try:
-            return dict(json.loads((self.target.shards_folder / SOURCES).read_bytes()))
+            return dict(read_json(self.target.shards_folder / SOURCES, _MOST_BYTES))
         except (OSError, ValueError, TypeError):
             return {}
 
-    def _note(self, sources: dict[str, str]) -> None:
-        write_atomically(self.target.shards_folder / SOURCES, json.dumps(sources).encode())
+    def _is_done(self, path: Path) -> bool:
+        new = shard_path(self.target.shards_folder, int(path.stem))
+        return new.exists() and self._made_of.get(path.name) == _digest(path)
 
-    def _make(self, path: Path, number: int) -> Iterator[int]:
-        """Write the new shard of an old one, unless photos of it cannot be read.
-
-        Gives how many of its faces are done.
-        """
-        for made in embed_shard(path, self.state, self._work):
-            yield made.done
-        self.report.faces += made.embedded
-        if made.failed and not self.drop:
-            return
-        self.report.dropped += made.drop_the_rest()
-        write_shard(
-            shard_path(self.target.shards_folder, number), made.content(), self.gallery.dtype
-        )
-        self.report.shards += 1
+    def _keep(self, path: Path, made: UpgradedShard) -> None:
+        """Write the new shard of an old one, and of what it was made."""
+        new = shard_path(self.target.shards_folder, int(path.stem))
+        _remove(new)
+        write_shard(new, made.content(), self.gallery.dtype)
+        self._made_of[path.name] = _digest(path)
+        sources = json.dumps(self._made_of).encode()
+        write_atomically(self.target.shards_folder / SOURCES, sources)
 
     def _switch(self) -> None:
         """Make the new shards the gallery's, and remove what was made of the old ones."""
@@ -161,6 +152,10 @@ def _folder_name(contract: EncoderContract) -> str:
     return f"{SHARDS}-{digest[:12]}"
 
 
+def _digest(path: Path) -> str:
+    return read_plain(digest_path(path)).decode("ascii", "replace").partition(" ")[0]
+
+
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
     digest_path(path).unlink(missing_ok=True)
@@ -168,7 +163,7 @@ def _remove(path: Path) -> None:
 
 def created_at(gallery: Gallery) -> str:
     """When ``gallery`` was made, as its description has it."""
-    return str(json.loads((gallery.folder / DESCRIPTION).read_bytes()).get("created_at", ""))
+    return str(read_json(gallery.folder / DESCRIPTION).get("created_at", ""))
 
 
 def derived_files(gallery: Gallery) -> list[Path]:

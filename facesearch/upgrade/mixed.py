@@ -23,7 +23,7 @@ from facesearch.search.gallery_index import IndexGoal, rebuild
 from facesearch.text import count
 from facesearch.upgrade.gallery import created_at, derived_files, upgraded_contract
 from facesearch.upgrade.report import Progress, UpgradeReport
-from facesearch.upgrade.shard import ReEmbedding, UpgradedShard, embed_shard
+from facesearch.upgrade.shard import ReEmbedding, UpgradedShard, upgrade_shards
 from indexer.errors import IndexGoalError, MissingFaissError
 from indexer.storage.shards import Shard, replace_shard
 from indexer.types import Vectors
@@ -86,30 +86,28 @@ class _UpgradeInPlace:
 
     def run(self, progress: Progress, *, drop: bool) -> UpgradeReport:
         """Replace every shard that has other vectors; with ``drop`` without faces that fail."""
-        before = 0  # live faces of the shards that are done
-        for path in self.gallery.shard_paths():
-            with Shard.open(path) as shard:
-                done_before = holds_contract(shard, self.contract)
-            if done_before:
-                self.report.shards_before += 1
-            else:
-                for made in embed_shard(path, self.state, self._work):
-                    progress(before + made.done, self.state.face_count)
-                self.report.faces += made.embedded
-                if not made.failed or drop:
-                    self._replace(path, made)
-            before += len(self.state.live.get(int(path.stem), ()))
-            progress(before, self.state.face_count)
+        upgrade_shards(
+            self.gallery,
+            self.state,
+            self._work,
+            self.report,
+            is_done=self._is_done,
+            keep=self._replace,
+            drop=drop,
+            progress=progress,
+        )
         self._end()
         return self.report
+
+    def _is_done(self, path: Path) -> bool:
+        with Shard.open(path) as shard:
+            return holds_contract(shard, self.contract)
 
     def _replace(self, path: Path, made: UpgradedShard) -> None:
         """Put the new shard in the place of the old one."""
         if not self.gallery.comparable:
             self._begin(made)
-        self.report.dropped += made.drop_the_rest()
         replace_shard(path, made.content(), self.gallery.dtype)
-        self.report.shards += 1
         self._not_indexed += made.embedded
         if self._not_indexed > _REBUILD_SHARE * self.state.face_count:
             self._renew_index()

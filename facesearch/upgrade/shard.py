@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,10 +11,12 @@ import numpy as np
 from facesearch.embed import EmbedOptions, Failure
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import PhotoRecord
 from facesearch.gallery.schema import QUALITIES
 from facesearch.gallery.state import GalleryState
 from facesearch.upgrade.faces import EmbeddedAgain, embedded_again, photos_to_embed
+from facesearch.upgrade.report import Progress, UpgradeReport
 from facesearch.upgrade.videos import are_tracks, video_embedded_again, videos_to_embed
 from indexer.storage.shards import Shard, ShardContent
 from indexer.types import Ids, Vectors, make_ids
@@ -59,6 +61,38 @@ def _embedded(
     yield from embedded_again(work.engine, photos, work.options)
     for video in videos_to_embed(shard, live[tracks], shown):
         yield video_embedded_again(work.engine, video, work.options.decode_timeout)
+
+
+def upgrade_shards(
+    gallery: Gallery,
+    state: GalleryState,
+    work: ReEmbedding,
+    report: UpgradeReport,
+    *,
+    is_done: Callable[[Path], bool],
+    keep: Callable[[Path, UpgradedShard], None],
+    drop: bool,
+    progress: Progress,
+) -> None:
+    """Embed each shard of ``gallery`` again unless it ``is_done``, and ``keep`` what comes of it.
+
+    A shard with a photo that cannot be read is kept only with ``drop``, without its faces.
+    ``progress`` gets live faces done and their total; what was done is noted in ``report``.
+    """
+    before = 0  # live faces of the shards that are done
+    for path in gallery.shard_paths():
+        if is_done(path):
+            report.shards_before += 1
+        else:
+            for made in embed_shard(path, state, work):
+                progress(before + made.done, state.face_count)
+            report.faces += made.embedded
+            if drop or not made.failed:
+                report.dropped += made.drop_the_rest()
+                keep(path, made)
+                report.shards += 1
+        before += len(state.live.get(int(path.stem), ()))
+        progress(before, state.face_count)
 
 
 class UpgradedShard:

@@ -10,6 +10,7 @@ from typing import Any
 
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import InputError
+from indexer.storage.plain_files import parse_json
 
 FORMAT = "facesearch-vectors"
 VERSION = 1
@@ -68,7 +69,7 @@ def contract_of(metadata: Mapping[bytes, bytes] | None) -> EncoderContract | Non
     if not metadata or KEY not in metadata:
         return None
     try:
-        said = json.loads(metadata[KEY])
+        said = parse_json(metadata[KEY])
         if said["format"] != FORMAT or said["version"] != VERSION:
             raise ValueError(f"format {said['format']!r}, version {said['version']!r}")
         contract = EncoderContract(**said["contract"])

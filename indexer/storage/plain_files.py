@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 from indexer.errors import UnsafeFileError
 
 SMALL_FILE = 1 << 20  # bytes, of a file that says a few things
+_MOST_DIGITS = 20  # of a number of 64 bits, with its sign
+_NO_NUMBER = 1 << 64
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISDIR, "a folder"),
@@ -65,7 +67,7 @@ def read_json(path: Path, most: int = SMALL_FILE) -> Any:
     """What the JSON file ``path`` says.
 
     Raises as :func:`open_plain` does, and ValueError for what is no JSON, is nested too deep, or
-    holds numbers that JSON has none of (NaN, infinities).
+    holds numbers that JSON has none of (NaN, infinities) or that no 64 bits hold.
     """
     return parse_json(read_plain(path, most))
 
@@ -73,7 +75,9 @@ def read_json(path: Path, most: int = SMALL_FILE) -> Any:
 def parse_json(text: bytes | str) -> Any:
     """What ``text`` says; ValueError as :func:`read_json` raises it."""
     try:
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        return json.loads(
+            text, parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded
+        )
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 
@@ -86,6 +90,14 @@ def _finite(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"expected numbers that a computer can hold, got {digits[:40]}")
+    return number
+
+
+def _bounded(digits: str) -> int:
+    # Longer ones are no numbers of anything, and fit no array and no float.
+    number = int(digits) if len(digits) <= _MOST_DIGITS else _NO_NUMBER
+    if not -(1 << 63) <= number < 1 << 64:
+        raise ValueError(f"expected numbers of 64 bits, got {digits[:40]}")
     return number
 
 

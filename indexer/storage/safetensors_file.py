@@ -32,6 +32,8 @@ _NAMES = {"u1": "U8", "f2": "F16", "i4": "I32", "i8": "I64", "f4": "F32", "f8": 
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
 _LINE = 64
 _MOST_HEADER = 1 << 20
+_MOST_AXES = 8
+_MOST_ELEMENTS = 1 << 48
 
 
 class ArrayFileError(IndexerError, ValueError):
@@ -106,13 +108,17 @@ def _place(path: Path, entry: Any, dtype: str, size: int) -> int:
     """The first byte of an array of ``dtype`` among ``size`` bytes of all arrays."""
     try:
         found, shape, (first, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-        whole = all(type(each) is int and each >= 0 for each in (*shape, first, end))
+        whole = isinstance(found, str)
+        whole = whole and all(type(n) is int and n >= 0 for n in (*shape, first, end))
+        # Of an array without elements too: numpy has no axes that are longer together.
+        whole = whole and len(shape) <= _MOST_AXES
+        whole = whole and math.prod(max(each, 1) for each in shape) <= _MOST_ELEMENTS
         bytes_ = math.prod(shape) * np.dtype(dtype).itemsize if whole else -1
     except (TypeError, KeyError, ValueError) as error:
         raise ArrayFileError(
             f"{path}: expected dtype, shape and place, got {entry!r:.200}"
         ) from error
-    if _DTYPES.get(found) != dtype or end - first != bytes_ or end > size:
+    if bytes_ < 0 or _DTYPES.get(found) != dtype or end - first != bytes_ or end > size:
         raise ArrayFileError(f"{path}: expected {dtype} within the file, got {entry!r:.200}")
     return int(first)
 

@@ -32,6 +32,19 @@ def add_command(below: Any) -> None:
         "--preset insightface; their licence allows non-commercial research only.",
     )
     parser.add_argument("name", metavar="NAME", help="name of the new encoder")
+    _add_file_options(parser)
+    _add_crop_options(parser)
+    parser.add_argument(
+        "--output",
+        metavar="OUTPUT",
+        help="name of the output with the vectors, if there are several",
+    )
+    parser.add_argument("--licence", metavar="TEXT", help="licence of the network")
+    parser.add_argument("--replace", action="store_true", help="replace an encoder of this name")
+    parser.set_defaults(run=run_add)
+
+
+def _add_file_options(parser: argparse.ArgumentParser) -> None:
     file = parser.add_mutually_exclusive_group(required=True)
     file.add_argument(
         "--onnx", dest="file", type=Path, metavar="FILE", help="the network as an ONNX file"
@@ -55,6 +68,10 @@ def add_command(below: Any) -> None:
         metavar="S",
         help="with --ensemble: how much of the distance is the first encoder's, between 0 and 1",
     )
+
+
+def _add_crop_options(parser: argparse.ArgumentParser) -> None:
+    """How the network expects crops of faces."""
     parser.add_argument(
         "--preset",
         choices=_PRESETS,
@@ -85,14 +102,6 @@ def add_command(below: Any) -> None:
         metavar="D",
         help="divisor of each value after that: one number, or three with commas",
     )
-    parser.add_argument(
-        "--output",
-        metavar="OUTPUT",
-        help="name of the output with the vectors, if there are several",
-    )
-    parser.add_argument("--licence", metavar="TEXT", help="licence of the network")
-    parser.add_argument("--replace", action="store_true", help="replace an encoder of this name")
-    parser.set_defaults(run=run_add)
 
 
 def run_add(args: argparse.Namespace) -> int:

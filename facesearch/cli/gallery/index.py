@@ -98,6 +98,15 @@ def _add_index(commands: Any) -> None:
         help="number format in which a new gallery stores vectors (default: float16, half the "
         "space)",
     )
+    _add_work_options(parser)
+    _add_choices(parser)
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
+    _add_cluster_options(parser)
+    add_engine_options(parser)
+    parser.set_defaults(run=run_index)
+
+
+def _add_work_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shard-photos",
         type=positive_int,
@@ -120,6 +129,10 @@ def _add_index(commands: Any) -> None:
         metavar="N",
         help="number of processes that decode, 0 for none (default: half the threads)",
     )
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    """Which photos are read, and how videos are."""
     parser.add_argument(
         "--video",
         choices=VIDEO_MODES,
@@ -139,10 +152,6 @@ def _add_index(commands: Any) -> None:
         help="read all photos again, to find those whose content changed while their size and "
         "times did not; photos with the same content are not embedded again",
     )
-    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
-    _add_cluster_options(parser)
-    add_engine_options(parser)
-    parser.set_defaults(run=run_index)
 
 
 def _add_cluster_options(parser: argparse.ArgumentParser) -> None:

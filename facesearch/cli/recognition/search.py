@@ -42,7 +42,22 @@ _FROM = {
 
 def add_commands(commands: Any) -> None:
     """Add the three commands."""
-    search = commands.add_parser(
+    search, identify, verify = (add(commands) for add in (_add_search, _add_identify, _add_verify))
+    for parser in (identify, verify):
+        parser.add_argument(
+            "--threshold",
+            type=squared_distance,
+            metavar="D",
+            help="largest squared distance of the same person (default: the "
+            + ("calibrated one of the gallery, or the " if parser is identify else "")
+            + "encoder's)",
+        )
+    for parser in (search, identify, verify):
+        add_engine_options(parser)
+
+
+def _add_search(commands: Any) -> argparse.ArgumentParser:
+    search: argparse.ArgumentParser = commands.add_parser(
         "search", help="find the faces of the gallery that are nearest to those of a photo or video"
     )
     search.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
@@ -72,8 +87,11 @@ def add_commands(commands: Any) -> None:
     add_search_device(search)
     search.add_argument("--quiet", action="store_true", help="show no progress bar")
     search.set_defaults(run=run_search)
+    return search
 
-    identify = commands.add_parser(
+
+def _add_identify(commands: Any) -> argparse.ArgumentParser:
+    identify: argparse.ArgumentParser = commands.add_parser(
         "identify",
         help="name the people in photos and videos, if they are enrolled",
         description="Name the people in photos and videos, if they are enrolled. For several "
@@ -88,8 +106,13 @@ def add_commands(commands: Any) -> None:
         help=PROBES_HELP,
     )
     identify.set_defaults(run=run_identify)
+    return identify
 
-    verify = commands.add_parser("verify", help="check whether two photos show the same person")
+
+def _add_verify(commands: Any) -> argparse.ArgumentParser:
+    verify: argparse.ArgumentParser = commands.add_parser(
+        "verify", help="check whether two photos show the same person"
+    )
     verify.add_argument("first", type=Path, metavar="PHOTO", help="photo whose faces are compared")
     verify.add_argument("second", type=Path, metavar="PHOTO", help="photo whose faces are compared")
     verify.add_argument(
@@ -99,18 +122,7 @@ def add_commands(commands: Any) -> None:
         help="gallery whose detector and encoder compare them; quick while its service runs",
     )
     verify.set_defaults(run=run_verify)
-
-    for parser in (identify, verify):
-        parser.add_argument(
-            "--threshold",
-            type=squared_distance,
-            metavar="D",
-            help="largest squared distance of the same person (default: the "
-            + ("calibrated one of the gallery, or the " if parser is identify else "")
-            + "encoder's)",
-        )
-    for parser in (search, identify, verify):
-        add_engine_options(parser)
+    return verify
 
 
 def run_search(args: argparse.Namespace) -> int:

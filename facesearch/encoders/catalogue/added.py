@@ -20,6 +20,7 @@ from facesearch.errors import InputError, WeightsError
 from facesearch.model_files.download import data_folder
 from facesearch.model_files.stored import StoredFile
 from indexer.storage.atomic_files import sha256_of, write_atomically
+from indexer.storage.plain_files import read_json
 
 DESCRIPTION = "encoder.json"
 VERSION = 1
@@ -89,7 +90,7 @@ def read_added(name: str) -> EncoderSpec:
     """The added encoder called ``name``; raises InputError where its description is damaged."""
     path = added_folder() / name / DESCRIPTION
     try:
-        stored = json.loads(path.read_bytes())
+        stored = read_json(path.resolve())
         if stored["version"] != VERSION:
             raise ValueError(f"version {stored['version']!r}")
         return _spec(name, stored)

@@ -11,6 +11,7 @@ from facesearch.encoders.types import EncoderContract
 from facesearch.errors import InputError
 from facesearch.model_files.download import data_folder
 from indexer.storage.atomic_files import write_atomically
+from indexer.storage.plain_files import read_json
 
 
 def learned_file(contract: EncoderContract) -> Path:
@@ -27,7 +28,7 @@ def read_learned(contract: EncoderContract) -> Thresholds | None:
     """The thresholds learned for ``contract``, or None; InputError where the file is damaged."""
     path = learned_file(contract)
     try:
-        return Thresholds(**json.loads(path.read_bytes()))
+        return Thresholds(**read_json(path.resolve()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, InputError) as error:

@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 _MOST_BYTES = 1 << 24  # of the box that describes the pictures, which holds none of their pixels
 _HEADER = 16
+# Files have a few boxes, however large; others would be walked through for minutes.
+_MOST_BOXES, _LONGEST = 10_000, 1 << 48
 
 
 def turns_itself(stream: BinaryIO) -> bool:
@@ -32,9 +34,8 @@ def _turns(box: tuple[bytes, bytes]) -> bool:
 
 def _described(stream: BinaryIO) -> bytes:
     """The content of the first box ``meta``; nothing where there is none of a sound size."""
-    stream.seek(0)
     at = 0
-    while True:
+    for _ in range(_MOST_BOXES):
         stream.seek(at)
         head = stream.read(_HEADER)
         if len(head) < 8:
@@ -45,9 +46,10 @@ def _described(stream: BinaryIO) -> bytes:
         if kind == b"meta":
             stream.seek(at + start)
             return stream.read(length - start) if start <= length <= _MOST_BYTES else b""
-        if length < start:  # up to the end of the file, or damage
+        if not start <= length <= _LONGEST:  # up to the end of the file, or damage
             return b""
         at += length
+    return b""
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

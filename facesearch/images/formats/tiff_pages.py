@@ -158,7 +158,7 @@ def _is_larger(page: TiffPage, thumbnail: TiffPage) -> bool:
         return False
     if thumbnail.is_reduced:
         return True
-    if not small_width or width < 2 * small_width:
+    if min(small_width, small_height, width) <= 0 or width < 2 * small_width:
         return False
     return abs(height / width / (small_height / small_width) - 1) < _SAME_SHAPE
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
+
+from indexer.storage.plain_files import open_plain
 
 GALLERY_MARKER = "gallery.json"
 SEALED_MARKER = "gallery.sealed"  # of an encrypted one
 # Says that the folder is a report's, whose crops may be replaced and removed.
 REPORT_MARKER = ".facesearch-report"
+# Other programs have files of these names too. Ours say what they are at their beginning, and have
+# a folder beside them.
+_SIGNED = {
+    GALLERY_MARKER: (b'"facesearch-gallery"', "shards"),
+    SEALED_MARKER: (b"facesearch-sealed", "sealed"),
+}
+_HEAD_BYTES = 4096
 
 _NAMES = {
     # Synology, QNAP, the desktops of Linux
@@ -44,6 +55,26 @@ def kind_left_out(name: str, parent: str) -> str:
     if lowered in _LIBRARY_PREVIEWS and parent.lower().endswith(_LIBRARIES):
         return "previews"
     return "hidden" if name.startswith(".") else ""
+
+
+def marked_as(folder: Path, has: Callable[[str], bool]) -> str:
+    """Whether ``folder`` is a "gallery" or a "report"; "" for neither. ``has`` knows its entries.
+
+    A gallery whose description is damaged is one by the folder beside it, and one that cannot be
+    read in any case.
+    """
+    for marker, (signature, beside) in _SIGNED.items():
+        if has(marker) and (has(beside) or _begins_with(folder / marker, signature)):
+            return "gallery"
+    return "report" if has(REPORT_MARKER) else ""
+
+
+def _begins_with(path: Path, signature: bytes) -> bool:
+    try:
+        with open_plain(path) as file:
+            return signature in file.read(_HEAD_BYTES)
+    except OSError:
+        return True
 
 
 def files_below(folder: str) -> int:

@@ -22,7 +22,7 @@ from facesearch.clustering.dendrogram_cache import load_dendrogram
 from facesearch.clustering.run_store import run_at
 from facesearch.errors import FacesearchError
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.tombstones import Tombstones
+from facesearch.gallery.tombstones import Tombstone, Tombstones
 from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import load_index
 from facesearch.search.knn_graph import open_graph
@@ -43,6 +43,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         gallery = promising_gallery(folder / "read")
+        box = (0.0, 0.0, 1.0, 1.0)
+        Tombstones([Tombstone(5 << 32, "0f" * 32, box)]).write(gallery.folder)  # of a lost shard
         for name, read in readers(gallery).items():
             trials = damaged(gallery.folder / name, read, random)
             report(f"damage of {name}", trials, seconds / 2 / len(readers(gallery)))

@@ -28,7 +28,7 @@ from facesearch.report.write import write_report
 from facesearch.search.gallery_index import build_index
 from facesearch.search.knn_graph import refresh_graph
 from indexer.errors import IndexerError
-from support.failures.promises import FORGOTTEN
+from support.failures.promises import ADA, FORGOTTEN
 from support.people_galleries import cluster, index
 
 LIMIT = 60  # seconds a command may take
@@ -58,7 +58,7 @@ COMMANDS: dict[str, Callable[[Gallery], Any]] = {
     "merge": _merge,
     "undo": lambda gallery: PeopleStore(gallery.folder).undo(),
     "forget": lambda gallery: forget(gallery, Selection(ids=FORGOTTEN)),
-    "forget person": lambda gallery: forget(gallery, Selection(people=("Ada",))),
+    "forget person": lambda gallery: forget(gallery, Selection(people=(ADA,))),
     "finish": forget,
     "report": _report,
     "export": lambda gallery: write_people(gallery.folder / "p.json", person_entries(gallery)),

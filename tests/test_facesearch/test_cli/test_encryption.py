@@ -13,7 +13,7 @@ from facesearch.cli.main import build_parser, commands_below, main
 from facesearch.encryption import keys
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
-from support.failures.promises import promising_gallery
+from support.failures.promises import ADA, IDA, promising_gallery
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def test_every_command_works_on_an_encrypted_gallery(
     out = capsys.readouterr().out
     assert "/dev/shm/facesearch-" not in out and str(folder) in out
     assert main(["people", "list", str(folder), "--json"]) == 0
-    assert {"Ada", "Ida"} < {each["name"] for each in json.loads(capsys.readouterr().out)["people"]}
-    assert main(["people", "name", str(folder), "Ada", "Grace"]) == 0
+    assert {ADA, IDA} < {each["name"] for each in json.loads(capsys.readouterr().out)["people"]}
+    assert main(["people", "name", str(folder), ADA, "Grace"]) == 0
     assert main(["forget", str(folder), "--person", "Grace", "--yes"]) == 0
     assert f"receipt: {folder}/erasures/000000.json" in capsys.readouterr().out
     with unlocked_gallery(folder, key_file=key) as work:
-        assert PeopleStore(work).memberships().names == ("Ida",)
+        assert PeopleStore(work).memberships().names == (IDA,)
         assert Gallery.open(work).state().face_count == 6
         assert (work / "erasures" / "000000.json").exists()
     assert not (folder / "erasures").exists()

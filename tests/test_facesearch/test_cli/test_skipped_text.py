@@ -18,7 +18,7 @@ def skipped(tmp_path: Path) -> SkippedFiles:
     names = ("a.mov", "b.mp4", "c.xyz", "d.qqq", "e", "my.gallery/gallery.json", "@eaDir/a.jpg")
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"text")
+        (tmp_path / name).write_bytes(b'{"format": "facesearch-gallery"}')
     found = SkippedFiles()
     assert list(find_photos([tmp_path], found)) == []
     return found

@@ -26,13 +26,14 @@ from facesearch.encryption import keys, memory_folder, unlocked
 from facesearch.encryption.keys import Secret
 from facesearch.encryption.sealed_files import CONTENTS
 from facesearch.erasure.forget import Selection, forget
-from facesearch.erasure.receipt import Traces, names_found
+from facesearch.erasure.name_search import names_found
+from facesearch.erasure.receipt import Traces
 from facesearch.errors import BusyGalleryError, EncryptedGalleryError, GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.images.discover import find_photos
 from facesearch.people.store import PeopleStore
 from facesearch.report.write import write_report
-from support.failures.promises import contents, promising_gallery, severe
+from support.failures.promises import ADA, IDA, contents, promising_gallery, severe
 from support.processes import start
 
 PHRASE = "correct horse battery"
@@ -79,10 +80,10 @@ def in_memory() -> set[str]:
 
 def found_in(folder: Path, traces: Traces) -> set[str]:
     """Which of a known vector, names, and names and folders of photos are in any byte."""
-    texts = {"Ada": b"Ada", "photo": b"1-0.png", "folder": b"/photos", "encoder": b"contract"}
+    texts = {"Ada": ADA.encode(), "photo": b"1-0.png", "folder": b"/photos", "encoder": b"contract"}
     files = [path for path in folder.rglob("*") if path.is_file()]
     found = {name for name, text in texts.items() for p in files if text in p.read_bytes()}
-    found |= {"names"} if names_found(folder, ["Ada", "Ida"]) else set()
+    found |= {"names"} if names_found(folder, [ADA, IDA]) else set()
     return found | ({"vector"} if traces.found(folder) else set())
 
 
@@ -224,7 +225,7 @@ def test_changes_are_kept_also_where_an_error_ends_it(sealed: Path) -> None:
     contents_then = {path.name for path in (sealed / CONTENTS).iterdir()}
     with pytest.raises(RuntimeError), unlocked_gallery(sealed, passphrase=PHRASE) as work:
         assert "Grace" in PeopleStore(work).memberships().names
-        forget(Gallery.open(work), Selection(people=("Ada",)))
+        forget(Gallery.open(work), Selection(people=(ADA,)))
         raise RuntimeError("stop")
     with unlocked_gallery(sealed, passphrase=PHRASE) as work:
         gallery = Gallery.open(work)

@@ -19,6 +19,7 @@ from support.albums import album_of, draw_photo, face
 from support.failures.hostile import encoded_corners
 
 GOOD = encoded_corners("PNG")
+GALLERY = b'{"format": "facesearch-gallery"}'
 
 
 def put(folder: Path, *names: str, data: bytes = GOOD) -> None:
@@ -48,8 +49,21 @@ def test_size_time_and_location(tmp_path: Path) -> None:
 
 def test_hidden_files_and_galleries_are_skipped(tmp_path: Path) -> None:
     put(tmp_path, "seen.jpg", ".hidden.jpg", ".thumbnails/a.jpg", "my.gallery/report/crops/1.jpg")
-    put(tmp_path, "my.gallery/gallery.json", data=b"{}")
+    put(tmp_path, "my.gallery/gallery.json", data=GALLERY)
     assert paths(tmp_path) == ["seen.jpg"]
+
+
+@pytest.mark.parametrize("name", ["gallery.json", "gallery.sealed"])
+def test_a_file_of_a_gallerys_name_hides_no_photos(tmp_path: Path, name: str) -> None:
+    """Programs for web pages call their files so too."""
+    put(tmp_path, "page/a.jpg", "page/sub/b.jpg")
+    put(tmp_path, f"page/{name}", data=b'{"images": ["a.jpg"]}')
+    assert paths(tmp_path) == ["page/a.jpg", "page/sub/b.jpg"]
+    check_roots([tmp_path / "page"])
+    (tmp_path / "page" / ("shards" if name == "gallery.json" else "sealed")).mkdir()
+    assert paths(tmp_path) == []  # a gallery whose description is damaged
+    with pytest.raises(InputError, match="is a gallery"):
+        check_roots([tmp_path / "page"])
 
 
 def test_a_report_among_the_photos_is_skipped(tmp_path: Path) -> None:
@@ -68,7 +82,7 @@ def test_a_report_among_the_photos_is_skipped(tmp_path: Path) -> None:
 def test_a_gallery_or_report_as_root_is_refused(
     tmp_path: Path, marker: str, kind: str, check: Callable[[list[Path]], object]
 ) -> None:
-    put(tmp_path, marker, data=b"{}")
+    put(tmp_path, marker, data=GALLERY)
     with pytest.raises(InputError, match=f"is {kind}; give the folder with the photos"):
         check([tmp_path])
 

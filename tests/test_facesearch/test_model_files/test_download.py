@@ -67,6 +67,17 @@ def test_without_a_pin_the_first_digest_is_recorded_and_later_ones_must_agree(ca
         fetched(UNPINNED, Behaviour(BODY[::-1]))
 
 
+@pytest.mark.parametrize(
+    "page",
+    [b"<!DOCTYPE html><p>Log in", b"\xef\xbb\xbf \n<HTML>", b'{"error": "log in"}', b"<?xml ?>"],
+)
+def test_a_page_of_the_network_is_no_model(page: bytes, cache: Path) -> None:
+    with pytest.raises(WeightsError, match=r"answered with a page in place of file\.pt"):
+        fetched(UNPINNED, Behaviour(page))
+    assert not UNPINNED.present and not UNPINNED.recorded.exists()
+    assert fetched(UNPINNED, Behaviour(BODY)).first_use
+
+
 @pytest.mark.parametrize("cuts", [[1_000_000], [1, 2_000_000, 0], [500_000] * 3])
 def test_a_cut_connection_is_taken_up_where_it_broke(cuts: list[int]) -> None:
     behaviour = Behaviour(BODY, cuts=list(cuts))

@@ -14,7 +14,7 @@ from facesearch.clustering import run as run_module
 from facesearch.curation.editor import PeopleEditor
 from facesearch.errors import BusyGalleryError
 from facesearch.people.store import PeopleStore
-from support.failures.promises import promising_gallery
+from support.failures.promises import ADA, IDA, promising_gallery
 from support.people_galleries import CLEAR
 from support.search import search_gallery
 
@@ -46,7 +46,7 @@ def test_decisions_and_searches_do_not_wait_for_a_clustering(
     store, state = PeopleStore(gallery.folder), gallery.state()
     store.enroll("Grace", [6])
     editor = PeopleEditor(gallery)
-    editor.name(editor.find("Ada"), "Bea")
+    editor.name(editor.find(ADA), "Bea")
     assert store.undo()
     found = search_gallery(gallery, state, gallery.vectors(state.live_ids()), 1)
     assert found.ids[:, 0].tolist() == state.live_ids().tolist()
@@ -58,5 +58,5 @@ def test_decisions_and_searches_do_not_wait_for_a_clustering(
     thread.join()
     assert errors == []
     # What was decided meanwhile holds, also with the new clustering.
-    assert {"Ada", "Grace", "Ida"} == {*PeopleStore(gallery.folder).memberships().names}
+    assert {ADA, "Grace", IDA} == {*PeopleStore(gallery.folder).memberships().names}
     assert PeopleEditor(gallery).find("Grace").id > 0

@@ -244,3 +244,15 @@ def test_zeros_for_labels_are_noticed(tmp_path: Path) -> None:
         file["labels"][:] = 0
     with pytest.raises(ShardError, match="SHA-256"):
         read_sealed(path, "format", 1)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 2**64 - 1, -(2**63)])
+def test_numbers_of_64_bits_are_read(number: int) -> None:
+    assert parse_json(f"[{number}]") == [number]
+
+
+@pytest.mark.parametrize("digits", ["18446744073709551616", "-9223372036854775809", "9" * 5000])
+def test_larger_numbers_are_refused(digits: str) -> None:
+    """No array holds them, and of the largest no float can be made."""
+    with pytest.raises(ValueError, match="64 bits"):
+        parse_json(digits)

@@ -1,0 +1,1 @@
+"""Bytes that are not meant well, for every parser of what others may write: see ``coverage.py``."""
