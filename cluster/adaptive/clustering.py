@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from scipy.special import ndtri
 
 from cluster.adaptive.crowding import Crowding, crowding
 from cluster.adaptive.impostor_law import impostor_law, tail_law
-from cluster.adaptive.merge_rule import MergeRule
+from cluster.adaptive.merge_rule import CENTRE, COUNTED_SIZES, MergeRule
 from cluster.adaptive.rule_fit import PRIOR, fitted_rule
 from cluster.adaptive.scored_linkage import MOST_COMPLETE, MergeHistory, scored_linkage
 from cluster.constraints import Constraints, ResolvedConstraints, resolve
@@ -74,10 +75,11 @@ def first_rule(vectors: NDArray[Any], beyond: float, crowded: Crowding) -> Merge
     law = impostor_law(vectors, beyond, crowded.weights())
     if law is None:
         return None
-    intercept, slope = float(PRIOR[0]), float(PRIOR[1])
-    rule = MergeRule(law, beyond, crowded.usual, intercept, slope, 0.0, 0.0)
-    wanted = float(ndtri(1 / len(vectors)))
-    return replace(rule, intercept=intercept + slope * (wanted - float(rule.cut(1.0, 1.0))))
+    _, slope, smaller, larger = PRIOR.tolist()
+    groups = tuple(len(vectors) / math.sqrt(size) for size in COUNTED_SIZES)
+    rule = MergeRule(law, beyond, crowded.usual, 0.0, slope, smaller, larger, groups)
+    depth = CENTRE - float(ndtri(1 / len(vectors)))
+    return replace(rule, intercept=-depth * (slope + depth / 2) - float(rule.prior(1, 1)))
 
 
 def graph_for(vectors: NDArray[Any]) -> KnnGraph:

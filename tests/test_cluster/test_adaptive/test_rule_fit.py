@@ -9,9 +9,10 @@ import pytest
 from scipy.special import ndtri
 from test_cluster.test_adaptive.rules import RULE, expected_merges
 
+from cluster.adaptive.clustering import dendrogram_of
 from cluster.adaptive.impostor_law import ImpostorLaw
-from cluster.adaptive.merge_rule import MergeRule
-from cluster.adaptive.rule_fit import fitted_rule, merge_counts
+from cluster.adaptive.merge_rule import COUNTED_SIZES, MergeRule
+from cluster.adaptive.rule_fit import PRIOR, fitted_rule, groups_at_cut, merge_counts
 from cluster.adaptive.scored_linkage import MergeHistory, scored_linkage
 from support.vectors import grouped_vectors
 
@@ -76,6 +77,17 @@ def test_counts_are_those_of_plain_loops() -> None:
             assert counts.expected[place, at] == pytest.approx(wanted, rel=1e-6, abs=1e-12)
 
 
+def test_groups_are_counted_as_they_are_at_the_cut() -> None:
+    vectors, _ = grouped_vectors(60, 5, seed=2, spread=0.9)
+    rule = replace(RULE, law=ImpostorLaw(0.4, 0.25))
+    history = scored_linkage(vectors, np.ones(300), rule, 0.5)
+    labels = dendrogram_of(history, None).groups(0.0)
+    sizes = np.bincount(labels)
+    found = groups_at_cut(history)
+    assert found == tuple(float((sizes >= least).sum()) for least in COUNTED_SIZES)
+    assert fitted_rule(rule, history, rule.law).groups == found
+
+
 def test_the_cut_goes_where_as_many_merges_are_wrong_as_right() -> None:
     rules = [fitted_rule(RULE, made_history(right, seed=1), RULE.law) for right in (50, 400, 3000)]
     cuts = [float(rule.cut(1, 1)) for rule in rules]
@@ -98,14 +110,14 @@ def test_few_merges_leave_the_usual_shape() -> None:
     )
     assert fitted_rule(RULE, nothing, RULE.law) == RULE
     one = fitted_rule(RULE, history_of(np.array([-2.0]), 50), RULE.law)
-    assert one.slope == pytest.approx(4, abs=1)
-    assert one.smaller == pytest.approx(-0.5, abs=0.2)
+    found = (one.intercept, one.slope, one.smaller, one.larger)
+    np.testing.assert_allclose(found, PRIOR, atol=0.3)
 
 
 def test_another_law_is_used_as_if_merges_had_been_scored_by_it() -> None:
     history = made_history(500, seed=4)
     law = ImpostorLaw(RULE.law.mean + 0.05, RULE.law.deviation * 1.2)
-    same = MergeRule(law, RULE.beyond, RULE.usual, 0.0, 4.0, 0.0, 0.0)
+    same = MergeRule(law, RULE.beyond, RULE.usual, 6.0, 4.5, 0.0, 0.0)
     counts = merge_counts(RULE, history, law)
     singles = int(np.flatnonzero((counts.small == 1) & (counts.large == 1))[0])
     # The middle of a step is the z, by the other law, of the distance it stood for.
