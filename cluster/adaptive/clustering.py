@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from cluster.adaptive.crowding import Crowding, crowding
-from cluster.adaptive.impostor_law import impostor_law, tail_law
+from cluster.adaptive.impostor_law import impostor_law, tail_law, with_resemblance
 from cluster.adaptive.merge_rule import CENTRE, COUNTED_SIZES, MergeRule
 from cluster.adaptive.rule_fit import PRIOR, fitted_rule
 from cluster.adaptive.scored_linkage import MOST_COMPLETE, MergeHistory, scored_linkage
@@ -23,6 +23,7 @@ from cluster.linkage.dendrogram import Dendrogram
 
 MOST_EXACT = 20_000  # vectors whose graph is of the exact neighbours
 BEYOND = 0.5  # excess that merging goes beyond the cut, where the rule sees what goes wrong
+SURE = -0.5  # excess up to which merges are hardly ever wrong
 PASSES = 2  # of merging by a rule and learning it from what merged, before the last
 
 
@@ -63,8 +64,10 @@ def adaptive_merges(
         history = scored_linkage(
             vectors, weights, rule, BEYOND, graph=graph, constraints=constraints
         )
-        groups = dendrogram_of(history, graph).groups(0.0)
+        merges = dendrogram_of(history, graph)
+        groups = merges.groups(0.0)
         law = tail_law(vectors, weights, groups, rule.distance(1, 1)) or rule.law
+        law = with_resemblance(law, vectors, weights, merges.groups(SURE), groups)
         rule = fitted_rule(rule, history, law)
     history = scored_linkage(vectors, weights, rule, BEYOND, graph=graph, constraints=constraints)
     return AdaptiveMerges(rule, dendrogram_of(history, graph))

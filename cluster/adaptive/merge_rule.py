@@ -26,7 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.adaptive.crowding import crowding
-from cluster.adaptive.impostor_law import FACES, MIXED, PLACES, ImpostorLaw, size_factor
+from cluster.adaptive.impostor_law import (
+    FACES,
+    FULL_GROUP,
+    LEAST_DISTANCE,
+    MIXED,
+    PLACES,
+    ImpostorLaw,
+)
 from indexer.runtime.numba_jit import jit_fastmath
 
 CENTRE = -3.5  # the z at which intercept and slope are
@@ -73,8 +80,7 @@ class MergeRule:
 
     def z(self, distance: Floats | float, one: Floats | float, two: Floats | float) -> Any:
         """Deviations from the mean of impostors, of corrected mean squared distances."""
-        scale = self.law.deviation * size_factor(one, two)
-        return (np.log(np.maximum(distance, _LEAST)) - self.law.mean) / scale
+        return self.law.z(distance, one, two)
 
     def prior(self, one: Floats | float, two: Floats | float) -> Any:
         """The logarithm of the prior odds that groups of these sizes are of one person."""
@@ -96,21 +102,20 @@ class MergeRule:
 
     def distance(self, one: float, two: float) -> float:
         """The mean squared distance up to which groups merge, where it is as crowded as usual."""
-        scale = self.law.deviation * float(size_factor(one, two))
-        return math.exp(self.law.mean + scale * float(self.cut(one, two)))
+        return float(self.law.distance(self.cut(one, two), one, two))
 
     def farthest(self, excess: float) -> float:
         """The corrected distance beyond which groups of any sizes have more than this excess."""
         sizes = np.append(np.arange(1.0, MOST_COUNTED + 1), np.inf)
         one, two = np.meshgrid(sizes, sizes)
-        scale = self.law.deviation * size_factor(one, two)
-        return math.exp(self.law.mean + float((scale * (self.cut(one, two) + excess)).max()))
+        return float(self.law.distance(self.cut(one, two) + excess, one, two).max())
 
     def parameters(self) -> RuleParameters:
         """What kernels need."""
         return RuleParameters(
             self.law.mean,
             self.law.deviation,
+            self.law.resemblance,
             self.intercept - _NEEDED,
             self.slope,
             self.smaller,
@@ -120,7 +125,7 @@ class MergeRule:
 
     def as_dict(self) -> dict[str, float]:
         """All of it by name, for a file; :meth:`of` reads it."""
-        law = {f"law_{name}": value for name, value in asdict(self.law).items()}
+        law = dict(zip(LAW_NAMES, asdict(self.law).values(), strict=True))
         groups = dict(zip(GROUP_NAMES, self.groups, strict=True))
         rest = {k: v for k, v in asdict(self).items() if k not in ("law", "groups")}
         return law | rest | groups
@@ -128,12 +133,12 @@ class MergeRule:
     @classmethod
     def of(cls, values: dict[str, float]) -> MergeRule:
         """The rule that :meth:`as_dict` wrote; raises KeyError or TypeError for another."""
-        law = ImpostorLaw(float(values["law_mean"]), float(values["law_deviation"]))
+        law = ImpostorLaw(*(float(values[name]) for name in LAW_NAMES))
         groups = tuple(float(values[name]) for name in GROUP_NAMES)
         rest = {
             name: float(value)
             for name, value in values.items()
-            if name[:4] != "law_" and name not in GROUP_NAMES
+            if name not in (*LAW_NAMES, *GROUP_NAMES)
         }
         return cls(law=law, groups=groups, **rest)
 
@@ -147,6 +152,7 @@ class RuleParameters(NamedTuple):
 
     mean: float
     deviation: float
+    resemblance: float
     intercept: float
     slope: float
     smaller: float
@@ -154,9 +160,9 @@ class RuleParameters(NamedTuple):
     groups: Floats
 
 
+LAW_NAMES = ("law_mean", "law_deviation", "law_resemblance")
 GROUP_NAMES = tuple(f"groups_of_{size}" for size in COUNTED_SIZES)
-_LEAST = 1e-9  # squared distance, whose logarithm is taken
-_LOG_2 = math.log(2)
+_LOG_2, _LOG_FULL = math.log(2), math.log(FULL_GROUP)
 
 
 @jit_fastmath
@@ -164,8 +170,9 @@ def excess_of(rule: RuleParameters, distance: float, one: float, two: float) -> 
     """:meth:`MergeRule.excess` of one pair, for kernels."""
     a, b = min(one, two), max(one, two)
     factor = math.sqrt(PLACES + MIXED * 0.5 * (1.0 / a + 1.0 / b) + FACES / (a * b))
-    z = (math.log(max(distance, _LEAST)) - rule.mean) / (rule.deviation * factor)
+    z = (math.log(max(distance, LEAST_DISTANCE)) - rule.mean) / (rule.deviation * factor)
     small, large = math.log(min(a, float(MOST_COUNTED))), math.log(min(b, float(MOST_COUNTED)))
+    z -= rule.resemblance * min(small / _LOG_FULL, 1.0)
     odds = rule.intercept + rule.smaller * small + rule.larger * large
     if b < 2:
         odds += rule.groups[1] - rule.groups[0]

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
-from cluster.adaptive.impostor_law import ImpostorLaw, size_factor
+from cluster.adaptive.impostor_law import ImpostorLaw
 from cluster.adaptive.merge_rule import CENTRE, COUNTED_SIZES, MOST_COUNTED, MergeRule
 from cluster.adaptive.scored_linkage import MergeHistory
 
 # Prior means and deviations of intercept, slope, smaller and larger.
-PRIOR = np.array([6.0, 4.5, -0.8, 0.2])
-PRIOR_DEVIATIONS = np.array([1.0, 0.5, 0.3, 0.3])
+PRIOR = np.array([5.8, 3.9, -1.2, 0.4])
+PRIOR_DEVIATIONS = np.array([1.0, 0.4, 0.5, 0.3])
 LEAST_SLOPE = 2.0  # up to where odds still fall as z rises, in all that is cut
 
 _CLASSES = np.array(COUNTED_SIZES[1:], np.float64)  # sizes at which the next class begins
@@ -72,7 +72,8 @@ def merge_counts(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> Me
     """How many merges ``rule`` made, and are expected of impostors of ``law``; z is by ``law``."""
     excess, sizes = history.excess[history.given :], history.sizes[history.given :]
     start = math.floor(excess[0] / _STEP) * _STEP - _STEP
-    steps = round((excess[-1] - start) / _STEP) + 2
+    # Merging went to the cut at least: that nothing merged on the way there says something too.
+    steps = round((max(float(excess[-1]), 0.0) - start) / _STEP) + 2
     edges = start + _STEP * np.arange(steps + 1)
     classes = np.searchsorted(_CLASSES, sizes, side="right")
     groups = _groups_by_step(history, edges)
@@ -81,9 +82,8 @@ def merge_counts(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> Me
         (one == two)[:, None], groups[one] * (groups[one] - 1) / 2, groups[one] * groups[two]
     )
     small, large = _TYPICAL[one], _TYPICAL[two]
-    z = edges + rule.cut(small, large)[:, None]
-    shift = (rule.law.mean - law.mean) / (law.deviation * size_factor(small, large))
-    z = shift[:, None] + z * (rule.law.deviation / law.deviation)
+    sizes_of = small[:, None], large[:, None]
+    z = law.z(rule.law.distance(edges + rule.cut(*sizes_of), *sizes_of), *sizes_of)
     expected = np.maximum(pairs, 0) * np.diff(ndtr(z), axis=1)
     number = np.zeros((len(_TYPICAL),) * 2, np.int64)
     number[one, two] = number[two, one] = np.arange(len(one))

@@ -73,6 +73,11 @@ class RunInfo:
         """``rule`` as it is used."""
         return None if self.rule is None else MergeRule.of(self.rule)
 
+    @property
+    def rule_lost(self) -> bool:
+        """Whether the gallery gave a rule that is of an earlier version, and is not read."""
+        return self.threshold_from == "gallery" and self.rule is None
+
 
 @dataclass(frozen=True)
 class ClusterRun:
@@ -248,7 +253,7 @@ def _labelled(content: SealedArrays, path: Path) -> tuple[Clustering, NDArray[np
 def _run_info(found: dict[str, Any]) -> RunInfo:
     rule = found.get("rule")
     if isinstance(rule, dict) and not rule.keys() >= set(GROUP_NAMES):
-        found = {**found, "rule": None}  # learnt before groups were counted; a full run learns anew
+        found = {**found, "rule": None}  # learnt before groups were counted
     expected = asdict(RunInfo())
     for name, value in found.items():
         if name == "rule":

@@ -24,10 +24,14 @@ def history_of(excess: np.ndarray, vectors: int) -> MergeHistory:
     return MergeHistory(members, np.sort(excess), np.ones((count, 2), np.int64), 0, vectors)
 
 
-def made_history(right: float, seed: int, vectors: int = 4000) -> MergeHistory:
+VECTORS = 20_000
+CROWD = replace(RULE, groups=(18_000.0, 1500.0, 200.0, 50.0, 20.0, 9.0))
+
+
+def made_history(right: float, seed: int, vectors: int = VECTORS) -> MergeHistory:
     """Impostors merge by their law; right merges come at a rate beside them, far from the cut."""
     rng = np.random.default_rng(seed)
-    cut = float(RULE.cut(1, 1))
+    cut = float(CROWD.cut(1, 1))
     pairs = vectors**2 / 2
     top = cut + 0.5
     wrong = rng.poisson(expected_merges(pairs, -20, top))
@@ -89,19 +93,19 @@ def test_groups_are_counted_as_they_are_at_the_cut() -> None:
 
 
 def test_the_cut_goes_where_as_many_merges_are_wrong_as_right() -> None:
-    rules = [fitted_rule(RULE, made_history(right, seed=1), RULE.law) for right in (50, 400, 3000)]
+    histories = [made_history(right, seed=1) for right in (50, 600, 1500)]
+    rules = [fitted_rule(CROWD, history, CROWD.law) for history in histories]
     cuts = [float(rule.cut(1, 1)) for rule in rules]
     assert cuts[0] < cuts[1] < cuts[2]
-    history = made_history(3000, seed=1)
-    z = history.excess + float(RULE.cut(1, 1))
-    near = abs(z - cuts[2]) < 0.15
-    wrong = expected_merges(4000**2 / 2, cuts[2] - 0.15, cuts[2] + 0.15)
+    z = histories[1].excess + float(CROWD.cut(1, 1))
+    near = abs(z - cuts[1]) < 0.15
+    wrong = expected_merges(VECTORS**2 / 2, cuts[1] - 0.15, cuts[1] + 0.15)
     assert 0.3 < wrong / near.sum() < 0.75
 
 
 def test_where_only_impostors_merge_the_cut_is_far_away() -> None:
-    rule = fitted_rule(RULE, made_history(0, seed=3), RULE.law)
-    assert expected_merges(4000**2 / 2, -20, float(rule.cut(1, 1))) < 5
+    rule = fitted_rule(CROWD, made_history(0, seed=3), CROWD.law)
+    assert expected_merges(VECTORS**2 / 2, -20, float(rule.cut(1, 1))) < 5
 
 
 def test_few_merges_leave_the_usual_shape() -> None:

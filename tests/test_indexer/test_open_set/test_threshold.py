@@ -80,10 +80,10 @@ def test_tail_rate_holds_for_strangers() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
         vectors = people(150, 2, rng)
-        distances = strangers_of(vectors, 2, rng, 150)
-        strangers = ImpostorSample(distances, np.arange(150), 150)
+        distances = strangers_of(vectors, 2, rng, 450)
+        strangers = ImpostorSample(distances, np.arange(450), 150)
         found = open_set_threshold([among_themselves(vectors, 2), strangers], 150, 0.01)
-        assert found.method == "tail" and found.identities == 300
+        assert found.method == "tail" and found.identities == 600
         rate = float((strangers_of(vectors, 2, rng, 10_000) <= found.threshold).mean())
         observed.append(rate)
         covered += found.low <= rate <= found.high
