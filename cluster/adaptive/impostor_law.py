@@ -10,6 +10,10 @@ that of two deviations, which shrinks with both:
     variance(a, b) = variance(1, 1) (PLACES + MIXED (1/a + 1/b) / 2 + FACES / (a b)).
 
 The shares were measured on people with many photos who are in no reported set.
+
+People of many photos may resemble each other more than all who are in the gallery do: a family
+does, beside strangers. So pairs of full groups have a mean of their own
+(:func:`with_resemblance`).
 """
 
 from __future__ import annotations
@@ -158,31 +162,40 @@ def with_resemblance(
     than strangers do.
     """
     law = replace(law, resemblance=0.0)
-    sizes = np.bincount(sure)
-    rng = np.random.default_rng(_SEED)
-    drawn = np.sort(rng.permutation(np.flatnonzero(sizes >= FULL_GROUP))[:_ROWS])
-    if len(drawn) < 2:
+    z, people = _full_groups_apart(law, (vectors, weights), sure, groups)
+    if not len(z):
         return law
+    nearer = float((np.quantile(z, _GROUP_LEVELS) - ndtri(_GROUP_LEVELS)).mean())
+    return replace(law, resemblance=min(nearer * people / (people + _USUAL_GROUPS), 0.0))
+
+
+def _full_groups_apart(
+    law: ImpostorLaw,
+    weighted: tuple[NDArray[Any], Floats],
+    sure: NDArray[np.integer[Any]],
+    groups: NDArray[np.integer[Any]],
+) -> tuple[Floats, int]:
+    """By ``law`` the z (p,) of pairs of full ``sure`` groups in two ``groups``, and how many of
+    ``groups`` they are in. Of very many sure groups some are drawn."""
+    vectors, weights = weighted
+    sizes = np.bincount(sure)
+    full = np.random.default_rng(_SEED).permutation(np.flatnonzero(sizes >= FULL_GROUP))[:_ROWS]
     place = np.full(len(sizes), -1)
-    place[drawn] = np.arange(len(drawn))
+    place[full] = np.arange(len(full))
     rows = np.flatnonzero(place[sure] >= 0)
-    means = np.zeros((len(drawn), vectors.shape[1]))
-    np.add.at(means, place[sure[rows]], vectors[rows] * weights[rows, None])
-    counts = sizes[drawn].astype(np.float64)
+    of = place[sure[rows]]
+    counts = sizes[full].astype(np.float64)
+    means = np.zeros((len(full), vectors.shape[1]))
+    np.add.at(means, of, vectors[rows] * weights[rows, None])
     means /= counts[:, None]
-    mean_weights = np.bincount(place[sure[rows]], weights[rows]) / counts
-    whole = np.empty(len(drawn), np.int64)
-    whole[place[sure[rows]]] = groups[rows]
-    one, two = np.triu_indices(len(drawn), 1)
+    mean_weights = np.bincount(of, weights[rows], len(full)) / counts
+    whole = np.empty(len(full), np.int64)
+    whole[of] = groups[rows]
+    one, two = np.triu_indices(len(full), 1)
     apart = whole[one] != whole[two]
     one, two = one[apart], two[apart]
-    if not len(one):
-        return law
-    products = (means @ means.T)[one, two]
-    z = law.z(2 * (mean_weights[one] * mean_weights[two] - products), counts[one], counts[two])
-    nearer = float((np.quantile(z, _GROUP_LEVELS) - ndtri(_GROUP_LEVELS)).mean())
-    people = len(np.unique(whole))
-    return replace(law, resemblance=min(nearer * people / (people + _USUAL_GROUPS), 0.0))
+    distances = 2 * (mean_weights[one] * mean_weights[two] - (means @ means.T)[one, two])
+    return law.z(distances, counts[one], counts[two]), len(np.unique(whole))
 
 
 def _pairs_of_groups(

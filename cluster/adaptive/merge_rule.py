@@ -1,18 +1,18 @@
 """At which distance two groups merge: where a merge is more likely wrong than is worth it.
 
 Distances are read against the law of impostors (:mod:`cluster.adaptive.impostor_law`): z is by how
-many deviations, for their sizes, two groups are nearer than impostors are on average. Of impostors,
-pairs at z are as many as there are pairs of groups times the normal density; right merges fall off
-exponentially as z rises. So with u = CENTRE - z a merge of groups of a and b faces, a <= b, is right
-with odds of
+many deviations, for their sizes, two groups are farther than impostors are on average. Of
+impostors, pairs at z are as many as there are pairs of groups times the normal density; right
+merges fall off exponentially as z rises. So with u = CENTRE - z a merge of groups of a and b faces,
+a <= b, is right with odds of
 
     exp(intercept + slope u + u^2 / 2 + smaller log a + larger log b) prior(a, b),
 
 where the prior is one in as many as there are to choose from: of groups of at least a faces,
 1 / G(a), and of two single faces (G(2) / G(1)) / G(1), as most of them may be nobody's second face.
-So strangers beside an album make the cut of single faces stricter, not that of its people, and
-what is left, which :mod:`cluster.adaptive.rule_fit` learns, is much the same in all galleries. Where
-the odds are worth a merge lies the cut of each pair of sizes. The *excess* of two groups is their z
+So strangers beside an album make the cut of single faces stricter, not that of its people. What is
+left, which :mod:`cluster.adaptive.rule_fit` learns, is much the same in all galleries. Where the
+odds are worth a merge lies the cut of each pair of sizes. The *excess* of two groups is their z
 less that cut: they may merge at 0 or below.
 """
 

@@ -68,9 +68,9 @@ def fit_tail(observed: CensoredDistances, bound: float) -> WeibullTail | None:
     With cumulative hazard H(t) = h (t / bound)^a and observation i seen only beyond c_i, the log
     likelihood is the sum of w_i ln H'(d_i) over d_i <= bound, less the sum of
     w_i s_i (H(min(d_i, bound)) - H(c_i)) over all. Those who are searched among may resemble each
-    other more than a stranger does (a family), or less: their mutual searches have the same a and
-    q h instead of h, and ln q is normal with mean 0 and deviation :data:`RESEMBLANCE`, which the log
-    likelihood takes less (ln q / deviation)^2 / 2. The law is that of the others, strangers; where
+    other more than a stranger does (a family), or less: their mutual searches have the same a, and
+    q h instead of h, with ln q normal of mean 0 and deviation :data:`RESEMBLANCE`, so the log
+    likelihood is less by (ln q / deviation)^2 / 2. The law is that of the others, strangers; where
     there are none, q is 1. Derivatives by h and q give these in terms of a, and what is left is one
     equation in a.
     """

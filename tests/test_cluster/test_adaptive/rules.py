@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from cluster.adaptive.impostor_law import FACES, MIXED, PLACES, ImpostorLaw
+from cluster.adaptive.impostor_law import FACES, FULL_GROUP, MIXED, PLACES, ImpostorLaw
 from cluster.adaptive.merge_rule import (
     CENTRE,
     COUNTED_SIZES,
@@ -31,7 +32,7 @@ def rules(draw: st.DrawFn) -> MergeRule:
     """Any rule that a gallery may give."""
     groups = draw(st.lists(st.floats(0, 1e6), min_size=6, max_size=6))
     return MergeRule(
-        ImpostorLaw(draw(st.floats(-1.5, 0.8)), draw(st.floats(0.05, 0.6))),
+        ImpostorLaw(*(draw(st.floats(*ends)) for ends in ((-1.5, 0.8), (0.05, 0.6), (-2, 0)))),
         beyond=0.14,
         usual=-1.7,
         intercept=draw(st.floats(-12, 20)),
@@ -45,7 +46,7 @@ def rules(draw: st.DrawFn) -> MergeRule:
 def log_groups(rule: MergeRule, size: int) -> float:
     """The logarithm of how many groups are at least so large, between the sizes counted."""
     logs = [math.log(max(each, 1)) for each in rule.groups]
-    for place, (low, high) in enumerate(zip(COUNTED_SIZES, COUNTED_SIZES[1:], strict=False)):
+    for place, (low, high) in enumerate(itertools.pairwise(COUNTED_SIZES)):
         if low <= size <= high:
             share = math.log(size / low) / math.log(high / low)
             return (1 - share) * logs[place] + share * logs[place + 1]
@@ -69,6 +70,7 @@ def plain_excess(rule: MergeRule, distance: float, one: int, two: int) -> float:
     small, large = sorted((one, two))
     share = PLACES + MIXED * (1 / small + 1 / large) / 2 + FACES / (small * large)
     z = (math.log(distance) - rule.law.mean) / (rule.law.deviation * math.sqrt(share))
+    z -= rule.law.resemblance * min(math.log(small) / math.log(FULL_GROUP), 1)
     needed = math.log((1 - MOST_WRONG) / MOST_WRONG)
 
     def lacking(at: float) -> float:

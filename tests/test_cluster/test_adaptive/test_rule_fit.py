@@ -115,7 +115,7 @@ def test_few_merges_leave_the_usual_shape() -> None:
     assert fitted_rule(RULE, nothing, RULE.law) == RULE
     one = fitted_rule(RULE, history_of(np.array([-2.0]), 50), RULE.law)
     found = (one.intercept, one.slope, one.smaller, one.larger)
-    np.testing.assert_allclose(found, PRIOR, atol=0.3)
+    np.testing.assert_allclose(found, PRIOR, atol=0.5)
 
 
 def test_another_law_is_used_as_if_merges_had_been_scored_by_it() -> None:
