@@ -1,9 +1,11 @@
-# make demo    set up and run the main job on sample photos
-# make test    set up and run the whole test suite, with the same examples at every run
-# make fuzz    run its property tests on random examples, for MINUTES=10
-# make check   format, lint, types and docs
-# make docs    renew what is generated in the documentation
-# make clean   remove what the other commands made
+# make demo      set up and run the main job on sample photos
+# make test      set up and run the tests, with the same examples at every run, but for slow ones
+# make test-slow run the slow ones: killed again and again, long use in a browser, whole jobs
+# make test-all  run both
+# make fuzz      run the property tests on random examples, for MINUTES=10
+# make check     format, lint, types and docs
+# make docs      renew what is generated in the documentation
+# make clean     remove what the other commands made
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +15,7 @@ WORKERS ?= 2
 MINUTES ?= 10
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test fuzz check docs format clean
+.PHONY: demo test test-slow test-all fuzz check docs format clean
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,7 +34,12 @@ demo: $(VENV)/installed
 	$(BIN)/facesearch report $(DEMO)/demo.gallery
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+test-slow: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow
+
+test-all: test test-slow
 
 fuzz: $(VENV)/installed-dev
 	end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \

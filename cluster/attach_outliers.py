@@ -37,6 +37,7 @@ def attach(
     cannot: NDArray[np.int64] | None = None,
     rivals: NDArray[np.int64] | None = None,
     rule: MergeRule | None = None,
+    room: NDArray[np.float32] | None = None,
 ) -> Clustering:
     """``clustering`` of ``vectors`` (n, d), and after it ``ids`` (m,) of ``others`` (m, d).
 
@@ -57,6 +58,9 @@ def attach(
     one of the others goes there only if the rule would merge them and the next cluster's excess is
     :data:`MARGIN` greater: poor vectors are near to many. It needs two members at least, and takes
     no more of the others than it has members, the nearest; so others never lead a cluster.
+
+    Without a rule means of clusters are put into ``room`` (clusters, d), if there is any: it may be
+    a file, as ``vectors`` may.
     """
     check_vectors(others)
     check_ids(clustering.ids, vectors)
@@ -71,7 +75,7 @@ def attach(
         barred = _of_vectors(clustering.labels, cannot)
         if photos:
             barred = np.concatenate([barred, _shown(members, photos[0][kept], photos[1])])
-        measure = _measure_by(rule, vectors, members, kept)
+        measure = _measure_by(rule, vectors, members, kept, room)
         limits = (threshold, 0.0) if rule is None else (0.0, MARGIN)
         labels, distances, confidence = _nearest_of_all(
             measure, others, clustering.count, barred, limits
@@ -139,11 +143,12 @@ def _measure_by(
     vectors: NDArray[Any],
     labels: NDArray[np.int32],
     kept: NDArray[np.intp],
+    room: NDArray[np.float32] | None,
 ) -> _Measure:
     """What measures mean distances (m, k) of others to clusters, and what is sought to be least:
     the same, or the excess by the rule."""
     if rule is None:
-        means = moments(vectors, labels, kept)
+        means = moments(vectors, labels, kept, room)
 
         def plainly(others: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             distances = _distances(others, *means)

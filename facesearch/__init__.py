@@ -13,10 +13,13 @@ from indexer.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from facesearch.api.backup import (
+        bucket_gallery,
         export_gallery,
         export_vectors,
         import_gallery,
         import_vectors,
+        pull_gallery,
+        push_gallery,
     )
     from facesearch.api.batch import identify_photos, search_many
     from facesearch.api.clustering import (
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
     from facesearch.api.upgrading import upgrade_gallery
     from facesearch.clustering.options import ClusterOptions
     from facesearch.curation.editor import PeopleEditor
+    from facesearch.distributed.ray_runtime import RayOptions
     from facesearch.embed import EmbedOptions
     from facesearch.encoders import (
         EncoderSettings,
@@ -124,10 +128,12 @@ _MODULES = {
     "PeopleEditor": "curation.editor",
     "PhotoError": "errors",
     "PixelFormat": "encoders",
+    "RayOptions": "distributed.ray_runtime",
     "Template": "encoders",
     "TrainingCollapsedError": "errors",
     "WeightsError": "errors",
     "add_encoder": "encoders",
+    "bucket_gallery": "api.backup",
     "build_index": "api.indexing",
     "calibrate": "api.people",
     "calibrate_encoder": "api.encoders",
@@ -168,6 +174,8 @@ _MODULES = {
     "list_people": "api.people_lists",
     "make_graph": "api.indexing",
     "people_suggestions": "api.people",
+    "pull_gallery": "api.backup",
+    "push_gallery": "api.backup",
     "quantise_encoder": "api.encoders",
     "remove_encoder": "encoders",
     "search_many": "api.batch",
@@ -204,10 +212,12 @@ __all__ = [
     "PeopleEditor",
     "PhotoError",
     "PixelFormat",
+    "RayOptions",
     "Template",
     "TrainingCollapsedError",
     "WeightsError",
     "add_encoder",
+    "bucket_gallery",
     "build_index",
     "calibrate",
     "calibrate_encoder",
@@ -248,6 +258,8 @@ __all__ = [
     "list_people",
     "make_graph",
     "people_suggestions",
+    "pull_gallery",
+    "push_gallery",
     "quantise_encoder",
     "remove_encoder",
     "search_many",

@@ -38,7 +38,8 @@ from facesearch.images.types import PARTIAL
 from facesearch.images.walk.skipped import SkippedFiles
 from facesearch.video.pipeline import VideoReading
 from facesearch.video.reader import MISSING, can_read_videos
-from facesearch.video.types import MICROSECONDS, VideoMode
+from facesearch.video.types import MICROSECONDS
+from facesearch.video_files import VideoMode
 from indexer.runtime.cores import available_cores
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,8 @@ class EmbedReport:
 
     Videos count as photos, and their tracks as faces: ``videos`` were read, of ``video_seconds``
     in all, and in them ``tracks`` found. ``videos_skipped`` were not, as ``skipped_because`` says.
+    ``videos_by_keyframes`` were read by key frames alone by an earlier job, and are not read again
+    by this one, which follows people.
     """
 
     found: int = 0
@@ -120,6 +123,7 @@ class EmbedReport:
     video_seconds: float = 0.0
     videos_skipped: int = 0
     skipped_because: str = ""
+    videos_by_keyframes: int = 0
 
     @property
     def done(self) -> int:
@@ -163,6 +167,9 @@ class EmbedPlan:
             state, self.found, rows, retry_failed=options.retry_failed, verify=options.verify
         )
         self._videos_skipped, self._skipped_because = 0, ""
+        self._by_keyframes = (
+            state.read_by_keyframes(rows[~work]) if options.video == "tracks" else 0
+        )
         self.todo = self._without_skipped(
             [self.found[each] for each in np.flatnonzero(work).tolist()], options
         )
@@ -176,6 +183,7 @@ class EmbedPlan:
             skipped=self._skipped,
             videos_skipped=self._videos_skipped,
             skipped_because=self._skipped_because,
+            videos_by_keyframes=self._by_keyframes,
         )
 
     @property
@@ -314,7 +322,7 @@ class RowMaker:
         missing_part = f"{end.reason}: {end.detail}" if end.reason else ""
         if missing_part:
             report.partial.append(Failure(read.outcome.found.location, PARTIAL, missing_part))
-        row = PhotoRow.of_video(read.outcome, faces.info, missing_part)
+        row = PhotoRow.of_video(read.outcome, faces.info, missing_part, faces.mode)
         return FilledRow.of_video(row, faces.tracks, faces.frames)
 
     def is_known(self, sha256: str) -> bool:

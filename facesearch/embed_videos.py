@@ -15,6 +15,7 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.images import DecodeOutcome, FoundPhoto, sha256_of
 from facesearch.images.file_access import irregular, refusal
+from facesearch.images.types import kept_time_ns
 from facesearch.video.checkpoint import VideoCheckpoints
 from facesearch.video.pipeline import VideoFaces, VideoReading, video_faces
 from facesearch.video.tracker import ForgottenFace
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 # Unfinished videos, in the gallery's folder.
 FOLDER = "videos"
 _VERSION = 1  # of how tracks are made; checkpoints of another are of no use
+_KEY_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,7 @@ class VideoReader:
             outcome = replace(outcome, sha256=sha256)
             if self._is_known(sha256):
                 return VideoOutcome(replace(outcome, known=True))
-            folder = self._folder / self._key(sha256) if self._folder else None
-            checkpoints = VideoCheckpoints(folder)
+            checkpoints = self._checkpoints(sha256)
             faces = video_faces(
                 self._engine,
                 found.location,
@@ -92,18 +93,26 @@ class VideoReader:
             if time >= 0
         ]
 
-    def _key(self, sha256: str) -> str:
-        """Names what decides which tracks are made."""
+    def _checkpoints(self, sha256: str) -> VideoCheckpoints:
+        """Those of a video as it is read in this job; with them go those of other jobs."""
+        if self._folder is None:
+            return VideoCheckpoints(None)
+        video = sha256[:_KEY_DIGITS]
+        folder = self._folder / f"{video}-{self._key()}"
+        others = [each for each in self._folder.glob(f"{video}-*") if each != folder]
+        return VideoCheckpoints(folder, others)
+
+    def _key(self) -> str:
+        """Names what decides, beside the video, which tracks are made."""
         basis = [
             _VERSION,
-            sha256,
             asdict(self._engine.contract),
             dict(self._engine.settings),
             self._reading.mode,
             SAMPLE_US,
             DECODE_SIDE,
         ]
-        return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
 
 
 def remove_unfinished(gallery: Gallery) -> bool:
@@ -125,5 +134,5 @@ def _require_unchanged(found: FoundPhoto) -> None:
         raise PhotoError("unreadable", refusal(error)) from error
     if problem := irregular(status.st_mode):
         raise PhotoError("unreadable", problem)
-    if (status.st_size, status.st_mtime_ns) != (found.size, found.mtime_ns):
+    if (status.st_size, kept_time_ns(status.st_mtime_ns)) != (found.size, found.mtime_ns):
         raise PhotoError("unreadable", "the file changed while it was read")

@@ -10,7 +10,7 @@ class InputError(FacesearchError, ValueError):
 
 
 class PhotoError(FacesearchError, ValueError):
-    """One photo that cannot be read. ``reason`` is one of :data:`facesearch.images.REASONS`."""
+    """A photo that cannot be read: ``reason``, one of :data:`facesearch.images.types.REASONS`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

@@ -1,7 +1,14 @@
 """Which files are videos: by their names where a folder is walked, by their first bytes before they
-are opened."""
+are opened; and how closely they are looked at."""
 
 from __future__ import annotations
+
+from typing import Literal
+
+# "tracks": a frame every so often is looked at. "keyframes": only frames that are coded by
+# themselves, which come every few seconds and cost little.
+VideoMode = Literal["off", "keyframes", "tracks"]
+VIDEO_MODES: tuple[VideoMode, ...] = ("off", "keyframes", "tracks")
 
 # Bytes that video_container() wants to see: three packets of an MPEG transport stream.
 VIDEO_HEAD_BYTES = 512

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +24,28 @@ if TYPE_CHECKING:
 for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 4 << 30  # several times what the suite writes at once
+
+
+def _keep_temporary_files_in_memory() -> None:
+    """Where there is room: SQLite, and writers in processes of their own, wait for a disk.
+
+    Whoever sets TMPDIR has chosen another place.
+    """
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+        return
+    folder = MEMORY / f"tests-{os.getuid()}"
+    if shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
+        return
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        return
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+_keep_temporary_files_in_memory()
 
 REPEATABLE, RANDOM = "repeatable", "random"
 
@@ -41,10 +67,27 @@ settings.register_profile(
 settings.load_profile(REPEATABLE)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say what is left out, in a run that is otherwise silent as well."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and "not slow" in session.config.option.markexpr:
+        reporter.write_line("Tests marked slow are left out. To run them too: make test-all")
+
+
 @pytest.hookimpl(trylast=True)  # after Hypothesis has loaded the profile that was asked for
 def pytest_configure() -> None:
     if settings.get_current_profile_name() == REPEATABLE:
         _draw_no_constants_of_modules()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What is drawn from a generator that all share does not depend on the tests before."""
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 def _draw_no_constants_of_modules() -> None:

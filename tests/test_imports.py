@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -62,6 +63,7 @@ FLOORS = {
         "people_import",
         "backup",
         "encryption",
+        "bucket",
         "api",
         "service",
         "cli",
@@ -70,16 +72,38 @@ FLOORS = {
 HEAVY = {"torch", "faiss", "h5py"}
 
 
+@functools.cache
+def import_statements(source: str) -> tuple[tuple[ast.Import | ast.ImportFrom, bool], ...]:
+    """All imports of ``source``, anywhere in it, and whether more than type checkers see them."""
+    found: list[tuple[ast.Import | ast.ImportFrom, bool]] = []
+    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(source), True)]
+    while waiting:
+        node, loaded = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append((node, loaded))
+            continue
+        below = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.If) and is_type_checking(node.test):
+            waiting += [(each, False) for each in node.body]
+            below = list(node.orelse)
+        waiting += [(each, loaded) for each in below if not isinstance(each, ast.expr)]
+    return tuple(found)
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    """Whether a condition is ``TYPE_CHECKING`` or ``typing.TYPE_CHECKING``."""
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"
+
+
 def imported(source: str) -> dict[str, int]:
     """Top-level names of all modules that ``source`` imports, anywhere in it, and their lines."""
     found: dict[str, int] = {}
-    for node in ast.walk(ast.parse(source)):
+    for node, _ in import_statements(source):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""] if node.level == 0 else []
         else:
-            continue
+            names = [node.module or ""] if node.level == 0 else []
         found |= {name.split(".")[0]: node.lineno for name in names}
     return found
 
@@ -147,20 +171,16 @@ def modules_imported(module: Module, names: Collection[str]) -> set[str]:
 
     Not those that only type checkers import: they are never loaded.
     """
-    found: set[str] = set()
-    waiting: list[ast.AST] = [ast.parse(module.source)]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            waiting += node.orelse
+    found, known = set[str](), {*names}
+    for node, loaded in import_statements(module.source):
+        if not loaded:
             continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             below = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= below & {*names} or {node.module}
-        waiting += ast.iter_child_nodes(node)
-    return found & {*names} - {module.name}
+            found |= below & known or {node.module}
+    return found & known - {module.name}
 
 
 def floor_breaches(modules: Mapping[str, Module], floors: Sequence[str]) -> list[str]:

@@ -21,7 +21,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.slow
 def test_every_example_runs_and_prints_what_the_page_says(
     demo_photos: tuple[Path, DemoTruth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

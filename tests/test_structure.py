@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ MOST_LINES = 400
 BANNED = {"told", "own", "anew"}
 
 
-def sources(*folders: str) -> dict[str, str]:
+@functools.cache
+def sources(*folders: str) -> Mapping[str, str]:
     """The source of every module below ``folders``, by its path."""
     found = {
         path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
@@ -38,10 +40,11 @@ def identifiers(source: str) -> Iterator[tuple[str, int]]:
                 yield value, getattr(node, "lineno", 0)
 
 
-def words_of(identifier: str) -> set[str]:
+@functools.cache
+def words_of(identifier: str) -> frozenset[str]:
     """``{"person", "table"}`` of ``PersonTable``, ``person_table`` and ``_PERSON_TABLE``."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", identifier)
-    return {*re.split(r"\W|_", parted.lower())} - {""}
+    return frozenset(re.split(r"\W|_", parted.lower())) - {""}
 
 
 def test_no_folder_holds_too_many_modules() -> None:

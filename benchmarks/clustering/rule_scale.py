@@ -37,6 +37,7 @@ def main() -> None:
     result = {}
     for count in args.counts:
         command = [sys.executable, "-m", "benchmarks.clustering.rule_scale", "--one", str(count)]
+        command.append("--busy")  # by the count before
         result[f"{count:,}"] = json.loads(subprocess.check_output(command))
         print(count, result[f"{count:,}"], flush=True)
     record("cluster_rule_scale", {"beyond": BEYOND, "galleries": result})

@@ -1,17 +1,18 @@
 """Index with 1, 2 and 4 workers of a local Ray cluster, beside one process without Ray.
 
-    python -m benchmarks.distributed.indexing --photos FOLDER [--count 600] [--workers 1 2 4]
+    python -m benchmarks.distributed.indexing --photos FOLDER [--count 400] [--workers 1 2 4]
 
 The galleries must hold the same rows: all columns of photos and faces, in any order; vectors to
 within the encoder's rounding, which depends on the batch that a face is in. The one process has as
-many threads as all workers together. ``overhead_percent`` is what the work of one worker's thread
-takes longer than that of one process with as many threads, the start of Ray and of engines left
-out, which ``start_seconds`` has: a second run, with nothing left to do.
+many threads as all workers together. The cluster is there before: it has as many cores as there are
+workers at most, which may be more than the machine has. ``overhead_percent`` is what the work of
+the workers takes longer than that of one process with as many threads, the start of the command
+and of engines left out, which ``start_seconds`` has: a second run, with nothing left to do.
+``memory`` is the greatest that a process took, sampled.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -22,27 +23,36 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record, versions
+from benchmarks.distributed.local_cluster import local_cluster
+from benchmarks.distributed.process_memory import memory_watch, workers_here
 from benchmarks.jobs.kill_and_resume import copy_photos
 from indexer.storage.shards import Shard, list_shards
 
 SHARD_PHOTOS = 32
+WORKER = b"ray::_WriterActor"
+JOB = sys.executable.encode()
 CLOSE = 2e-3  # of a component of a vector, stored as float16
 Rows = dict[tuple[bytes, ...], list[tuple[Any, ...]]]
 
 
 def main() -> None:
     """Run and record; exits with 1 unless all galleries hold the same."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=600)
+    parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--record", default="ray_index", help="name of the result")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         photos = copy_photos(args.photos, Path(scratch) / "photos", args.count)
-        result = compare_workers(photos, Path(scratch), args.workers, args.repeats)
+        began = time.monotonic()
+        with local_cluster(max(args.workers)) as (_, address):
+            cluster_seconds = round(time.monotonic() - began, 1)
+            result = compare_workers(photos, Path(scratch), args.workers, args.repeats, address)
+        result["cluster_seconds"] = cluster_seconds
     settings = {"photos": args.count, "shard_photos": SHARD_PHOTOS, "packages": versions(("ray",))}
     print(result)
     print(f"recorded in {record(args.record, {**settings, **result})}")
@@ -50,17 +60,21 @@ def main() -> None:
 
 
 def compare_workers(
-    photos: Path, scratch: Path, workers: list[int], repeats: int
+    photos: Path, scratch: Path, workers: list[int], repeats: int, address: str
 ) -> dict[str, Any]:
     """A run for each number of workers, and one of one process for as many threads."""
     runs = []
+    number = sum(1 for each in photos.iterdir())
     for count in workers:
-        plain = timed(photos, scratch / f"plain-{count}", repeats, ["--threads", str(count)])
-        options = ["--ray", "local", "--ray-workers", str(count), "--threads", "1"]
-        spread = timed(photos, scratch / f"ray-{count}", repeats, options)
+        plain_options = ["--threads", str(count)]
+        plain = timed(photos, scratch / f"plain-{count}", repeats, plain_options, JOB)
+        options = ["--ray", address, "--ray-workers", str(count), "--threads", "1"]
+        spread = timed(photos, scratch / f"ray-{count}", repeats, options, WORKER)
         first, second = (scratch / f"{kind}-{count}-0.gallery" for kind in ("plain", "ray"))
         differences = differing_rows(first, second)
         work = [each["seconds"] - each["start_seconds"] for each in (plain, spread)]
+        for each, seconds in zip((plain, spread), work, strict=True):
+            each["photos_per_second"] = round(number / seconds, 1)
         runs.append(
             {
                 "workers": count,
@@ -74,16 +88,24 @@ def compare_workers(
     return {"runs": runs}
 
 
-def timed(photos: Path, gallery: Path, repeats: int, options: list[str]) -> dict[str, Any]:
-    """Medians of whole runs into new galleries, and of runs that find nothing to do."""
-    whole, start = [], []
-    for repeat in range(repeats):
-        folder = gallery.with_name(f"{gallery.name}-{repeat}.gallery")
-        for times in (whole, start):
-            began = time.monotonic()
-            subprocess.run(index_command(photos, folder, options), check=True)
-            times.append(round(time.monotonic() - began, 2))
+def timed(
+    photos: Path, gallery: Path, repeats: int, options: list[str], watched: bytes
+) -> dict[str, Any]:
+    """Medians of whole runs into new galleries, and of runs that find nothing to do.
+
+    The memory is that of processes whose command begins with ``watched``.
+    """
+    whole: list[float] = []
+    start: list[float] = []
+    with memory_watch(workers_here(watched)) as peaks:
+        for repeat in range(repeats):
+            folder = gallery.with_name(f"{gallery.name}-{repeat}.gallery")
+            for times in (whole, start):
+                began = time.monotonic()
+                subprocess.run(index_command(photos, folder, options), check=True)
+                times.append(round(time.monotonic() - began, 2))
     return {
+        "memory": peaks.as_mib(),
         "seconds": statistics.median(whole),
         "start_seconds": statistics.median(start),
         "repeats": whole,

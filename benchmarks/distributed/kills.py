@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.record import record, versions
-from benchmarks.distributed.indexing import differing_rows, index_command
+from benchmarks.distributed.indexing import WORKER, differing_rows, index_command
+from benchmarks.distributed.local_cluster import local_cluster
+from benchmarks.distributed.process_memory import processes_below
 from benchmarks.jobs.kill_and_resume import copy_photos
-from facesearch.distributed.ray_runtime import RayOptions, ray_cluster
 from indexer.storage.shards import list_shards
 
 SHARD = ["--shard-photos", "8", "--threads", "1"]
-WORKER = b"ray::_WriterActor"
 
 
 def main() -> None:
@@ -44,8 +44,7 @@ def main() -> None:
     kinds = ["worker"] * args.workers + ["driver"] * args.drivers
     with tempfile.TemporaryDirectory() as scratch:
         photos = copy_photos(args.photos, Path(scratch) / "photos", args.count)
-        with ray_cluster(RayOptions()) as ray:
-            address = ray.get_runtime_context().gcs_address
+        with local_cluster(2) as (_, address):
             result = kill_test(photos, Path(scratch), kinds, args.seed, address)
     settings = {"photos": args.count, "seed": args.seed, "packages": versions(("ray",))}
     path = record(args.record, {**settings, **result})
@@ -93,35 +92,11 @@ def kill_test(
 def victim(driver: subprocess.Popen[bytes], kind: str) -> int | None:
     """The process to kill, once there is one; None where the job has ended."""
     while driver.poll() is None:
-        found = [driver.pid] if kind == "driver" else workers_of(os.getpid())
+        found = [driver.pid] if kind == "driver" else processes_below(os.getpid(), WORKER)
         if found:
             return found[-1]
         time.sleep(0.05)
     return None
-
-
-def workers_of(process: int) -> list[int]:
-    """Processes of actors of a cluster that ``process`` started, by number."""
-    parents: dict[int, int] = {}
-    workers = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            name = (folder / "cmdline").read_bytes()
-        except OSError:
-            continue  # it has ended meanwhile
-        parents[int(folder.name)] = int(fields[1])
-        if name.startswith(WORKER):
-            workers.append(int(folder.name))
-    return sorted(each for each in workers if process in ancestors(each, parents))
-
-
-def ancestors(process: int, parents: dict[int, int]) -> set[int]:
-    """All processes above one."""
-    found: set[int] = set()
-    while (process := parents.get(process, 0)) and process not in found:
-        found.add(process)
-    return found
 
 
 if __name__ == "__main__":

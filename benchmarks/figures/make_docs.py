@@ -16,14 +16,26 @@ from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
 from benchmarks.figures import accuracy as evaluated
-from benchmarks.figures import clusters, faces, indices, people, promises, scale, speed, training
+from benchmarks.figures import (
+    clusters,
+    distributed,
+    faces,
+    indices,
+    people,
+    promises,
+    scale,
+    speed,
+    training,
+    videos,
+)
 from benchmarks.figures.summary import speed_of, summary
 from facesearch.encoders.int8_calibration import LEAST_COSINE
 
 ROOT = Path(__file__).parents[2]
 _PAGES = (
-    "README docs/accuracy docs/encoders docs/model_card docs/networks docs/performance docs/report "
-    "docs/scale docs/threats docs/training docs/web"
+    "README docs/accuracy docs/distributed docs/encoders docs/indexing docs/model_card "
+    "docs/networks docs/performance docs/report docs/scale docs/threats docs/training docs/video "
+    "docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
@@ -272,6 +284,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         promises.promises,
         promises.erasure,
         people.naming_effort,
+        people.web_speed,
         speed.end_to_end,
         speed.pipeline,
         speed.peaks,
@@ -280,6 +293,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         scale.scale_estimates,
         scale.scale_limits,
         scale.scale_simulations,
+        distributed.ray_index,
+        distributed.ray_kill,
+        distributed.scatter_search,
+        distributed.partitioned_clustering,
         encoder,
         downloads,
         parity,
@@ -295,6 +312,13 @@ FIGURES: dict[str, Callable[[], str]] = {
         training.facenet_small_sources,
         training.facenet_small_curve,
         training.facenet_small_judged,
+        videos.video_tracks,
+        videos.video_vectors,
+        videos.video_memory,
+        videos.video_kills,
+        videos.video_speed,
+        videos.video_protocol,
+        videos.panoramas,
     )
 }
 

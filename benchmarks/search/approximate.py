@@ -10,7 +10,8 @@ batches of 1,000 and of one query after another, medians of the repeats. Bytes a
 the index file where the library has one, else what it says it takes. Peers hold what they hold by
 default: float32 vectors, except usearch, which is measured with float32, bf16 and int8, and
 rabitqlib, with codes of three widths. Peers that are not installed are left out, and named in the
-result.
+result. FAISS Flat runs under the settings of threads and BLAS
+that are fastest here (``benchmarks.search.faiss_process``).
 
 A run replaces the ways that it measured in the result, and the result of another machine whole.
 """
@@ -37,6 +38,7 @@ from benchmarks.common.face_model import FaceModel
 from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import kept_runs, record, versions
+from benchmarks.search.faiss_process import flat_index
 from indexer.exact.int8_search import CertifiedSearch
 from indexer.ivf.build import build_ivf, learn
 from indexer.ivf.index import IvfRecipe, IvfSqIndex
@@ -310,13 +312,10 @@ def _file_bytes(save: Callable[[str], object]) -> int:
 
 
 @contextmanager
-def faiss_flat(vectors: Vectors, kind: type[faiss.Index]) -> Iterator[SearchMethod]:
+def faiss_flat(vectors: Vectors, name: str) -> Iterator[SearchMethod]:
     """Exact, for scale."""
-    index = kind(vectors.shape[1])
-    index.add(vectors)
-    yield SearchMethod(
-        vectors.shape[1] * 4, iter([("exact", lambda asked: index.search(asked, NEIGHBOURS)[1])])
-    )
+    with flat_index(name, vectors, available_cores(), NEIGHBOURS) as (search, _):
+        yield SearchMethod(vectors.shape[1] * 4, iter([("exact", search)]))
 
 
 @contextmanager
@@ -334,8 +333,8 @@ WAYS: dict[str, Callable[[Vectors], Any]] = {
     "cells 52 x 8 bits": lambda vectors: cells(vectors, 52, 8),
     "cells 80 x 10 bits": lambda vectors: cells(vectors, 80, 10),
     "certified exact": certified,
-    "faiss IndexFlatL2": lambda vectors: faiss_flat(vectors, faiss.IndexFlatL2),
-    "faiss IndexFlatIP": lambda vectors: faiss_flat(vectors, faiss.IndexFlatIP),
+    "faiss IndexFlatL2": lambda vectors: faiss_flat(vectors, "IndexFlatL2"),
+    "faiss IndexFlatIP": lambda vectors: faiss_flat(vectors, "IndexFlatIP"),
     "faiss IVF,Flat": lambda vectors: faiss_ivf(vectors, "IVF{count},Flat"),
     "faiss IVF,PQ64x4fs + SQ8": lambda vectors: faiss_ivf(
         vectors, "IVF{count},PQ64x4fs,Refine(SQ8)"

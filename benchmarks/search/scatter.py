@@ -9,7 +9,6 @@ which has no replica, is killed: what a client sees, and after how long. Then it
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import statistics
@@ -22,12 +21,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common.face_model import FaceModel
+from benchmarks.common.idle import TimingParser
 from benchmarks.common.made_galleries import MadeGallery
 from benchmarks.common.record import record, versions
-from facesearch.distributed.ray_runtime import RayOptions, ray_cluster
+from benchmarks.distributed.local_cluster import local_cluster
+from benchmarks.distributed.process_memory import memory_of
 from facesearch.distributed.search.parts import PartIndex, ShardRange
 from facesearch.distributed.search.replicas import PartReplica, ProcessReplica, RayReplica
 from facesearch.distributed.search.scatter import ScatterSearch, SearchPart
+from facesearch.search.partial import PartialSearchError
 from indexer.index.flat import FlatIndex
 from indexer.types import Block, Neighbours, Vectors, make_ids
 
@@ -62,7 +64,7 @@ class OpenMade:
 
 def main() -> None:
     """Run and record; exits with an error unless answers are equal."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = TimingParser(__doc__)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--parts", type=int, default=4)
     parser.add_argument("--queries", type=int, default=1000)
@@ -76,8 +78,8 @@ def main() -> None:
         for part, (first, end) in enumerate(pairwise(cuts))
     ]
     if args.ray:
-        with ray_cluster(RayOptions()) as ray:
-            made = lambda each: RayReplica(ray, each, cores=2 / args.parts)  # noqa: E731
+        with local_cluster(args.parts) as (ray, _):
+            made = lambda each: RayReplica(ray, each)  # noqa: E731
             result = measure(opened, made, args.queries)
     else:
         result = measure(opened, ProcessReplica, args.queries)
@@ -95,6 +97,7 @@ def measure(
     queries = MadeGallery(first.count, FaceModel.load(), first.seed).probes(count).vectors
     result: dict[str, Any] = {}
     expected, result["one_index"] = by_one_index(opened, queries)
+    result["one_index"]["peak_mib"] = round(memory_of()["VmHWM"] / 1024)
     replicas = {each.shards: made(each) for each in opened}
     search = ScatterSearch(
         [SearchPart(shards, (each,)) for shards, each in replicas.items()], seconds=60
@@ -103,12 +106,15 @@ def measure(
     if not np.array_equal(found.ids, expected.ids):
         raise SystemExit("the answers of the parts are not those of one index")
     result["scattered"] = times(lambda q: search.search(q, K), queries)
+    peaks = [memory_of(each.pid)["VmHWM"] for each in replicas.values()]  # type: ignore[attr-defined]
+    result["scattered"]["largest_part_peak_mib"] = round(max(peaks) / 1024)
     lost = opened[-1]
     os.kill(replicas[lost.shards].pid, signal.SIGKILL)  # type: ignore[attr-defined]
     began = time.monotonic()
     partial = search.search_parts(queries, K)
     result["one_part_killed"] = {
         "first_answer_seconds": round(time.monotonic() - began, 4),
+        "message": message_of(search, queries[:1]),
         "missing": [str(each) for each in partial.missing],
         "recall_of_partial": float(np.mean(np.isin(expected.ids, partial.neighbours.ids))),
         **times(lambda q: search.search_parts(q, K), queries),
@@ -120,6 +126,15 @@ def measure(
     result["complete_after_rebuild"] = search.search_parts(queries[:1], K).complete
     search.close()
     return result
+
+
+def message_of(search: ScatterSearch, queries: Vectors) -> str:
+    """What who needs a whole answer is told, "" where there is one."""
+    try:
+        search.search(queries, K)
+    except PartialSearchError as error:
+        return str(error)
+    return ""
 
 
 def by_one_index(opened: list[OpenMade], queries: Vectors) -> tuple[Neighbours, dict[str, float]]:

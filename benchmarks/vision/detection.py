@@ -6,8 +6,9 @@
 Photos are resized to at most 1024 pixels on their longer side for every detector. A detection is
 right if it overlaps a labelled face of any size by IoU 0.4 or more (best score first, one detection
 a face) and false otherwise; recall at a level is the share of that level's labelled faces that
-have one. Reported are the first 100 photos in the order of boxes.json; MTCNN's settings were chosen
-on the other 60: the best recall with no more false detections than facenet-pytorch has there.
+have one. Reported are the first 100 photos in the order of boxes.json; the default scores of YuNet
+and MTCNN were chosen on the other 60, MTCNN's as the best recall with no more false detections than
+facenet-pytorch has there.
 
 Speed is photos a second with the process bound to one core and every library to one thread, photos
 decoded beforehand. In each repeat all detectors see the same 30 of the 100 photos one after the
@@ -38,14 +39,15 @@ from numpy.typing import NDArray
 
 from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
+from facesearch.detect import create_detector
 from facesearch.detect.boxes import matched, nms
-from facesearch.detect.mtcnn import MtcnnDetector
 from facesearch.detect.types import Detections, Pixels
 
 DATA = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data")) / "wider"
 REPORTED, TIMED, SEED = 100, 30, 0
 PEER = "facenet-pytorch 2.6.0, min face {}"
-OURS = "facesearch MTCNN, min face {}"
+OURS = {"yunet": "facesearch YuNet, min face {}", "mtcnn": "facesearch MTCNN, min face {}"}
+MIN_FACES = (20, 40)
 Detect = Callable[[Pixels], Detections]
 LEVELS = ("easy", "medium", "hard")
 MATCH_OVERLAP = 0.4
@@ -164,9 +166,9 @@ def dlib_hog() -> Detect:
     return detect
 
 
-def ours(min_face: int) -> Detect:
+def ours(name: str, min_face: int) -> Detect:
     """One photo a call, as the peers take them."""
-    detector = MtcnnDetector(min_face)
+    detector = create_detector(name, min_face, threads=1)
     return lambda photo: detector.detect([photo])[0]
 
 
@@ -191,8 +193,8 @@ def measure_speed(
 
 
 def measure_threads(photos: list[Pixels], min_face: int, repeats: int) -> dict[str, list[float]]:
-    """Photos a second (wall) when one or two threads share a detector."""
-    detector = MtcnnDetector(min_face)
+    """Photos a second (wall) when one or two threads share the default detector."""
+    detector = create_detector("yunet", min_face, threads=1, callers=2)
     speeds: dict[str, list[float]] = {"1": [], "2": []}
     for _ in range(repeats):
         for threads in (1, 2):
@@ -212,12 +214,9 @@ def peak():  # not getrusage: that one starts at the parent's size
 start = time.perf_counter()
 import numpy as np
 from facesearch.detect import create_detector
-detector = create_detector("mtcnn")
+detector = create_detector("yunet")
 imported = time.perf_counter()
 detector.detect([np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)])
-from facesearch.detect.mtcnn import MtcnnDetector
-eager = MtcnnDetector(12, 0.0, proposal_score=0.0, refined_score=0.0)
-eager.detect([np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)])
 ready = time.perf_counter()
 before = peak()
 photos = np.random.default_rng(0).integers(0, 256, (8, 768, 1024, 3), dtype=np.uint8)
@@ -277,9 +276,11 @@ def main() -> None:
     names = list(json.loads((DATA / "boxes.json").read_text()))[:REPORTED]
     photos = load_photos(DATA, names)
     timed = [photo.pixels for photo in random.Random(SEED).sample(photos, TIMED)]
-    detectors: dict[str, Detect] = {OURS.format(size): ours(size) for size in (20, 40)}
+    detectors: dict[str, Detect] = {
+        label.format(size): ours(name, size) for name, label in OURS.items() for size in MIN_FACES
+    }
     if arguments.peers:
-        for size in (20, 40):
+        for size in MIN_FACES:
             detectors[PEER.format(size)] = facenet_pytorch(arguments.peers, size)
     detectors["dlib HOG, no upsampling"] = dlib_hog()
     qualities = {
@@ -288,15 +289,16 @@ def main() -> None:
     }
     speeds = measure_speed(detectors, timed, arguments.repeats)
     ratios = {
-        f"min face {size}": {
+        label.format(size): {
             clock: round(
-                statistics.median(speeds[OURS.format(size)][clock])
+                statistics.median(speeds[label.format(size)][clock])
                 / statistics.median(speeds[PEER.format(size)][clock]),
                 2,
             )
             for clock in ("wall", "processor")
         }
-        for size in (20, 40)
+        for label in OURS.values()
+        for size in MIN_FACES
         if arguments.peers
     }
     os.sched_setaffinity(0, cores)

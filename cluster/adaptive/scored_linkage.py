@@ -6,12 +6,14 @@ group grows, its excess to others may fall. So edges are taken in rounds of risi
 round they are looked at as they were measured, nearest first, and measured again before anything
 merges, and between rounds all edges of groups that changed are measured anew. Merging ends when no
 edge within the stop is left. A round is short near the cut, where order counts, and long far from
-it (``tests/test_cluster/test_adaptive`` compares with always merging the pair of least excess).
+it (``tests/test_cluster/test_adaptive`` compares with always merging the pair of least excess). Of
+very many edges, those far beyond the stop are measured anew in every fourth round only.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -31,6 +33,9 @@ MOST_COMPLETE = 2048  # vectors all pairs of which are edges; of more, those of 
 _STEP = 0.1  # of excess that a round takes near the cut
 _SHARE = 0.2  # of how far from the cut it is, that a round takes elsewhere
 _PART = 2**15  # edges that a thread measures at a time
+_MANY = 2**21  # edges, of more than which not all are measured in each round
+_ROUNDS = 4  # after which all are
+_NEAR = 1.0  # of excess beyond the stop, within which edges are measured in each round
 
 
 class WeightedMeans(NamedTuple):
@@ -42,7 +47,7 @@ class WeightedMeans(NamedTuple):
 
 class ScoredGroups(NamedTuple):
     """The groups so far, the rule that scores pairs of them, and which ``changed``, bool (n,) by
-    root, since their edges were measured."""
+    root, since all edges were measured."""
 
     means: WeightedMeans
     forest: Forest
@@ -168,21 +173,27 @@ def _merge_in_rounds(
     edges = ScoredEdges(*ends, np.empty(len(ends[0]), np.float32))
     _flatten(groups.forest.parents)
     parts: list[tuple[Rows, NDArray[np.float64], Rows]] = []
-    level = -np.inf
-    while len(edges.one):
-        starts = range(0, len(edges.one), _PART)
-        measure = partial(_measure, groups, edges)
-        for _ in pool.map(measure, starts):
-            pass
-        kept = np.isfinite(edges.excess)
-        edges = ScoredEdges(edges.one[kept], edges.two[kept], edges.excess[kept])
-        least = float(edges.excess.min()) if len(edges.one) else np.inf
+    level, end, rounds = -np.inf, -np.inf, 0
+    near = np.empty(0, np.int64)  # the edges that this round looks at
+    while True:
+        if rounds:
+            _in_parts(pool, partial(_measure_some, groups, edges, near), len(near))
+            near = near[np.isfinite(edges.excess[near])]
+        if rounds == 0 or not (edges.excess[near] <= stop).any():
+            _in_parts(pool, partial(_measure_all, groups, edges), len(edges.one))
+            groups.changed[:] = False
+            kept = np.isfinite(edges.excess)
+            edges = ScoredEdges(edges.one[kept], edges.two[kept], edges.excess[kept])
+            near = np.flatnonzero(edges.excess <= stop + _NEAR)
+        least = float(edges.excess[near].min(initial=np.inf))
         if least > stop:
             break
-        end = _round_end(least, stop)
-        picked = np.flatnonzero(edges.excess <= end)
+        many = len(edges.one) > _MANY
+        rounds = (rounds + 1) % (_ROUNDS if many else 1)
+        # What is found late may be far below: of very many edges, rounds go on from the last.
+        end = _round_end(max(least, end) if many else least, stop)
+        picked = near[edges.excess[near] <= end]
         picked = picked[np.argsort(edges.excess[picked], kind="stable")]
-        groups.changed[:] = False
         made = _merge_round(groups, edges, picked, end)
         heights = np.maximum.accumulate(np.maximum(made[1], level))
         level = float(heights[-1]) if len(heights) else level
@@ -191,6 +202,12 @@ def _merge_in_rounds(
     none = (np.empty((0, 2), np.int64), np.empty(0), np.empty((0, 2), np.int64))
     members, excess, sizes = zip(none, *parts, strict=True)
     return np.concatenate(members), np.concatenate(excess), np.concatenate(sizes)
+
+
+def _in_parts(pool: ThreadPoolExecutor, measure: Callable[[int], None], count: int) -> None:
+    """Call ``measure`` with where each part of ``count`` edges begins."""
+    for _ in pool.map(measure, range(0, count, _PART)):
+        pass
 
 
 def _round_end(least: float, stop: float) -> float:
@@ -216,20 +233,33 @@ def weighted_distance(means: WeightedMeans, one: int, two: int) -> float:
 
 
 @jit
-def _measure(groups: ScoredGroups, edges: ScoredEdges, start: int) -> None:
-    """Measure the edges of groups that changed, of a part; +inf for what is one group now.
+def _measure_all(groups: ScoredGroups, edges: ScoredEdges, start: int) -> None:
+    """Measure the edges of a part; see :func:`_measure`."""
+    for edge in range(start, min(start + _PART, len(edges.one))):
+        _measure(groups, edges, edge)
+
+
+@jit
+def _measure_some(groups: ScoredGroups, edges: ScoredEdges, some: Rows, start: int) -> None:
+    """Measure those of ``some`` edges that are in a part."""
+    for place in range(start, min(start + _PART, len(some))):
+        _measure(groups, edges, some[place])
+
+
+@jit
+def _measure(groups: ScoredGroups, edges: ScoredEdges, edge: int) -> None:
+    """Measure an edge if one of its groups changed; +inf for what is one group now.
 
     Every vector points to its root.
     """
     means, forest, rule, changed = groups
-    parents, sizes = forest.parents, forest.sizes
-    for edge in range(start, min(start + _PART, len(edges.one))):
-        one, two = parents[edges.one[edge]], parents[edges.two[edge]]
-        if one == two:
-            edges.excess[edge] = np.inf
-        elif changed[one] or changed[two]:
-            distance = weighted_distance(means, one, two)
-            edges.excess[edge] = excess_of(rule, distance, float(sizes[one]), float(sizes[two]))
+    one, two = forest.parents[edges.one[edge]], forest.parents[edges.two[edge]]
+    if one == two:
+        edges.excess[edge] = np.inf
+    elif changed[one] or changed[two]:
+        distance = weighted_distance(means, one, two)
+        sizes = float(forest.sizes[one]), float(forest.sizes[two])
+        edges.excess[edge] = excess_of(rule, distance, sizes[0], sizes[1])
 
 
 @jit_fastmath

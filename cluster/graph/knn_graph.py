@@ -67,19 +67,34 @@ def edge_recall(vectors: NDArray[Any], graph: KnnGraph) -> float:
     """
     if len(graph) != len(vectors):
         raise ValueError(f"expected a graph of {len(vectors)} vectors, got one of {len(graph)}")
+    rows = checked_rows(len(vectors))
+    return recall_of_lines(vectors, rows, graph.rows[rows])
+
+
+def checked_rows(count: int) -> NDArray[np.int64]:
+    """The rows, ascending, of ``count`` that :func:`edge_recall` is measured on."""
+    rows: NDArray[np.int64] = np.sort(np.random.default_rng(0).permutation(count)[:CHECKED])
+    return rows
+
+
+def recall_of_lines(
+    vectors: NDArray[Any], rows: NDArray[np.int64], lines: NDArray[np.integer[Any]]
+) -> float:
+    """:func:`edge_recall` by the ``lines`` (r, k) of a graph that are of ``rows`` (r,) alone."""
     points = np.asarray(vectors, np.float32)
-    width = min(graph.rows.shape[1], len(points) - 1)
+    width = min(lines.shape[1], len(points) - 1)
     if width < 1:
         return 1.0
-    rows = np.sort(np.random.default_rng(0).permutation(len(points))[:CHECKED])
     # The greater x . y - |y|^2 / 2, the nearer; lengths are 1 but for rounding, as to float16.
     halves = np.einsum("ij,ij->i", points, points) / 2
     found = 0
-    for part in np.array_split(rows, -(-len(rows) // _CHECKED_TOGETHER)):
+    pieces = -(-len(rows) // _CHECKED_TOGETHER)
+    for part, known in zip(
+        np.array_split(rows, pieces), np.array_split(lines, pieces), strict=True
+    ):
         nearness = points[part] @ points.T - halves
         nearness[np.arange(len(part)), part] = -np.inf
         least = -np.partition(-nearness, width - 1, axis=1)[:, width - 1]
-        known = graph.rows[part]
         near = np.take_along_axis(nearness, np.maximum(known, 0), axis=1)
         hits = (known >= 0) & (near >= least[:, None] - _ROUNDING)
         found += int(np.minimum(hits.sum(axis=1), width).sum())

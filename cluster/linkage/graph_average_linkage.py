@@ -36,6 +36,7 @@ from cluster.linkage.average_linkage import (
     join_first,
     merge_means,
 )
+from cluster.linkage.edge_heap import distance_bits, sift_down, sift_up
 from cluster.linkage.minimum_spanning_forest import check_places
 from cluster.union_find import Forest, Rows, excluded, forest_of, join, root
 from indexer.runtime.cores import available_cores
@@ -202,46 +203,15 @@ def _measure(groups: LinkageGroups, edges: Edges, stop: float, picked: Rows) -> 
 
 
 @jit
-def _bits(number: float) -> np.int64:
-    """A float32 of 0 or more as an integer of the same order."""
-    return np.int64(np.float32(number).view(np.int32))
-
-
-@jit
 def _keys(bounds: NDArray[np.float32], picked: Rows, end: float) -> Rows:
     """A key for each edge of ``picked`` with a bound of at most ``end``: bound, then number."""
     keys = np.empty(len(picked), np.int64)
     found = 0
     for edge in picked:
         if bounds[edge] <= end:
-            keys[found] = (_bits(bounds[edge]) << 32) | edge
+            keys[found] = (distance_bits(bounds[edge]) << 32) | edge
             found += 1
     return keys[:found]
-
-
-@jit
-def _sift_down(heap: Rows, length: int) -> None:
-    """Put the first of ``heap[:length]``, otherwise a heap with the least on top, in its place."""
-    key, place = heap[0], 0
-    while 2 * place + 1 < length:
-        child = 2 * place + 1
-        if child + 1 < length and heap[child + 1] < heap[child]:
-            child += 1
-        if key <= heap[child]:
-            break
-        heap[place] = heap[child]
-        place = child
-    heap[place] = key
-
-
-@jit
-def _sift_up(heap: Rows, place: int) -> None:
-    """Put the last of ``heap[: place + 1]``, otherwise a heap, in its place."""
-    key = heap[place]
-    while place and key < heap[(place - 1) // 2]:
-        heap[place] = heap[(place - 1) // 2]
-        place = (place - 1) // 2
-    heap[place] = key
 
 
 @jit
@@ -270,9 +240,9 @@ def _merge_round(
         edges.bounds[edge] = np.inf
         if one != two:
             apart_now = float(np.float32(group_distance(means, one, two)))
-            if _bits(apart_now) > key >> 32:
+            if distance_bits(apart_now) > key >> 32:
                 if apart_now <= end:
-                    farther = (_bits(apart_now) << 32) | edge
+                    farther = (distance_bits(apart_now) << 32) | edge
                 elif apart_now <= stop:
                     edges.bounds[edge] = apart_now
             elif not excluded(forest, one, two):
@@ -288,11 +258,11 @@ def _merge_round(
             else:
                 waiting -= 1
                 keys[0] = keys[waiting]
-            _sift_down(keys, waiting)
+            sift_down(keys, 0, waiting)
         else:
             seen += 1
             if farther >= 0:
                 keys[waiting] = farther
-                _sift_up(keys, waiting)
+                sift_up(keys, waiting)
                 waiting += 1
     return members[:count], heights[:count]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.linkage.average_linkage import Means, group_distance, merge_means
+from cluster.linkage.edge_heap import distance_bits, sift_down
 from cluster.union_find import Forest, Rows, excluded, join, root
 from indexer.runtime.numba_jit import jit
 
@@ -70,12 +71,12 @@ def merge_good(
         apart = np.float32(np.inf) if one == two else np.float32(group_distance(means, one, two))
         if apart <= stop and apart > bounds[edge]:
             bounds[edge] = apart
-            heap[0] = (_order(float(apart)) << 32) | edge
-            _sift_down(heap, 0, length)
+            heap[0] = (distance_bits(float(apart)) << 32) | edge
+            sift_down(heap, 0, length)
             continue
         length -= 1
         heap[0] = heap[length]
-        _sift_down(heap, 0, length)
+        sift_down(heap, 0, length)
         if apart > stop or excluded(forest, one, two):
             bounds[edge] = np.inf
             continue
@@ -96,34 +97,11 @@ def merge_good(
 
 
 @jit
-def _order(number: float) -> np.int64:
-    """A float32 of 0 or more as an integer of the same order."""
-    return np.int64(np.float32(number).view(np.int32))
-
-
-@jit
 def _heap_of(bounds: NDArray[np.float32]) -> Rows:
     """A key for each edge, bound and then number, as a heap with the least on top."""
     heap = np.empty(len(bounds), np.int64)
     for edge in range(len(bounds)):
-        heap[edge] = (_order(bounds[edge]) << 32) | edge
+        heap[edge] = (distance_bits(bounds[edge]) << 32) | edge
     for place in range(len(heap) // 2 - 1, -1, -1):
-        _sift_down(heap, place, len(heap))
+        sift_down(heap, place, len(heap))
     return heap
-
-
-@jit
-def _sift_down(heap: Rows, place: int, length: int) -> None:
-    """Put ``heap[place]`` in its place among those below it in ``heap[:length]``."""
-    if place >= length:
-        return
-    key = heap[place]
-    while 2 * place + 1 < length:
-        child = 2 * place + 1
-        if child + 1 < length and heap[child + 1] < heap[child]:
-            child += 1
-        if key <= heap[child]:
-            break
-        heap[place] = heap[child]
-        place = child
-    heap[place] = key

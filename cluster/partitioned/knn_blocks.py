@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from cluster.partitioned.initial import GraphSlice
 from cluster.partitioned.runner import Handle, LocalRunner, PartitionRunner
 from indexer.exact.brute_force import exact_search
 from indexer.exact.distances import nearest_first
+from indexer.exact.int8_search import CertifiedSearch, is_available
 from indexer.id_lookup import drop_self
 from indexer.types import Block, Neighbours, Vectors
 
 _QUERIES = 4096
+MANY_VECTORS = 50_000  # in a slice, so that coding them pays
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ def knn_slices(
     """Handles of a :class:`GraphSlice` for each of ``slices``, handles of :class:`VectorSlice`.
 
     Lines are the ``k`` nearest others of each vector among all, ties by row: those of
-    :func:`cluster.graph.knn_graph.exact_knn_graph`, to the last bit. A worker holds two slices, and
-    12 (k + 1) bytes for each query. Raises ValueError for k below 1.
+    :func:`cluster.graph.knn_graph.exact_knn_graph`, to the last bit. A worker holds two slices, a
+    byte for each component of one, and 12 (k + 1) bytes for each query, twice. Raises ValueError
+    for k below 1.
     """
     if k < 1:
         raise ValueError(f"expected k of 1 or more, got {k}")
@@ -51,10 +55,9 @@ def nearer_neighbours(
     queries: VectorSlice, others: VectorSlice, best: Neighbours | None, k: int
 ) -> Neighbours:
     """The ``k`` nearest of each query among ``others`` and those that are the ``best`` so far."""
-    rows = np.arange(others.first, others.first + len(others.vectors))
-    block = [Block(rows, others.vectors)] if len(rows) else []
+    searched = _search_of(others)
     parts = [
-        exact_search(block, queries.vectors[start : start + _QUERIES], k)
+        searched(queries.vectors[start : start + _QUERIES], k)
         for start in range(0, len(queries.vectors), _QUERIES)
     ]
     ids = np.concatenate([np.zeros((0, k), np.int64), *(part.ids for part in parts)])
@@ -64,6 +67,14 @@ def nearer_neighbours(
         return Neighbours(ids, distances)
     ids = np.concatenate([best.ids, ids], axis=1)
     return Neighbours(*nearest_first(ids, np.concatenate([best.distances, distances], axis=1), k))
+
+
+def _search_of(part: VectorSlice) -> Callable[[Vectors, int], Neighbours]:
+    """What finds the nearest in a slice: exact, and by bytes where there are many."""
+    rows = np.arange(part.first, part.first + len(part.vectors))
+    if len(rows) >= MANY_VECTORS and is_available(part.vectors.shape[1]):
+        return CertifiedSearch(rows, part.vectors).search
+    return partial(exact_search, [Block(rows, part.vectors)] if len(rows) else [])
 
 
 def graph_slice(queries: VectorSlice, found: Neighbours) -> GraphSlice:

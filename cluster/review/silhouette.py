@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ UNRELATED = 2.0
 
 _BLOCK_CELLS = 2**22
 _ROWS = 2**14
+_TOGETHER = 2**16  # vectors, whose means are computed at a time
+
+GraphLines = tuple[int, NDArray[np.integer[Any]]]
 
 
 def silhouette_confidence(
@@ -67,14 +71,37 @@ def graph_silhouette_confidence(
     that comes nearest to any member of its cluster. So it is too high where the graph does not
     show the next cluster, and the same where it has every pair.
     """
+    return lines_silhouette_confidence(vectors, labels, threshold, [(0, neighbours)])
+
+
+def lines_silhouette_confidence(
+    vectors: NDArray[Any],
+    labels: NDArray[np.int32],
+    threshold: float,
+    lines: Iterable[GraphLines],
+    room: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """:func:`graph_silhouette_confidence` over a graph that comes in parts.
+
+    ``lines`` are the row of the first of some vectors, and the neighbours of these (m, k). Means of
+    clusters are put into ``room`` (clusters, d), which may be a file, as ``vectors`` may: then
+    memory is some 30 bytes a vector, and one part of the graph.
+    """
     result = np.zeros(len(labels), np.float32)
     kept = np.flatnonzero(labels != NOISE)
     if not len(kept):
         return result
     sizes = np.bincount(labels[kept]).astype(np.float32)
-    means, squares = moments(vectors, labels[kept], kept)
+    means, squares = moments(vectors, labels[kept], kept, room)
     points = np.ascontiguousarray(vectors, np.float32)
-    beyond, rivals = _beyond_by_graph(points, labels, neighbours, means, squares)
+    beyond = np.full(len(labels), np.inf, np.float32)
+    nearest = np.full(len(means), np.inf, np.float32)
+    rivals = np.full(len(means), -1, np.int64)
+    for first, rows in lines:
+        part = slice(first, first + len(rows))
+        beyond[part] = _beyond_by_graph(
+            (points[part], rows), labels, first, (means, squares), (nearest, rivals)
+        )
     if len(sizes) > 1:
         hidden = np.flatnonzero(rivals < 0)
         rivals[hidden] = _nearest_means(hidden, means, squares)
@@ -93,15 +120,31 @@ def graph_silhouette_confidence(
 
 
 def moments(
-    vectors: NDArray[Any], labels: NDArray[np.int32], rows: NDArray[np.intp]
+    vectors: NDArray[Any],
+    labels: NDArray[np.int32],
+    rows: NDArray[np.intp],
+    room: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The mean vector (k, d) and the mean squared length (k,) of each of k clusters.
 
-    ``labels`` int32 (m,), from 0 without gaps, are those of ``rows`` of ``vectors``.
+    ``labels`` int32 (m,), from 0 without gaps, are those of ``rows`` of ``vectors``. The means are
+    put into ``room`` (k, d), if there is any.
     """
     order = np.argsort(labels, kind="stable")
     starts = np.append(0, np.cumsum(np.bincount(labels)))
-    means, squares = _moments(np.asarray(vectors[rows[order]], np.float32), starts)
+    count = len(starts) - 1
+    means = np.empty((count, vectors.shape[1]), np.float32) if room is None else room
+    squares = np.empty(count, np.float32)
+    first = 0
+    while first < count:
+        reach = int(np.searchsorted(starts, starts[first] + _TOGETHER, side="right")) - 1
+        groups = slice(first, max(first + 1, reach))
+        members = rows[order[starts[groups.start] : starts[groups.stop]]]
+        means[groups], squares[groups] = _moments(
+            np.asarray(vectors[members], np.float32),
+            starts[groups.start : groups.stop + 1] - starts[groups.start],
+        )
+        first = groups.stop
     return means, squares
 
 
@@ -154,22 +197,24 @@ def _to_means(
 
 @jit_fastmath
 def _beyond_by_graph(
-    points: NDArray[np.float32],
+    lines: tuple[NDArray[np.float32], NDArray[np.integer[Any]]],
     labels: NDArray[np.int32],
-    rows: NDArray[np.int32],
-    means: NDArray[np.float32],
-    squares: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The least distance (n,) of each vector to another cluster that it has a neighbour in.
+    first: int,
+    moments_of: tuple[NDArray[np.float32], NDArray[np.float32]],
+    known: tuple[NDArray[np.float32], NDArray[np.int64]],
+) -> NDArray[np.float32]:
+    """The least distance (m,) of each vector to another cluster that it has a neighbour in.
 
-    And for each cluster (k,), which other comes nearest to a member; -1 where no neighbour of any
-    is in another.
+    ``lines`` are the vectors (m, d) from row ``first`` on, and their neighbours (m, k).
+    ``known`` are for each cluster (k,) how near another comes to a member, and which, -1 where no
+    neighbour of any is in another; it is brought up to date.
     """
+    points, rows = lines
+    means, squares = moments_of
+    nearest, rivals = known
     beyond = np.full(len(points), np.inf, np.float32)
-    nearest = np.full(len(means), np.inf, np.float32)
-    rivals = np.full(len(means), -1, np.int64)
     for row in range(len(points)):
-        its_label = labels[row]
+        its_label = labels[first + row]
         if its_label < 0:
             continue
         before, length = its_label, np.float32(0)
@@ -187,7 +232,7 @@ def _beyond_by_graph(
             beyond[row] = min(beyond[row], distance)
             if distance < nearest[its_label]:
                 nearest[its_label], rivals[its_label] = distance, other
-    return beyond, rivals
+    return beyond
 
 
 def _nearest_means(

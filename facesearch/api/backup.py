@@ -1,9 +1,10 @@
-"""A gallery as one file, or its vectors, for other programs too, and back."""
+"""A gallery as one file, in an object store, or its vectors, for other programs too, and back."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import get_args
 
@@ -11,10 +12,13 @@ from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path
 from facesearch.argument_checks import choice, instance
 from facesearch.backup import archive
 from facesearch.backup.archive import ArchiveReport
+from facesearch.bucket import transfer, working_copy
+from facesearch.bucket.transfer import TransferReport
 from facesearch.encoders.types import EncoderContract
 from facesearch.errors import InputError
 from facesearch.gallery.description import DESCRIPTION, DType
 from facesearch.gallery.gallery import Gallery
+from facesearch.images.remote.addresses import address_of, is_remote
 from facesearch.vector_files import export
 from facesearch.vector_files import import_vectors as importing
 from facesearch.vector_files.export import Precision, VectorExportReport
@@ -41,6 +45,45 @@ def import_gallery(path: AnyPath, gallery: AnyPath) -> ArchiveReport:
     ``gallery`` has something in it, or ``path`` is damaged or no such archive.
     """
     return archive.import_gallery(to_path(path, "archive"), to_path(gallery, "folder"))
+
+
+def push_gallery(gallery: AnyGallery, address: AnyPath) -> TransferReport:
+    """Send a gallery to an address in an object store, such as ``s3://bucket/my.gallery``.
+
+    Only what has changed is sent; each file is made once, and read back. Raises InputError where
+    another gallery lies there, ChangedGalleryError where another machine has changed it since this
+    one was brought up to date, GalleryError where the store refuses.
+    """
+    return transfer.push_gallery(to_gallery(gallery), to_address(address))
+
+
+def pull_gallery(address: AnyPath, gallery: AnyPath, *, discard: bool = False) -> TransferReport:
+    """Fetch a gallery into the new or empty folder ``gallery``, or bring a copy there up to date.
+
+    Every file is compared with its digest. Raises InputError where nothing lies at the address,
+    ChangedGalleryError where both have changed, unless changes of the copy are to be ``discard``ed,
+    GalleryError where the store refuses.
+    """
+    folder = to_path(gallery, "folder for a gallery")
+    return transfer.pull_gallery(to_address(address), folder, discard=discard)
+
+
+def bucket_gallery(address: AnyPath, *, reads_only: bool = False) -> AbstractContextManager[Path]:
+    """A context with the folder of this machine's copy of a gallery, for every function.
+
+    The copy is brought up to date first. What changes in it is sent every five minutes and when the
+    context ends without an error; with ``reads_only`` nothing is sent. Raises as
+    :func:`pull_gallery` and :func:`push_gallery` do.
+    """
+    return working_copy.bucket_gallery(to_address(address), reads_only=reads_only)
+
+
+def to_address(address: AnyPath) -> str:
+    """An address of an object store; raises InputError for anything else."""
+    path = to_path(address, "address of a gallery")
+    if not is_remote(path):
+        raise InputError(f"expected an address such as s3://bucket/my.gallery, got {path}")
+    return address_of(path)
 
 
 def export_vectors(

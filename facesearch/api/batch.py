@@ -34,7 +34,7 @@ def identify_photos(
     engine: AnyEngine = DEFAULT_ENGINE,
     device: str = "auto",
 ) -> Iterator[PhotoIdentification]:
-    """Who is in each of ``photos``, which may be folders of photos, one after another.
+    """Who is in each of ``photos``, which may be videos and folders, one after another.
 
     The engine is loaded once, and photos are decoded beside the work. A photo that cannot be read
     is reported with its reason, and the others go on. Raises InputError for a threshold out of
@@ -63,9 +63,10 @@ def search_many(
 ) -> BatchReport:
     """Write the ``k`` nearest gallery faces of every face of ``probes`` to the new file ``out``.
 
-    ``probes`` is a folder of photos, another gallery, or a folder of shards; ``out`` is ``*.jsonl``
-    or ``*.csv``. A job that was killed continues when it is started again. The ``engine`` is only
-    used for photos. ``progress`` is called with the probes done and their total.
+    ``probes`` is a folder of photos and videos, another gallery, or a folder of shards; ``out`` is
+    ``*.jsonl`` or ``*.csv``. A job that was killed continues when it is started again. The
+    ``engine`` is only used for photos and videos. ``progress`` is called with the probes done and
+    their total.
 
     Raises InputError where ``out`` exists or has another ending, ContractError for vectors that
     cannot be compared, BusyGalleryError while another process writes the same output.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from cluster.partitioned.runner import LocalRunner, PartitionRunner
 from facesearch.album import build
 from facesearch.album.model import Album
 from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_path
@@ -17,8 +18,10 @@ from facesearch.clustering import run_store
 from facesearch.clustering.options import ClusterOptions
 from facesearch.clustering.run import run_clustering
 from facesearch.clustering.run_store import ClusterRun, save_run
+from facesearch.distributed.clustering.ray_runner import RayRunner
+from facesearch.distributed.ray_runtime import RayOptions, ray_cluster
 from facesearch.erasure.sidecars import note_output
-from facesearch.errors import ChangedGalleryError
+from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.gallery.tombstones import Tombstones
 from facesearch.report import write, xmp
 from facesearch.report.crops import Progress
@@ -26,13 +29,19 @@ from facesearch.report.xmp import Sidecars
 from indexer.runtime.cores import available_cores
 
 
-def cluster_gallery(gallery: AnyGallery, options: ClusterOptions | None = None) -> ClusterRun:
+def cluster_gallery(
+    gallery: AnyGallery,
+    options: ClusterOptions | None = None,
+    *,
+    cluster: RayOptions | None = None,
+) -> ClusterRun:
     """Group all live faces of a gallery into people, and save the result.
 
     ``options`` are by default those of :meth:`ClusterOptions.for_gallery`. Decisions are followed,
-    and people keep their numbers. Raises InputError for options that do not go together,
-    ChangedGalleryError where faces were forgotten meanwhile, BusyGalleryError when another process
-    is writing.
+    and people keep their numbers. The partitions that ``options`` ask for are the work of a
+    ``cluster``, or of this process where none is given. Raises InputError for options that do not
+    go together, ChangedGalleryError where faces were forgotten meanwhile, BusyGalleryError when
+    another process is writing, ClusterError where the cluster cannot be reached.
     """
     opened = to_gallery(gallery)
     options = ClusterOptions.for_gallery(opened) if options is None else options
@@ -42,8 +51,16 @@ def cluster_gallery(gallery: AnyGallery, options: ClusterOptions | None = None) 
         "ClusterOptions as options",
         "make them with ClusterOptions.for_gallery(gallery, method=...)",
     )
-    with opened.writing():  # first, lest the work is done and cannot be kept
-        run = run_clustering(opened, opened.state(), options)
+    if cluster is not None:
+        instance(cluster, RayOptions, "RayOptions as cluster")
+        if not options.partitions:
+            raise InputError("expected partitions for a cluster to work on, got none; ask for some")
+    with ExitStack() as stack:
+        stack.enter_context(opened.writing())  # lest the work is done and cannot be kept
+        runner: PartitionRunner = LocalRunner()
+        if cluster is not None:
+            runner = RayRunner(stack.enter_context(ray_cluster(cluster)))
+        run = run_clustering(opened, opened.state(), options, runner)
         return replace(run, path=save_run(opened, run))
 
 

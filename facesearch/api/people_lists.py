@@ -2,81 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-
 from facesearch.api.arguments import AnyGallery, to_gallery
+from facesearch.curation.people_lists import (
+    DecisionStatus,
+    PeopleList,
+    PersonWithFaces,
+    decision_statuses,
+    people_list,
+    person_with_faces,
+)
 from facesearch.curation.people_reader import PeopleReader
-from facesearch.gallery.records import FaceRecord
-from facesearch.people.ledger import Decision
-from facesearch.people.projection import NOBODY, Person, undone_batches
 from facesearch.people.store import PeopleStore
-
-
-@dataclass(frozen=True)
-class PersonCount:
-    """A person with so many live ``faces``; ``confirmed`` counts those decided, of any photos."""
-
-    person: Person
-    faces: int
-    confirmed: int
-
-    @property
-    def gone(self) -> bool:
-        """Whether none of the faces that were confirmed is left."""
-        return self.confirmed > 0 and not self.faces
-
-
-@dataclass(frozen=True)
-class PeopleList:
-    """``people``, those with the most faces first; how many more are ``hidden``, and how many faces
-    belong to nobody. ``clustered``: whether the gallery was."""
-
-    people: tuple[PersonCount, ...]
-    hidden: int
-    faces_of_nobody: int
-    clustered: bool
-
-
-@dataclass(frozen=True)
-class PersonFace:
-    """A face of a person: how sure that is, in [0, 1], and whether somebody decided it."""
-
-    face: FaceRecord
-    confidence: float
-    confirmed: bool
-
-
-@dataclass(frozen=True)
-class PersonWithFaces:
-    """A person with all live faces, the most certain first."""
-
-    person: Person
-    faces: tuple[PersonFace, ...]
-
-
-@dataclass(frozen=True)
-class DecisionStatus:
-    """A decision: whether it was ``undone``, and whether all of its faces are ``gone``."""
-
-    decision: Decision
-    undone: bool
-    gone: bool
 
 
 def list_people(gallery: AnyGallery, *, hidden: bool = False) -> PeopleList:
     """The people of a gallery as they are now, also those who are ``hidden`` if asked for."""
-    editor = PeopleReader(to_gallery(gallery))
-    faces = Counter(editor.now.of_faces().tolist())
-    confirmed = Counter(editor.decided.faces.values())
-    everyone = sorted(editor.everyone().values(), key=lambda each: (-faces[each.id], each.id))
-    shown = [each for each in everyone if hidden or not each.hidden]
-    return PeopleList(
-        tuple(PersonCount(each, faces[each.id], confirmed[each.id]) for each in shown),
-        len(everyone) - len(shown),
-        faces[NOBODY] - len(editor.decided.not_faces),
-        editor.clustered,
-    )
+    return people_list(PeopleReader(to_gallery(gallery)), hidden=hidden)
 
 
 def show_person(gallery: AnyGallery, person: str, *, unsure: bool = False) -> PersonWithFaces:
@@ -85,32 +26,11 @@ def show_person(gallery: AnyGallery, person: str, *, unsure: bool = False) -> Pe
     ``unsure``: only those that nobody confirmed, the least certain first. Raises InputError where
     nobody is called so.
     """
-    editor = PeopleReader(to_gallery(gallery))
-    found, clustering = editor.find(person), editor.now.clustering
-    sure = dict(zip(clustering.ids.tolist(), clustering.confidence.tolist(), strict=True))
-    decided, records = editor.decided.faces, editor.records(found)
-    if unsure:
-        records = [each for each in reversed(records) if each.face_id not in decided]
-    return PersonWithFaces(
-        found,
-        tuple(
-            PersonFace(each, sure[each.face_id], decided.get(each.face_id) == found.id)
-            for each in records
-        ),
-    )
+    return person_with_faces(PeopleReader(to_gallery(gallery)), person, unsure=unsure)
 
 
 def list_decisions(gallery: AnyGallery) -> list[DecisionStatus]:
     """Every decision about the people of a gallery, the oldest first, undone ones too."""
     opened = to_gallery(gallery)
     decisions = PeopleStore(opened.folder).decisions()
-    undone = undone_batches(decisions)
-    live = {*opened.state().live_ids().tolist()}
-    return [
-        DecisionStatus(
-            each,
-            each.batch in undone,
-            bool(each.faces) and live.isdisjoint(face.face_id for face in each.faces),
-        )
-        for each in decisions
-    ]
+    return decision_statuses(decisions, opened.state().live_ids())

@@ -19,6 +19,7 @@ from facesearch.api.arguments import (
     to_threshold,
 )
 from facesearch.clustering.current_people import gallery_people
+from facesearch.curation.people_reader import KnownPeople
 from facesearch.embed import EmbedOptions
 from facesearch.encoders import thresholds_in_use
 from facesearch.encoders.types import EncoderContract
@@ -43,6 +44,7 @@ from facesearch.recognition.identify import (
     Identification,
     PhotoIdentification,
     Probe,
+    ProbeMatches,
     Verification,
     compare_probes,
     identify_probe,
@@ -50,10 +52,9 @@ from facesearch.recognition.identify import (
     read_probe,
 )
 from facesearch.recognition.negative_examples import NegativeExamples
-from facesearch.recognition.photo_stream import read_probes
-from facesearch.recognition.probes import ProbeFailure
+from facesearch.recognition.photo_stream import ProbeFailure, read_probes
 from facesearch.recognition.templates import PersonTemplates
-from facesearch.search.gallery_index import GallerySearch, open_search
+from facesearch.search.gallery_index import GallerySearch, SearchOpener, open_search
 from indexer.open_set.group_distances import VectorGroups
 from indexer.runtime.devices import check_device
 
@@ -68,16 +69,24 @@ class GallerySession:
     for its answer serves the others.
     """
 
-    def __init__(self, gallery: Gallery, engine: AnyEngine, *, device: str = "auto") -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        engine: AnyEngine,
+        *,
+        device: str = "auto",
+        open_search: SearchOpener | None = None,
+    ) -> None:
         """``device`` is where vectors are compared, as :mod:`indexer.runtime.devices` names it.
 
+        ``open_search`` finds faces in another way, as on a cluster.
         Raises ContractError for an engine whose vectors are not the gallery's.
         """
         require_gallery(gallery)
         self.engine = to_engine(engine, gallery.contract)
         gallery.require(self.engine.contract)
         self.gallery = gallery
-        self._device = check_device(device)
+        self._opener = open_search or local_search(check_device(device))
         self._view: GalleryView | None = None
         self._lock = threading.RLock()
 
@@ -96,7 +105,7 @@ class GallerySession:
         return self.view().enrolled.names
 
     def identify(self, photo: AnyPath, *, threshold: float | None = None) -> list[Identification]:
-        """The person of every face of ``photo``, or None, largest face first.
+        """The person of every face of ``photo``, or None, largest face first; of a video by time.
 
         A face is named where the nearest person is within the squared distance ``threshold``, by
         default the gallery's calibrated one, or the encoder's. Raises InputError for a photo that
@@ -113,7 +122,7 @@ class GallerySession:
         threshold: float | None = None,
         options: EmbedOptions | None = None,
     ) -> Iterator[PhotoIdentification]:
-        """Who is in each of ``photos``, which may be folders, as :meth:`identify` has it.
+        """Who is in each of ``photos``, videos and folders too, as :meth:`identify` has it.
 
         Photos are decoded by worker processes, and given one by one, in their order. What cannot be
         read is reported with its reason. Raises InputError for a threshold out of [0, 4], and
@@ -148,12 +157,19 @@ class GallerySession:
         return self.match_faces(read_probe(self.engine, to_photo(photo, "photo")), k)
 
     def match_faces(self, probe: Probe, k: int = 10) -> list[FaceMatches]:
-        """As :meth:`search` does, of faces that this session's engine found."""
+        """As :meth:`search` does, of faces that this session's engine found.
+
+        Raises PartialSearchError where faces are on a cluster, and some are away.
+        """
+        return self.matches_of(probe, k).require_complete()
+
+    def matches_of(self, probe: Probe, k: int = 10) -> ProbeMatches:
+        """As :meth:`match_faces`, and what was not searched in place of an error."""
         k = to_neighbours(k)
         if not probe.boxes:
-            return []
+            return ProbeMatches(())
 
-        def ask(view: GalleryView) -> list[FaceMatches]:
+        def ask(view: GalleryView) -> ProbeMatches:
             with self._lock:
                 state, search, names = view.state, view.search, view.names
             return match_probe(probe, view.gallery, state, search, names=names, k=k)
@@ -171,7 +187,7 @@ class GallerySession:
         with self._lock:
             version = GalleryVersion.of(self.gallery)
             if self._view is None or self._view.version != version:
-                self._view = GalleryView(self.gallery, version, self._device, self._view)
+                self._view = GalleryView(self.gallery, version, self._opener, self._view)
             return self._view
 
     def adopt(self, view: GalleryView) -> None:
@@ -188,6 +204,11 @@ class GallerySession:
             return ask(self.view())  # of what is left
 
 
+def local_search(device: str = "auto") -> SearchOpener:
+    """Opens the index of a gallery in this process."""
+    return lambda gallery, state: open_search(gallery, state, device)
+
+
 class GalleryView:
     """What a gallery was at one version of its files; each part is read when it is first used."""
 
@@ -195,13 +216,13 @@ class GalleryView:
         self,
         gallery: Gallery,
         version: GalleryVersion,
-        device: str,
+        opener: SearchOpener,
         before: GalleryView | None = None,
     ) -> None:
         """What was read for the view ``before`` is taken from it, where it is still so."""
         self.gallery = gallery
         self.version = version
-        self._device = device
+        self._opener = opener
         if before is not None and version.same_faces(before.version):
             for part in ("state", "search"):
                 if part in before.__dict__:
@@ -215,7 +236,7 @@ class GalleryView:
     @cached_property
     def search(self) -> GallerySearch:
         """What finds their vectors."""
-        return open_search(self.gallery, self.state, self._device)
+        return self._opener(self.gallery, self.state)
 
     @cached_property
     def decided(self) -> DecisionState:
@@ -231,6 +252,11 @@ class GalleryView:
     def people(self) -> PersonAssignment:
         """Who has which face."""
         return gallery_people(self.gallery, self.state, self.decided)
+
+    @property
+    def known_people(self) -> KnownPeople:
+        """What is known of people, for who reads them."""
+        return KnownPeople(self.decisions, self.decided, self.people)
 
     @cached_property
     def names(self) -> Mapping[int, str]:

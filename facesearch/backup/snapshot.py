@@ -13,10 +13,9 @@ import io
 import os
 import re
 import resource
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -100,19 +99,13 @@ def _is_replacing(shards: Path) -> bool:
 
 def _opened(stack: ExitStack, folder: Path, name: str, identity: Identity | None) -> SnapshotFile:
     if name == PEOPLE:
-        data = _serialized(Ledger(folder))
+        data = Ledger(folder).image()
         return SnapshotFile(name, len(data), io.BytesIO(data), None)
     try:
         file = stack.enter_context(open_plain(folder / name))
     except UnsafeFileError as error:
         raise GalleryError(str(error)) from error
     return SnapshotFile(name, os.fstat(file.fileno()).st_size, file, identity)
-
-
-def _serialized(ledger: Ledger) -> bytes:
-    """The database as a file of it would be, while nobody else can write to it."""
-    with ledger.open(), closing(sqlite3.connect(ledger.path)) as connection:
-        return bytes(connection.serialize())
 
 
 def _listed(folder: Path) -> dict[str, Identity | None]:

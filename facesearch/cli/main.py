@@ -7,25 +7,11 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from facesearch import __version__
-from facesearch.cli import demo, evaluate
-from facesearch.cli.album import cluster
-from facesearch.cli.encoders import listing as encoders
-from facesearch.cli.gallery import (
-    backup,
-    encryption,
-    forget,
-    graph,
-    index,
-    inspect,
-    upgrade,
-    vectors,
-)
-from facesearch.cli.people import enroll, people
-from facesearch.cli.recognition import calibrate, search
-from facesearch.cli.service import accounts, serve
-from facesearch.cli.training import crops, train
+from facesearch.cli.command_modules import modules_of
+from facesearch.cli.gallery import bucket
 from facesearch.errors import FacesearchError
 
 EXIT_CODES = """\
@@ -53,8 +39,11 @@ class CommandParser(argparse.ArgumentParser):
         return parsed, surplus
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; each command's function is in ``args.run``."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands, or of ``command`` alone where that is one.
+
+    Each command's function is in ``args.run``.
+    """
     parser = CommandParser(
         prog="facesearch",
         description="Find the faces in a folder of photos, group them into people, and "
@@ -64,32 +53,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"facesearch {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (
-        index,
-        graph,
-        search,
-        enroll,
-        people,
-        calibrate,
-        cluster,
-        inspect,
-        upgrade,
-        forget,
-        backup,
-        vectors,
-        encryption,
-        encoders,
-        evaluate,
-        crops,
-        train,
-        serve,
-        accounts,
-        demo,
-    ):
-        module.add_commands(commands)
+    for module in modules_of(command):
+        import_module(module).add_commands(commands)
     _add_descriptions(parser)
-    for command in commands.choices.values():
-        _add_output_options(command, default=False)
+    for each in commands.choices.values():
+        _add_output_options(each, default=False)
     return parser
 
 
@@ -137,13 +105,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         # File names need not be UTF-8, and a terminal need not show every letter.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    args = build_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    args = build_parser(words[0] if words else None).parse_args(words)
     logging.basicConfig(
         level=logging.INFO if args.verbose else logging.WARNING,
         format="facesearch: %(message)s",
     )
     try:
-        return int(encryption.run(args))
+        return int(bucket.run(args))
     except KeyboardInterrupt:
         print("facesearch: interrupted; finished work is kept", file=sys.stderr)
         return 130

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,12 @@ def print_json(value: Any) -> None:
 def print_json_line(value: Any) -> None:
     """Print one JSON document as one line, at once: one of many, for who reads them one by one."""
     print(json.dumps(value, default=_plain), flush=True)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines with names that anybody may have given."""
+    for line in lines:
+        print(printable(line))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cluster.adaptive.clustering import graph_for
 from cluster.graph.knn_graph import KnnGraph, edge_recall
+from cluster.partitioned.initial import GraphSlice
 from facesearch.errors import BusyGalleryError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.search.knn_graph import graph_path, open_graph, refresh_graph
 from indexer.errors import StaleIndexError
-from indexer.graph.knn_graph import KnnGraphFile
+from indexer.graph.knn_graph import BLOCK_ROWS, KnnGraphFile
 from indexer.types import Ids, Vectors
 
 logger = logging.getLogger(__name__)
+
+_WITHOUT = "clustering without the graph that is kept: %s"
 
 
 @dataclass(frozen=True)
@@ -44,14 +50,48 @@ def kept_graph(gallery: Gallery, state: GalleryState, ids: Ids) -> KnnGraph | No
 
     It is brought up to date. None where there is none to use.
     """
+    stored = stored_graph(gallery, state)
+    if stored is None:
+        return None
+    try:
+        with stored:
+            return _among(stored, ids)
+    except StaleIndexError as error:
+        logger.warning(_WITHOUT, error)
+        return None
+
+
+def stored_graph(gallery: Gallery, state: GalleryState) -> KnnGraphFile | None:
+    """The file of the graph that is kept, brought up to date; None where there is none to use."""
     if not graph_path(gallery).exists():
         return None
     try:
-        with _up_to_date(gallery, state) as stored:
-            return _among(stored, ids)
+        return _up_to_date(gallery, state)
     except (StaleIndexError, BusyGalleryError) as error:
-        logger.warning("clustering without the graph that is kept: %s", error)
+        logger.warning(_WITHOUT, error)
         return None
+
+
+def stored_slices(
+    stored: KnnGraphFile, ids: Ids, vectors: Vectors, cuts: NDArray[np.int64]
+) -> Iterator[GraphSlice]:
+    """The slices ``cuts[i]`` up to ``cuts[i + 1]`` of the graph of the faces ``ids`` int64 (n,),
+    ascending, with their ``vectors`` (n, d); as :func:`kept_graph`, without all in memory."""
+    covered = stored.covered.ids
+    lines = np.searchsorted(covered, ids)
+    place = np.full(len(covered), -1, np.int32)
+    place[lines] = np.arange(len(ids), dtype=np.int32)
+    for start, end in pairwise(cuts.tolist()):
+        rows = np.empty((end - start, stored.k), np.int64)
+        distances = np.empty((end - start, stored.k), np.float32)
+        for first in range(start, end, BLOCK_ROWS):
+            wanted = lines[first : min(first + BLOCK_ROWS, end)]
+            block = stored.rows(int(wanted[0]), int(wanted[-1]) + 1)
+            found = block.neighbours[wanted - block.first]
+            part = slice(first - start, first - start + len(wanted))
+            rows[part] = np.where(found >= 0, place[found], -1)
+            distances[part] = block.distances[wanted - block.first]
+        yield GraphSlice(start, np.array(vectors[start:end], np.float32), rows, distances)
 
 
 def _up_to_date(gallery: Gallery, state: GalleryState) -> KnnGraphFile:

@@ -32,7 +32,9 @@ class ClusterOptions:
     one photo be one person, as in collages. ``full`` clusters all faces again, even where the
     previous run could be built on. ``reach`` is the distance that average linkage merges up to for
     every threshold within it; for others it merges all it can. ``linkage`` is one of
-    :data:`cluster.agglomerative.LINKAGES`.
+    :data:`cluster.agglomerative.LINKAGES`. With ``partitions`` above 0 the graph and the merges
+    are made in so many parts, for galleries that are larger than one memory: by average linkage at
+    the threshold, within :data:`cluster.partitioned.linkage.EPSILON`; no rule is learnt.
     """
 
     method: str
@@ -45,6 +47,7 @@ class ClusterOptions:
     from_gallery: bool = False
     reach: float = 0.0
     linkage: LinkageName = "average"
+    partitions: int = 0
 
     @classmethod
     def for_gallery(
@@ -58,6 +61,7 @@ class ClusterOptions:
         min_quality: float | None = None,
         same_photo: bool = False,
         full: bool = False,
+        partitions: int = 0,
     ) -> ClusterOptions:
         """The options for the encoder that a gallery was made with.
 
@@ -80,6 +84,7 @@ class ClusterOptions:
             from_gallery=threshold is None,
             reach=LOOSER * defaults.cluster,
             linkage=linkage,
+            partitions=partitions,
         )
         options.check()
         return options
@@ -98,6 +103,12 @@ class ClusterOptions:
         number(self.min_quality, "min_quality", 0, 1)
         whole_number(self.min_size, "min_size", 1)
         number(self.reach, "reach", 0, math.inf)
+        whole_number(self.partitions, "partitions", 0)
+        if self.partitions and (self.method, self.linkage) != ("agglomerative", "average"):
+            raise InputError(
+                "expected average linkage for clustering in partitions, got "
+                f"{self.method if self.method != 'agglomerative' else self.linkage + ' linkage'}"
+            )
         if self.linkage != "average" and self.method != "agglomerative":
             raise InputError(
                 f"expected method agglomerative with {self.linkage} linkage, got {self.method}, "

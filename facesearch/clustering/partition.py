@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,41 +17,21 @@ from cluster.constraints import ResolvedConstraints
 from cluster.graph.approximate_knn import NEIGHBOURS
 from cluster.hdbscan_clustering import MOST_WHOLE, DensitySettings, hdbscan_clustering
 from cluster.incremental import grow_clusters
+from cluster.partitioned.runner import LocalRunner, PartitionRunner
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.dendrogram_cache import CachedDendrogram, dendrogram_key, read_dendrogram
+from facesearch.clustering.face_set import FaceSet, rows_among
 from facesearch.clustering.graph_source import clustering_graph, kept_graph
 from facesearch.clustering.options import ClusterOptions
+from facesearch.clustering.partitioned import Room, partitioned_clusters
 from facesearch.clustering.run_store import RunInfo
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.projection import NOBODY
+from indexer.storage.scratch_arrays import scratch_array
 from indexer.types import Ids, Vectors
 
 _WERE_CUT = "saved merges were cut at the threshold"
-
-
-@dataclass(frozen=True)
-class FaceSet:
-    """The faces to cluster: ids (n,), vectors (n, d), and for each face:
-
-    whether its quality is too ``poor`` to form clusters; its photo (None: photos do not matter),
-    negative of a track of a video; its person ``before`` and how ``sure`` that was; the person it
-    was ``decided`` to be; and whether a decision about its person was ``undone``, so that
-    ``before`` does not bind. ``apart`` int64 (c, 2) are rows of tracks that are seen together."""
-
-    ids: Ids
-    vectors: Vectors
-    poor: NDArray[np.bool_]
-    photos: NDArray[np.int64] | None
-    before: NDArray[np.int64]
-    sure: NDArray[np.float32]
-    decided: NDArray[np.int64]
-    undone: NDArray[np.bool_]
-    apart: NDArray[np.int64]
-
-    def apart_among(self, which: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """The pairs of ``apart`` both of ``which`` (n,), as rows of these."""
-        return _rows_among(self.apart[which[self.apart].all(axis=1)], which)
 
 
 @dataclass(frozen=True)
@@ -75,15 +56,55 @@ def partition_faces(
     *,
     options: ClusterOptions,
     how: RunInfo,
+    runner: PartitionRunner | None = None,
 ) -> Partition:
     """The clusters of ``faces``: of the good ones, as ``constraints`` of them say, then the poor.
 
     ``barred`` int64 (c, 2): rows of poor faces, each with a good one whose cluster it may not join.
+    ``runner`` does the work of partitions, where there are any; by default this process does.
     Raises InputError for complete linkage of too many faces.
     """
-    made = _of_good(gallery, state, faces, constraints, options=options, how=how)
-    clustering = _with_poor(made.clustering, faces, barred, options, made.how.merge_rule)
+    room: Room | None = None
+    if options.partitions:
+        room = partial(scratch_array, gallery.folder)
+        made = _in_partitions(
+            gallery, state, faces, constraints, options=options, how=how,
+            runner=runner or LocalRunner(), room=room,
+        )  # fmt: skip
+    else:
+        made = _of_good(gallery, state, faces, constraints, options=options, how=how)
+    clustering = _with_poor(made, faces, barred, options, room)
     return replace(made, clustering=clustering)
+
+
+def _in_partitions(
+    gallery: Gallery,
+    state: GalleryState,
+    faces: FaceSet,
+    constraints: ResolvedConstraints,
+    *,
+    options: ClusterOptions,
+    how: RunInfo,
+    runner: PartitionRunner,
+    room: Room,
+) -> Partition:
+    made = partitioned_clusters(
+        gallery,
+        state,
+        (faces.good_ids, faces.good_vectors),
+        constraints,
+        options=options,
+        runner=runner,
+        room=room,
+    )
+    how = replace(
+        how,
+        graph=made.graph,
+        edge_recall=made.edge_recall,
+        partitions=made.partitions,
+        worker_bytes=made.worker_bytes,
+    )
+    return Partition(made.clustering, how, options.threshold)
 
 
 def _of_good(
@@ -95,8 +116,7 @@ def _of_good(
     options: ClusterOptions,
     how: RunInfo,
 ) -> Partition:
-    good = ~faces.poor
-    ids, vectors = faces.ids[good], faces.vectors[good]
+    ids, vectors = faces.good_ids, faces.good_vectors
     if options.method != "agglomerative":
         return _by_density(gallery, state, (ids, vectors), constraints, options=options, how=how)
     if not how.full:
@@ -273,27 +293,28 @@ def _grown(
 
 
 def _with_poor(
-    clustering: Clustering,
+    made: Partition,
     faces: FaceSet,
     barred: NDArray[np.int64],
     options: ClusterOptions,
-    rule: MergeRule | None,
+    room: Room | None,
 ) -> Clustering:
-    """``clustering`` of the good faces, and after it the poor ones."""
-    poor = faces.poor
+    """The clustering ``made`` of the good faces, and after it the poor ones."""
+    poor, clustering = faces.poor, made.clustering
     if not poor.any():
         return clustering
     photos = faces.photos
     return attach(
         clustering,
-        faces.vectors[~poor],
+        faces.good_vectors,
         faces.ids[poor],
-        faces.vectors[poor],
+        faces.poor_vectors,
         options.attach_threshold,
         photos=None if photos is None else (photos[~poor], photos[poor]),
         cannot=np.concatenate([barred, _poor_and_good(faces)]),
         rivals=faces.apart_among(poor),
-        rule=rule,
+        rule=made.how.merge_rule,
+        room=None if room is None else room((clustering.count, faces.good_vectors.shape[1])),
     )
 
 
@@ -304,14 +325,8 @@ def _poor_and_good(faces: FaceSet) -> NDArray[np.int64]:
     mixed = np.where(first[:, None], mixed, mixed[:, ::-1])
     return np.stack(
         [
-            _rows_among(mixed[:, 0], faces.poor),
-            _rows_among(mixed[:, 1], ~faces.poor),
+            rows_among(mixed[:, 0], faces.poor),
+            rows_among(mixed[:, 1], ~faces.poor),
         ],
         axis=1,
     )
-
-
-def _rows_among(rows: NDArray[np.int64], which: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """``rows`` of all as rows of those of ``which`` (n,)."""
-    places: NDArray[np.int64] = (np.cumsum(which) - 1)[rows]
-    return places

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.constraints import Constraints, Contradiction, no_pairs, resolve
+from cluster.partitioned.runner import PartitionRunner
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.current_people import album_people, last_run
+from facesearch.clustering.face_set import FaceSet, no_faces, read_faces
 from facesearch.clustering.history import PreviousAssignments, earlier_people, older_runs
 from facesearch.clustering.options import ClusterOptions
-from facesearch.clustering.partition import FaceSet, partition_faces
+from facesearch.clustering.partition import partition_faces
 from facesearch.clustering.person_matching import (
     ChangeContext,
     PeopleChanges,
@@ -22,19 +24,16 @@ from facesearch.clustering.person_matching import (
     match_clusters,
 )
 from facesearch.clustering.run_store import ClusterRun, RunInfo
-from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import (
     PersonAssignment,
     assign_people,
-    decided_rows,
     led_numbers,
     voting_people,
 )
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import NOBODY, DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
-from facesearch.video.overlap import overlapping
 from indexer.id_lookup import positions_of, values_at
 from indexer.types import Ids
 
@@ -44,10 +43,14 @@ MOST_BARRED = 200
 # that it was not measured how much the people would differ
 # (benchmarks/clustering/incremental.py).
 MOST_GROWTH = 1.5
-NO_PHOTO = -1  # stands for the photo of a track, which may be one person with others of its video
 
 
-def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOptions) -> ClusterRun:
+def run_clustering(
+    gallery: Gallery,
+    state: GalleryState,
+    options: ClusterOptions,
+    runner: PartitionRunner | None = None,
+) -> ClusterRun:
     """Cluster all live faces of ``gallery``, following the decisions about people.
 
     Clusters are formed by the faces of quality ``min_quality`` or more, of unknown quality, and
@@ -64,12 +67,15 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     the numbers of their people (:func:`facesearch.clustering.person_matching.match_clusters`), and
     the run lists what changed.
 
+    With ``options.partitions`` all faces are clustered again, in so many parts, each of which
+    ``runner`` has in the memory of one worker (:mod:`facesearch.clustering.partitioned`).
+
     Raises InputError for an unknown method or linkage, one that the method does not have, or
     complete linkage of more than :data:`cluster.linkage.complete_single_linkage.MOST_PAIRS` faces.
     """
     options.check()
     before = _Before.read(gallery)
-    faces = _faces(gallery, state, options, before)
+    faces = read_faces(gallery, state, options, before.decided, before.previously)
     earlier = earlier_people(
         faces.ids,
         before.votes(faces.ids),
@@ -82,11 +88,13 @@ def run_clustering(gallery: Gallery, state: GalleryState, options: ClusterOption
     options, how = _planned(options, before, faces)
     constraints = resolve(_constraints(faces, before.decided), int((~faces.poor).sum()))
     barred = _rejected(faces, before.decided, faces.poor)
-    made = partition_faces(gallery, state, faces, constraints, barred, options=options, how=how)
+    made = partition_faces(
+        gallery, state, faces, constraints, barred, options=options, how=how, runner=runner
+    )
     other = "" if before.run is None else _other_options(options, before.run, made.threshold)
     now = _people(made.clustering, faces, earlier, before)
     return ClusterRun(
-        _kept(now.clustering, made.clustering, _no_faces(state, before.decided)),
+        _kept(now.clustering, made.clustering, no_faces(state, before.decided)),
         options.method,
         made.threshold,
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -137,13 +145,15 @@ class _Before:
         run = self.run
         return _people_of(voting_people(run.clustering, run.numbers, self.decided, self.known), ids)
 
-    def led(self, ids: Ids) -> NDArray[np.int64]:
-        """The people of before, after clusters were given to whom they show, int64 (n,)."""
+    def previously(self, ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The people of before (n,), after clusters were given to whom they show, and how surely
+        each face was in its cluster (n,)."""
         if self.run is None:
-            return np.full(len(ids), NOBODY, np.int64)
+            return np.full(len(ids), NOBODY, np.int64), np.zeros(len(ids), np.float32)
         was = self.run.clustering
         numbers = led_numbers(was, self.run.numbers, self.decided)
-        return _people_of(assign_people(was, numbers, self.decided, known=self.known), ids)
+        people = _people_of(assign_people(was, numbers, self.decided, known=self.known), ids)
+        return people, values_at(was.confidence, positions_of(ids, was.ids), 0)
 
     def new_people(self, count: int) -> range:
         """Numbers for ``count`` people that nobody had before."""
@@ -151,50 +161,11 @@ class _Before:
         return self.store.new_people(count, above)
 
 
-def _faces(
-    gallery: Gallery, state: GalleryState, options: ClusterOptions, before: _Before
-) -> FaceSet:
-    table = FaceTable.read(gallery, state)
-    if before.decided.not_faces:
-        table = table.rows(~np.isin(table.ids, _no_faces(state, before.decided)))
-    of_people = decided_rows(table.ids, before.decided)
-    sure = np.zeros(len(table), np.float32)
-    if before.run is not None:
-        was = before.run.clustering
-        sure = values_at(was.confidence, positions_of(table.ids, was.ids), 0)
-    poor = table.quality < options.min_quality  # NaN is not less
-    return FaceSet(
-        table.ids,
-        table.vectors,
-        poor & (of_people == NOBODY),
-        None if options.same_photo else np.where(table.seen[:, 0] < 0, table.photo, NO_PHOTO),
-        before.led(table.ids),
-        sure,
-        of_people,
-        np.zeros(len(table), bool),
-        no_pairs() if options.same_photo else _seen_together(table, of_people),
-    )
-
-
-def _seen_together(table: FaceTable, of_people: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Tracks that are seen in a video at one time, int64 (c, 2), but for those that people decided
-    to be one person: who decided had the video to look at."""
-    pairs = overlapping(table.photo, table.seen)
-    decided = of_people[pairs]
-    return np.asarray(pairs[(decided[:, 0] != decided[:, 1]) | (decided[:, 0] == NOBODY)])
-
-
 def _people_of(then: PersonAssignment | None, ids: Ids) -> NDArray[np.int64]:
     """The people of faces ``ids`` (n,); :data:`NOBODY` where there is none."""
     if then is None:
         return np.full(len(ids), NOBODY, np.int64)
     return values_at(then.of_faces(), positions_of(ids, then.clustering.ids), NOBODY)
-
-
-def _no_faces(state: GalleryState, decided: DecisionState) -> Ids:
-    """What was detected, and is no face as somebody said; int64 (m,)."""
-    live = state.live_ids()
-    return live[np.isin(live, np.array(list(decided.not_faces), np.int64))]
 
 
 def _kept(now: Clustering, made: Clustering, no_faces: Ids) -> Clustering:
@@ -259,6 +230,7 @@ def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: FaceS
     formed = previous.how.formed
     reasons = (
         (options.full, "as asked for"),
+        (options.partitions > 0, "partitions always cluster all faces"),
         (options.method != "agglomerative", f"{options.method} always clusters all faces"),
         (options.linkage != "average", f"{options.linkage} linkage always clusters all faces"),
         (previous.people is None, "the previous run has no numbers of people"),

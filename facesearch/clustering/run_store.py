@@ -51,7 +51,8 @@ class RunInfo:
     graph of neighbours was clustered, with the share of exact neighbours it had, ``edge_recall``;
     "" where all pairs were looked at. ``cut`` tells that nothing was merged: the merges of an
     earlier run were cut. ``linkage`` is which distance between groups counted; ``exact`` is False
-    where single linkage may have missed a pair.
+    where single linkage may have missed a pair. ``partitions`` is in how many parts the
+    merges were made, 0 where not in parts, and ``worker_bytes`` about what each worker took.
     """
 
     full: bool = True
@@ -67,6 +68,8 @@ class RunInfo:
     linkage: str = "average"
     exact: bool = True
     rule: dict[str, float] | None = None
+    partitions: int = 0
+    worker_bytes: int = 0
 
     @property
     def merge_rule(self) -> MergeRule | None:

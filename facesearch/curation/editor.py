@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from facesearch.argument_checks import several, whole_number
 from facesearch.clustering.run_store import run_paths
-from facesearch.curation.people_reader import SHOWN, PeopleReader, require_person
+from facesearch.curation.people_reader import SHOWN, KnownPeople, PeopleReader, require_person
 from facesearch.errors import ChangedDecisionsError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.ledger import (
@@ -71,8 +71,9 @@ class PeopleEditor(PeopleReader):
         author: DecisionAuthor | None = None,
         *,
         sure: float = SURE,
+        known: KnownPeople | None = None,
     ) -> None:
-        super().__init__(gallery, state)
+        super().__init__(gallery, state, known)
         self._people = PeopleStore(gallery.folder, author)
         self._run = _run_in_force(gallery)
         self._sure = sure

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from facesearch.argument_checks import instance
 from facesearch.clustering.current_people import gallery_people
@@ -25,6 +27,16 @@ def require_person(person: Person) -> None:
     instance(person, Person, "a Person", "find one with PeopleEditor.find(name)")
 
 
+@dataclass(frozen=True)
+class KnownPeople:
+    """What was read of a gallery's people already: all ``decisions``, what they add up to, and who
+    has which face by that."""
+
+    decisions: Sequence[Decision]
+    decided: DecisionState
+    now: PersonAssignment
+
+
 class PeopleReader:
     """The people of a gallery: ``now`` says who has which face, ``decided`` what was decided.
 
@@ -32,20 +44,42 @@ class PeopleReader:
     InputError for a person or face that is not there; GalleryError where the ledger cannot be used.
     """
 
-    def __init__(self, gallery: Gallery, state: GalleryState | None = None) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        state: GalleryState | None = None,
+        known: KnownPeople | None = None,
+    ) -> None:
+        """What is ``known`` of that state is not read again."""
         require_gallery(gallery)
         self._gallery = gallery
         self._state = state or gallery.state()
         self._people = PeopleStore(gallery.folder)
         self.clustered = bool(run_paths(gallery))
-        self._read_decisions()
+        if known is None:
+            self._read_decisions()
+        else:
+            self._enter_decisions(known.decisions, known.decided, known.now)
+
+    @property
+    def folder(self) -> Path:
+        """Of the gallery."""
+        return self._gallery.folder
 
     def _read_decisions(self) -> None:
         """Look at the ledger: what is decided next is decided in knowledge of it."""
         decisions = self._people.decisions()
+        self._enter_decisions(decisions, replay(decisions), None)
+
+    def _enter_decisions(
+        self,
+        decisions: Sequence[Decision],
+        decided: DecisionState,
+        now: PersonAssignment | None,
+    ) -> None:
         self._newest = decisions[-1].id if decisions else 0
-        self.decided: DecisionState = replay(decisions)
-        self._now: PersonAssignment | None = None
+        self.decided = decided
+        self._now = now
 
     @property
     def now(self) -> PersonAssignment:

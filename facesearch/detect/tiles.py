@@ -18,6 +18,8 @@ from facesearch.detect.types import Detections, Detector, Pixels
 
 WIDE = 2.0  # a picture longer than twice its short side is looked at in tiles
 _OVERLAP = 0.25
+# Pixels: networks pad to as many, and a picture of one row would be cut into thousands of tiles.
+_SHORTEST = 64
 _SAME = 0.6  # of the smaller box, within that of the same face found in another look
 
 
@@ -74,7 +76,7 @@ def detect_in_tiles(detector: Detector, photo: Pixels, side: int) -> Detections:
     height, width = photo.shape[:2]
     lies = width >= height
     short, long = sorted((height, width))
-    length = min(long, max(short, min(side, int(WIDE * short))))
+    length = min(long, max(short, min(side, max(int(WIDE * short), _SHORTEST))))
     found = [_large_faces(detector, photo, side, length * _OVERLAP / 2)]
     for tile in tiles_of(long, length):
         part = photo[:, tile.start : tile.end] if lies else photo[tile.start : tile.end]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from facesearch.argument_checks import instance, number, whole_number
 from facesearch.errors import FacesearchError, InputError
 from indexer.runtime.cores import available_cores
 
@@ -36,12 +38,12 @@ class RayOptions:
 
     def check(self) -> None:
         """Raise InputError for options out of range."""
+        instance(self.address, str, "the address of a Ray cluster as text")
         if not self.address:
             raise InputError("expected the address of a Ray cluster, or 'local', got nothing")
-        if self.workers is not None and self.workers < 1:
-            raise InputError(f"expected at least 1 worker, got {self.workers}")
-        if self.gpus < 0:
-            raise InputError(f"expected 0 or more GPUs a worker, got {self.gpus}")
+        if self.workers is not None:
+            whole_number(self.workers, "workers", 1)
+        number(self.gpus, "GPUs of each worker", 0, math.inf)
 
 
 def import_ray() -> Any:

@@ -31,6 +31,7 @@ from facesearch.erasure.receipt import (
     write_receipt,
 )
 from facesearch.erasure.selection import (
+    SelectedFaces,
     Selection,
     by_shard,
     photo_contents,
@@ -51,7 +52,7 @@ from indexer.errors import IndexGoalError, MissingFaissError
 from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
 from indexer.types import Ids
 
-__all__ = ["ForgetReport", "Selection", "forget", "lift", "preview", "unfinished"]
+__all__ = ["ForgetReport", "SelectedFaces", "Selection", "forget", "lift", "preview", "unfinished"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ _NOTHING_NEW = Selection()
 
 def forget(
     gallery: Gallery,
-    selection: Selection = _NOTHING_NEW,
+    selection: Selection | SelectedFaces = _NOTHING_NEW,
     *,
     receipt: Path | None = None,
 ) -> ForgetReport:
@@ -74,12 +75,15 @@ def forget(
     Their vectors, boxes and names are nowhere in the gallery's folder afterwards, nor are names in
     sidecars of ours beside their photos; their ids are never used again, and indexing their photos
     again does not bring them back. What was done is written to ``receipt``, by default a new file
-    in the gallery's folder ``erasures``. Raises InputError for a photo, face or name that the
-    gallery does not have, BusyGalleryError when another process is writing, or writes a report for
-    longer than a minute.
+    in the gallery's folder ``erasures``.
+
+    Faces that were selected before are those that were so then, whatever was decided since: of the
+    people among them the names go, and nobody else's. Raises InputError for a photo, face or name
+    that the gallery does not have, BusyGalleryError when another process is writing, or writes a
+    report for longer than a minute.
     """
     with gallery.writing():
-        chosen = select_faces(gallery, gallery.state(), selection)
+        chosen = _chosen(gallery, selection)
         before = Tombstones.read(gallery.folder)
         new = chosen.ids[~before.among(chosen.ids)]
         forgotten = before.joined(_faces(gallery, new))
@@ -87,37 +91,46 @@ def forget(
             len(forgotten.ids) - len(before.ids), chosen.decided, chosen.clustered
         )
         left = unfinished(gallery, forgotten.ids)
-        traces = Traces.of(gallery, left) if report.faces or chosen.names else Traces()
+        people = PeopleStore(gallery.folder)
+        names = (*chosen.names, *people.names_of(chosen.numbers))
+        traces = Traces.of(gallery, left) if report.faces or names else Traces()
         if report.faces:
             forgotten.write(gallery.folder)
         with gallery.erasing():
-            people = PeopleStore(gallery.folder)
             # Also names of faces whose shards were lost.
             report.named = people.forget(chosen.ids)
             named = sum(people.forget_name(name) for name in chosen.names)
-            report.sidecars = remove_sidecars(gallery, traces.contents, chosen.names)
+            named += people.forget_names_of(chosen.numbers)
+            report.sidecars = remove_sidecars(gallery, traces.contents, names)
             report.elsewhere = noted_outputs(gallery)
             if named and not len(left):
                 _remove_report(gallery, report)
             _delete(gallery, left, report)
         if report.faces or named:
-            found = traces.found(gallery.folder) + names_found(gallery.folder, chosen.names)
+            found = traces.found(gallery.folder) + names_found(gallery.folder, names)
             report.found = sorted({*map(str, found)})
             report.searched = files_below(gallery.folder)
             report.receipt = write_receipt(gallery, Receipt.of(new, report, traces), receipt)
         return report
 
 
-def preview(gallery: Gallery, selection: Selection) -> ForgetReport:
+def preview(gallery: Gallery, selection: Selection | SelectedFaces) -> ForgetReport:
     """What :func:`forget` would delete; raises as it does, and changes nothing."""
-    chosen = select_faces(gallery, gallery.state(), selection)
+    chosen = _chosen(gallery, selection)
     new = chosen.ids[~Tombstones.read(gallery.folder).among(chosen.ids)]
     there = unfinished(gallery, new)
     report = ForgetReport(len(there), chosen.decided, chosen.clustered)
     contents = Traces.of(gallery, there).contents
-    report.sidecars = [str(path) for path in sidecars(gallery, contents, chosen.names)]
+    names = (*chosen.names, *PeopleStore(gallery.folder).names_of(chosen.numbers))
+    report.sidecars = [str(path) for path in sidecars(gallery, contents, names)]
     report.elsewhere = noted_outputs(gallery)
     return report
+
+
+def _chosen(gallery: Gallery, selection: Selection | SelectedFaces) -> SelectedFaces:
+    if isinstance(selection, SelectedFaces):
+        return selection
+    return select_faces(gallery, gallery.state(), selection)
 
 
 def lift(gallery: Gallery, photos: Sequence[Path]) -> ForgetReport:

@@ -24,11 +24,13 @@ from indexer.types import Ids, make_ids, split_ids
 
 @dataclass(frozen=True)
 class Selection:
-    """The faces to forget: all of ``photos``, those of ``ids``, and those of ``people`` by name."""
+    """The faces to forget: all of ``photos``, those of ``ids``, and those of people: of ``people``
+    by name, and by ``numbers``."""
 
     photos: tuple[Path, ...] = ()
     ids: tuple[int, ...] = ()
     people: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,15 @@ class SelectedFaces:
     """What a selection comes to: ``ids`` int64 (n,), ascending.
 
     Of the people among it, ``decided`` faces were decided to be theirs and ``clustered`` ones were
-    only given to them by the last clustering. ``names`` are all names these people ever had.
+    only given to them by the last clustering. ``names`` are those by which people were selected;
+    ``numbers`` are those of people who were selected by number, with who was merged into them.
     """
 
     ids: Ids
     decided: int = 0
     clustered: int = 0
     names: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 def select_faces(gallery: Gallery, state: GalleryState, selection: Selection) -> SelectedFaces:
@@ -63,11 +67,19 @@ def select_faces(gallery: Gallery, state: GalleryState, selection: Selection) ->
             decided |= of_name
             clustered |= {face for face, each in given.items() if each == name} - of_name
             _require_known(gallery, name, bool(of_name), known)
+    numbers = set[int]()
+    if selection.numbers:
+        holds = PeopleStore(gallery.folder).decided()
+        people = {holds.number(number) for number in selection.numbers}
+        numbers = people | {number for number, now in holds.merged.items() if now in people}
+        decided |= {face for face, number in holds.faces.items() if number in people}
+        now = gallery_people(gallery, state, holds)
+        clustered |= {face for number in people for face in now.faces(number).tolist()} - decided
     for photo in selection.photos:
         for content in photo_contents(gallery, state, photo):
             ids |= set(gallery.faces_of_photo(state.contents[content]).tolist())
     chosen = np.array(sorted(ids | decided | clustered), np.int64)
-    return SelectedFaces(chosen, len(decided), len(clustered), names)
+    return SelectedFaces(chosen, len(decided), len(clustered), names, tuple(sorted(numbers)))
 
 
 def _require_known(gallery: Gallery, name: str, has_faces: bool, known: dict[int, str]) -> None:

@@ -29,7 +29,7 @@ from facesearch.evaluate.datasets.embedded_photos import (
     distances_of,
 )
 from facesearch.evaluate.datasets.face_selection import DEFAULT_RULE
-from facesearch.evaluate.datasets.labelled_photos import LabelledPhotos, Tracks
+from facesearch.evaluate.datasets.labelled_photos import FrameTracks, LabelledPhotos
 from facesearch.evaluate.datasets.sliced_photos import SlicedPhotos
 from facesearch.evaluate.degradation import Degradation, Degraded
 from facesearch.evaluate.identification import RANKS, identification
@@ -216,7 +216,7 @@ def run_clustering(
 
 def run_video(
     setup: Setup,
-    tracks: Tracks | VideoClips,
+    tracks: FrameTracks | VideoClips,
     pairs: v.LabelledPairs | None = None,
     *,
     frames: int = FRAMES,

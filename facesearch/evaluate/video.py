@@ -25,7 +25,7 @@ from facesearch.evaluate.datasets.embed_dataset import (
     embed_photos,
 )
 from facesearch.evaluate.datasets.embedded_photos import NEVER, EmbeddedPhotos, PhotoFailure
-from facesearch.evaluate.datasets.labelled_photos import Tracks
+from facesearch.evaluate.datasets.labelled_photos import FrameTracks
 
 FRAMES = 100
 
@@ -52,7 +52,7 @@ class EmbeddedTracks:
 
 def embed_tracks(
     engine: FaceEngine,
-    tracks: Tracks,
+    tracks: FrameTracks,
     *,
     frames: int = FRAMES,
     way: EmbeddingMethod = ONE_FACE,
@@ -94,7 +94,7 @@ def track_distances(
 
 
 def _next_frames(
-    tracks: Tracks, lacking: NDArray[np.int64], read: NDArray[np.int64]
+    tracks: FrameTracks, lacking: NDArray[np.int64], read: NDArray[np.int64]
 ) -> list[tuple[int, str]]:
     """The next frames to read: of each track as many as it lacks, by its row."""
     return [

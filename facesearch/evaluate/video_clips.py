@@ -13,6 +13,7 @@ from facesearch.engine import FaceEngine
 from facesearch.errors import InputError, PhotoError
 from facesearch.evaluate.datasets.embed_dataset import Progress
 from facesearch.evaluate.datasets.embedded_photos import PhotoFailure
+from facesearch.evaluate.datasets.labelled_photos import LabelledTracks
 from facesearch.evaluate.video import FRAMES, EmbeddedTracks
 from facesearch.images import find_photos
 from facesearch.video.follow import followed
@@ -22,37 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class VideoClips:
-    """n clips: ``names`` ("person/clip", without the file's ending), ``people`` and ``paths``."""
+class VideoClips(LabelledTracks):
+    """Tracks that are video files at ``paths``: names are "person/clip", without the ending."""
 
-    root: Path
-    names: tuple[str, ...]
-    people: tuple[str, ...]
     paths: tuple[Path, ...]
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def named(self, wanted: set[str]) -> VideoClips:
-        """The clips ``wanted``; raises :class:`InputError` naming one that is not here."""
-        absent = sorted(wanted - {*self.names})
-        if absent:
-            raise InputError(
-                f"expected the clips of the pairs in {self.root} as person/clip.mp4, found none "
-                f"called {absent[0]!r} ({len(absent)} such)"
-            )
-        rows = [row for row, name in enumerate(self.names) if name in wanted]
-        return VideoClips(
-            self.root,
-            tuple(self.names[row] for row in rows),
-            tuple(self.people[row] for row in rows),
-            tuple(self.paths[row] for row in rows),
-        )
-
-    @property
-    def person_numbers(self) -> NDArray[np.int64]:
-        """The people as numbers int64 (n,) from 0, in the order of their names."""
-        return np.unique(np.array(self.people), return_inverse=True)[1].astype(np.int64)
+    layout = "person/clip.mp4"
 
 
 def read_clips(root: Path) -> VideoClips | None:

@@ -35,8 +35,10 @@ class FaceTable:
     seen: NDArray[np.int64]
 
     @classmethod
-    def read(cls, gallery: Gallery, state: GalleryState) -> FaceTable:
+    def read(cls, gallery: Gallery, state: GalleryState, *, with_vectors: bool = True) -> FaceTable:
         """All live faces of ``state``. Each shard is opened once: that checks all of its columns.
+
+        Without vectors, which then are (n, 0), it takes 36 bytes a face.
 
         Raises ChangedGalleryError where some were forgotten since ``state`` was read, GalleryError
         or ShardError where a shard is damaged.
@@ -44,9 +46,10 @@ class FaceTable:
         require_gallery(gallery)
         instance(state, GalleryState, "a GalleryState", "gallery.state() reads it")
         count = state.face_count
+        dimension = gallery.contract.dimension if with_vectors else 0
         table = cls(
             np.empty(count, np.int64),
-            np.empty((count, gallery.contract.dimension), np.float32),
+            np.empty((count, dimension), np.float32),
             np.empty(count, np.float32),
             np.empty(count, np.int64),
             np.empty((count, 2), np.int64),
@@ -63,7 +66,8 @@ class FaceTable:
         with Shard.open(path) as shard:
             self.ids[part] = make_ids(shard.number, rows)
             self.photo[part] = make_ids(shard.number, face_photos(shard, rows))
-            self.vectors[part] = shard.vectors(rows)
+            if self.vectors.shape[1]:
+                self.vectors[part] = shard.vectors(rows)
             self.quality[part] = face_qualities(shard, rows)
             self.seen[part] = face_times(shard, rows)[:, :2]
 

@@ -35,7 +35,12 @@ from facesearch.gallery.description import (
     settings_text,
     write_description,
 )
-from facesearch.gallery.locks import presentation_lock, require_unsealed, writer_lock
+from facesearch.gallery.locks import (
+    presentation_lock,
+    remove_staged,
+    require_unsealed,
+    writer_lock,
+)
 from facesearch.gallery.photo_log import PhotoLog, ShardLog
 from facesearch.gallery.records import (
     FaceRecord,
@@ -183,6 +188,7 @@ class Gallery:
             self._require_folders()
             end_leases(self.folder)
             remove_partials(self.shards_folder)
+            remove_staged(self.folder)
             self.note_shard_numbers()
             self._is_writer = True
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from indexer.storage.atomic_files import open_lock
 
 logger = logging.getLogger(__name__)
 
+# Where files are fetched to before they take their places, by who holds the writer's lock.
+STAGED = ".fetched"
 _PAUSE = 0.1  # seconds
 _ATTEMPTS = 600
 _FORGETTING = "faces of the gallery are being forgotten"
@@ -36,6 +39,11 @@ def writer_lock(folder: Path) -> Iterator[None]:
                 f"another process is writing to {folder}; wait until it has ended"
             ) from None
         yield
+
+
+def remove_staged(folder: Path) -> None:
+    """Remove what a killed transfer left, for who holds the writer's lock."""
+    shutil.rmtree(folder / STAGED, ignore_errors=True)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facesearch.gallery.photo_log import PhotoLog
 from facesearch.gallery.photo_table import PhotoTable
 from facesearch.gallery.records import PhotoRecord
-from facesearch.images.types import PARTIAL
+from facesearch.images.types import KEYFRAMES, PARTIAL
 from facesearch.text import composed
 from indexer.id_lookup import positions_of
 from indexer.types import Ids, make_ids, split_ids
@@ -83,6 +83,13 @@ class GalleryState:
         return self._records(
             self.log.newest & photos.with_content & photos.reason.equal(PARTIAL.encode())
         )
+
+    def read_by_keyframes(self, rows: NDArray[np.int64]) -> int:
+        """How many of the files in ``rows`` of the log, or -1, are videos that were read by key
+        frames alone."""
+        holders = self.log.holder[rows[rows >= 0]]
+        by_keyframes = self.log.photos.reason.equal(KEYFRAMES.encode())
+        return int(by_keyframes[holders[holders >= 0]].sum())
 
     def _records(self, kept: NDArray[np.bool_]) -> list[PhotoRecord]:
         records = map(self.log.photos.record, np.flatnonzero(kept).tolist())

@@ -27,6 +27,8 @@ REASONS = (
 
 # A photo that was read, as far as its file goes.
 PARTIAL = "partial"
+# A video of which key frames alone were looked at.
+KEYFRAMES = "keyframes"
 
 # Times of files fit into int64 nanoseconds: 1677 to 2262. A file of another time has the nearest.
 _LAST_NS = 2**63 - 1
@@ -59,11 +61,10 @@ class FoundPhoto:
     @classmethod
     def of(cls, root: Path, name: str, status: os.stat_result) -> Self:
         """The file at ``root / name``, of which the file system says ``status``."""
-        ctime_ns = _bound(status.st_ctime_ns)
+        ctime_ns = kept_time_ns(status.st_ctime_ns)
         inode = status.st_ino & _LAST_NS if ctime_ns % _COARSE_NS else 0
-        return cls(
-            root, name, status.st_size, _bound(status.st_mtime_ns), ctime_ns=ctime_ns, inode=inode
-        )
+        mtime_ns = kept_time_ns(status.st_mtime_ns)
+        return cls(root, name, status.st_size, mtime_ns, ctime_ns=ctime_ns, inode=inode)
 
     @property
     def path(self) -> Path:
@@ -80,7 +81,8 @@ class FoundPhoto:
         return os.fsencode(os.path.join(self.root, self.name))  # noqa: PTH118 - quicker
 
 
-def _bound(time_ns: int) -> int:
+def kept_time_ns(time_ns: int) -> int:
+    """A time of a file in nanoseconds as it is kept: the nearest that int64 holds."""
     return max(-_LAST_NS, min(time_ns, _LAST_NS))
 
 

@@ -97,10 +97,23 @@ class PersonAssignment:
 
     def faces(self, number: int) -> Ids:
         """The ids of a person's faces, the surest first."""
+        return self.faces_with_confidence(number)[0]
+
+    def faces_with_confidence(self, number: int) -> tuple[Ids, NDArray[np.float32]]:
+        """The ids of a person's faces, int64 (m,), the surest first, and how sure each is, float32
+        (m,) in [0, 1]."""
         rows = np.flatnonzero(self.of_faces() == number)
         ids, sure = self.clustering.ids[rows], self.clustering.confidence[rows]
-        result: Ids = ids[np.lexsort((ids, -sure))]
-        return result
+        order = np.lexsort((ids, -sure))
+        return ids[order], sure[order]
+
+    def counts(self) -> Counter[int]:
+        """How many faces each person has, by number; those of nobody by :data:`NOBODY`."""
+        by_label = np.bincount(self.clustering.labels - NOISE, minlength=len(self.people) + 1)
+        found = Counter({NOBODY: int(by_label[0])})
+        for person, faces in zip(self.people, by_label[1:].tolist(), strict=True):
+            found[person.id] += faces
+        return found
 
 
 class FaceNames(Mapping[int, str]):

@@ -9,29 +9,26 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from facesearch.errors import GalleryError
-from facesearch.text import composed
-from indexer.storage.atomic_files import create_file
-from indexer.storage.plain_files import require_plain
-
-VERSION = 3
-APPLICATION = 0x66616365  # "face", where SQLite keeps whose file it is
-# A file from somebody else must not have SQLite run anything; what is deleted is overwritten.
-_SETTINGS = (
-    "trusted_schema = OFF",
-    "cell_size_check = ON",
-    "secure_delete = ON",
-    "journal_mode = DELETE",
-    "synchronous = FULL",
+from facesearch.people.ledger_file import (
+    READING,
+    VERSION,
+    WRITING,
+    connected,
+    is_current,
+    make_tables,
+    mark_current,
+    version_of,
 )
+from facesearch.text import composed
+
 _PROBLEMS_SHOWN = 5
 Action = Literal[
     "enroll",
@@ -49,36 +46,6 @@ Action = Literal[
     "import",
     "undo",
 ]
-
-_SCHEMA = """
-CREATE TABLE decision (
-    id INTEGER PRIMARY KEY,
-    batch INTEGER NOT NULL,
-    created_at TEXT NOT NULL,
-    action TEXT NOT NULL,
-    person INTEGER NOT NULL,
-    other INTEGER,
-    name TEXT
-) STRICT;
-CREATE TABLE decided_face (
-    decision INTEGER NOT NULL REFERENCES decision (id),
-    face_id INTEGER NOT NULL,
-    person INTEGER NOT NULL,
-    belongs INTEGER NOT NULL,
-    PRIMARY KEY (decision, face_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX decided_face_of ON decided_face (face_id);
-CREATE TABLE counter (next_person INTEGER NOT NULL) STRICT;
-INSERT INTO counter VALUES (1);
-"""
-# Since version 3.
-_AUTHORS = """
-CREATE TABLE author (
-    batch INTEGER PRIMARY KEY,
-    name TEXT NOT NULL,
-    request TEXT
-) STRICT
-"""
 
 
 @dataclass(frozen=True)
@@ -132,6 +99,45 @@ class DecisionAuthor:
     request: str | None = None
 
 
+@dataclass(frozen=True)
+class LedgerRows:
+    """All rows of the ledger at ``path`` at one moment, as they are in the tables."""
+
+    path: Path
+    entries: Sequence[Sequence[Any]]
+    faces: Sequence[Sequence[Any]]
+
+    def decisions(self) -> list[Decision]:
+        """What the rows say, the oldest first; raises GalleryError where one makes no sense."""
+        faces: dict[int, list[FaceDecision]] = {}
+        for decision, *face in self.faces:
+            self._require(all(isinstance(each, int) for each in (decision, *face)), face)
+            faces.setdefault(decision, []).append(FaceDecision(face[0], face[1], bool(face[2])))
+        return [self._checked(row, tuple(faces.get(row[0], ()))) for row in self.entries]
+
+    def _checked(self, row: Sequence[object], faces: tuple[FaceDecision, ...]) -> Decision:
+        number, batch, at, action, person, other, name = row
+        numbers = (number, batch, person, 0 if other is None else other)
+        texts = (at, action, "" if name is None else name)
+        self._require(
+            all(isinstance(each, int) for each in numbers)
+            and all(isinstance(each, str) for each in texts)
+            and action in get_args(Action),
+            row,
+        )
+        # Earlier versions entered names as they were typed.
+        shown = composed(name) if isinstance(name, str) else None
+        return Decision(number, batch, at, action, person, other, shown, faces)  # type: ignore[arg-type]
+
+    def _require(self, sound: bool, row: Sequence[object]) -> None:
+        # Damage that SQLite does not notice may turn a value into one of another type.
+        if not sound:
+            raise GalleryError(
+                f"{self.path}: expected a decision, got {row!r}; the database is damaged: restore "
+                "it from a backup"
+            )
+
+
 class LedgerTransaction:
     """The ledger within one transaction."""
 
@@ -139,21 +145,20 @@ class LedgerTransaction:
         self._connection = connection
         self._path = path
 
+    def rows(self) -> LedgerRows:
+        """All rows. They can be read when the transaction has ended."""
+        # Fetched at once: others cannot commit meanwhile.
+        faces = self._connection.execute(
+            "SELECT decision, face_id, person, belongs FROM decided_face ORDER BY decision, face_id"
+        ).fetchall()
+        entries = self._connection.execute(
+            "SELECT id, batch, created_at, action, person, other, name FROM decision ORDER BY id"
+        ).fetchall()
+        return LedgerRows(self._path, entries, faces)
+
     def all(self) -> list[Decision]:
         """Every entry, the oldest first; raises GalleryError where one makes no sense."""
-        faces: dict[int, list[FaceDecision]] = {}
-        for decision, *face in self._connection.execute(
-            "SELECT decision, face_id, person, belongs FROM decided_face ORDER BY decision, face_id"
-        ):
-            self._require(all(isinstance(each, int) for each in (decision, *face)), face)
-            faces.setdefault(decision, []).append(FaceDecision(face[0], face[1], bool(face[2])))
-        return [
-            self._checked(row, tuple(faces.get(row[0], ())))
-            for row in self._connection.execute(
-                "SELECT id, batch, created_at, action, person, other, name FROM decision "
-                "ORDER BY id"
-            )
-        ]
+        return self.rows().decisions()
 
     def add(
         self,
@@ -196,10 +201,14 @@ class LedgerTransaction:
 
     def new_people(self, count: int, above: int = 0) -> range:
         """Numbers that no person had before, all greater than ``above``."""
-        (following,) = self._connection.execute("SELECT next_person FROM counter").fetchone()
-        first = max(following, above + 1)
+        first = max(self.next_person(), above + 1)
         self._connection.execute("UPDATE counter SET next_person = ?", (first + count,))
         return range(first, first + count)
+
+    def next_person(self) -> int:
+        """The least number that no person ever had."""
+        (following,) = self._connection.execute("SELECT next_person FROM counter").fetchone()
+        return int(following)
 
     def forget(self, face_ids: Iterable[int]) -> None:
         """Take all that was ever said of some faces out of the ledger."""
@@ -218,28 +227,6 @@ class LedgerTransaction:
             "UPDATE decision SET name = NULL WHERE id = ?", [(each.id,) for each in decisions]
         )
 
-    def _checked(self, row: Sequence[object], faces: tuple[FaceDecision, ...]) -> Decision:
-        number, batch, at, action, person, other, name = row
-        numbers = (number, batch, person, 0 if other is None else other)
-        texts = (at, action, "" if name is None else name)
-        self._require(
-            all(isinstance(each, int) for each in numbers)
-            and all(isinstance(each, str) for each in texts)
-            and action in get_args(Action),
-            row,
-        )
-        # Earlier versions entered names as they were typed.
-        shown = composed(name) if isinstance(name, str) else None
-        return Decision(number, batch, at, action, person, other, shown, faces)  # type: ignore[arg-type]
-
-    def _require(self, sound: bool, row: Sequence[object]) -> None:
-        # Damage that SQLite does not notice may turn a value into one of another type.
-        if not sound:
-            raise GalleryError(
-                f"{self._path}: expected a decision, got {row!r}; the database is damaged: restore "
-                "it from a backup"
-            )
-
 
 class Ledger:
     """The ledger of a gallery, ``people.sqlite``; opened for each use, so that it holds no lock."""
@@ -253,21 +240,36 @@ class Ledger:
 
     def all(self) -> list[Decision]:
         """Every entry; none where nothing was decided yet, without making a database."""
-        if not os.path.lexists(self.path):
+        if not self.exists():
             return []
-        with self.open() as entries:
-            return entries.all()
+        with self.reading() as entries:
+            rows = entries.rows()
+        return rows.decisions()  # takes longer than fetching the rows, and holds up nobody
 
     def authors(self) -> dict[int, DecisionAuthor]:
         """Who made each batch, where that is known, without making a database."""
-        if not os.path.lexists(self.path):
+        if not self.exists():
             return {}
-        with self.open() as entries:
+        with self.reading() as entries:
             return entries.authors()
+
+    def numbers_given(self) -> int:
+        """How many numbers of people were given out: all from 1 to this one."""
+        if not self.exists():
+            return 0
+        with self.reading() as entries:
+            return entries.next_person() - 1
+
+    def image(self) -> bytes:
+        """The bytes of the database's file, as it is at one moment."""
+        self._bring_up_to_date()
+        with connected(self.path, READING) as connection:
+            connection.execute("BEGIN")
+            return bytes(connection.serialize())
 
     def overwrite_what_was_deleted(self) -> None:
         """Leave nothing in the file of what is in no table any more."""
-        with self._connected() as connection:
+        with connected(self.path, WRITING) as connection:
             connection.execute("VACUUM")  # pages that became free still hold what they held
 
     def check(self) -> list[str]:
@@ -275,42 +277,23 @@ class Ledger:
 
         Raises GalleryError where it is no ledger.
         """
-        if not os.path.lexists(self.path):
+        if not self.exists():
             return []
-        with self._connected() as connection:
+        with connected(self.path, READING) as connection:
             rows = connection.execute(f"PRAGMA integrity_check({_PROBLEMS_SHOWN})").fetchall()
         return [str(text) for (text,) in rows if text != "ok"]
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        """The database, seen to be a ledger and nothing else."""
-        self._require_plain()
-        try:
-            with closing(sqlite3.connect(self.path, timeout=30)) as connection:
-                for setting in _SETTINGS:
-                    connection.execute(f"PRAGMA {setting}").fetchall()
-                _require_schema(connection, self.path)
-                yield connection
-        # Of a damaged file even the texts of errors may be damaged.
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise GalleryError(
-                f"cannot use {self.path}: {error}; restore it from a backup"
-                if not isinstance(error, sqlite3.OperationalError)
-                else f"cannot use {self.path}: {error}"
-            ) from error
+    def reading(self) -> Iterator[LedgerTransaction]:
+        """The ledger as it is at one moment, not to be written to.
 
-    def _require_plain(self) -> None:
-        """That SQLite reads and writes these files and no others."""
-        for ending in ("", "-journal", "-wal", "-shm"):
-            try:
-                require_plain(self.path.with_name(self.path.name + ending))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise GalleryError(f"cannot use {self.path}: {error}") from error
-        if not os.path.lexists(self.path):
-            # SQLite would make it for everybody to read.
-            os.close(create_file(self.path))
+        Others may decide meanwhile; they commit when this ends. Raises GalleryError where the
+        database cannot be used.
+        """
+        self._bring_up_to_date()
+        with connected(self.path, READING) as connection:
+            connection.execute("BEGIN")
+            yield LedgerTransaction(connection, self.path)
 
     @contextmanager
     def open(self) -> Iterator[LedgerTransaction]:
@@ -318,58 +301,30 @@ class Ledger:
 
         Raises GalleryError where the database cannot be used.
         """
-        with self._connected() as connection, connection:
+        with connected(self.path, WRITING) as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
             entries = LedgerTransaction(connection, self.path)
             self._prepare(connection, entries)
             yield entries
 
+    def _bring_up_to_date(self) -> None:
+        """Let what earlier versions made be read as it is made now."""
+        if not is_current(self.path):
+            with self.open():
+                pass
+
     def _prepare(self, connection: sqlite3.Connection, entries: LedgerTransaction) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version = version_of(connection)
         if version == VERSION:
             return
         if version not in (0, 1, 2):
             raise GalleryError(
                 f"{self.path} is of version {version}; this program reads version {VERSION}"
             )
-        if version < 2:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-        connection.execute(_AUTHORS)
+        make_tables(connection, version)
         if version == 1:
             _take_over(connection, entries)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute(f"PRAGMA application_id = {APPLICATION}")
-
-
-def _require_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise GalleryError for tables, triggers or views that no program of this kind made."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    found = {
-        (kind, name, None if sql is None else " ".join(sql.split()))
-        for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_schema")
-    }
-    kinds = {kind for kind, *_ in found}
-    wrong = version == VERSION and found != _schema()
-    if application not in (0, APPLICATION) or kinds - {"table", "index"} or wrong:
-        raise GalleryError(
-            f"{path}: expected the tables of a ledger of decisions and nothing else, got "
-            f"{', '.join(sorted(f'{kind} {name}' for kind, name, _ in found))[:300]}; restore it "
-            "from a backup"
-        )
-
-
-@cache
-def _schema() -> set[tuple[str, str, str | None]]:
-    """What SQLite says of the tables that are made here."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        for statement in (*_SCHEMA.split(";"), _AUTHORS):
-            connection.execute(statement)
-        return {
-            (kind, name, None if sql is None else " ".join(sql.split()))
-            for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_schema")
-        }
+        mark_current(connection)
 
 
 def _take_over(connection: sqlite3.Connection, entries: LedgerTransaction) -> None:

@@ -206,10 +206,7 @@ class PeopleStore:
 
     def numbers_given(self) -> int:
         """How many numbers of people were given out: all from 1 to this one."""
-        if not self._ledger.exists():
-            return 0
-        with self._ledger.open() as entries:
-            return entries.new_people(0).start - 1
+        return self._ledger.numbers_given()
 
     def was_named(self, name: str) -> frozenset[int]:
         """The numbers of everybody whom some decision, in force or not, gave ``name``."""
@@ -238,6 +235,34 @@ class PeopleStore:
             ]
             entries.forget_names(named)
         self._ledger.overwrite_what_was_deleted()
+        return len(named)
+
+    def names_of(self, numbers: Iterable[int]) -> tuple[str, ...]:
+        """All names that people with these numbers were ever given, and nobody else was."""
+        theirs = frozenset(numbers)
+        if not theirs:
+            return ()
+        named = [(each.name, _named_in(each)) for each in self.decisions()]
+        others = {name for name, number in named if number not in theirs}
+        return tuple(sorted({name for name, _ in named if name is not None} - others))
+
+    def forget_names_of(self, numbers: Iterable[int]) -> int:
+        """Delete all names of people with these numbers from all decisions; how many had one.
+
+        What was deleted cannot be read from the file any more.
+        """
+        theirs = frozenset(numbers)
+        if not theirs or not self._ledger.exists():
+            return 0
+        with self._ledger.open() as entries:
+            named = [
+                each
+                for each in entries.all()
+                if each.name is not None and _named_in(each) in theirs
+            ]
+            entries.forget_names(named)
+        if named:
+            self._ledger.overwrite_what_was_deleted()
         return len(named)
 
     def forget(self, face_ids: Ids) -> int:

@@ -106,7 +106,7 @@ class PhotoMatcher:
         except PhotoError as error:
             self._problem(str(photo.location), error.reason, error.detail)
             return None
-        names = reader.names_of(photo.location, metadata.xmp)
+        names = reader.names_of(photo.location, metadata)
         for each in names:
             self.found.unnamed += each.unnamed
             for detail in each.unusable:

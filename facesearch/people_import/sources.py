@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from facesearch.errors import InputError
+from facesearch.images.formats.metadata import PhotoMetadata
 from facesearch.images.sidecars import SIDECAR_SUFFIX
 from facesearch.people_import.json_exports import ExportedPhoto, read_export
 from facesearch.people_import.noted_names import ImportProblem, NotedNames
@@ -63,13 +64,15 @@ class SourceReader:
                 for key, name in found.contacts.items() if found else ():
                     self._contacts.setdefault(key, name)
 
-    def names_of(self, photo: Path, packet: bytes) -> list[NotedNames]:
-        """What is noted of ``photo``, in which there is the XMP ``packet``."""
+    def names_of(self, photo: Path, metadata: PhotoMetadata) -> list[NotedNames]:
+        """What is noted of ``photo``, in which there are ``metadata``."""
         found = list(self._exported.get(photo, ()))
         if not self._sources.files:
             return found
-        if packet:
+        for packet in filter(None, (metadata.xmp, metadata.extended.packet)):
             found += self._in_xmp(packet, photo)
+        if problem := metadata.extended.problem:
+            self.problems.append(ImportProblem(str(photo), "bad-xmp", problem))
         for sidecar in self._sidecars(photo):
             try:
                 found += self._in_xmp(read_plain(sidecar, MOST_BYTES), sidecar)

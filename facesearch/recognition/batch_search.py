@@ -15,7 +15,8 @@ from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.records import FaceRecord
 from facesearch.recognition.match_writers import MatchRow, join_parts, match_format
-from facesearch.recognition.probes import NO_FACE, ProbeFace, ProbeFailure, ProbePart, Probes
+from facesearch.recognition.photo_stream import ProbeFailure
+from facesearch.recognition.probes import NO_FACE, ProbeFace, ProbePart, Probes
 from facesearch.recognition.resumable_parts import ResumableOutput
 from facesearch.search.gallery_index import open_search
 from indexer.types import MAX_NEIGHBOURS, Neighbours
@@ -32,7 +33,8 @@ Progress = Callable[[int, int], None]
 class BatchReport:
     """What is in ``out``: ``probes`` photos or faces asked about, ``faces`` of them searched.
 
-    ``failed`` photos could not be read and ``without_face`` show none; each has a row.
+    Videos count as photos, and their tracks as faces. ``failed`` photos could not be read and
+    ``without_face`` show none; each has a row.
     """
 
     out: Path
@@ -79,11 +81,13 @@ def search_batch(
     job = {"gallery": search.digest(), "probes": probes.digest(size), "k": k}
     with ResumableOutput.open(out, {**job, "format": out.suffix.lower()}) as parts:
         done = len(parts.paths())
-        progress(min(done * size, len(probes)), len(probes))
+        read = sum(each["probes"] for each in parts.counts())
+        progress(read, len(probes))
         for number, part in enumerate(probes.parts(size, done), done):
             rows = list(search.rows(part))
             parts.add(encode(rows, number), _counts(part, rows))
-            progress(min((number + 1) * size, len(probes)), len(probes))
+            read += part.probes
+            progress(read, len(probes))
         if not len(probes) and not parts.paths():  # nothing found is an answer too
             parts.add(encode([], 0), _counts(None, []))
         counts = parts.counts()
@@ -132,6 +136,7 @@ class _Search:
         self, face: ProbeFace, found: Neighbours, row: int, records: dict[int, FaceRecord]
     ) -> Iterator[MatchRow]:
         x0, y0, x1, y1 = face.box
+        asked = face.span
         pairs = zip(found.ids[row].tolist(), found.distances[row].tolist(), strict=True)
         for rank, (face_id, distance) in enumerate(pairs, 1):
             if face_id < 0:  # an approximate index may find fewer
@@ -155,6 +160,8 @@ class _Search:
                 confidence=None if known is None else round(known.confidence, 4),
                 match_start=None if span is None else span.start,
                 match_end=None if span is None else span.end,
+                probe_start=None if asked is None else asked.start,
+                probe_end=None if asked is None else asked.end,
             )
 
 

@@ -18,7 +18,8 @@ from facesearch.quality import MIN_QUALITY
 from facesearch.recognition.calibration import Source, ThresholdInUse
 from facesearch.recognition.negative_examples import NO_NEGATIVES, NegativeExamples
 from facesearch.search.gallery_index import GallerySearch
-from facesearch.video.pipeline import video_faces
+from facesearch.search.partial import PartialSearchError, UnsearchedFaces
+from facesearch.video.pipeline import VideoReading, video_faces
 from facesearch.video.reader import is_video
 from facesearch.video.track import detections_of
 from facesearch.video.types import TimeSpan
@@ -30,6 +31,7 @@ Box = tuple[float, float, float, float]
 # Within so many times the threshold another person makes a name unsure (chosen on LFW View 1,
 # benchmarks/recognition/crowded_regions.py).
 CROWDED = 1.2
+_ALONE = VideoReading()  # how a video is read that is all that is asked about
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,21 @@ class FaceMatches:
 
 
 @dataclass(frozen=True)
+class ProbeMatches:
+    """The matches of each face of a probe, the largest face first; and which faces of the gallery
+    were not searched, because they are on a cluster and nobody answered for them."""
+
+    faces: tuple[FaceMatches, ...]
+    unsearched: tuple[UnsearchedFaces, ...] = ()
+
+    def require_complete(self) -> list[FaceMatches]:
+        """The matches; raises PartialSearchError where faces were not searched."""
+        if self.unsearched:
+            raise PartialSearchError(self.unsearched)
+        return list(self.faces)
+
+
+@dataclass(frozen=True)
 class Identification:
     """Whose face this is: ``person`` is None for unknown.
 
@@ -108,8 +125,8 @@ class Identification:
 
 @dataclass(frozen=True)
 class PhotoIdentification:
-    """Who is in a photo of many, largest face first; or why it could not be read: ``reason``, one
-    of :data:`facesearch.images.REASONS`, with its ``detail``."""
+    """Who is in a photo of many, largest face first, or in a video, by time; or why it could not be
+    read: ``reason``, one of :data:`facesearch.images.types.REASONS`, with its ``detail``."""
 
     photo: Path
     faces: tuple[Identification, ...]
@@ -143,12 +160,13 @@ def read_probe(engine: FaceEngine, photo: Path) -> Probe:
 
     Raises InputError when it cannot be read.
     """
+    kind = "video" if is_video(photo) else "photo"
     try:
-        if is_video(photo):
-            return _video_probe(engine, photo)
+        if kind == "video":
+            return probe_of_video(engine, photo)
         decoded = photo_reader(DECODE_SIDE).read(photo)
     except PhotoError as error:
-        raise InputError(f"cannot use the photo {photo}: {error}") from error
+        raise InputError(f"cannot use the {kind} {photo}: {error}") from error
     (faces,) = engine.faces([decoded.pixels])
     return probe_of_faces(photo, faces, decoded.scale)
 
@@ -165,8 +183,9 @@ def probe_of_faces(photo: Path, faces: PhotoFaces, scale: float) -> Probe:
     )
 
 
-def _video_probe(engine: FaceEngine, video: Path) -> Probe:
-    tracks = video_faces(engine, video).tracks
+def probe_of_video(engine: FaceEngine, video: Path, reading: VideoReading = _ALONE) -> Probe:
+    """The tracks of ``video`` as a probe; raises PhotoError where it cannot be read at all."""
+    tracks = video_faces(engine, video, reading).tracks
     found = detections_of(tracks)
     vectors = np.array([each.vector for each in tracks], np.float32)
     return Probe(
@@ -187,7 +206,7 @@ def match_probe(
     *,
     names: Mapping[int, str],
     k: int,
-) -> list[FaceMatches]:
+) -> ProbeMatches:
     """The ``k`` nearest live faces of ``state`` for every face of ``probe``, largest face first.
 
     ``names`` maps face ids to the names that matches show. Raises InputError where the gallery has
@@ -196,13 +215,14 @@ def match_probe(
     if k < 1:
         raise InputError(f"expected 1 or more matches a face, got {k}")
     if not probe.boxes:
-        return []
+        return ProbeMatches(())
     if not state.face_count:
         raise InputError(f"the gallery {gallery.folder} has no faces to search")
-    neighbours = search.search(probe.vectors, min(k, state.face_count, MAX_NEIGHBOURS))
+    result = search.search_parts(probe.vectors, min(k, state.face_count, MAX_NEIGHBOURS))
+    neighbours = result.neighbours
     found = np.unique(neighbours.ids[neighbours.ids >= 0])
     records = dict(zip(found.tolist(), gallery.faces(found, state), strict=True))
-    return [
+    faces = tuple(
         FaceMatches(
             probe.boxes[row],
             probe.scores[row],
@@ -211,7 +231,8 @@ def match_probe(
             probe.span(row),
         )
         for row in probe.order
-    ]
+    )
+    return ProbeMatches(faces, result.unsearched)
 
 
 def identify_probe(

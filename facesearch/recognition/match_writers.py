@@ -21,15 +21,16 @@ _COPY_BYTES = 1 << 20
 class MatchRow:
     """A match of one face of a probe, or what became of a probe without any.
 
-    ``probe`` is the photo asked about and ``face`` the face in it: counted from 1, largest first,
-    for photos, its face id for faces of shards. ``x0`` to ``y1`` are its box in pixels of the
-    upright photo, ``quality`` is in [0, 1]. ``rank`` counts matches from 1; ``distance`` is
-    squared, in [0, 4]; ``match_face`` is the face id in the gallery, ``match_photo`` its photo,
-    ``person`` its name if it has one, ``confirmed`` whether somebody said so, and ``confidence`` in
-    [0, 1] how sure the name is (1 where it was confirmed). ``reason`` is "" for a match; "no-face",
-    or one of :data:`facesearch.images.REASONS` with its ``detail``, for a probe that has none,
-    whose other columns are then None. Where ``match_photo`` is a video, ``match_start`` and
-    ``match_end`` say when the track is seen, in seconds.
+    ``probe`` is the photo asked about and ``face`` the face in it: counted from 1, largest first in
+    photos and by time in videos; its face id for faces of shards. ``x0`` to ``y1`` are its box in
+    pixels of the upright photo, ``quality`` is in [0, 1]. ``rank`` counts matches from 1;
+    ``distance`` is squared, in [0, 4]; ``match_face`` is the face id in the gallery,
+    ``match_photo`` its photo, ``person`` its name if it has one, ``confirmed`` whether somebody
+    said so, and ``confidence`` in [0, 1] how sure the name is (1 where it was confirmed).
+    ``reason`` is "" for a match; "no-face", or one of :data:`facesearch.images.types.REASONS`
+    with its ``detail``, for a probe that has none, whose other columns are then None. Where
+    ``match_photo`` is a video, ``match_start`` and ``match_end`` say when the track is seen, in
+    seconds; so do ``probe_start`` and ``probe_end`` where ``probe`` is one.
     """
 
     probe: str
@@ -48,6 +49,8 @@ class MatchRow:
     confidence: float | None = None
     match_start: float | None = None
     match_end: float | None = None
+    probe_start: float | None = None
+    probe_end: float | None = None
     reason: str = ""
     detail: str = ""
 

@@ -1,35 +1,72 @@
-"""The faces of many photos, one after another: what cannot be read is reported and ends nothing."""
+"""The faces of many photos and videos, one after another: what cannot be read ends nothing."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
-from facesearch.embed import EmbedOptions, processed_photos
+from facesearch.embed_stages import EmbedOptions, processed_photos, video_reading
 from facesearch.engine import FaceEngine
-from facesearch.errors import InputError
+from facesearch.errors import InputError, PhotoError
 from facesearch.images import DecodeTask, FoundPhoto, find_photos
 from facesearch.images.file_access import absolute
-from facesearch.recognition.identify import Probe, probe_of_faces
-from facesearch.recognition.probes import ProbeFailure
+from facesearch.recognition.identify import Probe, probe_of_faces, probe_of_video
+
+
+@dataclass(frozen=True)
+class ProbeFailure:
+    """A photo or video that no face can be asked about of, and why."""
+
+    photo: str
+    reason: str
+    detail: str
 
 
 def read_probes(
     engine: FaceEngine, paths: Iterable[Path], options: EmbedOptions
 ) -> Iterator[Probe | ProbeFailure]:
-    """The faces of each photo of ``paths``, photos and folders of photos, in this order.
+    """The faces of each photo of ``paths``, photos, videos and folders of them, in this order.
 
-    Photos are decoded by worker processes within the limits of indexing. ``paths`` are read as they
-    are needed. A path that is not there, and a photo that cannot be read, is a failure with its
-    reason.
+    Photos are decoded by worker processes, and videos by one, within the limits of indexing.
+    ``paths`` are read as they are needed. A path that is not there, and what cannot be read, is a
+    failure with its reason.
     """
-    tasks = (DecodeTask(found) for path in paths for found in _found(absolute(path)))
-    for outcome, faces in processed_photos(engine, tasks, options):
+    found = (each for path in paths for each in _found(absolute(path)))
+    return probes_of(engine, found, options)
+
+
+def probes_of(
+    engine: FaceEngine, found: Iterable[FoundPhoto], options: EmbedOptions
+) -> Iterator[Probe | ProbeFailure]:
+    """The faces of each of ``found``, one answer for each, as :func:`read_probes`."""
+    for are_videos, some in groupby(found, key=lambda each: each.video):
+        if are_videos:
+            yield from (_of_video(engine, each, options) for each in some)
+        else:
+            yield from _of_photos(engine, some, options)
+
+
+def _of_photos(
+    engine: FaceEngine, found: Iterable[FoundPhoto], options: EmbedOptions
+) -> Iterator[Probe | ProbeFailure]:
+    for outcome, faces in processed_photos(engine, map(DecodeTask, found), options):
         if outcome.photo is None or faces is None:
             yield ProbeFailure(str(outcome.found.location), outcome.reason, outcome.detail)
         else:
             yield probe_of_faces(outcome.found.location, faces, outcome.photo.scale)
+
+
+def _of_video(engine: FaceEngine, found: FoundPhoto, options: EmbedOptions) -> Probe | ProbeFailure:
+    location = found.location
+    if found.error:
+        return ProbeFailure(str(location), "unreadable", found.error)
+    try:
+        return probe_of_video(engine, location, video_reading(options))
+    except PhotoError as error:
+        return ProbeFailure(str(location), error.reason, error.detail)
 
 
 def _found(path: Path) -> Iterator[FoundPhoto]:
@@ -37,6 +74,6 @@ def _found(path: Path) -> Iterator[FoundPhoto]:
         yield FoundPhoto(path.parent, path.name, 0, 0, "there is no such file or folder")
         return
     try:
-        yield from find_photos([path])
+        yield from find_photos([path], videos=True)
     except InputError as error:  # a gallery or a report
         yield FoundPhoto(path.parent, path.name, 0, 0, str(error))

@@ -1,23 +1,26 @@
-"""Many probes: a folder of photos, another gallery, or a folder of shards; in parts, in order."""
+"""Many probes: a folder of photos and videos, another gallery, or a folder of shards; in parts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from facesearch.embed import EmbedOptions, processed_photos
+from facesearch.embed_stages import EmbedOptions
 from facesearch.encoders.types import EncoderContract
 from facesearch.engine import FaceEngine
 from facesearch.errors import GalleryError
 from facesearch.gallery.gallery import DESCRIPTION, Gallery
-from facesearch.images import DecodeTask, find_photos
+from facesearch.images import FoundPhoto, find_photos
 from facesearch.images.file_access import absolute
-from facesearch.recognition.identify import Box, largest_first
+from facesearch.recognition.identify import Box, Probe
+from facesearch.recognition.photo_stream import ProbeFailure, probes_of
+from facesearch.video.types import TimeSpan
 from indexer.storage.shards import Shard, list_shards
 from indexer.types import Vectors
 
@@ -32,22 +35,14 @@ class ProbeFace:
     face: int
     box: Box
     quality: float
-
-
-@dataclass(frozen=True)
-class ProbeFailure:
-    """A photo that no face can be asked about of, and why."""
-
-    photo: str
-    reason: str
-    detail: str
+    span: TimeSpan | None = None
 
 
 @dataclass(frozen=True)
 class ProbePart:
     """``entries`` in order; ``vectors`` float32 (f, d) are those of the faces among them.
 
-    ``probes`` photos or faces were read for it.
+    ``probes`` photos, videos or faces were read for it.
     """
 
     entries: tuple[ProbeFace | ProbeFailure, ...]
@@ -56,18 +51,18 @@ class ProbePart:
 
 
 class Probes(Protocol):
-    """``count`` probes in units of ``unit`` (photos or faces)."""
+    """Probes in units of ``unit``: photos (videos among them), or faces."""
 
     unit: str
 
     def __len__(self) -> int: ...
 
     def digest(self, part: int) -> str:
-        """Names what is asked about and how it is cut into parts of ``part`` probes."""
+        """Names what is asked about and how it is cut into parts of ``part`` probes at most."""
         ...
 
     def parts(self, part: int, first: int) -> Iterator[ProbePart]:
-        """Parts of ``part`` probes each, without the ``first`` ones."""
+        """Parts of ``part`` probes at most, without the ``first`` parts."""
         ...
 
 
@@ -134,61 +129,71 @@ class StoredProbes:
         for start in range(first * part, len(self._ids), part):
             ids = self._ids[start : start + part]
             faces = (
-                ProbeFace(str(face.photo.location), face.face_id, face.box, face.quality)
+                ProbeFace(str(face.photo.location), face.face_id, face.box, face.quality, face.span)
                 for face in self._stored.faces(ids, self._state)
             )
             yield ProbePart(tuple(faces), self._stored.vectors(ids), len(ids))
 
 
 class PhotoProbes:
-    """The faces of photos under a folder, in the order of their paths."""
+    """The faces of photos and videos under a folder: the photos by path, then the videos."""
 
     unit = "photos"
 
     def __init__(self, root: Path, engine: FaceEngine, options: EmbedOptions) -> None:
         self._engine = engine
         self._options = options
-        self._found = list(find_photos([absolute(root)]))
+        found = list(find_photos([absolute(root)], videos=True))
+        self._photos = [each for each in found if not each.video]
+        self._videos = [each for each in found if each.video]
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._photos) + len(self._videos)
 
     def digest(self, part: int) -> str:
-        """Of the photos' names, sizes and times, and of what makes vectors of them."""
+        """Of the files' names, sizes and times, and of what makes vectors of them."""
         settings = sorted(self._engine.settings.items())
-        photos = ((p.location_bytes, p.size, p.mtime_ns) for p in self._found)
-        return _digest(part, self._engine.contract, settings, *photos)
+        files = ((each.location_bytes, each.size, each.mtime_ns) for each in self._files())
+        return _digest(part, self._engine.contract, settings, len(self._videos), *files)
 
     def parts(self, part: int, first: int) -> Iterator[ProbePart]:
-        """Faces of each photo, largest first, or why there is none."""
-        tasks = (DecodeTask(photo) for photo in self._found[first * part :])
-        entries: list[ProbeFace | ProbeFailure] = []
-        vectors: list[Vectors] = []
-        probes = 0
-        for outcome, faces in processed_photos(self._engine, tasks, self._options):
-            photo, probes = str(outcome.found.location), probes + 1
-            if outcome.photo is None or faces is None:
-                entries.append(ProbeFailure(photo, outcome.reason, outcome.detail))
-            elif not len(faces):
-                entries.append(ProbeFailure(photo, NO_FACE, "no face was found"))
-            else:
-                boxes = faces.detections.boxes / outcome.photo.scale
-                for number, row in enumerate(largest_first(boxes.tolist()), 1):
-                    x0, y0, x1, y1 = boxes[row].tolist()
-                    quality = float(faces.qualities.quality[row])
-                    entries.append(ProbeFace(photo, number, (x0, y0, x1, y1), quality))
-                    vectors.append(faces.embeddings.vectors[row : row + 1])
-            if probes == part:
-                yield self._part(entries, vectors, probes)
-                entries, vectors, probes = [], [], 0
-        if probes:
-            yield self._part(entries, vectors, probes)
+        """Faces of each photo, largest first, and of each video by time, or why there is none.
 
-    def _part(
-        self, entries: list[ProbeFace | ProbeFailure], vectors: list[Vectors], probes: int
-    ) -> ProbePart:
-        none = np.zeros((0, self._engine.contract.dimension), np.float32)
-        return ProbePart(tuple(entries), np.concatenate([none, *vectors]), probes)
+        A video is a part by itself: reading it may take as long as all photos.
+        """
+        pieces = [self._photos[at : at + part] for at in range(0, len(self._photos), part)]
+        pieces += [[video] for video in self._videos]
+        left = pieces[first:]
+        read = probes_of(self._engine, chain.from_iterable(left), self._options)
+        for piece in left:
+            yield self._part(list(islice(read, len(piece))))
+
+    def _files(self) -> Iterator[FoundPhoto]:
+        yield from self._photos
+        yield from self._videos
+
+    def _part(self, probes: Sequence[Probe | ProbeFailure]) -> ProbePart:
+        entries: list[ProbeFace | ProbeFailure] = []
+        vectors = [np.zeros((0, self._engine.contract.dimension), np.float32)]
+        for probe in probes:
+            if isinstance(probe, ProbeFailure):
+                entries.append(probe)
+            elif not probe.boxes:
+                entries.append(ProbeFailure(str(probe.photo), NO_FACE, "no face was found"))
+            else:
+                order = probe.order
+                vectors.append(probe.vectors[order])
+                entries += [
+                    ProbeFace(
+                        str(probe.photo),
+                        number,
+                        probe.boxes[row],
+                        probe.qualities[row],
+                        probe.span(row),
+                    )
+                    for number, row in enumerate(order, 1)
+                ]
+        return ProbePart(tuple(entries), np.concatenate(vectors), len(probes))
 
 
 def _digest(*values: object) -> str:

@@ -22,6 +22,7 @@ from facesearch.report.crops import Pictures
 from facesearch.report.links import photo_href, video_href
 from facesearch.report.pagination import PAGE_FACES, AlbumPage, volumes_of
 from facesearch.report.plots import Plot, plots_of
+from facesearch.report.search_index import FILE
 from facesearch.report.timeline import Appearance, Period, periods_of
 from facesearch.report.view_models import FaceView, PersonView, moment, number, period
 from facesearch.text import count, printable
@@ -79,7 +80,8 @@ class Page:
         self._file_of = {
             person.key: volume.file for volume in self.volumes for person in volume.people
         }
-        self.front = list(people.values())[:FRONT_ROW] if len(people) > 3 else []
+        known_first = sorted(people.values(), key=lambda view: view.person.crowd)
+        self.front = known_first[:FRONT_ROW] if len(people) > 3 else []
         self.advice = advice_view(album.advice, people)
         often = [each for each in album.people if each.name is not None or each.photo_count > 1]
         self.periods = [
@@ -111,9 +113,9 @@ class Page:
         return "GALLERY" if gallery is None else shlex.quote(printable(absolute(gallery), "\ufffd"))
 
     @property
-    def search_label(self) -> str:
-        """What the search box promises: it looks at what is on the page."""
-        return "Find on this page" if len(self.volumes) > 1 else "Find a person or a photo"
+    def index(self) -> str | None:
+        """The script that knows the other pages, if there are any."""
+        return FILE if len(self.volumes) > 1 else None
 
     @property
     def first(self) -> bool:
@@ -134,11 +136,14 @@ class Page:
 
     @property
     def policy(self) -> str:
-        """The content security policy: pictures, one style sheet and one script known by digest."""
+        """The content security policy: pictures, one style sheet and one script known by digest,
+        which may load the index of the search."""
         style, script = _digest(self.style), _digest(self.script)
+        loading = " 'strict-dynamic'" if self.index else ""
         return (
             "default-src 'none'; img-src 'self' data: file:; "
-            f"style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
+            f"style-src '{style}'; script-src '{script}'{loading}; "
+            "base-uri 'none'; form-action 'none'"
         )
 
     def _person(self, person: AlbumPerson) -> PersonView:

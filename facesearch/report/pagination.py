@@ -31,7 +31,7 @@ def volume_file(number: int) -> str:
 
 def volumes_of(album: Album, most: int) -> list[AlbumPage]:
     """The pages of ``album``, of ``most`` faces each; a person is never parted."""
-    ordered = sorted(album.people, key=_section)
+    ordered = sorted(album.people, key=owners_first)
     pages: list[list[AlbumPerson]] = [[]]
     count = 0
     for person in ordered:
@@ -52,6 +52,11 @@ def volumes_of(album: Album, most: int) -> list[AlbumPage]:
     return volumes
 
 
-def _section(person: AlbumPerson) -> int:
-    """Named people first, then those of several photos, then those seen once."""
-    return 0 if person.name is not None else 1 if person.photo_count > 1 else 2
+def owners_first(person: AlbumPerson) -> int:
+    """The part of a list that a person is in: those with a name, others whom the owner knows, those
+    of the crowd, and those seen once."""
+    if person.name is not None:
+        return 0
+    if person.photo_count == 1:
+        return 3
+    return 2 if person.crowd else 1

@@ -26,7 +26,8 @@ class Appearance:
 @dataclass(frozen=True)
 class Period:
     """A month or a year: ``start`` is ``2024-06`` or ``2024``. ``people`` are those on the most
-    photos, ``others`` how many more there are, ``photo_count`` photos with any of them."""
+    photos, the crowd last, ``others`` how many more there are, ``photo_count`` photos with any of
+    them."""
 
     start: str
     photo_count: int
@@ -53,5 +54,5 @@ def periods_of(people: Sequence[AlbumPerson]) -> list[Period]:
 
 
 def _period(start: str, appearances: list[Appearance], photo_count: int) -> Period:
-    ordered = sorted(appearances, key=lambda each: -each.photo_count)
+    ordered = sorted(appearances, key=lambda each: (each.person.crowd, -each.photo_count))
     return Period(start, photo_count, tuple(ordered[:MOST_PEOPLE]), len(ordered[MOST_PEOPLE:]))

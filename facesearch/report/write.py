@@ -1,4 +1,5 @@
-"""Writing the report: the pages, ``album.json``, ``album.csv``, crops and previews."""
+"""Writing the report: the pages, ``album.json``, ``album.csv``, crops and previews, and what
+the search of several pages needs."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from facesearch.report.album_csv import album_csv
 from facesearch.report.crops import Progress, prepare_pictures
 from facesearch.report.page import Page, render
 from facesearch.report.pagination import volume_file
+from facesearch.report.search_index import FILE, search_index
 from indexer.storage.atomic_files import (
     buffered,
     make_folder,
@@ -48,17 +50,20 @@ def write_report(
     text = json.dumps(album_json(album), indent=1, ensure_ascii=False)
     write_atomically(folder / "album.json", text.encode("utf-8"))
     write_atomically(folder / "album.csv", album_csv(album).encode("utf-8"))
+    if page.index is not None:
+        index = search_index(page.volumes, pictures.crops)
+        write_atomically(folder / page.index, index.encode("utf-8"))
     for volume in reversed(page.volumes):
         page.turn_to(volume)
         _write_page(page, folder / volume.file, "album")
-    _remove_others(folder, {volume.file for volume in page.volumes})
+    _remove_others(folder, {page.index, *(volume.file for volume in page.volumes)})
     sync_folder(folder)
     return folder / volume_file(1)
 
 
-def _remove_others(folder: Path, keep: set[str]) -> None:
-    """Remove pages of an earlier report that had more."""
-    for path in folder.glob("people-*.html"):
+def _remove_others(folder: Path, keep: set[str | None]) -> None:
+    """Remove what an earlier report had of more pages."""
+    for path in (*folder.glob("people-*.html"), *folder.glob(FILE)):
         if path.name not in keep:
             path.unlink()
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from facesearch.argument_checks import number
 from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
+from facesearch.search.partial import PartedSearcher, PartialNeighbours
 from indexer import build
 from indexer.build import CoveredShards, Progress
 from indexer.errors import IndexGoalError, MissingFaissError, StaleIndexError
@@ -178,11 +179,11 @@ def _loaded(
     base, description = _saved(gallery, load)
     if isinstance(base, FaissIvfIndex):
         base.rank_by(gallery.vectors)
-    index = OverlayIndex(base, _live(state), lambda ids: search_among(gallery, state, ids))
+    index = OverlayIndex(base, live_ranges(state), lambda ids: search_among(gallery, state, ids))
     return index, description
 
 
-def _live(state: GalleryState) -> IdRanges:
+def live_ranges(state: GalleryState) -> IdRanges:
     """Ids of all live faces, made shard by shard."""
     return IdRanges.joined(
         [IdRanges.of(make_ids(number, rows)) for number, rows in sorted(state.live.items())]
@@ -203,7 +204,7 @@ def index_facts(gallery: Gallery, state: GalleryState) -> IndexFacts:
 
     def facts(description: IndexManifest) -> IndexFacts:
         held = build.held_ids(index_folder(gallery), gallery.shard_digests(), description)
-        return IndexFacts(IndexChanges.between(held, _live(state)).coverage, description)
+        return IndexFacts(IndexChanges.between(held, live_ranges(state)).coverage, description)
 
     try:
         return _saved(gallery, facts)
@@ -281,8 +282,21 @@ class GallerySearch:
     approximate: IndexManifest | None = None
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
-        """As :meth:`indexer.protocols.Searcher.search` does."""
+        """As :meth:`indexer.protocols.Searcher.search` does.
+
+        Raises PartialSearchError where faces are on a cluster, and some are away.
+        """
         return self.searcher.search(queries, k)
+
+    def search_parts(self, queries: Vectors, k: int) -> PartialNeighbours:
+        """The same of the faces that are there, and which are away."""
+        if isinstance(self.searcher, PartedSearcher):
+            return self.searcher.search_parts(queries, k)
+        return PartialNeighbours(self.searcher.search(queries, k))
+
+
+# Finds the live faces of a gallery at one moment.
+SearchOpener = Callable[[Gallery, GalleryState], GallerySearch]
 
 
 def open_search(gallery: Gallery, state: GalleryState, device: str = "auto") -> GallerySearch:

@@ -17,6 +17,7 @@ from indexer.storage.plain_files import read_json
 
 if TYPE_CHECKING:
     from facesearch.service.face_service import FaceService
+    from facesearch.service.views.served_gallery import ServedGallery
 
 logger = logging.getLogger(__name__)
 
@@ -46,37 +47,66 @@ class ServiceAddress:
         return f"http{'s' if self.secure else ''}://{host}:{self.port}{self.root_path}"
 
 
-@contextmanager
-def announced(service: FaceService, host: str, port: int) -> Iterator[None]:
-    """Write the file of each gallery, and in the end remove those that are still ours."""
-    reached = _LOOPBACK if host in ("0.0.0.0", "::") else host
-    written = []
-    for served in service.galleries:
+class ServiceAnnouncement:
+    """The files that say where a service answers, one in the folder of each gallery."""
+
+    def __init__(self, service: FaceService, host: str, port: int) -> None:
+        self._service = service
+        self._host = _LOOPBACK if host in ("0.0.0.0", "::") else host
+        self._port = port
+        self._folders: list[Path] = []
+
+    def add(self, served: ServedGallery) -> None:
+        """Write that of a gallery."""
+        options = self._service.options
         address = ServiceAddress(
-            reached,
-            port,
-            service.options.root_path,
-            service.options.secure,
+            self._host,
+            self._port,
+            options.root_path,
+            options.secure,
             served.id,
-            service.local_token,
+            self._service.local_token,
             os.getpid(),
             __version__,
         )
         document = {"format": FORMAT, "version": VERSION, **asdict(address)}
-        path = served.folder / FILE
         try:
-            write_atomically(path, json.dumps(document, indent=1).encode())
-            written.append(path)
+            write_atomically(served.folder / FILE, json.dumps(document, indent=1).encode())
+            self._folders.append(served.folder)
         except OSError as error:
             logger.warning("commands will not find the service of %s: %s", served.folder, error)
+
+    def remove(self, served: ServedGallery) -> None:
+        """Remove that of a gallery."""
+        if served.folder in self._folders:
+            self._folders.remove(served.folder)
+            self._unlink(served.folder)
+
+    def close(self) -> None:
+        """Remove all of them."""
+        for folder in self._folders:
+            self._unlink(folder)
+
+    def _unlink(self, folder: Path) -> None:
+        """Remove the file of a gallery, unless it is another service's by now."""
+        address = read_address(folder)
+        if address is not None and address.token == self._service.local_token:
+            with suppress(OSError):
+                (folder / FILE).unlink()
+
+
+@contextmanager
+def announced(service: FaceService, host: str, port: int) -> Iterator[None]:
+    """Let commands find ``service`` while it listens, also for galleries that are added."""
+    announcement = ServiceAnnouncement(service, host, port)
+    for served in service.galleries:
+        announcement.add(served)
+    service.announcement = announcement
     try:
         yield
     finally:
-        for path in written:
-            address_now = read_address(path.parent)
-            if address_now is not None and address_now.token == service.local_token:
-                with suppress(OSError):
-                    path.unlink()
+        service.announcement = None
+        announcement.close()
 
 
 def read_address(gallery: Path) -> ServiceAddress | None:

@@ -16,7 +16,7 @@ from facesearch.service.shapes.decisions import (
     SuggestionPage,
     UndoPreviewView,
 )
-from facesearch.service.shapes.galleries import GalleryList, GallerySummary
+from facesearch.service.shapes.galleries import CreatedGallery, GalleryList, GallerySummary
 from facesearch.service.shapes.jobs import JobView
 from facesearch.service.shapes.people import NearPeople, PersonDetail, PersonPage, PersonSummary
 from facesearch.service.shapes.photos import (
@@ -64,6 +64,15 @@ class ServiceClient:
     def gallery(self, gallery: str) -> GalleryClient:
         """One of them."""
         return GalleryClient(self, gallery)
+
+    def create_gallery(self, name: str, roots: Sequence[str] = ()) -> CreatedGallery:
+        """Make a gallery where the service may, and index its folders of photos."""
+        body = {"name": name, "roots": list(roots)}
+        return self.ask(CreatedGallery, "POST", "galleries", body=body)
+
+    def remove_gallery(self, gallery: str) -> None:
+        """Let a gallery that was made so be served no longer; its files stay."""
+        self.transport.send("DELETE", f"galleries/{gallery}")
 
     def make_token(self, label: str, role: str, days: float | None = None) -> MadeToken:
         """A new token."""
@@ -150,6 +159,12 @@ class GalleryClient:
     def photo(self, photo: int) -> PhotoDetail:
         """One photo with its faces."""
         return self._ask(PhotoDetail, "GET", f"/photos/{photo}")
+
+    def original(self, photo: int, first: int = 0, last: int | None = None) -> bytes:
+        """The bytes of a photo's or video's file from ``first`` to ``last``, by default all."""
+        headers = {"Range": f"bytes={first}-{'' if last is None else last}"}
+        path = f"{self._base}/photos/{photo}/original"
+        return self._service.transport.send("GET", path, headers=headers).body
 
     def search(self, photo: Photo, k: int = 10) -> SearchResult:
         """The faces nearest to those of a photo."""

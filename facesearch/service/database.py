@@ -18,7 +18,7 @@ from indexer.storage.atomic_files import create_file, make_folder
 from indexer.storage.plain_files import require_plain
 
 FILE = "service.sqlite"
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 CREATE TABLE account (
     name TEXT PRIMARY KEY, password TEXT NOT NULL, role TEXT NOT NULL, created_at REAL NOT NULL
@@ -40,6 +40,14 @@ CREATE TABLE job (
     resumed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+"""
+
+
+# Since version 2: galleries that were added while the service ran.
+_GALLERIES = """
+CREATE TABLE gallery (
+    folder TEXT PRIMARY KEY, id TEXT NOT NULL, added_by TEXT NOT NULL, added_at REAL NOT NULL
+) STRICT
 """
 
 
@@ -72,14 +80,17 @@ class ServiceDatabase:
     def _prepare(self) -> None:
         with self.transaction() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
-            elif version != VERSION:
+            if version == VERSION:
+                return
+            if version not in (0, 1):
                 raise GalleryError(
                     f"{self.path} is of version {version}; this program reads version {VERSION}"
                 )
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+            connection.execute(_GALLERIES)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

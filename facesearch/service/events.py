@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 _KEPT_EVENTS = 1000
 _WAITING_EVENTS = 500  # of one listener; who is farther behind is cut off and asks again
 BEAT_SECONDS = 15.0
+# Between two looks at whether who listens still may: a token may be revoked, a session end.
+ACCESS_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,16 @@ class EventHub:
             return len(self._listeners)
 
     async def stream(
-        self, gallery: str | None, after: int | None, hello: Mapping[str, Any]
+        self,
+        gallery: str | None,
+        after: int | None,
+        hello: Mapping[str, Any],
+        may_listen: Callable[[], Awaitable[bool]],
     ) -> AsyncIterator[bytes]:
-        """The events of ``gallery`` (None: of all), from now on or after the event ``after``."""
+        """The events of ``gallery`` (None: of all), from now on or after the event ``after``.
+
+        ``may_listen`` is asked every :data:`ACCESS_SECONDS`; where it says no, the stream ends.
+        """
         listener = _Listener(asyncio.get_running_loop(), gallery)
         with self._lock:
             missed = [
@@ -96,15 +106,9 @@ class EventHub:
             yield ServiceEvent(last if after is None else after, "hello", "", hello).encoded()
             for event in missed:
                 yield event.encoded()
-            while not closed:
-                try:
-                    found = await asyncio.wait_for(listener.queue.get(), BEAT_SECONDS)
-                except TimeoutError:
-                    yield b": still here\n\n"
-                    continue
-                if found is None:
-                    return
-                yield found.encoded()
+            if not closed:
+                async for sent in _listened(listener, may_listen):
+                    yield sent
         finally:
             with self._lock:
                 self._listeners.discard(listener)
@@ -115,3 +119,26 @@ class EventHub:
             listener.loop.call_soon_threadsafe(listener.put, event)
         except RuntimeError:  # its loop has ended
             return
+
+
+async def _listened(
+    listener: _Listener, may_listen: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
+    """What a listener is sent as it happens, and a sign of life where nothing does."""
+    sent = allowed = time.monotonic()
+    while True:
+        try:
+            event = await asyncio.wait_for(listener.queue.get(), ACCESS_SECONDS)
+        except TimeoutError:
+            event = None
+        else:
+            if event is None:
+                return
+        now = time.monotonic()
+        if now - allowed >= ACCESS_SECONDS:
+            if not await may_listen():
+                return
+            allowed = now
+        if event is not None or now - sent >= BEAT_SECONDS:
+            sent = now
+            yield b": still here\n\n" if event is None else event.encoded()

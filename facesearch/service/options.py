@@ -13,8 +13,8 @@ from facesearch.engine_options import DEFAULT_ENGINE, EngineOptions
 from facesearch.images.decode import DecodeLimits
 
 if TYPE_CHECKING:
+    from facesearch.encoders.types import EncoderContract
     from facesearch.engine import FaceEngine
-    from facesearch.gallery.gallery import Gallery
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8484
@@ -44,18 +44,21 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True)
 class ServiceOptions:
-    """``galleries`` are folders; ``state`` is a folder for what is no gallery's.
+    """``galleries`` are folders; ``state`` is a folder for what is no gallery's. Galleries can be
+    added in ``galleries_folder``, and nowhere where that is None.
 
     ``root_path`` is what a reverse proxy puts before all paths, ``proxies`` the addresses whose
     forwarded headers are believed, ``hosts`` names besides this machine's by which the service may
     be called ("*": any). ``engine_threads`` photos are looked at at once, ``decoders`` processes
     decode. ``upload_bytes`` bounds a whole request, ``upload_photos`` the photos in it.
     ``body_seconds`` is how long a client may take between two pieces of a request,
-    ``header_seconds`` for its headers; ``body_rate`` bytes a second are the least in the long run.
+    ``header_seconds`` for its headers, ``keep_alive_seconds`` until its next request;
+    ``body_rate`` bytes a second are the least in the long run.
     """
 
     galleries: tuple[Path, ...]
     state: Path = field(default_factory=default_state_folder)
+    galleries_folder: Path | None = None
     host: str = LOOPBACK
     port: int = DEFAULT_PORT
     root_path: str = ""
@@ -72,6 +75,7 @@ class ServiceOptions:
     photo_limits: DecodeLimits = PHOTO_LIMITS
     picture_bytes: int = 1024 * _MIB
     header_seconds: float = 10.0
+    keep_alive_seconds: float = 5.0
     body_seconds: float = 20.0
     body_rate: float = 4096.0
     connections: int = 512
@@ -84,13 +88,14 @@ class ServiceOptions:
         return self.certificate is not None
 
 
-EngineMaker = Callable[["Gallery"], "FaceEngine"]
+# Makes the engine of a contract, or that of new galleries.
+EngineMaker = Callable[["EncoderContract | None"], "FaceEngine"]
 
 
 def engine_maker(options: ServiceOptions) -> EngineMaker:
-    """Makes the engine of a gallery as ``options`` ask."""
+    """Makes engines as ``options`` ask."""
 
-    def make(gallery: Gallery) -> FaceEngine:
-        return options.engine.create(gallery.contract, callers=max(1, options.engine_threads))
+    def make(contract: EncoderContract | None) -> FaceEngine:
+        return options.engine.create(contract, callers=max(1, options.engine_threads))
 
     return make

@@ -196,6 +196,11 @@ def thumbnail_name(sha256: str, side: int, still_us: int = -1) -> str:
     return picture_name("thumbnail", sha256, side, JPEG_QUALITY, *_time(still_us))
 
 
+def original_name(sha256: str) -> str:
+    """The name of a photo's file as it is."""
+    return picture_name("original", sha256)
+
+
 def _time(still_us: int) -> tuple[int, ...]:
     return () if still_us < 0 else (still_us,)
 

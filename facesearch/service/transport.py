@@ -64,6 +64,10 @@ class ServiceTransport:
         if token is not None:
             self.headers["Authorization"] = f"Bearer {token}"
 
+    def connect(self) -> None:
+        """Connect now, not at the first request; raises OSError."""
+        self._connection.connect()
+
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
@@ -78,10 +82,12 @@ class ServiceTransport:
         form: Mapping[str, str] | None = None,
         files: Sequence[UploadPart] = (),
         headers: Mapping[str, str] | None = None,
+        again: bool = True,
     ) -> ServiceAnswer:
         """Ask ``path`` below the service's addresses; None in ``query`` is left out.
 
-        ``body`` is sent as JSON, ``form`` and ``files`` as a form. Raises ServiceProblemError for
+        ``body`` is sent as JSON, ``form`` and ``files`` as a form. What finds the connection closed
+        is sent ``again``, since a connection that was idle may be. Raises ServiceProblemError for
         an answer of 400 and above, OSError where there is no answer.
         """
         sent = {**self.headers, **(headers or {})}
@@ -98,7 +104,8 @@ class ServiceTransport:
         try:
             answer = self._exchange(method, url, data, sent)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-            # A connection that had been idle was closed; nothing was done with the request.
+            if not again:
+                raise
             self._connection.close()
             answer = self._exchange(method, url, data, sent)
         if answer.status >= 400:

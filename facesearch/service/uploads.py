@@ -19,14 +19,30 @@ from facesearch.recognition.identify import Probe, probe_of_faces
 from facesearch.service.face_service import FaceService
 from facesearch.service.server.problems import ProblemError
 from facesearch.service.views.served_gallery import ServedGallery
+from facesearch.video_files import VIDEO_HEAD_BYTES, video_container
 from indexer.storage.atomic_files import make_folder
 
 _PIECE = 1 << 20
 
 
+class VideoUploadError(PhotoError):
+    """A video was sent: looking through one takes longer than a request may."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "unsupported",
+            "it is a video, and photos are expected here; index the video, or ask about it by the "
+            "commands facesearch identify and facesearch search, which take videos",
+        )
+
+
 @contextmanager
 def stored_upload(service: FaceService, file: BinaryIO) -> Iterator[Path]:
-    """The bytes of ``file`` in a file of their own, which is removed afterwards."""
+    """The bytes of ``file`` in a file of their own, which is removed afterwards.
+
+    Raises PhotoError for a video, and for more bytes than are allowed.
+    """
+    _require_no_video(file)
     folder = service.options.state / "uploads"
     make_folder(folder)
     descriptor, name = tempfile.mkstemp(dir=folder)
@@ -70,27 +86,38 @@ def keep_upload(service: FaceService, folder: Path, file: BinaryIO) -> Path:
 
     Raises ProblemError where it cannot be used.
     """
-    with stored_upload(service, file) as path:
-        try:
+    try:
+        with stored_upload(service, file) as path:
             service.uploads.decode(path, DECODE_SIDE)
-        except PhotoError as error:
-            raise unusable(error) from error
-        kind = sniff(path.read_bytes()[:HEAD_BYTES]) or "JPEG"
-        place = folder / f"{len(list(folder.iterdir())):03d}.{kind.lower()}"
-        shutil.copyfile(path, place)
+            kind = sniff(path.read_bytes()[:HEAD_BYTES]) or "JPEG"
+            place = folder / f"{len(list(folder.iterdir())):03d}.{kind.lower()}"
+            shutil.copyfile(path, place)
+    except PhotoError as error:
+        raise unusable(error) from error
     return place
 
 
 def unusable(error: PhotoError) -> ProblemError:
     """The answer to a photo that cannot be used."""
-    status = 413 if error.reason == "too-large" else 422
+    status, code = 422, "unreadable-photo"
+    if error.reason == "too-large":
+        status, code = 413, "too-large"
+    elif isinstance(error, VideoUploadError):
+        status, code = 415, "video"
     return ProblemError(
         status,
-        "too-large" if status == 413 else "unreadable-photo",
+        code,
         f"The photo cannot be used: {error}.",
         "Send another photo.",
         {"reason": error.reason},
     )
+
+
+def _require_no_video(file: BinaryIO) -> None:
+    head = file.read(VIDEO_HEAD_BYTES)
+    file.seek(0)
+    if sniff(head) is None and video_container(head) is not None:
+        raise VideoUploadError
 
 
 def _copy(source: BinaryIO, target: BinaryIO, limit: int) -> None:

@@ -47,10 +47,14 @@ class VideoProgress:
 
 
 class VideoCheckpoints:
-    """The checkpoints of one video in ``folder``; None keeps nothing."""
+    """The checkpoints of one video in ``folder``; None keeps nothing.
 
-    def __init__(self, folder: Path | None) -> None:
+    ``others`` are folders of the same video as other jobs read it, which are removed with these.
+    """
+
+    def __init__(self, folder: Path | None, others: Sequence[Path] = ()) -> None:
         self._folder = folder
+        self._others = others
         self._number = 0
 
     def load(self) -> VideoProgress:
@@ -62,7 +66,7 @@ class VideoCheckpoints:
             return self._joined(list_shards(self._folder))
         except (IndexerError, OSError, KeyError, ValueError, IndexError) as error:
             logger.warning("%s cannot be used, so its video is read again: %s", self._folder, error)
-            self.remove()
+            shutil.rmtree(self._folder, ignore_errors=True)
             return VideoProgress()
 
     def save(
@@ -101,8 +105,9 @@ class VideoCheckpoints:
 
     def remove(self) -> None:
         """Remove all that was kept."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in (self._folder, *self._others):
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
         self._number = 0
 
     def _joined(self, paths: Sequence[Path]) -> VideoProgress:

@@ -23,8 +23,8 @@ from facesearch.video.types import (
     VideoFrame,
     VideoInfo,
     VideoLimits,
-    VideoMode,
 )
+from facesearch.video_files import VideoMode
 
 logger = logging.getLogger(__name__)
 
@@ -54,13 +54,14 @@ class VideoReading:
 class VideoFaces:
     """The ``tracks`` of a video, in the order in which they ended; ``frames`` were looked at.
 
-    ``end`` says how far it could be read, and what was wrong with it.
+    ``end`` says how far it could be read, and what was wrong with it; ``mode`` how it was read.
     """
 
     info: VideoInfo
     tracks: tuple[VideoTrack, ...]
     frames: int
     end: VideoEnd
+    mode: VideoMode = "tracks"
 
 
 def video_faces(
@@ -111,7 +112,7 @@ def video_faces(
                 )
                 kept, saved = len(tracks), frames
         tracks += tracker.finish()
-        return VideoFaces(video.info, tuple(tracks), frames, end)
+        return VideoFaces(video.info, tuple(tracks), frames, end, reading.mode)
 
 
 def _worked_on(

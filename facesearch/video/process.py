@@ -17,8 +17,8 @@ from facesearch.video.types import (
     VideoFrame,
     VideoInfo,
     VideoLimits,
-    VideoMode,
 )
+from facesearch.video_files import VideoMode
 
 _GRACE_SECONDS = 10.0  # the worker ends itself at the limit; this is for where that failed
 

@@ -15,8 +15,8 @@ from facesearch.video.types import (
     VideoFrame,
     VideoInfo,
     VideoLimits,
-    VideoMode,
 )
+from facesearch.video_files import VideoMode
 
 # Who goes on in the middle of a video decodes from before there, so that cuts are judged alike.
 _BEFORE_US = MICROSECONDS

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-# "tracks": a frame every so often is looked at. "keyframes": only frames that are coded by
-# themselves, which come every few seconds and cost little.
-VideoMode = Literal["off", "keyframes", "tracks"]
-VIDEO_MODES: tuple[VideoMode, ...] = ("off", "keyframes", "tracks")
 
 MICROSECONDS = 1_000_000
 # Five frames a second: a walking person's face moves by less than its width from one to the next.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from support.search import search_gallery
 ENGINE: Any = FakeEngine()
 QUERIES = np.stack([person_vector(person) for person in (1, 2, 6)])
 K = 5
+SECONDS = 240.0
 
 
 def answer(found: Neighbours) -> str:
@@ -30,13 +31,16 @@ def answer(found: Neighbours) -> str:
     return f"{found.ids.tolist()} {found.distances.tolist()}"
 
 
-def change_and_rebuild(folder: Path, rounds: int, done: Event) -> None:
+def change_and_rebuild(folder: Path, rounds: int, begun: Barrier, done: Event) -> None:
     """Photos come, go and are forgotten; after each change, the index is rebuilt.
+
+    It begins once all readers have an answer.
 
     Writes what exact search says of each state that there was.
     """
     gallery = Gallery.open(folder)
     try:
+        begun.wait(SECONDS)
         for number in range(rounds):
             for _ in _changes(gallery, number):
                 state = gallery.state()
@@ -68,14 +72,22 @@ def _index(gallery: Gallery, photos: Path) -> None:
     embed_photos(gallery, ENGINE, [photos], EmbedOptions(decoders=0, threads=1))
 
 
-def search_until_done(folder: Path, number: int, done: Event) -> None:
-    """Search again and again; writes every answer, and why the index was not used, if so."""
+def search_until_done(folder: Path, number: int, begun: Barrier, done: Event) -> None:
+    """Search again and again, the last time after all changes.
+
+    Writes every answer, and why the index was not used, if so.
+    """
     logging.basicConfig(filename=folder.parent / f"warnings-{number}")
     gallery = Gallery.open(folder)
     with (folder.parent / f"answers-{number}").open("w") as file:
-        while not done.is_set():
+        has_begun = is_last = False
+        while not is_last:
+            is_last = done.is_set()
             try:
                 found = search_gallery(gallery, gallery.state(), QUERIES, K)
             except ChangedGalleryError:
                 continue
             file.write(answer(found) + "\n")
+            if not has_begun:
+                begun.wait(SECONDS)
+                has_begun = True

@@ -74,7 +74,7 @@ def test_nothing_is_found_where_all_is_well(gallery: Gallery) -> None:
 
 
 @given(change=CHANGES, number=st.integers(0, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_broken_tables_are_severe(whole: Gallery, change: object, number: int) -> None:
     with TemporaryDirectory() as folder:
         gallery = Gallery.open(shutil.copytree(whole.folder, Path(folder) / "g"))
@@ -105,7 +105,7 @@ def test_every_file_of_a_gallery_is_among_those_damaged(whole: Gallery) -> None:
 
 
 @given(name=st.sampled_from(FILES), damage=DAMAGES)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @example(name="shards/00000000.h5.sha256", damage=("cut", -1, b""))  # only its line feed is gone
 @example(name="shards/00000000.h5.sha256", damage=("cut", -2, b""))
 @example(name="shards/00000000.h5.sha256", damage=("overwrite", 64, b"\t"))

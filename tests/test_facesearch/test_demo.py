@@ -115,6 +115,7 @@ def _dlib_faces(folder: Path, truth: DemoTruth) -> dict[str, list[NDArray[np.flo
     return found
 
 
+@pytest.mark.slow
 def test_an_independent_pipeline_finds_and_separates_the_people(
     demo: tuple[Path, DemoTruth],
 ) -> None:

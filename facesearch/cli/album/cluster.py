@@ -37,7 +37,29 @@ def _add_cluster(commands: Any) -> None:
         help="cluster all faces again. Without this, new faces join the people of the previous "
         "run or form new ones, if the options are the same and not too many faces are new",
     )
+    _add_partitions(cluster)
     cluster.set_defaults(run=run_cluster)
+
+
+def _add_partitions(cluster: argparse.ArgumentParser) -> None:
+    """In how many parts, and who works on them."""
+    group = cluster.add_argument_group(
+        "galleries larger than one memory",
+        "The graph of neighbours and the merges are made in partitions, by average linkage at the "
+        "threshold. All faces are clustered again.",
+    )
+    group.add_argument(
+        "--partitions",
+        type=positive_int,
+        metavar="N",
+        help="number of partitions; a worker holds about one at a time",
+    )
+    group.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="let the Ray cluster at this address work on them: host:port, auto, or local to start "
+        "one here (default: this process, one after the other)",
+    )
 
 
 def _add_method(cluster: argparse.ArgumentParser) -> None:
@@ -117,6 +139,8 @@ def run_cluster(args: argparse.Namespace) -> int:
     """Cluster, save the result and print it."""
     from facesearch.api.clustering import cluster_gallery
     from facesearch.clustering.options import ClusterOptions
+    from facesearch.distributed.ray_runtime import RayOptions
+    from facesearch.errors import InputError
     from facesearch.gallery.gallery import Gallery
 
     gallery = Gallery.open(args.gallery)
@@ -129,8 +153,12 @@ def run_cluster(args: argparse.Namespace) -> int:
         min_quality=args.min_quality,
         same_photo=args.same_photo,
         full=args.full,
+        partitions=args.partitions or 0,
     )
-    run = cluster_gallery(gallery, options)
+    if args.ray is not None and not args.partitions:
+        raise InputError("expected --partitions N with --ray, got none")
+    cluster = None if args.ray is None else RayOptions(args.ray)
+    run = cluster_gallery(gallery, options, cluster=cluster)
     if not run.how.exact:
         print(f"facesearch: {why_inexact(run.how, args.gallery)}", file=sys.stderr)
     for text in run.contradictions:
@@ -171,6 +199,8 @@ def _facts(run: ClusterRun) -> dict[str, Any]:
     }
     if run.how.linkage != "average":
         facts |= {"linkage": run.how.linkage, "exact": run.how.exact}
+    if run.how.partitions:
+        facts |= {"partitions": run.how.partitions, "worker_bytes": run.how.worker_bytes}
     return {**facts, "changes": run.changes, "contradictions": run.contradictions}
 
 

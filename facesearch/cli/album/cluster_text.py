@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facesearch.cli.output import print_facts, print_table
+from facesearch.cli.output import print_facts, print_table, size_text
 from facesearch.text import count
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ _MANY_FACES = 30
 _THRESHOLD = {
     "given": "as given",
     "encoder": "the encoder's default, as there are too few different people here to choose one",
+    "encoder, in partitions": "the encoder's default; partitions learn none from the gallery",
 }
 
 
@@ -42,6 +43,8 @@ def print_run(run: ClusterRun) -> None:
     print(f"\nThreshold: {_threshold_text(run)}.")
     print(f"Method: {method_text(run)}.")
     print(_scope_text(run.how))
+    if run.how.partitions:
+        print(_partitions_text(run.how))
     print(f"Saved to {run.path}.")
 
 
@@ -57,7 +60,10 @@ def _threshold_text(run: ClusterRun) -> str:
             "groups: up to there faces that meet in this gallery are more likely one person than "
             "two"
         )
-    return f"{run.threshold:.3f}, {_THRESHOLD.get(run.how.threshold_from, run.how.threshold_from)}"
+    source = run.how.threshold_from
+    if source == "encoder" and run.how.partitions:
+        source = "encoder, in partitions"
+    return f"{run.threshold:.3f}, {_THRESHOLD.get(source, source)}"
 
 
 def _faces_are(number: int) -> str:
@@ -79,6 +85,12 @@ def _scope_text(how: RunInfo) -> str:
     if how.full:
         return f"All faces were clustered: {how.why}."
     return f"This run built on the previous one: {how.why}."
+
+
+def _partitions_text(how: RunInfo) -> str:
+    """What the partitions took, of those who worked on them."""
+    parts = count(how.partitions, "partition")
+    return f"Merged in {parts}; each worker held about {size_text(how.worker_bytes)} of it."
 
 
 def print_changes(changes: PeopleChanges) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
-import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch.cli.gallery.shown_folder import shown_as
 from facesearch.cli.output import print_json, size_text
 from facesearch.text import count, printable
 
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 KEY_FILE = "FACESEARCH_KEY_FILE"
 PASSPHRASE = "FACESEARCH_PASSPHRASE"
 # Others may write while these run.
-_READING = {"search", "identify", "info", "check", "people list", "people show", "people history"}
+READING = {"search", "identify", "info", "check", "people list", "people show", "people history"}
 _SEALED = "gallery.sealed"
 _USE = (
     "Every command works on an encrypted gallery: it is decrypted in memory, asks for the "
@@ -110,17 +107,17 @@ def run(args: argparse.Namespace) -> int:
         return int(args.run(args))
     from facesearch.encryption.unlocked import unlocked_gallery
 
-    command = _command(args)
+    command = command_name(args)
     _require_fit(args, command)
     with (
-        unlocked_gallery(folder, _secret(args), reads_only=command in _READING) as work,
-        _shown_as(work, folder),
+        unlocked_gallery(folder, _secret(args), reads_only=command in READING) as work,
+        shown_as(str(work.parent), str(folder.absolute().parent)),
     ):
         args.gallery = work
         return int(args.run(args))
 
 
-def _command(args: argparse.Namespace) -> str:
+def command_name(args: argparse.Namespace) -> str:
     """``people list`` of ``run_list`` there, ``search`` of ``run_search``."""
     name = args.run.__name__.removeprefix("run_").replace("_", "-")
     return f"people {name}" if args.run.__module__.endswith(".people.people") else name
@@ -206,43 +203,6 @@ def _asked(prompt: str) -> str:
 def _key_file(args: argparse.Namespace) -> Path | None:
     given = getattr(args, "key_file", None) or os.environ.get(KEY_FILE)
     return Path(given) if given else None
-
-
-@contextmanager
-def _shown_as(work: Path, folder: Path) -> Iterator[None]:
-    """Print the gallery's folder where a command says ``work``, which is soon gone."""
-    shown = str(folder.absolute().parent)
-    if json.dumps(shown)[1:-1] != shown:  # what is printed may be JSON
-        yield
-        return
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (_Renaming(each, str(work.parent), shown) for each in before)
-    logs = [
-        each
-        for each in logging.root.handlers
-        if isinstance(each, logging.StreamHandler) and each.stream is before[1]
-    ]
-    for each in logs:
-        each.setStream(sys.stderr)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
-        for each in logs:
-            each.setStream(sys.stderr)
-
-
-class _Renaming:
-    """A stream that writes one text in place of another."""
-
-    def __init__(self, stream: Any, text: str, shown: str) -> None:
-        self._stream, self._text, self._shown = stream, text, shown
-
-    def write(self, text: str) -> int:
-        return int(self._stream.write(text.replace(self._text, self._shown)))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def _print_report(args: argparse.Namespace, done: str, report: SealReport) -> None:

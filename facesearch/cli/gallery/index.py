@@ -23,7 +23,7 @@ from facesearch.cli.output import (
     stage_progress,
 )
 from facesearch.text import count, printable
-from facesearch.video.types import VIDEO_MODES
+from facesearch.video_files import VIDEO_MODES
 
 if TYPE_CHECKING:
     from facesearch.distributed.ray_runtime import RayOptions
@@ -266,6 +266,9 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
     if report.videos_skipped:
         text = f"{count(report.videos_skipped, 'video')} not read: {report.skipped_because}"
         print(printable(text), file=sys.stderr)
+    if report.videos_by_keyframes:
+        note = _keyframes_note(report.videos_by_keyframes, gallery.folder)
+        print(printable(note), file=sys.stderr)
     for line in skipped_notes(report.skipped):
         print(printable(line), file=sys.stderr)
     for root in report.absent:
@@ -284,6 +287,15 @@ def _print_report(gallery: Gallery, report: EmbedReport, faces: int) -> None:
             f"and {more} more; list all with: facesearch info {gallery.folder} --failed",
             file=sys.stderr,
         )
+
+
+def _keyframes_note(videos: int, gallery: Path) -> str:
+    """That videos are not read again, and how one is."""
+    return (
+        f"{count(videos, 'video')} read by key frames earlier, and not read again; to read one "
+        f"by tracks: facesearch forget {gallery} --lift VIDEO, and index again. Its faces are new "
+        "ones then, and decisions about the old ones go with these"
+    )
 
 
 def _video_facts(report: EmbedReport) -> list[tuple[str, object]]:

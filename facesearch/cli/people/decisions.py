@@ -6,15 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesearch.cli.output import print_json
-from facesearch.text import count, printable
+from facesearch.cli.by_service import decide_by_service
+from facesearch.cli.output import print_json, print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from facesearch.curation.editor import EditResult, PeopleEditor
+    from facesearch.curation.editor import PeopleEditor
+    from facesearch.curation.typed_decisions import TypedAction
     from facesearch.people.projection import Person
-    from facesearch.people.store import EnteredDecisions
 
 PERSON = 'a name, the beginning of a name that only one person has, or a number such as "p12"'
 FACE = "number of a face, or the photo it is in"
@@ -55,46 +55,58 @@ def about(person: Person) -> dict[str, Any]:
     return {"person": person.key, "name": person.name, "hidden": person.hidden}
 
 
-def print_outcome(args: argparse.Namespace, editor: PeopleEditor, outcome: EditResult) -> int:
-    """Print what was decided about a person, what that replaces, and what to look at."""
-    from facesearch.people.projection import ABOUT_FACES
-
-    facts = {**about(outcome.person), "notes": outcome.notes, "unsure": outcome.unsure}
-    notes = list(outcome.notes)
-    actions = {each.action for each in outcome.entered.decisions}
-    if outcome.unsure and not actions & (ABOUT_FACES | {"later", "enroll"}):
-        notes.append(
-            f"{count(len(outcome.unsure), 'less sure face')} of {outcome.person.label} "
-            f"{'was' if len(outcome.unsure) == 1 else 'were'} not confirmed; look at them with: "
-            f"facesearch people show {args.gallery} {outcome.person.key} --unsure"
-        )
-    return print_entered(args, editor, outcome.entered, facts, notes)
-
-
-def print_entered(
+def decide(
     args: argparse.Namespace,
-    editor: PeopleEditor,
-    entered: EnteredDecisions,
-    facts: dict[str, Any],
-    notes: Sequence[str] = (),
+    action: TypedAction,
+    person: str = "",
+    *,
+    others: Sequence[str] = (),
+    faces: Sequence[str | int] = (),
+    name: str | None = None,
 ) -> int:
-    """Print decisions that were entered, as JSON with ``facts``."""
-    from facesearch.cli.people.decision_text import entry, overruled_json, print_overruled
-    from facesearch.people.decision_words import in_words
-
-    words = in_words(editor.decisions())
-    if args.json:
-        print_json(
-            {
-                **facts,
-                "decisions": [entry(each) for each in entered.decisions],
-                "overruled": overruled_json(entered.superseded, words),
-            }
-        )
-        return 0
-    for each in entered.decisions:
-        print(printable(words[each.id]))
-    print_overruled(entered.superseded, words)
-    for note in notes:
-        print(printable(f"note: {note}"))
+    """Enter a decision, by the service if one runs, and print what was decided, what that replaces,
+    and what to look at."""
+    asked = {
+        "action": action,
+        "person": person,
+        "others": list(others),
+        "faces": [str(each) for each in faces],
+        "name": name,
+    }
+    document = decide_by_service(args.gallery, "decide", **asked)
+    if document is None:
+        document = _decided(args, asked)
+    print_decided(args, document)
     return 0
+
+
+def print_decided(args: argparse.Namespace, document: dict[str, Any]) -> None:
+    """Print what was entered: for programs, or for people, who called the gallery's folder so."""
+    if args.json:
+        print_json(_named(args, document, document["answer"]))
+    else:
+        print_lines(_named(args, document, document["lines"]))
+
+
+def _decided(args: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
+    from facesearch.curation.documents import entered_document
+    from facesearch.curation.typed_decisions import TypedDecision
+
+    editor = open_editor(args)
+    lists = {name: tuple(asked[name]) for name in ("others", "faces")}
+    typed = TypedDecision(**{**asked, **lists})
+    return entered_document(editor, typed, typed.enter(editor))
+
+
+def _named(args: argparse.Namespace, document: dict[str, Any], value: Any) -> Any:
+    """``value`` with the gallery's folder as the command has it, where the service has another."""
+    folder, shown = document.get("folder"), str(args.gallery)
+    if folder in (None, shown):
+        return value
+    if isinstance(value, str):
+        return value.replace(folder, shown)
+    if isinstance(value, list):
+        return [_named(args, document, each) for each in value]
+    if isinstance(value, dict):
+        return {key: _named(args, document, each) for key, each in value.items()}
+    return value

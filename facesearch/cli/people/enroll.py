@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import add_engine_options, engine_options
-from facesearch.cli.output import embed_progress, known, print_json, print_json_line
+from facesearch.cli.output import (
+    embed_progress,
+    known,
+    print_json,
+    print_json_line,
+    print_lines,
+)
 from facesearch.cli.photo_lists import HELP as PHOTOS_HELP
 from facesearch.cli.photo_lists import are_many, photo_paths
 from facesearch.text import count, printable
@@ -69,7 +75,7 @@ def run_enroll(args: argparse.Namespace) -> int:
 
 
 def _print_json(args: argparse.Namespace, enrolment: Enrolment) -> None:
-    from facesearch.cli.people.decision_text import overruled_json
+    from facesearch.curation.documents import overruled_document
     from facesearch.people.decision_words import in_words
     from facesearch.people.store import PeopleStore
 
@@ -90,7 +96,7 @@ def _print_json(args: argparse.Namespace, enrolment: Enrolment) -> None:
                 for each in enrolment.photos
                 if not each.face
             ],
-            "overruled": overruled_json(enrolment.superseded, words),
+            "overruled": overruled_document(enrolment.superseded, words),
         }
     )
 
@@ -103,7 +109,7 @@ def _enrolled(each: Enrolled) -> dict[str, Any]:
 
 
 def _print_text(args: argparse.Namespace, enrolment: Enrolment) -> None:
-    from facesearch.cli.people.decision_text import print_overruled
+    from facesearch.curation.documents import overruled_lines
     from facesearch.people.decision_words import in_words
     from facesearch.people.store import PeopleStore
 
@@ -118,7 +124,8 @@ def _print_text(args: argparse.Namespace, enrolment: Enrolment) -> None:
     else:
         people = count(len({each.name for each in done}), "person", "people")
         print(f"{people} enrolled from {len(done):,} of {count(len(results), 'photo')}")
-    print_overruled(enrolment.superseded, in_words(PeopleStore(args.gallery).decisions()))
+    words = in_words(PeopleStore(args.gallery).decisions())
+    print_lines(overruled_lines(enrolment.superseded, words))
     if done:
         print(
             "faces that look like these get the name at the next clustering: facesearch cluster "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import add_engine_options, engine_options
-from facesearch.cli.output import print_facts, print_json, print_table
+from facesearch.cli.output import print_facts, print_json, print_lines, print_table
 from facesearch.cli.people.decisions import add_command
 from facesearch.errors import InputError
 from facesearch.text import printable
@@ -84,14 +84,14 @@ def run_import(args: argparse.Namespace) -> int:
 
 def _import_file(args: argparse.Namespace) -> int:
     from facesearch.api.people import import_people
-    from facesearch.cli.people.decision_text import overruled_json, print_overruled
+    from facesearch.curation.documents import overruled_document, overruled_lines
     from facesearch.people.decision_words import in_words
     from facesearch.people.store import PeopleStore
 
     imported = import_people(args.gallery, args.file)
     words = in_words(PeopleStore(args.gallery).decisions())
     if args.json:
-        print_json({**vars(imported), "overruled": overruled_json(imported.superseded, words)})
+        print_json({**vars(imported), "overruled": overruled_document(imported.superseded, words)})
         return 0
     print_facts(
         [
@@ -101,7 +101,7 @@ def _import_file(args: argparse.Namespace) -> int:
             ("not in this gallery", imported.missing),
         ]
     )
-    print_overruled(imported.superseded, words)
+    print_lines(overruled_lines(imported.superseded, words))
     return 0
 
 

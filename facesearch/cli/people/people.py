@@ -5,25 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from facesearch.cli.output import box_text, known, print_json, print_table
+from facesearch.cli.by_service import ask_about_people, decide_by_service
+from facesearch.cli.output import box_text, print_json, print_table
 from facesearch.cli.people import review
 from facesearch.cli.people.decisions import (
     FACE,
     PERSON,
-    about,
     add_command,
     add_person,
+    decide,
     face_number,
-    open_editor,
-    print_outcome,
+    print_decided,
 )
 from facesearch.cli.people.imports import add_import
 from facesearch.text import count, printable
-
-if TYPE_CHECKING:
-    from facesearch.people.projection import Person
 
 
 def add_commands(commands: Any) -> None:
@@ -82,41 +79,40 @@ def add_commands(commands: Any) -> None:
 
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each person."""
-    from facesearch.api.people_lists import list_people
-
-    listed = list_people(args.gallery, hidden=args.all)
+    listed = ask_about_people(args.gallery, "list", hidden=args.all)
+    if listed is None:
+        listed = _listed(args)
+    people = listed["people"]
     if args.json:
-        people = [
-            {
-                **about(each.person),
-                "faces": each.faces,
-                "decided": each.confirmed,
-                "gone": each.gone,
-            }
-            for each in listed.people
-        ]
-        print_json({"people": people, "faces_of_nobody": listed.faces_of_nobody})
+        print_json({"people": people, "faces_of_nobody": listed["faces_of_nobody"]})
         return 0
-    if listed.people:
+    if people:
         rows = [
             (
-                each.person.key,
-                each.person.name or "",
-                each.faces,
-                each.confirmed,
-                _remarks((each.person.hidden, "hidden"), (each.gone, "no faces left")),
+                each["person"],
+                each["name"] or "",
+                each["faces"],
+                each["decided"],
+                _remarks((each["hidden"], "hidden"), (each["gone"], "no faces left")),
             )
-            for each in listed.people
+            for each in people
         ]
         print_table(("person", "name", "faces", "confirmed", ""), rows)
-    if not listed.clustered:
+    if not listed["clustered"]:
         text = f"this gallery has not been clustered yet; run: facesearch cluster {args.gallery}"
         print(f"facesearch: {text}", file=sys.stderr)
-    elif not listed.people:
+    elif not people:
         hidden = "all people are hidden; --all lists them"
-        text = hidden if listed.hidden else "there are no people yet"
+        text = hidden if listed["hidden_people"] else "there are no people yet"
         print(f"facesearch: {text}", file=sys.stderr)
     return 0
+
+
+def _listed(args: argparse.Namespace) -> Any:
+    from facesearch.api.people_lists import list_people
+    from facesearch.curation.documents import people_document
+
+    return people_document(list_people(args.gallery, hidden=args.all))
 
 
 def _remarks(*remarks: tuple[bool, str]) -> str:
@@ -126,90 +122,84 @@ def _remarks(*remarks: tuple[bool, str]) -> str:
 
 def run_show(args: argparse.Namespace) -> int:
     """Print one line for each face."""
-    from facesearch.api.people_lists import show_person
-
-    shown = show_person(args.gallery, args.person, unsure=args.unsure)
-    person = shown.person
+    shown = ask_about_people(args.gallery, "show", person=args.person, unsure=args.unsure)
+    if shown is None:
+        shown = _shown(args)
+    places = [face.pop("place") for face in shown["faces"]]
     if args.json:
-        faces = [
-            {
-                "face_id": each.face.face_id,
-                "photo": each.face.photo.location,
-                "box": each.face.box,
-                "confidence": each.confidence,
-                "quality": known(each.face.quality),
-                "decided": each.confirmed,
-                "seconds": None if each.face.span is None else each.face.span.as_json(),
-            }
-            for each in shown.faces
-        ]
-        print_json({**about(person), "faces": faces})
+        print_json(shown)
         return 0
-    print(printable(f"{person.key} {person.name or ''}").rstrip())
+    print(printable(f"{shown['person']} {shown['name'] or ''}").rstrip())
     rows = [
         (
-            each.face.face_id,
-            box_text(each.face.box),
-            each.confidence,
-            _remarks((each.confirmed, "yes")),
-            each.face.place,
+            face["face_id"],
+            box_text(face["box"]),
+            face["confidence"],
+            _remarks((face["decided"], "yes")),
+            place,
         )
-        for each in shown.faces
+        for face, place in zip(shown["faces"], places, strict=True)
     ]
     print_table(("face", "box", "confidence", "confirmed", "photo"), rows)
     return 0
 
 
+def _shown(args: argparse.Namespace) -> Any:
+    from facesearch.api.people_lists import show_person
+    from facesearch.curation.documents import faces_document
+
+    return faces_document(show_person(args.gallery, args.person, unsure=args.unsure))
+
+
 def run_name(args: argparse.Namespace) -> int:
     """Name a person and print what was done."""
-    deciding = open_editor(args)
-    return print_outcome(args, deciding, deciding.name(deciding.find(args.person), args.name))
+    return decide(args, "name", args.person, name=args.name)
 
 
 def run_merge(args: argparse.Namespace) -> int:
     """Merge people and print what was done."""
-    deciding = open_editor(args)
-    others = [deciding.find(each) for each in args.others]
-    return print_outcome(args, deciding, deciding.merge(deciding.find(args.person), others))
+    return decide(args, "merge", args.person, others=args.others)
 
 
 def run_add(args: argparse.Namespace) -> int:
     """Assign faces to a person and print what was done."""
-    deciding = open_editor(args)
-    return print_outcome(args, deciding, deciding.add(deciding.find(args.person), args.faces))
+    return decide(args, "add", args.person, faces=args.faces)
 
 
 def run_split(args: argparse.Namespace) -> int:
     """Split a person and print what was done."""
-    deciding = open_editor(args)
-    person = deciding.find(args.person)
-    return print_outcome(
-        args, deciding, deciding.split(person, deciding.pick(person, args.faces), args.name)
-    )
+    return decide(args, "split", args.person, faces=args.faces, name=args.name)
 
 
 def run_reject(args: argparse.Namespace) -> int:
     """Remove faces from a person and print what was done."""
-    deciding = open_editor(args)
-    person = deciding.find(args.person)
-    return print_outcome(args, deciding, deciding.reject(person, deciding.pick(person, args.faces)))
+    return decide(args, "reject", args.person, faces=args.faces)
 
 
 def run_hide(args: argparse.Namespace) -> int:
     """Hide a person and print what was done."""
-    deciding = open_editor(args)
-    return print_outcome(args, deciding, deciding.hide(deciding.find(args.person)))
+    return decide(args, "hide", args.person)
 
 
 def run_unhide(args: argparse.Namespace) -> int:
     """Show a hidden person again and print what was done."""
-    deciding = open_editor(args)
-    return print_outcome(args, deciding, deciding.hide(deciding.find(args.person), hidden=False))
+    return decide(args, "unhide", args.person)
 
 
 def run_undo(args: argparse.Namespace) -> int:
     """Undo the last decision, or preview that, and print what changes."""
-    from facesearch.cli.people.decision_text import entry, overruled_json, print_again
+    asked = ask_about_people if args.dry_run else decide_by_service
+    document = asked(args.gallery, "undo", dry_run=args.dry_run)
+    if document is None:
+        document = _undone(args)
+    print_decided(args, document)
+    if document["moves"] and not args.json:
+        print_table(("from", "to", "faces"), document["moves"])
+    return 0
+
+
+def _undone(args: argparse.Namespace) -> Any:
+    from facesearch.curation.documents import undo_document
     from facesearch.curation.undo_preview import preview_undo
     from facesearch.gallery.gallery import Gallery
     from facesearch.people.decision_words import in_words
@@ -221,76 +211,38 @@ def run_undo(args: argparse.Namespace) -> int:
     words = in_words(people.decisions())
     if not args.dry_run:
         people.undo(found.decisions[0].batch)
-    if args.json:
-        print_json(
-            {
-                "dry_run": args.dry_run,
-                "undone": [entry(each) for each in found.decisions],
-                "again": overruled_json(found.again, words),
-                "moves": [
-                    {
-                        "from": each.source and each.source.key,
-                        "to": each.target and each.target.key,
-                        "faces": each.faces,
-                    }
-                    for each in found.moves
-                ],
-            }
-        )
-        return 0
-    for decision in found.decisions:
-        text = words[decision.id]
-        print(printable(f"{'would be undone' if args.dry_run else 'undone'}: {text}"))
-    print_again(found.again, words, would=args.dry_run)
-    if found.moves:
-        rows = [
-            (_person_text(each.source), _person_text(each.target), each.faces)
-            for each in found.moves
-        ]
-        print_table(("from", "to", "faces"), rows)
-    return 0
-
-
-def _person_text(person: Person | None) -> str:
-    if person is None:
-        return "no person"
-    return f"{person.name} ({person.key})" if person.name else person.key
+    return undo_document(found, words, dry_run=args.dry_run)
 
 
 def run_history(args: argparse.Namespace) -> int:
     """Print one line for each decision."""
-    from facesearch.api.people_lists import list_decisions
-    from facesearch.cli.people.decision_text import entry
-    from facesearch.people.decision_words import in_words
-
-    listed = list_decisions(args.gallery)
-    words = in_words([each.decision for each in listed])
+    entries = ask_about_people(args.gallery, "history")
+    if entries is None:
+        entries = _history(args)
     if args.json:
-        undone = frozenset(each.decision.batch for each in listed if each.undone)
-        entries = [
-            {
-                **entry(each.decision, undone),
-                "text": words[each.decision.id],
-                "gone": each.gone,
-            }
-            for each in listed
-        ]
         print_json({"decisions": entries})
         return 0
     rows = [
         (
-            each.decision.id,
-            each.decision.created_at,
-            words[each.decision.id],
-            "undone" if each.undone else "no faces left" if each.gone else "",
+            each["id"],
+            each["at"],
+            each["text"],
+            "undone" if each["undone"] else "no faces left" if each["gone"] else "",
         )
-        for each in listed
+        for each in entries
     ]
     if rows:
         print_table(("", "time", "decision", ""), rows)
     else:
         print("facesearch: there are no decisions yet", file=sys.stderr)
     return 0
+
+
+def _history(args: argparse.Namespace) -> Any:
+    from facesearch.api.people_lists import list_decisions
+    from facesearch.curation.documents import history_document
+
+    return history_document(list_decisions(args.gallery))
 
 
 def run_export(args: argparse.Namespace) -> int:

@@ -13,10 +13,9 @@ from facesearch.cli.people.decisions import (
     about,
     add_command,
     add_person,
+    decide,
     face_number,
     open_editor,
-    print_entered,
-    print_outcome,
 )
 from facesearch.text import count, printable
 
@@ -89,38 +88,28 @@ def run_suggestions(args: argparse.Namespace) -> int:
 
 def run_confirm(args: argparse.Namespace) -> int:
     """Confirm faces and print what was done."""
-    editor = open_editor(args)
-    person = editor.find(args.person)
-    faces = editor.pick(person, args.faces) if args.faces else None
-    return print_outcome(args, editor, editor.confirm(person, faces))
+    return decide(args, "confirm", args.person, faces=args.faces)
 
 
 def run_apart(args: argparse.Namespace) -> int:
     """Keep two people apart and print what was done."""
-    editor = open_editor(args)
-    outcome = editor.apart(editor.find(args.person), editor.find(args.other))
-    return print_outcome(args, editor, outcome)
+    return decide(args, "apart", args.person, others=[args.other])
 
 
 def run_later(args: argparse.Namespace) -> int:
     """Put a suggestion off and print what was done."""
-    editor = open_editor(args)
-    other = None if args.other is None else editor.find(args.other)
-    return print_outcome(args, editor, editor.later(editor.find(args.person), other, args.face))
+    others = [] if args.other is None else [args.other]
+    return decide(args, "later", args.person, others=others, faces=args.face)
 
 
 def run_cover(args: argparse.Namespace) -> int:
     """Choose a cover and print what was done."""
-    editor = open_editor(args)
-    person = editor.find(args.person)
-    (face,) = editor.pick(person, [args.face])
-    return print_outcome(args, editor, editor.cover(person, face))
+    return decide(args, "cover", args.person, faces=[args.face])
 
 
 def run_not_face(args: argparse.Namespace) -> int:
     """Leave detections out and print what was done."""
-    editor = open_editor(args)
-    return print_entered(args, editor, editor.not_faces(args.faces), {"faces": args.faces})
+    return decide(args, "not-face", faces=args.faces)
 
 
 def _text(each: Suggestion) -> str:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facesearch.cli.by_service import ask_service
 from facesearch.cli.engine_options import (
     add_engine_options,
     add_search_device,
@@ -22,14 +23,15 @@ from facesearch.cli.output import (
     print_json_line,
     print_table,
 )
-from facesearch.cli.photo_lists import HELP as PHOTOS_HELP
 from facesearch.cli.photo_lists import are_many, photo_paths
-from facesearch.cli.recognition.by_service import ask_service
 from facesearch.text import count, printable
 
 if TYPE_CHECKING:
     from facesearch.recognition.documents import Document
 
+PROBES_HELP = (
+    'photos, videos or folders of them; "-" reads their paths from standard input, one a line'
+)
 _FROM = {
     "given": "as given",
     "calibration": "calibrated",
@@ -41,11 +43,15 @@ _FROM = {
 def add_commands(commands: Any) -> None:
     """Add the three commands."""
     search = commands.add_parser(
-        "search", help="find the faces of the gallery that are nearest to those of a photo"
+        "search", help="find the faces of the gallery that are nearest to those of a photo or video"
     )
     search.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
     search.add_argument(
-        "photo", nargs="?", type=Path, metavar="PHOTO", help="photo whose faces are compared"
+        "photo",
+        nargs="?",
+        type=Path,
+        metavar="PHOTO",
+        help="photo or video whose faces are compared",
     )
     search.add_argument(
         "-k", type=positive_int, default=10, help="matches for each face (default: 10)"
@@ -54,8 +60,8 @@ def add_commands(commands: Any) -> None:
         "--probes",
         type=Path,
         metavar="DIR",
-        help="search for all faces of a folder of photos, of another gallery, or of a folder of "
-        "shards, instead of PHOTO; an interrupted job continues",
+        help="search for all faces of a folder of photos and videos, of another gallery, or of a "
+        "folder of shards, instead of PHOTO; an interrupted job continues",
     )
     search.add_argument(
         "--out",
@@ -69,12 +75,18 @@ def add_commands(commands: Any) -> None:
 
     identify = commands.add_parser(
         "identify",
-        help="name the people in photos, if they are enrolled",
-        description="Name the people in photos, if they are enrolled. For several photos --json "
-        "prints one object a line; a photo that cannot be read is reported, and the others go on.",
+        help="name the people in photos and videos, if they are enrolled",
+        description="Name the people in photos and videos, if they are enrolled. For several "
+        "photos --json prints one object a line; a photo that cannot be read is reported, and the "
+        "others go on.",
     )
     identify.add_argument("gallery", type=Path, metavar="GALLERY", help="folder of the gallery")
-    identify.add_argument("photos", nargs="+", metavar="PHOTOS", help=PHOTOS_HELP)
+    identify.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PHOTOS",
+        help=PROBES_HELP,
+    )
     identify.set_defaults(run=run_identify)
 
     verify = commands.add_parser("verify", help="check whether two photos show the same person")
@@ -219,14 +231,14 @@ def _identify_many(args: argparse.Namespace) -> int:
         photos += 1
         known += any(face.person for face in each.faces)
         failed += bool(each.reason)
+        faces = identification_document(each.faces)
         if args.json:
-            print_json_line(each)
+            print_json_line({**vars(each), "faces": faces})
             continue
         if each.reason:
             print(printable(f"{each.photo}: {each.reason}: {each.detail}"), file=sys.stderr)
             continue
-        faces = identification_document(each.faces)
-        names = [_name_text(face) for face in faces]
+        names = [_name_and_time(face) for face in faces]
         print(printable(f"{each.photo}: {', '.join(names) or 'no face found'}"))
         threshold = threshold or (_threshold_text(faces[0]) if faces else "")
     if not args.json:
@@ -239,7 +251,9 @@ def _identify_many(args: argparse.Namespace) -> int:
 def run_verify(args: argparse.Namespace) -> int:
     """Print whether the photos' largest faces show one person; 1 when they do not."""
     photos = {"first": args.first, "second": args.second}
-    result = ask_service(args, "verify", photos, threshold=args.threshold)
+    result = None
+    if not any(map(_is_video, photos.values())):
+        result = ask_service(args, "verify", photos, threshold=args.threshold)
     if result is None:
         result = _verified(args)
     too_poor = result.pop("too_poor")
@@ -278,6 +292,12 @@ def _name_text(face: Document) -> str:
     if face["person"] is None:
         return "unknown"
     return f"{face['person']} (unsure)" if face["unsure"] else str(face["person"])
+
+
+def _name_and_time(face: Document) -> str:
+    """The name, in a video with the time at which it is seen."""
+    name = _name_text(face)
+    return f"{name} {face['time']}" if face.get("time") else name
 
 
 def _threshold_text(face: Document) -> str:

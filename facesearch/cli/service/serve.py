@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesearch.cli.engine_options import byte_size, positive_int
+
+if TYPE_CHECKING:
+    from facesearch.search.gallery_index import SearchOpener
 
 _STATE = (
     "folder for accounts, jobs and choices (default: facesearch in $XDG_STATE_HOME, or in "
@@ -27,13 +31,17 @@ def add_commands(commands: Any) -> None:
         "accounts add NAME --role administer.",
     )
     parser.add_argument(
-        "galleries", nargs="+", type=Path, metavar="GALLERY", help="folder of a gallery"
+        "galleries", nargs="*", type=Path, metavar="GALLERY", help="folder of a gallery"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: "
                         "127.0.0.1, which only this machine can reach)")  # fmt: skip
     parser.add_argument(
         "--port", type=_port, default=8484, help="port to listen at; 0 takes a free one "
         "(default: 8484)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--galleries-folder", type=Path, metavar="DIR", help="folder in which administrators may "
+        "make galleries through the service; those made there are served again at the next start",
     )  # fmt: skip
     add_state(parser)
     behind = parser.add_argument_group("behind a reverse proxy")
@@ -65,7 +73,31 @@ def add_commands(commands: Any) -> None:
         "--upload-limit", type=byte_size, default=256 << 20, metavar="SIZE", help="largest request "
         "(default: 256MiB)",
     )  # fmt: skip
+    _add_cluster(parser)
     parser.set_defaults(run=run_serve)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Where faces are searched, if not in this process."""
+    cluster = parser.add_argument_group(
+        "galleries larger than one memory",
+        "Vectors are held and searched by actors of a Ray cluster, whose machines must see the "
+        "galleries' folders. Answers say which faces were not searched, where actors are lost.",
+    )
+    cluster.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="search on the Ray cluster at this address: host:port, auto, or local to start one "
+        "here",
+    )
+    cluster.add_argument(
+        "--cluster-parts", type=positive_int, metavar="N", help="parts that each gallery is cut "
+        "into (default: one for each machine of the cluster)",
+    )  # fmt: skip
+    cluster.add_argument(
+        "--cluster-replicas", type=positive_int, metavar="N", help="actors that hold the same "
+        "part, so that one may be lost (default: 1)",
+    )  # fmt: skip
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +109,14 @@ def run_serve(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from facesearch.engine_options import EngineOptions
     from facesearch.errors import InputError
+    from facesearch.images.remote.addresses import address_of, is_remote
 
+    remote = next(filter(is_remote, args.galleries), None)
+    if remote is not None:
+        raise InputError(
+            f"expected the folder of a gallery to serve, got the address {address_of(remote)}; "
+            "fetch it with facesearch pull"
+        )
     if (args.tls_cert is None) != (args.tls_key is None):
         raise InputError("expected both --tls-cert and --tls-key, got one of them; give both")
     try:
@@ -91,6 +130,7 @@ def run_serve(args: argparse.Namespace) -> int:
     options = ServiceOptions(
         galleries=tuple(args.galleries),
         state=args.state or default_state_folder(),
+        galleries_folder=args.galleries_folder and args.galleries_folder.absolute(),
         host=args.host,
         port=args.port,
         root_path=args.root_path,
@@ -102,9 +142,28 @@ def run_serve(args: argparse.Namespace) -> int:
         engine_threads=args.threads,
         upload_bytes=args.upload_limit,
     )
-    service = FaceService(options)
-    serve(options, service, ready=lambda address: print(address, file=sys.stderr))
+    with ExitStack() as stack:
+        service = FaceService(options, open_search=_search_opener(args, stack))
+        serve(options, service, ready=lambda address: print(address, file=sys.stderr))
     return 0
+
+
+def _search_opener(args: argparse.Namespace, stack: ExitStack) -> SearchOpener | None:
+    """What searches on the cluster that was asked for, until ``stack`` is closed; None for none."""
+    from facesearch.distributed.ray_runtime import RayOptions, ray_cluster
+    from facesearch.distributed.search.cluster_searches import ClusterSearches, cluster_machines
+    from facesearch.distributed.search.scattered_gallery import ScatterOptions
+    from facesearch.errors import InputError
+
+    if args.cluster is None:
+        if args.cluster_parts or args.cluster_replicas:
+            raise InputError("expected --cluster ADDRESS with parts and replicas, got none")
+        return None
+    ray = stack.enter_context(ray_cluster(RayOptions(args.cluster)))
+    parts = args.cluster_parts or max(1, cluster_machines(ray))
+    searches = ClusterSearches(ray, ScatterOptions(parts, args.cluster_replicas or 1))
+    stack.callback(searches.close)
+    return searches.open
 
 
 def _port(text: str) -> int:

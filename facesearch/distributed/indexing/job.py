@@ -23,11 +23,11 @@ from facesearch.images.remote.addresses import is_remote
 
 
 def check_gallery_place(folder: Path) -> None:
-    """Raise InputError for a gallery in an object store, which has no links and no locks."""
+    """Raise InputError for an address, which has no links and no locks: a copy is needed."""
     if is_remote(folder):
         raise InputError(
-            f"expected the gallery in a folder that the driver and all workers share, got the "
-            f"address {folder}; photos may be in an object store, the gallery may not"
+            f"expected the folder of a gallery, got the address {folder}; use the folder that "
+            "facesearch.bucket_gallery(address) gives, and that all workers share"
         )
 
 

@@ -70,6 +70,11 @@ class GalleryPart:
         ]
         return cls(gallery.folder.resolve(), shards, IdRanges.joined(parts))
 
+    def index_bytes(self) -> int:
+        """Memory of the index."""
+        dimension = Gallery.open(self.folder).contract.dimension
+        return self.faces.count * (4 * dimension + 8)
+
     def open(self) -> PartIndex:
         """The index, in 4 bytes for each component of each face, and 8 bytes for its id.
 
@@ -99,5 +104,6 @@ class PartIndex:
 
     def hide(self, ids: Ids) -> int:
         """Never find ``ids`` again; how many faces are left."""
-        self._index.hide(ids)
+        if len(ids):
+            self._index.hide(ids)
         return len(self._index)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, Protocol
 
+from facesearch.distributed.ray_runtime import ClusterError
 from facesearch.distributed.search.parts import PartIndex
 from indexer.types import Ids, Neighbours, Vectors
 
@@ -80,13 +81,31 @@ class ProcessReplica:
 class RayReplica:
     """An index in a Ray actor on ``cores`` cores, wherever the cluster has room for ``memory``.
 
-    ``memory`` is in bytes; the actor is there once it has opened its part.
+    ``memory`` is in bytes; the actor is there once it has opened its part. ClusterError is raised
+    where it cannot, or has not within ``seconds``.
     """
 
-    def __init__(self, ray: Any, open_part: OpenPart, *, cores: float = 1, memory: int = 0) -> None:
+    def __init__(
+        self,
+        ray: Any,
+        open_part: OpenPart,
+        *,
+        cores: float = 1,
+        memory: int = 0,
+        seconds: float | None = None,
+    ) -> None:
         actor = ray.remote(_PartActor).options(num_cpus=cores, memory=memory or None)
         self.actor = actor.remote(open_part)
-        self.pid = ray.get(self.actor.pid.remote())
+        try:
+            self.pid = int(ray.get(self.actor.pid.remote(), timeout=seconds))
+        except ray.exceptions.GetTimeoutError as error:
+            ray.kill(self.actor)
+            raise ClusterError(
+                f"expected an actor with its part within {seconds:g} s, got none; see whether the "
+                "cluster has room: ray status"
+            ) from error
+        except ray.exceptions.RayError as error:
+            raise ClusterError(f"an actor could not open its part: {error}") from error
 
     def search(self, queries: Vectors, k: int) -> Future[Neighbours]:
         """The nearest in the part."""

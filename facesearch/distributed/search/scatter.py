@@ -18,20 +18,9 @@ import numpy as np
 
 from facesearch.distributed.search.parts import ShardRange
 from facesearch.distributed.search.replicas import PartReplica
-from facesearch.errors import FacesearchError
+from facesearch.search.partial import PartialSearchError
 from indexer.exact.distances import check_queries, nearest_first
 from indexer.types import Ids, Neighbours, Vectors
-
-
-class PartialSearchError(FacesearchError, RuntimeError):
-    """Parts that did not answer a search which needed all; ``missing`` are their ranges."""
-
-    def __init__(self, missing: tuple[ShardRange, ...]) -> None:
-        names = ", ".join(map(str, missing))
-        super().__init__(
-            f"expected an answer of every part, got none for {names}; ask again, or rebuild them"
-        )
-        self.missing = missing
 
 
 @dataclass(frozen=True)
@@ -110,18 +99,29 @@ class ScatterSearch:
         A replica that does not confirm it in time is given up, lest it shows what was forgotten.
         """
         with self._changing:
-            confirmed: set[PartReplica] = set()
-            asked = {each.hide(ids): each for part in self._parts for each in part.replicas}
-            done, _ = wait(asked, timeout=self._seconds)
-            confirmed = {asked[future] for future in done if future.exception() is None}
-            gone = [each for each in asked.values() if each not in confirmed]
-            self._parts = tuple(
-                replace(part, replicas=tuple(r for r in part.replicas if r in confirmed))
-                for part in self._parts
-            )
-        for each in gone:
-            each.close()
-        return tuple(part.shards for part in self._parts if not part.replicas)
+            confirmed, _ = self._asked_to_hide(ids)
+            self._keep_only(confirmed)
+            return tuple(part.shards for part in self._parts if not part.replicas)
+
+    def drop_dead(self) -> int:
+        """Give up the replicas that fail, but not those that are only slow; how many they were."""
+        with self._changing:
+            _, failed = self._asked_to_hide(np.zeros(0, np.int64))
+            self._keep_only({*self._replicas} - failed)
+            return len(failed)
+
+    def fill(self, replicas: int, made: Callable[[ShardRange], PartReplica]) -> int:
+        """Give each part so many replicas as ``made`` opens; how many were opened.
+
+        Parts that nobody answers for come first. An error of ``made`` leaves the rest as it was.
+        """
+        opened = 0
+        for least in range(replicas):
+            for place, part in enumerate(self._parts):
+                if len(part.replicas) <= least:
+                    self._put(place, len(part.replicas), part.shards, made(part.shards))
+                    opened += 1
+        return opened
 
     def rebuild(
         self, ranges: Sequence[ShardRange], made: Callable[[ShardRange], PartReplica]
@@ -154,6 +154,34 @@ class ScatterSearch:
         for part in parts:
             for each in part.replicas:
                 each.close()
+
+    @property
+    def _replicas(self) -> list[PartReplica]:
+        return [each for part in self._parts for each in part.replicas]
+
+    def _asked_to_hide(self, ids: Ids) -> tuple[set[PartReplica], set[PartReplica]]:
+        """Which replicas confirmed that they hide faces, and which failed; others are slow."""
+        asked: dict[Future[int], PartReplica] = {}
+        failed: set[PartReplica] = set()
+        for each in self._replicas:
+            try:
+                asked[each.hide(ids)] = each
+            except Exception:  # one whose process ended: by kind of replica
+                failed.add(each)
+        done, _ = wait(asked, timeout=self._seconds)
+        confirmed = {asked[future] for future in done if future.exception() is None}
+        return confirmed, failed | {asked[future] for future in done} - confirmed
+
+    def _keep_only(self, kept: set[PartReplica]) -> None:
+        """Close all replicas but those."""
+        gone = [each for each in self._replicas if each not in kept]
+        self._parts = tuple(
+            replace(part, replicas=tuple(each for each in part.replicas if each in kept))
+            for part in self._parts
+        )
+        self._suspects -= {*gone}
+        for each in gone:
+            each.close()
 
     def _put(self, place: int, number: int, shards: ShardRange, fresh: PartReplica) -> None:
         with self._changing:

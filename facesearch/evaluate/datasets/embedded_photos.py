@@ -27,7 +27,7 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class PhotoFailure:
-    """A photo that cannot be used, with a reason of :data:`facesearch.images.REASONS`."""
+    """A photo that cannot be used, with a reason of :data:`facesearch.images.types.REASONS`."""
 
     photo: str
     reason: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,29 +53,18 @@ class LabelledPhotos:
 
 
 @dataclass(frozen=True)
-class Tracks:
-    """n tracks: ``names`` ("person/track"), ``people``, and ``frames``: photos in their order."""
+class LabelledTracks:
+    """n tracks below ``root``: ``names`` ("person/track") and ``people``.
+
+    Further fields of subclasses have an entry for each track too; ``layout`` is how their files
+    are to lie.
+    """
 
     root: Path
     names: tuple[str, ...]
     people: tuple[str, ...]
-    frames: tuple[tuple[str, ...], ...]
 
-    def named(self, wanted: Set[str]) -> Tracks:
-        """The tracks ``wanted``; raises :class:`InputError` naming one that is not here."""
-        absent = sorted(wanted - set(self.names))
-        if absent:
-            raise InputError(
-                f"expected the tracks of the pairs in {self.root} as person/track/frame.jpg, found "
-                f"none called {absent[0]!r} ({len(absent)} such)"
-            )
-        rows = [row for row, name in enumerate(self.names) if name in wanted]
-        return Tracks(
-            self.root,
-            tuple(self.names[row] for row in rows),
-            tuple(self.people[row] for row in rows),
-            tuple(self.frames[row] for row in rows),
-        )
+    layout: ClassVar[str]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -83,6 +73,31 @@ class Tracks:
     def person_numbers(self) -> NDArray[np.int64]:
         """The people as numbers int64 (n,) from 0, in the order of their names."""
         return np.unique(np.array(self.people), return_inverse=True)[1].astype(np.int64)
+
+    def named(self, wanted: Set[str]) -> Self:
+        """The tracks ``wanted``; raises :class:`InputError` naming one that is not here."""
+        absent = sorted(wanted - {*self.names})
+        if absent:
+            raise InputError(
+                f"expected the tracks of the pairs in {self.root} as {self.layout}, found none "
+                f"called {absent[0]!r} ({len(absent)} such)"
+            )
+        rows = [row for row, name in enumerate(self.names) if name in wanted]
+        kept: dict[str, Any] = {}
+        for field in fields(self):
+            if field.name != "root":
+                values = getattr(self, field.name)
+                kept[field.name] = tuple(values[row] for row in rows)
+        return replace(self, **kept)
+
+
+@dataclass(frozen=True)
+class FrameTracks(LabelledTracks):
+    """Tracks whose ``frames`` are photos, in their order."""
+
+    frames: tuple[tuple[str, ...], ...]
+
+    layout = "person/track/frame.jpg"
 
 
 def read_folder(root: Path) -> LabelledPhotos:
@@ -96,16 +111,16 @@ def read_folder(root: Path) -> LabelledPhotos:
     return LabelledPhotos(root, tuple(paths), tuple(path.partition("/")[0] for path in paths))
 
 
-def read_tracks(root: Path) -> Tracks:
+def read_tracks(root: Path) -> FrameTracks:
     """The tracks of a folder ``person/track/frame.jpg``; numbers in frames' names count as such.
 
     Raises :class:`InputError` where there is none.
     """
     frames: dict[str, list[str]] = {}
-    for path in _paths(root, 3, "person/track/frame.jpg"):
+    for path in _paths(root, 3, FrameTracks.layout):
         frames.setdefault("/".join(path.split("/")[:2]), []).append(path)
     names = tuple(frames)
-    return Tracks(
+    return FrameTracks(
         root,
         names,
         tuple(name.partition("/")[0] for name in names),

@@ -16,10 +16,11 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import PhotoRecord, face_table, photo_table
 from facesearch.gallery.schema import TIMES
 from facesearch.images import DecodeOutcome
-from facesearch.images.types import PARTIAL
+from facesearch.images.types import KEYFRAMES, PARTIAL
 from facesearch.video.rows import frames_table, track_faces, track_times
 from facesearch.video.track import VideoTrack
 from facesearch.video.types import VideoInfo
+from facesearch.video_files import VideoMode
 from indexer.storage.shards import ShardContent, shard_path, write_shard
 
 
@@ -53,14 +54,17 @@ class PhotoRow:
         return PhotoRow(record, photo.scale if photo else 1.0)
 
     @staticmethod
-    def of_video(outcome: DecodeOutcome, info: VideoInfo, missing: str) -> PhotoRow:
+    def of_video(
+        outcome: DecodeOutcome, info: VideoInfo, missing: str, mode: VideoMode
+    ) -> PhotoRow:
         """The row of a video that was read; what is ``missing`` of it, "" for nothing."""
+        whole = KEYFRAMES if mode == "keyframes" else ""
         record = replace(
             PhotoRow.of(outcome, "ok").record,
             width=info.width,
             height=info.height,
             taken_at=info.taken_at,
-            reason=PARTIAL if missing else "",
+            reason=PARTIAL if missing else whole,
             detail=missing,
         )
         return PhotoRow(record)

@@ -18,6 +18,7 @@ from facesearch.images.decode_errors import photo_error
 from facesearch.images.exif import exif_facts, read_exif
 from facesearch.images.file_access import photo_stream
 from facesearch.images.formats.deep_tiff import DeepTiff
+from facesearch.images.formats.extended_xmp import NO_EXTENSION, ExtendedXmp, read_extended_xmp
 from facesearch.images.formats.iso_turns import turns_itself
 from facesearch.images.formats.jpeg_xl import JpegXl
 from facesearch.images.formats.openers import open_picture
@@ -38,12 +39,14 @@ class PhotoMetadata:
     ``orientation`` (1 to 8) is the one by which a program that turns pictures by their EXIF data
     turns what it finds stored. Regions in metadata are of the stored picture in this sense: a HEIC
     of a phone, which turns itself and has the same orientation in EXIF, is the picture of before
-    that turn. ``xmp`` is the packet in the file, b"" where there is none.
+    that turn. ``xmp`` is the packet in the file, b"" where there is none; ``extended``
+    continues it in JPEGs.
     """
 
     size: tuple[int, int]
     orientation: int
     xmp: bytes
+    extended: ExtendedXmp = NO_EXTENSION
 
 
 def read_metadata(path: Path, most_bytes: int = MOST_BYTES) -> PhotoMetadata:
@@ -103,7 +106,9 @@ def _of_pillow(kind: str, picture: PillowPicture, stream: BinaryIO) -> PhotoMeta
         orientation = picture.elsewhere[0]
     # Pillow reports the sizes of TIFFs turned already.
     size = image.size if kind == "TIFF" else _turned(image.size, orientation)
-    return PhotoMetadata(size, orientation, _packet(image))
+    packet = _packet(image)
+    extended = read_extended_xmp(stream, packet) if kind == "JPEG" else NO_EXTENSION
+    return PhotoMetadata(size, orientation, packet, extended)
 
 
 def _turned(size: tuple[int, int], orientation: int) -> tuple[int, int]:

@@ -36,11 +36,11 @@ class StoredObject:
 
 def object_exists(location: str) -> bool:
     """Whether there is an object or a folder; InputError where the store does not say."""
-    files, path = _store(location)
+    files, path = open_store(location)
     try:
         return bool(files.exists(path))
     except Exception as error:  # each store has its exceptions
-        raise InputError(f"cannot read {address_of(location)}: {_reason(error)}") from error
+        raise InputError(f"cannot read {address_of(location)}: {reason_of(error)}") from error
 
 
 def list_objects(location: str) -> Iterator[StoredObject]:
@@ -48,17 +48,25 @@ def list_objects(location: str) -> Iterator[StoredObject]:
 
     Raises InputError where the store refuses.
     """
-    files, path = _store(location)
+    files, path = open_store(location)
     try:
-        files.invalidate_cache()
-        found: dict[str, Any] = files.find(path, detail=True)
+        found = objects_below(files, path)
     except Exception as error:  # each store has its exceptions
-        raise InputError(f"cannot list {address_of(location)}: {_reason(error)}") from error
+        raise InputError(f"cannot list {address_of(location)}: {reason_of(error)}") from error
+    yield from found
+
+
+def objects_below(files: Any, path: str) -> list[StoredObject]:
+    """As :func:`list_objects`, of ``path`` in the file system ``files``; raises its errors."""
+    files.invalidate_cache()
+    found: dict[str, Any] = files.find(path, detail=True)
     base = path.rstrip("/")
+    objects = []
     for full in sorted(found, key=str.encode):
         info = found[full]
         name = "" if full.rstrip("/") == base else full[len(base) :].lstrip("/")
-        yield StoredObject(name, int(info.get("size") or 0), _modified(info))
+        objects.append(StoredObject(name, int(info.get("size") or 0), _modified(info)))
+    return objects
 
 
 def read_object(
@@ -72,7 +80,7 @@ def read_object(
     store refuses, does not answer in time, or sends fewer bytes than there are.
     """
     try:
-        files, path = _store(location)
+        files, path = open_store(location)
         if size is None:
             size = int(files.info(path)["size"])
         if size > max_bytes:
@@ -83,7 +91,7 @@ def read_object(
     except PhotoError:
         raise
     except Exception as error:  # each store has its exceptions
-        raise PhotoError("unreadable", _reason(error)) from error
+        raise PhotoError("unreadable", reason_of(error)) from error
     if len(data) != size:
         raise PhotoError("unreadable", f"expected {size} bytes, got {len(data)} of them")
     return data
@@ -116,7 +124,7 @@ def _read(files: Any, path: str, seconds: float) -> bytes:
     return bytes(sync(files.loop, files._cat_file, path, timeout=seconds))
 
 
-def _store(location: str) -> tuple[Any, str]:
+def open_store(location: str) -> tuple[Any, str]:
     """The file system of an address, and the path in it."""
     address = address_of(location)
     try:
@@ -143,7 +151,7 @@ def _modified(info: dict[str, Any]) -> int:
     return round(float(value) * 1e9)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """What went wrong, in one line."""
     name = type(error).__name__
     text = " ".join(str(error).split())

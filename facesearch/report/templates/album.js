@@ -171,6 +171,104 @@
     if (link && link.hash === location.hash) jump();
   });
 
+  // ---- Other pages: what is on them is loaded when somebody first searches ----
+
+  const elsewhere = find("#elsewhere");
+  const MOST_ELSEWHERE = 60;
+  let index = null;
+  let indexNote = "";
+
+  const lower = (text) => text.toLocaleLowerCase();
+  const pageFile = (page) => (page === 1 ? "index.html" : `people-${page}.html`);
+
+  const takeIndex = () => {
+    const { people, photos } = window.facesearchIndex;
+    index = {
+      people: people.map(([label, key, named, page, count, crop]) => ({
+        label, key, named, page, count, crop,
+        // "person-7" is only what the page calls somebody who has no number.
+        words: lower(/^p\d+$/.test(key) ? `${label} ${key}` : label),
+      })),
+      photos: (photos ?? []).map(([name, ...places]) => ({ name, places, words: lower(name) })),
+    };
+    indexNote = photos ? "" : "There are too many photos to find their names on other pages.";
+    search();
+  };
+
+  const loadIndex = () => {
+    if (!elsewhere || index) return;
+    index = { people: [], photos: [] };
+    const script = document.createElement("script");
+    script.src = elsewhere.dataset.index;
+    script.addEventListener("load", takeIndex);
+    script.addEventListener("error", () => {
+      indexNote = `The other pages cannot be searched here: ${elsewhere.dataset.index} could not be loaded.`;
+      search();
+    });
+    document.head.append(script);
+  };
+
+  /** Who is found on other pages, those whom the owner knows first, by which photo if not by name. */
+  const foundElsewhere = (wanted) => {
+    const here = Number(elsewhere.dataset.page);
+    const byPhoto = new Map();
+    for (const { name, places, words } of index.photos) {
+      if (!words.includes(wanted)) continue;
+      for (const place of places) if (!byPhoto.has(place)) byPhoto.set(place, name);
+    }
+    const found = [];
+    index.people.forEach((person, place) => {
+      if (person.page === here) return;
+      if (person.words.includes(wanted)) found.push({ ...person, photo: null });
+      else if (byPhoto.has(place)) found.push({ ...person, photo: byPhoto.get(place) });
+    });
+    for (const [place, photo] of byPhoto) {
+      if (place < 0 && -place !== here) {
+        found.push({ label: "Not grouped", key: "noise", named: true, page: -place, crop: "", photo });
+      }
+    }
+    return found;
+  };
+
+  const pictureOf = ({ crop }) => {
+    if (crop) {
+      const image = document.createElement("img");
+      Object.assign(image, { src: crop, alt: "", width: 160, height: 160, loading: "lazy" });
+      return image;
+    }
+    const blank = find("#nobody").ownerSVGElement.cloneNode(false);
+    const use = document.createElementNS(blank.namespaceURI, "use");
+    use.setAttribute("href", "#nobody");
+    blank.setAttribute("class", "blank");
+    blank.append(use);
+    return blank;
+  };
+
+  const linkTo = (person, wanted) => {
+    const link = make("a", "who", "");
+    // A photo is found there by the same search; a person by the place on the page.
+    const asked = person.photo === null ? "" : `?q=${encodeURIComponent(wanted)}`;
+    link.href = `${pageFile(person.page)}${asked}#${person.key}`;
+    const words = make("span", "", "");
+    words.append(make("bdi", person.named ? "" : "unnamed", person.label), " ");
+    words.append(make("small", "", person.photo ?? (person.count === 1 ? "1 photo" : `${person.count} photos`)));
+    link.append(pictureOf(person), words);
+    const item = document.createElement("li");
+    item.append(link);
+    return item;
+  };
+
+  const searchElsewhere = (wanted) => {
+    if (!elsewhere) return;
+    const found = wanted ? foundElsewhere(wanted) : [];
+    const more = found.length - MOST_ELSEWHERE;
+    const note = more > 0 ? `The first ${MOST_ELSEWHERE} are shown; more letters find fewer.` : indexNote;
+    find(".tally", elsewhere).textContent = found.length.toLocaleString("en");
+    find("p", elsewhere).textContent = note;
+    find("ul", elsewhere).replaceChildren(...found.slice(0, MOST_ELSEWHERE).map((person) => linkTo(person, wanted)));
+    elsewhere.hidden = !wanted || !(found.length || note);
+  };
+
   // ---- The search box ----
 
   const query = find("#query");
@@ -200,7 +298,7 @@
   };
 
   const search = () => {
-    const wanted = query.value.trim().toLocaleLowerCase();
+    const wanted = lower(query.value.trim());
     let matches = 0;
     let shown = 0;
     for (const person of people) {
@@ -226,7 +324,10 @@
     document.body.classList.toggle("searching", Boolean(wanted));
     const groups = shown === 1 ? "1 group" : `${shown.toLocaleString("en")} groups`;
     const count = matches === 1 ? "1 face" : `${matches.toLocaleString("en")} faces`;
-    found.textContent = !wanted ? "" : matches ? `${count} in ${groups}` : "Nothing found";
+    const where = elsewhere ? " on this page" : "";
+    found.textContent = !wanted ? "" : (matches ? `${count} in ${groups}` : "Nothing found") + where;
+    if (wanted) loadIndex();
+    searchElsewhere(wanted);
   };
 
   let waiting = 0;
@@ -242,5 +343,8 @@
   });
   find(".search").hidden = false;
   document.documentElement.classList.add("scripted");
+  // A search on another page led here.
+  query.value = new URLSearchParams(location.search).get("q") ?? "";
+  if (query.value) search();
   jump();
 })();

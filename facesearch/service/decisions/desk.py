@@ -90,13 +90,7 @@ class DecisionDesk:
         """
         with self.served.deciding:
             snapshot = self.served.refresh()
-            if self.request.expected not in (None, "*", snapshot.version):
-                raise ProblemError(
-                    412,
-                    "precondition",
-                    "The gallery has changed since it was looked at.",
-                    "Look again, then decide.",
-                )
+            require_seen(self.request.expected, snapshot)
             yield snapshot
 
     def decide(self, act: Callable[[PeopleEditor, GallerySnapshot], Outcome]) -> DecisionResult:
@@ -129,8 +123,12 @@ class DecisionDesk:
 
     def editor(self, snapshot: GallerySnapshot) -> PeopleEditor:
         """What enters decisions."""
+        gallery, state = self.served.gallery, snapshot.view.state
         author = DecisionAuthor(self.request.author, self.request.name)
-        return PeopleEditor(self.served.gallery, snapshot.view.state, author)
+        editor = PeopleEditor(gallery, state, author, known=snapshot.view.known_people)
+        if self.served.shows(snapshot):
+            return editor  # which saw the clustering that the snapshot is of
+        return PeopleEditor(gallery, state, author)
 
     def done_before(self, snapshot: GallerySnapshot) -> DecisionResult | None:
         """What the same request came to before; None where it is new."""
@@ -176,6 +174,18 @@ class DecisionDesk:
             superseded=SupersededView.all_of(snapshot, superseded),
             notes=list(notes),
             undo=undo_view(snapshot),
+        )
+
+
+def require_seen(expected: str | None, snapshot: GallerySnapshot) -> None:
+    """That a gallery is of the version that the caller has seen, as the header If-Match names it,
+    if it does; raises ProblemError (412) for another."""
+    if _unquoted(expected) not in (None, "*", snapshot.version):
+        raise ProblemError(
+            412,
+            "precondition",
+            "The gallery has changed since it was looked at.",
+            "Look again, then decide.",
         )
 
 

@@ -118,6 +118,13 @@ class JobQueue:
                 job.kind == kind for job in self._waiting.get(gallery, ())
             )
 
+    def busy(self, gallery: str) -> bool:
+        """Whether a job of the gallery that somebody asked for waits or runs."""
+        with self._changed:
+            running = self._running.get(gallery)
+            jobs = [*self._waiting.get(gallery, ()), *([running.job] if running else ())]
+        return any(job.kind not in UNLISTED for job in jobs)
+
     def counts(self) -> tuple[int, int]:
         """How many run, and how many wait."""
         with self._changed:

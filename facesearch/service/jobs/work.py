@@ -193,16 +193,16 @@ def _enrol_folders(request: JobRequest, report: Report) -> Result:
 
 
 def _forget(request: JobRequest, report: Report) -> Result:
-    from facesearch.api.maintenance import forget_faces
+    import numpy as np
+
+    from facesearch.erasure.forget import SelectedFaces, forget
+    from facesearch.gallery.gallery import Gallery
 
     report(JobProgress(0, 0, "faces", "deleting"))
-    arguments = request.arguments
-    done = forget_faces(
-        request.folder,
-        photos=[Path(photo) for photo in arguments.get("photos", ())],
-        ids=[int(face) for face in arguments.get("faces", ())],
-        people=[str(name) for name in arguments.get("people", ())],
-    )
+    # Those who were meant when it was asked for, whoever has their names by now.
+    faces = np.array(request.arguments["faces"], np.int64)
+    numbers = tuple(int(number) for number in request.arguments["people"])
+    done = forget(Gallery.open(request.folder), SelectedFaces(faces, numbers=numbers))
     return {
         "faces": done.faces,
         "named": done.named,

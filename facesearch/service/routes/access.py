@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Annotated, Any, cast
 
@@ -175,6 +175,13 @@ def current_snapshot(
         raise NotModifiedError(headers)
     response.headers.update(headers)
     return snapshot
+
+
+def forbid_keeping(response: Response, unsearched: Sequence[object]) -> None:
+    """Let no client keep an answer for which faces were not searched: the next may be whole."""
+    if unsearched:
+        del response.headers["ETag"]
+        response.headers["Cache-Control"] = "no-store"
 
 
 def _tags(header: str) -> list[str]:

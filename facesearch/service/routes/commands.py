@@ -24,11 +24,11 @@ from facesearch.service.uploads import probe_of_upload, unusable
 administering = RoleRouter("administer", "commands")
 ROUTERS = (administering,)
 
-_JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
+JSON_ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
 
 
 @administering.post(
-    "/galleries/{gallery}/commands/search", response_class=Response, responses=_JSON
+    "/galleries/{gallery}/commands/search", response_class=Response, responses=JSON_ANSWER
 )
 def search(
     service: Service,
@@ -38,11 +38,11 @@ def search(
 ) -> Response:
     """What the command search prints as JSON, and the name of each photo in its folder."""
     found = served.session.match_faces(_probe(service, served, photo), k)
-    return _answer(matches_document(found))
+    return json_answer(matches_document(found))
 
 
 @administering.post(
-    "/galleries/{gallery}/commands/identify", response_class=Response, responses=_JSON
+    "/galleries/{gallery}/commands/identify", response_class=Response, responses=JSON_ANSWER
 )
 def identify(
     service: Service,
@@ -52,11 +52,11 @@ def identify(
 ) -> Response:
     """What the command identify prints as JSON."""
     probe = _probe(service, served, photo)
-    return _answer(identification_document(served.session.identify_faces(probe, threshold)))
+    return json_answer(identification_document(served.session.identify_faces(probe, threshold)))
 
 
 @administering.post(
-    "/galleries/{gallery}/commands/verify", response_class=Response, responses=_JSON
+    "/galleries/{gallery}/commands/verify", response_class=Response, responses=JSON_ANSWER
 )
 def verify(
     service: Service,
@@ -69,10 +69,11 @@ def verify(
     one, other = (_probe(service, served, each) for each in (first, second))
     usual = thresholds_in_use(served.engine.contract).verification
     found = compare_probes(one, other, usual if threshold is None else threshold)
-    return _answer(verification_document(found))
+    return json_answer(verification_document(found))
 
 
-def _answer(document: Any) -> Response:
+def json_answer(document: Any) -> Response:
+    """``document`` as a command reads it."""
     # As Python writes it, escapes and all: names of files need not be UTF-8.
     return Response(json.dumps(document), media_type="application/json")
 

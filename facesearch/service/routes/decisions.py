@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
 from facesearch.curation.editor import EditResult, PeopleEditor
 from facesearch.curation.undo_preview import preview_undo
+from facesearch.people.ledger import Decision
 from facesearch.people.projection import Person
 from facesearch.people.store import EnteredDecisions, normalise_name
 from facesearch.service.decisions.desk import DecisionDesk, DecisionRequest
@@ -22,7 +23,7 @@ from facesearch.service.routes.access import (
     face_row_of,
     person_of,
 )
-from facesearch.service.routes.people import Cursor, Limit
+from facesearch.service.routes.people import Wanted
 from facesearch.service.server.problems import ProblemError
 from facesearch.service.shapes.decisions import (
     ConfirmRequest,
@@ -230,15 +231,34 @@ def show_undo(served: Served, snapshot: Snapshot) -> UndoPreviewView:
 
 
 @viewing.get("/galleries/{gallery}/history")
-def list_history(snapshot: Snapshot, limit: Limit = 100, cursor: Cursor = None) -> DecisionPage:
-    """All decisions, newest first."""
-    decisions = snapshot.view.decisions[::-1]
-    page = page_of(decisions, lambda each: (-each.id,), limit, cursor)
+def list_history(
+    snapshot: Snapshot,
+    wanted: Wanted,
+    person: Annotated[PersonKey | None, Query()] = None,
+) -> DecisionPage:
+    """All decisions, or those about a person, newest first."""
+    decisions: Sequence[Decision] = snapshot.view.decisions[::-1]
+    if person is not None:
+        decisions = _about(snapshot, decisions, int(person[1:]))
+    page = page_of(decisions, lambda each: (-each.id,), wanted)
     return DecisionPage(
         decisions=DecisionView.all_of(snapshot, page.items),
         next=page.following,
         total=page.total,
     )
+
+
+def _about(snapshot: GallerySnapshot, decisions: Sequence[Decision], number: int) -> list[Decision]:
+    """Those that name a person, or somebody who was merged into that one, and their undoing."""
+    merged = snapshot.view.decided.merged
+    number = merged.get(number, number)
+    numbers = {number, *(gone for gone, now in merged.items() if now == number)}
+    found = [
+        each for each in decisions if each.action != "undo" and {each.person, each.other} & numbers
+    ]
+    batches = {each.batch for each in found}
+    undone = [each for each in decisions if each.action == "undo" and each.other in batches]
+    return sorted([*found, *undone], key=lambda each: -each.id)
 
 
 def _summary(snapshot: GallerySnapshot, person: Person | None) -> PersonSummary | None:

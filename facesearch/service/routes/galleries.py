@@ -6,13 +6,14 @@ import os
 from typing import Annotated
 
 import numpy as np
-from fastapi import Query
+from fastapi import Query, Response
 
 from facesearch.album.build import outdated
 from facesearch.recognition.calibration import ThresholdInUse
 from facesearch.service.auth.roles import Caller
 from facesearch.service.decisions.desk import undo_view
 from facesearch.service.routes.access import (
+    Administrator,
     RoleRouter,
     Served,
     Service,
@@ -20,11 +21,14 @@ from facesearch.service.routes.access import (
     Viewer,
     person_of,
 )
+from facesearch.service.routes.jobs import require_folder
 from facesearch.service.server.problems import missing
 from facesearch.service.shapes.galleries import (
     ClusterView,
+    CreatedGallery,
     GalleryList,
     GallerySummary,
+    NewGallery,
     SettingsView,
     ThresholdView,
 )
@@ -39,7 +43,8 @@ from facesearch.service.shapes.photos import (
 from facesearch.service.views.snapshot import GallerySnapshot
 
 viewing = RoleRouter("view", "galleries")
-ROUTERS = (viewing,)
+administering = RoleRouter("administer", "galleries")
+ROUTERS = (viewing, administering)
 
 FolderPath = Annotated[str, Query(max_length=4096)]
 
@@ -48,7 +53,34 @@ FolderPath = Annotated[str, Query(max_length=4096)]
 def list_galleries(service: Service, caller: Viewer) -> GalleryList:
     """All galleries that are served."""
     summaries = [_summary(each.id, each.snapshot(), caller) for each in service.galleries]
-    return GalleryList(galleries=summaries)
+    can_add = service.registry.can_add and caller.may("administer")
+    return GalleryList(galleries=summaries, can_add=can_add)
+
+
+@administering.post("/galleries", status_code=201)
+def create_gallery(
+    response: Response, service: Service, caller: Administrator, body: NewGallery
+) -> CreatedGallery:
+    """Make a gallery in the folder that the service was given for new galleries, serve it, and
+    begin to index its folders of photos.
+
+    A gallery of this name that is there, and is not served, is served again.
+    """
+    for root in body.roots:
+        require_folder(root)
+    served = service.create_gallery(body.name, caller.name)
+    response.headers["Location"] = f"galleries/{served.id}"
+    job = None
+    if body.roots:
+        added = service.jobs.add(served.id, "index", caller.name, {"roots": body.roots})
+        job = service.job_view(added, caller.role)
+    return CreatedGallery(gallery=_summary(served.id, served.snapshot(), caller), job=job)
+
+
+@administering.delete("/galleries/{gallery}", status_code=204)
+def remove_gallery(service: Service, served: Served) -> None:
+    """Serve a gallery no longer that was made here. Its files stay."""
+    service.remove_gallery(served.id)
 
 
 @viewing.get("/galleries/{gallery}")
@@ -171,7 +203,9 @@ def _summary(gallery_id: str, snapshot: GallerySnapshot, caller: Caller) -> Gall
         faces=len(snapshot.faces),
         faces_of_nobody=len(snapshot.faces_of_label(-1)),
         people=sum(not row.person.hidden for row in people),
-        people_named=sum(row.person.name is not None for row in people),
+        people_named=sum(
+            row.person.name is not None and not row.person.hidden for row in people
+        ),
         people_hidden=sum(row.person.hidden for row in people),
         clustered_at=None if run is None else run.created_at,
         faces_since_clustering=snapshot.unclustered,

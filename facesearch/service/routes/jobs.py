@@ -7,14 +7,26 @@ import os
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
-from fastapi import Body, Path, Query, Response
+from fastapi import Body, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from facesearch.erasure.forget import SelectedFaces, Selection, preview
+from facesearch.erasure.selection import select_faces
 from facesearch.errors import InputError
 from facesearch.images import check_roots
 from facesearch.service.auth.roles import Caller
+from facesearch.service.decisions.desk import require_seen
 from facesearch.service.jobs.job import UNLISTED, Job
-from facesearch.service.routes.access import Administrator, Decider, RoleRouter, Served, Service
+from facesearch.service.routes.access import (
+    Administrator,
+    Decider,
+    RoleRouter,
+    Served,
+    Service,
+    Viewer,
+    person_of,
+)
+from facesearch.service.routes.photos import photo_row_of
 from facesearch.service.server.problems import ProblemError, missing
 from facesearch.service.shapes.common import RecordId, Shape
 from facesearch.service.shapes.decisions import PersonKeyText
@@ -28,6 +40,7 @@ from facesearch.service.shapes.jobs import (
     JobView,
     UpgradeRequest,
 )
+from facesearch.service.views.served_gallery import ServedGallery
 
 viewing = RoleRouter("view", "jobs")
 deciding = RoleRouter("decide", "jobs")
@@ -35,17 +48,19 @@ administering = RoleRouter("administer", "jobs")
 ROUTERS = (viewing, deciding, administering)
 
 JobKey = Annotated[str, Path(pattern=r"^[0-9]{1,12}$")]
-# The report is a page of its own, made by the same program, with its own small script.
+# The report is a page made by the same program, whose policy lets its small script run, no other.
+# It may load pictures, styles and scripts, ask for nothing, and send nothing. It is no sandbox: in
+# one, browsers leave the session out of requests for pictures and further pages.
 _REPORT_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; sandbox "
-    "allow-scripts allow-downloads allow-popups"
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
 @viewing.get("/jobs")
 def list_jobs(
     service: Service,
+    caller: Viewer,
     gallery: Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,64}$")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> JobList:
@@ -55,13 +70,13 @@ def list_jobs(
         for job in service.jobs.all()
         if job.kind not in UNLISTED and gallery in (None, job.gallery)
     ]
-    return JobList(jobs=[JobView.of(job) for job in jobs[:limit]])
+    return JobList(jobs=[service.job_view(job, caller.role) for job in jobs[:limit]])
 
 
 @viewing.get("/jobs/{job}")
-def show_job(service: Service, job: JobKey) -> JobView:
+def show_job(service: Service, caller: Viewer, job: JobKey) -> JobView:
     """One job as it is now."""
-    return JobView.of(_job(service.jobs.find(int(job)), job))
+    return service.job_view(_job(service.jobs.find(int(job)), job), caller.role)
 
 
 @deciding.post("/galleries/{gallery}/jobs", status_code=202)
@@ -82,14 +97,15 @@ def start_job(
         _require_administrator(caller, f"a job of the kind {body.kind}")
         arguments = body.model_dump(exclude={"kind"}, exclude_none=True)
     if isinstance(body, EnrolFoldersRequest):
-        _require_folder(body.folder)
-    return _started(response, service.jobs.add(served.id, body.kind, caller.name, arguments))
+        require_folder(body.folder)
+    job = service.jobs.add(served.id, body.kind, caller.name, arguments)
+    return started(response, service.job_view(job, caller.role))
 
 
 @administering.post("/jobs/{job}/cancel", status_code=202)
 def cancel_job(service: Service, job: JobKey) -> JobView:
     """Cancel a job that waits or runs; what it has finished is kept."""
-    return JobView.of(_job(service.jobs.cancel(int(job)), job))
+    return service.job_view(_job(service.jobs.cancel(int(job)), job), "administer")
 
 
 class ForgetRequest(Shape):
@@ -117,26 +133,23 @@ class ForgetPreview(Shape):
     responses={202: {"model": JobView, "description": "Deleting has begun"}},
 )
 def forget(
+    request: Request,
     response: Response,
     service: Service,
     served: Served,
     caller: Administrator,
     body: ForgetRequest,
 ) -> ForgetPreview | JobView:
-    """Delete faces for good, or with ``dry_run`` say what would be deleted."""
-    from facesearch.api.maintenance import forget_faces  # noqa: PLC0415 - seldom needed
+    """Delete faces for good, or with ``dry_run`` say what would be deleted.
 
-    arguments = _forgotten(served, body)
-    if not any(arguments.values()):
+    Whose faces are meant is settled by this request: what is decided before the job runs, such as
+    giving somebody else the name, neither adds faces to them nor takes any away.
+    """
+    if not (body.people or body.photos or body.faces):
         raise InputError("expected people, photos or faces to forget, got none; name some")
+    chosen = _chosen_faces(served, body, request.headers.get("if-match"))
     if body.dry_run:
-        found = forget_faces(
-            served.gallery,
-            photos=[FilePath(each) for each in arguments["photos"]],
-            ids=arguments["faces"],
-            people=arguments["people"],
-            dry_run=True,
-        )
+        found = preview(served.gallery, chosen)
         return ForgetPreview(
             faces=found.faces,
             decided=found.decided,
@@ -145,26 +158,23 @@ def forget(
             elsewhere=len(found.elsewhere),
         )
     response.status_code = 202
-    return _started(response, service.jobs.add(served.id, "forget", caller.name, arguments))
+    arguments = {"faces": chosen.ids.tolist(), "people": list(chosen.numbers)}
+    job = service.jobs.add(served.id, "forget", caller.name, arguments)
+    return started(response, service.job_view(job, caller.role))
 
 
-def _forgotten(served: Served, body: ForgetRequest) -> dict[str, list[Any]]:
-    """What is to be forgotten, as the command takes it: people by name, or by all their faces."""
-    from facesearch.service.routes.access import person_of  # noqa: PLC0415
-    from facesearch.service.routes.photos import photo_row_of  # noqa: PLC0415
-
+def _chosen_faces(
+    served: ServedGallery, body: ForgetRequest, expected: str | None
+) -> SelectedFaces:
+    """The faces that are meant now, and the numbers of the people; ``expected`` is If-Match."""
     snapshot = served.refresh()
-    names, faces = [], set(body.faces)
-    for key in body.people:
-        person = person_of(snapshot, key)
-        if person.name is not None:
-            names.append(person.name)
-        else:
-            faces |= {*snapshot.faces.ids[snapshot.faces_of(person.id)].tolist()}
+    require_seen(expected, snapshot)
     places = [
-        str(snapshot.photos.record(photo_row_of(snapshot, photo)).location) for photo in body.photos
+        snapshot.photos.record(photo_row_of(snapshot, photo)).location for photo in body.photos
     ]
-    return {"people": names, "photos": places, "faces": sorted(faces)}
+    numbers = [person_of(snapshot, key).id for key in body.people]
+    selection = Selection(tuple(places), tuple(body.faces), numbers=tuple(numbers))
+    return select_faces(served.gallery, snapshot.view.state, selection)
 
 
 @viewing.get("/galleries/{gallery}/report/{file:path}", response_class=FileResponse)
@@ -196,11 +206,11 @@ def _roots(served: Served, caller: Caller, given: list[str] | None) -> list[str]
     if any(root not in known for root in given):
         _require_administrator(caller, "a new folder")
     for root in given:
-        _require_folder(root)
+        require_folder(root)
     return given
 
 
-def _require_folder(path: str) -> None:
+def require_folder(path: str) -> None:
     """That there are photos to be looked for at ``path``."""
     if not FilePath(path).is_absolute() or "\0" in path:
         raise InputError(f"expected the whole path of a folder, got {path[:200]!r}")
@@ -215,9 +225,10 @@ def _require_administrator(caller: Caller, what: str) -> None:
         )  # fmt: skip
 
 
-def _started(response: Response, job: Job) -> JobView:
-    response.headers["Location"] = f"../../jobs/{job.key}"
-    return JobView.of(job)
+def started(response: Response, job: JobView) -> JobView:
+    """``job``, with its address beside it."""
+    response.headers["Location"] = f"../../jobs/{job.id}"
+    return job
 
 
 def _job(job: Job | None, key: str) -> Job:

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import Query
+from fastapi import Depends, Query
+from fastapi.responses import Response
 
 from facesearch.service.routes.access import (
     NamedPerson,
     RoleRouter,
     Served,
     Snapshot,
+    forbid_keeping,
 )
 from facesearch.service.shapes.people import (
     NearPeople,
@@ -22,7 +24,7 @@ from facesearch.service.shapes.people import (
 )
 from facesearch.service.shapes.photos import FacePage, FaceSummary
 from facesearch.service.views.nearest import near_person
-from facesearch.service.views.paging import MOST_ITEMS, page_of
+from facesearch.service.views.paging import MOST_ITEMS, WantedPage, page_of
 from facesearch.service.views.person_rows import PersonRow, album_order, searched_words
 from facesearch.service.views.snapshot import GallerySnapshot
 
@@ -31,6 +33,15 @@ ROUTERS = (viewing,)
 
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
+Start = Annotated[int, Query(ge=0, le=10**9)]
+
+
+def wanted_page(limit: Limit = 100, cursor: Cursor = None, start: Start = 0) -> WantedPage:
+    """The part of a list that is asked for: by the cursor of the page before, or by its place."""
+    return WantedPage(limit, cursor, start)
+
+
+Wanted = Annotated[WantedPage, Depends(wanted_page)]
 
 _ORDERS: dict[str, Callable[[PersonRow], tuple[object, ...]]] = {
     "faces": album_order,
@@ -44,13 +55,12 @@ _ORDERS: dict[str, Callable[[PersonRow], tuple[object, ...]]] = {
 @viewing.get("/galleries/{gallery}/people")
 def list_people(
     snapshot: Snapshot,
+    wanted: Wanted,
     order: Literal["faces", "name", "recent"] = "faces",
     named: bool | None = None,
     hidden: Literal["false", "true", "all"] = "false",
     q: Annotated[str, Query(max_length=200)] = "",
     least: Annotated[int, Query(ge=0, le=10**9)] = 1,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> PersonPage:
     """People with at least ``least`` faces. ``q``: the beginnings of words of their names."""
     words = searched_words(q)
@@ -63,7 +73,7 @@ def list_people(
         and (hidden == "all" or row.person.hidden == (hidden == "true"))
         and (not words or _matches(row, words))
     ]
-    page = page_of(rows, _ORDERS[order], limit, cursor)
+    page = page_of(rows, _ORDERS[order], wanted)
     return PersonPage(
         people=[PersonSummary.of(snapshot, row) for row in page.items],
         next=page.following,
@@ -92,24 +102,22 @@ def show_person(snapshot: Snapshot, person: NamedPerson) -> PersonDetail:
 def list_faces_of_person(
     snapshot: Snapshot,
     person: NamedPerson,
+    wanted: Wanted,
     order: Literal["sureness", "time", "doubt"] = "sureness",
     confirmed: bool | None = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> FacePage:
     """The faces of a person, the surest first, the most doubtful first, or the earliest first."""
-    return _face_page(snapshot, snapshot.faces_of(person.id), order, confirmed, limit, cursor)
+    return _face_page(snapshot, snapshot.faces_of(person.id), order, confirmed, wanted)
 
 
 @viewing.get("/galleries/{gallery}/nobody/faces")
 def list_faces_of_nobody(
     snapshot: Snapshot,
+    wanted: Wanted,
     order: Literal["quality", "time"] = "quality",
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> FacePage:
     """The faces without a person, the clearest first, or the earliest first."""
-    return _face_page(snapshot, snapshot.faces_of_label(-1), order, None, limit, cursor)
+    return _face_page(snapshot, snapshot.faces_of_label(-1), order, None, wanted)
 
 
 def _face_page(
@@ -117,8 +125,7 @@ def _face_page(
     rows: np.ndarray,
     order: str,
     confirmed: bool | None,
-    limit: int,
-    cursor: str | None,
+    wanted: WantedPage,
 ) -> FacePage:
     if confirmed is not None:
         rows = rows[snapshot.confirmed[rows] == confirmed]
@@ -143,7 +150,7 @@ def _face_page(
         value = {"doubt": sure, "quality": -quality}.get(order, -sure)
         return float(value[row]), face
 
-    page = page_of(rows.tolist(), key, limit, cursor)
+    page = page_of(rows.tolist(), key, wanted)
     return FacePage(
         faces=[FaceSummary.of(snapshot, row) for row in page.items],
         next=page.following,
@@ -153,10 +160,13 @@ def _face_page(
 
 @viewing.get("/galleries/{gallery}/people/{person}/similar")
 def list_similar_people(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     person: NamedPerson,
     limit: Annotated[int, Query(ge=1, le=50)] = 12,
 ) -> NearPeople:
     """The people who resemble a person most."""
-    return NearPeople(people=near_person(served, snapshot, person, limit))
+    found = near_person(served, snapshot, person, limit)
+    forbid_keeping(response, found.unsearched)
+    return found

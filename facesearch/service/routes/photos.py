@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Annotated, Literal
 
@@ -11,8 +10,6 @@ from fastapi import Path, Query, Request
 from fastapi.responses import Response
 from numpy.typing import NDArray
 
-from facesearch.images.file_access import open_plain
-from facesearch.images.sniff import HEAD_BYTES, sniff
 from facesearch.recognition.identify import largest_first
 from facesearch.service.pictures import (
     CROP_SIDES,
@@ -22,6 +19,7 @@ from facesearch.service.pictures import (
     cut_square,
     cut_thumbnail,
     decode_side,
+    original_name,
     thumbnail_name,
 )
 from facesearch.service.routes.access import (
@@ -30,16 +28,19 @@ from facesearch.service.routes.access import (
     Service,
     Snapshot,
     face_row_of,
+    forbid_keeping,
     person_of,
 )
-from facesearch.service.routes.people import Cursor, Limit
+from facesearch.service.routes.people import Wanted
+from facesearch.service.server.byte_ranges import OpenFileResponse, requested_range
 from facesearch.service.server.problems import NotModifiedError, ProblemError, missing
+from facesearch.service.shapes.common import UnsearchedView
 from facesearch.service.shapes.people import NearPeople
 from facesearch.service.shapes.photos import FaceSummary, PhotoDetail, PhotoPage, PhotoView
 from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
-from facesearch.service.stored_photos import changed_photo, decoded_photo, place_of_photo
+from facesearch.service.stored_photos import decoded_photo, opened_original
 from facesearch.service.views.nearest import near_face, neighbours_of
-from facesearch.service.views.paging import page_of
+from facesearch.service.views.paging import WantedPage, page_of
 from facesearch.service.views.snapshot import GallerySnapshot
 
 viewing = RoleRouter("view", "photos")
@@ -48,18 +49,16 @@ ROUTERS = (viewing,)
 RecordKey = Annotated[int, Path(ge=0, le=2**63 - 1)]
 Day = Annotated[str | None, Query(pattern=r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$")]
 _PEOPLE = re.compile(r"p[0-9]{1,15}(,p[0-9]{1,15}){0,19}")
-_MEDIA_TYPES = {
-    "JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif",
-    "BMP": "image/bmp", "AVIF": "image/avif",
-}  # fmt: skip
 _IMAGE: dict[int | str, dict[str, object]] = {200: {"content": {"image/jpeg": {}}}}
 # Pictures never change, but must not outlive for long in browsers those who were forgotten.
 _A_DAY = "private, max-age=86400, immutable"
+_LOOKED_AT = "private, no-cache"
 
 
 @viewing.get("/galleries/{gallery}/photos")
 def list_photos(
     snapshot: Snapshot,
+    wanted: Wanted,
     people: Annotated[str | None, Query(max_length=400, pattern=_PEOPLE.pattern)] = None,
     folder: Annotated[str | None, Query(max_length=4096)] = None,
     month: Annotated[str | None, Query(pattern=r"^([0-9]{4}-[0-9]{2}|undated)$")] = None,
@@ -68,12 +67,10 @@ def list_photos(
     status: Literal["ok", "failed", "faceless"] = "ok",
     nobody: bool = False,
     order: Literal["time", "-time", "name"] = "-time",
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> PhotoPage:
     """Photos in which all ``people`` are, in a folder or below it, of a time, and so on."""
     if status == "failed":
-        return _failed_page(snapshot, folder, limit, cursor)
+        return _failed_page(snapshot, folder, wanted)
     numbers = [person_of(snapshot, key).id for key in people.split(",")] if people else []
     rows = snapshot.photo_rows_with(numbers)
     photos = snapshot.photos
@@ -85,7 +82,7 @@ def list_photos(
     if folder:
         rows = rows[photos.within(folder)[rows]]
     rows = rows[_within(photos.taken[rows], month, since, until)]
-    return _photo_page(snapshot, rows, order, limit, cursor)
+    return _photo_page(snapshot, rows, order, wanted)
 
 
 def _within(
@@ -107,8 +104,7 @@ def _photo_page(
     snapshot: GallerySnapshot,
     rows: NDArray[np.int64],
     order: str,
-    limit: int,
-    cursor: str | None,
+    wanted: WantedPage,
 ) -> PhotoPage:
     photos = snapshot.photos
     ranks = {
@@ -123,7 +119,7 @@ def _photo_page(
         time = photos.taken[row].decode()
         return not time, time.translate(_BACKWARDS) if order == "-time" else time, name, number
 
-    page = page_of(ordered, key, limit, cursor)
+    page = page_of(ordered, key, wanted)
     return PhotoPage(
         photos=[PhotoView.of(snapshot, row) for row in page.items],
         next=page.following,
@@ -135,9 +131,7 @@ def _photo_page(
 _BACKWARDS = str.maketrans("0123456789", "9876543210")
 
 
-def _failed_page(
-    snapshot: GallerySnapshot, folder: str | None, limit: int, cursor: str | None
-) -> PhotoPage:
+def _failed_page(snapshot: GallerySnapshot, folder: str | None, wanted: WantedPage) -> PhotoPage:
     named = [
         (snapshot.photos.name_of_record(record), record)
         for record in snapshot.view.state.having("failed")
@@ -148,7 +142,7 @@ def _failed_page(
         if not folder or each[0].rpartition("/")[0] == folder or each[0].startswith(f"{folder}/")
     ]
     named.sort(key=lambda each: (each[0], each[1].photo_id))
-    page = page_of(named, lambda each: (each[0], each[1].photo_id), limit, cursor)
+    page = page_of(named, lambda each: (each[0], each[1].photo_id), wanted)
     return PhotoPage(
         photos=[PhotoView.failed(name, record) for name, record in page.items],
         next=page.following,
@@ -207,31 +201,28 @@ def show_thumbnail(
 
 
 @viewing.get(
-    "/galleries/{gallery}/photos/{photo}/original", response_class=Response, responses=_IMAGE
+    "/galleries/{gallery}/photos/{photo}/original",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/*": {}, "video/*": {}}},
+        206: {"description": "A range of its bytes", "content": {"image/*": {}, "video/*": {}}},
+    },
 )
-def show_original(snapshot: Snapshot, photo: RecordKey) -> Response:
-    """The file of a photo as it is, if a browser can show it."""
+def show_original(request: Request, snapshot: Snapshot, photo: RecordKey) -> Response:
+    """The file of a photo or video as it is, if a browser can show it; whole, or the range of its
+    bytes that the header ``Range`` asks for."""
     row = photo_row_of(snapshot, photo)
-    record = snapshot.photos.record(row)
-    with open_plain(place_of_photo(snapshot, row)) as file:
-        found = os.fstat(file.fileno())
-        if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
-            raise changed_photo()
-        kind = sniff(file.read(HEAD_BYTES)) or ""
-        if kind not in _MEDIA_TYPES:
-            raise ProblemError(
-                415,
-                "unsupported-media",
-                "Browsers cannot show files of this kind.",
-                "Use the thumbnail.",
-            )
-        file.seek(0)
-        data = file.read(found.st_size)
-    return Response(
-        data,
-        media_type=_MEDIA_TYPES[kind],
-        headers={"Content-Disposition": "inline", "Cache-Control": "private, no-cache"},
-    )
+    tag = f'"{original_name(snapshot.photos.record(row).sha256)}"'
+    headers = {"Content-Disposition": "inline", "Cache-Control": _LOOKED_AT, "ETag": tag}
+    original = opened_original(snapshot, row)
+    try:
+        if tag in request.headers.get("if-none-match", ""):
+            raise NotModifiedError(headers)
+        part = requested_range(request, original.size, tag)
+    except BaseException:
+        original.file.close()
+        raise
+    return OpenFileResponse(original.file, original.size, part, original.media_type, headers)
 
 
 @viewing.get("/galleries/{gallery}/faces/{face}")
@@ -272,6 +263,7 @@ def show_crop(
 
 @viewing.get("/galleries/{gallery}/faces/{face}/candidates")
 def list_candidates(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     face: RecordKey,
@@ -279,11 +271,14 @@ def list_candidates(
 ) -> NearPeople:
     """Who a face may be: the people that are nearest to it."""
     face_row_of(snapshot, face)
-    return NearPeople(people=near_face(served, snapshot, face, limit))
+    found = near_face(served, snapshot, face, limit)
+    forbid_keeping(response, found.unsearched)
+    return found
 
 
 @viewing.get("/galleries/{gallery}/faces/{face}/neighbours")
 def list_neighbours(
+    response: Response,
     served: Served,
     snapshot: Snapshot,
     face: RecordKey,
@@ -291,7 +286,9 @@ def list_neighbours(
 ) -> FaceNeighbours:
     """The faces that are nearest to a face, without itself."""
     face_row_of(snapshot, face)
-    found = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
+    result = neighbours_of(snapshot, served.gallery.vectors(np.array([face], np.int64)), k + 1)
+    found = result.neighbours
+    forbid_keeping(response, result.unsearched)
     rows = snapshot.faces.rows_of(found.ids[0])
     return FaceNeighbours(
         matches=[
@@ -300,7 +297,8 @@ def list_neighbours(
                 rows.tolist(), found.ids[0].tolist(), found.distances[0].tolist(), strict=True
             )
             if row >= 0 and other != face
-        ][:k]
+        ][:k],
+        unsearched=UnsearchedView.of_all(result.unsearched),
     )
 
 

@@ -12,6 +12,7 @@ from facesearch.recognition.identify import compare_probes
 from facesearch.service.face_service import FaceService
 from facesearch.service.routes.access import RoleRouter, Served, Service
 from facesearch.service.server.problems import ProblemError
+from facesearch.service.shapes.common import UnsearchedView
 from facesearch.service.shapes.search import (
     FoundFace,
     IdentifiedFace,
@@ -42,10 +43,13 @@ def search(
         raise unusable(error) from error
     service.metrics.probes.labels("search").inc()
     if not probe.boxes or not len(served.snapshot().faces):
-        return SearchResult(faces=[])
-    found = served.session.match_faces(probe, k)
+        return SearchResult(faces=[], unsearched=[])
+    found = served.session.matches_of(probe, k)
     snapshot = served.snapshot()
-    return SearchResult(faces=[FoundFace.of(snapshot, each) for each in found])
+    return SearchResult(
+        faces=[FoundFace.of(snapshot, each) for each in found.faces],
+        unsearched=UnsearchedView.of_all(found.unsearched),
+    )
 
 
 @asking.post("/galleries/{gallery}/identify")

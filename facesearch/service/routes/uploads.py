@@ -21,6 +21,7 @@ from facesearch.service.routes.access import (
     person_of,
 )
 from facesearch.service.routes.decisions import Desk
+from facesearch.service.routes.jobs import started
 from facesearch.service.routes.photos import RecordKey, photo_row_of
 from facesearch.service.routes.probes import require_few
 from facesearch.service.server.problems import ProblemError
@@ -61,8 +62,7 @@ def enrol(
         raise InputError("expected photos of the person, got none; send one or more")
     arguments = {"name": wanted, "photos": [str(place) for place in places]}
     job = service.jobs.add(served.id, "enrol", caller.name, arguments)
-    response.headers["Location"] = f"../../jobs/{job.key}"
-    return JobView.of(job)
+    return started(response, service.job_view(job, caller.role))
 
 
 @deciding.post("/galleries/{gallery}/photos/{photo}/faces", status_code=201)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from facesearch.service.routes import (
     jobs,
     login,
     people,
+    people_commands,
     photos,
     probes,
     status,
@@ -42,6 +44,7 @@ _ROUTES = (
     accounts,
     galleries,
     people,
+    people_commands,
     photos,
     probes,
     uploads,
@@ -67,7 +70,7 @@ def create_app(service: FaceService, *, web: Path = WEB) -> FastAPI:
         yield
         service.close()
 
-    app = _application(service.options.root_path, lifespan)
+    app = _application(lifespan)
     app.state.service = service
     app.include_router(web_router(web))
     add_handlers(app)
@@ -85,7 +88,7 @@ def api_description() -> dict[str, Any]:
     return _application().openapi()
 
 
-def _application(root_path: str = "", lifespan: Any = None) -> FastAPI:
+def _application(lifespan: Any = None) -> FastAPI:
     app = FastAPI(
         title="facesearch",
         version=__version__,
@@ -93,13 +96,18 @@ def _application(root_path: str = "", lifespan: Any = None) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        root_path=root_path,
         lifespan=lifespan,
         redirect_slashes=False,
     )
+    app.include_router(_addresses())
+    return app
+
+
+@cache
+def _addresses() -> APIRouter:
+    """All addresses; FastAPI reads them slowly, and once for all applications."""
     api = APIRouter(prefix=API)
     for module in _ROUTES:
         for router in module.ROUTERS:
             api.include_router(router)
-    app.include_router(api)
-    return app
+    return api

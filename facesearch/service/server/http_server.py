@@ -22,7 +22,6 @@ from facesearch.service.uploads import remove_left_uploads
 
 logger = logging.getLogger(__name__)
 
-_KEEP_ALIVE_SECONDS = 5
 _SHUTDOWN_SECONDS = 10
 
 
@@ -41,9 +40,11 @@ class GuardedProtocol(H11Protocol):
     """HTTP/1.1 where headers must arrive in time: uvicorn itself waits for them for ever."""
 
     header_seconds = 10.0
+    keep_alive_seconds = 5.0
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
+        self.timeout_keep_alive = self.keep_alive_seconds  # type: ignore[assignment]
         self._waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -81,9 +82,11 @@ class GuardedProtocol(H11Protocol):
 def server_config(service: FaceService) -> uvicorn.Config:
     """How the service is served."""
     options = service.options
-    protocol = type(
-        "ServiceProtocol", (GuardedProtocol,), {"header_seconds": options.header_seconds}
-    )
+    limits = {
+        "header_seconds": options.header_seconds,
+        "keep_alive_seconds": options.keep_alive_seconds,
+    }
+    protocol = type("ServiceProtocol", (GuardedProtocol,), limits)
     return uvicorn.Config(
         create_app(service),
         host=options.host,
@@ -98,7 +101,6 @@ def server_config(service: FaceService) -> uvicorn.Config:
         proxy_headers=True,
         forwarded_allow_ips=options.proxies,
         limit_concurrency=options.connections,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         ssl_certfile=options.certificate,

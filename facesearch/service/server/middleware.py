@@ -18,8 +18,8 @@ from facesearch.service.server.problems import ProblemError, problem_response
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "media-src 'self'; connect-src 'self'; font-src 'self'; manifest-src 'self'; "
+    "worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = (
     (b"content-security-policy", CONTENT_POLICY.encode()),
@@ -56,6 +56,9 @@ class GuardMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._options.root_path:
+            # Proxies take it off the address; links and cookies must have it.
+            scope["root_path"] = self._options.root_path
         began, status = time.perf_counter(), 500
 
         async def guarded_send(message: Message) -> None:

@@ -21,6 +21,7 @@ from facesearch.errors import (
     InputError,
     PhotoError,
 )
+from facesearch.search.partial import PartialSearchError
 from facesearch.service.auth.accounts import LockedOutError
 from indexer.errors import IndexerError
 
@@ -94,6 +95,7 @@ def problem_of(error: Exception) -> ProblemError:
         seconds = max(1, round(error.seconds))
         return ProblemError(429, "rate-limited", str(error), headers={"Retry-After": str(seconds)})
     codes: Sequence[tuple[type[Exception], int, str, str]] = (
+        (PartialSearchError, 503, "partial", "Try again: what is lost is opened again."),
         (BusyGalleryError, 409, "busy", "Wait until the running job has ended, then try again."),
         (ChangedDecisionsError, 409, "changed", "Look again, then decide."),
         (ChangedGalleryError, 409, "changed", "Load the page again."),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from facesearch.search.partial import UnsearchedFaces
 
 _MOST_ID = 2**63 - 1
 
@@ -51,6 +54,22 @@ def iso_time(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+class UnsearchedView(Shape):
+    """Faces that were not searched, since the machines that hold these shards did not answer."""
+
+    first_shard: int
+    last_shard: int
+    faces: int
+
+    @classmethod
+    def of_all(cls, found: Sequence[UnsearchedFaces]) -> list[UnsearchedView]:
+        """As they are sent."""
+        return [
+            cls(first_shard=each.first_shard, last_shard=each.last_shard, faces=each.faces)
+            for each in found
+        ]
 
 
 class ProblemView(BaseModel):

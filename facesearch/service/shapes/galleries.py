@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from facesearch.service.shapes.common import Shape
+from facesearch.service.shapes.jobs import JobView, Root
 
 
 class ThresholdView(Shape):
@@ -23,7 +28,8 @@ class UndoView(Shape):
 
 
 class GallerySummary(Shape):
-    """What a gallery holds. ``roots`` are its folders of photos, for who administers."""
+    """What a gallery holds. ``roots`` are its folders of photos, for who administers. ``people``
+    and ``people_named`` leave out those who are hidden."""
 
     id: str
     title: str
@@ -46,9 +52,24 @@ class GallerySummary(Shape):
 
 
 class GalleryList(Shape):
-    """The galleries that are served."""
+    """The galleries that are served; ``can_add`` is whether the caller may make more."""
 
     galleries: list[GallerySummary]
+    can_add: bool
+
+
+class NewGallery(Shape):
+    """A gallery to be made: its name, and its folders of photos."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    roots: list[Root] = Field(default=[], max_length=100)
+
+
+class CreatedGallery(Shape):
+    """A gallery that was made, and the job that indexes its photos."""
+
+    gallery: GallerySummary
+    job: JobView | None
 
 
 class ClusterView(Shape):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from facesearch.people.projection import Person
-from facesearch.service.shapes.common import RecordId, Shape
+from facesearch.service.shapes.common import RecordId, Shape, UnsearchedView
 from facesearch.service.views.person_rows import PersonRow
 from facesearch.service.views.snapshot import GallerySnapshot
 
@@ -90,9 +90,10 @@ class NearPerson(Shape):
 
 
 class NearPeople(Shape):
-    """The nearest first."""
+    """The nearest first, of those that were searched."""
 
     people: list[NearPerson]
+    unsearched: list[UnsearchedView]
 
 
 class CoverChoice(Shape):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facesearch.recognition.identify import FaceMatches, Identification, Verification
-from facesearch.service.shapes.common import BoxList, Shape, known_number
+from facesearch.service.shapes.common import BoxList, Shape, UnsearchedView, known_number
 from facesearch.service.shapes.photos import FaceSummary
 from facesearch.service.views.snapshot import GallerySnapshot
 
@@ -21,9 +21,10 @@ class FaceMatch(Shape):
 
 
 class FaceNeighbours(Shape):
-    """The nearest first."""
+    """The nearest first, of the faces that were searched."""
 
     matches: list[FaceMatch]
+    unsearched: list[UnsearchedView]
 
 
 class FoundFace(Shape):
@@ -51,9 +52,10 @@ class FoundFace(Shape):
 
 
 class SearchResult(Shape):
-    """The faces of the photo that was sent, the largest first."""
+    """The faces of the photo that was sent, the largest first, and what was not searched."""
 
     faces: list[FoundFace]
+    unsearched: list[UnsearchedView]
 
 
 class NameView(Shape):

@@ -1,5 +1,5 @@
 """Lists in pages. A cursor names the last item by what the list is ordered by, so that it goes on
-where it was, whatever was added or removed before that."""
+where it was, whatever was added or removed before that. A place leads to any part at once."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ _MOST_LETTERS = 2000
 
 
 @dataclass(frozen=True)
+class WantedPage:
+    """Which part of a list is asked for: ``limit`` items after ``cursor``, or else those from the
+    place ``start`` on, counted from 0."""
+
+    limit: int
+    cursor: str | None = None
+    start: int = 0
+
+
+@dataclass(frozen=True)
 class ListPage(Generic[Item]):
     """``items`` of ``total``, and the cursor of what follows; None at the end."""
 
@@ -29,21 +39,24 @@ class ListPage(Generic[Item]):
 
 
 def page_of(
-    items: Sequence[Item], key: Callable[[Item], Key], limit: int, cursor: str | None
+    items: Sequence[Item], key: Callable[[Item], Key], wanted: WantedPage
 ) -> ListPage[Item]:
-    """The ``limit`` items after ``cursor``; ``key`` rises along ``items`` and is JSON.
+    """The ``wanted`` part of ``items``; ``key`` rises along them and is JSON.
 
-    Raises InputError for a cursor that is none of such a list.
+    Raises InputError for a cursor that is none of such a list, and for a cursor and a place.
     """
-    start = 0
-    if cursor is not None:
-        last = _decoded(cursor)
+    start = wanted.start
+    if wanted.cursor is not None:
+        if start:
+            raise InputError("expected a cursor or a start, got both; send one of them")
+        last = _decoded(wanted.cursor)
         try:
             start = bisect_right(items, last, key=key)
         except TypeError:
             raise _foreign() from None
-    page = list(items[start : start + limit])
-    more = start + limit < len(items)
+    end = start + wanted.limit
+    page = list(items[start:end])
+    more = end < len(items)
     return ListPage(page, _encoded(key(page[-1])) if more and page else None, len(items))
 
 

@@ -121,13 +121,13 @@ class PhotoColumns:
 
     def name_of_record(self, record: PhotoRecord) -> str:
         """As :attr:`names` has it, of any location."""
-        prefix = self._prefixes.get(record.root, "")
+        prefix = self.prefixes.get(record.root, "")
         return prefix + (record.name if record.path != b"." else "")
 
     def _name(self, row: int) -> str:
         table = self.state.log.photos
         path = table.path[row].decode("utf-8", "backslashreplace")
-        return self._prefixes.get(table.root[row], "") + path
+        return self.prefixes.get(table.root[row], "") + path
 
     @cached_property
     def roots(self) -> list[bytes]:
@@ -138,11 +138,11 @@ class PhotoColumns:
         return sorted({roots[row] for row in np.flatnonzero(newest).tolist()})
 
     @cached_property
-    def _prefixes(self) -> dict[bytes, str]:
+    def prefixes(self) -> dict[bytes, str]:
         """What names begin with, by root: nothing where there is one root only."""
         roots = self.roots
         if len(roots) < 2:
-            return {}
+            return dict.fromkeys(roots, "")
         names = [posixpath.basename(root).decode("utf-8", "backslashreplace") for root in roots]
         often = Counter(names)
         return {

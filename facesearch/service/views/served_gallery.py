@@ -7,6 +7,7 @@ makes the next one; a reader waits for it for a moment only, so that no read wai
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from facesearch.api.session import GallerySession, GalleryView
+from facesearch.api.session import GallerySession, GalleryView, local_search
 from facesearch.engine import FaceEngine
 from facesearch.errors import FacesearchError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.version import GalleryVersion
-from facesearch.service.options import EngineMaker
+from facesearch.search.gallery_index import SearchOpener
 from facesearch.service.views.face_columns import FaceColumnsReader
 from facesearch.service.views.photo_columns import PhotoColumns
 from facesearch.service.views.snapshot import GallerySnapshot
@@ -47,14 +48,16 @@ class ServedGallery:
         self,
         gallery_id: str,
         folder: Path,
-        make_engine: EngineMaker,
+        make_engine: Callable[[Gallery], FaceEngine],
         changed: Callable[[str], None] = lambda version: None,
+        open_search: SearchOpener | None = None,
     ) -> None:
-        """``changed`` hears of new versions."""
+        """``changed`` hears of new versions; ``open_search`` finds faces elsewhere than here."""
         self.id = gallery_id
         self.folder = folder
         self._make_engine = make_engine
         self._changed = changed
+        self._opener = open_search or local_search()
         self._warm = _Warm(Gallery.open(folder), FaceColumnsReader())
         self._session: GallerySession | None = None
         self._snapshot: GallerySnapshot | None = None
@@ -73,6 +76,14 @@ class ServedGallery:
     def gallery(self) -> Gallery:
         """The gallery itself."""
         return self._warm.gallery
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What names here begin with for each folder: those of the gallery and of its photos."""
+        present = self._snapshot
+        roots = {} if present is None else present.photos.prefixes
+        found = {os.fsdecode(root): prefix for root, prefix in roots.items()}
+        return found | {str(each): f"{self.id}/" for each in (self.folder, self.folder.resolve())}
 
     def start(self, poll_seconds: float) -> None:
         """Look for changes every ``poll_seconds`` from now on, in a thread."""
@@ -94,7 +105,8 @@ class ServedGallery:
         gallery = self._warm.gallery
         with self._engine_lock:
             if self._session is None or self._session.gallery is not gallery:
-                session = GallerySession(gallery, self._make_engine(gallery))
+                engine = self._make_engine(gallery)
+                session = GallerySession(gallery, engine, open_search=self._opener)
                 if self._snapshot is not None and self._snapshot.view.gallery is gallery:
                     session.adopt(self._snapshot.view)
                 self._session = session
@@ -127,6 +139,14 @@ class ServedGallery:
                 self._renew()
             assert self._snapshot is not None
             return self._snapshot
+
+    def shows(self, snapshot: GallerySnapshot) -> bool:
+        """Whether ``snapshot`` is of what is on the disk now."""
+        return GalleryVersion.of(self._warm.gallery) == snapshot.view.version
+
+    def look(self) -> None:
+        """Let the thread look for changes now: for who knows of one."""
+        self._wanted.set()
 
     def _is_current(self) -> bool:
         return GalleryVersion.of(self._warm.gallery) == self._version
@@ -183,9 +203,9 @@ class ServedGallery:
         if session is not None and session.gallery is warm.gallery:
             view = session.view()
         elif before is not None and before.gallery is warm.gallery:
-            view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), "auto", before)
+            view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), self._opener, before)
         else:
-            view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), "auto")
+            view = GalleryView(warm.gallery, GalleryVersion.of(warm.gallery), self._opener)
         faces = warm.columns.read(warm.gallery, view.state)
         # What was said to be no face is shown nowhere.
         dropped = view.decided.not_faces

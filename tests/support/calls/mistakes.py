@@ -42,6 +42,7 @@ GALLERY = (7, None, 1.5, ["my.gallery"])
 GALLERY_ITSELF = ("my.gallery", Path("my.gallery"), None, 7)
 ENGINES = (7, "yunet", EngineOptions, object())
 OPTION_SETS = (7, "fast", {}, ClusterOptions)
+ADDRESS = (*PATH, "my.gallery")
 DEVICE = (7, "tpu", "cuda:x", None)
 
 
@@ -96,6 +97,18 @@ def nothing(_: ClusteredGallery) -> dict[str, Any]:
 
 def in_gallery(made: ClusteredGallery) -> dict[str, Any]:
     return {"gallery": made.folder}
+
+
+def at_address(_: ClusteredGallery) -> dict[str, Any]:
+    return {"address": "s3://nowhere/my.gallery"}
+
+
+def sending(made: ClusteredGallery) -> dict[str, Any]:
+    return {**at_address(made), "gallery": made.folder}
+
+
+def fetching(made: ClusteredGallery) -> dict[str, Any]:
+    return {**at_address(made), "gallery": made.photos / "new"}
 
 
 def asking(made: ClusteredGallery) -> dict[str, Any]:

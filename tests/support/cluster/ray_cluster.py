@@ -27,6 +27,7 @@ PATIENT = {
     "RAY_enable_worker_prestart": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TMPDIR": "/tmp",  # what a session leaves stays, so not in memory
 }
 
 

@@ -32,13 +32,14 @@ class Trials:
         gallery = promising_gallery(folder / "whole")
         made = cls(commands, folder, contents(gallery))
         for command in WRITERS:
-            _, copy = made._ran(command)
+            ran, copy = made._ran(command)
+            made._seen[command, EVERY] = ran.seen
             made.after[command] = contents(copy)
             made._drop(copy)
         return made
 
     def places(self, command: str, kinds: int, most: int | None = None) -> list[int]:
-        """Numbers of a command's changes of files, ``most`` of them spread evenly."""
+        """Numbers of a command's changes of files, the last and ``most`` in all spread evenly."""
         if (command, kinds) not in self._seen:
             ran, copy = self._ran(command, kinds=kinds)
             self._seen[command, kinds] = ran.seen
@@ -46,7 +47,8 @@ class Trials:
         total = self._seen[command, kinds]
         if most is None or total <= most:
             return list(range(total))
-        return np.unique(np.linspace(0, total - 1, most).astype(int)).tolist()
+        # The ends of equal parts: the last is one, and at the first nothing is done yet.
+        return (np.arange(1, most + 1) * total // most - 1).tolist()
 
     def failing(self, command: str, at: int, kinds: int, error: int) -> str:
         """A change fails: the command says so, or goes on without; nothing is damaged."""

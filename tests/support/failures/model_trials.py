@@ -2,16 +2,17 @@
 
 Used as ``python -m support.failures.model_trials SECONDS SEED`` like
 ``support.failures.fault_table``. With ``unguarded`` after these, only OpenCV's reading of YuNet is
-tried, without the process that reads a file first. Files that come with no package are taken from
-the test data, and left out where that is not here.
+tried, without the process that reads a file first; with ``--most N``, there are at most N trials of
+each kind. Files that come with no package are taken from the test data, and left out where that is
+not here.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,18 +46,24 @@ _MOST_SECONDS = 2 * TOO_LONG
 
 def main() -> None:
     """Run each class for its share of the seconds."""
-    seconds, seed = float(sys.argv[1]), int(sys.argv[2])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("which", nargs="?", choices=["unguarded"])
+    parser.add_argument("--most", type=int)
+    asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(asked.seed)
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["FACESEARCH_CACHE"] = scratch
         torch.set_num_threads(1)
         classes = model_classes(Path(scratch))
-        if sys.argv[3:] == ["unguarded"]:
+        if asked.which == "unguarded":
             classes = {name: each for name, each in classes.items() if name == YUNET}
             opencv_detector.require_survived = lambda *args: None  # type: ignore[assignment]
         for name, (paths, use) in classes.items():
-            report(f"damage of {name}", trials(paths, use, random), seconds / len(classes))
+            seconds = asked.seconds / len(classes)
+            report(f"damage of {name}", trials(paths, use, random), seconds, asked.most)
 
 
 def model_classes(folder: Path) -> dict[str, tuple[list[Path], Callable[[], object]]]:

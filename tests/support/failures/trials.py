@@ -12,14 +12,15 @@ TOO_LONG = 20  # seconds for a trial that reads a damaged file
 Trial = Callable[[], str]
 
 
-def report(name: str, trials: Iterator[Trial], seconds: float) -> None:
-    """Run trials for so many seconds at most, and tell how many were run and which failed."""
+def report(name: str, trials: Iterator[Trial], seconds: float, most: int | None = None) -> None:
+    """Run trials for so many seconds and ``most`` times at most; tell how many were run and which
+    failed."""
     tried, failures, end = 0, [], time.monotonic() + seconds
     for trial in trials:
         tried += 1
         if problem := trial():
             failures.append(problem[:300])
-        if time.monotonic() > end:
+        if time.monotonic() > end or tried == most:
             break
     line = {"class": name, "tried": tried, "failed": len(failures), "failures": failures[:5]}
     print(json.dumps(line), flush=True)

@@ -26,6 +26,17 @@ class AlbumUser:
         }
 
     @property
+    def hidden(self) -> set[str]:
+        """Who is hidden, by name or number."""
+        people = PeopleEditor(Gallery.open(self._gallery)).now.people
+        return {each.label for each in people if each.hidden}
+
+    def cover(self, name: str) -> int | None:
+        """The face that was chosen to stand for somebody."""
+        editor = PeopleEditor(Gallery.open(self._gallery))
+        return editor.decided.covers.get(editor.find(name).id)
+
+    @property
     def names(self) -> set[str]:
         """The names that people have."""
         return {label for label in self.people if not re.fullmatch(r"p\d+", label)}

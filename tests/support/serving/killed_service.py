@@ -43,7 +43,7 @@ class KilledService:
         self._process = processes.start(
             serve_fake, str(self._gallery.folder), str(self._folder), str(self._address)
         )
-        until = time.monotonic() + 120
+        until = time.monotonic() + 240
         while not self._address.exists():
             assert self._process.is_alive() and time.monotonic() < until
             time.sleep(0.02)

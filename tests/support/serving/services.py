@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest import mock
 
 import uvicorn
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
+from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
-from facesearch.service.auth.accounts import Accounts
+from facesearch.search.gallery_index import SearchOpener
+from facesearch.service.auth import accounts
 from facesearch.service.auth.roles import Role
 from facesearch.service.client import ServiceClient
 from facesearch.service.face_service import FaceService
@@ -33,7 +36,12 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 JOB_COMMAND = (sys.executable, "-m", "support.serving.job_child")
 
 
-def open_service(folder: Path, *galleries: Gallery, **changes: object) -> FaceService:
+def open_service(
+    folder: Path,
+    *galleries: Gallery,
+    open_search: SearchOpener | None = None,
+    **changes: object,
+) -> FaceService:
     """A service of ``galleries`` with its state in ``folder``."""
     options = ServiceOptions(
         tuple(gallery.folder for gallery in galleries),
@@ -41,19 +49,29 @@ def open_service(folder: Path, *galleries: Gallery, **changes: object) -> FaceSe
         decoders=1,
         poll_seconds=0.05,
     )
-    service = FaceService(
-        replace(options, **changes),  # type: ignore[arg-type]
-        make_engine=lambda gallery: FakeEngine(gallery.contract.name),  # type: ignore[return-value, arg-type]
-        job_command=JOB_COMMAND,
-    )
-    service.accounts = Accounts(service.database, QUICK)
-    return service
+    # It makes a hash at its start.
+    with mock.patch.object(accounts, "PasswordHasher", lambda: QUICK):
+        return FaceService(
+            replace(options, **changes),  # type: ignore[arg-type]
+            make_engine=lambda contract: FakeEngine(contract.name if contract else "fake"),  # type: ignore[return-value, arg-type]
+            job_command=JOB_COMMAND,
+            open_search=open_search,
+        )
 
 
 def clustered_gallery(folder: Path, people: int = 4, each: int = 3) -> Gallery:
     """A gallery whose clusters are its people."""
     gallery = people_gallery(folder, people, each)
     cluster(gallery)
+    return gallery
+
+
+def named_gallery(folder: Path) -> Gallery:
+    """As :func:`clustered_gallery`, with names for two people: Ada and Ben."""
+    gallery = clustered_gallery(folder)
+    editor = PeopleEditor(gallery)
+    for number, name in ((1, "Ada"), (2, "Ben")):
+        editor.name(editor.find(f"p{number}"), name)
     return gallery
 
 

@@ -23,6 +23,7 @@ from facesearch.people.store import PeopleStore
 from support.vectors import grouped_vectors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_no_decision_is_lost_and_every_change_is_explained(tmp_path: Path, seed: int) -> None:
     vectors, truth = grouped_vectors(40, 8, seed, spread=0.9)

@@ -69,7 +69,6 @@ def database(tmp_path: Path) -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.mark.slow
 def test_pgvector_answers_as_exact_search(
     database: str, exported: tuple[Path, Vectors, Neighbours]
 ) -> None:

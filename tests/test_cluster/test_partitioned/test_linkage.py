@@ -18,8 +18,10 @@ from cluster.graph.knn_graph import KnnGraph, exact_knn_graph
 from cluster.linkage.average_linkage import average_linkage, cut
 from cluster.linkage.graph_average_linkage import graph_average_linkage
 from cluster.metrics import bcubed_scores, pairwise_scores
+from cluster.partitioned import knn_blocks
 from cluster.partitioned.knn_blocks import VectorSlice, knn_slices
 from cluster.partitioned.linkage import PartitionedMerges, graph_slices, partitioned_linkage
+from indexer.exact.int8_search import is_available
 
 SLACK = 1e-5  # of float32 distances
 
@@ -197,5 +199,19 @@ def test_the_graph_by_blocks_is_that_of_one_machine(
     slices = [VectorSlice(int(a), vectors[a:b]) for a, b in pairwise(cuts)]
     lines = knn_slices(slices, k)
     expected = exact_knn_graph(vectors, k)
+    assert np.array_equal(np.concatenate([line.neighbours for line in lines]), expected.rows)
+    assert np.array_equal(np.concatenate([line.distances for line in lines]), expected.distances)
+
+
+def test_the_graph_of_many_is_found_by_bytes_and_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not is_available(16):
+        pytest.skip("needs a processor with AVX2")
+    monkeypatch.setattr(knn_blocks, "MANY_VECTORS", 100)
+    vectors = points(500, 3, dimension=16)
+    slices = [VectorSlice(start, vectors[start : start + 250]) for start in (0, 250)]
+    lines = knn_slices(slices, 7)
+    expected = exact_knn_graph(vectors, 7)
     assert np.array_equal(np.concatenate([line.neighbours for line in lines]), expected.rows)
     assert np.array_equal(np.concatenate([line.distances for line in lines]), expected.distances)

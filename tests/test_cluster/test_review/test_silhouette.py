@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cluster.graph.knn_graph import exact_knn_graph
-from cluster.review.silhouette import UNRELATED, graph_silhouette_confidence, silhouette_confidence
+from cluster.review import silhouette
+from cluster.review.silhouette import (
+    UNRELATED,
+    graph_silhouette_confidence,
+    lines_silhouette_confidence,
+    silhouette_confidence,
+)
 from support.vectors import grouped_vectors, vector_sets
 
 
@@ -96,3 +103,22 @@ def test_clusters_whose_neighbours_are_all_their_members_have_a_next_one() -> No
     labels = truth.astype(np.int32)
     over_graph = graph_silhouette_confidence(vectors, labels, 0.3, exact_knn_graph(vectors, 4).rows)
     np.testing.assert_allclose(over_graph, silhouette_confidence(vectors, labels, 0.3), atol=0.02)
+
+
+@settings(deadline=None, max_examples=40)
+@given(vector_sets(least=2), st.integers(0, 2**16), st.integers(1, 7), st.integers(1, 5))
+def test_a_graph_that_comes_in_parts_gives_the_same(
+    vectors: NDArray[np.float32], seed: int, lines: int, together: int
+) -> None:
+    labels = some_labels(len(vectors), 4, seed)
+    graph = exact_knn_graph(vectors, max(1, min(6, len(vectors) - 1)))
+    expected = graph_silhouette_confidence(vectors, labels, 0.5, graph.rows)
+    room = np.full((int(labels.max(initial=-1)) + 1, vectors.shape[1]), np.nan, np.float32)
+    parts = [
+        (first, graph.rows[first : first + lines].astype(np.int64))
+        for first in range(0, len(vectors), lines)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(silhouette, "_TOGETHER", together)  # so many vectors' means at a time
+        found = lines_silhouette_confidence(vectors, labels, 0.5, parts, room)
+    assert np.array_equal(found, expected)

@@ -15,6 +15,7 @@ from facesearch import (
     Gallery,
     GallerySession,
     PeopleEditor,
+    RayOptions,
     cluster_gallery,
 )
 from facesearch.encoders.catalogue.templates import ARCFACE
@@ -112,6 +113,7 @@ SUBJECTS: dict[str, Subject] = dict(
             attach_threshold=DISTANCE,
             linkage=("ward", 7, None),
             reach=(-1, NAN, "far"),
+            partitions=(-1, 1.5, "many", NAN),
         ),
         method(
             "ClusterOptions.for_gallery",
@@ -123,6 +125,15 @@ SUBJECTS: dict[str, Subject] = dict(
             min_size=COUNT,
             min_quality=(7, *SHARE),
             linkage=("ward", 7, None, "single"),
+            partitions=(-1, 1.5, "many", NAN),
+        ),
+        method(
+            "RayOptions",
+            lambda _: lambda **options: RayOptions(**options).check(),
+            nothing,
+            address=(*TEXT, None, ""),
+            workers=COUNT,
+            gpus=(-1, NAN, "one"),
         ),
         method("EmbedOptions.for_cores", lambda _: EmbedOptions.for_cores, nothing, threads=COUNT),
         method(

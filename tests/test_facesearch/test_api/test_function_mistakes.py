@@ -17,6 +17,7 @@ from facesearch import (
 )
 from facesearch.evaluate.presentation.report import Report
 from support.calls.mistakes import (
+    ADDRESS,
     COUNT,
     DEVICE,
     DISTANCE,
@@ -33,16 +34,19 @@ from support.calls.mistakes import (
     ClusteredGallery,
     Subject,
     asking,
+    at_address,
     clustered_gallery,
+    fetching,
     function,
     in_gallery,
     method,
     nothing,
     problems,
+    sending,
 )
 
 LEFT_TO_PYTHON = {"progress", "dry_run", "drop_unreadable", "labelled", "replace"}
-LEFT_TO_PYTHON |= {"reads_only", "files", "draw"}
+LEFT_TO_PYTHON |= {"reads_only", "files", "draw", "discard"}
 LEFT_TO_PYTHON |= {"turned", "hidden", "hdbscan", "plots", "in_place", "unsure", "normalise"}
 REPORT = Report("nothing", None, None, (), ())  # type: ignore[arg-type]
 
@@ -62,7 +66,11 @@ SUBJECTS: dict[str, Subject] = dict(
         function("latest_run", in_gallery, gallery=GALLERY),
         function("gallery_album", in_gallery, gallery=GALLERY, title=TEXT),
         function(
-            "cluster_gallery", in_gallery, gallery=GALLERY, options=("hdbscan", 7, {}, OPTIONS)
+            "cluster_gallery",
+            in_gallery,
+            gallery=GALLERY,
+            options=("hdbscan", 7, {}, OPTIONS),
+            cluster=("local", 2),
         ),
         function("make_graph", in_gallery, gallery=GALLERY, k=COUNT, device=DEVICE),
         function(
@@ -312,6 +320,9 @@ SUBJECTS: dict[str, Subject] = dict(
             gallery=GALLERY,
             path=PATH,
         ),
+        function("push_gallery", sending, gallery=GALLERY, address=ADDRESS),
+        function("pull_gallery", fetching, address=ADDRESS, gallery=PATH),
+        function("bucket_gallery", at_address, address=ADDRESS),
         function(
             "import_gallery",
             lambda made: {"path": made.photos / "none.zip", "gallery": made.photos / "new"},

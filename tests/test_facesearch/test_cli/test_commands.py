@@ -308,6 +308,7 @@ def test_gallery_without_faces_has_a_report(tmp_path: Path, demo: Demo) -> None:
     assert done.code == 2 and "no faces" in done.err
 
 
+@pytest.mark.slow
 def test_interrupted_job_keeps_what_it_did(demo: Demo, tmp_path: Path) -> None:
     folder = tmp_path / "i.gallery"
     job = subprocess.Popen(
@@ -325,6 +326,7 @@ def test_interrupted_job_keeps_what_it_did(demo: Demo, tmp_path: Path) -> None:
     assert_same_galleries(demo.gallery, folder)
 
 
+@pytest.mark.slow
 def test_killed_job_resumes_to_the_same_rows(demo: Demo, tmp_path: Path) -> None:
     folder = tmp_path / "k.gallery"
     words = ("index", str(demo.photos), "--gallery", str(folder), "--shard-photos", "4")

@@ -119,10 +119,10 @@ def test_a_passphrase_is_asked_for_twice_when_it_is_new(
 def test_commands_that_only_read_are_commands() -> None:
     commands = commands_below(build_parser())
     below = {f"people {name}" for name in commands_below(commands["people"])}
-    assert {*encryption._READING} <= {*commands} | below
+    assert {*encryption.READING} <= {*commands} | below
     for name, parser in commands.items():
-        if name in encryption._READING:
+        if name in encryption.READING:
             args = parser.parse_args(["g", "p"] if name in ("search", "identify") else ["g"])
-            assert encryption._command(args) == name
+            assert encryption.command_name(args) == name
     args = commands_below(commands["people"])["list"].parse_args(["g"])
-    assert encryption._command(args) == "people list"
+    assert encryption.command_name(args) == "people list"

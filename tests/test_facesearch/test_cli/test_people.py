@@ -21,14 +21,20 @@ from facesearch.people.ledger import Decision
 from facesearch.people.projection import last_batch, undone_batches
 from facesearch.people.store import PeopleStore
 from support.fake_engine import FakeEngine
+from support.made_folders import MadeFolder
 from support.people_galleries import CLEAR, cluster, index, people_gallery
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(
+        tmp_path_factory.mktemp("people"), lambda folder: cluster(people_gallery(folder))
+    )
+
+
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    made = people_gallery(tmp_path)
-    cluster(made)
-    return made
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 class Command:
@@ -108,7 +114,7 @@ def overruled(printed: Any) -> list[tuple[int, str, int]]:
 
 
 def test_what_a_decision_overrules_is_reported_and_comes_back_by_undoing_it(
-    gallery: Gallery, people: Command, tmp_path: Path
+    gallery: Gallery, people: Command
 ) -> None:
     face = people.json("show", "p1")["faces"][0]
     people.text("reject", "p1", face["face_id"])
@@ -233,12 +239,13 @@ def test_words_name_people_by_what_stands(kinds: list[tuple[str, int]]) -> None:
         assert in_words([*standing, each])[each.id] == words[each.id]
 
 
-def test_who_is_gone_is_reported(gallery: Gallery, people: Command, tmp_path: Path) -> None:
+def test_who_is_gone_is_reported(gallery: Gallery, people: Command) -> None:
+    photos = gallery.folder.parent / "photos"
     people.text("name", "p4", "Gus")
     for number in range(3):
-        (tmp_path / "photos" / f"4-{number}.png").unlink()
-        (tmp_path / "photos" / f"3-{number}.png").unlink()
-    index(gallery, tmp_path / "photos")
+        (photos / f"4-{number}.png").unlink()
+        (photos / f"3-{number}.png").unlink()
+    index(gallery, photos)
     cluster(gallery)
     listed = people.json("list")["people"]
     assert [(e["person"], e["gone"]) for e in listed] == [
@@ -325,7 +332,7 @@ def test_many_photos_are_enrolled_and_identified_in_lines(
         text = "".join(f"{path}\n" for path in paths).encode()
         monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(text)))
 
-    photos = tmp_path / "photos"
+    photos = gallery.folder.parent / "photos"
     (tmp_path / "people" / "Ann").mkdir(parents=True)
     (tmp_path / "people" / "Ann" / "a.png").write_bytes((photos / "1-0.png").read_bytes())
     (tmp_path / "people" / "Ann" / "bad.jpg").write_bytes(b"bad")

@@ -15,6 +15,7 @@ CONFIG = """
 output = "run"
 crops = [{file = "crops.h5"}]
 loss = [{kind = "triplet"}]
+network = {side = 48}
 run = {steps = 2, threads = 1, precision = "fp32", log_every = 1}
 batch = {kind = "identities", size = 6, piece = 6}
 validation = {share = 0.3, every = 2}

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from facesearch.cli.main import build_parser, commands_below
+from facesearch.cli.command_modules import COMMAND_MODULES
+from facesearch.cli.main import build_parser, commands_below, main
 
 # Words of other times and of no field, which readers stumble over.
 ODD_WORDS = re.compile(r"\b(anew|told|whosoever|whom|somebody|nobody|lest)\b", re.IGNORECASE)
@@ -78,3 +79,26 @@ def test_help_is_in_plain_words(command: str) -> None:
 def test_help_says_what_the_command_does(command: str) -> None:
     text = COMMANDS[command].description
     assert text is not None and text.endswith(".") and text[0].isupper()
+
+
+def test_each_command_is_added_by_its_module_alone() -> None:
+    everything = [*commands_below(build_parser())]
+    assert everything == [
+        name
+        for module in COMMAND_MODULES
+        for name in commands_below(build_parser(COMMAND_MODULES[module][0]))
+    ]
+    for module, commands in COMMAND_MODULES.items():
+        for command in commands:
+            assert {*commands_below(build_parser(command))} == {*commands}, module
+
+
+@pytest.mark.parametrize("words", [["peolpe", "list", "g"], [], ["--verison"]])
+def test_a_word_that_is_no_command_shows_all_commands(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2 and shown.startswith("usage: facesearch [-h] [--version] COMMAND")
+    assert words[:1] != ["peolpe"] or ("'people'" in shown and "'evaluate'" in shown)

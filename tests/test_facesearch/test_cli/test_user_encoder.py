@@ -17,13 +17,10 @@ DETECTOR = DATA / "models" / "scrfd_500m_bnkps.onnx"
 MANY = DATA / "many"
 PEOPLE, INDEXED = 6, 7
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (ENCODER.exists() and DETECTOR.exists() and MANY.is_dir()),
-        reason=f"no model files or photos in {DATA}",
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not (ENCODER.exists() and DETECTOR.exists() and MANY.is_dir()),
+    reason=f"no model files or photos in {DATA}",
+)
 
 
 class Commands:
@@ -75,6 +72,7 @@ def named(run: Commands, gallery: Path, person: int) -> int:
     return found
 
 
+@pytest.mark.slow
 def test_added_calibrated_indexed_clustered_identified_upgraded_and_back(
     tmp_path: Path, run: Commands
 ) -> None:

@@ -17,14 +17,20 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.templates import PersonTemplates
 from support.fake_engine import write_photo
+from support.made_folders import MadeFolder
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(
+        tmp_path_factory.mktemp("people"), lambda folder: cluster(people_gallery(folder))
+    )
+
+
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    made = people_gallery(tmp_path)
-    cluster(made)
-    return made
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 def of(person: int, *numbers: int) -> set[str]:
@@ -248,11 +254,11 @@ def test_what_is_decided_already_is_not_entered_again(gallery: Gallery) -> None:
     assert {*PeopleEditor(gallery).now.faces(1).tolist()} == {*one, two[0]}
 
 
-def test_new_photos_join_without_a_full_run(gallery: Gallery, tmp_path: Path) -> None:
-    before = photos_of_people(gallery)
-    write_photo(tmp_path / "photos" / "1-9.png", [1], 77)
-    write_photo(tmp_path / "photos" / "7-0.png", [7], 78)
-    index(gallery, tmp_path / "photos")
+def test_new_photos_join_without_a_full_run(gallery: Gallery) -> None:
+    before, photos = photos_of_people(gallery), gallery.folder.parent / "photos"
+    write_photo(photos / "1-9.png", [1], 77)
+    write_photo(photos / "7-0.png", [7], 78)
+    index(gallery, photos)
     run = cluster(gallery)
     assert not run.how.full and "faces to place: 2 new" in run.how.why
     assert photos_of_people(gallery) == before | {"p1": of(1, 0, 1, 2, 9), "p5": of(7, 0)}
@@ -261,9 +267,7 @@ def test_new_photos_join_without_a_full_run(gallery: Gallery, tmp_path: Path) ->
     assert latest_run(gallery).changes == run.changes and latest_run(gallery).how == run.how
 
 
-def test_other_options_or_too_many_new_faces_make_a_full_run(
-    gallery: Gallery, tmp_path: Path
-) -> None:
+def test_other_options_or_too_many_new_faces_make_a_full_run(gallery: Gallery) -> None:
     assert (
         "threshold changed from 0.5 to 0.6"
         in cluster(gallery, replace(CLEAR, threshold=0.6)).how.why
@@ -271,23 +275,25 @@ def test_other_options_or_too_many_new_faces_make_a_full_run(
     assert not cluster(gallery, replace(CLEAR, threshold=0.6)).how.full
     assert "min size" in cluster(gallery, replace(CLEAR, threshold=0.6, min_size=2)).how.why
     assert cluster(gallery, CLEAR).how.full
+    photos = gallery.folder.parent / "photos"
     for number in range(7):
-        write_photo(tmp_path / "photos" / f"9-{number}.png", [9], 90 + number)
-    index(gallery, tmp_path / "photos")
+        write_photo(photos / f"9-{number}.png", [9], 90 + number)
+    index(gallery, photos)
     run = cluster(gallery)
     assert run.how.full and run.how.why == "there are 19 faces now, and the last full run had 12"
     assert photos_of_people(gallery)["p5"] == {f"9-{n}.png" for n in range(7)}
 
 
-def test_photos_that_go_are_reported(gallery: Gallery, tmp_path: Path) -> None:
+def test_photos_that_go_are_reported(gallery: Gallery) -> None:
+    photos = gallery.folder.parent / "photos"
     for name in of(4):
-        (tmp_path / "photos" / name).unlink()
-    index(gallery, tmp_path / "photos")
+        (photos / name).unlink()
+    index(gallery, photos)
     (gone,) = cluster(gallery).changes.gone
     assert (gone.person, gone.faces, gone.reason) == (4, 3, "their photos were deleted")
     # Nobody gets the number of somebody who is gone.
-    write_photo(tmp_path / "photos" / "8-0.png", [8], 1)
-    index(gallery, tmp_path / "photos")
+    write_photo(photos / "8-0.png", [8], 1)
+    index(gallery, photos)
     cluster(gallery)
     assert "p4" not in photos_of_people(gallery) and photos_of_people(gallery)["p5"] == of(8, 0)
 

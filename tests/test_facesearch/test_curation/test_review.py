@@ -18,14 +18,20 @@ from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from support.fake_engine import write_photo
+from support.made_folders import MadeFolder
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(
+        tmp_path_factory.mktemp("people"), lambda folder: cluster(people_gallery(folder))
+    )
+
+
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    made = people_gallery(tmp_path)
-    cluster(made)
-    return made
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +201,7 @@ def test_a_face_that_somebody_is_given_is_one_again(gallery: Gallery) -> None:
 
 
 def test_what_is_nearest_to_a_removed_face_is_not_suggested_for_the_person(
-    gallery: Gallery, tmp_path: Path
+    gallery: Gallery,
 ) -> None:
     """Two more photos of one moment: one of them was removed, so the other is not offered."""
     cluster(gallery, replace(CLEAR, threshold=1e-6))
@@ -210,9 +216,10 @@ def test_what_is_nearest_to_a_removed_face_is_not_suggested_for_the_person(
     )
     editor.name(one, "Ann")
     (copied,) = editor.now.faces(three.id).tolist()
-    write_photo(tmp_path / "photos" / "again.png", [1], 12)  # as 1-2.png, of other bytes
-    write_photo(tmp_path / "photos" / "again.png", [1], 12, side=50)
-    index(gallery, tmp_path / "photos")
+    photos = gallery.folder.parent / "photos"
+    write_photo(photos / "again.png", [1], 12)  # as 1-2.png, of other bytes
+    write_photo(photos / "again.png", [1], 12, side=50)
+    index(gallery, photos)
     cluster(gallery, replace(CLEAR, threshold=1e-6))
     editor = PeopleEditor(gallery)
     twins = [each.id for each in editor.now.people if copied in editor.now.faces(each.id)]

@@ -114,3 +114,10 @@ def test_wide_pictures_among_others_keep_their_places() -> None:
     assert [len(each) for each in found] == [1, 1, 1, 1]
     assert np.abs(np.array(sizes) - [20, 30, 60, 40]).max() <= 3
     assert detect_faces(SquareDetector(), [], SIDE) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 12_800), (12_800, 3), (20, 12_800)])
+def test_thin_pictures_are_cut_into_few_tiles(shape: tuple[int, int]) -> None:
+    detector = SquareDetector()
+    assert len(detect_in_tiles(detector, np.zeros((*shape, 3), np.uint8), 1024)) == 0
+    assert 12 < len(detector.sizes) < 300

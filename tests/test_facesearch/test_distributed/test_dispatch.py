@@ -52,7 +52,7 @@ def run(
         return run_job(gallery, plan, OPTIONS, workers), workers
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     st.lists(st.sampled_from([DONE, BEFORE, AFTER, ZOMBIE]), max_size=12),
     st.integers(0, 12),

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ import pytest
 from cluster.graph.knn_graph import exact_knn_graph
 from cluster.partitioned.knn_blocks import VectorSlice, knn_slices
 from cluster.partitioned.linkage import partitioned_linkage
+from facesearch.api.clustering import cluster_gallery
 from facesearch.distributed.clustering.ray_runner import RayRunner
 from facesearch.distributed.indexing.job import embed_photos_on
-from facesearch.distributed.ray_runtime import RayOptions
-from facesearch.distributed.search.parts import GalleryPart, cut_ranges
+from facesearch.distributed.ray_runtime import ClusterError, RayOptions
+from facesearch.distributed.search.cluster_searches import ClusterSearches
+from facesearch.distributed.search.parts import GalleryPart, ShardRange, cut_ranges
 from facesearch.distributed.search.replicas import RayReplica
 from facesearch.distributed.search.scatter import ScatterSearch, SearchPart
+from facesearch.distributed.search.scattered_gallery import ScatterOptions
 from facesearch.embed import embed_photos
 from facesearch.errors import ContractError
 from facesearch.gallery.gallery import Gallery
@@ -35,6 +39,7 @@ from support.cluster.ray_cluster import running_cluster
 from support.cluster.ray_job import OPTIONS, SECONDS
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import small_gallery
+from support.people_galleries import CLEAR, people_gallery
 
 WAIT = 300.0
 
@@ -78,6 +83,7 @@ def index(gallery: Gallery, photos: Path, engine: FakeEngineMaker) -> Any:
     return embed_photos_on(gallery, engine, [photos], OPTIONS, cluster=RayOptions("auto", 2))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_leaves_no_gap_and_no_duplicate(
     cluster: Any, tmp_path: Path, photos: Path, expected: Gallery
 ) -> None:
@@ -103,6 +109,7 @@ def test_a_killed_worker_leaves_no_gap_and_no_duplicate(
     assert index(gallery, photos, FakeEngineMaker()).gone == 1
 
 
+@pytest.mark.slow
 def test_a_killed_driver_leaves_no_gap_and_no_duplicate(
     cluster: Any, tmp_path: Path, photos: Path, expected: Gallery
 ) -> None:
@@ -165,3 +172,43 @@ def test_partitions_in_tasks(cluster: Any) -> None:
     there = partitioned_linkage(lines, 60, 0.8, most=25, runner=runner)
     here = partitioned_linkage(found, 60, 0.8, most=25)
     assert np.array_equal(there.linkage, here.linkage)
+
+
+def test_a_gallery_is_searched_by_actors_that_are_replaced(cluster: Any, tmp_path: Path) -> None:
+    gallery = small_gallery(tmp_path)
+    state = gallery.state()
+    options = ScatterOptions(parts=2, seconds=WAIT, check_seconds=0.1)
+    searches = ClusterSearches(cluster, options)
+    search = searches.open(gallery, state)
+    queries = gallery.vectors(state.live_ids()[:3])
+    expected = exact_search(gallery.blocks(state), queries, 5)
+    assert np.array_equal(search.search(queries, 5).ids, expected.ids)
+    (parts,) = searches._galleries.values()
+    (replica,) = parts.scatter.parts[1].replicas
+    os.kill(replica.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    lost = search.search_parts(queries, 5)
+    if lost.unsearched:  # it may be back already
+        assert lost.unsearched[0].first_shard == parts.scatter.parts[1].shards.first
+    waited_for(lambda: not search.search_parts(queries, 5).unsearched)
+    assert np.array_equal(search.search(queries, 5).ids, expected.ids)
+    searches.close()
+
+
+def test_an_actor_that_cannot_be_is_an_error(cluster: Any, tmp_path: Path) -> None:
+    gallery = small_gallery(tmp_path)
+    part = GalleryPart.of(gallery, gallery.state(), ShardRange(0, 1))
+    with pytest.raises(ClusterError, match="has room"):
+        RayReplica(cluster, part.open, cores=64, seconds=0.5)
+    with pytest.raises(ClusterError, match="could not open its part"):
+        RayReplica(cluster, replace(part, folder=tmp_path / "nowhere").open, cores=0.1)
+
+
+def test_people_are_found_by_tasks(cluster: Any, tmp_path: Path) -> None:
+    gallery = people_gallery(tmp_path, people=4, each=4)
+    options = replace(CLEAR, partitions=3)
+    here = cluster_gallery(gallery, options)
+    there = cluster_gallery(gallery, options, cluster=RayOptions("auto"))
+    for name in ("ids", "labels", "confidence"):
+        ours, theirs = (getattr(each.clustering, name) for each in (here, there))
+        assert np.array_equal(ours, theirs)
+    assert np.array_equal(here.numbers, there.numbers)

@@ -18,7 +18,10 @@ STORED = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [each if each == "cells" else pytest.param(each, marks=pytest.mark.slow) for each in KINDS],
+)
 def test_nothing_is_left_of_who_is_forgotten(tmp_path: Path, kind: Kind) -> None:
     found = erased(tmp_path, kind, people=6, seed=3)
     assert found["faces"] == 6 * EACH and found["faces_left"] > 0

@@ -21,7 +21,7 @@ from facesearch.clustering.run_store import latest_run, run_at, run_paths, save_
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.erasure import forget as forget_module
 from facesearch.erasure.forget import ForgetReport, Selection, forget, lift
-from facesearch.errors import ChangedGalleryError, GalleryError, InputError
+from facesearch.errors import ChangedGalleryError, InputError
 from facesearch.gallery.face_table import FaceTable
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.state_cache import FILE as STATE_FILE
@@ -35,6 +35,7 @@ from indexer.storage.atomic_files import sha256_of
 from indexer.storage.shards import Shard
 from indexer.types import Ids
 from support.fake_engine import DIMENSION, FakeEngine, write_photo
+from support.made_folders import MadeFolder
 from support.search import require_equal, search_gallery
 
 ENGINE: Any = FakeEngine()
@@ -71,9 +72,15 @@ def full_gallery(folder: Path, dtype: Any = "float16") -> Gallery:
     return gallery
 
 
-@pytest.fixture(params=["float16", "float32"])
-def gallery(request: pytest.FixtureRequest, tmp_path: Path) -> Gallery:
-    return full_gallery(tmp_path, request.param)
+@pytest.fixture(scope="module", params=["float16", "float32"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    folder = tmp_path_factory.mktemp("full")
+    return MadeFolder(folder, lambda place: full_gallery(place, request.param))
+
+
+@pytest.fixture
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 def require_without(gallery: Gallery, gone: Ids, ids_before: Ids, vectors_before: Any) -> None:
@@ -236,15 +243,16 @@ def test_what_is_not_there_is_said(tmp_path: Path, selection: Selection, message
     assert gallery.state().face_count == 14
 
 
+@pytest.mark.parametrize("stride", [9, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_crash_at_any_moment_leaves_nothing_to_find(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
     whole = full_gallery(tmp_path)
     ids, vectors = before(whole)
     gone = np.array([GONE, (1 << 32) | 1])
     counted = count_steps(whole, tmp_path / "copy-counted", gone, monkeypatch)
     assert counted > 10
-    for step in sorted({*range(4), *range(4, counted, 3), counted - 1}):
+    for step in sorted({*range(4), *range(4, counted, stride), counted - 1}):
         gallery = Gallery.open(Path(shutil.copytree(whole.folder, tmp_path / f"copy-{step}")))
         with monkeypatch.context() as patch, pytest.raises(InterruptedError):
             crash_at(step, patch)
@@ -309,39 +317,6 @@ def test_forgotten_rows_hold_nothing(gallery: Gallery) -> None:
         faces = shard.table("faces")
         assert faces.pop("photo")[GONE] == ~1
         assert not any(np.any(values[GONE]) for values in faces.values())
-
-
-def test_round_trip_of_what_is_forgotten(tmp_path: Path) -> None:
-    faces = [
-        Tombstone(5, "a" * 64, (0.5, 1.0, 2.25, 3.0)),
-        Tombstone(3, "b" * 64, (0, 0, 1, 1)),
-    ]
-    Tombstones(faces).write(tmp_path)
-    read = Tombstones.read(tmp_path)
-    assert read.ids.tolist() == [3, 5]
-    assert read.boxes_of("a" * 64).tolist() == [[0.5, 1.0, 2.25, 3.0]]
-    assert read.boxes_of("c" * 64).shape == (0, 4)
-    assert read.without_photos({"b" * 64}).ids.tolist() == [5]
-    assert Tombstones.read(tmp_path / "empty").ids.tolist() == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{",
-        "[]",
-        '{"format": "facesearch-forgotten", "version": 2, "faces": []}',
-        '{"format": "facesearch-forgotten", "version": 1}',
-        '{"format": "facesearch-forgotten", "version": 1, "faces": [{"face": -1}]}',
-        '{"format": "facesearch-forgotten", "version": 1, "faces": [7]}',
-        '{"format": "facesearch-forgotten", "version": 1, '
-        '"faces": [{"face": 1, "sha256": "x", "box": [0, 0, 1, 1]}]}',
-    ],
-)
-def test_a_damaged_list_is_never_taken_for_an_empty_one(tmp_path: Path, text: str) -> None:
-    (tmp_path / "forgotten.json").write_text(text)
-    with pytest.raises(GalleryError, match=r"forgotten\.json.*backup"):
-        Tombstones.read(tmp_path)
 
 
 def test_nothing_of_a_name_is_left_in_free_pages(tmp_path: Path) -> None:

@@ -104,15 +104,20 @@ def test_new_times_of_the_same_content_cost_one_look(gallery: Gallery, photos: P
     assert np.array_equal(gallery.state().live_ids(), before)
 
 
-def test_a_time_beyond_2262_ends_no_job(gallery: Gallery, photos: Path) -> None:
-    late = 2**63 + 10**12
-    os.utime(photos / "0.png", ns=(late, late))
-    if (photos / "0.png").stat().st_mtime_ns < late:
+@pytest.mark.parametrize(
+    "time", [-1, -(10**9), -(10**18), 2**63 + 10**12], ids=["-1 ns", "-1 s", "1938", "2262"]
+)
+def test_times_of_any_century_end_no_job(gallery: Gallery, photos: Path, time: int) -> None:
+    os.utime(photos / "0.png", ns=(time, time))
+    if (photos / "0.png").stat().st_mtime_ns != time:
         pytest.skip("this file system keeps no such times")
     assert run(gallery, photos).embedded == 4
     assert run(gallery, photos).unchanged == 4
+    assert run(gallery, photos, verify=True).checked == 4
     (record,) = (each for each in gallery.state().photos.values() if each.name == "0.png")
-    assert record.mtime_ns == 2**63 - 1
+    assert record.mtime_ns == min(time, 2**63 - 1)
+    os.utime(photos / "0.png", ns=(5, 5))  # a change is still noticed, and costs one look
+    assert run(gallery, photos).checked == 1
 
 
 @pytest.mark.parametrize(("time", "kept"), [(2**63, 2**63 - 1), (-(2**70), 1 - 2**63), (5, 5)])

@@ -37,15 +37,6 @@ PLACES = [
     (b"/p", b"."),
 ]
 CONTENTS = [hashlib.sha256(bytes([number])).hexdigest() for number in range(4)]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_waiting_for_the_disk() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("indexer.storage.atomic_files._sync", lambda path, flags: None)
-        yield
-
-
 ROWS = st.builds(
     lambda place, content, status, faces, size: (
         PhotoRecord(
@@ -80,10 +71,10 @@ STEPS = st.one_of(
 PHOTO = PhotoRecord(-1, b"/p", b"3", 1, 1, CONTENTS[0], 3, 4, "", "ok", "", "")
 
 
-@given(st.lists(STEPS, max_size=8))
+@given(st.lists(STEPS, min_size=4, max_size=9))  # each begins with shorter ones
 @example([("seal", [(PHOTO, 1)]), ("forget", 0), ("lose", 0)])  # no shard is left
 @example([("seal", [(PHOTO, 1)]), ("keep", None), ("lose", 0), ("keep", None)])
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=10)
 def test_every_history_folds_as_row_by_row(steps: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as scratch:
         gallery = Gallery.create(Path(scratch) / "my.gallery", FakeEngine().contract)

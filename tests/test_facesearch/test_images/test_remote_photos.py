@@ -23,8 +23,7 @@ from support.cluster.object_store import (
     SHORT,
     TRUNCATED,
     FaultyStore,
-    faulty_store,
-    store_environment,
+    connected_store,
 )
 from support.fake_engine import FakeEngine, write_photo
 
@@ -33,28 +32,13 @@ ALWAYS = 10**6
 
 @pytest.fixture(scope="module")
 def running_store() -> Iterator[FaultyStore]:
-    pytest.importorskip("s3fs", reason="needs s3fs, of the extra ray")
-    with faulty_store() as store, pytest.MonkeyPatch.context() as patch:
-        for name, value in store_environment(store).items():
-            patch.setenv(name, value)
-        _forget_settings()
+    with connected_store() as store:
         yield store
-    _forget_settings()
-
-
-def _forget_settings() -> None:
-    import fsspec.config
-    import s3fs
-
-    fsspec.config.conf.clear()
-    fsspec.config.set_conf_env(fsspec.config.conf)
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture
 def store(running_store: FaultyStore) -> FaultyStore:
-    running_store.faults.clear()
-    running_store.gets.clear()
+    running_store.forget()
     return running_store
 
 
@@ -110,7 +94,7 @@ def index(gallery: Gallery, root: Path) -> EmbedReport:
 def test_a_job_over_a_bucket_that_goes_wrong(
     store: FaultyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects, "SECONDS", 7.0)  # the library tries for long
+    monkeypatch.setattr(objects, "SECONDS", 4.0)  # the library tries for long
     for number in range(8):
         write_photo(tmp_path / "photos" / f"{number}.png", [1 + number], variant=number)
     (tmp_path / "photos" / "empty.png").touch()

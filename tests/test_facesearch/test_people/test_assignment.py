@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -128,3 +129,21 @@ def test_decisions_always_hold_and_labels_stay_dense(data: st.DataObject) -> Non
         assert len({labels[row] for row in range(n) if found[row] == label}) == 1
     again = assign_people(now.clustering, now.numbers, replay(decisions(chosen)))
     assert again.of_faces().tolist() == now.of_faces().tolist()
+
+
+@given(
+    labels=st.lists(st.integers(-1, 4), max_size=30),
+    given_to=st.dictionaries(st.integers(0, 29), st.sampled_from(["Ann", "Bob", "Cid"])),
+)
+def test_faces_are_counted_as_they_are_listed(labels: list[int], given_to: dict[int, str]) -> None:
+    there = sorted({each for each in labels if each >= 0})
+    raw = clustering([there.index(each) if each >= 0 else -1 for each in labels])
+    faces = {face: name for face, name in given_to.items() if face < len(labels)}
+    now = assign_people(raw, undecided_numbers(raw.count), replay(decisions(faces)))
+    assert +now.counts() == Counter(now.of_faces().tolist())
+    sure = dict(zip(now.clustering.ids.tolist(), now.clustering.confidence.tolist(), strict=True))
+    for person in now.people:
+        ids, confidence = now.faces_with_confidence(person.id)
+        assert ids.tolist() == now.faces(person.id).tolist()
+        assert confidence.tolist() == [sure[face] for face in ids.tolist()]
+        assert confidence.tolist() == sorted(confidence.tolist(), reverse=True)

@@ -1,6 +1,7 @@
 """Each command that writes, with each of its changes of files failing, getting lost, or its last.
 
-A small fixed part runs here; ``benchmarks/jobs/promises.py`` runs all of it.
+A small fixed part runs here, a larger one where slow tests do; ``benchmarks/jobs/promises.py`` runs
+all of it.
 """
 
 from __future__ import annotations
@@ -24,19 +25,25 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
         yield Trials.prepared(commands, folder)
 
 
+@pytest.fixture(params=[2, pytest.param(6, marks=pytest.mark.slow)])
+def most(request: pytest.FixtureRequest) -> int:
+    """At how many places of each command something goes wrong."""
+    return int(request.param)
+
+
 @pytest.mark.parametrize("command", WRITERS)
-def test_a_change_that_fails_damages_nothing(trials: Trials, command: str) -> None:
-    for at in trials.places(command, EVERY, most=4):
+def test_a_change_that_fails_damages_nothing(trials: Trials, command: str, most: int) -> None:
+    for at in trials.places(command, EVERY, most):
         assert trials.failing(command, at, EVERY, errno.ENOSPC) == ""
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_a_write_that_gets_lost_is_noticed(trials: Trials, command: str) -> None:
-    for at in trials.places(command, WRITE, most=3):
+def test_a_write_that_gets_lost_is_noticed(trials: Trials, command: str, most: int) -> None:
+    for at in trials.places(command, WRITE, most):
         assert trials.losing(command, at) == ""
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_the_next_command_finishes_what_was_killed(trials: Trials, command: str) -> None:
-    for at in trials.places(command, EVERY, most=4):
+def test_the_next_command_finishes_what_was_killed(trials: Trials, command: str, most: int) -> None:
+    for at in trials.places(command, EVERY, most):
         assert trials.killed(command, at) == ""

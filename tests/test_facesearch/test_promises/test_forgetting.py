@@ -27,12 +27,18 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.people.ledger import FaceDecision, NewDecision
 from facesearch.people.store import PeopleStore
 from support.failures.promises import promising_gallery
+from support.made_folders import MadeFolder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(tmp_path_factory.mktemp("promising"), promising_gallery)
 
 
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
+def gallery(made: MadeFolder) -> Gallery:
     """Ada is decided to be in photo 1-0; clustering gives her 1-1 and 1-2."""
-    return promising_gallery(tmp_path)
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 def test_faces_that_clustering_gave_are_forgotten_too(gallery: Gallery) -> None:
@@ -95,11 +101,12 @@ def test_a_link_in_place_of_the_report_goes_and_nothing_it_leads_to(
     assert sorted(path.name for path in other.rglob("*")) == kept
 
 
-def test_sidecars_beside_photos_go(gallery: Gallery, tmp_path: Path) -> None:
+def test_sidecars_beside_photos_go(gallery: Gallery) -> None:
+    photos = gallery.folder.parent / "photos"
     write_sidecars(gallery_album(gallery))
-    foreign = tmp_path / "photos" / "1-1.png.xmp"
+    foreign = photos / "1-1.png.xmp"
     foreign.write_text("<x>Ada</x>")
-    theirs, hers = (tmp_path / "photos" / f"{name}.png.xmp" for name in ("2-0", "1-0"))
+    theirs, hers = (photos / f"{name}.png.xmp" for name in ("2-0", "1-0"))
     assert "Ada" in hers.read_text()
     planned = forget_faces(gallery, people="Ada", dry_run=True)
     report = forget_faces(gallery, people="Ada")
@@ -221,6 +228,6 @@ def test_a_receipt_names_ids_and_digests_only(gallery: Gallery, tmp_path: Path) 
     forget_faces(gallery, people="Ada", receipt=receipt)
     document = json.loads(receipt.read_text())
     assert document["faces"] == [0, 1, 2] and document["found"] == []
-    assert str(tmp_path / "photos") not in receipt.read_text()
+    assert str(gallery.folder.parent / "photos") not in receipt.read_text()
     with closing(sqlite3.connect(gallery.folder / "people.sqlite")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -32,6 +32,7 @@ from indexer.runtime import devices
 from indexer.storage.shards import shard_path, write_shard
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import approximate_index, small_gallery
+from support.made_folders import MadeFolder
 from support.people_galleries import cluster, people_gallery
 from support.search import search_gallery
 from support.shards import example
@@ -39,11 +40,19 @@ from support.shards import example
 OPTIONS = EmbedOptions(decoders=0, threads=1)
 
 
+def named_gallery(folder: Path) -> None:
+    gallery = small_gallery(folder)
+    PeopleStore(gallery.folder).enroll("Ann", gallery.state().live_ids()[:2].tolist())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(tmp_path_factory.mktemp("gallery"), named_gallery)
+
+
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    made = small_gallery(tmp_path / "gallery")
-    PeopleStore(made.folder).enroll("Ann", made.state().live_ids()[:2].tolist())
-    return made
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 @pytest.fixture

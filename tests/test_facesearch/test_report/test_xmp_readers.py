@@ -1,4 +1,5 @@
-"""Sidecars through exiftool: eight orientations, six formats, and back from inside the photos."""
+"""A matrix of eight orientations, six formats and four readers: exiftool and this program, of the
+sidecars beside the photos and of what was copied from them into the photos."""
 
 from __future__ import annotations
 
@@ -89,6 +90,19 @@ def seen_by(read: dict[str, object]) -> tuple[float, ...]:
     return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
 
 
+def check_sidecars(photos: list[Path]) -> None:
+    """Both readers see the regions of sidecars where the faces are."""
+    beside = [photo.with_name(f"{photo.name}.xmp") for photo in photos]
+    turned = json.loads(exiftool("-j", "-n", "-Orientation", *photos))
+    read = json.loads(exiftool("-j", "-struct", "-n", "-RegionInfo", *beside))
+    assert len(read) == len(turned) == len(photos)
+    for photo, sidecar, found, stated in zip(photos, beside, read, turned, strict=True):
+        # A reader of the sidecar turns it as it turns the photo, which may state nothing.
+        assert seen_by({"Orientation": 1, **stated, **found}) == pytest.approx(BOX, abs=1.01), photo
+        (region,) = names_in_xmp(sidecar.read_bytes(), "a").regions
+        assert place_region(region, read_metadata(photo)) == pytest.approx(BOX, abs=0.01), photo
+
+
 @pytest.mark.parametrize(
     "orientations",
     [(1, 6), pytest.param(tuple(range(1, 9)), marks=pytest.mark.slow)],
@@ -107,6 +121,7 @@ def test_regions_and_names_round_trip(tmp_path: Path, orientations: tuple[int, .
     ]
     written = write_sidecars(album_of(faces, [0] * len(faces), {0: NAME}), None)
     assert (written.written, written.skipped) == (len(photos), ())
+    check_sidecars(photos)
     exiftool("-overwrite_original", "-tagsfromfile", "%d%f.%e.xmp", "-xmp:all", *photos)
     tags = ("RegionInfo", "Orientation", "PersonInImage", "Subject", "HierarchicalSubject")
     wanted = [f"-{tag}" for tag in (*tags, "TagsList")]

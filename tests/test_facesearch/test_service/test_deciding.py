@@ -16,15 +16,21 @@ from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
+from support.made_folders import MadeFolder
 from support.people_galleries import people_gallery, photos_of_people
 from support.serving.services import PASSWORD, ServedTest, clustered_gallery, open_service, served
 
 API = "/api/v1/galleries/my"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(tmp_path_factory.mktemp("people"), clustered_gallery)
+
+
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    return clustered_gallery(tmp_path)
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 @pytest.fixture
@@ -218,6 +224,28 @@ def test_the_ledger_says_who_decided(site: ServedTest, gallery: Gallery) -> None
     assert {each.name for each in PeopleStore(gallery.folder).authors().values()} == {"the archive"}
 
 
+def test_the_history_of_a_person_is_what_was_decided_about_them(site: ServedTest) -> None:
+    post(site, "/people/p2/name", {"name": "Ben"})
+    post(site, "/people/p1/name", {"name": "Ada"})
+    post(site, "/people/p3/hide")
+    batch = post(site, "/people/p1/merge", {"others": ["p2"]})["undo"]["batch"]
+
+    def actions(person: str) -> list[str]:
+        found = get(site, "/history", person=person)
+        assert found["total"] == len(found["decisions"])
+        return [each["action"] for each in found["decisions"]]
+
+    assert actions("p1") == actions("p2") == ["merge", "name", "name"]
+    assert actions("p3") == ["hide"]
+    post(site, "/undo", {"batch": batch})
+    assert actions("p1") == ["undo", "merge", "name"]
+    assert actions("p2") == ["undo", "merge", "name"]
+    assert actions("p4") == []
+    page = get(site, "/history", person="p1", limit=2)
+    rest = get(site, "/history", person="p1", limit=2, cursor=page["next"])
+    assert [each["action"] for each in page["decisions"] + rest["decisions"]] == actions("p1")
+
+
 def test_names_are_completed_by_the_beginnings_of_words(site: ServedTest) -> None:
     post(site, "/people/p1/name", {"name": "Zoë van der Berg"})
     post(site, "/people/p2/name", {"name": "Ada Zola"})
@@ -280,7 +308,7 @@ def test_faces_are_confirmed(site: ServedTest) -> None:
 
 def suggestions(site: ServedTest, **query: Any) -> Any:
     """The suggestions, once they are made."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while (found := get(site, "/suggestions", **query))["computing"] or not found["total"]:
         assert time.monotonic() < until, found
         time.sleep(0.05)

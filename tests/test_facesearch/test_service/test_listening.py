@@ -35,18 +35,10 @@ API = "/api/v1"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("listening")
-
-
-@pytest.fixture(scope="module")
-def gallery(folder: Path) -> Gallery:
-    return clustered_gallery(folder)
-
-
-@pytest.fixture(scope="module")
 def url(folder: Path, gallery: Gallery) -> Iterator[str]:
-    service = open_service(folder, gallery, header_seconds=0.5, body_seconds=0.5)
+    service = open_service(
+        folder, gallery, header_seconds=0.5, body_seconds=0.5, keep_alive_seconds=0.5
+    )
     with listening(service) as url:
         yield url
 
@@ -181,8 +173,7 @@ def test_addresses_of_this_machine(host: str, loopback: bool) -> None:
     assert is_loopback(host) == loopback
 
 
-def test_others_need_an_account_or_a_token(tmp_path: Path) -> None:
-    gallery = clustered_gallery(tmp_path)
+def test_others_need_an_account_or_a_token(tmp_path: Path, gallery: Gallery) -> None:
     service = open_service(tmp_path, gallery, host="0.0.0.0")
     with pytest.raises(InputError, match="accounts add"):
         require_safe(service)
@@ -211,17 +202,21 @@ def test_several_galleries_have_addresses_each(tmp_path: Path) -> None:
         assert {each["id"]: each["people"] for each in found} == {"my": 2, "my-2": 3}
 
 
-def test_behind_a_proxy(tmp_path: Path) -> None:
-    gallery = clustered_gallery(tmp_path)
+def test_behind_a_proxy(tmp_path: Path, gallery: Gallery) -> None:
     service = open_service(tmp_path, gallery, root_path="/faces", hosts=("photos.example.org",))
     service.accounts.add("ada", PASSWORD, "administer")
-    with served(service, root_path="/faces") as site:
+    with served(service) as site:
         headers = {"Host": "photos.example.org"}
         body = {"name": "ada", "password": PASSWORD}
         answer = site.client.post(f"{API}/auth/login", json=body, headers=headers)
         assert answer.status_code == 200
         assert "path=/faces/" in answer.headers["set-cookie"].lower()
         assert site.client.get(f"{API}/auth").status_code == 200
+        described = site.client.get(f"{API}/openapi.json").json()
+        assert {"url": "/faces"} in described["servers"]
+        # Commands on this machine do not come through the proxy.
+        assert site.client.get(f"/faces{API}/auth").json()["user"]["name"] == "ada"
+        assert site.client.get("/").status_code == site.client.get("/faces/").status_code == 200
 
 
 def test_every_answer_says_what_a_browser_may_do(tmp_path: Path, gallery: Gallery) -> None:
@@ -252,8 +247,7 @@ def test_only_files_of_the_application_are_assets(tmp_path: Path, name: str) -> 
     assert found is not None and found.data == b"1" and "javascript" in found.media_type
 
 
-def test_commands_find_the_service(tmp_path: Path) -> None:
-    gallery = clustered_gallery(tmp_path)
+def test_commands_find_the_service(tmp_path: Path, gallery: Gallery) -> None:
     service = open_service(tmp_path, gallery)
     assert read_address(gallery.folder) is None
     with announced(service, "127.0.0.1", 4321):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,8 +130,7 @@ def _as_text(value: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedTest]:
-    folder = tmp_path_factory.mktemp("mutated")
+def site(folder: Path) -> Iterator[ServedTest]:
     with served(open_service(folder, clustered_gallery(folder))) as site:
         site.service.accounts.add("keeper", "a long password", "administer")
         yield site

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +31,6 @@ def dated(path: Path, taken_at: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("reading")
-
-
-@pytest.fixture(scope="module")
 def gallery(folder: Path) -> Gallery:
     """Four people with three photos each; together in two; folders, times, and a failed file."""
     photos = folder / "photos"
@@ -50,12 +44,6 @@ def gallery(folder: Path) -> Gallery:
     index(gallery, photos)
     cluster(gallery)
     return gallery
-
-
-@pytest.fixture(scope="module")
-def site(folder: Path, gallery: Gallery) -> Iterator[ServedTest]:
-    with served(open_service(folder, gallery)) as site:
-        yield site
 
 
 def get(site: ServedTest, path: str, **query: Any) -> Any:
@@ -123,6 +111,25 @@ def test_pages_are_the_whole_list(
     site: ServedTest, path: str, key: str, query: dict[str, str], limit: int
 ) -> None:
     assert pages(site, path, key, limit, **query) == pages(site, path, key, 100, **query)
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [("/people", "people"), ("/photos", "photos"), ("/people/p1/faces", "faces")],
+)
+def test_any_part_of_a_list_is_there_at_once(site: ServedTest, path: str, key: str) -> None:
+    whole = pages(site, path, key, 100)
+    for start in range(len(whole) + 2):
+        page = get(site, path, limit=3, start=start)
+        assert page[key] == whole[start : start + 3]
+        assert page["total"] == len(whole)
+        assert (page["next"] is None) == (start + 3 >= len(whole))
+        if page["next"]:
+            assert (
+                get(site, path, limit=3, cursor=page["next"])[key] == whole[start + 3 : start + 6]
+            )
+    both = {"start": 1, "cursor": get(site, path, limit=1)["next"]}
+    assert site.client.get(API + path, params=both).status_code == 409
 
 
 def test_photos_come_in_the_order_of_time(site: ServedTest) -> None:

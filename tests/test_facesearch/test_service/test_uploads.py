@@ -13,28 +13,24 @@ import pytest
 from PIL import Image
 
 from facesearch.api.session import GallerySession
-from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.images.decode import DecodeLimits
 from support.fake_engine import FakeEngine, write_photo
-from support.serving.services import ServedTest, clustered_gallery, open_service, served
+from support.serving.services import (
+    ServedTest,
+    clustered_gallery,
+    named_gallery,
+    open_service,
+    served,
+)
 
 API = "/api/v1/galleries/my"
 LIMITS = DecodeLimits(pixels=4_000_000, file_bytes=300_000, memory_bytes=2 << 30)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("uploads")
-
-
-@pytest.fixture(scope="module")
 def gallery(folder: Path) -> Gallery:
-    gallery = clustered_gallery(folder)
-    editor = PeopleEditor(gallery)
-    for number, name in ((1, "Ada"), (2, "Ben")):
-        editor.name(editor.find(f"p{number}"), name)
-    return gallery
+    return named_gallery(folder)
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +114,8 @@ def large_png() -> bytes:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "unreadable-photo"),
         (b"\xff\xd8\xff\xe0" + b"\0" * 1000, 422, "unreadable-photo"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 1000, 422, "unreadable-photo"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0" * 1000, 415, "video"),
+        (b"\x1aE\xdf\xa3" + b"\0" * 400_000, 415, "video"),  # also where it is too large
     ],
 )
 def test_bombs_and_what_is_no_photo(site: ServedTest, data: bytes, status: int, code: str) -> None:
@@ -192,7 +190,7 @@ def test_nothing_is_kept_of_photos(site: ServedTest, probe: Path) -> None:
 
 def test_a_photo_without_faces(site: ServedTest, folder: Path) -> None:
     empty = write_photo(folder / "empty.png", [], 1).read_bytes()
-    assert ask(site, "search", ("photo", empty)).json() == {"faces": []}
+    assert ask(site, "search", ("photo", empty)).json() == {"faces": [], "unsearched": []}
     assert ask(site, "identify", ("photo", empty)).json()["photos"][0]["faces"] == []
     answer = ask(site, "verify", ("first", empty), ("second", empty))
     assert (answer.status_code, answer.json()["code"]) == (422, "no-face")
@@ -204,3 +202,19 @@ def test_nobody_has_a_name_yet(tmp_path: Path, probe: Path) -> None:
         assert (answer.status_code, answer.json()["code"]) == (409, "refused")
         assert "no person is enrolled" in answer.json()["detail"]
         assert str(tmp_path) not in answer.text
+
+
+def test_videos_are_refused_with_what_to_do(site: ServedTest, probe: Path) -> None:
+    video = b"RIFF\0\0\0\0AVI LIST" + b"\0" * 1000
+    answer = ask(site, "search", ("photo", video)).json()
+    assert (answer["code"], answer["reason"]) == ("video", "unsupported")
+    assert "index the video" in answer["detail"] and "facesearch identify" in answer["detail"]
+    photos = ask(site, "identify", ("photo", video), ("photo", probe.read_bytes())).json()["photos"]
+    assert "it is a video" in photos[0]["problem"] and photos[1]["problem"] is None
+    parts = [("photo", ("a.avi", video))]
+    enrolled = site.client.post(
+        f"{API}/enrol", files=parts, data={"name": "Ada"}, headers=site.local()
+    )
+    assert (enrolled.status_code, enrolled.json()["code"]) == (415, "video")
+    kept = site.service.galleries[0].folder.resolve().with_name("my.enrolled")
+    assert not kept.exists() or not any(kept.iterdir())

@@ -30,6 +30,7 @@ from facesearch.train.trainer import CHECKPOINT, Trainer
 from support.crops import crop_file
 
 DISTILLATION = LossSettings("distillation", teacher="teacher")
+SMALL_CHIPS = NetworkSettings(side=48)  # a step on whole ones takes long
 
 
 def made_settings(folder: Path, *losses: LossSettings, steps: int = 4) -> TrainSettings:
@@ -40,6 +41,7 @@ def made_settings(folder: Path, *losses: LossSettings, steps: int = 4) -> TrainS
         output=folder / "run",
         crops=(CropSource(crops),),
         loss=losses or (DISTILLATION,),
+        network=SMALL_CHIPS,
         run=RunSettings(steps, threads=1, precision="fp32", log_every=1, checkpoint_seconds=0.0),
         batch=BatchSettings(size=6, piece=6),
         validation=ValidationSettings(share=0.3, every=2),
@@ -70,8 +72,10 @@ def stop_after(settings: TrainSettings, steps: int) -> None:
 @pytest.mark.parametrize(
     ("losses", "optimizer", "batches"),
     [
-        ((DISTILLATION,), "adamw", "weighted"),
-        ((LossSettings("triplet", margin=0.5),), "adagrad", "identities"),
+        pytest.param((DISTILLATION,), "adamw", "weighted", marks=pytest.mark.slow),
+        pytest.param(
+            (LossSettings("triplet", margin=0.5),), "adagrad", "identities", marks=pytest.mark.slow
+        ),
         ((LossSettings("arcface", weight=0.1), DISTILLATION), "sgd", "weighted"),
     ],
 )
@@ -106,6 +110,7 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -> N
     config.write_text(
         'output = "killed"\nseed = 3\n'
         'crops = [{file = "crops.h5"}]\nloss = [{kind = "distillation", teacher = "teacher"}]\n'
+        "network = {side = 48}\n"
         "run = {steps = 6, threads = 1, log_every = 1, checkpoint_seconds = 0, "
         'precision = "fp32"}\n'
         "batch = {size = 6, piece = 6}\nvalidation = {share = 0.3, every = 2}\n"
@@ -126,8 +131,7 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -> N
 
 
 def test_a_run_on_whole_chips_starts_from_one_on_small_chips(tmp_path: Path) -> None:
-    small = replace(made_settings(tmp_path, steps=1), network=NetworkSettings(side=48))
-    start = Trainer(small).run().checkpoint
+    start = Trainer(made_settings(tmp_path, steps=1)).run().checkpoint
     whole = replace(
         made_settings(tmp_path, steps=1),
         output=tmp_path / "whole",
@@ -147,7 +151,12 @@ def test_only_facenet_small_takes_another_side(tmp_path: Path) -> None:
 
 
 def test_distillation_comes_nearer_to_the_teacher(tmp_path: Path) -> None:
-    settings = made_settings(tmp_path, steps=25)
+    settings = replace(
+        made_settings(tmp_path),
+        network=NetworkSettings(),
+        run=RunSettings(25, threads=1, precision="fp32", log_every=1),
+        validation=ValidationSettings(share=0.3, every=25),
+    )
     Trainer(settings).run()
     rows = read_progress(settings.output / "progress.csv")
     cosines = [row["teacher_cosine"] for row in rows]
@@ -193,7 +202,7 @@ def tensors_of_network(trainer: Trainer) -> dict[str, torch.Tensor]:
 def test_a_run_starts_from_another_runs_averaged_weights(tmp_path: Path) -> None:
     first = made_settings(tmp_path, steps=2)
     Trainer(first).run()
-    start = NetworkSettings(start=first.output / CHECKPOINT)
+    start = replace(SMALL_CHIPS, start=first.output / CHECKPOINT)
     second = Trainer(replace(first, output=tmp_path / "second", network=start))
     assert second.step == 0
     expected = load_checkpoint(first.output / CHECKPOINT).part("average")

@@ -37,7 +37,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     faces=st.lists(st.integers(0, 9), min_size=1, max_size=25),
     dtypes=st.sampled_from(  # of the gallery and of the file: what loses nothing

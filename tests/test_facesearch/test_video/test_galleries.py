@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,11 +34,10 @@ from support.videos.colour_engine import ColourEngine, actor, grey_shot
 HERE = EmbedOptions(decoders=0, threads=1)
 
 
-@pytest.fixture
-def videos(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a clip of two shots, a shorter clip, and a text that is called a video."""
-    folder = tmp_path / "videos"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("clips")
     shots = [
         grey_shot(2.0, actor("red", (0.2, 0.5), (0.3, 0.5)), actor("blue", (0.8, 0.5), (0.7, 0.5))),
         grey_shot(2.0, actor("red", (0.7, 0.5), (0.7, 0.4), sides=(70, 80)), level=200),
@@ -46,6 +46,12 @@ def videos(tmp_path: Path) -> Path:
     write_clip(folder / "short.mkv", [grey_shot(1.2, actor("green", (0.5, 0.5), (0.5, 0.5)))])
     (folder / "text.mov").write_text("no video")
     return folder
+
+
+@pytest.fixture
+def videos(clips: Path, tmp_path: Path) -> Path:
+    """The clips, to be changed at will."""
+    return Path(shutil.copytree(clips, tmp_path / "videos"))
 
 
 def indexed(

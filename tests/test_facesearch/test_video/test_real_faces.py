@@ -21,7 +21,7 @@ from benchmarks.clips.made_clips import (
     write_clip,
 )
 from benchmarks.clips.track_scores import follow, identity_scores
-from facesearch.demo import make_demo_photos
+from facesearch.demo import DemoTruth
 from facesearch.engine import FaceEngine, create_engine
 from facesearch.evaluate.video_clips import embed_clips, read_clips
 from facesearch.recognition.identify import compare_probes, read_probe
@@ -33,10 +33,9 @@ def engine() -> FaceEngine:
 
 
 @pytest.fixture(scope="module")
-def heads(tmp_path_factory: pytest.TempPathFactory, engine: FaceEngine) -> dict[str, list[Pixels]]:
+def heads(demo_photos: tuple[Path, DemoTruth], engine: FaceEngine) -> dict[str, list[Pixels]]:
     """Two square pictures of each portrait's head, around the face that is found in it."""
-    folder = tmp_path_factory.mktemp("demo")
-    truth = make_demo_photos(folder)
+    folder, truth = demo_photos
     found: dict[str, list[Pixels]] = {"a": [], "b": []}
     for name, people in sorted(truth.people.items()):
         if len(people) != 1 or len(found[min(people)]) == 2:

@@ -15,7 +15,7 @@ from benchmarks.clips.made_clips import ClipShot, TrueFace, write_clip
 from benchmarks.clips.track_scores import follow, identity_scores
 from facesearch.video.checkpoint import VideoCheckpoints
 from facesearch.video.overlap import overlapping
-from facesearch.video.pipeline import VideoReading, video_faces
+from facesearch.video.pipeline import VideoFaces, VideoReading, video_faces
 from facesearch.video.track import BEST_FACES, FaceSighting, VideoTrack
 from facesearch.video.tracker import FaceTracker, ForgottenFace
 from support.fake_engine import DIMENSION, person_vector
@@ -42,6 +42,19 @@ def crossing(seconds: float = 4.0) -> list[ClipShot]:
     ]
 
 
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[TrueFace]]:
+    """The crossing as a file, and the truth about it."""
+    path = tmp_path_factory.mktemp("crossing") / "clip.mp4"
+    return path, write_clip(path, crossing())
+
+
+@pytest.fixture(scope="module")
+def whole(clip: tuple[Path, list[TrueFace]]) -> VideoFaces:
+    """The tracks of the crossing, made at once."""
+    return video_faces(ColourEngine(), clip[0], HERE)
+
+
 def person_at(truth: list[TrueFace], time_us: int, box: np.ndarray) -> set[str]:
     """Whose true centre lies in a box at a time."""
     return {
@@ -61,19 +74,17 @@ def same(one: VideoTrack, two: VideoTrack) -> bool:
     )
 
 
-def test_people_who_cross_keep_their_tracks(tmp_path: Path) -> None:
-    truth = write_clip(tmp_path / "clip.mp4", crossing())
-    engine = ColourEngine()
-    seen = follow(engine, tmp_path / "clip.mp4", in_process=False)
+def test_people_who_cross_keep_their_tracks(clip: tuple[Path, list[TrueFace]]) -> None:
+    path, truth = clip
+    seen = follow(ColourEngine(), path, in_process=False)
     scores = identity_scores(truth, seen, sorted({each.time_us for each in seen}))
     assert scores.pure == 1.0
     assert scores.precision > 0.95 and scores.recall > 0.9
     assert scores.trajectories == 5
 
 
-def test_tracks_know_when_and_who(tmp_path: Path) -> None:
-    truth = write_clip(tmp_path / "clip.mp4", crossing())
-    found = video_faces(ColourEngine(), tmp_path / "clip.mp4", HERE)
+def test_tracks_know_when_and_who(clip: tuple[Path, list[TrueFace]], whole: VideoFaces) -> None:
+    truth, found = clip[1], whole
     late = [track for track in found.tracks if track.start_us >= 4_000_000]
     assert sorted(round(track.start_us / 1e6, 1) for track in late) == [4.0, 4.0, 4.6]
     assert all(track.end_us < 4_000_000 for track in found.tracks if track not in late)
@@ -90,20 +101,20 @@ def test_tracks_know_when_and_who(tmp_path: Path) -> None:
     assert found.frames == 30 and found.end.reason == ""
 
 
-def test_in_a_process_and_by_threads_it_is_the_same(tmp_path: Path) -> None:
-    write_clip(tmp_path / "clip.mp4", crossing())
-    here = video_faces(ColourEngine(), tmp_path / "clip.mp4", HERE)
-    there = video_faces(ColourEngine(), tmp_path / "clip.mp4", VideoReading(threads=2, decoders=1))
-    assert len(here.tracks) == len(there.tracks) > 3
-    assert all(map(same, here.tracks, there.tracks))
-
-
-@pytest.mark.parametrize("stopped_after", [1, 7, 13, 24])
-def test_a_job_that_was_killed_goes_on_to_the_same_tracks(
-    tmp_path: Path, stopped_after: int
+def test_in_a_process_and_by_threads_it_is_the_same(
+    clip: tuple[Path, list[TrueFace]], whole: VideoFaces
 ) -> None:
-    write_clip(tmp_path / "clip.mp4", crossing())
-    whole = video_faces(ColourEngine(), tmp_path / "clip.mp4", HERE)
+    there = video_faces(ColourEngine(), clip[0], VideoReading(threads=2, decoders=1))
+    assert len(whole.tracks) == len(there.tracks) > 3
+    assert all(map(same, whole.tracks, there.tracks))
+
+
+@pytest.mark.parametrize(
+    "stopped_after", [7, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 13, 24))]
+)
+def test_a_job_that_was_killed_goes_on_to_the_same_tracks(
+    clip: tuple[Path, list[TrueFace]], whole: VideoFaces, tmp_path: Path, stopped_after: int
+) -> None:
     reading = VideoReading(threads=1, decoders=0, between_checkpoints=4)
     looked_at = 0
 
@@ -116,11 +127,11 @@ def test_a_job_that_was_killed_goes_on_to_the_same_tracks(
     folder = tmp_path / "kept" / "video"
     with pytest.raises(KeyboardInterrupt):
         video_faces(
-            ColourEngine(), tmp_path / "clip.mp4", reading,
+            ColourEngine(), clip[0], reading,
             checkpoints=VideoCheckpoints(folder), progress=stop,
         )  # fmt: skip
     engine, checkpoints = ColourEngine(), VideoCheckpoints(folder)
-    resumed = video_faces(engine, tmp_path / "clip.mp4", reading, checkpoints=checkpoints)
+    resumed = video_faces(engine, clip[0], reading, checkpoints=checkpoints)
     done = (stopped_after - 1) // 4 * 4
     assert engine.calls == whole.frames - done
     assert resumed.frames == whole.frames
@@ -130,28 +141,25 @@ def test_a_job_that_was_killed_goes_on_to_the_same_tracks(
     assert not folder.exists()
 
 
-def test_damaged_checkpoints_are_started_over(tmp_path: Path) -> None:
-    write_clip(tmp_path / "clip.mp4", crossing())
+def test_damaged_checkpoints_are_started_over(
+    clip: tuple[Path, list[TrueFace]], whole: VideoFaces, tmp_path: Path
+) -> None:
     reading = VideoReading(threads=1, decoders=0, between_checkpoints=10)
     folder = tmp_path / "kept"
-    whole = video_faces(
-        ColourEngine(), tmp_path / "clip.mp4", reading, checkpoints=VideoCheckpoints(folder)
-    )
+    video_faces(ColourEngine(), clip[0], reading, checkpoints=VideoCheckpoints(folder))
     shard = folder / "00000001.h5"
     shard.write_bytes(shard.read_bytes()[:-100])
     engine = ColourEngine()
-    again = video_faces(
-        engine, tmp_path / "clip.mp4", reading, checkpoints=VideoCheckpoints(folder)
-    )
+    again = video_faces(engine, clip[0], reading, checkpoints=VideoCheckpoints(folder))
     assert engine.calls == whole.frames and all(map(same, again.tracks, whole.tracks))
 
 
-def test_a_forgotten_face_makes_no_track(tmp_path: Path) -> None:
-    write_clip(tmp_path / "clip.mp4", crossing())
-    whole = video_faces(ColourEngine(), tmp_path / "clip.mp4", HERE)
+def test_a_forgotten_face_makes_no_track(
+    clip: tuple[Path, list[TrueFace]], whole: VideoFaces
+) -> None:
     gone = whole.tracks[0]
     places = [ForgottenFace(gone.span.still_us, gone.boxes[0].astype(np.float64))]
-    rest = video_faces(ColourEngine(), tmp_path / "clip.mp4", HERE, forgotten=places)
+    rest = video_faces(ColourEngine(), clip[0], HERE, forgotten=places)
     assert len(rest.tracks) == len(whole.tracks) - 1
     assert not any(same(gone, track) for track in rest.tracks)
 

@@ -234,14 +234,20 @@ def test_questions_that_cannot_be_answered(tmp_path: Path) -> None:
     assert not ivf_available(0)
 
 
+@pytest.fixture(scope="module")
+def folder_of_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cells")
+    built(folder)
+    return folder
+
+
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_arrays_that_do_not_fit_each_other_are_refused_or_harmless(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    folder_of_index: Path, data: st.DataObject
 ) -> None:
     """As a file of the right digest from someone who means harm."""
-    folder = tmp_path_factory.mktemp("cells")
-    built(folder)
+    folder = folder_of_index
     arrays, metadata = read_arrays(folder / "index", DTYPES)
     changed = {name: np.array(array) for name, array in arrays.items()}
     name = data.draw(st.sampled_from(sorted(changed)))

@@ -49,7 +49,8 @@ const request = async (method, path, { params, body, headers = {} } = {}) => {
   }
   if (!response.ok) {
     const error = new ApiError(response.status, await problemOf(response));
-    if (response.status === 401) session.onSignedOut(error);
+    // A wrong password is no reason to ask who somebody is.
+    if (error.code === "unauthenticated") session.onSignedOut();
     throw error;
   }
   return response.status === 204 ? null : response.json();
@@ -58,3 +59,5 @@ const request = async (method, path, { params, body, headers = {} } = {}) => {
 export const get = (path, params) => request("GET", path, { params });
 export const post = (path, body = {}, options = {}) => request("POST", path, { body, ...options });
 export const put = (path, body = {}, options = {}) => request("PUT", path, { body, ...options });
+export const patch = (path, body) => request("PATCH", path, { body });
+export const remove = (path) => request("DELETE", path);

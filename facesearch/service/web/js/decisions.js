@@ -1,7 +1,9 @@
 // Decisions about people: sent to the service, said in a toast with an undo, shown everywhere.
 import { post, put } from "./api.js";
-import { announceChange } from "./data.js";
+import { announceChange } from "./data/changes.js";
 import { useGallery } from "./gallery.js";
+import { go } from "./router.js";
+import { count } from "./text.js";
 import { toast, toastError } from "./toasts.js";
 
 // One key for one decision, so that a request sent twice decides once. crypto.randomUUID is
@@ -22,13 +24,13 @@ const sentence = (decisions) => {
  * wrong. Where a name is taken, the message offers what is probably meant: that person.
  */
 export const useDecisions = () => {
-  const { path, noteUndo } = useGallery();
+  const { path, to, noteUndo } = useGallery();
 
   const undo = async (batch = null) => {
     try {
       const result = await post(path("undo"), { batch });
       noteUndo(result.undo);
-      toast({ text: `Undone: ${sentence(result.decisions)}`, notes: result.notes });
+      toast({ text: `Undone: ${sentence(result.decisions)}`, notes: result.notes, isUndone: true });
     } catch (error) {
       toastError(error);
     }
@@ -41,7 +43,12 @@ export const useDecisions = () => {
     if (!decided?.decisions.length) return;
     const batch = decided.decisions.at(-1).batch;
     noteUndo(decided.undo);
-    toast({ text: sentence(decided.decisions), notes: notesOf(decided), undo: () => undo(batch) });
+    toast({
+      text: sentence(decided.decisions),
+      notes: notesOf(decided),
+      undo: () => undo(batch),
+      act: lookAtUnsure(decided, to),
+    });
   };
 
   const decide = async (rest, body = {}, { ifTaken = null, send = post } = {}) => {
@@ -69,7 +76,8 @@ export const useDecisions = () => {
     add,
     name: (id, name) => decide(`${person(id)}/name`, { name }, { ifTaken: (other) => merge(other, [id]) }),
     split: (id, faces, name = null) => decide(`${person(id)}/split`, { faces, name }),
-    confirm: (id, faces) => decide(`${person(id)}/confirm`, { faces }),
+    /** Without faces: all of the person. */
+    confirm: (id, faces = null) => decide(`${person(id)}/confirm`, { faces }),
     cover: (id, face) => decide(`${person(id)}/cover`, { face }, { send: put }),
     reject: (id, faces) => decide(`${person(id)}/reject`, { faces }),
     hide: (id) => decide(`${person(id)}/hide`),
@@ -79,6 +87,14 @@ export const useDecisions = () => {
     answer: (suggestion, answer) => decide(`suggestions/${encodeURIComponent(suggestion)}`, { answer }),
     draw: (photo, box, who) => decide(`photos/${photo}/faces`, { box, ...who }),
   };
+};
+
+/** A name confirms only the faces that are surely of the person; the others are worth a look. */
+const lookAtUnsure = ({ person, decisions }, to) => {
+  const unsure = person && decisions.some((each) => each.action === "name") ? person.faces - person.confirmed : 0;
+  if (unsure === 0) return null;
+  const run = () => go(to("person", person.id, { order: "doubt" }));
+  return { text: `Look at ${count(unsure, "unsure face")}`, run };
 };
 
 const notesOf = ({ notes = [], superseded = [] }) => [

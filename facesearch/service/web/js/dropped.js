@@ -31,24 +31,30 @@ export const useDropped = () => {
   return latest;
 };
 
-/** Take dropped and pasted photos while shown, calling `onPhoto` after each. */
+/** Take dropped and pasted photos while shown, calling `onPhoto` after each; whether one is held over the page. */
 export const useDropping = (onPhoto) => {
+  const [isOver, setOver] = useState(false);
   useEffect(() => {
     const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-    const onDragOver = (event) => hasFiles(event) && event.preventDefault();
+    const onDragOver = (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    // Leaving the window leads nowhere; going on to another element of the page leads there.
+    const onDragLeave = (event) => event.relatedTarget === null && setOver(false);
     const onDrop = (event) => {
+      setOver(false);
       if (!hasFiles(event)) return;
       event.preventDefault();
       if (take(event.dataTransfer)) onPhoto();
     };
     const onPaste = (event) => take(event.clipboardData) && onPhoto();
-    addEventListener("dragover", onDragOver);
-    addEventListener("drop", onDrop);
-    addEventListener("paste", onPaste);
+    const heard = { dragover: onDragOver, dragleave: onDragLeave, drop: onDrop, paste: onPaste };
+    for (const [name, listener] of Object.entries(heard)) addEventListener(name, listener);
     return () => {
-      removeEventListener("dragover", onDragOver);
-      removeEventListener("drop", onDrop);
-      removeEventListener("paste", onPaste);
+      for (const [name, listener] of Object.entries(heard)) removeEventListener(name, listener);
     };
   }, [onPhoto]);
+  return isOver;
 };

@@ -1,6 +1,6 @@
 // What happens at the service, as it happens: jobs, suggestions, and changes made by anybody.
 import { address } from "./api.js";
-import { announceChange } from "./data.js";
+import { announceChange } from "./data/changes.js";
 import { useEffect, useRef } from "./html.js";
 
 // A job changes the gallery many times a second; views load again at most this often.
@@ -25,6 +25,15 @@ export const useEventStream = (gallery) => {
     if (!gallery) return undefined;
     let timer = null;
     const source = new EventSource(address("events", { gallery }));
+    // What happened while the service could not be reached was not heard.
+    let wasLost = false;
+    source.addEventListener("error", () => {
+      wasLost = true;
+    });
+    source.addEventListener("open", () => {
+      if (wasLost) announceChange();
+      wasLost = false;
+    });
     source.addEventListener("gallery", () => {
       timer ??= setTimeout(() => {
         timer = null;

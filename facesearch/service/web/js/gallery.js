@@ -2,8 +2,7 @@
 import { address } from "./api.js";
 import { createContext, useContext } from "./html.js";
 import { link } from "./router.js";
-
-const ROLES = ["view", "decide", "administer"];
+import { includes } from "./session.js";
 
 export const GalleryContext = createContext(null);
 
@@ -21,7 +20,7 @@ export const galleryContext = (id, info, role, noteUndo) => ({
   thumbnail: (photo, size = 640, face = null) =>
     address(`galleries/${encodeURIComponent(id)}/photos/${photo}/thumbnail`, { size, face }),
   original: (photo) => address(`galleries/${encodeURIComponent(id)}/photos/${photo}/original`),
-  can: (wanted) => ROLES.indexOf(role) >= ROLES.indexOf(wanted),
+  can: (wanted) => includes(role, wanted),
 });
 
 export const useGallery = () => useContext(GalleryContext);

@@ -15,11 +15,11 @@ const set = (list) => {
 
 export const dismiss = (id) => set(shown.filter((each) => each.id !== id));
 
-/** Show a message: {text, notes?, kind?: "error", undo?: function, act?: {text, run}}. */
+/** Show a message: {text, notes?, kind?: "error", undo?: function, isUndone?, act?: {text, run}}. */
 export const toast = (message) => {
   const id = ++number;
   // What can be undone is the last decision only, so an older offer goes.
-  const kept = message.undo ? shown.filter((each) => !each.undo) : shown;
+  const kept = message.undo || message.isUndone ? shown.filter((each) => !each.undo) : shown;
   set([...kept, { ...message, id }].slice(-MOST));
   setTimeout(() => dismiss(id), SECONDS * 1000 * (message.kind === "error" ? 2 : 1));
 };

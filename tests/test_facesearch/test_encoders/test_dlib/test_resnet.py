@@ -33,6 +33,7 @@ PARITY = 1e-4  # largest difference of any number of a descriptor; found: 5e-7
 WEIGHTS = encoder_spec(DEFAULT_ENCODER).weights
 
 Chips = NDArray[np.uint8]
+Described = tuple[Chips, NDArray[np.float64]]  # and what dlib itself makes of them
 
 
 def by_torch(threads: int | None = None) -> NetworkEncoder:
@@ -86,29 +87,46 @@ def chips_by_dlib(dlib: Any, photos: list[Chips]) -> Chips:
     )
 
 
-def test_parity_with_dlib_on_synthetic_chips(encoder: NetworkEncoder, dlib: Any) -> None:
+@pytest.fixture(scope="module")
+def synthetic(dlib: Any) -> Described:
     flat = [np.full((150, 150, 3), level, np.uint8) for level in (0, 128, 255)]
     noise = np.random.default_rng(1).integers(0, 256, (2, 150, 150, 3), np.uint8)
     chips = np.concatenate([smooth_chips(5), flat, noise])
-    expected = descriptors_by_dlib(dlib, chips)
-    assert np.abs(encoder.describe(chips) - expected).max() < PARITY
+    return chips, descriptors_by_dlib(dlib, chips)
 
 
-def test_parity_with_dlib_on_a_portrait(encoder: NetworkEncoder, dlib: Any) -> None:
+@pytest.fixture(scope="module")
+def portrait(dlib: Any) -> Described:
     data = pytest.importorskip("skimage.data", reason="needs scikit-image for a portrait")
     chips = chips_by_dlib(dlib, [np.ascontiguousarray(data.astronaut())])
-    assert len(chips) >= 1
-    assert np.abs(encoder.describe(chips) - descriptors_by_dlib(dlib, chips)).max() < PARITY
+    return chips, descriptors_by_dlib(dlib, chips)
 
 
-def test_parity_with_dlib_on_real_photos(encoder: NetworkEncoder, dlib: Any) -> None:
+@pytest.fixture(scope="module")
+def photos(dlib: Any) -> Described:
     root = Path(os.environ.get("FACESEARCH_TEST_DATA", "../shared/data")) / "lfw" / "images"
     if not root.is_dir():
         pytest.skip(f"no photos at {root}; set FACESEARCH_TEST_DATA")
     paths = sorted(root.glob("*/*.jpg"))[::600]
     chips = chips_by_dlib(dlib, [dlib.load_rgb_image(str(path)) for path in paths])
+    return chips, descriptors_by_dlib(dlib, chips)
+
+
+def test_parity_with_dlib_on_synthetic_chips(encoder: NetworkEncoder, synthetic: Described) -> None:
+    chips, expected = synthetic
+    assert np.abs(encoder.describe(chips) - expected).max() < PARITY
+
+
+def test_parity_with_dlib_on_a_portrait(encoder: NetworkEncoder, portrait: Described) -> None:
+    chips, expected = portrait
+    assert len(chips) >= 1
+    assert np.abs(encoder.describe(chips) - expected).max() < PARITY
+
+
+def test_parity_with_dlib_on_real_photos(encoder: NetworkEncoder, photos: Described) -> None:
+    chips, expected = photos
     assert len(chips) >= 15
-    assert np.abs(encoder.describe(chips) - descriptors_by_dlib(dlib, chips)).max() < PARITY
+    assert np.abs(encoder.describe(chips) - expected).max() < PARITY
 
 
 def test_network_has_29_convolutions() -> None:

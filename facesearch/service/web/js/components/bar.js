@@ -3,6 +3,7 @@ import { post } from "../api.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html, useEffect, useRef } from "../html.js";
+import { useSession } from "../session.js";
 import { useTheme } from "../theme.js";
 import { Icon } from "../controls/icon.js";
 import { Menu } from "../controls/menu.js";
@@ -36,7 +37,8 @@ const UndoButton = () => {
   `;
 };
 
-export const Bar = ({ view, session, hasSeveral, showKeys, onLogout }) => {
+export const Bar = ({ view, hasSeveral, showKeys }) => {
+  const { user } = useSession();
   const { info, id, to, can } = useGallery();
   const [theme, nextTheme] = useTheme();
   const parts = useRef(null);
@@ -44,17 +46,19 @@ export const Bar = ({ view, session, hasSeveral, showKeys, onLogout }) => {
     // On a phone not all parts fit beside each other.
     parts.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [view]);
-  const logOut = () => post("auth/logout").finally(onLogout);
+  // Loaded from its beginning, so that nothing of what was shown stays in memory.
+  const logOut = () => post("auth/logout").finally(() => location.reload());
   const items = [
     { text: "Faces of nobody", href: to("nobody") },
     { text: "Not read", href: to("unread") },
     { text: "Jobs", href: to("jobs") },
     { text: "History", href: to("history") },
     { text: "Settings", href: to("settings") },
+    can("administer") && { text: "Accounts", href: to("accounts") },
     hasSeveral && { text: "Other galleries", href: "#/galleries" },
     { text: `Colours: ${THEMES[theme]}`, run: nextTheme },
     { text: "Keys", key: "?", run: showKeys },
-    session.user && { text: `Log out ${session.user.name}`, run: logOut },
+    user && { text: `Log out ${user.name}`, run: logOut },
   ].filter(Boolean);
   return html`
     <header class="bar">

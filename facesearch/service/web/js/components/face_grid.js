@@ -3,25 +3,31 @@ import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";
 import { useKeys } from "../keys.js";
 import { count, day, percent, seen } from "../text.js";
+import { toastError } from "../toasts.js";
 import { Grid } from "./grid.js";
 import { Icon } from "../controls/icon.js";
 import { FaceCrop } from "./picture.js";
 
-/** Which faces are selected: {faces (ids), has, toggle, selectTo, clear}. */
-export const useSelection = (items) => {
+/** Which faces of a list are selected: {faces (ids), has, toggle, selectTo, clear}. */
+export const useSelection = (list) => {
   const [faces, setFaces] = useState([]);
   const [anchor, setAnchor] = useState(null);
-  const toggle = (id) => {
-    setAnchor(id);
+  const chosen = new Set(faces);
+  const toggle = (id, index) => {
+    setAnchor({ id, index });
     setFaces((before) => (before.includes(id) ? before.filter((each) => each !== id) : [...before, id]));
   };
-  const selectTo = (id) => {
-    const ids = items.map((face) => face.id);
-    const [from, to] = [ids.indexOf(anchor ?? id), ids.indexOf(id)].sort((one, other) => one - other);
-    setFaces((before) => [...new Set([...before, ...ids.slice(from, to + 1)])]);
+  const selectTo = async (id, index) => {
+    const from = anchor && list.at(anchor.index)?.id === anchor.id ? anchor.index : index;
+    try {
+      const between = await list.between(Math.min(from, index), Math.max(from, index) + 1);
+      setFaces((before) => [...new Set([...before, ...between.map((face) => face.id)])]);
+    } catch (error) {
+      toastError(error);
+    }
   };
   const clear = () => setFaces([]);
-  return { faces, has: (id) => faces.includes(id), toggle, selectTo, clear };
+  return { faces, has: (id) => chosen.has(id), toggle, selectTo, clear };
 };
 
 const factsOf = (face) =>
@@ -31,7 +37,7 @@ const factsOf = (face) =>
     face.confirmed ? "confirmed" : face.sureness !== null && face.person && `${percent(face.sureness)} sure`,
   ].filter(Boolean);
 
-const FaceTile = ({ face, tabIndex, selection }) => {
+const FaceTile = ({ face, index, tabIndex, selection }) => {
   const { to, can } = useGallery();
   const isSelected = selection.has(face.id);
   const facts = factsOf(face);
@@ -40,8 +46,8 @@ const FaceTile = ({ face, tabIndex, selection }) => {
     const isSelecting = event.ctrlKey || event.metaKey || event.shiftKey;
     if (!isSelecting) return;
     event.preventDefault();
-    if (event.shiftKey) selection.selectTo(face.id);
-    else selection.toggle(face.id);
+    if (event.shiftKey) selection.selectTo(face.id, index);
+    else selection.toggle(face.id, index);
   };
   return html`
     <div class="face-tile ${isSelected ? "selected" : ""}">
@@ -65,7 +71,7 @@ const FaceTile = ({ face, tabIndex, selection }) => {
           tabindex="-1"
           aria-pressed=${String(isSelected)}
           aria-label="Select the face in ${face.photo.name}"
-          onClick=${(event) => (event.shiftKey ? selection.selectTo(face.id) : selection.toggle(face.id))}
+          onClick=${(event) => (event.shiftKey ? selection.selectTo(face.id, index) : selection.toggle(face.id, index))}
         >
           <${Icon} name="check" />
         </button>
@@ -76,11 +82,11 @@ const FaceTile = ({ face, tabIndex, selection }) => {
 
 export const FaceGrid = ({ label, list, selection }) => {
   const { can } = useGallery();
-  const onKey = (event, face) => {
+  const onKey = (event, face, index) => {
     if (event.key !== " " || !can("decide")) return;
     event.preventDefault();
-    if (event.shiftKey) selection.selectTo(face.id);
-    else selection.toggle(face.id);
+    if (event.shiftKey) selection.selectTo(face.id, index);
+    else selection.toggle(face.id, index);
   };
   useKeys(can("decide") ? [{ key: " ", does: "Select the face; with Shift all up to it" }] : []);
   return html`
@@ -90,7 +96,7 @@ export const FaceGrid = ({ label, list, selection }) => {
       minimum=${104}
       keyOf=${(face) => face.id}
       onKey=${onKey}
-      cell=${(face, { tabIndex }) => html`<${FaceTile} face=${face} tabIndex=${tabIndex} selection=${selection} />`}
+      cell=${(face, { index, tabIndex }) => html`<${FaceTile} face=${face} index=${index} tabIndex=${tabIndex} selection=${selection} />`}
     />
   `;
 };

@@ -1,14 +1,15 @@
 // Which person? The nearest are offered, and a field finds any other.
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
 import { count } from "../text.js";
 import { Dialog } from "../controls/dialog.js";
 import { NameField } from "../controls/name_field.js";
+import { Unsearched } from "../controls/unsearched.js";
 import { FaceCrop, PersonLabel } from "./picture.js";
 
-/** People to choose from, as buttons; the first nine also by their number's key. */
+/** People to choose from, as buttons. */
 export const PeopleChoice = ({ people, onPerson, label }) => html`
   <ul class="choice" aria-label=${label}>
     ${people.map(
@@ -43,6 +44,7 @@ export const PersonPicker = ({ person, onClose, onMerged = () => {} }) => {
         onPerson=${merge}
       />
       <h3>The most similar people</h3>
+      <${Unsearched} parts=${data?.unsearched} />
       ${data &&
       html`<${PeopleChoice} label="The most similar people" people=${data.people.map((each) => each.person)} onPerson=${merge} />`}
       ${data?.people.length === 0 && html`<p class="soft">There is nobody else.</p>`}

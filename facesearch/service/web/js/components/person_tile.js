@@ -7,12 +7,12 @@ import { NameField } from "../controls/name_field.js";
 import { FaceCrop, PersonLabel } from "./picture.js";
 
 /** `naming` is {isOpen, open, close, onName, onPerson}. */
-export const PersonTile = ({ person, tabIndex, naming, onMerge }) => {
+export const PersonTile = ({ person, tabIndex, isAtEnd, naming, onMerge }) => {
   const { to, can } = useGallery();
   const mayDecide = can("decide");
   const [isOver, dragging] = usePersonDrag(person, mayDecide, onMerge);
   return html`
-    <div class="person-tile ${isOver ? "over" : ""}" ...${dragging}>
+    <div class="person-tile ${isOver ? "over" : ""} ${isAtEnd ? "at-end" : ""}" ...${naming.isOpen ? {} : dragging}>
       <a
         class="face"
         data-cell

@@ -1,6 +1,6 @@
 // A photo with its faces outlined, and a box that can be drawn on it.
 import { useGallery } from "../gallery.js";
-import { html, useRef, useState } from "../html.js";
+import { html, useLayoutEffect, useRef, useState } from "../html.js";
 
 const STEP = 0.01;
 const LEAST = 12;
@@ -38,7 +38,9 @@ const nudged = (box, [x, y], isResizing, { width, height }) => {
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const DrawLayer = ({ photo, box, setBox, onDone, onCancel }) => {
+  const layer = useRef(null);
   const start = useRef(null);
+  useLayoutEffect(() => layer.current.focus({ preventScroll: true }), []);
   const pointOf = (event) => {
     const room = event.currentTarget.getBoundingClientRect();
     return [
@@ -73,7 +75,7 @@ const DrawLayer = ({ photo, box, setBox, onDone, onCancel }) => {
       role="application"
       tabindex="0"
       aria-label="Draw a box around the face: drag, or arrow keys to move it and Shift with arrow keys to size it, then Enter"
-      ref=${(element) => element && !element.contains(document.activeElement) && element.focus({ preventScroll: true })}
+      ref=${layer}
       onPointerDown=${onPointerDown}
       onPointerMove=${onPointerMove}
       onPointerUp=${onPointerUp}

@@ -3,6 +3,7 @@ import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";
 import { count, day, fileName } from "../text.js";
 import { Grid } from "./grid.js";
+import { placeInList } from "./photo_walk.js";
 
 const Thumbnail = ({ photo }) => {
   const { thumbnail } = useGallery();
@@ -19,13 +20,13 @@ const Thumbnail = ({ photo }) => {
   `;
 };
 
-const PhotoTile = ({ photo, tabIndex }) => {
+const PhotoTile = ({ photo, place, tabIndex }) => {
   const { to } = useGallery();
   return html`
     <a
       class="photo-tile"
       data-cell
-      href=${to("photo", photo.id)}
+      href=${to("photo", photo.id, place)}
       tabindex=${tabIndex}
       aria-label="${photo.name}, ${count(photo.faces, "face")}"
     >
@@ -35,7 +36,8 @@ const PhotoTile = ({ photo, tabIndex }) => {
   `;
 };
 
-export const PhotoGrid = ({ label, list }) => html`
+/** The photos of a `list`, which the service has for `params`. */
+export const PhotoGrid = ({ label, list, params }) => html`
   <${Grid}
     label=${label}
     list=${list}
@@ -43,6 +45,6 @@ export const PhotoGrid = ({ label, list }) => html`
     ratio=${0.75}
     caption=${28}
     keyOf=${(photo) => photo.id}
-    cell=${(photo, { tabIndex }) => html`<${PhotoTile} photo=${photo} tabIndex=${tabIndex} />`}
+    cell=${(photo, { index, tabIndex }) => html`<${PhotoTile} photo=${photo} place=${placeInList(params, index)} tabIndex=${tabIndex} />`}
   />
 `;

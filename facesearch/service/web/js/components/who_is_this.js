@@ -1,11 +1,12 @@
 // One face: who it is now, the nearest people, and everything that can be corrected.
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
 import { useKeys } from "../keys.js";
 import { percent } from "../text.js";
 import { NameField } from "../controls/name_field.js";
+import { Unsearched } from "../controls/unsearched.js";
 import { FaceCrop, PersonLabel } from "./picture.js";
 
 const stateOf = (face) => {
@@ -60,6 +61,7 @@ const Correction = ({ face }) => {
     </div>
     <h3>${face.person ? "Somebody else?" : "Who is this?"}</h3>
     <${NameField} key=${face.id} label="Name" placeholder="Name" except=${face.person ? [face.person] : []} onPerson=${assign} onName=${create} />
+    <${Unsearched} parts=${data?.unsearched} />
     <${Candidates} candidates=${candidates} onPerson=${assign} />
   `;
 };

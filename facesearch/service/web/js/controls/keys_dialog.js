@@ -7,7 +7,7 @@ const NAMES = { " ": "Space", Escape: "Esc", ArrowLeft: "←", ArrowRight: "→"
 
 const ALWAYS = [
   { key: "Tab", does: "Go to the next control" },
-  { key: "← → ↑ ↓", does: "Move in a grid of people, faces or photos" },
+  { key: "← → ↑ ↓", does: "Move in a grid of people, faces or photos; Home and End go to its ends" },
   { key: "Enter", does: "Open what has the focus" },
 ];
 

@@ -18,14 +18,18 @@ export const Menu = ({ label, items, children, className = "" }) => {
     setOpen(false);
     button.current.focus();
   };
-  const move = (by) => {
-    const entries = [...element.current.querySelectorAll('[role="menuitem"]')];
-    const at = entries.indexOf(document.activeElement);
-    entries[(at + by + entries.length) % entries.length].focus();
-  };
+  const entries = () => [...element.current.querySelectorAll(`[role="menuitem"]`)];
+  const place = () => entries().indexOf(document.activeElement);
+  const focusOn = (index) => entries().at(index % entries().length)?.focus();
   const onKeyDown = (event) => {
     if (!isOpen) return;
-    const acts = { Escape: close, ArrowDown: () => move(1), ArrowUp: () => move(-1) };
+    const acts = {
+      Escape: close,
+      ArrowDown: () => focusOn(place() + 1),
+      ArrowUp: () => focusOn(place() - 1),
+      Home: () => focusOn(0),
+      End: () => focusOn(-1),
+    };
     const act = acts[event.key];
     if (act) {
       event.preventDefault();

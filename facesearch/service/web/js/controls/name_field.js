@@ -114,6 +114,7 @@ export const NameField = ({
         data-focus=${isFocused ? "" : null}
         id=${id.current}
         type="text"
+        dir="auto"
         role="combobox"
         autocomplete="off"
         autocapitalize="words"

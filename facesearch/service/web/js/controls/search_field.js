@@ -27,6 +27,7 @@ export const SearchField = ({ label, placeholder, value, onSearch }) => {
       <input
         ref=${input}
         type="search"
+        dir="auto"
         aria-label=${label}
         placeholder=${placeholder}
         value=${text}

@@ -34,18 +34,28 @@ export const Heading = ({ children, tally = null, note = null, actions = null })
 `;
 
 /** Links between parts of a view: [{text, href, isCurrent, tally}]. */
-export const Tabs = ({ label, tabs }) => html`
-  <nav class="tabs" aria-label=${label}>
-    <ul>
-      ${tabs.map(
-        (tab) => html`
-          <li key=${tab.text}>
-            <a href=${tab.href} aria-current=${tab.isCurrent ? "page" : null}>
-              ${tab.text}${tab.tally !== undefined && tab.tally !== null && html` <span class="tally">${tab.tally}</span>`}
-            </a>
-          </li>
-        `,
-      )}
-    </ul>
-  </nav>
-`;
+export const Tabs = ({ label, tabs }) => {
+  const element = useRef(null);
+  const current = tabs.find((tab) => tab.isCurrent)?.text;
+  useEffect(() => {
+    // On a phone not all fit beside each other.
+    const room = element.current;
+    const link = room.querySelector("[aria-current]");
+    if (link) room.scrollLeft = Math.max(room.scrollLeft, link.offsetLeft + link.offsetWidth - room.offsetLeft - room.clientWidth);
+  }, [current]);
+  return html`
+    <nav ref=${element} class="tabs" aria-label=${label}>
+      <ul>
+        ${tabs.map(
+          (tab) => html`
+            <li key=${tab.text}>
+              <a href=${tab.href} aria-current=${tab.isCurrent ? "page" : null}>
+                ${tab.text}${tab.tally !== undefined && tab.tally !== null && html` <span class="tally">${tab.tally}</span>`}
+              </a>
+            </li>
+          `,
+        )}
+      </ul>
+    </nav>
+  `;
+};

@@ -1,8 +1,9 @@
 // The folders that photos are in.
 import { Icon } from "../controls/icon.js";
 import { PhotoGrid } from "../components/photo_grid.js";
-import { Failure, Heading, Loading } from "../controls/states.js";
-import { usePages, useResource } from "../data.js";
+import { Empty, Failure, Heading, Loading } from "../controls/states.js";
+import { useLongList } from "../data/long_list.js";
+import { useResource } from "../data/resource.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
 import { count } from "../text.js";
@@ -40,8 +41,9 @@ const FolderTile = ({ folder }) => {
 
 const PhotosHere = ({ folder }) => {
   const { path } = useGallery();
-  const list = usePages(path("photos"), "photos", { folder, order: "name" });
-  return html`<${PhotoGrid} label="Photos in ${folder || "all folders"}" list=${list} />`;
+  const params = { folder, order: "name" };
+  const list = useLongList(path("photos"), "photos", params);
+  return html`<${PhotoGrid} label="Photos in ${folder || "all folders"}" list=${list} params=${params} />`;
 };
 
 export const FoldersView = ({ id }) => {
@@ -55,6 +57,7 @@ export const FoldersView = ({ id }) => {
     <ul class="folders">
       ${data.folders.map((folder) => html`<li key=${folder.path}><${FolderTile} folder=${folder} /></li>`)}
     </ul>
+    ${data.folders.length === 0 && data.photos === 0 && html`<${Empty}><p>No photos yet.</p><//>`}
     ${(id || data.photos > 0) && html`<${PhotosHere} folder=${id} />`}
   `;
 };

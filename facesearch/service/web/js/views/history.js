@@ -1,7 +1,8 @@
-// Everything that was decided, the latest first, with an undo of the last.
+// Everything that was decided, or about one person, the latest first, with an undo of the last.
 import { Icon } from "../controls/icon.js";
 import { Empty, Failure, Heading } from "../controls/states.js";
-import { usePages } from "../data.js";
+import { useBeginning } from "../data/long_list.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
@@ -23,24 +24,30 @@ const Decision = ({ decision, isLast, undo }) => {
   `;
 };
 
+/** "History of Ada", where it is about one person. */
+const Title = ({ id }) => {
+  const { path, to } = useGallery();
+  const { data } = useResource(path(`people/${id}`));
+  return html`History of <a href=${to("person", id)}><bdi>${data?.label ?? id}</bdi></a>`;
+};
+
 export const HistoryView = ({ query }) => {
   const { path, can, info } = useGallery();
   const decisions = useDecisions();
-  const list = usePages(path("history"), "decisions");
-  const shown = list.items.filter(({ person, other }) => !query.person || person === query.person || other === query.person);
+  const { items, total, error, isMore, showMore } = useBeginning(path("history"), "decisions", { person: query.person });
   const last = can("decide") && info?.undo ? info.undo.batch : null;
-  const isLast = (decision) => decision.batch === last && shown.find((each) => each.batch === last) === decision;
+  const isLast = (decision) => decision.batch === last && items.find((each) => each.batch === last) === decision;
   return html`
     <${Heading} note="Undo takes back the last decision; again, the one before.">
-      ${query.person ? `History of ${query.person}` : "History"}
+      ${query.person ? html`<${Title} id=${query.person} />` : "History"}
     <//>
-    ${list.error && html`<${Failure} error=${list.error} />`}
-    ${list.total !== null && shown.length === 0 && html`<${Empty}><p>Nothing was decided yet.</p><//>`}
+    ${error && html`<${Failure} error=${error} />`}
+    ${total === 0 && html`<${Empty}><p>Nothing was decided yet.</p><//>`}
     <ol class="history">
-      ${shown.map(
+      ${items.map(
         (decision) => html`<${Decision} key=${decision.id} decision=${decision} isLast=${isLast(decision)} undo=${decisions.undo} />`,
       )}
     </ol>
-    ${list.isMore && html`<p class="after"><button type="button" onClick=${() => list.need(list.items.length)}>Show more</button></p>`}
+    ${isMore && html`<p class="after"><button type="button" onClick=${showMore}>Show more</button></p>`}
   `;
 };

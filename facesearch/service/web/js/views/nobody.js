@@ -2,7 +2,7 @@
 import { FaceGrid, SelectionBar, useSelection } from "../components/face_grid.js";
 import { FacePicker } from "../components/face_picker.js";
 import { Empty, Failure, Heading } from "../controls/states.js";
-import { usePages } from "../data.js";
+import { useLongList } from "../data/long_list.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";
@@ -11,8 +11,8 @@ import { number } from "../text.js";
 export const NobodyView = () => {
   const { path, can } = useGallery();
   const decisions = useDecisions();
-  const list = usePages(path("nobody/faces"), "faces");
-  const selection = useSelection(list.items);
+  const list = useLongList(path("nobody/faces"), "faces");
+  const selection = useSelection(list);
   const [picking, setPicking] = useState(false);
   const doing = (decide) => async (faces) => {
     if (await decide(faces)) selection.clear();

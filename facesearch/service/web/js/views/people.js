@@ -1,19 +1,12 @@
-// The people of the gallery, as a grid: search them, name one after another, merge by dragging.
-import { usePages } from "../data.js";
-import { useDecisions } from "../decisions.js";
-import { useGallery } from "../gallery.js";
-import { Grid } from "../components/grid.js";
-import { PersonPicker } from "../components/person_picker.js";
-import { PersonTile } from "../components/person_tile.js";
+// The people of the gallery: search them, order them, name them, merge them.
+import { PeopleGrid } from "../components/people_grid.js";
 import { SearchField } from "../controls/search_field.js";
-import { Empty, Failure, Heading, Tabs } from "../controls/states.js";
+import { Empty, Heading, Tabs } from "../controls/states.js";
 import { Together } from "../components/together.js";
-import { html, useState } from "../html.js";
-import { useKeys } from "../keys.js";
+import { useGallery } from "../gallery.js";
+import { html } from "../html.js";
 import { go } from "../router.js";
 import { asked, count, number } from "../text.js";
-
-const CAPTION = 58;
 
 const FILTERS = {
   all: { text: "Everybody", params: { hidden: "false" } },
@@ -22,9 +15,11 @@ const FILTERS = {
   hidden: { text: "Hidden", params: { hidden: "true" } },
 };
 
+const ORDERS = { faces: "Most photos first", name: "By name", recent: "Latest decisions first" };
+
 const NothingHere = ({ wanted, show }) => {
   const { info, to } = useGallery();
-  if (wanted) return html`<${Empty}><p>Nobody has a name that begins with “${wanted}”.</p><//>`;
+  if (wanted) return html`<${Empty}><p>Nobody has a name that begins with “<bdi>${wanted}</bdi>”.</p><//>`;
   if (show !== "all" || info?.people) return html`<${Empty}><p>Nobody here.</p><//>`;
   return html`
     <${Empty}>
@@ -34,117 +29,53 @@ const NothingHere = ({ wanted, show }) => {
   `;
 };
 
-/** Names given in the grid, one after the other: which field is open, and what it does. */
-const useNaming = (items, decisions) => {
-  const [open, setOpen] = useState(null);
-  const openNext = (person) => {
-    const at = items.findIndex((each) => each.id === person?.id);
-    setOpen(items.slice(at + 1).find((each) => !each.name)?.id ?? null);
-  };
-  const moveOn = (person) => (person.name ? setOpen(null) : openNext(person));
-  const of = (person) => ({
-    isOpen: open === person.id,
-    open: () => setOpen(person.id),
-    close: () => setOpen(null),
-    onName: (name) => {
-      moveOn(person);
-      decisions.name(person.id, name);
-    },
-    onPerson: (other) => {
-      moveOn(person);
-      decisions.merge(other.id, [person.id]);
-    },
-  });
-  return { of, openNext };
-};
-
-const PeopleGrid = ({ show, wanted }) => {
-  const { info, path, to, can } = useGallery();
-  const decisions = useDecisions();
-  const list = usePages(path("people"), "people", { ...FILTERS[show].params, q: wanted });
-  const naming = useNaming(list.items, decisions);
-  const [merging, setMerging] = useState(null);
-  const acts = {
-    n: (person) => naming.of(person).open(),
-    m: setMerging,
-    h: (person) => (person.hidden ? decisions.unhide(person.id) : decisions.hide(person.id)),
-  };
-  const onKey = (event, person) => {
-    if (!acts[event.key] || !can("decide")) return;
-    event.preventDefault();
-    event.stopPropagation();
-    acts[event.key](person);
-  };
-  useKeys(
-    can("decide")
-      ? [
-          { key: "n", does: "Name the person, or the first unnamed one", run: () => naming.openNext(null) },
-          { key: "m", does: "Merge the person with another" },
-          { key: "h", does: "Hide the person, or show the person again" },
-        ]
-      : [],
-  );
-  if (list.error) return html`<${Failure} error=${list.error} />`;
-  if (list.total === 0) return html`<${NothingHere} wanted=${wanted} show=${show} />`;
-  const tile = (person, { tabIndex }) => html`
-    <${PersonTile}
-      person=${person}
-      tabIndex=${tabIndex}
-      naming=${naming.of(person)}
-      onMerge=${(other) => decisions.merge(person.id, [other])}
-    />
-  `;
-  return html`
-    <${Grid}
-      label="People"
-      list=${list}
-      minimum=${132}
-      caption=${CAPTION}
-      keyOf=${(person) => person.id}
-      onKey=${onKey}
-      cell=${tile}
-    />
-    ${show === "all" &&
-    !wanted &&
-    info?.faces_of_nobody > 0 &&
-    html`<p class="after"><a href=${to("nobody")}>${count(info.faces_of_nobody, "face")} of nobody</a></p>`}
-    ${merging && html`<${PersonPicker} person=${merging} onClose=${() => setMerging(null)} />`}
-  `;
-};
+const OrderField = ({ order, onOrder }) => html`
+  <select aria-label="Order of the people" value=${order} onChange=${(event) => onOrder(event.target.value)}>
+    ${Object.entries(ORDERS).map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}
+  </select>
+`;
 
 const tallies = (info) => ({
   all: info.people,
   named: info.people_named,
+  unnamed: info.people - info.people_named,
   hidden: info.people_hidden,
 });
 
 export const PeopleView = ({ query }) => {
   const { info, to } = useGallery();
   const show = FILTERS[query.show] ? query.show : "all";
-  const shown = show === "all" ? null : show;
+  const order = ORDERS[query.order] ? query.order : "faces";
   const wanted = query.q ?? "";
   const names = asked(wanted);
   const total = info ? tallies(info) : {};
+  const place = { show: show === "all" ? null : show, order: order === "faces" ? null : order, q: wanted };
+  const change = (changed) => go(to("people", "", { ...place, ...changed }), { replace: true });
   const tabs = Object.entries(FILTERS).map(([key, filter]) => ({
     text: filter.text,
-    href: to("people", "", { show: key === "all" ? null : key, q: wanted }),
+    href: to("people", "", { ...place, show: key === "all" ? null : key }),
     isCurrent: key === show,
     tally: total[key] === undefined ? null : number(total[key]),
   }));
+  const isAll = show === "all" && !wanted;
   return html`
     <${Heading} note=${info && `${count(info.faces, "face")} in ${count(info.photos, "photo")}`}>People<//>
     <div class="toolbar">
       <${Tabs} label="Which people" tabs=${tabs} />
-      <${SearchField}
-        label="Find people"
-        placeholder="Anna, or Anna and Ben"
-        value=${wanted}
-        onSearch=${(q) => go(to("people", "", { show: shown, q }), { replace: true })}
-      />
+      <${OrderField} order=${order} onOrder=${(key) => change({ order: key === "faces" ? null : key })} />
+      <${SearchField} label="Find people" placeholder="Anna, or Anna and Ben" value=${wanted} onSearch=${(q) => change({ q })} />
     </div>
     ${info?.outdated && html`<p class="notice">${info.outdated} <a href=${to("jobs")}>Group again</a></p>`}
     ${names.length > 1
       ? html`<${Together} names=${names} />`
-      : html`<${PeopleGrid} show=${show} wanted=${wanted} />`}
+      : html`
+          <${PeopleGrid}
+            params=${{ ...FILTERS[show].params, q: wanted, order: place.order ?? undefined }}
+            empty=${html`<${NothingHere} wanted=${wanted} show=${show} />`}
+          />
+        `}
+    ${isAll &&
+    info?.faces_of_nobody > 0 &&
+    html`<p class="after"><a href=${to("nobody")}>${count(info.faces_of_nobody, "face")} of nobody</a></p>`}
   `;
 };

@@ -8,8 +8,10 @@ import { Menu } from "../controls/menu.js";
 import { NameField } from "../controls/name_field.js";
 import { PersonPicker } from "../components/person_picker.js";
 import { FaceCrop, PersonLabel, PersonLink } from "../components/picture.js";
-import { Failure, Loading, Tabs, Title } from "../controls/states.js";
-import { usePages, useResource } from "../data.js";
+import { Empty, Failure, Loading, Tabs, Title } from "../controls/states.js";
+import { Unsearched } from "../controls/unsearched.js";
+import { useLongList } from "../data/long_list.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html, useEffect, useState } from "../html.js";
@@ -68,10 +70,11 @@ const SimilarPerson = ({ person, other }) => {
 const Similar = ({ person }) => {
   const { path } = useGallery();
   const { data } = useResource(path(`people/${person.id}/similar`), { limit: 8 });
-  if (!data?.people.length) return null;
+  if (!data?.people.length && !data?.unsearched.length) return null;
   return html`
     <section aria-labelledby="similar">
       <h2 id="similar">Similar people</h2>
+      <${Unsearched} parts=${data.unsearched} />
       <ul class="row">
         ${data.people.map((each) => html`<${SimilarPerson} key=${each.person.id} person=${person} other=${each.person} />`)}
       </ul>
@@ -82,8 +85,8 @@ const Similar = ({ person }) => {
 const Faces = ({ person, order }) => {
   const { path, to, can } = useGallery();
   const decisions = useDecisions();
-  const list = usePages(path(`people/${person.id}/faces`), "faces", { order });
-  const selection = useSelection(list.items);
+  const list = useLongList(path(`people/${person.id}/faces`), "faces", { order });
+  const selection = useSelection(list);
   const [picking, setPicking] = useState(false);
   useEffect(selection.clear, [person.id]);
   const doing = (decide) => async (faces) => {
@@ -116,6 +119,7 @@ const Faces = ({ person, order }) => {
   }));
   return html`
     <div class="toolbar"><${Tabs} label="Order of the faces" tabs=${tabs} /></div>
+    ${list.total === 0 && html`<${Empty}><p>No face is left here.</p><//>`}
     <${FaceGrid} label="Faces of ${person.label}" list=${list} selection=${selection} />
     ${can("decide") && html`<${SelectionBar} selection=${selection} acts=${acts} />`}
     ${picking &&
@@ -142,6 +146,7 @@ const Masthead = ({ person, ask }) => {
   const items = [
     { text: "Photos of this person", href: to("photos", "", { people: person.id }) },
     mayDecide && { text: "Merge with…", key: "m", run: () => ask("merge") },
+    mayDecide && person.confirmed < person.faces && { text: "All faces are right", run: () => decisions.confirm(person.id) },
     mayDecide && { text: person.hidden ? "Show again" : "Hide", key: "h", run: hide },
     { text: "History", href: to("history", "", { person: person.id }) },
     can("administer") && { text: "Forget…", isDanger: true, run: () => ask("forget") },

@@ -1,16 +1,18 @@
 // One photo with its faces: correct who they are, or draw one that was missed.
 import { Icon } from "../controls/icon.js";
 import { PhotoFrame, middleBox } from "../components/photo_frame.js";
+import { PhotoWalk } from "../components/photo_walk.js";
 import { FaceCrop, PersonLabel } from "../components/picture.js";
 import { Failure, Heading, Loading } from "../controls/states.js";
 import { WhoIsThis } from "../components/who_is_this.js";
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
 import { html, useState } from "../html.js";
 import { useKeys } from "../keys.js";
 import { go } from "../router.js";
 import { count, day, fileName, seen } from "../text.js";
+import { toast } from "../toasts.js";
 
 const LEAST_SIDE = 12;
 
@@ -60,11 +62,11 @@ const useDrawing = (photo, onDrawn) => {
   const begin = () => setBox(middleBox(photo));
   const cancel = () => setBox(null);
   const finish = async () => {
-    if (!isLarge(box)) return;
+    if (!isLarge(box)) return toast({ text: "The box is too small. Draw it from the forehead to the chin.", kind: "error" });
     const result = await decisions.draw(photo.id, box.map(Math.round), { person: null, name: null });
-    if (!result) return;
+    if (!result) return undefined;
     setBox(null);
-    onDrawn(result.face);
+    return onDrawn(result.face);
   };
   return [box && { box, setBox, onDone: finish, onCancel: cancel }, begin];
 };
@@ -86,10 +88,11 @@ const Facts = ({ photo }) => {
   `;
 };
 
-const Photo = ({ photo, selected }) => {
+const Photo = ({ photo, query }) => {
+  const selected = query.face ?? null;
   const { to, can, thumbnail } = useGallery();
   const mayDraw = can("decide") && !photo.video;
-  const select = (face) => go(to("photo", photo.id, { face: face?.id ?? null }), { replace: true });
+  const select = (face) => go(to("photo", photo.id, { ...query, face: face?.id ?? null }), { replace: true });
   const [drawing, begin] = useDrawing(photo, select);
   const face = photo.found.find((each) => each.id === selected);
   const first = photo.video ? [...photo.found].sort((one, other) => one.seconds.still - other.seconds.still)[0] : null;
@@ -114,6 +117,7 @@ const Photo = ({ photo, selected }) => {
       <bdi>${fileName(photo.name)}</bdi>
     <//>
     <${Facts} photo=${photo} />
+    ${query.of !== undefined && html`<${PhotoWalk} id=${photo.id} query=${query} />`}
     <div class="photo-page">
       <${PhotoFrame}
         key=${photo.video ? shown?.seconds.still : null}
@@ -140,5 +144,5 @@ export const PhotoView = ({ id, query }) => {
   const { data: photo, error } = useResource(path(`photos/${id}`));
   if (error) return html`<${Failure} error=${error} />`;
   if (!photo) return html`<${Loading} />`;
-  return html`<${Photo} key=${photo.id} photo=${photo} selected=${query.face ?? null} />`;
+  return html`<${Photo} key=${photo.id} photo=${photo} query=${query} />`;
 };

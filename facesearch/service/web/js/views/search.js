@@ -4,6 +4,7 @@ import { Icon } from "../controls/icon.js";
 import { PhotoFrame } from "../components/photo_frame.js";
 import { FaceCrop } from "../components/picture.js";
 import { Failure, Heading } from "../controls/states.js";
+import { Unsearched } from "../controls/unsearched.js";
 import { useGallery } from "../gallery.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { count } from "../text.js";
@@ -45,7 +46,7 @@ const usePhotoSearch = () => {
         post(path("identify"), formOf(file)),
         sizeOf(src),
       ]);
-      show({ data: { faces: found.faces, identified: identified.photos[0], photo } });
+      show({ data: { faces: found.faces, unsearched: found.unsearched, identified: identified.photos[0], photo } });
     } catch (error) {
       show({ error });
     }
@@ -63,16 +64,17 @@ const DropZone = ({ ask, isCompact }) => {
       <button type="button" class=${isCompact ? "" : "primary"} onClick=${() => input.current.click()}>
         ${isCompact ? "Choose another photo" : "Choose a photo"}
       </button>
-      <input ref=${input} type="file" accept="image/*" class="unseen" tabindex="-1" aria-label="Photo to search with" onChange=${onChange} />
+      <input ref=${input} type="file" accept="image/*,.heic,.heif,.avif,.tif,.tiff" class="unseen" tabindex="-1" aria-label="Photo to search with" onChange=${onChange} />
       ${!isCompact && html`<p class="soft small">The photo is only looked at: it is not kept.</p>`}
     </div>
   `;
 };
 
-const verdictOf = (identification) => {
-  if (!identification) return "";
-  if (identification.name) return `This is ${identification.name}.`;
-  if (identification.nearest) return `Nobody with a name; the nearest is ${identification.nearest.name}.`;
+const Verdict = ({ identification }) => {
+  if (!identification) return null;
+  const { name, nearest } = identification;
+  if (name) return html`This is <bdi>${name}</bdi>.`;
+  if (nearest) return html`Nobody with a name; the nearest is <bdi>${nearest.name}</bdi>.`;
   return "Nobody here has a name yet.";
 };
 
@@ -116,10 +118,11 @@ const Found = ({ src, data }) => {
       ${face &&
       html`
         <div class="panel" aria-live="polite">
-          <h2>${verdictOf(face.identification)}</h2>
+          <h2><${Verdict} identification=${face.identification} /></h2>
           ${face.identification?.person &&
           html`<p><a href=${to("person", face.identification.person)}>All photos of ${face.identification.name}</a></p>`}
           <h3>The most similar faces</h3>
+          <${Unsearched} parts=${data.unsearched} />
           <${Matches} matches=${face.matches} />
         </div>
       `}

@@ -1,11 +1,11 @@
 // Suggested corrections as cards, answered with one key each.
 import { FaceCrop, PersonLink } from "../components/picture.js";
 import { Empty, Failure, Heading, Loading, Tabs } from "../controls/states.js";
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useDecisions } from "../decisions.js";
 import { useEvents } from "../events.js";
 import { useGallery } from "../gallery.js";
-import { html, useState } from "../html.js";
+import { html, useLayoutEffect, useRef, useState } from "../html.js";
 import { useKeys } from "../keys.js";
 import { count, number, percent } from "../text.js";
 
@@ -70,11 +70,34 @@ const sidesOf = ({ kind, people, faces, examples }) => {
 /** Whether "not a face" is an answer: of two people it would be the second, if a single face. */
 const mayBeNoFace = ({ kind, people }) => kind !== "same" || people[1].faces === 1;
 
-const Card = ({ suggestion, answer }) => {
+const Answers = ({ suggestion, answer }) => {
+  const words = KINDS[suggestion.kind];
+  return html`
+    <div class="actions answers">
+      <button type="button" class="primary" onClick=${() => answer("yes")}>${words.yes} <kbd aria-hidden="true">y</kbd></button>
+      <button type="button" onClick=${() => answer("no")}>${words.no} <kbd aria-hidden="true">n</kbd></button>
+      <button type="button" onClick=${() => answer("later")}>Later <kbd aria-hidden="true">l</kbd></button>
+      ${mayBeNoFace(suggestion) &&
+      html`
+        <button type="button" onClick=${() => answer("not-a-face")}>
+          ${suggestion.kind === "same" ? "The right one is not a face" : "Not a face"} <kbd aria-hidden="true">x</kbd>
+        </button>
+      `}
+    </div>
+  `;
+};
+
+/** A question; without `answer` it is only shown. */
+const Card = ({ suggestion, isFirst, answer }) => {
+  const element = useRef(null);
+  // The button that had the focus went with the card before; this one is read out instead.
+  useLayoutEffect(() => {
+    if (!isFirst) element.current.focus({ preventScroll: true });
+  }, []);
   const words = KINDS[suggestion.kind];
   const sides = sidesOf(suggestion);
   return html`
-    <article class="card" aria-labelledby="question">
+    <article ref=${element} class="card" tabindex="-1" aria-labelledby="question">
       <h2 id="question">${words.question(suggestion.people, suggestion.faces)}</h2>
       <p class="soft">${percent(suggestion.probability)} likely.</p>
       <div class="sides">
@@ -82,17 +105,7 @@ const Card = ({ suggestion, answer }) => {
         <span class="link" aria-hidden="true">${words.sign}</span>
         <${Side} ...${sides[1]} />
       </div>
-      <div class="actions answers">
-        <button type="button" class="primary" onClick=${() => answer("yes")}>${words.yes} <kbd aria-hidden="true">y</kbd></button>
-        <button type="button" onClick=${() => answer("no")}>${words.no} <kbd aria-hidden="true">n</kbd></button>
-        <button type="button" onClick=${() => answer("later")}>Later <kbd aria-hidden="true">l</kbd></button>
-        ${mayBeNoFace(suggestion) &&
-        html`
-          <button type="button" onClick=${() => answer("not-a-face")}>
-            ${suggestion.kind === "same" ? "The right one is not a face" : "Not a face"} <kbd aria-hidden="true">x</kbd>
-          </button>
-        `}
-      </div>
+      ${answer && html`<${Answers} suggestion=${suggestion} answer=${answer} />`}
     </article>
   `;
 };
@@ -104,16 +117,28 @@ export const SuggestionsView = ({ query }) => {
   const { data, error, reload } = useResource(path("suggestions"), { kind, limit: 20 });
   // An answered card goes at once; the service's next list may still have it for a moment.
   const [answered, setAnswered] = useState([]);
+  const hasAnswered = useRef(false);
   useEvents("suggestions", reload);
-  const waiting = data?.suggestions.filter((each) => !answered.includes(each.id)) ?? [];
-  const suggestion = waiting[0];
+  // Those that come back after all others: put off, or their answer did not arrive.
+  const [later, setLater] = useState([]);
+  const waiting = (data?.suggestions ?? [])
+    .filter((each) => !answered.includes(each.id))
+    .sort((one, other) => later.indexOf(one.id) - later.indexOf(other.id));
+  // The card that is shown stays: no list that arrives may put another under the next key.
+  const shown = useRef(null);
+  const suggestion = waiting.find((each) => each.id === shown.current) ?? waiting[0];
+  shown.current = suggestion?.id;
   const answer = async (reply) => {
-    if (!suggestion || !can("decide")) return;
+    if (!suggestion) return;
     if (reply === "not-a-face" && !mayBeNoFace(suggestion)) return;
+    hasAnswered.current = true;
     setAnswered((before) => [...before, suggestion.id]);
     const result = await decisions.answer(suggestion.id, reply);
-    // What was put off comes again, after all others.
-    if (!result || reply === "later") setAnswered((before) => before.filter((each) => each !== suggestion.id));
+    if (!result || reply === "later") {
+      const others = (before) => before.filter((each) => each !== suggestion.id);
+      setLater((before) => [...others(before), suggestion.id]);
+      setAnswered(others);
+    }
   };
   useKeys(
     can("decide")
@@ -138,7 +163,7 @@ export const SuggestionsView = ({ query }) => {
     <div class="toolbar"><${Tabs} label="Kinds of suggestions" tabs=${tabs} /></div>
     ${error && html`<${Failure} error=${error} />`}
     ${!data && !error && html`<${Loading} />`}
-    ${suggestion && html`<${Card} key=${suggestion.id} suggestion=${suggestion} answer=${answer} />`}
+    ${suggestion && html`<${Card} key=${suggestion.id} suggestion=${suggestion} isFirst=${!hasAnswered.current} answer=${can("decide") ? answer : null} />`}
     ${data &&
     !suggestion &&
     (data.computing

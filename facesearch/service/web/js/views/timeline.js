@@ -1,6 +1,6 @@
 // The months that photos were taken in.
 import { Empty, Failure, Heading, Loading } from "../controls/states.js";
-import { useResource } from "../data.js";
+import { useResource } from "../data/resource.js";
 import { useGallery } from "../gallery.js";
 import { html } from "../html.js";
 import { count, month } from "../text.js";

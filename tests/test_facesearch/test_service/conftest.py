@@ -1,0 +1,30 @@
+"""What tests of the service have in common: a folder, a gallery in it, and its service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from facesearch.gallery.gallery import Gallery
+from support.serving.services import ServedTest, clustered_gallery, open_service, served
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for the tests of a module."""
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="module")
+def gallery(folder: Path) -> Gallery:
+    """Four people with three photos each."""
+    return clustered_gallery(folder)
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path, gallery: Gallery) -> Iterator[ServedTest]:
+    """Its service, without a connection."""
+    with served(open_service(folder, gallery)) as site:
+        yield site
