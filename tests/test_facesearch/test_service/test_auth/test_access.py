@@ -22,6 +22,7 @@ from support.serving.services import (
     QUICK,
     ROLES,
     ServedTest,
+    clustered_gallery,
     open_service,
     served,
 )
