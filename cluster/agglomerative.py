@@ -32,7 +32,7 @@ LINKAGES: tuple[LinkageName, ...] = get_args(LinkageName)
 
 # Greater with every change of what is merged, or of the graph that is made for it: kept merges of
 # another are not used.
-MERGING = 1
+MERGING = 2
 # Up to here the linkage of all pairs is the quicker one, and is exact.
 MOST_DENSE = 20_000
 MOST_APART = 4  # squared distance of two unit vectors

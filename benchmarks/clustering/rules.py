@@ -1,7 +1,7 @@
 """Clusters by the gallery's own rule, beside the threshold by size, the best threshold, and peers.
 
     python -m benchmarks.clustering.rules --lfw LFW.npz --album ALBUM.npz --many MANY.npz
-        [--name RESULT] [--beyond D] [--made N ...] [--peers N]
+        [--name RESULT] [--beyond D] [--made N ...] [--peers N] [--rule-only]
 
 Files hold ``vectors`` and ``names`` (``benchmarks/common/labelled_vectors.py``), of one encoder;
 ``--beyond`` is its threshold for albums. The best threshold is that of average linkage with the
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from benchmarks.clustering.quality import Labels, load
 from benchmarks.clustering.size_threshold import gallery_threshold
 from benchmarks.common.idle import TimingParser
+from benchmarks.common.markdown import result as recorded
 from benchmarks.common.mixed_galleries import Labelled, Vectors, made_faces, real_galleries
 from benchmarks.common.record import record, versions
 from cluster.adaptive.clustering import adaptive_merges, graph_for
@@ -48,11 +49,20 @@ def main() -> None:
     parser.add_argument("--made", type=int, nargs="*", default=[])
     parser.add_argument("--peers", type=int, default=7000)
     parser.add_argument("--note", default="", help="what the vectors are; kept in the result")
+    parser.add_argument(
+        "--rule-only",
+        action="store_true",
+        help="measure the rule, and keep what the result has of all else",
+    )
     args = parser.parse_args()
+    kept = recorded(args.name)["galleries"] if args.rule_only else {}
     beyond = args.beyond or encoder_spec("dlib-resnet-v1").thresholds(True).cluster
     result = {}
     for name, faces in galleries(args):
-        result[name] = study(faces, beyond, args.peers)
+        if name in kept:
+            result[name] = {**kept[name], **rule_scores(faces, beyond)}
+        else:
+            result[name] = study(faces, beyond, args.peers)
         print(name, json.dumps(result[name]), flush=True)
     packages = versions(("hdbscan", "scikit-learn", "dlib-bin"))
     about = {"note": args.note, "beyond": beyond, "peers": packages}
@@ -75,15 +85,7 @@ def study(faces: Labelled, beyond: float, most_for_peers: int) -> dict[str, Any]
         "people": len(sizes),
         "people_with_two": int((sizes > 1).sum()),
     }
-    start = time.perf_counter()
-    found = adaptive_merges(vectors, beyond)
-    if found is not None:
-        result["rule"] = scores(truth, found.dendrogram.groups(0.0))
-        result["rule"]["seconds"] = round(time.perf_counter() - start, 2)
-        pairs = {"two faces": (1, 1), "face and 40": (1, 40), "40 and 40": (40, 40)}
-        result["rule"]["distances"] = {
-            name: round(found.rule.distance(*pair), 4) for name, pair in pairs.items()
-        }
+    result |= rule_scores(faces, beyond)
     by_size = gallery_threshold(vectors, beyond) or beyond
     grid = [round(float(each * beyond), 4) for each in GRID]
     groups = at_thresholds(vectors, [*grid, by_size])
@@ -96,6 +98,20 @@ def study(faces: Labelled, beyond: float, most_for_peers: int) -> dict[str, Any]
             name: scores(truth, labels) for name, labels in peers(vectors, beyond).items()
         }
     return result
+
+
+def rule_scores(faces: Labelled, beyond: float) -> dict[str, Any]:
+    """Scores of the gallery's rule; empty where it tells none."""
+    vectors, truth = faces
+    start = time.perf_counter()
+    found = adaptive_merges(vectors, beyond)
+    if found is None:
+        return {}
+    rule = scores(truth, found.dendrogram.groups(0.0))
+    rule["seconds"] = round(time.perf_counter() - start, 2)
+    pairs = {"two faces": (1, 1), "face and 40": (1, 40), "40 and 40": (40, 40)}
+    rule["distances"] = {name: round(found.rule.distance(*pair), 4) for name, pair in pairs.items()}
+    return {"rule": rule}
 
 
 def at_thresholds(vectors: Vectors, thresholds: list[float]) -> dict[float, NDArray[np.int32]]:

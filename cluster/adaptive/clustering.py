@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from cluster.adaptive.crowding import Crowding, crowding
-from cluster.adaptive.impostor_law import impostor_law, tail_law
-from cluster.adaptive.merge_rule import MergeRule
+from cluster.adaptive.impostor_law import impostor_law, tail_law, with_resemblance
+from cluster.adaptive.merge_rule import CENTRE, COUNTED_SIZES, MergeRule
 from cluster.adaptive.rule_fit import PRIOR, fitted_rule
 from cluster.adaptive.scored_linkage import MOST_COMPLETE, MergeHistory, scored_linkage
 from cluster.constraints import Constraints, ResolvedConstraints, resolve
@@ -22,6 +23,7 @@ from cluster.linkage.dendrogram import Dendrogram
 
 MOST_EXACT = 20_000  # vectors whose graph is of the exact neighbours
 BEYOND = 0.5  # excess that merging goes beyond the cut, where the rule sees what goes wrong
+SURE = -0.5  # excess up to which merges are hardly ever wrong
 PASSES = 2  # of merging by a rule and learning it from what merged, before the last
 
 
@@ -62,8 +64,10 @@ def adaptive_merges(
         history = scored_linkage(
             vectors, weights, rule, BEYOND, graph=graph, constraints=constraints
         )
-        groups = dendrogram_of(history, graph).groups(0.0)
+        merges = dendrogram_of(history, graph)
+        groups = merges.groups(0.0)
         law = tail_law(vectors, weights, groups, rule.distance(1, 1)) or rule.law
+        law = with_resemblance(law, vectors, weights, merges.groups(SURE), groups)
         rule = fitted_rule(rule, history, law)
     history = scored_linkage(vectors, weights, rule, BEYOND, graph=graph, constraints=constraints)
     return AdaptiveMerges(rule, dendrogram_of(history, graph))
@@ -74,10 +78,11 @@ def first_rule(vectors: NDArray[Any], beyond: float, crowded: Crowding) -> Merge
     law = impostor_law(vectors, beyond, crowded.weights())
     if law is None:
         return None
-    intercept, slope = float(PRIOR[0]), float(PRIOR[1])
-    rule = MergeRule(law, beyond, crowded.usual, intercept, slope, 0.0, 0.0)
-    wanted = float(ndtri(1 / len(vectors)))
-    return replace(rule, intercept=intercept + slope * (wanted - float(rule.cut(1.0, 1.0))))
+    _, slope, smaller, larger = PRIOR.tolist()
+    groups = tuple(len(vectors) / math.sqrt(size) for size in COUNTED_SIZES)
+    rule = MergeRule(law, beyond, crowded.usual, 0.0, slope, smaller, larger, groups)
+    depth = CENTRE - float(ndtri(1 / len(vectors)))
+    return replace(rule, intercept=-depth * (slope + depth / 2) - float(rule.prior(1, 1)))
 
 
 def graph_for(vectors: NDArray[Any]) -> KnnGraph:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Weights are the distance to the nearest strangers to the power of minus this: 1 would call all
-# places alike, 0 corrects nothing (chosen by benchmarks/clustering/choose_rule.py).
+# places alike, 0 corrects nothing (chosen on the people that docs/performance.md names).
 STRENGTH = 0.5
 COHORT = 1024  # vectors drawn, with which each is compared
 NEAREST = 0.01  # share of the cohort, beyond one person's distance, that counts as near

@@ -10,12 +10,16 @@ that of two deviations, which shrinks with both:
     variance(a, b) = variance(1, 1) (PLACES + MIXED (1/a + 1/b) / 2 + FACES / (a b)).
 
 The shares were measured on people with many photos who are in no reported set.
+
+People of many photos may resemble each other more than all who are in the gallery do: a family
+does, beside strangers. So pairs of full groups have a mean of their own
+(:func:`with_resemblance`).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +27,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 PLACES, MIXED, FACES = 0.59, 0.32, 0.09
+
+FULL_GROUP = 4  # faces from which on a group shows whom its person resembles
+LEAST_DISTANCE = 1e-9  # whose logarithm is taken
 
 LEAST_VECTORS = 100  # fewer have too few pairs for the tail to show
 MOST_NEAR = 0.25  # share of pairs that may be of one person, for the rest to be impostors
@@ -33,6 +40,8 @@ _ROUNDS = 4
 _TAIL_FROM = 0.02  # share of pairs of two groups, up to where their tail goes
 _LEAST_TAIL = 20  # pairs that are nearer than where its fit begins
 _TAIL_LEVELS = 12
+_GROUP_LEVELS = np.geomspace(0.02, 0.1, 8)  # of pairs of larger groups
+_USUAL_GROUPS = 4  # as many count as much as what is usual, no resemblance
 _SEED = 0
 
 Floats = NDArray[np.float64]
@@ -40,10 +49,29 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ImpostorLaw:
-    """Logarithms of squared distances of impostors: normal, of this ``mean`` and ``deviation``."""
+    """Logarithms of squared distances of impostors: normal, of this ``mean`` and ``deviation``.
+
+    That is of single faces. People of many faces may resemble each other more than those of one,
+    such as strangers beside a family: by ``resemblance`` deviations, negative where they do, groups
+    of :data:`FULL_GROUP` faces and more are farther than that law says, smaller ones by less.
+    """
 
     mean: float
     deviation: float
+    resemblance: float = 0.0
+
+    def z(self, distance: Floats | float, one: Floats | float, two: Floats | float) -> Any:
+        """By how many deviations mean squared distances of groups of these sizes are farther than
+        impostors are on average."""
+        scale = self.deviation * size_factor(one, two)
+        z = (np.log(np.maximum(distance, LEAST_DISTANCE)) - self.mean) / scale
+        return z - self.resemblance * share_of_group(np.minimum(one, two))
+
+    def distance(self, z: Floats | float, one: Floats | float, two: Floats | float) -> Any:
+        """The mean squared distance of groups of these sizes that are at ``z``."""
+        scale = self.deviation * size_factor(one, two)
+        z = z + self.resemblance * share_of_group(np.minimum(one, two))
+        return np.exp(self.mean + scale * z)
 
     def share_within(self, distance: float) -> float:
         """The share of pairs of two people at most a squared ``distance``, above 0, apart."""
@@ -57,6 +85,11 @@ class ImpostorLaw:
 def size_factor(one: Floats | float, two: Floats | float) -> Any:
     """By what the deviation of single faces is multiplied for groups of these sizes."""
     return np.sqrt(PLACES + MIXED * 0.5 * (1 / one + 1 / two) + FACES / (one * two))
+
+
+def share_of_group(size: Floats | float) -> Any:
+    """How much of the resemblance of groups counts for those of this size: 0 for 1, up to 1."""
+    return np.minimum(np.log(size) / math.log(FULL_GROUP), 1)
 
 
 def impostor_law(
@@ -112,6 +145,57 @@ def tail_law(
     if not (np.isfinite(mean) and deviation > 0):
         return None
     return ImpostorLaw(float(mean), float(deviation))
+
+
+def with_resemblance(
+    law: ImpostorLaw,
+    vectors: NDArray[Any],
+    weights: Floats,
+    sure: NDArray[np.integer[Any]],
+    groups: NDArray[np.integer[Any]],
+) -> ImpostorLaw:
+    """``law`` with the resemblance of people who have many of the unit vectors (n, d).
+
+    It is how much nearer than the law has them pairs of ``sure`` groups of these vectors are, int
+    (n,), which are surely of one person each, where they are in two of the ``groups`` int (n,),
+    which are as whole as can be. Few groups say less, and none that people resemble each other less
+    than strangers do.
+    """
+    law = replace(law, resemblance=0.0)
+    z, people = _full_groups_apart(law, (vectors, weights), sure, groups)
+    if not len(z):
+        return law
+    nearer = float((np.quantile(z, _GROUP_LEVELS) - ndtri(_GROUP_LEVELS)).mean())
+    return replace(law, resemblance=min(nearer * people / (people + _USUAL_GROUPS), 0.0))
+
+
+def _full_groups_apart(
+    law: ImpostorLaw,
+    weighted: tuple[NDArray[Any], Floats],
+    sure: NDArray[np.integer[Any]],
+    groups: NDArray[np.integer[Any]],
+) -> tuple[Floats, int]:
+    """By ``law`` the z (p,) of pairs of full ``sure`` groups in two ``groups``, and how many of
+    ``groups`` they are in. Of very many sure groups some are drawn."""
+    vectors, weights = weighted
+    sizes = np.bincount(sure)
+    full = np.random.default_rng(_SEED).permutation(np.flatnonzero(sizes >= FULL_GROUP))[:_ROWS]
+    place = np.full(len(sizes), -1)
+    place[full] = np.arange(len(full))
+    rows = np.flatnonzero(place[sure] >= 0)
+    of = place[sure[rows]]
+    counts = sizes[full].astype(np.float64)
+    means = np.zeros((len(full), vectors.shape[1]))
+    np.add.at(means, of, vectors[rows] * weights[rows, None])
+    means /= counts[:, None]
+    mean_weights = np.bincount(of, weights[rows], len(full)) / counts
+    whole = np.empty(len(full), np.int64)
+    whole[of] = groups[rows]
+    one, two = np.triu_indices(len(full), 1)
+    apart = whole[one] != whole[two]
+    one, two = one[apart], two[apart]
+    distances = 2 * (mean_weights[one] * mean_weights[two] - (means @ means.T)[one, two])
+    return law.z(distances, counts[one], counts[two]), len(np.unique(whole))
 
 
 def _pairs_of_groups(

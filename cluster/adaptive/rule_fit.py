@@ -3,10 +3,11 @@
 As merging goes on to greater z, impostors would merge at a rate that the law of impostors gives:
 (pairs of groups) x (density at z). What merges beyond that is right. So in each class of sizes and
 each step of z the number of merges is Poisson with mean E (1 + r), where E is expected of
-impostors, and r are the odds that a merge is right, log-linear in z and the sizes
-(:mod:`cluster.adaptive.merge_rule`). That is a local false discovery rate, 1 / (1 + r) (Efron 2004,
-"Large-scale simultaneous hypothesis testing"), fitted by maximum likelihood with a weak prior, so
-that galleries of few merges have the usual shape and the rest find their own.
+impostors, and r are the odds that a merge is right (:mod:`cluster.adaptive.merge_rule`). That is a
+local false discovery rate, 1 / (1 + r) (Efron 2004, "Large-scale simultaneous hypothesis testing"),
+fitted by maximum likelihood with a prior. How many groups there are to choose from is part of r, so
+that what is fitted differs little between galleries: the prior is narrow, small galleries are cut
+much as they are once they have grown, and strangers change only what they have to.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
-from cluster.adaptive.impostor_law import ImpostorLaw, size_factor
-from cluster.adaptive.merge_rule import CENTRE, MOST_COUNTED, MergeRule
+from cluster.adaptive.impostor_law import ImpostorLaw
+from cluster.adaptive.merge_rule import CENTRE, COUNTED_SIZES, MOST_COUNTED, MergeRule
 from cluster.adaptive.scored_linkage import MergeHistory
 
 # Prior means and deviations of intercept, slope, smaller and larger.
-PRIOR = np.array([-1.0, 4.0, -0.5, 0.6])
-PRIOR_DEVIATIONS = np.array([3.0, 1.0, 0.1, 0.1])
+PRIOR = np.array([5.8, 3.9, -1.2, 0.4])
+PRIOR_DEVIATIONS = np.array([1.0, 0.4, 0.5, 0.3])
+LEAST_SLOPE = 2.0  # up to where odds still fall as z rises, in all that is cut
 
-_CLASSES = np.array([2.0, 4.0, 8.0, 16.0, 32.0])  # sizes at which the next class begins
+_CLASSES = np.array(COUNTED_SIZES[1:], np.float64)  # sizes at which the next class begins
 _TYPICAL = np.array([1.0, 2.6, 5.3, 10.5, 21.0, float(MOST_COUNTED)])
 _STEP = 0.1  # of z
 _WIDTH = 1.0  # deviation, in z, of what counts around the cut
@@ -55,11 +57,12 @@ def fitted_rule(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> Mer
     if len(history.excess) - history.given < 1:
         return rule
     counts = merge_counts(rule, history, law)
-    rule = replace(rule, law=law)
+    rule = replace(rule, law=law, groups=groups_at_cut(history))
+    prior = rule.prior(counts.small, counts.large)
     values = np.array([rule.intercept, rule.slope, rule.smaller, rule.larger])
     for _ in range(_ROUNDS):
         cut = rule.cut(counts.small, counts.large)
-        values = _most_likely(counts, cut, values)
+        values = _most_likely(counts, prior, cut, values)
         intercept, slope, smaller, larger = (float(value) for value in values)
         rule = replace(rule, intercept=intercept, slope=slope, smaller=smaller, larger=larger)
     return rule
@@ -69,7 +72,8 @@ def merge_counts(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> Me
     """How many merges ``rule`` made, and are expected of impostors of ``law``; z is by ``law``."""
     excess, sizes = history.excess[history.given :], history.sizes[history.given :]
     start = math.floor(excess[0] / _STEP) * _STEP - _STEP
-    steps = round((excess[-1] - start) / _STEP) + 2
+    # Merging went to the cut at least: that nothing merged on the way there says something too.
+    steps = round((max(float(excess[-1]), 0.0) - start) / _STEP) + 2
     edges = start + _STEP * np.arange(steps + 1)
     classes = np.searchsorted(_CLASSES, sizes, side="right")
     groups = _groups_by_step(history, edges)
@@ -78,9 +82,8 @@ def merge_counts(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> Me
         (one == two)[:, None], groups[one] * (groups[one] - 1) / 2, groups[one] * groups[two]
     )
     small, large = _TYPICAL[one], _TYPICAL[two]
-    z = edges + rule.cut(small, large)[:, None]
-    shift = (rule.law.mean - law.mean) / (law.deviation * size_factor(small, large))
-    z = shift[:, None] + z * (rule.law.deviation / law.deviation)
+    sizes_of = small[:, None], large[:, None]
+    z = law.z(rule.law.distance(edges + rule.cut(*sizes_of), *sizes_of), *sizes_of)
     expected = np.maximum(pairs, 0) * np.diff(ndtr(z), axis=1)
     number = np.zeros((len(_TYPICAL),) * 2, np.int64)
     number[one, two] = number[two, one] = np.arange(len(one))
@@ -88,6 +91,17 @@ def merge_counts(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> Me
     step = np.clip(np.searchsorted(edges, excess, side="right") - 1, 0, steps - 1)
     np.add.at(seen, (number[classes[:, 0], classes[:, 1]], step), 1)
     return MergeCounts(expected, seen, (z[:, :-1] + z[:, 1:]) / 2, small, large)
+
+
+def groups_at_cut(history: MergeHistory) -> tuple[float, ...]:
+    """How many groups of at least each of the sizes counted there are at an excess of 0."""
+    made = history.given + int(np.searchsorted(history.excess[history.given :], 0, side="right"))
+    sizes = history.sizes[:made]
+    counts = np.zeros(len(COUNTED_SIZES))
+    counts[0] = history.vectors
+    np.add.at(counts, np.searchsorted(_CLASSES, sizes.sum(axis=1), side="right"), 1)
+    np.subtract.at(counts, np.searchsorted(_CLASSES, sizes.ravel(), side="right"), 1)
+    return tuple(np.cumsum(counts[::-1])[::-1].tolist())
 
 
 def _groups_by_step(history: MergeHistory, edges: Floats) -> Floats:
@@ -108,15 +122,20 @@ def _groups_by_step(history: MergeHistory, edges: Floats) -> Floats:
     return groups
 
 
-def _most_likely(counts: MergeCounts, cut: Floats, start: Floats) -> Floats:
-    """Intercept, slope, smaller and larger of the greatest posterior density around the cut."""
+def _most_likely(counts: MergeCounts, prior: Floats, cut: Floats, start: Floats) -> Floats:
+    """Intercept, slope, smaller and larger of the greatest posterior density around the cut.
+
+    ``prior`` and ``cut`` are those of each class of pairs of sizes.
+    """
     weight = np.exp(-0.5 * ((counts.z - cut[:, None]) / _WIDTH) ** 2)
     used = (counts.expected > 0) & (weight > _LEAST_WEIGHT)
     expected, seen, weight = counts.expected[used], counts.seen[used], weight[used]
+    depth = CENTRE - counts.z[used]
+    known = 0.5 * depth**2 + np.broadcast_to(prior[:, None], used.shape)[used]
     columns = np.stack(
         [
             np.ones_like(expected),
-            CENTRE - counts.z[used],
+            depth,
             np.broadcast_to(np.log(counts.small)[:, None], used.shape)[used],
             np.broadcast_to(np.log(counts.large)[:, None], used.shape)[used],
         ],
@@ -124,13 +143,13 @@ def _most_likely(counts: MergeCounts, cut: Floats, start: Floats) -> Floats:
     )
 
     def loss(values: Floats) -> tuple[float, Floats]:
-        odds = np.exp(np.clip(columns @ values, -_MOST_LOG_ODDS, _MOST_LOG_ODDS))
+        odds = np.exp(np.clip(known + columns @ values, -_MOST_LOG_ODDS, _MOST_LOG_ODDS))
         mean = expected * (1 + odds)
-        prior = (values - PRIOR) / PRIOR_DEVIATIONS
-        total = (weight * (mean - seen * np.log(mean))).sum() + 0.5 * (prior**2).sum()
+        off = (values - PRIOR) / PRIOR_DEVIATIONS
+        total = (weight * (mean - seen * np.log(mean))).sum() + 0.5 * (off**2).sum()
         slope = columns.T @ (weight * odds * (expected - seen / (1 + odds)))
-        return float(total), slope + prior / PRIOR_DEVIATIONS
+        return float(total), slope + off / PRIOR_DEVIATIONS
 
-    bounds = [(None, None), (0.5, None), (None, None), (None, None)]
+    bounds = [(None, None), (LEAST_SLOPE, None), (None, None), (None, None)]
     found: Floats = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     return found

@@ -242,6 +242,7 @@ def _why_full(options: ClusterOptions, previous: ClusterRun | None, faces: FaceS
         (options.method != "agglomerative", f"{options.method} always clusters all faces"),
         (options.linkage != "average", f"{options.linkage} linkage always clusters all faces"),
         (previous.people is None, "the previous run has no numbers of people"),
+        (previous.how.rule_lost, "the rule of the previous run is of an earlier version"),
         (other, other),
         (
             len(faces.ids) > MOST_GROWTH * formed,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.adaptive.merge_rule import MergeRule
+from cluster.adaptive.merge_rule import GROUP_NAMES, MergeRule
 from cluster.types import NOISE, Clustering
 from facesearch.clustering.dendrogram_cache import CachedDendrogram, write_dendrogram
 from facesearch.clustering.person_matching import PeopleChanges, PersonGone, PersonMove
@@ -75,6 +75,11 @@ class RunInfo:
     def merge_rule(self) -> MergeRule | None:
         """``rule`` as it is used."""
         return None if self.rule is None else MergeRule.of(self.rule)
+
+    @property
+    def rule_lost(self) -> bool:
+        """Whether the gallery gave a rule that is of an earlier version, and is not read."""
+        return self.threshold_from == "gallery" and self.rule is None
 
 
 @dataclass(frozen=True)
@@ -249,6 +254,9 @@ def _labelled(content: SealedArrays, path: Path) -> tuple[Clustering, NDArray[np
 
 
 def _run_info(found: dict[str, Any]) -> RunInfo:
+    rule = found.get("rule")
+    if isinstance(rule, dict) and not rule.keys() >= set(GROUP_NAMES):
+        found = {**found, "rule": None}  # learnt before groups were counted
     expected = asdict(RunInfo())
     for name, value in found.items():
         if name == "rule":

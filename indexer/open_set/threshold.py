@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -235,6 +235,7 @@ def _joined(samples: Sequence[ImpostorSample], groups: int) -> CensoredDistances
         np.concatenate([sample.weights for sample in samples]),
         np.concatenate([np.full(len(s.distances), s.searched / groups) for s in samples]),
         np.concatenate([np.full(len(sample.distances), sample.beyond) for sample in samples]),
+        np.concatenate([np.full(len(sample.distances), sample.mutual) for sample in samples]),
     )
 
 
@@ -268,8 +269,7 @@ def _resampled(sample: ImpostorSample, rng: np.random.Generator) -> NDArray[np.f
 def _refitted(
     observed: CensoredDistances, weights: NDArray[np.float64], bound: float
 ) -> WeibullTail | None:
-    again = CensoredDistances(observed.distances, weights, observed.shares, observed.beyond)
-    return fit_tail(again, bound)
+    return fit_tail(replace(observed, weights=weights), bound)
 
 
 def _scaled(probability: float, power: float) -> float:

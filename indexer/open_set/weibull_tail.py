@@ -20,7 +20,12 @@ from scipy.optimize import brentq
 
 Floats = NDArray[np.float64]
 
+# How much more, or less, those enrolled resemble each other than strangers resemble them: the
+# deviation of the logarithm of the ratio of hazards, so that a factor of e either way is usual.
+RESEMBLANCE = 1.0
+
 _SHAPES = (0.05, 1000.0)
+_MOST_LOG_RATIO = 50.0
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,15 @@ class CensoredDistances:
 
     ``weights`` count a search as so many; ``shares`` are the impostors it was among, as shares of
     the N that the fitted law is of; ``beyond`` is the distance that a search had to exceed to be
-    observed at all (0 where every one is).
+    observed at all (0 where every one is). ``mutual`` bool (s,) are the searches of those who are
+    searched among, for each other; None: there are none.
     """
 
     distances: Floats
     weights: Floats
     shares: Floats
     beyond: Floats
+    mutual: NDArray[np.bool_] | None = None
 
 
 def fit_tail(observed: CensoredDistances, bound: float) -> WeibullTail | None:
@@ -60,8 +67,12 @@ def fit_tail(observed: CensoredDistances, bound: float) -> WeibullTail | None:
 
     With cumulative hazard H(t) = h (t / bound)^a and observation i seen only beyond c_i, the log
     likelihood is the sum of w_i ln H'(d_i) over d_i <= bound, less the sum of
-    w_i s_i (H(min(d_i, bound)) - H(c_i)) over all. Its derivative by h gives h in terms of a, and
-    what is left is one equation in a.
+    w_i s_i (H(min(d_i, bound)) - H(c_i)) over all. Those who are searched among may resemble each
+    other more than a stranger does (a family), or less: their mutual searches have the same a, and
+    q h instead of h, with ln q normal of mean 0 and deviation :data:`RESEMBLANCE`, so the log
+    likelihood is less by (ln q / deviation)^2 / 2. The law is that of the others, strangers; where
+    there are none, q is 1. Derivatives by h and q give these in terms of a, and what is left is one
+    equation in a.
     """
     seen = observed.beyond < bound
     within = seen & (observed.distances <= bound)
@@ -69,24 +80,41 @@ def fit_tail(observed: CensoredDistances, bound: float) -> WeibullTail | None:
     logs = np.log(np.maximum(observed.distances[within], 1e-12) / bound)
     if events <= 0 or not (logs < 0).any():
         return None
-    exposure = observed.weights * observed.shares
-    censored = float(exposure[seen & ~within].sum())
-    parts = _Parts(logs, exposure[within], censored, *_entries(observed, exposure, seen, bound))
+    mutual = np.zeros(len(seen), np.bool_) if observed.mutual is None else observed.mutual
+    strangers, each_other = (_parts(observed, seen & kind, bound) for kind in (~mutual, mutual))
+    of_each_other = float(observed.weights[within & mutual].sum())
     mean_log = float(observed.weights[within] @ logs) / events
 
+    def exposure(shape: float) -> tuple[float, float]:
+        one, one_slope = strangers.at(shape)
+        two, two_slope = each_other.at(shape)
+        ratio = _ratio(events, of_each_other, one, two)
+        return one + ratio * two, one_slope + ratio * two_slope
+
     def slope(shape: float) -> float:
-        total, derivative = parts.at(shape)
+        total, derivative = exposure(shape)
         return 1 / shape + mean_log - derivative / total
 
     if not (slope(_SHAPES[0]) > 0 > slope(_SHAPES[1])):
         return None
     shape = float(brentq(slope, *_SHAPES))
-    return WeibullTail(shape, events / parts.at(shape)[0], bound)
+    return WeibullTail(shape, events / exposure(shape)[0], bound)
+
+
+def _ratio(events: float, of_each_other: float, strangers: float, each_other: float) -> float:
+    """q of :func:`fit_tail`, of all events and those of mutual searches, and both exposures."""
+
+    def slope(log_ratio: float) -> float:
+        part = math.exp(log_ratio) * each_other
+        share = part / (part + strangers) if part > 0 else 0.0
+        return of_each_other - events * share - log_ratio / RESEMBLANCE**2
+
+    return math.exp(float(brentq(slope, -_MOST_LOG_RATIO, _MOST_LOG_RATIO)))
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """What the exposure, the sum of w s ((d / bound)^a - (c / bound)^a), is made of."""
+    """What an exposure, the sum of w s ((d / bound)^a - (c / bound)^a), is made of."""
 
     logs: Floats
     weights: Floats
@@ -102,11 +130,16 @@ class _Parts:
         return total, float(powers @ self.logs - entries @ self.entry_logs)
 
 
-def _entries(
-    observed: CensoredDistances, exposure: Floats, seen: NDArray[np.bool_], bound: float
-) -> tuple[Floats, Floats]:
-    """Logarithms of the distinct distances beyond which searches are seen, and their exposure."""
-    late = seen & (observed.beyond > 0)
-    values, which = np.unique(observed.beyond[late], return_inverse=True)
-    weights = np.bincount(which, exposure[late], len(values))
-    return np.log(values / bound), np.asarray(weights, np.float64)
+def _parts(observed: CensoredDistances, which: NDArray[np.bool_], bound: float) -> _Parts:
+    """The exposure of the observations ``which`` (s,), all seen below the ``bound``."""
+    exposure = observed.weights * observed.shares
+    within = which & (observed.distances <= bound)
+    late = which & (observed.beyond > 0)
+    values, places = np.unique(observed.beyond[late], return_inverse=True)
+    return _Parts(
+        np.log(np.maximum(observed.distances[within], 1e-12) / bound),
+        exposure[within],
+        float(exposure[which & ~within].sum()),
+        np.log(values / bound),
+        np.bincount(places, exposure[late], len(values)).astype(np.float64),
+    )

@@ -6,15 +6,19 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.common.face_model import FaceModel
 from benchmarks.common.made_galleries import MadeGallery
 from cluster.adaptive.impostor_law import (
+    FULL_GROUP,
     LEAST_VECTORS,
     ImpostorLaw,
     impostor_law,
     size_factor,
     tail_law,
+    with_resemblance,
 )
 from support.vectors import grouped_vectors, unit_vectors
 
@@ -77,6 +81,70 @@ def test_distance_and_share_are_inverse() -> None:
     law = ImpostorLaw(-1.1, 0.26)
     assert law.share_within(law.distance_of(1e-4)) == pytest.approx(1e-4)
     assert law.share_within(np.exp(-1.1)) == pytest.approx(0.5)
+
+
+@given(st.floats(-6, 2), st.floats(-2, 0), st.sampled_from([1, 2, 3, 4, 50]), st.integers(1, 100))
+def test_distance_and_z_are_inverse_and_resemblance_is_of_full_groups(
+    z: float, resemblance: float, one: int, two: int
+) -> None:
+    law = ImpostorLaw(-1.1, 0.26, resemblance)
+    assert law.z(law.distance(z, one, two), one, two) == pytest.approx(z)
+    plain = ImpostorLaw(-1.1, 0.26).distance(z, one, two)
+    if min(one, two) == 1:
+        assert law.distance(z, one, two) == pytest.approx(plain)
+    elif min(one, two) >= FULL_GROUP:
+        wanted = plain * math.exp(0.26 * float(size_factor(one, two)) * resemblance)
+        assert law.distance(z, one, two) == pytest.approx(wanted)
+    else:
+        assert law.distance(z, one, two) <= plain
+
+
+def family_among_strangers(alike: float) -> tuple[np.ndarray, np.ndarray]:
+    """40 people of 8 faces, so much more ``alike`` than 2,000 strangers, and their groups."""
+    people, labels = grouped_vectors(40, 8, seed=3)
+    people[:, 0] += np.float32(alike)
+    people /= np.linalg.norm(people, axis=1, keepdims=True)
+    strangers = unit_vectors(2000, people.shape[1], seed=4)
+    return np.concatenate([people, strangers]), np.concatenate([labels, 40 + np.arange(2000)])
+
+
+def test_people_who_resemble_each_other_are_seen_among_strangers() -> None:
+    found = []
+    for alike in (0.0, 0.3, 0.6):
+        vectors, labels = family_among_strangers(alike)
+        law = impostor_law(vectors, 0.5)
+        assert law is not None
+        learnt = with_resemblance(law, vectors, np.ones(len(vectors)), labels, labels)
+        assert (learnt.mean, learnt.deviation) == (law.mean, law.deviation)
+        assert learnt.resemblance <= 0
+        found.append(learnt.resemblance)
+        if not alike:
+            continue
+        # By the law of full groups, as many of their pairs are near as the normal law says.
+        means = np.stack([vectors[labels == person].mean(axis=0) for person in range(40)])
+        distances = 2 - 2 * (means @ means.T)[np.triu_indices(40, 1)]
+        share = float((learnt.z(distances, 8, 8) < -1.6).mean())
+        assert 0.02 < share < 0.12
+    assert found[0] > found[1] > found[2]
+
+
+def test_sure_parts_of_one_person_do_not_count_as_two_people() -> None:
+    vectors, labels = family_among_strangers(0.3)
+    law = impostor_law(vectors, 0.5)
+    assert law is not None
+    halves = np.where(labels < 40, 2 * labels + np.arange(len(labels)) % 2, labels + 40)
+    whole, parts = (
+        with_resemblance(law, vectors, np.ones(len(vectors)), sure, labels)
+        for sure in (labels, halves)
+    )
+    assert parts.resemblance == pytest.approx(whole.resemblance, abs=0.4)
+
+
+def test_without_full_groups_there_is_no_resemblance() -> None:
+    vectors = unit_vectors(300, 32, seed=5)
+    law = ImpostorLaw(0.6, 0.2, -1.0)
+    for groups in (np.arange(300), np.zeros(300, np.int64)):
+        assert with_resemblance(law, vectors, np.ones(300), groups, groups).resemblance == 0
 
 
 def test_few_vectors_and_few_people_say_nothing() -> None:

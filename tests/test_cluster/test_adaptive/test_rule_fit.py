@@ -9,9 +9,10 @@ import pytest
 from scipy.special import ndtri
 from test_cluster.test_adaptive.rules import RULE, expected_merges
 
+from cluster.adaptive.clustering import dendrogram_of
 from cluster.adaptive.impostor_law import ImpostorLaw
-from cluster.adaptive.merge_rule import MergeRule
-from cluster.adaptive.rule_fit import fitted_rule, merge_counts
+from cluster.adaptive.merge_rule import COUNTED_SIZES, MergeRule
+from cluster.adaptive.rule_fit import PRIOR, fitted_rule, groups_at_cut, merge_counts
 from cluster.adaptive.scored_linkage import MergeHistory, scored_linkage
 from support.vectors import grouped_vectors
 
@@ -23,10 +24,14 @@ def history_of(excess: np.ndarray, vectors: int) -> MergeHistory:
     return MergeHistory(members, np.sort(excess), np.ones((count, 2), np.int64), 0, vectors)
 
 
-def made_history(right: float, seed: int, vectors: int = 4000) -> MergeHistory:
+VECTORS = 20_000
+CROWD = replace(RULE, groups=(18_000.0, 1500.0, 200.0, 50.0, 20.0, 9.0))
+
+
+def made_history(right: float, seed: int, vectors: int = VECTORS) -> MergeHistory:
     """Impostors merge by their law; right merges come at a rate beside them, far from the cut."""
     rng = np.random.default_rng(seed)
-    cut = float(RULE.cut(1, 1))
+    cut = float(CROWD.cut(1, 1))
     pairs = vectors**2 / 2
     top = cut + 0.5
     wrong = rng.poisson(expected_merges(pairs, -20, top))
@@ -76,20 +81,31 @@ def test_counts_are_those_of_plain_loops() -> None:
             assert counts.expected[place, at] == pytest.approx(wanted, rel=1e-6, abs=1e-12)
 
 
+def test_groups_are_counted_as_they_are_at_the_cut() -> None:
+    vectors, _ = grouped_vectors(60, 5, seed=2, spread=0.9)
+    rule = replace(RULE, law=ImpostorLaw(0.4, 0.25))
+    history = scored_linkage(vectors, np.ones(300), rule, 0.5)
+    labels = dendrogram_of(history, None).groups(0.0)
+    sizes = np.bincount(labels)
+    found = groups_at_cut(history)
+    assert found == tuple(float((sizes >= least).sum()) for least in COUNTED_SIZES)
+    assert fitted_rule(rule, history, rule.law).groups == found
+
+
 def test_the_cut_goes_where_as_many_merges_are_wrong_as_right() -> None:
-    rules = [fitted_rule(RULE, made_history(right, seed=1), RULE.law) for right in (50, 400, 3000)]
+    histories = [made_history(right, seed=1) for right in (50, 600, 1500)]
+    rules = [fitted_rule(CROWD, history, CROWD.law) for history in histories]
     cuts = [float(rule.cut(1, 1)) for rule in rules]
     assert cuts[0] < cuts[1] < cuts[2]
-    history = made_history(3000, seed=1)
-    z = history.excess + float(RULE.cut(1, 1))
-    near = abs(z - cuts[2]) < 0.15
-    wrong = expected_merges(4000**2 / 2, cuts[2] - 0.15, cuts[2] + 0.15)
+    z = histories[1].excess + float(CROWD.cut(1, 1))
+    near = abs(z - cuts[1]) < 0.15
+    wrong = expected_merges(VECTORS**2 / 2, cuts[1] - 0.15, cuts[1] + 0.15)
     assert 0.3 < wrong / near.sum() < 0.75
 
 
 def test_where_only_impostors_merge_the_cut_is_far_away() -> None:
-    rule = fitted_rule(RULE, made_history(0, seed=3), RULE.law)
-    assert expected_merges(4000**2 / 2, -20, float(rule.cut(1, 1))) < 5
+    rule = fitted_rule(CROWD, made_history(0, seed=3), CROWD.law)
+    assert expected_merges(VECTORS**2 / 2, -20, float(rule.cut(1, 1))) < 5
 
 
 def test_few_merges_leave_the_usual_shape() -> None:
@@ -98,14 +114,14 @@ def test_few_merges_leave_the_usual_shape() -> None:
     )
     assert fitted_rule(RULE, nothing, RULE.law) == RULE
     one = fitted_rule(RULE, history_of(np.array([-2.0]), 50), RULE.law)
-    assert one.slope == pytest.approx(4, abs=1)
-    assert one.smaller == pytest.approx(-0.5, abs=0.2)
+    found = (one.intercept, one.slope, one.smaller, one.larger)
+    np.testing.assert_allclose(found, PRIOR, atol=0.5)
 
 
 def test_another_law_is_used_as_if_merges_had_been_scored_by_it() -> None:
     history = made_history(500, seed=4)
     law = ImpostorLaw(RULE.law.mean + 0.05, RULE.law.deviation * 1.2)
-    same = MergeRule(law, RULE.beyond, RULE.usual, 0.0, 4.0, 0.0, 0.0)
+    same = MergeRule(law, RULE.beyond, RULE.usual, 6.0, 4.5, 0.0, 0.0)
     counts = merge_counts(RULE, history, law)
     singles = int(np.flatnonzero((counts.small == 1) & (counts.large == 1))[0])
     # The middle of a step is the z, by the other law, of the distance it stood for.

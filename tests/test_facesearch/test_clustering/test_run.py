@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cluster.adaptive.clustering import AdaptiveMerges, dendrogram_of
 from cluster.adaptive.impostor_law import ImpostorLaw
-from cluster.adaptive.merge_rule import MergeRule
+from cluster.adaptive.merge_rule import GROUP_NAMES, MergeRule
 from cluster.adaptive.scored_linkage import scored_linkage
 from cluster.agglomerative import agglomerative
 from cluster.constraints import Constraints
@@ -282,6 +282,19 @@ def test_a_rule_of_the_gallery_is_learnt_kept_and_cut_again(
     given = run_clustering(gallery, gallery.state(), ClusterOptions(method, 0.5))
     assert (given.how.threshold_from, given.how.rule) == ("given", None)
     assert "changed from" in given.how.why or method == "hdbscan"
+
+
+def test_a_rule_of_an_earlier_version_is_learnt_again(gallery: Gallery) -> None:
+    options = ClusterOptions("agglomerative", 0.5)
+    run = run_clustering(gallery, gallery.state(), options)
+    old = {name: value for name, value in RULE.as_dict().items() if name not in GROUP_NAMES}
+    save_run(gallery, replace(run, how=replace(run.how, rule=old, threshold_from="gallery")))
+    kept = latest_run(gallery)
+    assert kept.how.rule is None
+    np.testing.assert_array_equal(kept.clustering.labels, run.clustering.labels)
+    again = run_clustering(gallery, gallery.state(), options)
+    assert again.how.full
+    assert "earlier version" in again.how.why
 
 
 @pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])

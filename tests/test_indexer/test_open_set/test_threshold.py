@@ -80,15 +80,34 @@ def test_tail_rate_holds_for_strangers() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
         vectors = people(150, 2, rng)
-        distances = strangers_of(vectors, 2, rng, 150)
-        strangers = ImpostorSample(distances, np.arange(150), 150)
+        distances = strangers_of(vectors, 2, rng, 450)
+        strangers = ImpostorSample(distances, np.arange(450), 150)
         found = open_set_threshold([among_themselves(vectors, 2), strangers], 150, 0.01)
-        assert found.method == "tail" and found.identities == 300
+        assert found.method == "tail" and found.identities == 600
         rate = float((strangers_of(vectors, 2, rng, 10_000) <= found.threshold).mean())
         observed.append(rate)
         covered += found.low <= rate <= found.high
     assert np.mean(observed) == pytest.approx(0.01, rel=0.35)
     assert covered >= 15  # the law is an approximation, and the interval does not know
+
+
+def test_a_family_does_not_set_the_rate_of_strangers() -> None:
+    named, covered = [], 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        vectors = people(60, 2, rng)
+        vectors[:, 0] += np.float32(0.5)  # all of them resemble each other
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        groups = VectorGroups(vectors, np.arange(120) // 2, RULE)
+        crowd = people(600, 1, rng)
+        beyond = float(np.quantile(groups.nearest_two(crowd).distances[:, 0], 0.02))
+        strangers = search_strangers(groups, crowd, np.arange(600), beyond)
+        found = open_set_threshold([among_themselves(vectors, 2), strangers], 60, 0.01)
+        rate = float((strangers_of(vectors, 2, rng, 10_000) <= found.threshold).mean())
+        named.append(rate)
+        covered += found.low <= rate <= found.high
+    assert np.mean(named) == pytest.approx(0.01, rel=0.35)
+    assert covered >= 16
 
 
 def test_what_lies_too_near_to_tell_is_not_missed() -> None:
