@@ -200,10 +200,6 @@ def test_a_card_that_was_put_off_is_not_under_the_next_key(pages: WatchedPages) 
     """It comes back after the others, also while the page has only the list of before."""
     page = pages.open("#/g/my/search")
 
-    # Playwright takes no method of a list for a handler.
-    def hold(route: Any) -> None:
-        held.append(route)
-
     listed, held = re.compile(r"/galleries/my/suggestions\?"), list[Any]()
 
     def hold(route: Any) -> None:  # Playwright marks what it calls, and takes no method of a list
