@@ -232,7 +232,7 @@ def _groups(portrait: Pixels) -> Iterator[KindOfFile]:
     yield KindOfFile("#recycle/IMG_1.JPG", first, "trash")
     yield KindOfFile(".thumbnails/normal/1.png", _saved(darker[:64, :64], "PNG"), "thumbnails")
     yield KindOfFile("Catalog Previews.lrdata/1.jpg", first, "previews")
-    yield KindOfFile("my.gallery/gallery.json", b"{}", "gallery")
+    yield KindOfFile("my.gallery/gallery.json", b'{"format": "facesearch-gallery"}', "gallery")
     yield KindOfFile("my.gallery/report/crops/1.jpg", first, "gallery")
     yield KindOfFile(".hidden.jpg", first, "hidden")
 

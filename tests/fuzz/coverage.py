@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import logging
 import os
 import subprocess
 import sys
@@ -78,6 +79,7 @@ def fuzz(name: str, minutes: float, seed: int) -> None:
         atheris.instrument_imports(include=list(_INSTRUMENTED)),
     ):
         from fuzz.targets import targets
+    logging.disable(logging.CRITICAL)
     target = targets()[name]()
     found = ROOT / ".fuzz" / name
     found.mkdir(parents=True, exist_ok=True)

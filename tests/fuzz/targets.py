@@ -4,7 +4,6 @@ comes of them."""
 from __future__ import annotations
 
 import io
-import logging
 import math
 import os
 import tempfile
@@ -173,7 +172,6 @@ def _of_arrays(read: Callable[[ByteSource, Path], object]) -> FuzzTarget:
 
 def targets() -> dict[str, Callable[[], FuzzTarget]]:
     """Each target by its name; made when it is used."""
-    logging.disable(logging.CRITICAL)
     words = ("rdf:li", "mwg-rs:Area", "stArea:x", "MPReg:Rectangle", "xmlns", "<![CDATA[", "&#0;")
     return {
         "shards": lambda: _of_arrays(read_shard),
