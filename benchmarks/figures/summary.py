@@ -82,7 +82,10 @@ def _at_scale() -> list[list[str]]:
     ways = result("presets")["runs"]["1000000"]["ways"]
     batch = result("exact_search")["runs"]["made-128, 2 threads"]["batches"]["1000"]
     rates = {name: each["queries_per_second"] for name, each in batch.items()}
-    flat = max((name for name in rates if "faiss" in name), key=lambda name: rates[name])
+    # The better of FAISS in this run and alone in its process.
+    alone = {name: ways[name][0]["queries_per_second"] for name in ways if "IndexFlat" in name}
+    both = {name: max(rates[name], alone[name]) for name in alone}
+    flat = max(both, key=lambda name: both[name])
     near, graph = (indices.chosen(ways[name]) for name in (indices.BEST, "hnswlib"))
     ours = result("cluster_rule_scale")["galleries"]["1,000,000"]
     *_, done, died = result("clustering_scale")["peers"]["fast_hdbscan"]
@@ -90,7 +93,7 @@ def _at_scale() -> list[list[str]]:
         [
             "a million faces, exact search, batches of 1,000",
             f"{rates['certified']:,.0f} queries/s",
-            f"{flat}: {rates[flat]:,.0f} queries/s",
+            f"{flat}: {both[flat]:,.0f} queries/s",
         ],
         [
             "the same, nearly exact: recall@1, memory a face",

@@ -215,6 +215,19 @@ def _asset(name: str) -> Markup:
     return Markup(resources.files(__package__).joinpath("templates", name).read_text("utf-8"))
 
 
+def served_policy() -> str:
+    """The content security policy of a report's files where a service shows them.
+
+    Whoever made the folder, no script runs but this version's own and what the service serves, and
+    nothing can be asked or sent.
+    """
+    style, script = (_digest(_asset(name)) for name in ("album.css", "album.js"))
+    return (
+        f"default-src 'none'; script-src 'self' '{script}'; style-src 'self' '{style}'; "
+        "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
 def _digest(text: str) -> str:
     """The text's digest as a content security policy writes it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from facesearch.album.model import AlbumPerson
 from facesearch.report.pagination import AlbumPage
+from indexer.storage.plain_files import parse_json
 
 FILE = "search-index.js"
 # Of more photos only people are found on other pages: the script would take long to load.
 MOST_PHOTOS = 50_000
+_START, _END = "var facesearchIndex = ", ";\n"
 
 
 def search_index(volumes: Sequence[AlbumPage], crops: Mapping[int, str]) -> str:
@@ -39,8 +42,22 @@ def search_index(volumes: Sequence[AlbumPage], crops: Mapping[int, str]) -> str:
         if len(photos) > MOST_PHOTOS
         else [[name, *places] for name, places in sorted(photos.items())],
     }
-    text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
-    return f"var facesearchIndex = {text};\n"
+    return _script(index)
+
+
+def remade(script: bytes) -> str:
+    """The script again, made of the values that ``script`` holds, so that nothing else of it runs.
+
+    Raises ValueError for any other script: a folder may come from somebody else.
+    """
+    text = script.decode()
+    if not (text.startswith(_START) and text.endswith(_END)):
+        raise ValueError("it is not the index of the search of a report")
+    return _script(parse_json(text[len(_START) : -len(_END)]))
+
+
+def _script(index: Any) -> str:
+    return f"{_START}{json.dumps(index, ensure_ascii=False, separators=(',', ':'))}{_END}"
 
 
 def _person(person: AlbumPerson, page: int, crops: Mapping[int, str]) -> list[str | int | bool]:

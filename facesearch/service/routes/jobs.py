@@ -14,6 +14,8 @@ from facesearch.erasure.forget import SelectedFaces, Selection, preview
 from facesearch.erasure.selection import select_faces
 from facesearch.errors import InputError
 from facesearch.images import check_roots
+from facesearch.report.page import served_policy
+from facesearch.report.search_index import remade
 from facesearch.service.auth.roles import Caller
 from facesearch.service.decisions.desk import require_seen
 from facesearch.service.jobs.job import UNLISTED, Job
@@ -41,6 +43,8 @@ from facesearch.service.shapes.jobs import (
     UpgradeRequest,
 )
 from facesearch.service.views.served_gallery import ServedGallery
+from indexer.errors import UnsafeFileError
+from indexer.storage.plain_files import open_plain
 
 viewing = RoleRouter("view", "jobs")
 deciding = RoleRouter("decide", "jobs")
@@ -48,13 +52,7 @@ administering = RoleRouter("administer", "jobs")
 ROUTERS = (viewing, deciding, administering)
 
 JobKey = Annotated[str, Path(pattern=r"^[0-9]{1,12}$")]
-# The report is a page made by the same program, whose policy lets its small script run, no other.
-# It may load pictures, styles and scripts, ask for nothing, and send nothing. It is no sandbox: in
-# one, browsers leave the session out of requests for pictures and further pages.
-_REPORT_POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+_MOST_SCRIPT = 1 << 26  # bytes
 
 
 @viewing.get("/jobs")
@@ -178,22 +176,34 @@ def _chosen_faces(
 
 
 @viewing.get("/galleries/{gallery}/report/{file:path}", response_class=FileResponse)
-def show_report(served: Served, file: Annotated[str, Path(max_length=300)]) -> FileResponse:
-    """A file of the last report; ``index.html`` is its first page."""
+def show_report(served: Served, file: Annotated[str, Path(max_length=300)]) -> Response:
+    """A file of the last report; ``index.html`` is its first page.
+
+    The folder may have come with a gallery of somebody else, and its pages have the session: no
+    script runs but the report's own (:func:`facesearch.report.page.served_policy`), and the index
+    of its search, which is made again of its values.
+    """
     folder = served.gallery.folder / "report"
     parts = (file or "index.html").split("/")
     place = folder.joinpath(*parts)
     inside = not any(part in ("", ".", "..") or part.startswith(".") for part in parts)
     if not inside or "\0" in file or place.is_symlink() or not place.is_file():
-        raise missing("not-found", "such page of a report", "Start a job of the kind report.")
+        raise _no_page()
     if not place.resolve().is_relative_to(folder.resolve()):
-        raise missing("not-found", "such page of a report", "Start a job of the kind report.")
+        raise _no_page()
     kind = mimetypes.guess_type(place.name)[0] or "application/octet-stream"
-    return FileResponse(
-        place,
-        media_type=kind,
-        headers={"Content-Security-Policy": _REPORT_POLICY, "Cache-Control": "private, no-cache"},
-    )
+    headers = {"Content-Security-Policy": served_policy(), "Cache-Control": "private, no-cache"}
+    if "script" not in kind:
+        return FileResponse(place, media_type=kind, headers=headers)
+    try:
+        with open_plain(place, _MOST_SCRIPT) as script:
+            return Response(remade(script.read()), media_type=kind, headers=headers)
+    except (ValueError, UnsafeFileError):
+        raise _no_page() from None
+
+
+def _no_page() -> ProblemError:
+    return missing("not-found", "such page of a report", "Start a job of the kind report.")
 
 
 def _roots(served: Served, caller: Caller, given: list[str] | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -68,6 +69,29 @@ def test_a_report_is_written_and_shown(site: ServedTest) -> None:
                  "..%2f..%2fetc/passwd", "/etc/passwd"):  # fmt: skip
         answer = site.client.get(f"{API}/galleries/my/report/{path}")
         assert answer.status_code == 404, path
+
+
+def test_scripts_of_a_report_of_somebody_else_do_not_run(tmp_path: Path) -> None:
+    gallery = clustered_gallery(tmp_path)
+    report = gallery.folder / "report"
+    report.mkdir()
+    (report / "others.html").write_text("<script>alert(1)</script><script src=others.js></script>")
+    (report / "others.js").write_text("alert(1)")
+    index = report / "search-index.js"
+    index.write_text("var facesearchIndex = {}; alert(1);\n")
+    with served(open_service(tmp_path, gallery)) as site:
+
+        def shown(name: str) -> Any:
+            return site.client.get(f"{API}/galleries/my/report/{name}")
+
+        policy = shown("others.html").headers["content-security-policy"]
+        (scripts,) = re.findall("script-src ([^;]*);", policy)
+        assert re.fullmatch("'self' 'sha256-[A-Za-z0-9+/]{43}='", scripts)
+        assert [shown(name).status_code for name in ("others.js", index.name)] == [404, 404]
+        index.write_text('var facesearchIndex = {"people":  []};\n')
+        answer = shown(index.name)
+        assert answer.text == 'var facesearchIndex = {"people":[]};\n'
+        assert answer.headers["content-type"].startswith("text/javascript")
 
 
 def test_enrolled_by_photos_that_are_sent(site: ServedTest, folder: Path) -> None:

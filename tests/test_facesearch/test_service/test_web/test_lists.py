@@ -129,7 +129,7 @@ def test_a_list_higher_than_browsers_can_is_reached_to_its_end(pages: WatchedPag
     for share in (0.25, 0.5, 0.75):
         page.evaluate("share => scrollTo(0, share * document.documentElement.scrollHeight)", share)
         page.locator(f"{CELLS} a").first.wait_for()
-        page.wait_for_function(f"Math.abs({place} / {total} - {share}) < 0.01")
+        page.wait_for_function(f"() => Math.abs({place} / {total} - {share}) < 0.01")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     face(page, total).wait_for()
     box = face(page, total).bounding_box()
