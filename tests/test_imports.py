@@ -45,7 +45,7 @@ FLOORS = {
     ),
     "facesearch": (
         "errors",
-        "argument_checks text video_files",
+        "argument_checks repeated_work text video_files",
         "images model_files demo",
         "detect",
         "encoders quality",

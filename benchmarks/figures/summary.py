@@ -74,7 +74,7 @@ def summary() -> str:
             "",
         ],
     ]
-    return table(("", "facesearch", "peer, same run"), rows)
+    return table(("", "facesearch", "peer"), rows)
 
 
 def _at_scale() -> list[list[str]]:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from facesearch.bucket.manifest import newest_manifest
 from facesearch.bucket.store import BucketStore
 from facesearch.bucket.sync_note import SyncNote
 from facesearch.bucket.transfer import pull_gallery, push_gallery
-from facesearch.errors import ChangedGalleryError, FacesearchError
+from facesearch.errors import ChangedGalleryError
 from facesearch.gallery.description import DESCRIPTION
 from facesearch.gallery.gallery import Gallery
 from facesearch.model_files.download import cache_folder
+from facesearch.repeated_work import repeated
 from facesearch.search.gallery_index import refresh_index
-from indexer.errors import IndexerError
 from indexer.storage.atomic_files import make_folder, open_lock
 
 logger = logging.getLogger(__name__)
@@ -103,21 +103,9 @@ class _WorkingCopy:
     @contextmanager
     def sending(self, every: float) -> Iterator[None]:
         """Send now and then."""
-        done = threading.Event()
-        thread = threading.Thread(target=self._send_until, args=(done, every), daemon=True)
-        thread.start()
-        try:
+        failure = f"changes were not sent to {self._address} yet"
+        with repeated(partial(self.send, goes_on=True), every, failure):
             yield
-        finally:
-            done.set()
-            thread.join()
-
-    def _send_until(self, done: threading.Event, every: float) -> None:
-        while not done.wait(every):
-            try:
-                self.send(goes_on=True)
-            except (FacesearchError, IndexerError, OSError) as error:
-                logger.warning("changes were not sent to %s yet: %s", self._address, error)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

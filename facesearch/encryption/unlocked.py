@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -21,13 +19,11 @@ from facesearch.encryption.sealed_files import (
     is_sealed,
     pieces_of,
 )
-from facesearch.errors import BusyGalleryError, FacesearchError, InputError
+from facesearch.errors import BusyGalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.locks import writer_lock
-from indexer.errors import IndexerError
+from facesearch.repeated_work import repeated
 from indexer.storage.atomic_files import sync_folder
-
-logger = logging.getLogger(__name__)
 
 EVERY = 60.0  # seconds
 _ATTEMPTS = 20
@@ -93,14 +89,11 @@ class _Keeper:
     @contextmanager
     def keeping(self, every: float) -> Iterator[None]:
         """Seal now and then, and at the end."""
-        done = threading.Event()
-        thread = threading.Thread(target=self._keep_until, args=(done, every), daemon=True)
-        thread.start()
         try:
-            yield
+            failure = f"what has changed in {self._folder} is not kept yet"
+            with repeated(self.keep, every, failure):
+                yield
         finally:
-            done.set()
-            thread.join()
             self.keep()
 
     def keep_if_unchanged(self, secret: Secret) -> None:
@@ -121,13 +114,6 @@ class _Keeper:
             self._sealed = after
             self._seen = {each.name: _identity(each) for each in files}
         after.remove_others(self._folder)
-
-    def _keep_until(self, done: threading.Event, every: float) -> None:
-        while not done.wait(every):
-            try:
-                self.keep()
-            except (FacesearchError, IndexerError, OSError) as error:
-                logger.warning("what has changed in %s is not kept yet: %s", self._folder, error)
 
     def _sealed_now(self, each: SnapshotFile) -> SealedFile:
         before = self._sealed.files.get(each.name)
