@@ -186,7 +186,7 @@ class JobQueue:
                 self._end(running.job, JobOutcome(problem=_broken()))
             finally:
                 with self._changed:
-                    del self._running[gallery]
+                    self._running.pop(gallery, None)
                     self._changed.notify_all()
 
     def _do(self, running: _Running) -> None:
@@ -221,11 +221,12 @@ class JobQueue:
             result=outcome.result,
             problem=outcome.problem,
         )
-        ended = self._store.save(ended)
         with self._changed:
+            # At once, for who sees on the disk that it has ended finds the gallery free.
+            ended = self._store.save(ended)
             running = self._running.get(job.gallery)
             if running is not None and running.job.id == job.id:
-                running.job = ended
+                del self._running[job.gallery]
             self._changed.notify_all()
         self._listen(ended)
         return ended
