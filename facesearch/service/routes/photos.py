@@ -122,7 +122,7 @@ def _photo_page(
         time = photos.taken[row].decode()
         return not time, time.translate(_BACKWARDS) if order == "-time" else time, name, number
 
-    page = page_of(memoryview(ordered), key, wanted)
+    page = page_of(ordered.data, key, wanted)
     return PhotoPage(
         photos=[PhotoView.of(snapshot, row) for row in page.items],
         next=page.following,
