@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -90,20 +90,26 @@ def _find(roots: tuple[Path, ...], skipped: SkippedFiles, videos: bool) -> Itera
     addresses: set[Path] = set()
     for root in roots:
         if is_remote(root):
-            yield from _objects(root, skipped, addresses)
+            yield from _objects(root, roots, skipped, addresses)
         elif root.is_dir():
             yield from walk.folder(root)
         else:
             yield from walk.named_file(root)
 
 
-def _objects(root: Path, skipped: SkippedFiles, seen: set[Path]) -> Iterator[FoundPhoto]:
+def _objects(
+    root: Path, roots: Sequence[Path], skipped: SkippedFiles, seen: set[Path]
+) -> Iterator[FoundPhoto]:
     """The photos among the objects below ``root`` that are not ``seen``, in bytewise order."""
     found = list(list_objects(str(root)))
     folders = [(each.name.rpartition("/"), each) for each in found if "/" in each.name]
     closed = {f"{folder}/": _MARKED[name] for (folder, _, name), _ in folders if name in _MARKED}
+    asked = {other.relative_to(root).as_posix() for other in roots if root in other.parents}
     for each in found:
-        kind = _kind_of_object(each.name, closed) if each.name else ""
+        kind = ""
+        if each.name:
+            inside = (kind for folder, kind in closed.items() if each.name.startswith(folder))
+            kind = next(inside, "") or _kind_of_object(each.name, root.name, asked)
         photo = FoundPhoto(root, each.name, each.size, each.mtime_ns)
         if not each.name:  # the object that the user asked for, whatever it is
             photo = FoundPhoto(root.parent, root.name, each.size, each.mtime_ns)
@@ -116,14 +122,20 @@ def _objects(root: Path, skipped: SkippedFiles, seen: set[Path]) -> Iterator[Fou
             yield photo
 
 
-def _kind_of_object(name: str, closed: Mapping[str, str]) -> str:
-    """Why an object is no photo, by its name; "" if it is one. ``closed`` are left out folders."""
-    inside = next((kind for folder, kind in closed.items() if name.startswith(folder)), "")
-    if inside:
-        return inside
-    if any(part.startswith(".") for part in name.split("/")):
+def _kind_of_object(name: str, parent: str, asked: Container[str]) -> str:
+    """Why an object below a folder called ``parent`` is no photo, by its name; "" if it is one.
+
+    Folders that were ``asked`` for are not left out, whatever their names are.
+    """
+    *folders, file = name.split("/")
+    for end, part in enumerate(folders, start=1):
+        kind = kind_left_out(part, parent)
+        if kind and "/".join(folders[:end]) not in asked:
+            return kind
+        parent = part
+    if file.startswith("."):
         return "hidden"
-    suffix = _suffix(name).lower()
+    suffix = _suffix(file).lower()
     return "" if is_photo_name(suffix) else kind_of_name(suffix)
 
 

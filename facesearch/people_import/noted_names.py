@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from facesearch.images.formats.metadata import PhotoMetadata
 from facesearch.images.formats.orientation import Box
 
 
@@ -27,7 +28,8 @@ class NotedNames:
     """What one ``source`` (a file's path) notes of a photo.
 
     ``regions`` have a place; ``people`` are on it somewhere. ``unusable`` says of regions that make
-    no sense why not, and ``unnamed`` counts those without a name.
+    no sense why not, and ``unnamed`` counts those without a name. ``file`` has the metadata of the
+    file that the regions are of, where that is another than the photo's: a second one of its picture.
     """
 
     source: str
@@ -35,6 +37,7 @@ class NotedNames:
     people: tuple[str, ...] = ()
     unusable: tuple[str, ...] = ()
     unnamed: int = 0
+    file: PhotoMetadata | None = None
 
 
 @dataclass(frozen=True)

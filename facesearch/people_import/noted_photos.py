@@ -23,6 +23,7 @@ from facesearch.people_import.placed_regions import (
     same_places,
 )
 from facesearch.people_import.sources import SourceReader
+from facesearch.text import composed
 from facesearch.video_files import VIDEO_EXTENSIONS
 from indexer.id_lookup import positions_of
 
@@ -128,27 +129,36 @@ class PhotoMatcher:
     ) -> None:
         records = self._gallery.faces(np.array(faces, np.int64), self._state)
         boxes = [record.box for record in records]
-        places = list(self._undisputed(photo, self._places(metadata, names)))
-        matched = match_faces([place.box for place in places], boxes)
-        for place, row in zip(places, matched, strict=True):
+        places, all_placed = self._places(metadata, names)
+        certain = list(self._undisputed(photo, places))
+        matched = match_faces([place.box for place in certain], boxes)
+        for place, row in zip(certain, matched, strict=True):
             face, box = (None, place.box) if row is None else (faces[row], boxes[row])
             self.found.faces.append(NotedFace(photo, box, place.names[0], place.sources, face))
-        if not any(each.regions for each in names):
-            self._match_people(photo, names, faces, boxes)
+        left = [row for row in range(len(faces)) if row not in matched]
+        disputed = [place.box for place in places if place not in certain]
+        taken = match_faces(disputed, [boxes[row] for row in left])
+        left = [row for at, row in enumerate(left) if at not in taken]
+        self._match_people(
+            photo, names, [(faces[row], boxes[row]) for row in left], all_placed=all_placed
+        )
 
-    def _places(self, metadata: PhotoMetadata, names: list[NotedNames]) -> list[PlacedName]:
+    def _places(
+        self, metadata: PhotoMetadata, names: list[NotedNames]
+    ) -> tuple[list[PlacedName], bool]:
+        """Where regions are on the photo, and whether that is known of all of them."""
         boxes, named = [], []
         for each in names:
             for region in each.regions:
                 try:
                     name = normalise_name(region.name)
-                    boxes.append(place_region(region, metadata))
+                    boxes.append(place_region(region, metadata, each.file))
                     named.append((name, each.source))
                 except InputError as error:
                     self._problem(each.source, "bad-name", str(error))
                 except ValueError as error:
                     self._problem(each.source, "other-shape", str(error))
-        return same_places(boxes, named)
+        return same_places(boxes, named), len(boxes) == sum(len(each.regions) for each in names)
 
     def _undisputed(self, photo: GalleryPhoto, places: list[PlacedName]) -> Iterator[PlacedName]:
         """Places with one name that is at no other place of the photo."""
@@ -170,30 +180,46 @@ class PhotoMatcher:
         self,
         photo: GalleryPhoto,
         names: list[NotedNames],
-        faces: list[int],
-        boxes: list[Box],
+        left: list[tuple[int, Box]],
+        *,
+        all_placed: bool,
     ) -> None:
-        """Give a name without a place to the only face."""
-        people: dict[str, None] = {}
-        sources: dict[str, None] = {}
+        """Give the only name that has no region to the only face ``left`` that has none.
+
+        Unless ``all_placed`` regions have a place, the face may be one of theirs.
+        """
+        people = self._without_region(names)
+        if not people:
+            return
+        shown = [(face, box) for face, box in left if face not in self._not_faces]
+        if len(people) == 1 and len(shown) == 1 and all_placed:
+            ((face, box),), ((name, sources),) = shown, people.items()
+            self.found.faces.append(
+                NotedFace(photo, box, name, tuple(sources), face, has_place=False)
+            )
+            return
+        number = f"{len(shown)} {'face' if len(shown) == 1 else 'faces'}"
+        if any(each.regions for each in names):
+            number += " without a region"
+        detail = f"names without a place: {', '.join(people)}; the photo has {number}"
+        self._problem(str(photo.location), "no-place", detail)
+
+    def _without_region(self, names: list[NotedNames]) -> dict[str, dict[str, None]]:
+        """Who is on a photo and has no region in it, and the sources that say so."""
+        placed = {
+            composed(" ".join(region.name.split())) for each in names for region in each.regions
+        }
+        people: dict[str, dict[str, None]] = {}
         for each in names:
             for person in each.people:
                 try:
-                    people[normalise_name(person)] = None
-                    sources[each.source] = None
+                    name = normalise_name(person)
                 except InputError as error:
                     self._problem(each.source, "bad-name", str(error))
-        if not people:
-            return
-        shown = [row for row, face in enumerate(faces) if face not in self._not_faces]
-        if len(people) == 1 and len(shown) == 1:
-            (row,), (name,) = shown, people
-            self.found.faces.append(
-                NotedFace(photo, boxes[row], name, tuple(sources), faces[row], has_place=False)
-            )
-            return
-        detail = f"names without a place: {', '.join(people)}; the photo has {len(shown)} faces"
-        self._problem(str(photo.location), "no-place", detail)
+                    continue
+                if name not in placed:
+                    people.setdefault(name, {})[each.source] = None
+        return people
 
     def _problem(self, place: str, reason: str, detail: str) -> None:
         self.found.problems.append(ImportProblem(place, reason, detail))

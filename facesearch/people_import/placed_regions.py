@@ -33,15 +33,24 @@ class PlacedName:
     sources: tuple[str, ...]
 
 
-def place_region(region: NamedRegion, photo: PhotoMetadata) -> Box:
-    """The box of ``region`` in pixels of the upright ``photo``.
+def place_region(
+    region: NamedRegion, photo: PhotoMetadata, file: PhotoMetadata | None = None
+) -> Box:
+    """The box of ``region`` in pixels of the upright ``photo``; ``file`` is the one that it is of,
+    where that is another file of the same picture.
 
     Raises ValueError where it was made for a picture of another shape, one that was cropped since.
     """
     width, height = photo.size
-    orientation = 1 if region.upright else photo.orientation
+    source = file or photo
+    if not _alike(source.size, photo.size):
+        raise ValueError(
+            f"a region of a file of {source.size[0]} x {source.size[1]} pixels, on a photo of "
+            f"{width} x {height}, which shows another part"
+        )
+    orientation = 1 if region.upright else source.orientation
     if region.applied_to is not None:
-        orientation = _orientation_of(region.applied_to, photo.size, orientation)
+        orientation = _orientation_of(region.applied_to, source.size, orientation)
     x0, y0, x1, y1 = upright_box(region.box, orientation)
     return x0 * width, y0 * height, x1 * width, y1 * height
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from facesearch.errors import InputError
-from facesearch.images.formats.metadata import PhotoMetadata
-from facesearch.images.sidecars import SIDECAR_SUFFIX
+from facesearch.errors import InputError, PhotoError
+from facesearch.images.formats.extended_xmp import NO_EXTENSION
+from facesearch.images.formats.metadata import PhotoMetadata, read_metadata
 from facesearch.people_import.json_exports import ExportedPhoto, read_export
 from facesearch.people_import.noted_names import ImportProblem, NotedNames
 from facesearch.people_import.picasa import (
-    INI_NAMES,
     PicasaFolder,
     names_in_ini,
     photo_key,
     read_contacts,
     read_ini,
 )
+from facesearch.people_import.picture_folder import PictureFolder
 from facesearch.people_import.safe_xml import MOST_BYTES
 from facesearch.people_import.xmp_names import PEOPLE_TAGS, names_in_xmp
 from indexer.storage.plain_files import read_plain
@@ -51,7 +51,9 @@ class SourceReader:
     def __init__(self, sources: NameSources, photos: Sequence[Path]) -> None:
         self.problems: list[ImportProblem] = []
         self._sources = sources
-        self._listings: dict[Path, dict[str, list[Path]]] = {}
+        self._photos = frozenset(photos)
+        self._folders: dict[Path, PictureFolder] = {}
+        self._ambiguous: set[Path] = set()  # sidecars that are said to be
         self._picasa: dict[Path, PicasaFolder | None] = {}
         self._exported = self._read_exports(photos)
         self._contacts: dict[str, str] = {}
@@ -65,22 +67,65 @@ class SourceReader:
                     self._contacts.setdefault(key, name)
 
     def names_of(self, photo: Path, metadata: PhotoMetadata) -> list[NotedNames]:
-        """What is noted of ``photo``, in which there are ``metadata``."""
+        """What is noted of ``photo``, in which there are ``metadata``.
+
+        Of its picture there may be other files, that are no photos of the gallery: what is noted of
+        these has their metadata.
+        """
         found = list(self._exported.get(photo, ()))
         if not self._sources.files:
             return found
+        found += self._of_file(photo, metadata)
+        for name in self._folder(photo.parent).files_of(photo.name)[1:]:
+            if (other := photo.with_name(name)) not in self._photos:
+                found += self._of_second(other, metadata)
+        return found
+
+    def _of_second(self, path: Path, first: PhotoMetadata) -> list[NotedNames]:
+        """What is noted of a second file of the picture whose file read has the metadata ``first``.
+
+        Where it cannot be read, what is beside it is taken to be of a picture like the first.
+        """
+        try:
+            metadata = read_metadata(path)
+        except PhotoError as error:
+            self.problems.append(ImportProblem(str(path), error.reason, error.detail))
+            metadata = replace(first, xmp=b"", extended=NO_EXTENSION)
+        return [replace(each, file=metadata) for each in self._of_file(path, metadata)]
+
+    def _of_file(self, path: Path, metadata: PhotoMetadata) -> list[NotedNames]:
+        """What is noted of one file: in it, beside it, and by Picasa."""
+        folder = self._folder(path.parent)
+        found = []
         for packet in filter(None, (metadata.xmp, metadata.extended.packet)):
-            found += self._in_xmp(packet, photo)
+            found += self._in_xmp(packet, path)
         if problem := metadata.extended.problem:
-            self.problems.append(ImportProblem(str(photo), "bad-xmp", problem))
-        for sidecar in self._sidecars(photo):
-            try:
-                found += self._in_xmp(read_plain(sidecar, MOST_BYTES), sidecar)
-            except OSError as error:
-                self._refused(sidecar, error)
-        folder = self._picasa.get(photo.parent)
-        noted = names_in_ini(folder, photo, self._contacts) if folder else None
+            self.problems.append(ImportProblem(str(path), "bad-xmp", problem))
+        for sidecar in folder.sidecars(path.name):
+            found += self._in_sidecar(sidecar)
+        for sidecar in folder.stem_sidecars(path.name):
+            found += self._of_stem(sidecar, folder.namesakes(path.name))
+        ini = self._picasa.get(path.parent)
+        noted = names_in_ini(ini, path, self._contacts) if ini else None
         return found + ([noted] if noted else [])
+
+    def _of_stem(self, sidecar: Path, pictures: list[str]) -> list[NotedNames]:
+        """What ``a.xmp`` notes, if it is of one picture only; of several, nobody knows which."""
+        if len(pictures) <= 1:
+            return self._in_sidecar(sidecar)
+        if sidecar not in self._ambiguous:
+            self._ambiguous.add(sidecar)
+            if any(each.regions or each.people for each in self._in_sidecar(sidecar)):
+                detail = f"its names may be of any of {', '.join(pictures)}"
+                self.problems.append(ImportProblem(str(sidecar), "ambiguous", detail))
+        return []
+
+    def _in_sidecar(self, sidecar: Path) -> list[NotedNames]:
+        try:
+            return self._in_xmp(read_plain(sidecar, MOST_BYTES), sidecar)
+        except OSError as error:
+            self._refused(sidecar, error)
+            return []
 
     def _in_xmp(self, packet: bytes, place: Path) -> list[NotedNames]:
         try:
@@ -89,34 +134,22 @@ class SourceReader:
             self.problems.append(ImportProblem(str(place), "bad-xmp", str(error)))
             return []
 
-    def _sidecars(self, photo: Path) -> list[Path]:
-        """``a.jpg.xmp`` and ``a.xmp``, in any case."""
-        listing = self._listing(photo.parent)
-        names = dict.fromkeys(
-            photo_key(f"{name}{SIDECAR_SUFFIX}") for name in (photo.name, photo.stem)
-        )
-        return [path for name in names for path in listing.get(name, ())]
-
-    def _listing(self, folder: Path) -> dict[str, list[Path]]:
-        """The files of a folder that names may be in, by their names as these are looked up."""
-        if folder not in self._listings:
-            listing: dict[str, list[Path]] = {}
+    def _folder(self, folder: Path) -> PictureFolder:
+        if folder not in self._folders:
+            names: list[str] = []
             try:
                 with os.scandir(folder) as entries:
-                    for name in sorted(entry.name for entry in entries):
-                        key = photo_key(name)
-                        if key.endswith(SIDECAR_SUFFIX) or key in INI_NAMES:
-                            listing.setdefault(key, []).append(folder / name)
+                    names = [entry.name for entry in entries if not entry.is_dir()]
             except OSError as error:
                 self._refused(folder, error)
-            self._listings[folder] = listing
-        return self._listings[folder]
+            photos = [name for name in names if folder / name in self._photos]
+            self._folders[folder] = PictureFolder(folder, names, photos)
+        return self._folders[folder]
 
     def _read_ini(self, folder: Path) -> PicasaFolder | None:
-        listing = self._listing(folder)
-        places = [path for name in INI_NAMES for path in listing.get(name, ())]
         found = None
-        for place in places[:1]:
+        place = self._folder(folder).ini()
+        if place is not None:
             try:
                 found = read_ini(place)
             except OSError as error:

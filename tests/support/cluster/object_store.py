@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import quote
 
 import pytest
 
@@ -60,7 +61,7 @@ class FaultyStore:
         # Not the default, a form, which the server would parse.
         headers = {"Content-Type": "application/octet-stream", "Authorization": _ANYBODY}
         request = urllib.request.Request(
-            f"{self.server}/{BUCKET}/{key}", data, headers, method="PUT"
+            f"{self.server}/{BUCKET}/{quote(key)}", data, headers, method="PUT"
         )
         urllib.request.urlopen(request).close()
 

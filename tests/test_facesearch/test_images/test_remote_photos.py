@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from facesearch.images.photo_reader import PhotoReader
 from facesearch.images.remote import objects
 from facesearch.images.remote.addresses import address_of, is_remote
 from facesearch.images.remote.objects import read_object
+from facesearch.images.walk.skipped import SkippedFiles
 from support.cluster.object_store import (
     BUCKET,
     ERROR,
@@ -84,6 +86,42 @@ def test_photos_of_a_bucket_in_order(store: FaultyStore, tmp_path: Path) -> None
     assert one.location == root / "notes.txt"
     with pytest.raises(InputError, match="found nothing"):
         find_photos([Path(f"s3://{BUCKET}/nowhere")])
+
+
+def test_folders_that_are_left_out_on_a_disk_are_in_a_bucket(
+    store: FaultyStore, tmp_path: Path
+) -> None:
+    data = write_photo(tmp_path / "a.png", [1]).read_bytes()
+    expected = {
+        "trip/@eaDir/a.png/SYNOPHOTO_THUMB_XL.jpg": "thumbnails",
+        "#recycle/a.jpg": "trash",
+        ".Trash-1000/files/a.jpg": "trash",
+        ".thumbnails/normal/a.png": "thumbnails",
+        "Catalog Previews.lrdata/1.jpg": "previews",
+        "My.photoslibrary/resources/a.jpg": "previews",
+        ".git/a.png": "hidden",
+        "trip/.a.png": "hidden",
+        "notes.txt": "document",
+    }
+    read = ["My.photoslibrary/originals/a.jpg", "resources/a.jpg", "trip/a.png"]
+    for name in [*expected, *read]:
+        path = tmp_path / "left-out" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"notes" if name == "notes.txt" else data)
+    store.put_folder(tmp_path / "left-out", "left-out")
+    counts = Counter(expected.values())
+    for root in (Path(f"s3://{BUCKET}/left-out"), tmp_path / "left-out"):
+        skipped = SkippedFiles()
+        assert [photo.name for photo in find_photos([root], skipped)] == read
+        assert {kind: number for kind, number in skipped.counts.items() if number} == counts
+    # One that is asked for is read, and counted once.
+    root = Path(f"s3://{BUCKET}/left-out")
+    skipped = SkippedFiles()
+    found = [photo.location for photo in find_photos([root, root / "#recycle"], skipped)]
+    assert root / "#recycle" / "a.jpg" in found and len(found) == len(read) + 1
+    assert skipped.counts["trash"] == 1
+    library = root / "My.photoslibrary"
+    assert [photo.name for photo in find_photos([library])] == ["originals/a.jpg"]
 
 
 def index(gallery: Gallery, root: Path) -> EmbedReport:
