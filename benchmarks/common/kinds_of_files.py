@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import shutil
 import struct
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,12 +18,14 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.clips.made_clips import ClipFormat, ClipShot, write_clip
 from benchmarks.common.raw_files import dng
 from facesearch.images.formats.extras import is_readable
+from facesearch.video.reader import can_read_videos
 
 Pixels = NDArray[np.uint8]
 # Mean difference of a pixel from the portrait that a kind's coding may make.
-EXACT, LOSSY, COARSE = 1.0, 8.0, 25.0
+EXACT, LOSSY, VIDEO, COARSE = 1.0, 8.0, 10.0, 25.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class KindOfFile:
     """One file: its bytes and what is to become of it.
 
     ``became`` is "read", "partial", the reason of a failure, or the kind of files skipped.
-    ``difference`` is the mean one from the portrait that is allowed, of a file that is read; of a
-    ``grey`` one, from the portrait without its colours.
+    ``difference`` is the mean one from the portrait that is allowed, of a file that is read or is a
+    video; of a ``grey`` one, from the portrait without its colours.
     """
 
     name: str
@@ -92,7 +92,7 @@ def grey_of(portrait: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(portrait).convert("L"))
 
 
-_VIDEO = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(3000)
+_MOTION = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(3000)
 
 
 def _jpegs(portrait: Pixels) -> Iterator[KindOfFile]:
@@ -111,7 +111,7 @@ def _jpegs(portrait: Pixels) -> Iterator[KindOfFile]:
     yield KindOfFile("no-end-marker.jpg", jpeg(portrait)[:-2], "read", LOSSY)
     whole = jpeg(portrait)
     yield KindOfFile("three-quarters.jpg", whole[: len(whole) * 3 // 4], "partial", 80.0)
-    yield KindOfFile("motion-photo.jpg", jpeg(portrait, optimize=True) + _VIDEO, "read", LOSSY)
+    yield KindOfFile("motion-photo.jpg", jpeg(portrait, optimize=True) + _MOTION, "read", LOSSY)
     several = {"save_all": True, "append_images": [Image.fromarray(255 - portrait)]}
     yield KindOfFile("several.mpo", _saved(portrait, "MPO", quality=91, **several), "read", LOSSY)
     yield KindOfFile("really-a-jpeg.png", jpeg(portrait, quality=90), "read", LOSSY)
@@ -226,7 +226,7 @@ def _groups(portrait: Pixels) -> Iterator[KindOfFile]:
     yield KindOfFile("camera/IMG_1.DNG", dng(darker), "second-file")
     phone = _saved(darker, "HEIF", quality=85, exif=_exif(time="2021:05:06 07:08:10"))
     yield KindOfFile("phone/IMG_2.HEIC", phone, "read", COARSE)
-    live = _VIDEO + b"com.apple.quicktime.content.identifier"
+    live = _MOTION + b"com.apple.quicktime.content.identifier"
     yield KindOfFile("phone/IMG_2.MOV", live, "live-photo")
     yield KindOfFile("camera/@eaDir/IMG_1.JPG/SYNOPHOTO_THUMB_XL.jpg", first, "thumbnails")
     yield KindOfFile("#recycle/IMG_1.JPG", first, "trash")
@@ -253,19 +253,24 @@ def _no_photos(portrait: Pixels) -> Iterator[KindOfFile]:
     yield KindOfFile("Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(60), "other")
 
 
+# By codec. OpenCV and facesearch both read the frames, and both turn RGB into YUV as video has it.
+_CLIPS = {
+    "clip.mp4": "libx264",
+    "clip.mov": "mpeg4",
+    "clip.mkv": "libx264",
+    "clip.avi": "mpeg4",
+    "clip.webm": "libvpx-vp9",
+}
+
+
 def _videos(portrait: Pixels) -> Iterator[KindOfFile]:
-    """By ffmpeg where it is there, else the first bytes of such a file."""
-    for suffix in ("mp4", "mkv"):
-        yield KindOfFile(f"clip.{suffix}", _clip(portrait, suffix) or _VIDEO, "video")
-
-
-def _clip(portrait: Pixels, suffix: str) -> bytes:
-    program = shutil.which("ffmpeg")
-    if program is None:
-        return b""
+    """Where PyAV is installed; half a second that shows the portrait, standing still."""
+    if not can_read_videos():
+        return
     with tempfile.TemporaryDirectory() as folder:
-        still, clip = Path(folder, "still.png"), Path(folder, f"clip.{suffix}")
-        still.write_bytes(_saved(portrait, "PNG"))
-        command = [program, "-loglevel", "error", "-loop", "1", "-i", str(still), "-t", "1"]
-        subprocess.run([*command, "-pix_fmt", "yuv420p", str(clip)], check=True)
-        return clip.read_bytes()
+        for name, codec in _CLIPS.items():
+            path = Path(folder, name)
+            best = (("b", "4000000"),) if codec != "libx264" else (("crf", "16"),)
+            form = ClipFormat(fps=10, codec=codec, options=best)
+            write_clip(path, [ClipShot(0.5, portrait, ())], form)
+            yield KindOfFile(name, path.read_bytes(), "video", VIDEO)

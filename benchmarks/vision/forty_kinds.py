@@ -2,24 +2,24 @@
 
     python -m benchmarks.vision.forty_kinds [FOLDER]
 
-One portrait is written in every kind, wherever a writer is at hand. Each file that is read is
-compared with the portrait as it was drawn, and with what OpenCV, tifffile or LibRaw reads,
-whichever can. The face that the default engine finds in it is compared with that in the plain JPEG.
+One portrait is written in every kind, wherever a writer is at hand. Each file that is read, and the
+first frame of each video, is compared with the portrait as it was drawn, and with what another
+program reads (:mod:`benchmarks.vision.other_readers`). The face that the default engine finds in a
+photo is compared with that in the plain JPEG.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import tempfile
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import skimage.data
-import tifffile
 
 from benchmarks.common.kinds_of_files import (
     KindOfFile,
@@ -29,17 +29,20 @@ from benchmarks.common.kinds_of_files import (
     write_kinds,
 )
 from benchmarks.common.record import record
+from benchmarks.vision.other_readers import read_elsewhere
 from facesearch.engine import DECODE_SIDE, create_engine
 from facesearch.errors import PhotoError
 from facesearch.images import decode_photo, find_photos
 from facesearch.images.walk.skipped import SkippedFiles
+from facesearch.video.reader import open_video
 
 
 @dataclass(frozen=True)
 class JudgedFile:
     """What became of a file, and how far its pixels are from the portrait: the mean, or None.
 
-    ``reader`` is an independent one that reads the file, and ``apart`` how far its pixels are.
+    ``reader`` is an independent one that reads the file, and ``apart`` how far its pixels are. Of a
+    video, which is none of the photos, these are of its first frame.
     """
 
     name: str
@@ -54,19 +57,29 @@ def judge(folder: Path, kinds: list[KindOfFile], portrait: Pixels) -> list[Judge
     skipped = SkippedFiles()
     found = {photo.name: photo for photo in find_photos([folder], skipped)}
     others = {str(each.folder.relative_to(folder)): each.kind for each in skipped.folders}
+    # Files are counted, not listed: each is of its kind if there are as many as there should be.
+    expected = Counter(each.became for each in kinds if each.name not in found)
     judged = []
     for each in kinds:
+        within = [kind for name, kind in others.items() if each.name.startswith(f"{name}/")]
         if each.name in found:
             judged.append(_decoded(folder / each.name, each, portrait))
+        elif within:
+            judged.append(JudgedFile(each.name, within[0]))
+        elif skipped.counts[each.became] != expected[each.became]:
+            counted = f"{skipped.counts[each.became]} counted, not {expected[each.became]}"
+            judged.append(JudgedFile(each.name, counted))
+        elif each.became == "video":
+            judged.append(_first_frame(folder / each.name, each, portrait))
         else:
-            judged.append(JudgedFile(each.name, _skipped_as(each, others, skipped)))
+            judged.append(JudgedFile(each.name, each.became))
     return judged
 
 
-def _skipped_as(each: KindOfFile, folders: dict[str, str], skipped: SkippedFiles) -> str:
-    within = [kind for name, kind in folders.items() if each.name.startswith(f"{name}/")]
-    # A file is counted and not listed, so that of its kind there must be one.
-    return within[0] if within else each.became if skipped.counts[each.became] else "not counted"
+def is_right(judged: JudgedFile, kind: KindOfFile) -> bool:
+    """Whether what became of a file is what should."""
+    near = judged.difference is None or judged.difference <= kind.difference
+    return judged.became == kind.became and near
 
 
 def _decoded(path: Path, each: KindOfFile, portrait: Pixels) -> JudgedFile:
@@ -75,7 +88,7 @@ def _decoded(path: Path, each: KindOfFile, portrait: Pixels) -> JudgedFile:
     except PhotoError as error:
         return JudgedFile(each.name, error.reason)
     truth = np.repeat(grey_of(portrait)[..., None], 3, axis=2) if each.grey else portrait
-    reader, pixels = _read_elsewhere(each)
+    reader, pixels = read_elsewhere(each)
     return JudgedFile(
         each.name,
         "partial" if photo.partial else "read",
@@ -85,41 +98,28 @@ def _decoded(path: Path, each: KindOfFile, portrait: Pixels) -> JudgedFile:
     )
 
 
+def _first_frame(path: Path, each: KindOfFile, portrait: Pixels) -> JudgedFile:
+    try:
+        with open_video(path) as video:
+            ((_, frame),) = video.stills([0], None)
+    except PhotoError as error:
+        return JudgedFile(each.name, error.reason)
+    if frame is None:
+        return JudgedFile(each.name, "no frame at its start")
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        there, other = capture.read()
+    finally:
+        capture.release()
+    apart = _apart(frame.pixels, np.asarray(other[..., ::-1], np.uint8)) if there else None
+    reader = "OpenCV" if there else ""
+    return JudgedFile(each.name, each.became, _apart(frame.pixels, portrait), reader, apart)
+
+
 def _apart(one: Pixels, other: Pixels) -> float:
     if one.shape != other.shape:
         return float("inf")
     return round(float(np.abs(one.astype(int) - other).mean()), 2)
-
-
-def _read_elsewhere(each: KindOfFile) -> tuple[str, Pixels | None]:
-    """What a reader that shares no code with ours makes of a file, upright, in eight bits."""
-    if each.name.endswith(".dng") or ("camera" in each.name and each.name.endswith(".tif")):
-        import rawpy
-
-        with rawpy.imread(io.BytesIO(each.data)) as raw:
-            return "LibRaw", np.asarray(raw.postprocess(use_camera_wb=True), np.uint8)
-    if each.data[:2] in (b"II", b"MM"):
-        return _by_tifffile(each.data)
-    read = cv2.imdecode(np.frombuffer(each.data, np.uint8), cv2.IMREAD_COLOR)
-    return ("", None) if read is None else ("OpenCV", np.asarray(read[..., ::-1], np.uint8))
-
-
-def _by_tifffile(data: bytes) -> tuple[str, Pixels | None]:
-    try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            page = max(file.pages, key=lambda page: page.imagelength)
-            samples, photometric = page.asarray(), page.photometric.name
-    except (KeyError, ValueError):  # a codec that it does not have
-        return "", None
-    if photometric not in ("RGB", "MINISBLACK"):
-        return "", None
-    if samples.ndim == 3 and samples.shape[0] == 3:
-        samples = np.moveaxis(samples, 0, 2)
-    low, high = (0.0, 1.0)
-    if samples.dtype.kind in "iu":
-        low, high = float(np.iinfo(samples.dtype).min), float(np.iinfo(samples.dtype).max)
-    pixels = np.round((samples.astype(np.float64) - low) * 255 / (high - low)).astype(np.uint8)
-    return "tifffile", np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
 def faces_of(folder: Path, judged: list[JudgedFile]) -> dict[str, float]:
@@ -152,10 +152,7 @@ def main() -> None:
         for each, kind in zip(judged, kinds, strict=True)
     }
     wrong = [
-        each.name
-        for each, kind in zip(judged, kinds, strict=True)
-        if each.became != kind.became
-        or (each.difference is not None and each.difference > kind.difference)
+        each.name for each, kind in zip(judged, kinds, strict=True) if not is_right(each, kind)
     ]
     result = {"files": rows, "wrong": wrong, "kinds": len(kinds)}
     print(json.dumps(result, indent=2))

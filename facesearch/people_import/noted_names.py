@@ -29,7 +29,7 @@ class NotedNames:
 
     ``regions`` have a place; ``people`` are on it somewhere. ``unusable`` says of regions that make
     no sense why not, and ``unnamed`` counts those without a name. ``file`` has the metadata of the
-    file that the regions are of, where that is another than the photo's: a second one of its picture.
+    file that regions are of, where that is another than the photo's: a second one of its picture.
     """
 
     source: str

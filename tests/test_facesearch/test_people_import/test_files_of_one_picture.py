@@ -48,15 +48,13 @@ TRANSPOSES = {
 def picture(*people: str, mark: str = "") -> Image.Image:
     """A picture of its own by ``mark``: copies of one photo have the same faces."""
     pixels = np.full((SIZE[1], SIZE[0], 3), 120, np.uint8)
-    pixels[-8:, : len(mark)] = np.frombuffer(mark.encode(), np.uint8)[:, None] // 4 + 100
+    pixels[-1] = 100 + np.random.default_rng([*mark.encode()]).integers(0, 40, (SIZE[0], 3))
     for person, (x0, y0, x1, y1) in zip(people, (RED, BLUE), strict=False):
         pixels[int(y0) : int(y1), int(x0) : int(x1)] = PEOPLE[person]
     return Image.fromarray(pixels)
 
 
-def put(
-    path: Path, *people: str, orientation: int = 1, xmp: bytes = b""
-) -> Path:
+def put(path: Path, *people: str, orientation: int = 1, xmp: bytes = b"") -> Path:
     """The picture, stored turned and stated to be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = picture(*people, mark=path.name)
@@ -209,8 +207,9 @@ def test_a_sidecar_of_two_pictures_names_neither(tmp_path: Path) -> None:
     assert set(named_boxes(gallery)) == {("b.png", "Bea"), ("c.jpg", "Cleo")}
     (folder / "a.xmp").write_bytes(packet())  # names nobody, so that nothing is lost
     assert ask(gallery).problems == ()
-    (folder / "a.png.xmp").write_bytes(packet(("Dora", RED)))
-    assert [each.name for each in ask(gallery).people] == ["Dora"]
+    (folder / "a.png.xmp").write_bytes(packet(("Bea", RED)))
+    ask(gallery)
+    assert set(named_boxes(gallery)) == {("a.png", "Bea"), ("b.png", "Bea"), ("c.jpg", "Cleo")}
 
 
 def test_the_files_of_a_folder(tmp_path: Path) -> None:
