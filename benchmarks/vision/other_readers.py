@@ -8,13 +8,20 @@ from typing import Any
 
 import cv2
 import numpy as np
+import skimage.color
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.common.kinds_of_files import KindOfFile, Pixels
 from facesearch.images.sniff import sniff
 
 _EXIF = re.compile(rb"Exif\0\0(?:II\*\0|MM\0\*)")
+_D50_TO_D65 = (
+    (0.9555766, -0.0230393, 0.0631636),
+    (-0.0282895, 1.0099416, 0.0210077),
+    (0.0122982, -0.0204830, 1.3299098),
+)
 _Read = tuple[str, Pixels | None]
 
 
@@ -30,7 +37,10 @@ def read_elsewhere(each: KindOfFile) -> _Read:
         return (name, pixels) if pixels is not None else _by_opencv(each.data)
     if sniff(each.data) == "HEIF":
         return _by_ffmpeg(each.data)
-    return _by_opencv(each.data)
+    name, pixels = _by_opencv(each.data)
+    if pixels is None and sniff(each.data) == "JPEG":  # one that ends early, which OpenCV refuses
+        return _by_ffmpeg(each.data, "mjpeg")
+    return name, pixels
 
 
 def _by_libraw(data: bytes) -> _Read:
@@ -52,6 +62,8 @@ def _by_tifffile(data: bytes) -> _Read:
             samples, photometric = page.asarray(), page.photometric.name
     except (KeyError, ValueError):  # a codec that it does not have
         return "", None
+    if photometric == "CIELAB":
+        return "tifffile", _of_lab(samples)
     if photometric not in ("RGB", "MINISBLACK"):
         return "", None
     if samples.ndim == 3 and samples.shape[0] == 3:
@@ -63,13 +75,21 @@ def _by_tifffile(data: bytes) -> _Read:
     return "tifffile", np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
-def _by_ffmpeg(data: bytes) -> _Read:
-    """A HEIC by FFmpeg, which does not turn it; by its EXIF it is turned here."""
+def _of_lab(samples: NDArray[np.uint8]) -> Pixels:
+    """RGB of TIFF's CIE L*a*b*, whose white is D50 (TIFF 6.0, section 23; matrix of Bradford's)."""
+    signed = samples[..., 1:].view(np.int8)
+    lab = np.concatenate([samples[..., :1] / 2.55, signed], axis=2)
+    xyz = skimage.color.lab2xyz(lab, illuminant="D50") @ np.array(_D50_TO_D65).T
+    return np.round(skimage.color.xyz2rgb(xyz) * 255).astype(np.uint8)
+
+
+def _by_ffmpeg(data: bytes, form: str | None = None) -> _Read:
+    """A HEIC, or a JPEG, by FFmpeg, which does not turn it; by its EXIF it is turned here."""
     try:
         import av
     except ImportError:  # of the extra "video"
         return "", None
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), format=form) as container:
         stored: Any = next(container.decode(video=0)).to_ndarray(format="rgb24")
     pixels = np.ascontiguousarray(stored)
     return "FFmpeg", _turned(pixels, _stated_orientation(data))

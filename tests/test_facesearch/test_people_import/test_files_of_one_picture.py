@@ -228,7 +228,7 @@ def test_the_files_of_a_folder(tmp_path: Path) -> None:
     assert folder.ini() is None
 
 
-def test_a_photo_of_its_own_keeps_its_names(tmp_path: Path) -> None:
+def test_a_file_that_is_a_photo_itself_keeps_its_names(tmp_path: Path) -> None:
     """Both files were asked for by name, so that both are photos of the gallery."""
     jpeg = put(tmp_path / "photos" / "a.jpg", "red")
     heic = put(tmp_path / "photos" / "a.heic", "red")
