@@ -20,6 +20,7 @@ from benchmarks.figures import (
     clusters,
     distributed,
     faces,
+    files,
     indices,
     people,
     promises,
@@ -321,6 +322,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         videos.video_speed,
         videos.video_protocol,
         videos.panoramas,
+        files.kinds,
     )
 }
 

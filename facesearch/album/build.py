@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -79,14 +79,16 @@ def _about(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -
         encoder=gallery.contract.name,
         photo_count=len(state.photos) - state.count("gone"),
         photos_without_faces=state.faceless_count,
-        failed=tuple(
-            FailedPhoto(record.name, record.reason, record.detail)
-            for record in state.having("failed")
-        ),
+        failed=_listed(state.having("failed")),
+        partial=_listed(state.partial()),
         outdated=outdated(gallery, unclustered(state.live_ids(), run)),
         gallery=gallery.folder,
         linkage=run.how.linkage,
     )
+
+
+def _listed(records: Iterable[PhotoRecord]) -> tuple[FailedPhoto, ...]:
+    return tuple(FailedPhoto(each.name, each.reason, each.detail) for each in records)
 
 
 def _shown(now: PersonAssignment) -> tuple[Clustering, dict[int, str], dict[int, str]]:

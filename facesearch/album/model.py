@@ -68,7 +68,8 @@ class AlbumFace:
 
 @dataclass(frozen=True)
 class FailedPhoto:
-    """A photo that could not be used: its relative path (made printable), why, and the detail."""
+    """A photo that could not be used, or not all of it: its relative path (made printable), why,
+    and the detail."""
 
     name: str
     reason: str
@@ -128,7 +129,8 @@ class AlbumInfo:
     distance at which groups were cut, None where the method has none; ``linkage`` is which distance
     between two groups that is, of :data:`cluster.agglomerative.LINKAGES`. ``outdated`` is a
     sentence for the reader where the gallery has changed since the clustering. ``gallery`` is the
-    folder of the gallery, for commands that act on it; None if there is none.
+    folder of the gallery, for commands that act on it; None if there is none. ``partial`` photos
+    are in the album; their files end early, and what is there was read.
     """
 
     title: str
@@ -142,6 +144,7 @@ class AlbumInfo:
     outdated: str = ""
     gallery: Path | None = None
     linkage: str = "average"
+    partial: tuple[FailedPhoto, ...] = ()
 
     def __post_init__(self) -> None:
         for key in ("title", "outdated"):

@@ -49,6 +49,7 @@ def album_json(album: Album) -> dict[str, Any]:
             {"photo": photo.name, "reason": photo.reason, "detail": photo.detail}
             for photo in album.about.failed
         ],
+        "partial": [{"photo": photo.name, "detail": photo.detail} for photo in album.about.partial],
         "advice": {
             "merges": [
                 {"people": list(each.keys), **_odds_json(each)} for each in album.advice.merges

@@ -10,6 +10,7 @@ from fastapi import Path, Query, Request
 from fastapi.responses import Response
 from numpy.typing import NDArray
 
+from facesearch.images.types import PARTIAL
 from facesearch.recognition.identify import largest_first
 from facesearch.service.pictures import (
     CROP_SIDES,
@@ -163,8 +164,12 @@ def show_photo(snapshot: Snapshot, photo: RecordKey) -> PhotoDetail:
     boxes = [tuple(box) for box in snapshot.faces.box[faces].tolist()]
     state = snapshot.view.state
     places = np.flatnonzero(state.log.newest & (state.log.holder == photos.held[row]))
+    shown = dict(PhotoView.of(snapshot, row))
+    record = photos.record(row)
+    if record.reason == PARTIAL:
+        shown |= {"reason": record.reason, "detail": record.detail}
     return PhotoDetail(
-        **dict(PhotoView.of(snapshot, row)),
+        **shown,
         locations=[photos.name_of_record(table.record(place)) for place in places.tolist()],
         found=[FaceSummary.of(snapshot, int(faces[each])) for each in largest_first(boxes)],
     )

@@ -145,7 +145,10 @@ class PhotoView(Shape):
 
 
 class PhotoDetail(PhotoView):
-    """A photo with its faces, the largest first, and all places where it lies."""
+    """A photo with its faces, the largest first, and all places where it lies.
+
+    One whose file ends early has the ``reason`` "partial", and a ``detail`` of what is missing.
+    """
 
     locations: list[str]
     found: list[FaceSummary]

@@ -160,7 +160,9 @@ def test_album_json_states_its_version_and_survives_a_round_trip() -> None:
     assert ada["faces"][0]["photo_url"].startswith("file:///photos/")
     assert value["noise"][0]["face_id"] == 2**40 + 3
     assert value["failed"] == [{"photo": "x.jpg", "reason": "empty", "detail": "0 bytes"}]
-    assert value["outdated"] is None
+    assert value["partial"] == [] and value["outdated"] is None
+    cut = about(album, partial=(FailedPhoto("y.jpg", "partial", "the upper half"),))
+    assert album_json(cut)["partial"] == [{"photo": "y.jpg", "detail": "the upper half"}]
     assert album_json(about(album, outdated="12 faces came later"))["outdated"] == (
         "12 faces came later"
     )

@@ -84,6 +84,7 @@ const Facts = ({ photo }) => {
       <span class="dot" />${photo.width} × ${photo.height}
       ${!photo.video && html`<span class="dot" /><a href=${original(photo.id)} target="_blank" rel="noreferrer">Open the file</a>`}
     </p>
+    ${photo.reason === "partial" && html`<p class="soft small">Only a part of this photo could be read. ${photo.detail}</p>`}
     ${photo.locations?.length > 1 && html`<p class="soft small">Also at ${photo.locations.slice(1).join(", ")}</p>`}
   `;
 };

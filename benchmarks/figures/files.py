@@ -1,0 +1,29 @@
+"""Figures of files: what is read of every kind, and whose names are read from which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.common.markdown import result, table
+
+
+def kinds() -> str:
+    """How far what is read is from what other programs read."""
+    document = result("forty_kinds")
+    files: dict[str, Any] = document["files"]
+    shown = {name: each for name, each in files.items() if each["difference"] is not None}
+    rows = []
+    for reader in sorted({each["reader"] for each in shown.values()} - {""}):
+        apart = {name: each["apart"] for name, each in shown.items() if each["reader"] == reader}
+        most = max(apart, key=lambda name: apart[name])
+        equal = sum(difference == 0 for difference in apart.values())
+        rows.append([reader, f"{len(apart)}", f"{equal}", f"{apart[most]:.2f} (`{most}`)"])
+    header = ("compared with", "files", "equal in every pixel", "largest mean difference, of 255")
+    alone = [f"`{name}`" for name, each in shown.items() if not each["reader"]]
+    wrong = len(document["wrong"])
+    return (
+        f"{table(header, rows)}\n\n"
+        f"{document['kinds']} files, {len(shown)} of them pictures and videos that are read, the "
+        f"others named with their reason or kind; {wrong or 'none'} otherwise than expected. No "
+        f"other program here reads {', '.join(alone) or 'none'}."
+    )
