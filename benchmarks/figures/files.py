@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from benchmarks.common.markdown import result, table
+from benchmarks.exchange.xmp_matrix import WITHIN
 
 
 def kinds() -> str:
@@ -27,3 +29,21 @@ def kinds() -> str:
         f"others named with their reason or kind; {wrong or 'none'} otherwise than expected. No "
         f"other program here reads {', '.join(alone) or 'none'}."
     )
+
+
+def xmp_matrix() -> str:
+    """In how many orientations a region is where the face is, by format and reader."""
+    document = result("xmp_matrix")
+    formats: dict[str, dict[str, dict[str, float]]] = document["results"]
+    readers = list(next(iter(formats.values())))
+    rows = [
+        [kind.upper(), *(_right(found[reader].values()) for reader in readers)]
+        for kind, found in formats.items()
+    ]
+    header = ("format", *(f"by {reader.replace(', ', ' in the ')}" for reader in readers))
+    return f"{table(header, rows)}\n\nexiftool {document['packages']['exiftool']}."
+
+
+def _right(distances: Collection[float]) -> str:
+    right = sum(distance <= WITHIN for distance in distances)
+    return f"{right} of {len(distances)}"

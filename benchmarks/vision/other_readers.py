@@ -26,9 +26,11 @@ _Read = tuple[str, Pixels | None]
 
 
 def read_elsewhere(each: KindOfFile) -> _Read:
-    """A reader that shares no code with the one that is judged, and what it makes of a file.
+    """Another program, and what it makes of a file: upright, RGB in eight bits; "" and None where
+    no other reads it.
 
-    Upright, RGB in eight bits; "" and None where no other reads it.
+    Raw files are developed by the same library as ours, which there is called with none of our
+    choices; the others share no code with ours.
     """
     if each.name.endswith(".dng") or ("camera" in each.name and each.name.endswith(".tif")):
         return _by_libraw(each.data)
