@@ -164,9 +164,10 @@ def main() -> None:
     """Write, read and record."""
     with tempfile.TemporaryDirectory() as folder:
         results = matrix(Path(folder))
-    version = exiftool("-ver").strip()
-    print(json.dumps(results, indent=2))
-    print(record("xmp_matrix", {"packages": {"exiftool": version}, "results": results}))
+    packages = {"exiftool": exiftool("-ver").strip()}
+    result = {"packages": packages, "within_pixels": WITHIN, "results": results}
+    print(json.dumps(result, indent=2))
+    print(record("xmp_matrix", result))
 
 
 if __name__ == "__main__":

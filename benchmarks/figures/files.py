@@ -6,7 +6,6 @@ from collections.abc import Collection
 from typing import Any
 
 from benchmarks.common.markdown import result, table
-from benchmarks.exchange.xmp_matrix import WITHIN
 
 
 def kinds() -> str:
@@ -37,13 +36,16 @@ def xmp_matrix() -> str:
     formats: dict[str, dict[str, dict[str, float]]] = document["results"]
     readers = list(next(iter(formats.values())))
     rows = [
-        [kind.upper(), *(_right(found[reader].values()) for reader in readers)]
+        [
+            kind.upper(),
+            *(_right(found[reader].values(), document["within_pixels"]) for reader in readers),
+        ]
         for kind, found in formats.items()
     ]
     header = ("format", *(f"by {reader.replace(', ', ' in the ')}" for reader in readers))
     return f"{table(header, rows)}\n\nexiftool {document['packages']['exiftool']}."
 
 
-def _right(distances: Collection[float]) -> str:
-    right = sum(distance <= WITHIN for distance in distances)
+def _right(distances: Collection[float], within: float) -> str:
+    right = sum(distance <= within for distance in distances)
     return f"{right} of {len(distances)}"

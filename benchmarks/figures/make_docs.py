@@ -35,8 +35,8 @@ from facesearch.encoders.int8_calibration import LEAST_COSINE
 ROOT = Path(__file__).parents[2]
 _PAGES = (
     "README docs/accuracy docs/distributed docs/encoders docs/indexing docs/model_card "
-    "docs/networks docs/people docs/performance docs/report docs/scale docs/threats docs/training docs/video "
-    "docs/web"
+    "docs/networks docs/people docs/performance docs/report docs/scale docs/threats "
+    "docs/training docs/video docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
