@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from indexer.errors import InvalidVectorsError, ShardError
 from indexer.storage.atomic_files import partial_path, sha256_of
 from indexer.storage.byte_strings import ByteStrings
-from indexer.storage.hdf5_reader import BytesColumn, Checker, Hdf5Holder, reading
+from indexer.storage.hdf5_reader import BytesColumn, Checker, Hdf5Holder, StoredArray, reading
 from indexer.storage.plain_files import read_plain
 from indexer.storage.shard_format import (
     COLUMN_TYPES,
@@ -145,7 +145,7 @@ class Shard(Hdf5Holder):
             raise KeyError(f"{self.path} has no column {table}/{name}, but {sorted(columns)}")
         column = columns[name]
         with reading(self.path, f"tables/{table}/{name}"):
-            return column.read() if isinstance(column, BytesColumn) else np.asarray(column[()])
+            return column.read()
 
     def verify(self) -> list[str]:
         """Read everything and tell every problem; empty when the shard is whole.
@@ -189,7 +189,7 @@ class Shard(Hdf5Holder):
             ]
         return []
 
-    def _columns(self, table: str) -> dict[str, h5py.Dataset | BytesColumn]:
+    def _columns(self, table: str) -> dict[str, StoredArray | BytesColumn]:
         if table not in self._tables:
             raise KeyError(f"{self.path} has no table {table!r}, but {self.table_names}")
         return self._tables[table]
@@ -220,7 +220,7 @@ class Shard(Hdf5Holder):
             )
         return number
 
-    def _open_vectors(self, checker: Checker) -> h5py.Dataset:
+    def _open_vectors(self, checker: Checker) -> StoredArray:
         vectors = checker.dataset(self._file, "vectors", "vectors")
         if vectors.dtype not in (np.dtype("<f2"), np.dtype("<f4")) or vectors.ndim != 2:
             got = f"{vectors.dtype} {vectors.shape}"
@@ -229,7 +229,7 @@ class Shard(Hdf5Holder):
             raise checker.fail("vectors", "of 1 or more dimensions", vectors.shape)
         return vectors
 
-    def _open_tables(self, checker: Checker) -> dict[str, dict[str, h5py.Dataset | BytesColumn]]:
+    def _open_tables(self, checker: Checker) -> dict[str, dict[str, StoredArray | BytesColumn]]:
         parent = checker.group(self._file, "tables", "tables")
         return {
             name: self._open_table(checker, parent, name)
@@ -238,7 +238,7 @@ class Shard(Hdf5Holder):
 
     def _open_table(
         self, checker: Checker, parent: h5py.Group, name: str
-    ) -> dict[str, h5py.Dataset | BytesColumn]:
+    ) -> dict[str, StoredArray | BytesColumn]:
         key = f"tables/{name}"
         group = checker.group(parent, name, key)
         columns = {
