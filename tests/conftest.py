@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import shutil
@@ -48,6 +49,7 @@ def _keep_temporary_files_in_memory() -> None:
 _keep_temporary_files_in_memory()
 
 REPEATABLE, RANDOM = "repeatable", "random"
+EXAMPLES = 50  # of a test that does not say how many; the same at each run, so more find little
 
 # `make test`: every run draws the same examples. What a random run finds is worth nothing to the
 # next reader unless it is written down: as an @example of the test that it broke.
@@ -57,6 +59,7 @@ settings.register_profile(
     PLAIN,
     derandomize=True,
     deadline=None,
+    max_examples=EXAMPLES,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],  # it judges by the clock
 )
@@ -78,6 +81,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_configure() -> None:
     if settings.get_current_profile_name() == REPEATABLE:
         _draw_no_constants_of_modules()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Modules and tests stay: no collection of garbage needs to look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
