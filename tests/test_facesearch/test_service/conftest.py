@@ -9,6 +9,14 @@ import pytest
 
 from facesearch.gallery.gallery import Gallery
 from support.serving.services import ServedTest, clustered_gallery, open_service, served
+from support.serving.warm_jobs import warm_jobs
+
+
+@pytest.fixture(autouse=True, scope="module")
+def jobs_start_at_once() -> Iterator[None]:
+    """Processes of jobs are forked: that they are started rightly is tested in ``test_jobs``."""
+    with warm_jobs():
+        yield
 
 
 @pytest.fixture(scope="module")
