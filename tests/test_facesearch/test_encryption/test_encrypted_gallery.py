@@ -318,9 +318,15 @@ STEPS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.parametrize("moments", [5, pytest.param(14, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_anywhere_it_is_whole_and_is_done_again(
-    whole: Gallery, sealed_once: Path, tmp_path: Path, before: dict[str, Any], step: str
+    whole: Gallery,
+    sealed_once: Path,
+    tmp_path: Path,
+    before: dict[str, Any],
+    step: str,
+    moments: int,
 ) -> None:
     source = whole.folder if step == "encrypt" else sealed_once
     traces = Traces.of(whole, whole.state().live_ids())
@@ -331,7 +337,7 @@ def test_killed_anywhere_it_is_whole_and_is_done_again(
     with crashing(-1) as seen:
         STEPS[step](copy("whole"))
     assert seen[0] > 40
-    for at in np.unique(np.linspace(0, seen[0] - 1, 14).astype(int)).tolist():
+    for at in np.unique(np.linspace(0, seen[0] - 1, moments).astype(int)).tolist():
         folder = copy(str(at))
         with pytest.raises(_KilledError), crashing(at):
             STEPS[step](folder)
