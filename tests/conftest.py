@@ -121,6 +121,18 @@ def no_waiting_for_the_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def workers_start_at_once() -> Iterator[None]:
+    """Processes that decode are forked, where a test has loaded what starts them."""
+    if "facesearch.images.worker_process" not in sys.modules:
+        yield
+        return
+    from support.forked_processes import forked_workers
+
+    with forked_workers():
+        yield
+
+
 @pytest.fixture(scope="session")
 def demo_photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DemoTruth]:
     """The demo's photos, to be looked at: who changes them makes a copy."""

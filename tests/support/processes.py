@@ -22,6 +22,8 @@ PRELOADED = [
     "pytest",
     "support.shards",
     "support.changing_photos",
+    "facesearch.images.worker",
+    "facesearch.video.worker",
     "support.serving.job_child",
     "facesearch.api.clustering",
     "facesearch.api.indexing",
@@ -43,8 +45,9 @@ def processes() -> ForkServerContext:
 
 
 def start(target: Callable[..., object], *args: Any) -> BaseProcess:
-    """A process that runs ``target``, with the environment of now."""
-    process = processes().Process(target=_with_environment, args=(dict(os.environ), target, args))
+    """A process that runs ``target``, with the environment of now; it ends with this one."""
+    all_of_it = (dict(os.environ), target, args)
+    process = processes().Process(target=_with_environment, args=all_of_it, daemon=True)
     process.start()
     return process
 

@@ -6,7 +6,9 @@ import sys
 from dataclasses import replace
 from typing import Any
 
+from facesearch.api import clustering
 from facesearch.clustering.options import ClusterOptions
+from facesearch.embed import EmbedOptions
 from facesearch.engine_options import EngineOptions
 from facesearch.service.jobs import child
 from support.fake_engine import FakeEngine
@@ -18,6 +20,9 @@ def main() -> int:
     child.NICE = 0  # tests wait for it
     EngineOptions.create = _create  # type: ignore[method-assign, assignment]
     ClusterOptions.for_gallery = _clear  # type: ignore[method-assign, assignment]
+    # It decodes in its process: starting others takes longer than the job.
+    EmbedOptions.for_cores = lambda *_, **__: EmbedOptions(decoders=0)  # type: ignore[method-assign, assignment]
+    clustering.available_cores = lambda: 0
     return child.main()
 
 

@@ -1,25 +1,19 @@
-"""Processes of jobs that start at once: forked where all that jobs need is loaded.
-
-As ``python -m`` each takes a second or more, in which it only loads modules.
-"""
+"""Processes of jobs that start at once: forked where all that jobs need is loaded."""
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import Pipe, connection
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
 
 from facesearch.service.jobs import child_process
-from support.processes import start
+from support.forked_processes import ForkedProcess
 from support.serving.services import JOB_COMMAND
 
 
@@ -36,36 +30,17 @@ def warm_jobs() -> Iterator[None]:
         yield
 
 
-class ForkedJob:
-    """As much of :class:`subprocess.Popen` as the service uses. Several threads may wait."""
+class ForkedJob(ForkedProcess):
+    """A job, with both ends of what is said to it and by it."""
 
     def __init__(self) -> None:
         theirs_in, ours_out = Pipe(duplex=False)
         ours_in, theirs_out = Pipe(duplex=False)
-        self._waiting = threading.Lock()
-        self._process = start(_do_job, theirs_in, theirs_out)
-        self.pid = int(self._process.pid or 0)
+        super().__init__(_do_job, theirs_in, theirs_out)
         self.stdin = os.fdopen(os.dup(ours_out.fileno()), "w", encoding="utf-8")
         self.stdout = os.fdopen(os.dup(ours_in.fileno()), encoding="utf-8", errors="replace")
         for each in (theirs_in, ours_out, ours_in, theirs_out):
             each.close()
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, negative where a signal ended it."""
-        if not connection.wait([self._process.sentinel], timeout):
-            raise subprocess.TimeoutExpired(JOB_COMMAND, timeout or 0.0)
-        with self._waiting:
-            self._process.join()
-            return int(self._process.exitcode or 0)
-
-    def send_signal(self, number: int) -> None:
-        """Send it a signal, if it has not ended."""
-        if not connection.wait([self._process.sentinel], 0):
-            os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.send_signal(signal.SIGKILL)
 
 
 def _do_job(reading: Connection, writing: Connection) -> None:
