@@ -24,6 +24,7 @@ PRELOADED = [
     "support.changing_photos",
     "facesearch.images.worker",
     "facesearch.video.worker",
+    "support.forked_processes",
     "support.serving.job_child",
     "facesearch.api.clustering",
     "facesearch.api.indexing",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from typing import Any
 
 from facesearch.api import clustering
@@ -32,6 +34,15 @@ def _create(options: EngineOptions, contract: Any = None, *, callers: int = 1) -
 
 def _clear(gallery: Any, threshold: float = CLEAR.threshold, **asked: Any) -> ClusterOptions:
     return replace(CLEAR, threshold=threshold)
+
+
+def forked(reading: Connection, writing: Connection) -> None:
+    """Do one job in a process that was forked, with these as its standard input and output."""
+    for mine, standard in ((reading, 0), (writing, 1)):
+        os.dup2(mine.fileno(), standard)
+        mine.close()
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.exit(main())
 
 
 if __name__ == "__main__":

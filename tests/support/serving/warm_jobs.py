@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
 
 from facesearch.service.jobs import child_process
 from support.forked_processes import ForkedProcess
+from support.serving import job_child
 from support.serving.services import JOB_COMMAND
 
 
@@ -36,18 +35,8 @@ class ForkedJob(ForkedProcess):
     def __init__(self) -> None:
         theirs_in, ours_out = Pipe(duplex=False)
         ours_in, theirs_out = Pipe(duplex=False)
-        super().__init__(_do_job, theirs_in, theirs_out)
+        super().__init__(job_child.forked, theirs_in, theirs_out)
         self.stdin = os.fdopen(os.dup(ours_out.fileno()), "w", encoding="utf-8")
         self.stdout = os.fdopen(os.dup(ours_in.fileno()), encoding="utf-8", errors="replace")
         for each in (theirs_in, ours_out, ours_in, theirs_out):
             each.close()
-
-
-def _do_job(reading: Connection, writing: Connection) -> None:
-    from support.serving import job_child
-
-    for mine, standard in ((reading, 0), (writing, 1)):
-        os.dup2(mine.fileno(), standard)
-        mine.close()
-    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
-    sys.exit(job_child.main())
