@@ -97,7 +97,11 @@ def pytest_runtest_setup() -> None:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+        torch = sys.modules["torch"]
+        # Its manual_seed() takes milliseconds to note for devices that are not in use.
+        torch.default_generator.manual_seed(0)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(0)
 
 
 def _draw_no_constants_of_modules() -> None:
