@@ -107,10 +107,13 @@ def _photo_page(
     wanted: WantedPage,
 ) -> PhotoPage:
     photos = snapshot.photos
-    ranks = {
-        "name": photos.name_rank, "time": photos.time_rank, "-time": photos.newest_rank
+    ordered = {
+        "name": photos.by_name, "time": photos.by_time, "-time": photos.newest_first
     }[order]  # fmt: skip
-    ordered = rows[np.argsort(ranks[rows])].tolist()
+    if len(rows) < len(ordered):
+        kept = np.zeros(len(photos), bool)
+        kept[rows] = True
+        ordered = ordered[kept[ordered]]
 
     def key(row: int) -> tuple[object, ...]:
         name, number = photos.names[row], int(photos.ids[row])
@@ -119,7 +122,7 @@ def _photo_page(
         time = photos.taken[row].decode()
         return not time, time.translate(_BACKWARDS) if order == "-time" else time, name, number
 
-    page = page_of(ordered, key, wanted)
+    page = page_of(ordered.data, key, wanted)
     return PhotoPage(
         photos=[PhotoView.of(snapshot, row) for row in page.items],
         next=page.following,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE
+from facesearch.album.build import unclustered
 from facesearch.api.session import GalleryView
 from facesearch.clustering.current_people import last_run
 from facesearch.clustering.run_store import ClusterRun
@@ -106,10 +107,7 @@ class GallerySnapshot:
     @cached_property
     def unclustered(self) -> int:
         """How many faces came after the last clustering."""
-        if self.run is None:
-            return len(self.faces)
-        known = positions_of(self.faces.ids, self.run.clustering.ids) >= 0
-        return int((~known).sum())
+        return len(self.faces) if self.run is None else unclustered(self.faces.ids, self.run)
 
     @cached_property
     def _orders(self) -> dict[str, list[PersonRow]]:
