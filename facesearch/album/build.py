@@ -24,7 +24,7 @@ from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.people.assignment import PersonAssignment, assign_people, cannot_link_faces
 from facesearch.people.projection import DecisionState
 from facesearch.people.store import PeopleStore
-from indexer.id_lookup import positions_of
+from indexer.id_lookup import contained, positions_of
 from indexer.types import Ids
 
 
@@ -67,7 +67,7 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
 def _faces_of(state: GalleryState, decided: DecisionState) -> Ids:
     """The live faces, without what was said to be none."""
     live = state.live_ids()
-    return live[~np.isin(live, np.array(list(decided.not_faces), np.int64))]
+    return live[~contained(live, np.array(list(decided.not_faces), np.int64))]
 
 
 def _about(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> AlbumInfo:

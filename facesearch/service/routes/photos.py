@@ -42,6 +42,7 @@ from facesearch.service.stored_photos import decoded_photo, opened_original
 from facesearch.service.views.nearest import near_face, neighbours_of
 from facesearch.service.views.paging import WantedPage, page_of
 from facesearch.service.views.snapshot import GallerySnapshot
+from indexer.id_lookup import contained, distinct
 
 viewing = RoleRouter("view", "photos")
 ROUTERS = (viewing,)
@@ -77,8 +78,8 @@ def list_photos(
     if status == "faceless":
         rows = rows[photos.faces[rows] == 0]
     if nobody:
-        without = np.unique(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
-        rows = np.intersect1d(rows, without, assume_unique=True)
+        without = distinct(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
+        rows = rows[contained(rows, without)]
     if folder:
         rows = rows[photos.within(folder)[rows]]
     rows = rows[_within(photos.taken[rows], month, since, until)]

@@ -27,7 +27,7 @@ from facesearch.recognition.calibration import ThresholdInUse
 from facesearch.service.views.face_columns import FaceColumns
 from facesearch.service.views.person_rows import PersonRow, person_rows
 from facesearch.service.views.photo_columns import PhotoColumns
-from indexer.id_lookup import positions_of, values_at
+from indexer.id_lookup import contained, distinct, positions_of, values_at
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
@@ -165,6 +165,6 @@ class GallerySnapshot:
         """Rows of the photos, ascending, in which all these people are."""
         found: NDArray[np.int64] | None = None
         for number in numbers:
-            photos = np.unique(self.photo_of_face_rows(self.faces_of(number)))
-            found = photos if found is None else np.intersect1d(found, photos, assume_unique=True)
+            photos = distinct(self.photo_of_face_rows(self.faces_of(number)))
+            found = photos if found is None else found[contained(found, photos)]
         return np.arange(len(self.photos)) if found is None else found
