@@ -131,7 +131,7 @@ def workers_start_at_once() -> Iterator[None]:
     if "facesearch.images.worker_process" not in sys.modules:
         yield
         return
-    from support.forked_processes import forked_workers
+    from support.processes.forked import forked_workers
 
     with forked_workers():
         yield

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hypothesis import settings
 
-from support.processes import PRELOADED
+from support.processes.fork_server import PRELOADED
 
 TESTS = Path(__file__).parent
 EXAMPLES = settings.get_profile("repeatable").max_examples
@@ -22,17 +22,14 @@ from hypothesis import given, strategies as st
 def test_anything(value):
     print(value, flush=True)
 """
-# Loads modules of this project, whose constants Hypothesis would draw too.
-LOADING = """
-def test_loading():
-    import facesearch.cli.main, indexer.types, cluster.types
-"""
 
 
-def drawn(folder: Path, *options: object) -> list[str]:
-    """What tests of a process of its own draw."""
+def drawn(folder: Path, imports: str = "", *options: str) -> list[str]:
+    """What a fresh process draws, which first loads modules of this project."""
+    test = folder / "test_drawing.py"
+    test.write_text(f"{imports}\n{PROGRAM}", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "conftest", *map(str, options)],
+        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "conftest", test.name, *options],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent)))},
         capture_output=True,
@@ -43,14 +40,10 @@ def drawn(folder: Path, *options: object) -> list[str]:
 
 
 def test_examples_depend_on_the_test_alone(tmp_path: Path) -> None:
-    early, late = tmp_path / "test_early.py", tmp_path / "test_late.py"
-    early.write_text(PROGRAM, encoding="utf-8")
-    late.write_text(LOADING + PROGRAM, encoding="utf-8")
-    both = drawn(tmp_path, early, late)
-    first, again = both[:EXAMPLES], both[EXAMPLES:]
+    first = drawn(tmp_path)
     assert len(first) == EXAMPLES
-    assert again == first
-    assert drawn(tmp_path, early, "--hypothesis-profile=random")[:EXAMPLES] != first
+    assert drawn(tmp_path, "import facesearch.cli.main, indexer.types, cluster.types") == first
+    assert drawn(tmp_path, "", "--hypothesis-profile=random") != first
 
 
 def test_the_server_of_processes_finds_what_it_loads() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from facesearch.service.jobs import child_process
-from support.forked_processes import ForkedProcess
+from support.processes.forked import ForkedProcess
 from support.serving import job_child
 from support.serving.services import JOB_COMMAND
 

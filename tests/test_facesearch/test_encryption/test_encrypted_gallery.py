@@ -34,7 +34,7 @@ from facesearch.images.discover import find_photos
 from facesearch.people.store import PeopleStore
 from facesearch.report.write import write_report
 from support.failures.promises import ADA, IDA, contents, promising_gallery, severe
-from support.processes import start
+from support.processes.fork_server import start
 
 PHRASE = "correct horse battery"
 
@@ -320,6 +320,7 @@ def test_killed_anywhere_it_is_whole_and_is_done_again(
     sealed_once: Path,
     tmp_path: Path,
     before: dict[str, Any],
+    *,
     step: str,
     moments: int,
 ) -> None:

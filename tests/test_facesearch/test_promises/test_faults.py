@@ -48,6 +48,8 @@ def test_a_write_that_gets_lost_is_noticed(trials: Trials, command: str, chosen:
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_the_next_command_finishes_what_was_killed(trials: Trials, command: str, chosen: Places) -> None:
+def test_the_next_command_finishes_what_was_killed(
+    trials: Trials, command: str, chosen: Places
+) -> None:
     for at in chosen(trials, command, EVERY):
         assert trials.killed(command, at) == ""

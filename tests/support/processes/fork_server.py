@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 PRELOADED = [
     "pytest",
     "support.shards",
     "support.changing_photos",
     "facesearch.images.worker",
     "facesearch.video.worker",
-    "support.forked_processes",
+    "support.processes.forked",
     "support.serving.job_child",
     "facesearch.api.clustering",
     "facesearch.api.indexing",

@@ -21,7 +21,7 @@ import pytest
 from facesearch.images import worker
 from facesearch.images.worker_process import WorkerProcess
 from facesearch.video.process import VideoProcess
-from support.processes import start
+from support.processes.fork_server import start
 
 # A fork has the address space of all that is loaded, so a worker that may have less starts anew.
 LEAST_MEMORY = 3 << 30
