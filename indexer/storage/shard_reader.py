@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -43,23 +44,30 @@ class Shard(Hdf5Holder):
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         super().__init__(path, file)
-        checker = Checker(file, path)
+        self._checker = checker = Checker(file, path)
         self._require_format(checker)
         self.number = self._read_number(checker)
         self._vectors = self._open_vectors(checker)
-        self._tables = self._open_tables(checker)
-        group = checker.group(file, "attributes", "attributes")
-        self.attributes: Mapping[str, Scalar] = MappingProxyType(
-            checker.attributes(group, "attributes")
-        )
 
     @classmethod
     def open(cls, path: Path) -> Shard:
         """Open a shard; :meth:`verify` checks its contents.
 
-        Each column is checked when it is first asked for.
+        Attributes and each column are checked when they are first asked for.
         """
         return cls.opened(path)
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Scalar]:
+        """What is stated of the shard as a whole."""
+        group = self._checker.group(self._file, "attributes", "attributes")
+        return MappingProxyType(self._checker.attributes(group, "attributes"))
+
+    @cached_property
+    def _tables(self) -> dict[str, _ShardTable]:
+        parent = self._checker.group(self._file, "tables", "tables")
+        names = self._checker.members(parent, "tables")
+        return {name: _ShardTable(self._checker, parent, name) for name in names}
 
     @property
     def count(self) -> int:
@@ -158,17 +166,12 @@ class Shard(Hdf5Holder):
                 pass
         except ShardError as error:
             problems.append(str(error))
-        for table, columns in self._tables.items():
+        problems += _problems(lambda: self.attributes)
+        problems += (unreadable := _problems(lambda: self._tables))
+        for table, columns in () if unreadable else self._tables.items():
             for name in columns.names:
-                problems += self._column_problems(table, name)
+                problems += _problems(partial(self._read, table, name))
         return problems
-
-    def _column_problems(self, table: str, name: str) -> list[str]:
-        try:
-            self._read(table, name)
-        except ShardError as error:
-            return [str(error)]
-        return []
 
     def _digest_problems(self) -> list[str]:
         beside = digest_path(self.path)
@@ -228,11 +231,6 @@ class Shard(Hdf5Holder):
             raise checker.fail("vectors", "of 1 or more dimensions", vectors.shape)
         return vectors
 
-    def _open_tables(self, checker: Checker) -> dict[str, _ShardTable]:
-        parent = checker.group(self._file, "tables", "tables")
-        names = checker.members(parent, "tables")
-        return {name: _ShardTable(checker, parent, name) for name in names}
-
 
 class _ShardTable:
     """The columns of a table. Each is opened and checked when it is first asked for: that takes
@@ -271,6 +269,15 @@ class _ShardTable:
         if not allowed or 0 in column.shape[1:]:
             got = f"{column.dtype} {column.shape}"
             raise self._checker.fail(f"{self._key}/{name}", "of numbers with 1 to 3 axes", got)
+
+
+def _problems(read: Callable[[], object]) -> list[str]:
+    """What ``read`` finds wrong."""
+    try:
+        read()
+    except ShardError as error:
+        return [str(error)]
+    return []
 
 
 def _digest_line(path: Path) -> bytes:
