@@ -25,6 +25,7 @@ from support.processes.fork_server import start
 
 # A fork has the address space of all that is loaded, so a worker that may have less starts anew.
 LEAST_MEMORY = 3 << 30
+PHOTOS = WorkerProcess.bootstrap
 
 
 class ForkedProcess:
@@ -62,11 +63,11 @@ class ForkedProcess:
 
 @contextmanager
 def forked_workers() -> Iterator[None]:
-    """Fork the processes that decode photos and videos, but for classes that tests derive."""
+    """Fork the processes that decode photos and videos, but those that run another program."""
     started = WorkerProcess._started
 
     def forked(process: WorkerProcess, theirs: socket.socket) -> Any:
-        if type(process) is WorkerProcess and process._limits.memory_bytes >= LEAST_MEMORY:
+        if process.bootstrap == PHOTOS and process._limits.memory_bytes >= LEAST_MEMORY:
             return ForkedProcess(_decode, theirs, process._limits, process._timeout)
         if type(process) is VideoProcess and process._video_limits.memory_bytes >= LEAST_MEMORY:
             return ForkedProcess(_decode_video, theirs, process._video_limits, process._timeout)
