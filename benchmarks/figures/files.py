@@ -1,11 +1,137 @@
-"""Figures of files: what is read of every kind, and whose names are read from which."""
+"""Figures of files: kinds of them, wide pictures, videos, and regions of names."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from statistics import median
 from typing import Any
 
-from benchmarks.common.markdown import result, table
+from benchmarks.common.markdown import measured_on, result, table
+
+_CLIPS = {
+    "crossing": "two people who cross",
+    "cuts": "six short shots",
+    "crowd": "two to four people, three shots",
+}
+
+
+def video_tracks() -> str:
+    """How well tracks keep to people, by kind of clip."""
+    data = result("video")
+    rows = []
+    for kind, words in _CLIPS.items():
+        each = data["tracks"][kind]
+        figures = (f"{each['mean'][name]:.3f}" for name in ("precision", "recall", "f1", "pure"))
+        rows.append([words, f"{each['clips']}", *figures])
+    header = ("clips", "number", "identity precision", "identity recall", "identity F1", "pure")
+    return table(header, rows)
+
+
+def video_vectors() -> str:
+    """How well each way to make a track's vector tells people apart."""
+    data = result("video")
+    sets = list(data["vectors"].values())
+    rows = [
+        [
+            name,
+            *(f"{each[name]['equal_error_rate']:.4f}" for each in sets),
+            *(f"{each[name]['accept_rate_at_far_1e-2']:.3f}" for each in sets),
+        ]
+        for name in sets[0]
+    ]
+    header = (
+        "vector",
+        *(f"{what}, {name}" for what in ("EER", "accepted at FAR 1e-2") for name in _short(data)),
+    )
+    pairs = "; ".join(
+        f"{name}: {each['best face']['pairs_same']:,} same and "
+        f"{each['best face']['pairs_different']:,} different pairs"
+        for name, each in zip(_short(data), sets, strict=True)
+    )
+    return f"{table(header, rows)}\n\n{pairs}."
+
+
+def _short(data: Any) -> list[str]:
+    return [name.partition(",")[0] for name in data["vectors"]]
+
+
+def video_memory() -> str:
+    """What a short and a long file take."""
+    data = result("video")
+    rows = [
+        [
+            f"{each['minutes']:g}",
+            f"{each['frames']:,}",
+            f"{each['tracks']}",
+            f"{each['peak_mib']:.0f}",
+            f"{each['decoder_mib']:.0f}",
+        ]
+        for each in data["memory"].values()
+    ]
+    header = ("minutes", "frames looked at", "tracks", "MiB at most", "MiB of the decoder")
+    return table(header, rows)
+
+
+def video_kills() -> str:
+    """What becomes of a job that is killed within a video."""
+    data = result("video")
+    each = data["resume"]
+    same = "the same boxes, times" if each["equal"] else "OTHER boxes or times"
+    return (
+        f"A job over one video was killed {each['kills']} times. In the end its {each['faces']} "
+        f"faces had {same} and vectors as those of a job that was not (largest difference of a "
+        f"vector's numbers: {each['vector_difference']:.1g})."
+    )
+
+
+def video_speed() -> str:
+    """Times real time."""
+    data = result("video_speed")
+    rows = [
+        [
+            f"`{mode}`",
+            f"{each['frames_looked_at']}",
+            f"{median(each['seconds']):.2f}",
+            f"{each['times_real_time']:.1f}",
+        ]
+        for mode, each in data["runs"].items()
+    ]
+    wide, high = data["size"]
+    text = (
+        f"A clip of {data['seconds']:g} s, {wide} x {high} at {data['fps']} frames a second; "
+        f"median of {data['repeats']}. {measured_on(data)}"
+    )
+    header = ("`--video`", "frames looked at", "seconds", "times real time")
+    return f"{table(header, rows)}\n\n{text}"
+
+
+def video_protocol() -> str:
+    """The protocol on tracks by animation."""
+    data = result("video_protocol")
+    (first, *_) = data["results"]["tables"]
+    note = f"{data['note'][:1].upper()}{data['note'][1:]}"
+    encoder = data["results"]["conditions"]["contract"]["name"]
+    about = f"{note}. {data['data']}; encoder {encoder}."
+    return f"{about}\n\n{table(first['header'], first['rows'])}"
+
+
+def panoramas() -> str:
+    """What tiles find, at what cost."""
+    data = result("panoramas")
+    rows = [
+        [
+            words,
+            f"{data[way]['recall']:.3f}",
+            f"{data[way]['other_boxes']}",
+            f"{data[way]['seconds_a_panorama']:.2f}",
+        ]
+        for way, words in (("whole", "as a whole"), ("tiles", "in tiles"))
+    ]
+    header = ("read", "recall", "other boxes", "seconds a panorama, one core")
+    return (
+        f"{table(header, rows)}\n\n{data['panoramas']} panoramas with {data['faces']} faces. "
+        f"{measured_on(data)}"
+    )
 
 
 def kinds() -> str:

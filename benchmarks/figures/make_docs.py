@@ -25,9 +25,9 @@ from benchmarks.figures import (
     people,
     promises,
     scale,
+    service,
     speed,
     training,
-    videos,
 )
 from benchmarks.figures.summary import speed_of, summary
 from facesearch.encoders.int8_calibration import LEAST_COSINE
@@ -35,7 +35,7 @@ from facesearch.encoders.int8_calibration import LEAST_COSINE
 ROOT = Path(__file__).parents[2]
 _PAGES = (
     "README docs/accuracy docs/distributed docs/encoders docs/indexing docs/model_card "
-    "docs/networks docs/people docs/performance docs/report docs/scale docs/threats "
+    "docs/networks docs/people docs/performance docs/report docs/scale docs/service docs/threats "
     "docs/training docs/video docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
@@ -286,14 +286,18 @@ FIGURES: dict[str, Callable[[], str]] = {
         people.report_speed,
         promises.promises,
         promises.erasure,
-        people.naming_effort,
-        people.web_speed,
+        service.service_load,
+        service.service_memory,
+        service.service_commands,
+        service.naming_effort,
+        service.web_speed,
         speed.end_to_end,
         speed.pipeline,
         speed.peaks,
         speed.gallery_state,
         scale.scale_units,
         scale.scale_estimates,
+        scale.scale_exact,
         scale.scale_limits,
         scale.scale_simulations,
         distributed.ray_index,
@@ -315,13 +319,13 @@ FIGURES: dict[str, Callable[[], str]] = {
         training.facenet_small_sources,
         training.facenet_small_curve,
         training.facenet_small_judged,
-        videos.video_tracks,
-        videos.video_vectors,
-        videos.video_memory,
-        videos.video_kills,
-        videos.video_speed,
-        videos.video_protocol,
-        videos.panoramas,
+        files.video_tracks,
+        files.video_vectors,
+        files.video_memory,
+        files.video_kills,
+        files.video_speed,
+        files.video_protocol,
+        files.panoramas,
         files.kinds,
         files.xmp_matrix,
     )
