@@ -68,8 +68,7 @@ class AlbumFace:
 
 @dataclass(frozen=True)
 class FailedPhoto:
-    """A photo that could not be used, or not all of it: its relative path (made printable), why,
-    and the detail."""
+    """A photo not all of which could be used: its relative path (made printable), why, details."""
 
     name: str
     reason: str
