@@ -18,6 +18,16 @@ def promises() -> str:
     return table(("class", "tried", "failed", "failed before"), rows)
 
 
+def histories() -> str:
+    """How many random histories galleries went through, and how many broke a promise."""
+    found = result("histories")
+    return (
+        f"{found['examples']:,} histories of {found['most_steps']} steps, {found['changes']:,} "
+        f"changes of a gallery, {found['crashes']:,} of them cut short by a crash, in "
+        f"{found['seconds'] / 60:.0f} minutes: {len(found['failures'])} failed."
+    )
+
+
 def erasure() -> str:
     """Needles found before and after forgetting, by encoding and kind of index."""
     document = result("erasure")

@@ -195,6 +195,8 @@ class GalleryMachine(RuleBasedStateMachine):
             if self._run(at, lambda: lift(self.gallery, [photo])):
                 break
         self.model.lifted(faces, [self.model.contents[each] for each in contents])
+        if crash is not None:
+            forget(self.gallery)  # ends what it had begun
 
     # Decisions
 

@@ -95,7 +95,7 @@ class GalleryModel:
             self.live -= self.forgotten
 
     def lifted(self, faces: Iterable[int], variants: Iterable[int]) -> None:
-        """Photos may come back, as if they had never been seen; these ``faces`` of them are gone."""
+        """Photos may come back as if they had never been seen; ``faces`` of them are gone."""
         self.forgot(faces, variants)
         self.forgotten -= {*variants}
 
@@ -117,7 +117,7 @@ class GalleryModel:
         return live
 
     def require_whole(self, gallery: Gallery) -> None:
-        """What takes longer: every file is whole, and what is derived is what it is derived from."""
+        """What takes longer: every file is whole, and what is derived follows from the rest."""
         findings = check_gallery(gallery)
         assert [each for each in findings if each.severe or each.subject == STATE_FILE] == []
         state = gallery.state()
