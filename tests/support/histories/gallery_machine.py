@@ -19,7 +19,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from facesearch.backup.archive import export_gallery, import_gallery
 from facesearch.clustering.run import run_clustering
@@ -114,6 +120,12 @@ class GalleryMachine(RuleBasedStateMachine):
         finally:
             logging.disable(logging.NOTSET)
             shutil.rmtree(self.folder)
+
+    @initialize(people=st.lists(PEOPLE, max_size=4))
+    def begins_with(self, people: list[int]) -> None:
+        for number, person in enumerate(people):
+            self.model.write(f"{number}.png", person)
+        self.index(None)
 
     # Photos
 
