@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 
 from facesearch.backup.archive import export_gallery, import_gallery
 from facesearch.clustering.run import run_clustering
-from facesearch.clustering.run_store import ClusterRun, save_run
+from facesearch.clustering.run_store import ClusterRun, run_paths, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.encryption.convert import decrypt_gallery, encrypt_gallery
@@ -61,7 +61,8 @@ PEOPLE = st.integers(1, 4)
 PHOTOS = st.sampled_from([f"{number}.png" for number in range(6)])
 KEY = Secret("key-file", bytes(range(32)))
 OPTIONS = EmbedOptions(decoders=0, threads=1, shard_photos=3)
-THOROUGH = 5  # every so many changes of the gallery, and at the end, all of it is looked through
+THOROUGH = 6  # every so many changes of the gallery, and at the end, all of it is looked through
+MOST_RUNS = 3
 
 Edit = Callable[[PeopleEditor, Person, Person, Sequence[int]], Any]
 EDITS: dict[str, Edit] = {
@@ -152,13 +153,16 @@ class GalleryMachine(RuleBasedStateMachine):
 
     @rule(crash=crashes(12))
     def cluster(self, crash: int | None) -> None:
+        self._remove_old_runs()
         self._derive(crash, lambda: cluster(self.gallery))
 
     @precondition(lambda self: self.faces)
     @rule()
     def cluster_again(self) -> None:
         """Nobody gets another number where nothing has changed."""
-        first, again = cluster(self.gallery), cluster(self.gallery)
+        self._remove_old_runs()
+        first = cluster(self.gallery)
+        again = run_clustering(self.gallery, self.gallery.state(), CLEAR)
         self.changes += 1
         assert people_of(first) == people_of(again)
 
@@ -341,6 +345,11 @@ class GalleryMachine(RuleBasedStateMachine):
             self._run(crash, work)
         except (FacesearchError, IndexerError):
             assert not self.faces
+
+    def _remove_old_runs(self) -> None:
+        """As somebody may who wants the room: the last ones are kept."""
+        for path in run_paths(self.gallery)[:-MOST_RUNS]:
+            path.unlink()
 
     def _decide(self, work: Callable[[], Any]) -> None:
         """Enter a decision, unless it would change nothing or contradict itself."""
