@@ -34,8 +34,8 @@ from support.failures.promises import WRITERS, promising_gallery
 from support.failures.trials import TOO_LONG, Trial, mutated, report_classes
 from support.shards import everything
 
-MOST_DAMAGED = 400  # of each file, so that most of the time is left for faults
-DAMAGED = 0.3  # of the time, at most
+MOST_DAMAGED = 500  # of each file, so that most of the time is left for faults
+DAMAGED = 0.5  # of the time, at most
 
 
 def main() -> None:
