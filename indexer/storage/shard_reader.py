@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from indexer.errors import InvalidVectorsError, ShardError
 from indexer.storage.atomic_files import partial_path, sha256_of
 from indexer.storage.byte_strings import ByteStrings
-from indexer.storage.hdf5_reader import BytesColumn, Checker, Hdf5Holder, reading
+from indexer.storage.hdf5_reader import BytesColumn, Checker, Hdf5Holder, StoredArray, reading
 from indexer.storage.plain_files import read_plain
 from indexer.storage.shard_format import (
     COLUMN_TYPES,
@@ -43,23 +44,30 @@ class Shard(Hdf5Holder):
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         super().__init__(path, file)
-        checker = Checker(file, path)
+        self._checker = checker = Checker(file, path)
         self._require_format(checker)
         self.number = self._read_number(checker)
         self._vectors = self._open_vectors(checker)
-        self._tables = self._open_tables(checker)
-        group = checker.group(file, "attributes", "attributes")
-        self.attributes: Mapping[str, Scalar] = MappingProxyType(
-            checker.attributes(group, "attributes")
-        )
 
     @classmethod
     def open(cls, path: Path) -> Shard:
         """Open a shard; :meth:`verify` checks its contents.
 
-        Each column is checked when it is first asked for.
+        Attributes and each column are checked when they are first asked for.
         """
         return cls.opened(path)
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Scalar]:
+        """What is stated of the shard as a whole."""
+        group = self._checker.group(self._file, "attributes", "attributes")
+        return MappingProxyType(self._checker.attributes(group, "attributes"))
+
+    @cached_property
+    def _tables(self) -> dict[str, _ShardTable]:
+        parent = self._checker.group(self._file, "tables", "tables")
+        names = self._checker.members(parent, "tables")
+        return {name: _ShardTable(self._checker, parent, name) for name in names}
 
     @property
     def count(self) -> int:
@@ -144,7 +152,7 @@ class Shard(Hdf5Holder):
             raise KeyError(f"{self.path} has no column {table}/{name}, but {columns.names}")
         column = columns.opened(name)
         with reading(self.path, f"tables/{table}/{name}"):
-            return column.read() if isinstance(column, BytesColumn) else np.asarray(column[()])
+            return column.read()
 
     def verify(self) -> list[str]:
         """Read everything and tell every problem; empty when the shard is whole.
@@ -158,17 +166,12 @@ class Shard(Hdf5Holder):
                 pass
         except ShardError as error:
             problems.append(str(error))
-        for table, columns in self._tables.items():
+        problems += _problems(lambda: self.attributes)
+        problems += (unreadable := _problems(lambda: self._tables))
+        for table, columns in () if unreadable else self._tables.items():
             for name in columns.names:
-                problems += self._column_problems(table, name)
+                problems += _problems(partial(self._read, table, name))
         return problems
-
-    def _column_problems(self, table: str, name: str) -> list[str]:
-        try:
-            self._read(table, name)
-        except ShardError as error:
-            return [str(error)]
-        return []
 
     def _digest_problems(self) -> list[str]:
         beside = digest_path(self.path)
@@ -219,7 +222,7 @@ class Shard(Hdf5Holder):
             )
         return number
 
-    def _open_vectors(self, checker: Checker) -> h5py.Dataset:
+    def _open_vectors(self, checker: Checker) -> StoredArray:
         vectors = checker.dataset(self._file, "vectors", "vectors")
         if vectors.dtype not in (np.dtype("<f2"), np.dtype("<f4")) or vectors.ndim != 2:
             got = f"{vectors.dtype} {vectors.shape}"
@@ -227,11 +230,6 @@ class Shard(Hdf5Holder):
         if vectors.shape[1] < 1:
             raise checker.fail("vectors", "of 1 or more dimensions", vectors.shape)
         return vectors
-
-    def _open_tables(self, checker: Checker) -> dict[str, _ShardTable]:
-        parent = checker.group(self._file, "tables", "tables")
-        names = checker.members(parent, "tables")
-        return {name: _ShardTable(checker, parent, name) for name in names}
 
 
 class _ShardTable:
@@ -243,9 +241,9 @@ class _ShardTable:
         self._key = f"tables/{name}"
         self._group = checker.group(parent, name, self._key)
         self.names = checker.members(self._group, self._key)
-        self._opened: dict[str, h5py.Dataset | BytesColumn] = {}
+        self._opened: dict[str, StoredArray | BytesColumn] = {}
 
-    def opened(self, name: str) -> h5py.Dataset | BytesColumn:
+    def opened(self, name: str) -> StoredArray | BytesColumn:
         """The column ``name``, as long as those that were opened before."""
         if name not in self._opened:
             column = self._checker.column(self._group, name, f"{self._key}/{name}")
@@ -264,13 +262,22 @@ class _ShardTable:
             return ColumnKind("bytes", (len(column),))
         return ColumnKind(column.dtype.name, column.shape)
 
-    def _require_numbers(self, name: str, column: h5py.Dataset | BytesColumn) -> None:
+    def _require_numbers(self, name: str, column: StoredArray | BytesColumn) -> None:
         if isinstance(column, BytesColumn):
             return
         allowed = column.dtype in COLUMN_TYPES and column.ndim <= MAX_COLUMN_AXES
         if not allowed or 0 in column.shape[1:]:
             got = f"{column.dtype} {column.shape}"
             raise self._checker.fail(f"{self._key}/{name}", "of numbers with 1 to 3 axes", got)
+
+
+def _problems(read: Callable[[], object]) -> list[str]:
+    """What ``read`` finds wrong."""
+    try:
+        read()
+    except ShardError as error:
+        return [str(error)]
+    return []
 
 
 def _digest_line(path: Path) -> bytes:

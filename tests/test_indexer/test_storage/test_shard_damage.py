@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -164,8 +166,9 @@ def remove(key: str) -> Callable[[h5py.File], None]:
 
 
 def open_all(path: Path) -> None:
-    """Open a shard and all its columns, each of which is checked when it is asked for."""
+    """Open a shard, its attributes and columns, each of which is checked when it is asked for."""
     with Shard.open(path) as opened:
+        assert opened.attributes is not None
         for table in opened.table_names:
             opened.column_kinds(table)
 
@@ -221,6 +224,8 @@ def test_structure_that_is_not_a_shard(
         change(file)
     with pytest.raises(ShardError, match=message):
         open_all(shard)
+    with suppress(ShardError), Shard.open(shard) as opened:
+        assert any(re.search(message, problem) for problem in opened.verify())
 
 
 @pytest.mark.parametrize(
@@ -260,7 +265,7 @@ def test_bomb_of_tiny_members_is_refused(shard: Path) -> None:
         for number in range(1001):
             file.create_group(f"tables/t{number}")
     with pytest.raises(ShardError, match="at most 1000 members"):
-        Shard.open(shard)
+        open_all(shard)
 
 
 def test_few_arrays_cannot_look_like_very_many(shard: Path) -> None:
