@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from benchmarks.common.markdown import measured_on, result, table
-from benchmarks.common.record import RESULTS
+from benchmarks.common.markdown import measured_on, not_committed, result_or_none, table
 
 
 def ray_index() -> str:
     """Throughput, overhead and memory by workers."""
-    document = _kept("ray_index")
+    document = result_or_none("ray_index")
     if document is None:
-        return _missing("benchmarks.distributed.indexing")
+        return not_committed("benchmarks.distributed.indexing")
     rows = []
     for each in document["runs"]:
         plain, spread = each["one_process"], each["ray"]
@@ -42,9 +39,9 @@ def ray_index() -> str:
 
 def ray_kill() -> str:
     """How many kills came, and what they changed."""
-    document = _kept("ray_kill")
+    document = result_or_none("ray_kill")
     if document is None:
-        return _missing("benchmarks.distributed.kills")
+        return not_committed("benchmarks.distributed.kills")
     kinds = [each["of"] for each in document["kills"]]
     differences = len(document["differences"])
     found = "no row is missing, twice, or another" if not differences else f"{differences} differ"
@@ -56,9 +53,9 @@ def ray_kill() -> str:
 
 def scatter_search() -> str:
     """One index, four parts, and three of them."""
-    document = _kept("scatter")
+    document = result_or_none("scatter")
     if document is None:
-        return _missing("benchmarks.search.scatter")
+        return not_committed("benchmarks.search.scatter")
     killed = document["one_part_killed"]
     rows = [
         [name, f"{each['queries_per_second']:,.0f}", f"{each['single_ms']:.1f}", memory]
@@ -85,9 +82,9 @@ def scatter_search() -> str:
 
 def partitioned_clustering() -> str:
     """F, time and memory of partitions beside one machine."""
-    document = _kept("partitioned")
+    document = result_or_none("partitioned")
     if document is None:
-        return _missing("benchmarks.distributed.clustering")
+        return not_committed("benchmarks.distributed.clustering")
     rows = []
     for each in document["runs"]:
         parted = each["kind"] == "partitions"
@@ -105,12 +102,3 @@ def partitioned_clustering() -> str:
     header = ("", "pairwise F, %", "BCubed F, %", "linkage, s", "largest process, MiB", "rounds")
     about = f"{document['faces']:,} faces; {document['workers']}."
     return f"{measured_on(document)} {about}\n\n{table(header, rows)}"
-
-
-def _kept(name: str) -> Any:
-    """A result; None where none is committed."""
-    return result(name) if (RESULTS / f"{name}.json").exists() else None
-
-
-def _missing(script: str) -> str:
-    return f"No result is committed yet: `python -m {script}` makes it."

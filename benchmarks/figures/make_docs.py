@@ -284,6 +284,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         people.crowded_regions,
         people.report_speed,
         promises.promises,
+        promises.histories,
         promises.erasure,
         people.naming_effort,
         people.web_speed,

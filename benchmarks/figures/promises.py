@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.common.markdown import result, table
+from benchmarks.common.markdown import not_committed, result, result_or_none, table
 
 
 def promises() -> str:
@@ -20,7 +20,9 @@ def promises() -> str:
 
 def histories() -> str:
     """How many random histories galleries went through, and how many broke a promise."""
-    found = result("histories")
+    found = result_or_none("histories")
+    if found is None:
+        return not_committed("benchmarks.jobs.promises histories")
     return (
         f"{found['examples']:,} histories of {found['most_steps']} steps, {found['changes']:,} "
         f"changes of a gallery, {found['crashes']:,} of them cut short by a crash, in "
