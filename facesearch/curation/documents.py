@@ -168,7 +168,10 @@ def undo_document(found: UndoPreview, words: Words, *, dry_run: bool) -> Documen
             ],
         },
         "lines": [
-            *(f"{undone}: {words[each.id]}" for each in found.decisions),
+            *(
+                f"{undone}: {words[each.id]}{f' (decision {each.id})' if dry_run else ''}"
+                for each in found.decisions
+            ),
             *_superseded_lines(again, found.again, words),
         ],
         "moves": [

@@ -17,7 +17,7 @@ from facesearch.service.shapes.decisions import (
     UndoPreviewView,
 )
 from facesearch.service.shapes.galleries import CreatedGallery, GalleryList, GallerySummary
-from facesearch.service.shapes.jobs import JobView
+from facesearch.service.shapes.jobs import ForgetPreview, JobView
 from facesearch.service.shapes.people import NearPeople, PersonDetail, PersonPage, PersonSummary
 from facesearch.service.shapes.photos import (
     FacePage,
@@ -285,6 +285,10 @@ class GalleryClient:
         """Give a name to the largest face of each photo."""
         files = [_part("photo", photo) for photo in photos]
         return self._ask(JobView, "POST", "/enrol", form={"name": name}, files=files)
+
+    def forget_preview(self, **what: Any) -> ForgetPreview:
+        """What would be deleted; its ``digest`` is for :meth:`forget`."""
+        return self._ask(ForgetPreview, "POST", "/forget", body={**what, "dry_run": True})
 
     def forget(self, **what: Any) -> JobView:
         """Delete faces for good."""

@@ -62,9 +62,10 @@ class DecideCommand(Shape):
 
 
 class UndoCommand(Shape):
-    """Whether only to say what an undo would change."""
+    """Whether only to say what an undo would change; and of which decision, if not of any."""
 
     dry_run: bool
+    decision: Annotated[int, Field(ge=1, le=2**53)] | None = None
 
 
 @administering.post(f"{PATH}/list", response_class=Response, responses=JSON_ANSWER)
@@ -110,7 +111,7 @@ def undo_for_command(
     """What the command people undo prints."""
     desk = DecisionDesk(service, served, DecisionRequest.of(service, caller, request, ""))
     with desk.turn() as snapshot:
-        found = preview_undo(served.gallery)
+        found = preview_undo(served.gallery, body.decision)
         words = in_words(PeopleStore(served.folder).decisions())
         if not body.dry_run:
             desk.editor(snapshot).undo(found.decisions[0].batch)
