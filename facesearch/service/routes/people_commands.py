@@ -13,10 +13,12 @@ from facesearch.curation.documents import (
     faces_document,
     history_document,
     people_document,
+    suggestions_document,
     undo_document,
 )
 from facesearch.curation.people_lists import decision_statuses, people_list, person_with_faces
 from facesearch.curation.people_reader import PeopleReader
+from facesearch.curation.suggestions import about_person
 from facesearch.curation.typed_decisions import TypedAction, TypedDecision
 from facesearch.curation.undo_preview import preview_undo
 from facesearch.people.decision_words import in_words
@@ -45,6 +47,16 @@ class ShowCommand(Shape):
 
     person: Typed
     unsure: bool = False
+
+
+class SuggestionsCommand(Shape):
+    """About whom, if not about all."""
+
+    person: Typed | None = None
+
+
+class EnrolledCommand(Shape):
+    """Nothing: all who have a name are counted."""
 
 
 class HistoryCommand(Shape):
@@ -79,6 +91,26 @@ def show_for_command(served: Served, body: ShowCommand) -> Response:
     """What the command people show prints."""
     found = person_with_faces(_reader(served), body.person, unsure=body.unsure)
     return json_answer(faces_document(found))
+
+
+@administering.post(f"{PATH}/enrolled", response_class=Response, responses=JSON_ANSWER)
+def count_enrolled_for_command(served: Served, body: EnrolledCommand) -> Response:
+    """How many people can be identified; refused where nobody can, as the command identify is."""
+    return json_answer({"people": len(served.session.people)})
+
+
+@administering.post(f"{PATH}/suggestions", response_class=Response, responses=JSON_ANSWER)
+def list_suggestions_for_command(
+    service: Service, served: Served, body: SuggestionsCommand
+) -> Response:
+    """What the command people suggestions prints, or that it is being made: then ask again."""
+    snapshot = served.refresh()
+    reader = PeopleReader(served.gallery, snapshot.view.state, snapshot.view.known_people)
+    person = None if body.person is None else reader.find(body.person)
+    found = service.suggestions(served).listed(snapshot)
+    if found is None:
+        return json_answer({"computing": True})
+    return json_answer({"suggestions": suggestions_document(about_person(found, person))})
 
 
 @administering.post(f"{PATH}/history", response_class=Response, responses=JSON_ANSWER)

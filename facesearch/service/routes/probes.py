@@ -38,7 +38,7 @@ def search(
 ) -> SearchResult:
     """The faces of the gallery that are nearest to each face of a photo."""
     try:
-        probe = probe_of_upload(service, served, photo.file)
+        probe = probe_of_upload(service, served, photo)
     except PhotoError as error:
         raise unusable(error) from error
     service.metrics.probes.labels("search").inc()
@@ -78,7 +78,7 @@ def verify(
     probes = []
     for name, upload in (("first", first), ("second", second)):
         try:
-            probe = probe_of_upload(service, served, upload.file)
+            probe = probe_of_upload(service, served, upload)
         except PhotoError as error:
             raise unusable(error) from error
         if not probe.boxes:
@@ -98,7 +98,7 @@ def _identified(
 ) -> IdentifiedPhoto:
     name = (upload.filename or "")[:255]
     try:
-        probe = probe_of_upload(service, served, upload.file)
+        probe = probe_of_upload(service, served, upload)
     except PhotoError as error:
         return IdentifiedPhoto(name=name, problem=str(error), faces=[])
     service.metrics.probes.labels("identify").inc()

@@ -1,0 +1,156 @@
+"""``people suggestions`` prints the same by the service, which makes them once, and without one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cluster.types import Clustering
+from facesearch.cli.main import main
+from facesearch.cli.people import review
+from facesearch.clustering.run_store import ClusterRun, save_run
+from facesearch.curation.editor import PeopleEditor
+from facesearch.gallery.gallery import Gallery
+from facesearch.service.jobs.job import Job
+from support.people_galleries import people_gallery
+from support.serving.services import found_by_commands, open_service
+
+SECONDS = 120.0
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    """Four people, each in two clusters, as by too strict a threshold; one has a name."""
+    gallery = people_gallery(tmp_path, 4, 6)
+    ids = gallery.state().live_ids()
+    labels = np.arange(len(ids), dtype=np.int32) // 3
+    found = Clustering(ids, labels, np.full(len(ids), 0.9, np.float32))
+    digest, numbers = gallery.state().digest(), np.arange(1, found.count + 1)
+    save_run(
+        gallery, ClusterRun(found, "agglomerative", 0.5, "t", digest, 0.0, False, numbers)
+    )
+    editor = PeopleEditor(gallery)
+    editor.name(editor.find("p4"), "Bea")
+    return gallery
+
+
+@pytest.fixture
+def locally(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What commands found without a service."""
+    done: list[str] = []
+    found = review._found
+
+    def note(args: Any) -> Any:
+        done.append(args.person or "all")
+        return found(args)
+
+    monkeypatch.setattr(review, "_found", note)
+    return done
+
+
+def printed(
+    capsys: pytest.CaptureFixture[str], gallery: Gallery, *words: str
+) -> tuple[int, str, str]:
+    code = main(["people", "suggestions", str(gallery.folder), *words])
+    found = capsys.readouterr()
+    return code, found.out, found.err
+
+
+QUESTIONS: tuple[tuple[str, ...], ...] = (
+    (), ("--json",), ("--all",), ("Bea",), ("p1", "--json"), ("p8",),
+)  # fmt: skip
+
+
+def test_with_and_without_a_service(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, gallery: Gallery, locally: list[str]
+) -> None:
+    service = open_service(tmp_path, gallery)
+    rounds = []
+    with found_by_commands(service):
+        for decide in (None, "later", "apart", "merge"):
+            if decide is not None:
+                assert main(["people", decide, str(gallery.folder), "p1", "p2"]) == 0
+                capsys.readouterr()
+            by_service = [printed(capsys, gallery, *words) for words in QUESTIONS]
+            assert locally == []
+            rounds.append((decide, by_service, gallery.folder.with_name(str(decide))))
+            _copy(gallery.folder, rounds[-1][2])
+        made = [job for job in service.jobs.all() if job.kind == "suggest"]
+        assert len(made) == len(rounds), "once for each state of the gallery"
+    for decide, by_service, copied in rounds:
+        gallery.folder.rename(tmp_path / "kept")
+        copied.rename(gallery.folder)
+        alone = [printed(capsys, gallery, *words) for words in QUESTIONS]
+        assert by_service == alone, decide
+        gallery.folder.rename(copied)
+        (tmp_path / "kept").rename(gallery.folder)
+    assert len(locally) == len(rounds) * len(QUESTIONS)
+    first, later, apart, merged = (
+        json.loads(by_service[1][1])["suggestions"] for _, by_service, _ in rounds
+    )
+    pairs = [{(e["person"], (e["other"] or {}).get("person")) for e in each} for each in (
+        first, later, apart, merged
+    )]  # fmt: skip
+    assert ("p1", "p2") in pairs[0] & pairs[1] and ("p1", "p2") not in pairs[2] | pairs[3]
+    assert later[-1]["later"] and not first[-1]["later"]
+    assert ("p4", "p3") in pairs[0], "who is known stands first"
+
+
+def _copy(folder: Path, target: Path) -> None:
+    import shutil
+
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("service.json"))
+
+
+@pytest.mark.parametrize("words", [("nobody",), ("p99",)])
+def test_nobody_of_that_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, gallery: Gallery, words: tuple[str, ...]
+) -> None:
+    with found_by_commands(open_service(tmp_path, gallery)):
+        by_service = printed(capsys, gallery, *words)
+    assert by_service == printed(capsys, gallery, *words) and by_service[0] == 2
+
+
+def test_a_gallery_that_was_never_clustered(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    gallery = people_gallery(tmp_path, 2, 2)
+    with found_by_commands(open_service(tmp_path, gallery)):
+        by_service = printed(capsys, gallery)
+    assert by_service == printed(capsys, gallery) and by_service[0] == 2
+
+
+def test_while_another_job_runs_the_command_looks_itself(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, gallery: Gallery, locally: list[str]
+) -> None:
+    service = open_service(tmp_path, gallery)
+    with found_by_commands(service):
+        with gallery.writing():  # the job waits for it
+            job = service.jobs.add(service.galleries[0].id, "index", "ada", {"roots": []})
+            by_service = printed(capsys, gallery)
+        assert locally == ["all"] and by_service[0] == 0
+        service.jobs.wait(job.id, SECONDS)
+
+
+def test_what_came_for_an_older_state_is_not_taken(tmp_path: Path, gallery: Gallery) -> None:
+    """A process that looked before a decision answers for what it saw, and is asked again."""
+    service = open_service(tmp_path, gallery)
+    served = service.galleries[0]
+    suggestions = service.suggestions(served)
+    added: list[str] = []
+    service.jobs.add = lambda *words, **_: added.append(words[1])  # type: ignore[method-assign, assignment, return-value]
+    before = served.refresh()
+    assert suggestions.listed(before) is None and added == ["suggest"]
+    editor = PeopleEditor(gallery)
+    editor.hide(editor.find("p8"))
+    after = served.refresh()
+    assert suggestions.listed(after) is None and added == ["suggest"]
+    job = Job(1, served.id, "suggest", "done", "the service", 0.0, result={"suggestions": []})
+    suggestions.arrived(job)
+    assert suggestions.listed(before) == () and suggestions.is_stale(after)
+    assert suggestions.listed(after) is None and added == ["suggest"] * 2
+    service.close()
