@@ -41,6 +41,7 @@ from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
 from facesearch.service.stored_photos import decoded_photo, opened_original
 from facesearch.service.views.nearest import near_face, neighbours_of
 from facesearch.service.views.paging import WantedPage, page_of
+from facesearch.service.views.photo_columns import PhotoColumns
 from facesearch.service.views.snapshot import GallerySnapshot
 
 viewing = RoleRouter("view", "photos")
@@ -71,18 +72,23 @@ def list_photos(
     """Photos in which all ``people`` are, in a folder or below it, of a time, and so on."""
     if status == "failed":
         return _failed_page(snapshot, folder, wanted)
-    numbers = [person_of(snapshot, key).id for key in people.split(",")] if people else []
-    rows = snapshot.photo_rows_with(numbers)
+    numbers = tuple(person_of(snapshot, key).id for key in people.split(",")) if people else ()
     photos = snapshot.photos
-    if status == "faceless":
-        rows = rows[photos.faces[rows] == 0]
-    if nobody:
-        without = np.unique(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
-        rows = np.intersect1d(rows, without, assume_unique=True)
-    if folder:
-        rows = rows[photos.within(folder)[rows]]
-    rows = rows[_within(photos.taken[rows], month, since, until)]
-    return _photo_page(snapshot, rows, order, wanted)
+
+    def make() -> NDArray[np.int64]:
+        rows = snapshot.photo_rows_with(list(numbers))
+        if status == "faceless":
+            rows = rows[photos.faces[rows] == 0]
+        if nobody:
+            without = np.unique(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
+            rows = np.intersect1d(rows, without, assume_unique=True)
+        if folder:
+            rows = rows[photos.within(folder)[rows]]
+        rows = rows[_within(photos.taken[rows], month, since, until)]
+        return rows[np.argsort(_ranks(photos, order)[rows])]
+
+    asked = ("photos", order, numbers, folder, month, since, until, status, nobody)
+    return _photo_page(snapshot, snapshot.orders.rows(asked, make), order, wanted)
 
 
 def _within(
@@ -100,17 +106,17 @@ def _within(
     return kept
 
 
+def _ranks(photos: PhotoColumns, order: str) -> NDArray[np.int64]:
+    """The place of each photo in ``order``."""
+    if order == "name":
+        return photos.name_rank
+    return photos.time_rank if order == "time" else photos.newest_rank
+
+
 def _photo_page(
-    snapshot: GallerySnapshot,
-    rows: NDArray[np.int64],
-    order: str,
-    wanted: WantedPage,
+    snapshot: GallerySnapshot, ordered: memoryview, order: str, wanted: WantedPage
 ) -> PhotoPage:
     photos = snapshot.photos
-    ranks = {
-        "name": photos.name_rank, "time": photos.time_rank, "-time": photos.newest_rank
-    }[order]  # fmt: skip
-    ordered = rows[np.argsort(ranks[rows])].tolist()
 
     def key(row: int) -> tuple[object, ...]:
         name, number = photos.names[row], int(photos.ids[row])

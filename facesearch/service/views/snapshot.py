@@ -24,6 +24,7 @@ from facesearch.people.projection import Person
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import ThresholdInUse
 from facesearch.service.views.face_columns import FaceColumns
+from facesearch.service.views.kept_orders import KeptOrders
 from facesearch.service.views.person_rows import PersonRow, person_rows
 from facesearch.service.views.photo_columns import PhotoColumns
 from indexer.id_lookup import positions_of, values_at
@@ -112,16 +113,21 @@ class GallerySnapshot:
         return int((~known).sum())
 
     @cached_property
-    def _orders(self) -> dict[str, list[PersonRow]]:
+    def orders(self) -> KeptOrders:
+        """Lists of faces and photos in their orders."""
+        return KeptOrders()
+
+    @cached_property
+    def _people_orders(self) -> dict[str, list[PersonRow]]:
         return {}
 
     def ordered_rows(
         self, name: str, key: Callable[[PersonRow], tuple[Any, ...]]
     ) -> list[PersonRow]:
         """All rows in the order ``name``, by ``key``; sorted once."""
-        if name not in self._orders:
-            self._orders[name] = sorted(self.rows, key=key)
-        return self._orders[name]
+        if name not in self._people_orders:
+            self._people_orders[name] = sorted(self.rows, key=key)
+        return self._people_orders[name]
 
     @cached_property
     def row_of_person(self) -> Mapping[int, PersonRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from facesearch.cli.people import review
 from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
+from facesearch.service.announcement import FILE
 from facesearch.service.jobs.job import Job
 from support.people_galleries import people_gallery
 from support.serving.services import found_by_commands, open_service
@@ -65,45 +67,39 @@ QUESTIONS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 
 
+# Between two rounds of questions.
+DECISIONS = (None, ("later", "p1", "p2"), ("apart", "p1", "p2"), ("merge", "p5", "p6"))
+
+
 def test_with_and_without_a_service(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, gallery: Gallery, locally: list[str]
 ) -> None:
     service = open_service(tmp_path, gallery)
-    rounds = []
+    rounds: list[list[tuple[int, str, str]]] = []
+    kept = [tmp_path / f"after-{number}" for number in range(len(DECISIONS))]
     with found_by_commands(service):
-        for decide in (None, "later", "apart", "merge"):
-            if decide is not None:
-                assert main(["people", decide, str(gallery.folder), "p1", "p2"]) == 0
+        for decision, copied in zip(DECISIONS, kept, strict=True):
+            if decision is not None:
+                name, *people = decision
+                assert main(["people", name, str(gallery.folder), *people]) == 0
                 capsys.readouterr()
-            by_service = [printed(capsys, gallery, *words) for words in QUESTIONS]
-            assert locally == []
-            rounds.append((decide, by_service, gallery.folder.with_name(str(decide))))
-            _copy(gallery.folder, rounds[-1][2])
+            rounds.append([printed(capsys, gallery, *words) for words in QUESTIONS])
+            shutil.copytree(gallery.folder, copied, ignore=shutil.ignore_patterns(FILE))
         made = [job for job in service.jobs.all() if job.kind == "suggest"]
-        assert len(made) == len(rounds), "once for each state of the gallery"
-    for decide, by_service, copied in rounds:
-        gallery.folder.rename(tmp_path / "kept")
-        copied.rename(gallery.folder)
-        alone = [printed(capsys, gallery, *words) for words in QUESTIONS]
-        assert by_service == alone, decide
-        gallery.folder.rename(copied)
-        (tmp_path / "kept").rename(gallery.folder)
+    assert locally == []
+    assert len(made) == len(rounds), "once for each state of the gallery"
+    for by_service, copied in zip(rounds, kept, strict=True):
+        shutil.rmtree(gallery.folder)
+        copied.rename(gallery.folder)  # whose name is printed
+        assert by_service == [printed(capsys, gallery, *words) for words in QUESTIONS]
     assert len(locally) == len(rounds) * len(QUESTIONS)
-    first, later, apart, merged = (
-        json.loads(by_service[1][1])["suggestions"] for _, by_service, _ in rounds
-    )
-    pairs = [{(e["person"], (e["other"] or {}).get("person")) for e in each} for each in (
-        first, later, apart, merged
-    )]  # fmt: skip
-    assert ("p1", "p2") in pairs[0] & pairs[1] and ("p1", "p2") not in pairs[2] | pairs[3]
-    assert later[-1]["later"] and not first[-1]["later"]
-    assert ("p4", "p3") in pairs[0], "who is known stands first"
-
-
-def _copy(folder: Path, target: Path) -> None:
-    import shutil
-
-    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("service.json"))
+    listed = [json.loads(by_service[1][1])["suggestions"] for by_service in rounds]
+    pairs = [{frozenset((e["person"], (e["other"] or {}).get("person"))) for e in each}
+             for each in listed]  # fmt: skip
+    asked = frozenset(("p1", "p2"))
+    assert [asked in each for each in pairs] == [True, True, False, False]
+    assert listed[1][-1]["later"] and not listed[0][-1]["later"]
+    assert listed[0][0]["name"] == "Bea", "who is known stands first"
 
 
 @pytest.mark.parametrize("words", [("nobody",), ("p99",)])
@@ -130,7 +126,7 @@ def test_while_another_job_runs_the_command_looks_itself(
     service = open_service(tmp_path, gallery)
     with found_by_commands(service):
         with gallery.writing():  # the job waits for it
-            job = service.jobs.add(service.galleries[0].id, "index", "ada", {"roots": []})
+            job = service.jobs.add("my", "forget", "ada", {"faces": [0], "people": []})
             by_service = printed(capsys, gallery)
         assert locally == ["all"] and by_service[0] == 0
         service.jobs.wait(job.id, SECONDS)
@@ -149,7 +145,7 @@ def test_what_came_for_an_older_state_is_not_taken(tmp_path: Path, gallery: Gall
     editor.hide(editor.find("p8"))
     after = served.refresh()
     assert suggestions.listed(after) is None and added == ["suggest"]
-    job = Job(1, served.id, "suggest", "done", "the service", 0.0, result={"suggestions": []})
+    job = Job(1, served.id, "suggest", "done", "service", {}, 0.0, result={"suggestions": []})
     suggestions.arrived(job)
     assert suggestions.listed(before) == () and suggestions.is_stale(after)
     assert suggestions.listed(after) is None and added == ["suggest"] * 2
