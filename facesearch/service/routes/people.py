@@ -75,10 +75,12 @@ def list_people(
         and (not words or _matches(row, words))
     ]
     page = page_of(rows, _ORDERS[order], wanted)
+    places = range(wanted.start, len(rows))
     return PersonPage(
         people=[PersonSummary.of(snapshot, row) for row in page.items],
         next=page.following,
         total=page.total,
+        unnamed=next((place for place in places if rows[place].person.name is None), None),
     )
 
 
