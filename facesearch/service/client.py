@@ -25,7 +25,12 @@ from facesearch.service.shapes.photos import (
     PhotoDetail,
     PhotoPage,
 )
-from facesearch.service.shapes.search import IdentifyResult, SearchResult, VerifyResult
+from facesearch.service.shapes.search import (
+    IdentifiedPhoto,
+    IdentifyResult,
+    SearchResult,
+    VerifyResult,
+)
 from facesearch.service.transport import ServiceProblemError, ServiceTransport, UploadPart
 
 __all__ = ["GalleryClient", "ServiceClient", "ServiceProblemError"]
@@ -181,6 +186,13 @@ class GalleryClient:
             query={"threshold": threshold},
             files=[_part("photo", photo) for photo in photos],
         )
+
+    def identify_folder(self, folder: str, threshold: float | None = None) -> list[IdentifiedPhoto]:
+        """Who is in each photo of a folder on the machine of the service."""
+        path = f"{self._base}/identify-folder"
+        body = {"folder": folder, "threshold": threshold}
+        lines = self._service.transport.send("POST", path, body=body).body.splitlines()
+        return [IdentifiedPhoto.model_validate_json(line) for line in lines]
 
     def verify(self, first: Photo, second: Photo, threshold: float | None = None) -> VerifyResult:
         """Whether two photos show one person."""

@@ -16,6 +16,7 @@ from fastapi import UploadFile
 
 from facesearch.engine import DECODE_SIDE
 from facesearch.errors import PhotoError
+from facesearch.images import DecodedPhoto, FoundPhoto
 from facesearch.images.sniff import HEAD_BYTES, sniff
 from facesearch.images.walk.file_kinds import is_photo_name, reader_of
 from facesearch.recognition.identify import Probe, probe_of_faces
@@ -66,9 +67,23 @@ def remove_left_uploads(state: Path) -> None:
 
 def probe_of_upload(service: FaceService, served: ServedGallery, upload: UploadFile) -> Probe:
     """The faces of a photo that was sent; raises PhotoError where it cannot be used."""
-    engine = served.engine
     with stored_upload(service, upload) as path:
         decoded, _ = service.uploads.decode(path, DECODE_SIDE)
+    return _probe(service, served, decoded)
+
+
+def probe_of_file(service: FaceService, served: ServedGallery, found: FoundPhoto) -> Probe:
+    """The faces of a photo on this machine; raises PhotoError where it cannot be used."""
+    if found.error:
+        raise PhotoError("unreadable", found.error)
+    if found.video:
+        raise VideoUploadError
+    decoded, _ = service.photos.decode(found.location, DECODE_SIDE)
+    return _probe(service, served, decoded)
+
+
+def _probe(service: FaceService, served: ServedGallery, decoded: DecodedPhoto) -> Probe:
+    engine = served.engine
     with service.engine_turns:
         (faces,) = engine.faces([decoded.pixels])
     return probe_of_faces(Path("the photo"), faces, decoded.scale)

@@ -83,5 +83,5 @@ class ProblemView(BaseModel):
     status: int
     code: str
     detail: str
-    action: str = ""
+    action: str
     errors: list[dict[str, Any]] = []
