@@ -16,7 +16,7 @@ PLACES = ("lfw", "many")
 def summary() -> str:
     """The README's table."""
     album, encoders, found = result("album"), result("encoders")["runs"], result("detection")
-    encoder, kill = result("encoder"), result("kill")
+    encoder, kill, effort = result("encoder"), result("kill"), result("naming_effort")
     quality = album["quality"]
     ours, peer = quality["ours, agglomerative"], quality["face_recognition, chinese whispers 0.5"]
     recalls = {
@@ -72,6 +72,12 @@ def summary() -> str:
             f"job of {kill['photos']} photos killed {kill['kills']} times and resumed",
             "every row and vector the same" if kill["equal"] else f"{kill['differences']}",
             "",
+        ],
+        [
+            f"naming {effort['application']['names']} people in the web application: keys a person",
+            f"{effort['application']['keys'] / effort['application']['names']:.1f}, for names of "
+            f"{effort['letters'] / effort['application']['names']:.1f} letters",
+            f"by commands: {effort['commands']['keys'] / effort['application']['names']:.1f}",
         ],
     ]
     return table(("", "facesearch", "peer"), rows)
