@@ -16,7 +16,7 @@ PLACES = ("lfw", "many")
 def summary() -> str:
     """The README's table."""
     album, encoders, found = result("album"), result("encoders")["runs"], result("detection")
-    encoder, kill, effort = result("encoder"), result("kill"), result("naming_effort")
+    encoder, kill = result("encoder"), result("kill")
     quality = album["quality"]
     ours, peer = quality["ours, agglomerative"], quality["face_recognition, chinese whispers 0.5"]
     recalls = {
@@ -73,14 +73,21 @@ def summary() -> str:
             "every row and vector the same" if kill["equal"] else f"{kill['differences']}",
             "",
         ],
-        [
-            f"naming {effort['application']['names']} people in the web application: keys a person",
-            f"{effort['application']['keys'] / effort['application']['names']:.1f}, for names of "
-            f"{effort['letters'] / effort['application']['names']:.1f} letters",
-            f"by commands: {effort['commands']['keys'] / effort['application']['names']:.1f}",
-        ],
+        _naming(),
     ]
     return table(("", "facesearch", "peer"), rows)
+
+
+def _naming() -> list[str]:
+    """What it takes to name people, in the web application and by commands."""
+    data = result("naming_effort")
+    names = data["application"]["names"]
+    return [
+        f"naming {names} people in the web application: keys a person",
+        f"{data['application']['keys'] / names:.1f}, for names of {data['letters'] / names:.1f} "
+        "letters",
+        f"by commands: {data['commands']['keys'] / names:.1f}",
+    ]
 
 
 def _at_scale() -> list[list[str]]:
