@@ -35,7 +35,7 @@ class SuggestedCorrection:
 
     "same": two people may be one; "leftover": ``faces`` of nobody may be the person's; "mixture":
     ``faces`` of the person may be another's; "doubt": a face may be wrong, and be the second
-    person's where there is one.
+    person's where there is one. ``place`` is that among those that were made together.
     """
 
     id: str
@@ -43,6 +43,7 @@ class SuggestedCorrection:
     people: tuple[int, ...]
     faces: tuple[int, ...]
     probability: float
+    place: int
 
 
 class GallerySuggestions:
@@ -56,6 +57,7 @@ class GallerySuggestions:
         self._made: Sequence[Mapping[str, Any]] = ()  # as the process has it
         self._version: str | None = None  # of the gallery, when they were made
         self._making: str | None = None  # for which version a process makes them now
+        self.made_at = 0  # in nanoseconds
         self._asked = ("", 0.0)  # for which version a process was started, and when
         self.total = 0
 
@@ -114,7 +116,7 @@ class GallerySuggestions:
             if job.result is not None:
                 self._made = job.result["suggestions"]
                 self._found = tuple(_parsed(self._made))
-                self._version = version
+                self._version, self.made_at = version, time.time_ns()
 
     def _renew(self, snapshot: GallerySnapshot, pause: float = _PAUSE_SECONDS) -> None:
         """Start a process, where the last one was for another version and ``pause`` seconds ago."""
@@ -168,7 +170,7 @@ def is_postponed(suggestion: SuggestedCorrection, snapshot: GallerySnapshot) -> 
 
 def _parsed(found: Iterable[Mapping[str, Any]]) -> Iterable[SuggestedCorrection]:
     """What the process found; people without a number cannot be decided about."""
-    for each in found:
+    for place, each in enumerate(found):
         people = tuple(number for number in (each["person"], each["other"]) if number)
         faces = () if each["kind"] == "same" else tuple(each["faces"])
         kind = _KINDS[each["kind"]]
@@ -176,7 +178,7 @@ def _parsed(found: Iterable[Mapping[str, Any]]) -> Iterable[SuggestedCorrection]
             continue
         about = repr((kind, people, sorted(faces)))
         name = f"{kind}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
-        yield SuggestedCorrection(name, kind, people, faces, each["probability"])
+        yield SuggestedCorrection(name, kind, people, faces, each["probability"], place)
 
 
 def _suggestion(found: Mapping[str, Any], snapshot: GallerySnapshot) -> Suggestion:

@@ -7,18 +7,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from cluster.types import Clustering
 from facesearch.cli.main import main
 from facesearch.cli.people import review
-from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.service.announcement import FILE
 from facesearch.service.jobs.job import Job
-from support.people_galleries import people_gallery
+from support.people_galleries import halved_people_gallery, people_gallery
 from support.serving.services import found_by_commands, open_service
 
 SECONDS = 120.0
@@ -27,14 +24,7 @@ SECONDS = 120.0
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
     """Four people, each in two clusters, as by too strict a threshold; one has a name."""
-    gallery = people_gallery(tmp_path, 4, 6)
-    ids = gallery.state().live_ids()
-    labels = np.arange(len(ids), dtype=np.int32) // 3
-    found = Clustering(ids, labels, np.full(len(ids), 0.9, np.float32))
-    digest, numbers = gallery.state().digest(), np.arange(1, found.count + 1)
-    save_run(
-        gallery, ClusterRun(found, "agglomerative", 0.5, "t", digest, 0.0, False, numbers)
-    )
+    gallery = halved_people_gallery(tmp_path)
     editor = PeopleEditor(gallery)
     editor.name(editor.find("p4"), "Bea")
     return gallery
