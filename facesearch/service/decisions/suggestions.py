@@ -87,7 +87,7 @@ class GallerySuggestions:
         Raises BusyGalleryError where nobody makes them: while another job waits or runs, where
         nothing was clustered, and where it went wrong.
         """
-        self._renew(snapshot, 0.0)
+        self._renew(snapshot, at_once=True)
         busy = self._jobs.busy(self._served.id)
         with self._lock:
             made, is_fresh = self._made, self._version == snapshot.version
@@ -118,9 +118,10 @@ class GallerySuggestions:
                 self._found = tuple(_parsed(self._made))
                 self._version, self.made_at = version, time.time_ns()
 
-    def _renew(self, snapshot: GallerySnapshot, pause: float = _PAUSE_SECONDS) -> None:
-        """Start a process, where the last one was for another version and ``pause`` seconds ago."""
+    def _renew(self, snapshot: GallerySnapshot, *, at_once: bool = False) -> None:
+        """Start a process, where the last one was for another version, and some time ago."""
         version, computing = snapshot.version, self.computing
+        pause = 0.0 if at_once else _PAUSE_SECONDS
         with self._lock:
             asked, at = self._asked
             # Asked once for each version: what cannot be made is not tried again and again.

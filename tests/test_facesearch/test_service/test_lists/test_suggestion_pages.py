@@ -17,7 +17,9 @@ SECONDS = 240.0
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[ServedTest]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedTest]:
+    # None are made again while a test looks at them.
+    monkeypatch.setattr("facesearch.service.decisions.suggestions._PAUSE_SECONDS", 3600.0)
     with served(open_service(tmp_path, halved_people_gallery(tmp_path, 6))) as site:
         yield site
 
