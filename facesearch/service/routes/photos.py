@@ -138,16 +138,10 @@ _BACKWARDS = str.maketrans("0123456789", "9876543210")
 
 
 def _failed_page(snapshot: GallerySnapshot, folder: str | None, wanted: WantedPage) -> PhotoPage:
-    named = [
-        (snapshot.photos.name_of_record(record), record)
-        for record in snapshot.view.state.having("failed")
-    ]
-    named = [
-        each
-        for each in named
-        if not folder or each[0].rpartition("/")[0] == folder or each[0].startswith(f"{folder}/")
-    ]
-    named.sort(key=lambda each: (each[0], each[1].photo_id))
+    named = snapshot.failed
+    if folder:
+        below = f"{folder}/"
+        named = [each for each in named if each[0].startswith(below)]
     page = page_of(named, lambda each: (each[0], each[1].photo_id), wanted)
     return PhotoPage(
         photos=[PhotoView.failed(name, record) for name, record in page.items],

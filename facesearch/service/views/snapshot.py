@@ -17,6 +17,7 @@ from facesearch.clustering.current_people import last_run
 from facesearch.clustering.run_store import ClusterRun
 from facesearch.encoders import thresholds_in_use
 from facesearch.errors import FacesearchError
+from facesearch.gallery.records import PhotoRecord
 from facesearch.people.assignment import decided_rows
 from facesearch.people.decision_words import in_words
 from facesearch.people.ledger import DecisionAuthor
@@ -111,6 +112,13 @@ class GallerySnapshot:
             return len(self.faces)
         known = positions_of(self.faces.ids, self.run.clustering.ids) >= 0
         return int((~known).sum())
+
+    @cached_property
+    def failed(self) -> list[tuple[str, PhotoRecord]]:
+        """The files that could not be read, by name."""
+        records = self.view.state.having("failed")
+        named = [(self.photos.name_of_record(record), record) for record in records]
+        return sorted(named, key=lambda each: (each[0], each[1].photo_id))
 
     @cached_property
     def orders(self) -> KeptOrders:
