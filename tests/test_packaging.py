@@ -103,9 +103,7 @@ def commands_in(text: str) -> list[list[str]]:
     return found + [shlex.split(line) for line in lines if line]
 
 
-@pytest.mark.parametrize(
-    ("name", "count"), [("facesearch.service", 1), ("Dockerfile", 3)]
-)
+@pytest.mark.parametrize(("name", "count"), [("facesearch.service", 1), ("Dockerfile", 3)])
 def test_what_is_packaged_calls_commands_that_there_are(name: str, count: int) -> None:
     """The unit of systemd, the container's command, and those in the comments of its file."""
     from facesearch.cli.main import build_parser

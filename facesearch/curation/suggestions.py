@@ -62,9 +62,7 @@ def suggestions(
     return tuple(sorted(asked, key=lambda each: (each.later, found.is_crowd(each))))
 
 
-def about_person(
-    found: Sequence[Suggestion], person: Person | None
-) -> tuple[Suggestion, ...]:
+def about_person(found: Sequence[Suggestion], person: Person | None) -> tuple[Suggestion, ...]:
     """Those of ``found`` that are about a person, or all without one."""
     return tuple(
         each

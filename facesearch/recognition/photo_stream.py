@@ -22,7 +22,6 @@ class ProbeFailure:
     detail: str
 
 
-
 def probes_of(
     engine: FaceEngine, found: Iterable[FoundPhoto], options: EmbedOptions
 ) -> Iterator[Probe | ProbeFailure]:

@@ -76,7 +76,7 @@ def add_commands(commands: Any) -> None:
         "--decision",
         type=positive_int,
         metavar="NUMBER",
-        help="undo only this decision, which --dry-run showed; refuse where another is the last one",
+        help="undo only this decision, as --dry-run showed it; refuse where another is the last",
     )
     add_command(below, "history", run_history, "list all decisions, the newest last")
     export = add_command(below, "export", run_export, "write names and decisions to a file")

@@ -78,7 +78,9 @@ def identify(
 @administering.post(
     "/galleries/{gallery}/identify-folder",
     response_class=StreamingResponse,
-    responses={200: {"content": {LINES: {"schema": {"$ref": "#/components/schemas/IdentifiedPhoto"}}}}},
+    responses={
+        200: {"content": {LINES: {"schema": {"$ref": "#/components/schemas/IdentifiedPhoto"}}}}
+    },
 )
 def identify_folder(
     service: Service, served: Served, body: IdentifyFolderRequest

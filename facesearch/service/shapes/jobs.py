@@ -133,8 +133,8 @@ class ForgetRequest(Shape):
 
 class ForgetPreview(Shape):
     """What would be deleted. Of people's faces some were ``decided`` to be theirs, some only
-    ``clustered``; ``sidecars`` are files beside photos, ``elsewhere`` other folders with traces. The
-    ``digest`` names all of it, for the request that deletes it."""
+    ``clustered``; ``sidecars`` are files beside photos, ``elsewhere`` other folders with traces.
+    The ``digest`` names all of it, for the request that deletes it."""
 
     faces: int
     decided: int

@@ -71,8 +71,8 @@ class PersonDetail(PersonSummary):
 
 
 class PersonPage(Shape):
-    """A page of people. ``unnamed`` is the place in the list of the first person without a name, from
-    the place ``start`` on; null where there is none."""
+    """A page of people. ``unnamed`` is the place in the list of the first person without a name,
+    from the place ``start`` on; null where there is none."""
 
     people: list[PersonSummary]
     next: str | None

@@ -61,9 +61,7 @@ CHANGES = [add_a_face, swap_a_face, name_another_so, lose_a_face]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_changed_since_is_refused(
-    gallery: Gallery, change: Callable[[Gallery], None]
-) -> None:
+def test_what_changed_since_is_refused(gallery: Gallery, change: Callable[[Gallery], None]) -> None:
     shown = preview(gallery, Selection(people=ADA))
     assert shown.faces == 3 and shown.digest
     change(gallery)

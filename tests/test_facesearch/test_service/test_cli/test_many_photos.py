@@ -12,7 +12,7 @@ import pytest
 
 from facesearch.cli import photo_questions
 from facesearch.cli.main import main
-
+from facesearch.engine_options import EngineOptions
 from facesearch.gallery.gallery import Gallery
 from facesearch.images.decode import DecodeLimits
 from facesearch.people.store import PeopleStore
@@ -99,9 +99,7 @@ class Printer:
 
 
 @pytest.fixture
-def printer(
-    capsys: pytest.CaptureFixture[str], gallery: Gallery, running: FaceService
-) -> Printer:
+def printer(capsys: pytest.CaptureFixture[str], gallery: Gallery, running: FaceService) -> Printer:
     return Printer(capsys, gallery)
 
 
@@ -245,6 +243,10 @@ def test_a_batch_says_who_is_confirmed_and_who_is_guessed(
     if ending == "jsonl":
         rows = [json.loads(line) for line in outs[0].read_text().splitlines()]
         ann = {row["match_face"]: row for row in rows if row["person"] == "Ann"}
-        assert {face: row["confirmed"] for face, row in ann.items()} == {0: True, 1: False, 2: False}
+        assert {face: row["confirmed"] for face, row in ann.items()} == {
+            0: True,
+            1: False,
+            2: False,
+        }
         assert ann[0]["confidence"] == 1 and 0.3 < ann[1]["confidence"] < 1
         assert {row["confirmed"] for row in rows if row["person"] is None} == {None}

@@ -148,9 +148,7 @@ def test_what_was_looked_at_is_what_is_forgotten(site: ServedTest, gallery: Gall
     assert not any(job.kind == "forget" for job in site.service.jobs.all())
 
 
-def test_the_digest_of_a_preview_is_for_what_it_showed(
-    site: ServedTest, gallery: Gallery
-) -> None:
+def test_the_digest_of_a_preview_is_for_what_it_showed(site: ServedTest, gallery: Gallery) -> None:
     """What else changed does no harm, unlike with If-Match; what was shown must be as it was."""
     shown = ask(site, dry_run=True, people=["p1"])
     deciding = editor(gallery)

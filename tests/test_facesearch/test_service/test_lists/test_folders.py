@@ -57,9 +57,9 @@ def test_answers_are_those_about_photos_that_are_sent(site: ServedTest, asked: P
     by_folder = {line["name"]: line for line in map(json.loads, answer.text.splitlines())}
     names = ("a.png", "below/b.png", "c.png", "d.png")
     files = [("photo", (name, (asked / name).read_bytes())) for name in names]
-    sent = site.client.post(
-        PATH.removesuffix("-folder"), files=files, headers=site.local()
-    ).json()["photos"]
+    sent = site.client.post(PATH.removesuffix("-folder"), files=files, headers=site.local()).json()[
+        "photos"
+    ]
     for name, photo in zip(names, sent, strict=True):
         assert by_folder[name]["faces"] == photo["faces"]
 

@@ -40,9 +40,7 @@ def made(site: ServedTest) -> list[str]:
 
 
 def answer(site: ServedTest, suggestion: str, said: str) -> None:
-    answered = site.client.post(
-        f"{API}/{suggestion}", json={"answer": said}, headers=site.local()
-    )
+    answered = site.client.post(f"{API}/{suggestion}", json={"answer": said}, headers=site.local())
     assert answered.status_code == 200, answered.text
 
 

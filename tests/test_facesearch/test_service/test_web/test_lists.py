@@ -270,6 +270,7 @@ def test_who_walks_through_photos_reads_their_list_once(browser: Any, tmp_path: 
             return len(asked) - before
 
         walk.get_by_text("1 of 12").wait_for()
+
         def settled() -> bool:
             """Once the page hears of changes, and of the last one, nothing is read again."""
             return any(walked("np") == 0 for _ in range(50))

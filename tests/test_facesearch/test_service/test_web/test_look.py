@@ -15,7 +15,9 @@ _NAMED = re.compile(r"--([a-z-]+): ([^;]+);")
 
 def report_colours() -> tuple[dict[str, str], dict[str, str]]:
     """What the report's style names, in light and in dark."""
-    first, second = re.findall(r":root \{(.*?)\}", REPORT.read_text(encoding="utf-8"), re.DOTALL)[:2]
+    first, second = re.findall(r":root \{(.*?)\}", REPORT.read_text(encoding="utf-8"), re.DOTALL)[
+        :2
+    ]
     light = dict(_NAMED.findall(first))
     return light, light | dict(_NAMED.findall(second))
 
