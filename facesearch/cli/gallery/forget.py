@@ -99,7 +99,7 @@ def run_forget(args: argparse.Namespace) -> int:
 
 
 def _forgotten(args: argparse.Namespace) -> ForgetReport:
-    """What was deleted, or with --dry-run would be; who confirms deletes what they saw, or nothing."""
+    """What was deleted, or with --dry-run would be; who confirms deletes just what they saw."""
     from facesearch.api.maintenance import forget_faces
     from facesearch.errors import InputError
 

@@ -110,7 +110,7 @@ def printer(capsys: pytest.CaptureFixture[str], gallery: Gallery, running: FaceS
         (("many",), True),
         (("many/03.png", "none.png", "many/00.png"), True),
         (("text.png", "cut.png", "empty.jpg", "many/01.png"), True),
-        (("missing.png", "many/02.png"), True),
+        (("missing.png", "many/01.png"), True),
         (("none.png", "text.png"), True),
         (("-",), True),
         (("wide.png", "many"), False),
@@ -127,7 +127,7 @@ def test_with_and_without_a_service(
     is_answered: bool,
     more: tuple[str, ...],
 ) -> None:
-    printer.stdin = "".join(f"{asked / 'many' / each}.png\n" for each in ("02", "11")).encode()
+    printer.stdin = "".join(f"{asked / 'many' / each}.png\n" for each in ("04", "11")).encode()
     named = [each if each == "-" else asked / each for each in photos]
     words = ("identify", gallery.folder, *named, *more)
     by_service = printer.printed(*words)

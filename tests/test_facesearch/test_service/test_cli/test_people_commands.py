@@ -41,7 +41,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("cover", "Ada", "1-1.png"),
     ("not-face", "7", "--json"),
     ("undo", "--dry-run"),
-    ("undo", "--dry-run", "--decision", "12", "--json"),
+    ("undo", "--dry-run", "--decision", "15", "--json"),
     ("undo", "--json"),
     ("undo",),
     ("history",),
