@@ -17,7 +17,7 @@ from cluster.partitioned.graph_partition import (
 )
 from cluster.union_find import CannotLinks, Rows, root
 from cluster.vectors import squared_lengths
-from indexer.id_lookup import positions_of
+from indexer.id_lookup import distinct, positions_of
 from indexer.runtime.numba_jit import jit
 from indexer.types import Vectors
 
@@ -54,7 +54,7 @@ def joined_groups(joined: Rows, count: int) -> tuple[Rows, GroupMap]:
     """
     parents = np.arange(count)
     members = _join_all(joined, parents)
-    touched = np.unique(joined)
+    touched = distinct(joined)
     return members, GroupMap(touched, _roots(parents, touched))
 
 
@@ -76,7 +76,7 @@ def initial_partition(
     rows = np.arange(part.first, part.first + len(part))
     roots = _named(rows, names)
     alone = positions_of(rows, names.roots, ascending=True) < 0
-    groups = np.unique(roots[roots == rows])
+    groups = distinct(roots[roots == rows])
     points = np.empty((len(groups), part.vectors.shape[1]), np.float32)
     squares, sizes = np.zeros(len(groups)), np.ones(len(groups), np.int64)
     place = positions_of(rows[alone], groups, ascending=True)

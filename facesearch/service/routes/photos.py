@@ -43,6 +43,7 @@ from facesearch.service.views.nearest import near_face, neighbours_of
 from facesearch.service.views.paging import WantedPage, page_of
 from facesearch.service.views.photo_columns import PhotoColumns
 from facesearch.service.views.snapshot import GallerySnapshot
+from indexer.id_lookup import contained, distinct
 
 viewing = RoleRouter("view", "photos")
 ROUTERS = (viewing,)
@@ -80,12 +81,12 @@ def list_photos(
         if status == "faceless":
             rows = rows[photos.faces[rows] == 0]
         if nobody:
-            without = np.unique(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
-            rows = np.intersect1d(rows, without, assume_unique=True)
+            without = distinct(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
+            rows = rows[contained(rows, without)]
         if folder:
             rows = rows[photos.within(folder)[rows]]
         rows = rows[_within(photos.taken[rows], month, since, until)]
-        return rows[np.argsort(_ranks(photos, order)[rows])]
+        return _in_order(photos, rows, order)
 
     asked = ("photos", order, numbers, folder, month, since, until, status, nobody)
     return _photo_page(snapshot, snapshot.orders.rows(asked, make), order, wanted)
@@ -106,11 +107,16 @@ def _within(
     return kept
 
 
-def _ranks(photos: PhotoColumns, order: str) -> NDArray[np.int64]:
-    """The place of each photo in ``order``."""
-    if order == "name":
-        return photos.name_rank
-    return photos.time_rank if order == "time" else photos.newest_rank
+def _in_order(photos: PhotoColumns, rows: NDArray[np.int64], order: str) -> NDArray[np.int64]:
+    """``rows`` in ``order``: what all rows are in it, without the others."""
+    ordered = {
+        "name": photos.by_name, "time": photos.by_time, "-time": photos.newest_first
+    }[order]  # fmt: skip
+    if len(rows) == len(ordered):
+        return ordered
+    kept = np.zeros(len(photos), bool)
+    kept[rows] = True
+    return ordered[kept[ordered]]
 
 
 def _photo_page(
@@ -125,7 +131,7 @@ def _photo_page(
         time = photos.taken[row].decode()
         return not time, time.translate(_BACKWARDS) if order == "-time" else time, name, number
 
-    page = page_of(ordered, key, wanted)
+    page = page_of(ordered.data, key, wanted)
     return PhotoPage(
         photos=[PhotoView.of(snapshot, row) for row in page.items],
         next=page.following,

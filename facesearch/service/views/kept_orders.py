@@ -37,7 +37,7 @@ class KeptOrders:
         if found is None:
             found = np.ascontiguousarray(make(), np.int64)
             self._keep(name, found)
-        return memoryview(found)  # type: ignore[arg-type]
+        return found.data
 
     def _keep(self, name: Hashable, rows: Rows) -> None:
         with self._lock:

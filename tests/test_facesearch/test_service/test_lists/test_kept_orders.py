@@ -128,7 +128,7 @@ def test_photos_are_sorted_once_for_each_question(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery = crowd(tmp_path)
-    ranking = Counter(monkeypatch, photo_routes, "_ranks")
+    ranking = Counter(monkeypatch, photo_routes, "_in_order")
     with served(open_service(tmp_path, gallery)) as site:
         for _ in range(3):
             get(site, "/photos", limit=5, start=10)
