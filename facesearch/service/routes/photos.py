@@ -109,9 +109,10 @@ def _within(
 
 def _in_order(photos: PhotoColumns, rows: NDArray[np.int64], order: str) -> NDArray[np.int64]:
     """``rows`` in ``order``: what all rows are in it, without the others."""
-    ordered = {
-        "name": photos.by_name, "time": photos.by_time, "-time": photos.newest_first
-    }[order]  # fmt: skip
+    if order == "name":
+        ordered = photos.by_name
+    else:
+        ordered = photos.by_time if order == "time" else photos.newest_first
     if len(rows) == len(ordered):
         return ordered
     kept = np.zeros(len(photos), bool)
@@ -131,7 +132,7 @@ def _photo_page(
         time = photos.taken[row].decode()
         return not time, time.translate(_BACKWARDS) if order == "-time" else time, name, number
 
-    page = page_of(ordered.data, key, wanted)
+    page = page_of(ordered, key, wanted)
     return PhotoPage(
         photos=[PhotoView.of(snapshot, row) for row in page.items],
         next=page.following,
