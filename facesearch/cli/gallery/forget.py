@@ -58,9 +58,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be deleted, and delete nothing"
     )
-    parser.add_argument(
-        "--yes", action="store_true", help="do not ask for confirmation on a terminal"
-    )
+    parser.add_argument("--yes", action="store_true", help="do not ask to confirm on a terminal")
     parser.add_argument(
         "--previewed",
         metavar="DIGEST",
