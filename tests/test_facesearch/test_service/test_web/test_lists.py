@@ -177,14 +177,19 @@ def test_the_first_unnamed_person_is_named_wherever_they_are(
     field = page.get_by_role("combobox", name=f"Name of p{named + 1}")
     sync_api.expect(field).to_be_focused()
     sync_api.expect(field).to_be_in_viewport()
-    assert sorted(asked) == [0, *([200, last] if last else [])]
+    # Beside the place only what is near it on the screen.
+    near = {last - 200, last, last + 200} if last else {0}
+    assert set(asked) <= {0, 200, *near} and (last or 0) in asked
 
 
 def test_where_all_have_names_no_field_is_opened(pages: WatchedPages) -> None:
     page, asked = open_people(pages, 5000, named=5000)
     page.keyboard.press("n")
-    page.wait_for_timeout(300)
-    assert sorted(asked) == [0, 200]
+    for _ in range(200):
+        if len(asked) > 1:
+            break
+        page.wait_for_timeout(50)
+    assert sorted(asked) == [0, 200]  # the second only says that there is nobody
     assert page.get_by_role("combobox", name=re.compile("^Name of")).count() == 0
 
 
