@@ -59,7 +59,7 @@ class WatchedPages:
         context = self._browser.new_context(**{"viewport": DESKTOP, **options})
         self._contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(180_000)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", self._heard)
         page.on("request", self._requested)
