@@ -129,11 +129,12 @@ def detect_faces(
     if not photos:
         return []
     from facesearch.detect import tiles  # noqa: PLC0415 - loads OpenCV
+    from facesearch.detect.scaling import shrinking, shrunk  # noqa: PLC0415 - loads OpenCV
 
     wide = [tiles.is_wide(photo.shape[0], photo.shape[1], side) for photo in photos]
     plain = [photo for photo, is_wide in zip(photos, wide, strict=True) if not is_wide]
-    scales = [tiles.shrinking(photo, side) for photo in plain]
-    reduced = [tiles.shrunk(photo, scale) for photo, scale in zip(plain, scales, strict=True)]
+    scales = [shrinking(photo, side) for photo in plain]
+    reduced = [shrunk(photo, scale) for photo, scale in zip(plain, scales, strict=True)]
     looked_at = zip(detector.detect(reduced) if reduced else [], scales, strict=True)
     found = (each.scaled(1 / scale) for each, scale in looked_at)
     return [
