@@ -48,7 +48,13 @@ def write_graph(
 
 
 def expected(
-    chips: NDArray[np.uint8], order: str, mean: float, divisor: float, seed: int = 0
+    chips: NDArray[np.uint8],
+    order: str,
+    mean: float,
+    divisor: float,
+    seed: int = 0,
+    *,
+    dimension: int = DIMENSION,
 ) -> NDArray[np.float32]:
     """What the network of :func:`write_graph` gives for RGB chips, not normalised."""
     values = chips.astype(np.float64)
@@ -58,4 +64,5 @@ def expected(
     n, side = len(chips), chips.shape[1]
     half = side // 2
     quarters = values.reshape(n, 2, half, 2, half, 3).mean(axis=(2, 4))  # (n, 2, 2, 3)
-    return (quarters.transpose(0, 3, 1, 2).reshape(n, 12) @ weights(seed)).astype(np.float32)
+    vectors = quarters.transpose(0, 3, 1, 2).reshape(n, 12) @ weights(seed, dimension)
+    return np.asarray(vectors, np.float32)
