@@ -177,22 +177,15 @@ def create_engine(
 
     ``encoder`` is a name, by default that of the best encoder whose files are here; how it runs is
     what :class:`facesearch.engine_options.EngineOptions` say, another way to make an engine.
-    ``min_face`` is in pixels of the photo as the detector sees it, at most ``DETECT_SIDE`` long.
+    ``min_face`` is in pixels of a photo at most ``DETECT_SIDE`` long; above 20 YuNet takes less time.
     ``turned``: also find faces that do not stand upright; None does where the detector is YuNet.
     """
     if isinstance(encoder, str):
         encoder = EncoderChoice(encoder_spec(encoder).name)
     encoder = EncoderChoice() if encoder is None else encoder
     instance(encoder, EncoderChoice, "the name of an encoder as encoder")
-    found_by = create_face_finder(
-        detector,
-        min_face=min_face,
-        min_score=min_score,
-        turned=turned,
-        threads=encoder.threads,
-        callers=encoder.callers,
-    )
-    # Compiling a network leaves Python free to load kernels, the longest parts of starting up.
+    # Compiling a network leaves Python free for another, and for the kernels: the longest parts of
+    # starting up.
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(
             load_encoder,
@@ -202,6 +195,14 @@ def create_engine(
             encoder.precision,
             encoder.threads,
             encoder.callers,
+        )
+        found_by = create_face_finder(
+            detector,
+            min_face=min_face,
+            min_score=min_score,
+            turned=turned,
+            threads=encoder.threads,
+            callers=encoder.callers,
         )
         aligned_by = create_aligner(encoder_spec(encoder.name))
         return FaceEngine(found_by, aligned_by, loading.result(), flip=encoder.flip)
