@@ -177,7 +177,7 @@ def create_engine(
 
     ``encoder`` is a name, by default that of the best encoder whose files are here; how it runs is
     what :class:`facesearch.engine_options.EngineOptions` say, another way to make an engine.
-    ``min_face`` is in pixels of a photo at most ``DETECT_SIDE`` long; above 20 YuNet takes less time.
+    ``min_face`` is in pixels of a photo at most ``DETECT_SIDE`` long, the larger the faster.
     ``turned``: also find faces that do not stand upright; None does where the detector is YuNet.
     """
     if isinstance(encoder, str):

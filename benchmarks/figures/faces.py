@@ -188,7 +188,9 @@ def large_faces() -> str:
         "false, not reduced",
         "false, reduced",
     )
-    return table(header, rows) + "\n\n" + " ".join(_moved(*each) for each in data["vectors"].items())
+    return (
+        table(header, rows) + "\n\n" + " ".join(_moved(*each) for each in data["vectors"].items())
+    )
 
 
 def _moved(encoder: str, found: dict[str, Any]) -> str:

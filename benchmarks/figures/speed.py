@@ -52,7 +52,9 @@ def pipeline() -> str:
     stages = {stage for each in sets.values() for stage in each["shares"]}
     rows = [
         [stage, *(text for each in sets.values() for text in _cost(each, stage))]
-        for stage in sorted(stages, key=lambda stage: (-sets["mixed"]["shares"].get(stage, 0), stage))
+        for stage in sorted(
+            stages, key=lambda stage: (-sets["mixed"]["shares"].get(stage, 0), stage)
+        )
     ]
     header = ["", *(f"{name}: {unit}" for name in sets for unit in ("ms a photo", "share"))]
     return table(header, rows) + "\n\n" + " ".join(_job(*each) for each in sets.items())

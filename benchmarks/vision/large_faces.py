@@ -6,8 +6,8 @@ Labelled photos of WIDER FACE are those of benchmarks/vision/detection.py, and s
 right and false. How many pixels a face is to have in what YuNet is shown was chosen on 60 photos;
 reported are the other 100, at that choice. Recall is of labelled faces whose longer side has at
 least so many pixels, found by boxes that have as many; false are such boxes that match no labelled
-face of any size. What reduced photos do to vectors, by landmarks that are less exact, is measured on
-every second photo of the album: squared distances of each face found both ways.
+face of any size. What reduced photos do to vectors, by landmarks that are less exact, is measured
+on every second photo of the album: squared distances of each face found both ways.
 """
 
 from __future__ import annotations

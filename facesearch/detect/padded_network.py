@@ -1,9 +1,10 @@
 """A detector's network for photos of any size: padded to few shapes, compiled for the common ones.
 
-A model that takes any size runs at two thirds of the speed of one that was compiled for the size.
-Photos of an album have few sizes, so that those seen often get a model of their own; the answers
-are the same. Small pictures, such as the crops of doubtful faces, cost more in being handed over
-than in being looked at, so that some of one shape go through the network together.
+A model that takes any size runs at four fifths of the speed of one that was compiled for the size,
+which takes as long as 30 large photos. Photos of an album have few sizes, so that those seen often
+get a model of their own; the answers are the same. Small pictures, such as the crops of doubtful
+faces, cost more in being handed over than in being looked at, so that some of one shape go through
+the network together.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from facesearch.detect.types import Pixels
 from facesearch.model_files.compiled_model import CompiledModel, openvino_core
 
 _MULTIPLE = 64  # of pixels that sides are padded to; networks halve five times
-_OFTEN = 16  # photos of a shape, after which compiling for it will pay
+_OFTEN = 32  # photos of a shape, after which compiling for it will pay
 _MOST_PIXELS = 8 * 1024 * 1024  # of all shapes compiled at once, each with memory of its own
 BATCH = 4  # small photos that go through the network together
 _SMALL_PIXELS = 128 * 128  # padded; larger ones gain nothing in a batch

@@ -26,8 +26,9 @@ from facesearch.detect.scaling import shrinking, shrunk
 from facesearch.detect.types import Detections, Detector, Pixels
 
 TURNS = (0, 1, 2, 3)  # quarters counter-clockwise, as numpy.rot90 has them
-# Pixels of a face's crop, twice as wide as the face: to see how it stands, and for its landmarks.
+# Pixels of a face's crop, twice as wide as the face: at a glance, and where that leaves doubts.
 _GLANCE, _CROP = 64, 128
+_CLEAR = 0.3  # by how much surer at a glance of a face that stands, to leave it at that
 _IN_CROP = 20  # pixels that a face has in any crop, however large those are that are wanted
 _SMALL = 480  # longest side of a photo without a face that is looked at turned
 _ENOUGH_UPRIGHT = 4  # doubtful faces of a photo, after which the rest are taken to stand too
@@ -89,38 +90,37 @@ class TurningDetector:
         for place, row in enumerate(doubtful.tolist()):
             if place >= _ENOUGH_UPRIGHT and not turns.any():
                 break  # where the largest stand, so do the others of a crowd
-            sureness = self._four_looks(photo, faces.boxes[row])
-            best = int(np.argmax(sureness))
-            if sureness[best] <= sureness[0] + self._limits.gain:
-                best = 0
-            elif len(look := self._close_look(photo, faces.boxes[row], best)):
-                boxes[row], landmarks[row] = look.boxes[0], look.landmarks[0]
-                scores[row], turns[row] = look.scores[0], best
-            else:
-                best = 0  # what a glance took for a face was none
-            upright[row] = sureness[best] - max(
-                sure for turn, sure in enumerate(sureness) if turn != best
-            )
+            upright[row], turns[row], face = self._stands(photo, faces.boxes[row])
+            if turns[row]:
+                boxes[row], landmarks[row] = face.boxes[0], face.landmarks[0]
+                scores[row] = face.scores[0]
         order = np.argsort(-scores, kind="stable")
         return Detections(boxes, landmarks, scores, upright).rows(order), turns[order]
 
-    def _four_looks(self, photo: Pixels, box: NDArray[np.float32]) -> list[float]:
-        """How sure the detector is of the face in each turn of its surroundings, 0 for no face."""
-        crop = _Crop.around(photo, box, _GLANCE)
-        looks = self._of_crops.detect([crop.turned(turn) for turn in TURNS])
-        sureness = []
-        for turn, look in zip(TURNS, looks, strict=True):
-            here = crop.holds(look, turn)
-            sureness.append(float(look.scores[here].max(initial=0)))
-        return sureness
+    def _stands(self, photo: Pixels, box: NDArray[np.float32]) -> tuple[float, int, Detections]:
+        """By how much a face is surest the way it stands, which turn that is, and it as then found.
 
-    def _close_look(self, photo: Pixels, box: NDArray[np.float32], turn: int) -> Detections:
-        """The face that a turn of a box's surroundings shows in its place, at most one."""
-        crop = _Crop.around(photo, box, _CROP)
-        (look,) = self._of_crops.detect([crop.turned(turn)])
-        here = np.flatnonzero(crop.holds(look, turn))
-        back = turned_back(look.rows(here[:1]), turn, _CROP, _CROP)
-        return back.scaled(1 / crop.scale).moved(crop.corner)
+        Seldom is more than a glance needed to see that a face is upright.
+        """
+        for size in (_GLANCE, _CROP):
+            crop = _Crop.around(photo, box, size)
+            looks = self._four_looks(crop)
+            sureness = [float(look.scores[0]) if len(look) else 0.0 for look in looks]
+            if sureness[0] >= max(sureness[1:]) + _CLEAR:
+                break
+        best = int(np.argmax(sureness))
+        if sureness[best] <= sureness[0] + self._limits.gain:
+            best = 0
+        others = max(sure for turn, sure in enumerate(sureness) if turn != best)
+        return sureness[best] - others, best, crop.back(looks[best], best)
+
+    def _four_looks(self, crop: _Crop) -> list[Detections]:
+        """What each turn of a crop shows in the place of its face, at most one face each."""
+        looks = self._of_crops.detect([crop.turned(turn) for turn in TURNS])
+        return [
+            look.rows(np.flatnonzero(crop.holds(look, turn))[:1]) if len(look) else look
+            for turn, look in zip(TURNS, looks, strict=True)
+        ]
 
     def _turned_photo(self, photo: Pixels) -> Detections:
         """The faces of the turn that shows the most, for a photo that shows none as it is."""
@@ -170,6 +170,11 @@ class _Crop:
     def turned(self, turn: int) -> Pixels:
         """The pixels, turned."""
         return np.ascontiguousarray(np.rot90(self.pixels, turn))
+
+    def back(self, look: Detections, turn: int) -> Detections:
+        """Faces found in ``turned(turn)``, in the photo."""
+        size = len(self.pixels)
+        return turned_back(look, turn, size, size).scaled(1 / self.scale).moved(self.corner)
 
     def holds(self, look: Detections, turn: int) -> NDArray[np.bool_]:
         """Which faces found in ``turned(turn)`` are in the place of the face, (n,)."""

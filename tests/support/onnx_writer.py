@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from support.graphs import weights
 
 _FLOAT = 1  # of the elements of a tensor

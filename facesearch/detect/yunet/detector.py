@@ -66,8 +66,9 @@ class YuNetDetector:
         for rows in self._network.batched(shown):
             levels = self._network([shown[row] for row in rows])
             for place, row in enumerate(rows):
-                cells = [level[place] for level in levels]
-                found[row] = self._large(decoded(cells, self.min_score).scaled(1 / scales[row]))
+                each = decoded([level[place] for level in levels], self.min_score)
+                if len(each):
+                    found[row] = self._large(each.scaled(1 / scales[row]))
         return found
 
     def _large(self, found: Detections) -> Detections:
@@ -90,9 +91,12 @@ def decoded(levels: Sequence[NDArray[np.float32]], min_score: float) -> Detectio
     values, corners, strides = [], [], []
     for cells, stride in zip(levels, STRIDES, strict=True):
         rows, columns = np.nonzero(cells[..., 0] >= least)
-        values.append(cells[rows, columns])
-        corners.append(np.stack([columns, rows], axis=1))
-        strides.append(np.full(len(rows), stride))
+        if len(rows):
+            values.append(cells[rows, columns])
+            corners.append(np.stack([columns, rows], axis=1))
+            strides.append(np.full(len(rows), stride))
+    if not values:
+        return Detections.none()
     return _of_cells(
         np.concatenate(values),
         np.concatenate(corners).astype(np.float32),

@@ -22,9 +22,7 @@ def test_faces_that_are_wanted_stay_in_sight(height: int, width: int, min_face: 
         assert scale * min_face >= SIGHT - 1e-9
         assert scale * max(height, width) >= SHORTEST - 1e-6
         # By no less than that: one of both is just reached.
-        assert (
-            min(scale * min_face - SIGHT, scale * max(height, width) - SHORTEST) <= 1e-6
-        )
+        assert min(scale * min_face - SIGHT, scale * max(height, width) - SHORTEST) <= 1e-6
 
 
 @pytest.mark.parametrize(
@@ -45,9 +43,7 @@ def test_what_is_shown_of_a_photo(
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 300))
-def test_no_side_is_longer_than_said_nor_without_pixels(
-    height: int, width: int, side: int
-) -> None:
+def test_no_side_is_longer_than_said_nor_without_pixels(height: int, width: int, side: int) -> None:
     pixels = photo(height, width)
     small = shrunk(pixels, shrinking(pixels, side))
     assert min(small.shape[:2]) >= 1

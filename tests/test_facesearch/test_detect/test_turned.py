@@ -96,6 +96,17 @@ def test_a_face_the_detector_is_sure_of_is_not_looked_at_again() -> None:
     assert faces.upright.tolist() == [1.0]
 
 
+def test_a_glance_suffices_for_a_face_that_clearly_stands() -> None:
+    photo = np.full((300, 300, 3), 20, np.uint8)
+    draw(photo, 60, 60, 120)
+    clear, unclear = UprightEyes(on_head=0.0), UprightEyes(on_head=0.8)
+    for eyes, sizes in ((clear, [64] * 4), (unclear, [64] * 4 + [128] * 4)):
+        (faces,) = TurningDetector(eyes).detect([photo])
+        assert eyes.photos == [(300, 300), *((size, size) for size in sizes)]
+        assert faces.upright is not None
+        assert faces.upright[0] == pytest.approx(0.9 - eyes.scores[2])
+
+
 def test_a_photo_without_faces_costs_three_looks_at_a_small_copy() -> None:
     eyes = UprightEyes()
     (faces,) = TurningDetector(eyes).detect([np.zeros((1000, 1000, 3), np.uint8)])
@@ -198,7 +209,7 @@ class Crowd(UprightEyes):
 def test_of_a_crowd_that_stands_only_the_largest_are_looked_at_turned() -> None:
     eyes = Crowd()
     (faces,) = TurningDetector(eyes).detect([np.zeros((400, 400, 3), np.uint8)])
-    assert len(eyes.photos) == 1 + 4 * 4
+    assert len(eyes.photos) == 1 + 4 * (4 + 4)  # at a glance, and closely as that shows nothing
     assert faces.upright is not None
     looked_at = faces.upright == 0  # nothing was seen in their crops
     sides = faces.boxes[:, 2] - faces.boxes[:, 0]

@@ -158,15 +158,15 @@ def test_a_shape_seen_often_gets_a_separate_model_with_the_same_answers(
     network = PaddedNetwork(build_noting(built), threads=1)
     photo = noise(70, 130)
     first = answers(network, photo)
-    for _ in range(20):
+    for _ in range(40):
         again = answers(network, photo)
     assert built == [(1, -1, -1), (1, 128, 192)]
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    for _ in range(16):
+    for _ in range(32):
         network([np.zeros((64, 64, 3), np.uint8)])
     assert built[2:] == [(1, 64, 64)]
-    for _ in range(15):
+    for _ in range(31):
         network([photo])  # its model was given up for the other
     assert len(built) == 3
     network([photo])
@@ -212,8 +212,8 @@ def test_faces_of_small_photos_are_the_same_alone_and_together() -> None:
     for box in largest.boxes:
         left, top = np.maximum(box[:2] - 10, 0).astype(int)
         crops.append(np.ascontiguousarray(photo[top : top + 100, left : left + 110]))
-    crops = [crop for crop in crops if crop.shape == (100, 110, 3)] * 8
-    assert len(crops) >= 16
+    crops = [crop for crop in crops if crop.shape == (100, 110, 3)] * 16
+    assert len(crops) >= 32
     alone = [detector.detect([crop])[0] for crop in crops]
     assert sum(map(len, alone)) >= 8
     together = detector.detect(crops)
@@ -249,7 +249,7 @@ def test_for_large_faces_photos_are_reduced_and_faces_stay_in_their_pixels(
     assert (large.boxes[:, 2:] - large.boxes[:, :2]).max(axis=1).min() >= least
     eyes = every.landmarks[found, 1] - every.landmarks[found, 0]
     misplaced = np.abs(large.landmarks - every.landmarks[found]).max(axis=(1, 2))
-    assert (misplaced < 0.25 * np.linalg.norm(eyes, axis=1)).all()
+    assert (misplaced < 0.35 * np.linalg.norm(eyes, axis=1)).all()
 
 
 def test_settings_and_photos_out_of_range_are_refused() -> None:
