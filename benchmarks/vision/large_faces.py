@@ -34,7 +34,7 @@ from facesearch.encoders import encoder_names, encoder_spec, thresholds_of
 from facesearch.engine import DECODE_SIDE, EncoderChoice, create_engine
 from facesearch.images.decode import decode_photo
 
-SIGHTS = (12, 16, 20, 24, 28)
+SIGHTS = (16, 20, 24, 28, 32)
 MIN_FACES = (20, 30, 40, 60, 80)
 OF_VECTORS = 40  # pixels of the smallest faces whose vectors are compared
 EVERY, BATCH = 2, 16  # photos of the album

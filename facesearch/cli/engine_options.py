@@ -35,7 +35,7 @@ def add_detector_options(parser: argparse.ArgumentParser) -> None:
         type=positive_int,
         metavar="PIXELS",
         help="smallest face to find, in pixels after a photo is scaled to at most 1024 pixels "
-        "(default: 20); above that yunet takes less time",
+        "(default: 20); the larger, the less time yunet takes",
     )
     group.add_argument(
         "--min-score",

@@ -9,7 +9,7 @@ from facesearch.detect.types import Pixels
 
 # Pixels that a face has at least in what YuNet is shown, where larger ones are wanted: chosen on
 # 60 photos of benchmarks/vision/large_faces.py, which reports on others.
-SIGHT = 20
+SIGHT = 28
 # Pixels of a photo's longer side that are always shown: less saves little time, and a face that
 # fills its photo is found less often.
 SHORTEST = 256
