@@ -20,7 +20,7 @@ def sight_scale(photo: Pixels, min_face: int, sight: int = SIGHT) -> float:
 
     Time goes with the pixels, and what makes a face is seen in ``sight`` of them.
     """
-    return min(1.0, max(sight / min_face, SHORTEST / max(photo.shape[:2])))
+    return float(min(1.0, max(sight / min_face, SHORTEST / max(photo.shape[:2]))))
 
 
 def shrinking(photo: Pixels, side: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -18,9 +19,10 @@ from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.service.announcement import FILE, announced, read_address
 from facesearch.service.options import is_loopback
-from facesearch.service.server.http_server import require_safe
+from facesearch.service.server.http_server import GuardedProtocol, require_safe
 from facesearch.service.server.middleware import CONTENT_POLICY, MOST_HEADER_BYTES
 from facesearch.service.server.web_assets import asset
+from facesearch.service.views import served_gallery
 from support.serving.services import (
     PASSWORD,
     ServedTest,
@@ -54,6 +56,24 @@ def until_closed(connection: socket.socket) -> tuple[bytes, float]:
     while piece := connection.recv(65536):
         data += piece
     return data, time.monotonic() - began
+
+
+def test_answers_leave_at_once(
+    tmp_path: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small body is not kept back until the client has acknowledged the headers."""
+    seen = []
+
+    def connection_made(protocol: GuardedProtocol, transport: asyncio.Transport) -> None:
+        made(protocol, transport)
+        accepted = transport.get_extra_info("socket")
+        seen.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    made = GuardedProtocol.connection_made
+    monkeypatch.setattr(GuardedProtocol, "connection_made", connection_made)
+    with listening(open_service(tmp_path, gallery)) as url:
+        local_client(url)
+    assert seen and all(seen)
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
@@ -281,7 +301,8 @@ def test_the_file_of_another_service_stays(tmp_path: Path) -> None:
     service.close()
 
 
-def test_the_pages_of_health_and_figures(tmp_path: Path) -> None:
+def test_the_pages_of_health_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served_gallery, "_PATIENCE", 0.1)  # nothing new can be read in the end
     gallery = clustered_gallery(tmp_path)
     with served(open_service(tmp_path, gallery)) as site:
         known = site.client.get(f"{API}/health").json()
