@@ -47,7 +47,7 @@ OUR_SIDES = (OURS, *VARIANTS)
 
 
 @dataclass(frozen=True)
-class Ran:
+class FinishedProcess:
     """What a process printed, its wall seconds, and the most memory that one process took."""
 
     printed: str
@@ -55,7 +55,9 @@ class Ran:
     peak_mib: float
 
 
-def run_process(command: Sequence[str], environment: dict[str, str] | None = None) -> Ran:
+def run_process(
+    command: Sequence[str], environment: dict[str, str] | None = None
+) -> FinishedProcess:
     """Run ``command`` to its end; CalledProcessError where it fails."""
     with tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
@@ -71,7 +73,7 @@ def run_process(command: Sequence[str], environment: dict[str, str] | None = Non
             raise subprocess.CalledProcessError(
                 process.returncode, list(command), printed, errors.read()
             )
-    return Ran(printed, seconds, usage.ru_maxrss / 1024)
+    return FinishedProcess(printed, seconds, usage.ru_maxrss / 1024)
 
 
 def run_ours(photos: Path, scratch: Path, cores: int, *more: str) -> dict[str, float]:

@@ -11,8 +11,7 @@ from facesearch.encoders import encoder_spec, load_encoder, thresholds_of
 from facesearch.encoders.types import FLIP, EncoderContract
 from facesearch.engine import create_aligner
 from facesearch.errors import WeightsError
-from support.graphs import expected
-from support.onnx_writer import write_onnx_encoder
+from support.graphs import expected, write_onnx_encoder
 
 NAMES = ("sface", "arcface-r100")
 
