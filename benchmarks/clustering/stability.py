@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clustering.quality import load
+from benchmarks.clustering.quality import Labels, load
 from benchmarks.clustering.rules import at_thresholds
 from benchmarks.clustering.size_threshold import gallery_threshold
 from benchmarks.common.mixed_galleries import SEED, Labelled, joined, made_faces, part, singles
@@ -103,7 +103,7 @@ def parts(before: Labelled, after: Labelled) -> dict[str, dict[str, float]]:
     return {name: scores(truth, each) for name, each in groups.items()}
 
 
-def scores(truth: NDArray[np.int64], groups: Groups) -> dict[str, float]:
+def scores(truth: Labels, groups: Groups) -> dict[str, float]:
     """F of the first faces, those with a ``truth``."""
     kinds = (("pairwise", pairwise_scores), ("bcubed", bcubed_scores))
     return {kind: round(score(truth, groups[: len(truth)]).f, 4) for kind, score in kinds}
