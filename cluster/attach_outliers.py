@@ -14,6 +14,7 @@ from cluster.labels import check_ids
 from cluster.review.silhouette import UNRELATED, moments
 from cluster.types import NOISE, Clustering
 from cluster.vectors import check_vectors
+from indexer.id_lookup import contained, distinct
 
 # By how many deviations of impostors the next cluster has to be farther, for a poor vector to be
 # put to the nearest: with less, most went to another's (benchmarks/clustering/poor_faces.py).
@@ -65,7 +66,7 @@ def attach(
     check_vectors(others)
     check_ids(clustering.ids, vectors)
     check_ids(ids, others)
-    if np.isin(ids, clustering.ids).any():
+    if contained(ids, clustering.ids).any():
         raise ValueError("expected ids that are not clustered yet, got some that are")
     labels = np.full(len(ids), NOISE, np.int32)
     confidence = np.zeros(len(ids), np.float32)
@@ -259,7 +260,7 @@ def _not_nearest_of_rivals(
     second = (distances[both[:, 1]] > distances[both[:, 0]]) | (
         (distances[both[:, 1]] == distances[both[:, 0]]) & (both[:, 1] > both[:, 0])
     )
-    late: NDArray[np.int64] = np.unique(np.where(second, both[:, 1], both[:, 0]))
+    late: NDArray[np.int64] = distinct(np.where(second, both[:, 1], both[:, 0]))
     return late
 
 

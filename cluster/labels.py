@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE
+from indexer.id_lookup import distinct
 
 
 def ordered_labels(
@@ -39,5 +40,5 @@ def check_ids(ids: NDArray[Any], vectors: NDArray[Any]) -> None:
         raise ValueError(
             f"expected ids int64 ({len(vectors)},), one a vector, got {ids.dtype} {ids.shape}"
         )
-    if len(np.unique(ids)) != len(ids):
-        raise ValueError(f"expected every id once, got {len(np.unique(ids))} among {len(ids)}")
+    if len(distinct(ids)) != len(ids):
+        raise ValueError(f"expected every id once, got {len(distinct(ids))} among {len(ids)}")

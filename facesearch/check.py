@@ -27,6 +27,7 @@ from facesearch.search.gallery_index import index_folder, load_index
 from facesearch.search.knn_graph import graph_path, open_graph
 from facesearch.text import count
 from indexer.errors import IndexerError, MissingFaissError, ShardError, StaleIndexError
+from indexer.id_lookup import contained
 from indexer.storage.shards import Shard
 from indexer.types import split_ids
 
@@ -176,7 +177,7 @@ def _check_people(
             f"({', '.join(names[:_NAMES_SHOWN])}{more}); restore them from a backup"
         )
         findings.append(Finding("people.sqlite", text, severe=True))
-    gone = 0 if state is None else int((there & ~np.isin(ids, state.live_ids())).sum())
+    gone = 0 if state is None else int((there & ~contained(ids, state.live_ids())).sum())
     if gone:
         text = f"{count(gone, 'named face')} of deleted photos; the names are kept"
         findings.append(Finding("people.sqlite", text, severe=False))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.errors import IndexGoalError, StaleIndexError
+from indexer.id_lookup import contained
 from indexer.id_ranges import IdRanges
 from indexer.index.files import opened_index, replace_index
 from indexer.index.flat import FlatIndex, read_ids
@@ -123,7 +124,7 @@ class _Approximate:
                 return described
         sampled = min(_MOST_SAMPLED, SAMPLE_EACH * cell_count(count))
         sample = pick(self.blocks(), _places(random, count, sampled))
-        learnt_from = sample.vectors[~np.isin(sample.ids, asked.ids)]  # these are to measure by
+        learnt_from = sample.vectors[~contained(sample.ids, asked.ids)]  # these are to measure by
         recipe = self._recipe(learnt_from, truth)
         self.progress("chosen", count)
         if not ivf_available(self.about.dimension):

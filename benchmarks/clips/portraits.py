@@ -75,28 +75,24 @@ def people_of_many(engine: FaceEngine, least: int = 8) -> Portraits:
 
 
 def people_of_view_1(engine: FaceEngine, least: int = 8) -> Portraits:
-    """The photos of LFW View 1 of each person with enough of them."""
-    kept = {name: sorted(each) for name, each in _view_1().items() if len(each) >= least}
-    return Portraits(engine, kept)
+    """All photos of LFW of each person of View 1 with enough of them."""
+    return _people_of_lfw(engine, least, in_view_1=True)
 
 
 def people_beyond_view_1(engine: FaceEngine, least: int = 6) -> Portraits:
     """All photos of LFW of each person with enough of them who is not in View 1."""
-    chosen_on, found = _view_1(), {}
+    return _people_of_lfw(engine, least, in_view_1=False)
+
+
+def _people_of_lfw(engine: FaceEngine, least: int, in_view_1: bool) -> Portraits:
+    pairs = [read_pairs(DATA / "lfw" / f"pairsDev{part}.txt") for part in ("Train", "Test")]
+    view_1 = {Path(name).parent.name for each in pairs for name in (*each.first, *each.second)}
+    found = {}
     for folder in sorted((DATA / "lfw" / "images").iterdir()):
-        photos = sorted(folder.iterdir()) if folder.name not in chosen_on else []
-        if len(photos) >= least:
+        photos = sorted(folder.iterdir())
+        if len(photos) >= least and (folder.name in view_1) == in_view_1:
             found[folder.name] = photos
     return Portraits(engine, found)
-
-
-def _view_1() -> dict[str, set[Path]]:
-    found: dict[str, set[Path]] = {}
-    for part in ("Train", "Test"):
-        pairs = read_pairs(DATA / "lfw" / f"pairsDev{part}.txt")
-        for name in {*pairs.first, *pairs.second}:
-            found.setdefault(Path(name).parent.name, set()).add(DATA / "lfw" / "images" / name)
-    return found
 
 
 def moving(

@@ -69,6 +69,7 @@ def main() -> None:
     vectors = np.ascontiguousarray(np.load(args.vectors), np.float32)
     index, about = made_index(vectors, args.recall)
     bound = socket.create_server(("127.0.0.1", 0))
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as where uvicorn makes its own
     print(f"http://127.0.0.1:{bound.getsockname()[1]}", flush=True)
     print(json.dumps(about), flush=True)
     config = uvicorn.Config(application(vectors, index), log_level="warning")

@@ -227,7 +227,7 @@ def main() -> None:
     """Measure the parts that are asked for, and record the result where that is all of them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--clips", type=int, default=6, help="clips of each kind (default: 6)")
-    parser.add_argument("--people", type=int, default=15, help="people of vectors (default: 15)")
+    parser.add_argument("--people", type=int, default=40, help="people of vectors (default: 40)")
     parser.add_argument("--minutes", type=float, default=120, help="of the long file")
     parser.add_argument("--kills", type=int, default=3, help="of resume (default: 3)")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts to run")

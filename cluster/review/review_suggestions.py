@@ -23,6 +23,7 @@ from cluster.constraints import Constraints
 from cluster.review.bisect_clusters import bisect_clusters
 from cluster.review.membership import Clusters, Membership, clusters_of, membership_of
 from cluster.types import NOISE
+from indexer.id_lookup import distinct
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.int32]
@@ -147,7 +148,7 @@ def candidates(labels: Labels, clusters: Clusters, constraints: Constraints) -> 
     count, near = clusters.nearest.shape
     one, two = np.repeat(np.arange(count), near), clusters.nearest.ravel().astype(np.int64)
     there = two >= 0
-    keys = np.unique(np.minimum(one, two)[there] * max(count, 1) + np.maximum(one, two)[there])
+    keys = distinct(np.minimum(one, two)[there] * max(count, 1) + np.maximum(one, two)[there])
     pairs = np.stack([keys // max(count, 1), keys % max(count, 1)], axis=1)
     if constraints.cannot is not None and len(constraints.cannot):
         apart = np.sort(labels[constraints.cannot].astype(np.int64), axis=1)

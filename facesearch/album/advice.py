@@ -12,7 +12,7 @@ from cluster.constraints import Constraints
 from cluster.review.review_suggestions import MergeSuggestion, Suggestions, suggest
 from cluster.types import NOISE
 from facesearch.quality import MIN_QUALITY
-from indexer.id_lookup import positions_of
+from indexer.id_lookup import contained, positions_of
 
 # What is less likely is not worth the owner's time.
 LEAST_PROBABILITY = 0.2
@@ -144,7 +144,7 @@ def advise(
         scale,
         constraints,
         worth=faces.worth,
-        confirmed=np.isin(faces.ids, np.array(list(confirmed), np.int64)),
+        confirmed=contained(faces.ids, np.array(list(confirmed), np.int64)),
         least=LEAST_PROBABILITY,
     )
     crowd = crowd_of(people, faces)

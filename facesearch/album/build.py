@@ -24,6 +24,7 @@ from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.people.assignment import PersonAssignment, assign_people, cannot_link_faces
 from facesearch.people.projection import DecisionState
 from facesearch.people.store import PeopleStore
+from indexer.id_lookup import contained, positions_of
 from indexer.types import Ids
 
 
@@ -66,7 +67,7 @@ def gallery_album(gallery: Gallery, state: GalleryState, run: ClusterRun, title:
 def _faces_of(state: GalleryState, decided: DecisionState) -> Ids:
     """The live faces, without what was said to be none."""
     live = state.live_ids()
-    return live[~np.isin(live, np.array(list(decided.not_faces), np.int64))]
+    return live[~contained(live, np.array(list(decided.not_faces), np.int64))]
 
 
 def _about(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -> AlbumInfo:
@@ -82,7 +83,7 @@ def _about(gallery: Gallery, state: GalleryState, run: ClusterRun, title: str) -
             FailedPhoto(record.name, record.reason, record.detail)
             for record in state.having("failed")
         ),
-        outdated=outdated(gallery, state, run),
+        outdated=outdated(gallery, unclustered(state.live_ids(), run)),
         gallery=gallery.folder,
         linkage=run.how.linkage,
     )
@@ -111,9 +112,13 @@ def _scale(gallery: Gallery, run: ClusterRun) -> float | None:
     return thresholds.cluster if thresholds.learned else run.threshold
 
 
-def outdated(gallery: Gallery, state: GalleryState, run: ClusterRun) -> str:
-    """What a run does not know of, and what to do; "" when it is of the faces live now."""
-    new = int((~np.isin(state.live_ids(), run.clustering.ids)).sum())
+def unclustered(live_ids: Ids, run: ClusterRun) -> int:
+    """How many of ``live_ids``, int64 (n,), came after ``run``."""
+    return int((positions_of(live_ids, run.clustering.ids) < 0).sum())
+
+
+def outdated(gallery: Gallery, new: int) -> str:
+    """Say that ``new`` faces came after a clustering, and what to do; "" for none."""
     if not new:
         return ""
     return (

@@ -13,6 +13,7 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import PersonAssignment, assign_people
 from facesearch.people.projection import DecisionState
 from facesearch.people.store import PeopleStore
+from indexer.id_lookup import contained
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def gallery_people(
     else:
         known, numbers = clustering_of(run.clustering, live), run.numbers
         followed = run.how.decisions
-    late = live[~np.isin(live, known.ids)]
+    late = live[~contained(live, known.ids)]
     everyone = Clustering(
         np.concatenate([known.ids, late]),
         np.concatenate([known.labels, np.full(len(late), NOISE, np.int32)]),
@@ -52,7 +53,7 @@ def gallery_people(
 
 def clustering_of(clustering: Clustering, ids: Ids) -> Clustering:
     """The lines of ``clustering`` that are of ``ids``."""
-    kept = np.isin(clustering.ids, ids)
+    kept = contained(clustering.ids, ids)
     return Clustering(clustering.ids[kept], clustering.labels[kept], clustering.confidence[kept])
 
 

@@ -15,7 +15,7 @@ from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.assignment import decided_rows
 from facesearch.people.projection import NOBODY, DecisionState
 from facesearch.video.overlap import overlapping
-from indexer.id_lookup import positions_of
+from indexer.id_lookup import contained, positions_of
 from indexer.storage.scratch_arrays import scratch_array
 from indexer.types import Ids, Vectors
 
@@ -79,7 +79,7 @@ def read_faces(
     in_files = options.partitions > 0
     table = FaceTable.read(gallery, state, with_vectors=not in_files)
     if decided.not_faces:
-        table = table.rows(~np.isin(table.ids, no_faces(state, decided)))
+        table = table.rows(~contained(table.ids, no_faces(state, decided)))
     of_people = decided_rows(table.ids, decided)
     before, sure = previously(table.ids)
     poor = (table.quality < options.min_quality) & (of_people == NOBODY)  # NaN is not less
@@ -104,7 +104,7 @@ def read_faces(
 def no_faces(state: GalleryState, decided: DecisionState) -> Ids:
     """What was detected, and is no face as somebody said; int64 (m,)."""
     live = state.live_ids()
-    return live[np.isin(live, np.array(list(decided.not_faces), np.int64))]
+    return live[contained(live, np.array(list(decided.not_faces), np.int64))]
 
 
 def _vectors_in_files(

@@ -17,7 +17,7 @@ from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import person_of_labels, voting_people
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import ABOUT_FACES, NOBODY, DecisionState, undone_since
-from indexer.id_lookup import positions_of, values_at
+from indexer.id_lookup import contained, distinct, positions_of, values_at
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
@@ -82,16 +82,16 @@ def earlier_people(
     for mask in waiting.values():
         undone |= mask
     last, older = before.copy(), np.full(len(ids), NOBODY, np.int64)
-    there = np.unique(before)
+    there = distinct(before)
     for run in runs:
         had = _people_of(run, ids, decided)
         for batch in [batch for batch in waiting if run.how.decisions < batch]:
             mask = waiting.pop(batch)
             last[mask] = had[mask]
-        gone = ~np.isin(had, there)
+        gone = ~contained(had, there)
         took = (older == NOBODY) & (had != NOBODY) & ((before == NOBODY) | gone)
         older[took] = had[took]
-        there = np.union1d(there, had)
+        there = distinct(np.concatenate([there, had]))
     older = np.where((older == NOBODY) & (last == before), before, older)
     return PreviousAssignments(last, older, undone, there[there != NOBODY])
 
@@ -168,7 +168,7 @@ def _undone_faces(
         undone_faces.setdefault(decision.batch, []).extend(each.face_id for each in decision.faces)
     masks = {}
     for batch, faces in sorted(undone_faces.items(), reverse=True):
-        of_batch = np.isin(ids, np.array(faces, np.int64))
+        of_batch = contained(ids, np.array(faces, np.int64))
         people = np.unique(before[of_batch & (before != NOBODY)])
         masks[batch] = of_batch | np.isin(before, people)
     return masks

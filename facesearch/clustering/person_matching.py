@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from cluster.types import NOISE
 from facesearch.people.assignment import PersonAssignment, decided_rows, leaders
 from facesearch.people.projection import NOBODY, DecisionState
+from indexer.id_lookup import contained, distinct
 from indexer.types import Ids
 
 Numbers = NDArray[np.int64]
@@ -99,7 +100,7 @@ def match_clusters(
         list(zip(labels[rows].tolist(), decided_people[rows].tolist(), strict=True))
     ).items():
         numbers[label] = person
-    taken = np.unique(decided_people[decided_people != NOBODY])
+    taken = distinct(decided_people[decided_people != NOBODY])
     open_rows = (labels != NOISE) & (np.append(numbers, 0)[labels] == NOBODY)
     # All that could be had of ``older`` together is less than one face of ``before``.
     votes = [(before, len(ids) + 1)] if older is None else [(before, len(ids) + 1), (older, 1)]
@@ -119,7 +120,7 @@ def match_clusters(
 
 def _removed(ids: Ids, people: Numbers, decided: DecisionState) -> NDArray[np.bool_]:
     """Which of the faces ``ids`` (n,) were removed from ``people`` (n,)."""
-    asked = np.isin(ids, np.array([face for face, _ in decided.rejected], np.int64))
+    asked = contained(ids, np.array([face for face, _ in decided.rejected], np.int64))
     for row in np.flatnonzero(asked).tolist():
         asked[row] = (int(ids[row]), int(people[row])) in decided.rejected
     return asked
@@ -240,7 +241,7 @@ def changes_between(
 
     ``known`` are the numbers of people who were in a run before, the last or an older one.
     """
-    was, is_now = np.unique(before[before != NOBODY]), np.unique(after[after != NOBODY])
+    was, is_now = distinct(before[before != NOBODY]), distinct(after[after != NOBODY])
     rows = (before != NOBODY) & (after != NOBODY) & (before != after)
     pairs, counts = np.unique(
         np.stack([before[rows], after[rows]], axis=1), axis=0, return_counts=True
@@ -262,7 +263,7 @@ def changes_between(
         )
         for (source, target), faces in zip(pairs.tolist(), counts.tolist(), strict=True)
     )
-    old_faced = np.unique(after[(before != NOBODY) & (after != NOBODY)])
+    old_faced = distinct(after[(before != NOBODY) & (after != NOBODY)])
     lost = was[~np.isin(was, is_now) & ~np.isin(was, pairs[:, 0])]
     left = (before != NOBODY) & (after == NOBODY)
     lost_faces = tuple(

@@ -42,7 +42,7 @@ from facesearch.people.decision_words import contradiction_text
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import NOBODY, DecisionState, people_concerned
 from facesearch.people.store import PeopleStore
-from indexer.id_lookup import positions_of, values_at
+from indexer.id_lookup import contained, positions_of, values_at
 from indexer.types import Ids
 
 # So many faces of a person are kept apart from each that was removed from the person.
@@ -220,7 +220,7 @@ def _how(
 def _to_place(faces: FaceSet, previous: ClusterRun | None) -> str:
     """Which faces an incremental run has to assign to people."""
     known = np.zeros(0, np.int64) if previous is None else previous.clustering.ids
-    new = ~np.isin(faces.ids, known)
+    new = ~contained(faces.ids, known)
     lone = ~new & (faces.before == NOBODY)
     undone = faces.undone & ~new & ~lone
     kinds = (

@@ -22,7 +22,7 @@ from facesearch.gallery.tombstones import Tombstones
 from facesearch.people.assignment import person_of_labels, undecided_numbers
 from facesearch.people.projection import NOBODY
 from indexer.errors import ShardError
-from indexer.id_lookup import positions_of
+from indexer.id_lookup import distinct, positions_of
 from indexer.storage.atomic_files import make_folder
 from indexer.storage.hdf5_reader import Checker, open_hdf5, reading
 from indexer.storage.plain_files import parse_json
@@ -235,7 +235,7 @@ def _labelled(content: SealedArrays, path: Path) -> tuple[Clustering, NDArray[np
     ids = require_array(content, path, "ids", "int64", (None,))
     labels = require_array(content, path, "labels", "int32", (len(ids),))
     confidence = require_array(content, path, "confidence", "float32", (len(ids),))
-    if len(np.unique(ids)) < len(ids) or (ids < 0).any():
+    if len(distinct(ids)) < len(ids) or (ids < 0).any():
         raise ShardError(f"{path}: expected ids of faces, each once")
     # So that what is counted by labels is never larger than what is counted by faces.
     if len(labels) and not NOISE <= labels.min() <= labels.max() < len(labels):

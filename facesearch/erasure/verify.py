@@ -20,6 +20,7 @@ from facesearch.search.knn_graph import graph_path
 from indexer.build import held_ids
 from indexer.errors import IndexerError, MissingFaissError, StaleIndexError
 from indexer.graph.knn_graph import KnnGraphFile
+from indexer.id_lookup import contained
 from indexer.index.manifest import IndexManifest
 from indexer.types import Ids
 
@@ -45,7 +46,7 @@ def erasure_problems(gallery: Gallery, path: Path, names: Sequence[str] = ()) ->
         ("people.sqlite", _in_decisions),
     ):
         try:
-            if count := int(np.isin(check(gallery), ids).sum()):
+            if count := int(contained(check(gallery), ids).sum()):
                 problems.append(f"{what}: {count} of the faces are in it")
         except (FacesearchError, IndexerError, OSError, KeyError, ValueError, TypeError) as error:
             problems.append(f"{what} cannot be looked through: {error}")

@@ -13,7 +13,7 @@ from facesearch.argument_checks import instance
 from facesearch.gallery.gallery import Gallery, require_gallery
 from facesearch.gallery.records import face_photos, face_qualities, face_times
 from facesearch.gallery.state import GalleryState
-from indexer.id_lookup import positions_of
+from indexer.id_lookup import contained, positions_of
 from indexer.storage.shards import Shard, shard_path
 from indexer.types import Ids, Vectors, make_ids, split_ids
 
@@ -105,7 +105,7 @@ def faces_of_photos(gallery: Gallery, photo_ids: Collection[int]) -> dict[int, l
             of_faces = np.asarray(shard.column("faces", "photo"), np.int64)
         rows = np.flatnonzero(of_faces >= 0)  # others were forgotten
         photos = make_ids(number, of_faces[rows])
-        asked = np.isin(photos, wanted)
+        asked = contained(photos, wanted)
         faces = make_ids(number, rows[asked]).tolist()
         for photo, face in zip(photos[asked].tolist(), faces, strict=True):
             found[photo].append(face)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cluster.labels import ordered_labels
 from cluster.types import NOISE, Clustering
 from facesearch.people.projection import NOBODY, DecisionState, Person
-from indexer.id_lookup import positions_of, values_at
+from indexer.id_lookup import contained, positions_of, values_at
 from indexer.types import Ids
 
 
@@ -170,7 +170,7 @@ def assign_people(
     confidence = np.where(confirmed, np.float32(1), clustering.confidence)
     for row, number in _there(decided.rejected, clustering.ids):
         of_faces[row] = NOBODY if of_faces[row] == number else of_faces[row]
-    of_faces[np.isin(clustering.ids, np.array(list(decided.not_faces), np.int64))] = NOBODY
+    of_faces[contained(clustering.ids, np.array(list(decided.not_faces), np.int64))] = NOBODY
     now = _labelled(Clustering(clustering.ids, clustering.labels, confidence), of_faces, decided)
     return replace(now, confirmed=confirmed)
 

@@ -24,6 +24,7 @@ from facesearch.people.ledger import (
 from facesearch.people.projection import DecisionState, last_batch, replay
 from facesearch.people.superseded import Superseded, superseded_by
 from facesearch.text import composed
+from indexer.id_lookup import contained
 from indexer.types import Ids
 
 
@@ -272,7 +273,7 @@ class PeopleStore:
         """
         if not self._ledger.exists() or not len(face_ids):
             return 0
-        named = int(np.isin(self.memberships().ids, face_ids).sum())
+        named = int(contained(self.memberships().ids, face_ids).sum())
         with self._ledger.open() as entries:
             entries.forget(face_ids.tolist())
             decisions = entries.all()

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from facesearch.clustering.current_people import gallery_people
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
@@ -19,6 +17,7 @@ from facesearch.recognition.photo_stream import ProbeFailure
 from facesearch.recognition.probes import NO_FACE, ProbeFace, ProbePart, Probes
 from facesearch.recognition.resumable_parts import ResumableOutput
 from facesearch.search.gallery_index import open_search
+from indexer.id_lookup import distinct
 from indexer.types import MAX_NEIGHBOURS, Neighbours
 
 # Matches of a part, which are in memory together and lost together if the job is killed.
@@ -122,7 +121,7 @@ class _Search:
     def rows(self, part: ProbePart) -> Iterator[MatchRow]:
         """The matches of every face of a part, nearest first, and its failures, in its order."""
         found = self._searcher.search(part.vectors, self._k)
-        ids = np.unique(found.ids[found.ids >= 0])
+        ids = distinct(found.ids[found.ids >= 0])
         records = dict(zip(ids.tolist(), self._gallery.faces(ids, self._state), strict=True))
         row = 0
         for entry in part.entries:

@@ -28,6 +28,7 @@ from facesearch.people.store import PeopleStore
 from facesearch.recognition.templates import RULE, PersonTemplates
 from indexer.argument_checks import describe, is_number
 from indexer.errors import TooFewImpostorsError
+from indexer.id_lookup import contained
 from indexer.open_set.threshold import (
     LEAST_IDENTITIES,
     MOST_FPIR,
@@ -207,8 +208,8 @@ def _strangers(
     now = assign_people(run.clustering, numbers, decided, known=run.how.decisions)
     clustering = now.clustering
     ids, labels = clustering.ids, clustering.labels.astype(np.int64)
-    known = np.unique(labels[np.isin(ids, enrolled.ids)])
-    kept = (labels >= 0) & ~np.isin(labels, known) & np.isin(ids, state.live_ids())
+    known = np.unique(labels[contained(ids, enrolled.ids)])
+    kept = (labels >= 0) & ~np.isin(labels, known) & contained(ids, state.live_ids())
     ids, labels = _drawn(ids[kept], labels[kept])
     return search_strangers(enrolled.groups(), gallery.vectors(ids), labels, beyond)
 

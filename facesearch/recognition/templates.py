@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.people.store import PeopleStore
+from indexer.id_lookup import contained
 from indexer.open_set.group_distances import GroupRule, VectorGroups
 from indexer.types import Ids, Vectors
 
@@ -36,7 +37,7 @@ class PersonTemplates:
     def load(cls, gallery: Gallery, state: GalleryState) -> PersonTemplates:
         """Those of a gallery; raises InputError when no one is enrolled."""
         memberships = PeopleStore(gallery.folder).memberships()
-        live = np.isin(memberships.ids, state.live_ids())
+        live = contained(memberships.ids, state.live_ids())
         if not live.any():
             raise InputError(
                 "no person is enrolled in this gallery, so none can be identified; "

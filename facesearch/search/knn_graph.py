@@ -8,14 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.search.gallery_index import GallerySearch, open_search, search_among
 from indexer.errors import StaleIndexError
 from indexer.graph.build import MAX_K, GraphReport, Growth, Progress, build_graph
 from indexer.graph.knn_graph import EXACT, GraphAccuracy, GraphCoverage, KnnGraphFile
+from indexer.id_lookup import contained
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +93,7 @@ def refresh_graph(
                 before = stack.enter_context(known)
                 if before.covered.state == covered.state:
                     return GraphReport(len(before), k, 0, 0, before.accuracy)
-                new = np.setdiff1d(covered.ids, before.covered.ids)
+                new = covered.ids[~contained(covered.ids, before.covered.ids)]
                 growth = Growth(before, search_among(gallery, state, new, device))
             search = open_search(gallery, state, device)
             return build_graph(

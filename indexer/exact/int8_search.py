@@ -67,10 +67,11 @@ class CertifiedSearch:
         self._ids = ids
         self._vectors = vectors
         self._threads = threads or available_cores()
+        # Kept: threads that are started for a single query take as long as its search.
+        self._pool = ThreadPoolExecutor(self._threads)
         self._codes: GalleryCodes | None = None
         if len(ids):
-            with ThreadPoolExecutor(self._threads) as pool:
-                self._codes = GalleryCodes.build(vectors, ROWS, pool)
+            self._codes = GalleryCodes.build(vectors, ROWS, self._pool)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -113,8 +114,7 @@ class CertifiedSearch:
             return rows, self._nearest(codes, block, first, last)
 
         tasks = [(rows, first, last) for rows in blocks for first, last in pairwise(bounds)]
-        with ThreadPoolExecutor(self._threads) as pool:
-            yield from pool.map(nearest, tasks)
+        yield from self._pool.map(nearest, tasks)
 
     def _nearest(
         self, codes: GalleryCodes, block: ScreenQueries, first: int, last: int

@@ -20,6 +20,7 @@ from indexer.exact.distances import (
     slack,
 )
 from indexer.exact.int8_search import CertifiedSearch, is_available
+from indexer.id_lookup import contained
 from indexer.id_ranges import IdRanges
 from indexer.index.files import opened_index, replace_index
 from indexer.index.manifest import IndexManifest
@@ -115,7 +116,7 @@ class FlatIndex:
 
         Not to be called while another thread searches. Codes are rebuilt once they pay again.
         """
-        if np.isin(self._ids, ids).any():
+        if contained(self._ids, ids).any():
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
             self._faster = None
             self._view()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.exact.int8_search import search_blocks
-from indexer.id_lookup import drop_self
+from indexer.id_lookup import distinct, drop_self
 from indexer.ivf.build import Blocks
 from indexer.ivf.index import IvfRecipe
 from indexer.ivf.scalar_quantizer import ScalarQuantizer, decode, encode
@@ -101,7 +101,7 @@ def pick(blocks: Iterable[Block], chosen: NDArray[np.int64]) -> Block:
 def find_truth(blocks: Blocks, queries: Block) -> TrueNeighbours:
     """The exact neighbours of ``queries``, which are vectors of the gallery; reads it twice."""
     found = drop_self(search_blocks(blocks(), queries.vectors, NEAR + 1), queries.ids)
-    wanted = np.unique(found.ids[found.ids >= 0])
+    wanted = distinct(found.ids[found.ids >= 0])
     ids, vectors = [np.zeros(0, np.int64)], [np.zeros((0, queries.vectors.shape[1]), np.float32)]
     for block in blocks():
         kept = np.isin(block.ids, wanted, assume_unique=True)

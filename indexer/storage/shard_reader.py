@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -43,20 +44,30 @@ class Shard(Hdf5Holder):
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         super().__init__(path, file)
-        checker = Checker(file, path)
+        self._checker = checker = Checker(file, path)
         self._require_format(checker)
         self.number = self._read_number(checker)
         self._vectors = self._open_vectors(checker)
-        self._tables = self._open_tables(checker)
-        group = checker.group(file, "attributes", "attributes")
-        self.attributes: Mapping[str, Scalar] = MappingProxyType(
-            checker.attributes(group, "attributes")
-        )
 
     @classmethod
     def open(cls, path: Path) -> Shard:
-        """Open a shard and check its structure; :meth:`verify` checks its contents."""
+        """Open a shard; :meth:`verify` checks its contents.
+
+        Attributes and each column are checked when they are first asked for.
+        """
         return cls.opened(path)
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Scalar]:
+        """What is stated of the shard as a whole."""
+        group = self._checker.group(self._file, "attributes", "attributes")
+        return MappingProxyType(self._checker.attributes(group, "attributes"))
+
+    @cached_property
+    def _tables(self) -> dict[str, _ShardTable]:
+        parent = self._checker.group(self._file, "tables", "tables")
+        names = self._checker.members(parent, "tables")
+        return {name: _ShardTable(self._checker, parent, name) for name in names}
 
     @property
     def count(self) -> int:
@@ -112,16 +123,12 @@ class Shard(Hdf5Holder):
 
     def column_kinds(self, table: str) -> dict[str, ColumnKind]:
         """What each column of a table is, without reading it; KeyError for no such table."""
-        return {
-            name: ColumnKind("bytes", (len(column),))
-            if isinstance(column, BytesColumn)
-            else ColumnKind(column.dtype.name, column.shape)
-            for name, column in self._columns(table).items()
-        }
+        columns = self._table(table)
+        return {name: columns.kind(name) for name in columns.names}
 
     def table(self, name: str) -> dict[str, NDArray[Any]]:
         """All columns of a table; KeyError where there is no such table."""
-        return {column: self.column(name, column) for column in self._columns(name)}
+        return {column: self.column(name, column) for column in self._table(name).names}
 
     def column(self, table: str, name: str) -> NDArray[Any]:
         """One column of a table; bytes come as an object array. KeyError where it is not there."""
@@ -140,10 +147,10 @@ class Shard(Hdf5Holder):
         return values
 
     def _read(self, table: str, name: str) -> ByteStrings | NDArray[Any]:
-        columns = self._columns(table)
-        if name not in columns:
-            raise KeyError(f"{self.path} has no column {table}/{name}, but {sorted(columns)}")
-        column = columns[name]
+        columns = self._table(table)
+        if name not in columns.names:
+            raise KeyError(f"{self.path} has no column {table}/{name}, but {columns.names}")
+        column = columns.opened(name)
         with reading(self.path, f"tables/{table}/{name}"):
             return column.read() if isinstance(column, BytesColumn) else np.asarray(column[()])
 
@@ -159,17 +166,12 @@ class Shard(Hdf5Holder):
                 pass
         except ShardError as error:
             problems.append(str(error))
-        for table, columns in self._tables.items():
-            for name in columns:
-                problems += self._column_problems(table, name)
+        problems += _problems(lambda: self.attributes)
+        problems += (unreadable := _problems(lambda: self._tables))
+        for table, columns in () if unreadable else self._tables.items():
+            for name in columns.names:
+                problems += _problems(partial(self._read, table, name))
         return problems
-
-    def _column_problems(self, table: str, name: str) -> list[str]:
-        try:
-            self._read(table, name)
-        except ShardError as error:
-            return [str(error)]
-        return []
 
     def _digest_problems(self) -> list[str]:
         beside = digest_path(self.path)
@@ -189,7 +191,7 @@ class Shard(Hdf5Holder):
             ]
         return []
 
-    def _columns(self, table: str) -> dict[str, h5py.Dataset | BytesColumn]:
+    def _table(self, table: str) -> _ShardTable:
         if table not in self._tables:
             raise KeyError(f"{self.path} has no table {table!r}, but {self.table_names}")
         return self._tables[table]
@@ -229,33 +231,53 @@ class Shard(Hdf5Holder):
             raise checker.fail("vectors", "of 1 or more dimensions", vectors.shape)
         return vectors
 
-    def _open_tables(self, checker: Checker) -> dict[str, dict[str, h5py.Dataset | BytesColumn]]:
-        parent = checker.group(self._file, "tables", "tables")
-        return {
-            name: self._open_table(checker, parent, name)
-            for name in checker.members(parent, "tables")
-        }
 
-    def _open_table(
-        self, checker: Checker, parent: h5py.Group, name: str
-    ) -> dict[str, h5py.Dataset | BytesColumn]:
-        key = f"tables/{name}"
-        group = checker.group(parent, name, key)
-        columns = {
-            column: checker.column(group, column, f"{key}/{column}")
-            for column in checker.members(group, key)
-        }
-        for column, values in columns.items():
-            if isinstance(values, BytesColumn):
-                continue
-            allowed = values.dtype in COLUMN_TYPES and values.ndim <= MAX_COLUMN_AXES
-            if not allowed or 0 in values.shape[1:]:
-                got = f"{values.dtype} {values.shape}"
-                raise checker.fail(f"{key}/{column}", "of numbers with 1 to 3 axes", got)
-        lengths = {column: len(values) for column, values in columns.items()}
-        if len(set(lengths.values())) > 1:
-            raise checker.fail(key, "with equally long columns", lengths)
-        return columns
+class _ShardTable:
+    """The columns of a table. Each is opened and checked when it is first asked for: that takes
+    half a millisecond, and a shard has some twenty, of which most readers want one or two."""
+
+    def __init__(self, checker: Checker, parent: h5py.Group, name: str) -> None:
+        self._checker = checker
+        self._key = f"tables/{name}"
+        self._group = checker.group(parent, name, self._key)
+        self.names = checker.members(self._group, self._key)
+        self._opened: dict[str, h5py.Dataset | BytesColumn] = {}
+
+    def opened(self, name: str) -> h5py.Dataset | BytesColumn:
+        """The column ``name``, as long as those that were opened before."""
+        if name not in self._opened:
+            column = self._checker.column(self._group, name, f"{self._key}/{name}")
+            self._require_numbers(name, column)
+            lengths = {each: len(values) for each, values in self._opened.items()}
+            lengths[name] = len(column)
+            if len(set(lengths.values())) > 1:
+                raise self._checker.fail(self._key, "with equally long columns", lengths)
+            self._opened[name] = column
+        return self._opened[name]
+
+    def kind(self, name: str) -> ColumnKind:
+        """What the column is."""
+        column = self.opened(name)
+        if isinstance(column, BytesColumn):
+            return ColumnKind("bytes", (len(column),))
+        return ColumnKind(column.dtype.name, column.shape)
+
+    def _require_numbers(self, name: str, column: h5py.Dataset | BytesColumn) -> None:
+        if isinstance(column, BytesColumn):
+            return
+        allowed = column.dtype in COLUMN_TYPES and column.ndim <= MAX_COLUMN_AXES
+        if not allowed or 0 in column.shape[1:]:
+            got = f"{column.dtype} {column.shape}"
+            raise self._checker.fail(f"{self._key}/{name}", "of numbers with 1 to 3 axes", got)
+
+
+def _problems(read: Callable[[], object]) -> list[str]:
+    """What ``read`` finds wrong."""
+    try:
+        read()
+    except ShardError as error:
+        return [str(error)]
+    return []
 
 
 def _digest_line(path: Path) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.id_lookup import positions_of, values_at
+from indexer.id_lookup import contained, distinct, positions_of, values_at
 
 IDS = st.lists(st.integers(-5, 20) | st.integers(2**40, 2**40 + 5), max_size=30)
 
@@ -44,3 +44,11 @@ def test_values_of_other_ids_are_missing(dtype: type, ids: list[int], among: lis
     known = first_places(among)
     assert found.dtype == dtype
     assert found.tolist() == [3 * known[each] if each in known else -7 for each in ids]
+
+
+@given(IDS, IDS)
+def test_contained_and_distinct_are_those_of_numpy(ids: list[int], among: list[int]) -> None:
+    some, others = np.array(ids, np.int64), np.array(among, np.int64)
+    for asked in (some, np.repeat(some[:, None], 2, axis=1)):
+        np.testing.assert_array_equal(contained(asked, others), np.isin(asked, others))
+        np.testing.assert_array_equal(distinct(asked), np.unique(asked))

@@ -209,7 +209,7 @@ def _summary(gallery_id: str, snapshot: GallerySnapshot, caller: Caller) -> Gall
         people_hidden=sum(row.person.hidden for row in people),
         clustered_at=None if run is None else run.created_at,
         faces_since_clustering=snapshot.unclustered,
-        outdated="" if run is None else _sentence(outdated(view.gallery, state, run)),
+        outdated="" if run is None else _sentence(outdated(view.gallery, snapshot.unclustered)),
         roots=[os.fsdecode(root).encode("utf-8", "replace").decode() for root in
                snapshot.photos.roots] if caller.may("administer") else None,
         encoder=view.gallery.contract.name,

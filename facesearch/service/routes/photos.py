@@ -42,6 +42,7 @@ from facesearch.service.stored_photos import decoded_photo, opened_original
 from facesearch.service.views.nearest import near_face, neighbours_of
 from facesearch.service.views.paging import WantedPage, page_of
 from facesearch.service.views.snapshot import GallerySnapshot
+from indexer.id_lookup import contained, distinct
 
 viewing = RoleRouter("view", "photos")
 ROUTERS = (viewing,)
@@ -77,8 +78,8 @@ def list_photos(
     if status == "faceless":
         rows = rows[photos.faces[rows] == 0]
     if nobody:
-        without = np.unique(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
-        rows = np.intersect1d(rows, without, assume_unique=True)
+        without = distinct(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
+        rows = rows[contained(rows, without)]
     if folder:
         rows = rows[photos.within(folder)[rows]]
     rows = rows[_within(photos.taken[rows], month, since, until)]
@@ -107,10 +108,13 @@ def _photo_page(
     wanted: WantedPage,
 ) -> PhotoPage:
     photos = snapshot.photos
-    ranks = {
-        "name": photos.name_rank, "time": photos.time_rank, "-time": photos.newest_rank
+    ordered = {
+        "name": photos.by_name, "time": photos.by_time, "-time": photos.newest_first
     }[order]  # fmt: skip
-    ordered = rows[np.argsort(ranks[rows])].tolist()
+    if len(rows) < len(ordered):
+        kept = np.zeros(len(photos), bool)
+        kept[rows] = True
+        ordered = ordered[kept[ordered]]
 
     def key(row: int) -> tuple[object, ...]:
         name, number = photos.names[row], int(photos.ids[row])
@@ -119,7 +123,7 @@ def _photo_page(
         time = photos.taken[row].decode()
         return not time, time.translate(_BACKWARDS) if order == "-time" else time, name, number
 
-    page = page_of(ordered, key, wanted)
+    page = page_of(ordered.data, key, wanted)
     return PhotoPage(
         photos=[PhotoView.of(snapshot, row) for row in page.items],
         next=page.following,

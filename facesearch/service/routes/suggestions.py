@@ -22,6 +22,7 @@ from facesearch.service.shapes.decisions import (
 )
 from facesearch.service.shapes.people import PersonSummary
 from facesearch.service.views.snapshot import GallerySnapshot
+from indexer.id_lookup import contained
 
 viewing = RoleRouter("view", "suggestions")
 deciding = RoleRouter("decide", "suggestions")
@@ -98,7 +99,7 @@ def _view(snapshot: GallerySnapshot, each: SuggestedCorrection) -> SuggestionVie
 def _surest(snapshot: GallerySnapshot, number: int, without: tuple[int, ...]) -> list[int]:
     """A few faces of a person that are surely theirs."""
     rows = snapshot.faces_of(number)
-    rows = rows[~np.isin(snapshot.faces.ids[rows], np.array(without, np.int64))]
+    rows = rows[~contained(snapshot.faces.ids[rows], np.array(without, np.int64))]
     order = np.lexsort((snapshot.faces.ids[rows], -snapshot.sureness[rows]))
     found: list[int] = snapshot.faces.ids[rows[order[:_EXAMPLES]]].tolist()
     return found

@@ -36,11 +36,27 @@ class WebAsset:
     media_type: str
     tag: str
 
+    @classmethod
+    def of(cls, data: bytes, suffix: str) -> WebAsset:
+        """That of a file with ``suffix``."""
+        return cls(data, _MEDIA_TYPES[suffix], f'"{hashlib.sha256(data).hexdigest()[:20]}"')
+
 
 @lru_cache(maxsize=500)
 def _read(path: Path, mtime_ns: int) -> WebAsset:
-    data = path.read_bytes()
-    return WebAsset(data, _MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(data).hexdigest()[:20]}"')
+    return WebAsset.of(path.read_bytes(), path.suffix)
+
+
+def page(folder: Path) -> WebAsset | None:
+    """The page of the application, which names all modules: browsers ask for them at once, where
+    they would learn of them one import after the other."""
+    found = asset(folder, "index.html")
+    if found is None:
+        return None
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.js"))
+    links = "\n".join(f'<link rel="modulepreload" href="assets/{name}">' for name in names)
+    script = b"<script "
+    return WebAsset.of(found.data.replace(script, links.encode() + b"\n" + script, 1), ".html")
 
 
 def asset(folder: Path, name: str) -> WebAsset | None:
@@ -64,8 +80,8 @@ def web_router(folder: Path) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
-    def page(request: Request) -> Response:
-        return _answer(request, asset(folder, "index.html"))
+    def application(request: Request) -> Response:
+        return _answer(request, page(folder))
 
     @router.get("/favicon.ico")
     def icon(request: Request) -> Response:

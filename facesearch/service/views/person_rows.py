@@ -16,6 +16,7 @@ from facesearch.people.projection import Person
 from facesearch.quality import MIN_QUALITY
 from facesearch.service.views.face_columns import FaceColumns
 from facesearch.service.views.photo_columns import PhotoColumns
+from indexer.id_lookup import distinct
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def person_rows(
     photo = photos.rows_of(faces.photo[rows])
     face_counts = np.bincount(of_rows, minlength=count)
     confirmed_counts = np.bincount(of_rows[confirmed[rows]], minlength=count)
-    pairs = np.unique(of_rows.astype(np.int64) * max(len(photos), 1) + photo)
+    pairs = distinct(of_rows.astype(np.int64) * max(len(photos), 1) + photo)
     photo_counts = np.bincount(pairs // max(len(photos), 1), minlength=count)
     first, last = _spans(of_rows, photo, photos, count)
     cover = _covers(rows, of_rows, faces, sureness=sureness, confirmed=confirmed, count=count)

@@ -93,14 +93,14 @@ class PhotoColumns:
         return self.state.log.photos.taken_at[int(self.held[row])].decode() or None
 
     @cached_property
-    def name_rank(self) -> NDArray[np.int64]:
-        """The place of each row in the order of names, then ids."""
-        return _ranks(np.argsort(np.array(self.names, object), kind="stable"))
+    def by_name(self) -> NDArray[np.int64]:
+        """All rows in the order of names, then ids."""
+        return np.argsort(np.array(self.names, object), kind="stable")
 
     @cached_property
     def by_time(self) -> NDArray[np.int64]:
         """All rows, the earliest first, those of unknown time last, then by name."""
-        return np.lexsort((self.name_rank, self.taken, self.taken == b""))
+        return np.lexsort((self._name_rank, self.taken, self.taken == b""))
 
     @cached_property
     def time_rank(self) -> NDArray[np.int64]:
@@ -108,11 +108,15 @@ class PhotoColumns:
         return _ranks(self.by_time)
 
     @cached_property
-    def newest_rank(self) -> NDArray[np.int64]:
-        """The place of each row where the latest is first, those of unknown time last, then by
-        name."""
+    def newest_first(self) -> NDArray[np.int64]:
+        """All rows, the latest first, those of unknown time last, then by name."""
         _, moment = np.unique(self.taken, return_inverse=True)
-        return _ranks(np.lexsort((self.name_rank, -moment, self.taken == b"")))
+        return np.lexsort((self._name_rank, -moment, self.taken == b""))
+
+    @cached_property
+    def _name_rank(self) -> NDArray[np.int64]:
+        """The place of each row in :attr:`by_name`."""
+        return _ranks(self.by_name)
 
     @cached_property
     def names(self) -> list[str]:

@@ -22,10 +22,12 @@ from facesearch.errors import FacesearchError
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.gallery.version import GalleryVersion
 from facesearch.search.gallery_index import SearchOpener
+from facesearch.search.gathered import gathering
 from facesearch.service.views.face_columns import FaceColumnsReader
 from facesearch.service.views.photo_columns import PhotoColumns
 from facesearch.service.views.snapshot import GallerySnapshot
 from indexer.errors import IndexerError
+from indexer.id_lookup import contained
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class ServedGallery:
         self.folder = folder
         self._make_engine = make_engine
         self._changed = changed
-        self._opener = open_search or local_search()
+        self._opener = gathering(open_search or local_search())
         self._warm = _Warm(Gallery.open(folder), FaceColumnsReader())
         self._session: GallerySession | None = None
         self._snapshot: GallerySnapshot | None = None
@@ -210,7 +212,7 @@ class ServedGallery:
         # What was said to be no face is shown nowhere.
         dropped = view.decided.not_faces
         if dropped:
-            kept = ~np.isin(faces.ids, np.array(sorted(dropped), np.int64))
+            kept = ~contained(faces.ids, np.array(sorted(dropped), np.int64))
             faces = faces.only(np.flatnonzero(kept))
         kept_photos = self._photos
         if kept_photos is None or kept_photos[0] is not view.state or kept_photos[1] != dropped:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.types import NOISE
+from facesearch.album.build import unclustered
 from facesearch.api.session import GalleryView
 from facesearch.clustering.current_people import last_run
 from facesearch.clustering.run_store import ClusterRun
@@ -26,7 +27,7 @@ from facesearch.recognition.calibration import ThresholdInUse
 from facesearch.service.views.face_columns import FaceColumns
 from facesearch.service.views.person_rows import PersonRow, person_rows
 from facesearch.service.views.photo_columns import PhotoColumns
-from indexer.id_lookup import positions_of, values_at
+from indexer.id_lookup import contained, distinct, positions_of, values_at
 from indexer.types import Ids
 
 logger = logging.getLogger(__name__)
@@ -106,10 +107,7 @@ class GallerySnapshot:
     @cached_property
     def unclustered(self) -> int:
         """How many faces came after the last clustering."""
-        if self.run is None:
-            return len(self.faces)
-        known = positions_of(self.faces.ids, self.run.clustering.ids) >= 0
-        return int((~known).sum())
+        return len(self.faces) if self.run is None else unclustered(self.faces.ids, self.run)
 
     @cached_property
     def _orders(self) -> dict[str, list[PersonRow]]:
@@ -167,6 +165,6 @@ class GallerySnapshot:
         """Rows of the photos, ascending, in which all these people are."""
         found: NDArray[np.int64] | None = None
         for number in numbers:
-            photos = np.unique(self.photo_of_face_rows(self.faces_of(number)))
-            found = photos if found is None else np.intersect1d(found, photos, assume_unique=True)
+            photos = distinct(self.photo_of_face_rows(self.faces_of(number)))
+            found = photos if found is None else found[contained(found, photos)]
         return np.arange(len(self.photos)) if found is None else found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -18,7 +19,7 @@ from facesearch.errors import GalleryError, InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.service.announcement import FILE, announced, read_address
 from facesearch.service.options import is_loopback
-from facesearch.service.server.http_server import require_safe
+from facesearch.service.server.http_server import GuardedProtocol, require_safe
 from facesearch.service.server.middleware import CONTENT_POLICY, MOST_HEADER_BYTES
 from facesearch.service.server.web_assets import asset
 from support.serving.services import (
@@ -54,6 +55,24 @@ def until_closed(connection: socket.socket) -> tuple[bytes, float]:
     while piece := connection.recv(65536):
         data += piece
     return data, time.monotonic() - began
+
+
+def test_answers_leave_at_once(
+    tmp_path: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small body is not kept back until the client has acknowledged the headers."""
+    seen = []
+
+    def connection_made(protocol: GuardedProtocol, transport: asyncio.Transport) -> None:
+        made(protocol, transport)
+        accepted = transport.get_extra_info("socket")
+        seen.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    made = GuardedProtocol.connection_made
+    monkeypatch.setattr(GuardedProtocol, "connection_made", connection_made)
+    with listening(open_service(tmp_path, gallery)) as url:
+        local_client(url)
+    assert seen and all(seen)
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])

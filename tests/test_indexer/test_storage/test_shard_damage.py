@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -163,6 +165,14 @@ def remove(key: str) -> Callable[[h5py.File], None]:
     return lambda file: file.__delitem__(key)
 
 
+def open_all(path: Path) -> None:
+    """Open a shard, its attributes and columns, each of which is checked when it is asked for."""
+    with Shard.open(path) as opened:
+        assert opened.attributes is not None
+        for table in opened.table_names:
+            opened.column_kinds(table)
+
+
 FACES = np.zeros((40, 4))
 
 
@@ -213,7 +223,9 @@ def test_structure_that_is_not_a_shard(
     with h5py.File(shard, "r+") as file:
         change(file)
     with pytest.raises(ShardError, match=message):
-        Shard.open(shard)
+        open_all(shard)
+    with suppress(ShardError), Shard.open(shard) as opened:
+        assert any(re.search(message, problem) for problem in opened.verify())
 
 
 @pytest.mark.parametrize(
@@ -245,7 +257,7 @@ def test_arrays_that_share_bytes_cannot_multiply_them(tmp_path: Path) -> None:
         for number in range(1, 900):  # 360 MB of columns in a file of half a MB
             file[f"tables/t/c{number}"] = file["tables/t/c0"]
     with pytest.raises(ShardError, match="to have the bytes"):
-        Shard.open(path)
+        open_all(path)
 
 
 def test_bomb_of_tiny_members_is_refused(shard: Path) -> None:
@@ -253,7 +265,7 @@ def test_bomb_of_tiny_members_is_refused(shard: Path) -> None:
         for number in range(1001):
             file.create_group(f"tables/t{number}")
     with pytest.raises(ShardError, match="at most 1000 members"):
-        Shard.open(shard)
+        open_all(shard)
 
 
 def test_few_arrays_cannot_look_like_very_many(shard: Path) -> None:
@@ -264,4 +276,4 @@ def test_few_arrays_cannot_look_like_very_many(shard: Path) -> None:
             table[f"c{number}"] = table["c0"]
             file[f"tables/t{number}"] = table
     with pytest.raises(ShardError, match="at most 5000 arrays"):
-        Shard.open(shard)
+        open_all(shard)

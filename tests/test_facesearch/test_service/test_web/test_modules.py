@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facesearch.report.page import REASONS
-from facesearch.service.server.web_assets import WEB, asset
+from facesearch.service.server.web_assets import WEB, asset, page
 
 JS = WEB / "js"
 IMPORT = re.compile(r"^(?:import|export) (?:\{([^}]*)\}|(\w+)) from \"([^\"]+)\";", re.MULTILINE)
@@ -60,19 +60,27 @@ def test_no_text_becomes_markup_or_code(word: str) -> None:
     assert [path.name for path, source in modules().items() if word in source] == []
 
 
+def served_page() -> str:
+    found = page(WEB)
+    assert found is not None
+    return found.data.decode()
+
+
 def test_the_page_loads_nothing_from_elsewhere() -> None:
-    page = (WEB / "index.html").read_text(encoding="utf-8")
-    assert "style=" not in page
-    assert re.findall(r"<script(?![^>]*\bsrc=)", page) == []
-    assert "<style" not in page
-    for text in (page, *modules().values(), *(p.read_text() for p in (WEB / "css").glob("*.css"))):
+    text_of_page = served_page()
+    assert "style=" not in text_of_page
+    assert re.findall(r"<script(?![^>]*\bsrc=)", text_of_page) == []
+    assert "<style" not in text_of_page
+    styles = [path.read_text() for path in (WEB / "css").glob("*.css")]
+    for text in (text_of_page, *modules().values(), *styles):
         assert re.findall(r"(?:https?:)?//[a-z]", re.sub(r"^\s*//.*$", "", text, flags=re.M)) == []
 
 
 def test_every_file_that_the_page_names_is_served() -> None:
-    page = (WEB / "index.html").read_text(encoding="utf-8")
-    named = re.findall(r"(?:src|href)=\"assets/([^\"]+)\"", page)
-    assert len(named) > 5
+    named = re.findall(r"(?:src|href)=\"assets/([^\"]+)\"", served_page())
+    assert {(WEB / name).resolve() for name in named} >= set(modules()), (
+        "browsers ask for all at once"
+    )
     for name in named:
         found = asset(WEB, name)
         assert found is not None, name
