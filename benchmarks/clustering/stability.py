@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.clustering.quality import Labels, load
 from benchmarks.clustering.rules import at_thresholds
 from benchmarks.clustering.size_threshold import gallery_threshold
+from benchmarks.common.markdown import result as recorded
 from benchmarks.common.mixed_galleries import SEED, Labelled, joined, made_faces, part, singles
 from benchmarks.common.record import record
 from cluster.adaptive.clustering import adaptive_merges, groups_by_rule
@@ -45,35 +46,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     for name in ("lfw", "album", "many"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument(
+        "--rule-only",
+        action="store_true",
+        help="measure the rule, and keep what the result has of the threshold by size",
+    )
     args = parser.parse_args()
     lfw, album, many = (load(path) for path in (args.lfw, args.album, args.many))
+    kept = recorded("cluster_stability") if args.rule_only else None
     result: dict[str, Any] = {"beyond": BEYOND, "seed": SEED, "fixed": FIXED}
     whole = joined(album, many, lfw)
     result["small"] = [small(whole, count) for count in SMALL]
     order = np.random.default_rng(SEED).permutation(len(whole[1]))
     steps = []
-    for count in np.linspace(400, 6100, SIZES).astype(int).tolist():
+    for number, count in enumerate(np.linspace(400, 6100, SIZES).astype(int).tolist()):
         before, after = part(whole, order[:count]), part(whole, order[: count + STEP])
-        steps.append({"faces": count, **moved(before, after)})
+        steps.append({"faces": count, **moved(before, after, kept and kept["steps"][number])})
         print(steps[-1], flush=True)
     result["steps"] = steps
     strangers = singles(made_faces(40_000), STRANGERS)
-    result["strangers_beside_album"] = moved(album, joined(album, strangers))
+    result["strangers_beside_album"] = moved(
+        album, joined(album, strangers), kept and kept["strangers_beside_album"]
+    )
     print(result["strangers_beside_album"], flush=True)
     record("cluster_stability", result)
 
 
-def moved(before: Labelled, after: Labelled) -> dict[str, dict[str, float]]:
-    """F of the faces before, alone and within the gallery after; by the rule and by size."""
+def moved(
+    before: Labelled, after: Labelled, kept: dict[str, Any] | None = None
+) -> dict[str, dict[str, float]]:
+    """F of the faces before, alone and within the gallery after; by the rule and by size.
+
+    What is ``kept`` of an earlier result is not measured again by size.
+    """
     truth = before[1]
-    return {
+    methods = {"rule": by_rule} | ({} if kept else {"threshold_by_size": by_size})
+    found = {
         name: {
             f"{kind}_{when}": f
             for when, groups in (("before", method(before[0])), ("after", method(after[0])))
             for kind, f in scores(truth, groups).items()
         }
-        for name, method in (("rule", by_rule), ("threshold_by_size", by_size))
+        for name, method in methods.items()
     }
+    return found | ({"threshold_by_size": kept["threshold_by_size"]} if kept else {})
 
 
 def small(whole: Labelled, count: int) -> dict[str, Any]:
