@@ -275,6 +275,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         clusters.cluster_sureness,
         clusters.strangers_named,
         clusters.cluster_stability,
+        clusters.small_stability,
         clusters.cluster_poor_faces,
         evaluated.cluster_threshold,
         people.incremental,

@@ -140,6 +140,9 @@ def test_the_rule_of_a_gallery_makes_its_groups_again(
     again = groups_by_rule(vectors, found.rule, exact_knn_graph(vectors, 200))
     f = pairwise_scores(found.dendrogram.groups(0.0).astype(np.int64), again).f
     assert f > 0.98
+    all_pairs = groups_by_rule(vectors, found.rule)
+    f = pairwise_scores(found.dendrogram.groups(0.0).astype(np.int64), all_pairs).f
+    assert f > 0.995
 
 
 def test_people_far_from_all_others_are_found_whole() -> None:
