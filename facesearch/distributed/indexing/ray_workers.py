@@ -182,9 +182,9 @@ class RayWorkers:
         try:
             report = self._ray.get(call)
         except self._ray.exceptions.RayTaskError as error:
+            order = self._taken_back(call)
             if not isinstance(error.cause, OSError):
                 raise (error.cause or error) from error
-            order = self._taken_back(call)
             self._failed.setdefault(order.attempt.number, set()).add(actor)
             return FailedBlock(order, error.cause)
         except self._ray.exceptions.RayError as error:
