@@ -33,7 +33,7 @@ from benchmarks.jobs.kill_and_resume import copy_photos
 from indexer.storage.shards import Shard, list_shards
 
 SHARD_PHOTOS = 32
-WORKER = b"ray::_WriterActor"
+WORKER = b"ray::PhotoWorker"
 JOB = sys.executable.encode()
 CLOSE = 2e-3  # of a component of a vector, stored as float16
 Rows = dict[tuple[bytes, ...], list[tuple[Any, ...]]]

@@ -52,7 +52,7 @@ class RayWorkers:
         self._room = room
         # The writer travels once, however many actors there will be.
         self._writer = ray.put(writer)
-        self._actor = ray.remote(_WriterActor).options(
+        self._actor = ray.remote(PhotoWorker).options(
             num_cpus=cores,
             num_gpus=gpus,
             max_concurrency=ORDERS,
@@ -139,7 +139,8 @@ class RayWorkers:
         """Give orders in turn to those that can have them, and ask for workers for the others."""
         while self._queue and (actor := self._free(self._queue[0])) is not None:
             order = self._queue.popleft()
-            name = f"facesearch: shard {order.attempt.number}, {len(order.block)} photos"
+            # Also the name of the process meanwhile.
+            name = f"PhotoWorker: shard {order.attempt.number}, {len(order.block)} photos"
             call = actor.write.options(name=name).remote(order.block, order.attempt)
             self._calls[call] = actor
             self._working[actor][call] = order
@@ -229,7 +230,9 @@ class RayWorkers:
             self._noted, self._changed = now, time.monotonic()
 
 
-class _WriterActor:
+class PhotoWorker:
+    """The actor; Ray's dashboard and the list of processes show its name."""
+
     def __init__(self, writer: BlockWriter) -> None:
         self._writer = writer
 
@@ -237,6 +240,7 @@ class _WriterActor:
         """Answer, which it cannot before it has room."""
 
     def write(self, block: Any, attempt: Any) -> Any:
+        """Embed and seal a block."""
         return self._writer.write(block, attempt)
 
 

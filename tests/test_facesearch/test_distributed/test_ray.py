@@ -167,6 +167,7 @@ def test_a_lost_machine_leaves_no_gap_and_no_duplicate(
     assert not (gallery.folder / LEASES).exists()
 
 
+@pytest.mark.slow
 def test_files_of_one_size_are_compared_while_workers_have_all_cores(
     cluster: Any, tmp_path: Path
 ) -> None:
