@@ -254,6 +254,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         faces.encoders,
         faces.ensemble_share,
         faces.detectors,
+        faces.large_faces,
         faces.turned,
         faces.slices,
         evaluated.lfw,

@@ -56,7 +56,9 @@ def learnt(vectors: NDArray[np.float32]) -> AdaptiveMerges:
     return found
 
 
-@pytest.mark.parametrize(("people", "strangers"), [(40, 0), (20, 1200), (60, 300)])
+@pytest.mark.parametrize(
+    ("people", "strangers"), [(40, 0), (20, 1200), pytest.param(60, 300, marks=pytest.mark.slow)]
+)
 def test_it_comes_close_to_the_best_threshold_of_each_gallery(
     made: tuple[NDArray[np.float32], Labels], people: int, strangers: int
 ) -> None:
@@ -67,7 +69,9 @@ def test_it_comes_close_to_the_best_threshold_of_each_gallery(
     assert found[1] > best[1] - 0.03
 
 
-@pytest.mark.parametrize("strangers", [400, 1500, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "strangers", [400, *(pytest.param(each, marks=pytest.mark.slow) for each in (1500, 4000))]
+)
 def test_strangers_beside_people_do_not_move_them(
     made: tuple[NDArray[np.float32], Labels], strangers: int
 ) -> None:
