@@ -21,7 +21,7 @@ KINDS = [
     ("clip.mov", "mpeg4"),
     ("clip.mkv", "libx264"),
     ("clip.avi", "mpeg4"),
-    ("clip.webm", "libvpx"),
+    pytest.param("clip.webm", "libvpx", marks=pytest.mark.slow),  # which is slow to write
 ]
 
 
