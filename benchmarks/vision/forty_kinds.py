@@ -4,7 +4,7 @@
 
 One portrait is written in every kind, wherever a writer is at hand. Each file that is read, and the
 first frame of each video, is compared with the portrait as it was drawn, and with what another
-program reads (:mod:`benchmarks.vision.other_readers`). The face that the default engine finds in a
+program reads (:mod:`benchmarks.exchange.other_readers`). The face that the default engine finds in a
 photo is compared with that in the plain JPEG.
 """
 
@@ -29,7 +29,7 @@ from benchmarks.common.kinds_of_files import (
     write_kinds,
 )
 from benchmarks.common.record import record
-from benchmarks.vision.other_readers import read_elsewhere
+from benchmarks.exchange.other_readers import read_elsewhere
 from facesearch.engine import DECODE_SIDE, create_engine
 from facesearch.errors import PhotoError
 from facesearch.images import decode_photo, find_photos
