@@ -4,8 +4,8 @@
 
 One portrait is written in every kind, wherever a writer is at hand. Each file that is read, and the
 first frame of each video, is compared with the portrait as it was drawn, and with what another
-program reads (:mod:`benchmarks.exchange.other_readers`). The face that the default engine finds in a
-photo is compared with that in the plain JPEG.
+program reads (:mod:`benchmarks.exchange.other_readers`). The face that the default engine finds in
+a photo is compared with that in the plain JPEG.
 """
 
 from __future__ import annotations
