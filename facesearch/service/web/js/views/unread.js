@@ -13,6 +13,7 @@ const REASONS = {
   "not-a-video": "Not a video",
   unsupported: "A kind of photo that cannot be read here",
   truncated: "The file ends too early",
+  partial: "The file ends early",
   corrupt: "The file is damaged",
   "too-large": "Larger than the limits allow",
   timeout: "Took too long to read",
