@@ -106,19 +106,21 @@ def video_speed(data: Any) -> str:
     """Times real time."""
     rows = [
         [
+            f"{clip['seconds']:g} s, {clip['codec']}, {clip['size'][0]} x {clip['size'][1]}",
             f"`{mode}`",
             f"{each['frames_looked_at']}",
             f"{median(each['seconds']):.2f}",
             f"{each['times_real_time']:.1f}",
         ]
-        for mode, each in data["runs"].items()
+        for clip in data["clips"]
+        for mode, each in clip["runs"].items()
     ]
-    wide, high = data["size"]
+    rates = " and ".join(f"{clip['mbit_per_second']:.0f}" for clip in data["clips"])
     text = (
-        f"A clip of {data['seconds']:g} s, {wide} x {high} at {data['fps']} frames a second; "
-        f"median of {data['repeats']}. {measured_on(data)}"
+        f"Clips with film grain, {data['fps']} frames and {rates} Mbit a second; median of "
+        f"{data['repeats']}. {measured_on(data)}"
     )
-    header = ("`--video`", "frames looked at", "seconds", "times real time")
+    header = ("clip", "`--video`", "frames looked at", "seconds", "times real time")
     return f"{table(header, rows)}\n\n{text}"
 
 

@@ -23,8 +23,8 @@ class Timeline:
         self._frame = max(1, round(1 / (base * (rate or _USUAL_RATE))))
         self._tolerance = max(round(1 / base), _MOST_REORDERED * self._frame)
         self._offset = 0
-        self._decoded: int | None = None  # the timestamp of the packet before
-        self._latest = 0
+        self._before: int | None = None  # when the packet before is decoded
+        self._latest: int | None = None  # of all times
         self.joins: list[int] = []
 
     def place(self, packet: Any) -> None:
@@ -32,11 +32,14 @@ class Timeline:
         stamps = [each for each in (packet.dts, packet.pts) if each is not None]
         if not stamps:
             return
-        if self._decoded is not None and stamps[0] + self._offset < self._decoded - self._tolerance:
-            self._offset = self._latest + self._frame - min(stamps)
-            self.joins.append(self._latest + self._frame)
-        self._decoded = stamps[0] + self._offset
-        self._latest = max(self._latest, max(stamps) + self._offset)
+        decoded, latest = stamps[0] + self._offset, self._latest
+        if self._before is not None and latest is not None:
+            if decoded < self._before - self._tolerance:
+                self.joins.append(latest + self._frame)
+                self._offset = self.joins[-1] - min(stamps)
+        self._before = stamps[0] + self._offset
+        ends = max(stamps) + self._offset
+        self._latest = ends if latest is None else max(latest, ends)
         if self._offset:
             packet.dts, packet.pts = (
                 None if each is None else each + self._offset for each in (packet.dts, packet.pts)
