@@ -138,7 +138,7 @@ def detect_faces(
         return []
     from facesearch.detect import tiles  # noqa: PLC0415 - loads OpenCV
 
-    wide = [in_tiles and tiles.is_wide(*photo.shape[:2], side) for photo in photos]
+    wide = [in_tiles and tiles.is_wide(photo.shape[0], photo.shape[1], side) for photo in photos]
     plain = [photo for photo, is_wide in zip(photos, wide, strict=True) if not is_wide]
     scales = [tiles.shrinking(photo, side) for photo in plain]
     reduced = [tiles.shrunk(photo, scale) for photo, scale in zip(plain, scales, strict=True)]

@@ -14,8 +14,8 @@ of :mod:`benchmarks.vision.video_speed`.
   half or three quarters, with the matrix that turns it back.
 - ``vectors``: of the longest track of clips of one person, the best faces' plain mean, their mean
   weighted by quality, and the best face alone, for several numbers of faces. Equal error rate and
-  accept rate at up to 1% false accepts over all pairs of tracks of different clips, whose photos are
-  different ones. Chosen on people of LFW View 1, reported on ``many``.
+  accept rate at up to 1% false accepts over all pairs of tracks of different clips, whose photos
+  are different ones. Chosen on people of LFW View 1, reported on ``many``.
 - ``memory``: the greatest memory for a long file (``--minutes``, 120 by default) and for one of two
   minutes, of small frames with one face each that no network finds: what grows with length would
   show, what the networks take would not.

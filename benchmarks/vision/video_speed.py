@@ -3,9 +3,9 @@
     python -m benchmarks.vision.video_speed [--repeats N]
 
 Clips of two people of ``many``, as cameras and phones write them, at 30 frames a second, with film
-grain: 10 s of H.264, 1920 x 1080 pixels, and 5 s of HEVC, 3840 x 2160. Each is read as ``facesearch
-index`` reads it, in both modes: two threads detect and encode, a process of one thread decodes. What
-tracks are worth is measured by :mod:`benchmarks.vision.video`.
+grain: 10 s of H.264, 1920 x 1080 pixels, and 5 s of HEVC, 3840 x 2160. Each is read as
+``facesearch index`` reads it, in both modes: two threads detect and encode, a process of one thread
+decodes. What tracks are worth is measured by :mod:`benchmarks.vision.video`.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ class Timeline:
         self._frame = max(1, round(1 / (base * (rate or _USUAL_RATE))))
         self._tolerance = max(round(1 / base), _MOST_REORDERED * self._frame)
         self._offset = 0
-        self._before: int | None = None  # when the packet before is decoded
-        self._latest: int | None = None  # of all times
+        self._before = 0  # when the packet before is decoded
+        self._latest: int | None = None  # of all times; None before the first packet
         self.joins: list[int] = []
 
     def place(self, packet: Any) -> None:
@@ -33,10 +33,9 @@ class Timeline:
         if not stamps:
             return
         decoded, latest = stamps[0] + self._offset, self._latest
-        if self._before is not None and latest is not None:
-            if decoded < self._before - self._tolerance:
-                self.joins.append(latest + self._frame)
-                self._offset = self.joins[-1] - min(stamps)
+        if latest is not None and decoded < self._before - self._tolerance:
+            self.joins.append(latest + self._frame)
+            self._offset = self.joins[-1] - min(stamps)
         self._before = stamps[0] + self._offset
         ends = max(stamps) + self._offset
         self._latest = ends if latest is None else max(latest, ends)

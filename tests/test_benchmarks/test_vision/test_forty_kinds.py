@@ -62,7 +62,7 @@ def test_each_file_is_read_rightly_or_named_with_its_reason(
 class NobodyEngine(FakeEngine):
     """Sees nobody: what these pictures show is not for the fake engine."""
 
-    def detect(self, photos: Any) -> Any:
+    def detect(self, photos: Any, *, in_tiles: bool = True) -> Any:
         return super().detect([np.zeros((8, 8, 3), np.uint8) for _ in photos])
 
 

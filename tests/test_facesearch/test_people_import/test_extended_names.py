@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.clips.made_clips import ClipFormat, write_clip
 from facesearch import import_names
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.engine import FaceEngine

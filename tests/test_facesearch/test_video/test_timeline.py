@@ -22,7 +22,7 @@ from facesearch.video.types import VideoEnd, VideoFrame
 from support.videos.colour_engine import actor, grey_shot
 
 KINDS = [("clip.mts", "libx264"), ("clip.mpg", "mpeg2video"), ("clip.ogv", "libvpx")]
-QUICK = {"libvpx": (("deadline", "realtime"), ("cpu-used", "8"))}
+QUICK = {"libvpx": (("deadline", "realtime"), ("cpu-used", "8"), ("threads", "1"))}
 FRAME = 40  # ticks of a millisecond
 
 
@@ -97,7 +97,9 @@ def joined(path: Path, codec: str, *parts: tuple[float, int, tuple[int, int]]) -
     return path
 
 
-def frames_and_end(path: Path, mode: Any = "tracks", **options: int) -> tuple[list[VideoFrame], VideoEnd]:
+def frames_and_end(
+    path: Path, mode: Any = "tracks", **options: int
+) -> tuple[list[VideoFrame], VideoEnd]:
     with open_video(path, in_process=False) as video:
         *found, end = video.frames(mode, 320, **options)
     assert isinstance(end, VideoEnd)
