@@ -44,7 +44,7 @@ test-all: test test-slow
 
 fuzz: $(VENV)/installed-dev
 	end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m hypothesis \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "hypothesis and not slow" \
 	--hypothesis-profile=random || exit; done
 	PYTHONPATH=.:tests $(BIN)/python -m fuzz.coverage --minutes $(FUZZ_MINUTES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import shutil
@@ -48,6 +49,7 @@ def _keep_temporary_files_in_memory() -> None:
 _keep_temporary_files_in_memory()
 
 REPEATABLE, RANDOM = "repeatable", "random"
+EXAMPLES = 50  # of a test that does not say how many; the same at each run, so more find little
 
 # `make test`: every run draws the same examples. What a random run finds is worth nothing to the
 # next reader unless it is written down: as an @example of the test that it broke.
@@ -57,6 +59,7 @@ settings.register_profile(
     PLAIN,
     derandomize=True,
     deadline=None,
+    max_examples=EXAMPLES,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],  # it judges by the clock
 )
@@ -80,6 +83,13 @@ def pytest_configure() -> None:
         _draw_no_constants_of_modules()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Modules and tests stay: no collection of garbage needs to look at them again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """What is drawn from a generator that all share does not depend on the tests before."""
@@ -87,7 +97,11 @@ def pytest_runtest_setup() -> None:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+        torch = sys.modules["torch"]
+        # Its manual_seed() takes milliseconds to note for devices that are not in use.
+        torch.default_generator.manual_seed(0)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(0)
 
 
 def _draw_no_constants_of_modules() -> None:
@@ -108,6 +122,18 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", _require_open)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def workers_start_at_once() -> Iterator[None]:
+    """Processes that decode are forked, where a test has loaded what starts them."""
+    if "facesearch.images.worker_process" not in sys.modules:
+        yield
+        return
+    from support.processes.forked import forked_workers
+
+    with forked_workers():
         yield
 
 

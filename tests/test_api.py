@@ -35,6 +35,7 @@ def test_no_public_name_is_a_modules(package: object) -> None:
     assert not modules & {*package.__all__}
 
 
+@pytest.mark.slow
 def test_functions_are_found_whatever_was_imported_before() -> None:
     program = (
         "import facesearch.search.gallery_index, facesearch.recognition.identify\n"

@@ -8,9 +8,12 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from support.processes import PRELOADED
+from hypothesis import settings
+
+from support.processes.fork_server import PRELOADED
 
 TESTS = Path(__file__).parent
+EXAMPLES = settings.get_profile("repeatable").max_examples
 PROGRAM = """
 import os
 from hypothesis import given, strategies as st
@@ -38,7 +41,7 @@ def drawn(folder: Path, imports: str = "", *options: str) -> list[str]:
 
 def test_examples_depend_on_the_test_alone(tmp_path: Path) -> None:
     first = drawn(tmp_path)
-    assert len(first) == 100
+    assert len(first) == EXAMPLES
     assert drawn(tmp_path, "import facesearch.cli.main, indexer.types, cluster.types") == first
     assert drawn(tmp_path, "", "--hypothesis-profile=random") != first
 

@@ -24,6 +24,7 @@ from benchmarks.figures import (
     people,
     promises,
     scale,
+    service,
     speed,
     training,
     videos,
@@ -34,8 +35,8 @@ from facesearch.encoders.int8_calibration import LEAST_COSINE
 ROOT = Path(__file__).parents[2]
 _PAGES = (
     "README docs/accuracy docs/distributed docs/encoders docs/indexing docs/model_card "
-    "docs/networks docs/performance docs/report docs/scale docs/threats docs/training docs/video "
-    "docs/web"
+    "docs/networks docs/performance docs/report docs/scale docs/service docs/threats docs/training "
+    "docs/video docs/web"
 )
 PAGES = tuple(ROOT / f"{name}.md" for name in _PAGES.split())
 
@@ -285,14 +286,18 @@ FIGURES: dict[str, Callable[[], str]] = {
         people.report_speed,
         promises.promises,
         promises.erasure,
-        people.naming_effort,
-        people.web_speed,
+        service.service_load,
+        service.service_memory,
+        service.service_commands,
+        service.naming_effort,
+        service.web_speed,
         speed.end_to_end,
         speed.pipeline,
         speed.peaks,
         speed.gallery_state,
         scale.scale_units,
         scale.scale_estimates,
+        scale.scale_exact,
         scale.scale_limits,
         scale.scale_simulations,
         distributed.ray_index,

@@ -87,52 +87,6 @@ def report_speed() -> str:
     )
 
 
-def naming_effort() -> str:
-    """What it takes to name ten people in the web application, and by commands."""
-    data = result("naming_effort")
-    names = data["application"]["names"]
-    rows = [
-        [how, str(each["keys"]), str(each["clicks"]), f"{each['keys'] / names:.1f}"]
-        for how, each in (
-            ("in the web application", data["application"]),
-            ("by commands", data["commands"]),
-        )
-    ]
-    return (
-        table(("", "keys", "clicks", "keys a person"), rows)
-        + f"\n\nThe {names} names have {data['letters']} letters and spaces."
-    )
-
-
-def web_speed() -> str:
-    """How soon a large gallery is there in the browser, and how smoothly its lists scroll."""
-    data = result("web_speed")
-    median = data["median"]
-    rows = [
-        [
-            words,
-            f"{median[f'{name}_frame_p50']:.1f}",
-            f"{median[f'{name}_frame_p99']:.1f}",
-            f"{median[f'{name}_long_tasks']:.0f}",
-            f"{median[f'{name}_end_shown']:.0f}",
-            f"{median[f'{name}_end_requests']:.0f}",
-        ]
-        for words, name in (("people", "people"), ("faces of nobody", "faces"))
-    ]
-    head = (
-        "list", "frame, ms", "99 of 100 frames, ms", "tasks over 50 ms", "end shown after, ms",
-        "requests for it",
-    )  # fmt: skip
-    return (
-        f"After {median['painted']:.0f} ms something is painted, after "
-        f"{median['people_shown']:.0f} ms the first people are shown; at most "
-        f"{median['elements']:,.0f} elements are in it.\n\n"
-        + table(head, rows)
-        + f"\n\n{data['people']:,} people, {data['faces']:,} faces, of these "
-        f"{data['faces_of_nobody']:,} of nobody; scrolled a step of 120 pixels a frame."
-    )
-
-
 def suggestions() -> str:
     """What the first of the suggestions, and all, are worth on other people than they were fitted
     on."""

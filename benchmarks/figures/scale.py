@@ -59,6 +59,28 @@ def scale_estimates() -> str:
     return table(header, rows)
 
 
+def scale_exact() -> str:
+    """Machines and work by size where searches and the graph are exact."""
+    rows = [
+        [
+            f"{each['faces']:,.0f}",
+            f"{each['search_machines']:,}",
+            f"{each['exact_search_machines']:,}",
+            f"{each['graph_core_hours']:,.0f}",
+            f"{each['exact_graph_core_hours']:,.0f}",
+        ]
+        for each in result("scale_model")["estimates"]
+    ]
+    header = (
+        "faces",
+        "machines, approximate",
+        "machines, exact",
+        "graph, core-hours, approximate",
+        "graph, core-hours, exact",
+    )
+    return table(header, rows)
+
+
 def scale_limits() -> str:
     """What one machine runs out of first."""
     document = result("scale_model")

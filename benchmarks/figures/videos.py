@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from statistics import median
 from typing import Any
 
 from benchmarks.common.markdown import measured_on, result, table
-from benchmarks.common.record import RESULTS
 
 _KINDS = {
     "crossing": "two people who cross",
@@ -17,24 +14,9 @@ _KINDS = {
 }
 
 
-def _of(name: str) -> Callable[[Callable[[Any], str]], Callable[[], str]]:
-    """Figures of a result; a sentence where that is not committed yet."""
-
-    def decorated(make: Callable[[Any], str]) -> Callable[[], str]:
-        @wraps(make)
-        def figures() -> str:
-            if not (RESULTS / f"{name}.json").exists():
-                return "No result is committed yet."
-            return make(result(name))
-
-        return figures
-
-    return decorated
-
-
-@_of("video")
-def video_tracks(data: Any) -> str:
+def video_tracks() -> str:
     """How well tracks keep to people, by kind of clip."""
+    data = result("video")
     rows = []
     for kind, words in _KINDS.items():
         each = data["tracks"][kind]
@@ -44,9 +26,9 @@ def video_tracks(data: Any) -> str:
     return table(header, rows)
 
 
-@_of("video")
-def video_vectors(data: Any) -> str:
+def video_vectors() -> str:
     """How well each way to make a track's vector tells people apart."""
+    data = result("video")
     sets = list(data["vectors"].values())
     rows = [
         [
@@ -72,9 +54,9 @@ def _short(data: Any) -> list[str]:
     return [name.partition(",")[0] for name in data["vectors"]]
 
 
-@_of("video")
-def video_memory(data: Any) -> str:
+def video_memory() -> str:
     """What a short and a long file take."""
+    data = result("video")
     rows = [
         [
             f"{each['minutes']:g}",
@@ -89,9 +71,9 @@ def video_memory(data: Any) -> str:
     return table(header, rows)
 
 
-@_of("video")
-def video_kills(data: Any) -> str:
+def video_kills() -> str:
     """What becomes of a job that is killed within a video."""
+    data = result("video")
     each = data["resume"]
     same = "the same boxes, times" if each["equal"] else "OTHER boxes or times"
     return (
@@ -101,32 +83,34 @@ def video_kills(data: Any) -> str:
     )
 
 
-@_of("video_speed")
-def video_speed(data: Any) -> str:
+def video_speed() -> str:
     """Times real time."""
+    data = result("video_speed")
+    clips = [data, *([data["larger"]] if "larger" in data else [])]
     rows = [
         [
-            f"{clip['seconds']:g} s, {clip['codec']}, {clip['size'][0]} x {clip['size'][1]}",
+            f"{clip['seconds']:g} s, {clip.get('codec', 'H.264')}, "
+            f"{clip['size'][0]} x {clip['size'][1]}",
             f"`{mode}`",
             f"{each['frames_looked_at']}",
             f"{median(each['seconds']):.2f}",
             f"{each['times_real_time']:.1f}",
         ]
-        for clip in data["clips"]
+        for clip in clips
         for mode, each in clip["runs"].items()
     ]
-    rates = " and ".join(f"{clip['mbit_per_second']:.0f}" for clip in data["clips"])
+    grain = ", with film grain" if "grain" in data else ""
     text = (
-        f"Clips with film grain, {data['fps']} frames and {rates} Mbit a second; median of "
-        f"{data['repeats']}. {measured_on(data)}"
+        f"Clips of {data['fps']} frames a second{grain}; median of {data['repeats']}. "
+        f"{measured_on(data)}"
     )
     header = ("clip", "`--video`", "frames looked at", "seconds", "times real time")
     return f"{table(header, rows)}\n\n{text}"
 
 
-@_of("video_protocol")
-def video_protocol(data: Any) -> str:
+def video_protocol() -> str:
     """The protocol on tracks by animation."""
+    data = result("video_protocol")
     (first, *_) = data["results"]["tables"]
     note = f"{data['note'][:1].upper()}{data['note'][1:]}"
     encoder = data["results"]["conditions"]["contract"]["name"]
@@ -134,9 +118,9 @@ def video_protocol(data: Any) -> str:
     return f"{about}\n\n{table(first['header'], first['rows'])}"
 
 
-@_of("panoramas")
-def panoramas(data: Any) -> str:
+def panoramas() -> str:
     """What tiles find, at what cost."""
+    data = result("panoramas")
     rows = [
         [
             words,

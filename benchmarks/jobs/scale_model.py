@@ -38,6 +38,9 @@ FACE_STAGES = {
 }
 PATH_BYTES = 120  # of a photo's folder and path
 RANGE = 10**8  # faces that one machine searches: the most that was measured
+EXACT_RUN, EXACT_BATCH = "made-128, 2 threads", "10000"
+MEMORY_FOR_FACES = 0.9  # of a machine that searches exactly
+PHOTOS_A_SHARD = 512  # by default; blocks of at most 2 GiB allow few more
 GIB, MONTH_HOURS = 2**30, 730
 SEEDS = (0, 1, 2)
 
@@ -89,6 +92,8 @@ class UnitCosts:
     linkage_core_seconds: float
     clustering_memory_bytes: float
     state_memory_bytes: float
+    exact_memory_bytes: float
+    exact_pairs_per_core_second: float
 
 
 def unit_costs() -> UnitCosts:
@@ -102,6 +107,8 @@ def unit_costs() -> UnitCosts:
     clusters = result("clustering_scale")["ours"][-1]
     states = result("gallery_state")["runs"]["by columns"]
     photos = max(states, key=int)
+    exact = result("exact_search")["runs"][EXACT_RUN]
+    rate = exact["batches"][EXACT_BATCH]["certified"]["queries_per_second"]
     columns = {**SCHEMA["faces"], **QUALITIES}
     face_columns = sum(np.dtype(k.dtype).itemsize * math.prod(k.shape) for k in columns.values())
     numbers = [k for k in SCHEMA["photos"].values() if k.dtype != "bytes"]
@@ -124,6 +131,8 @@ def unit_costs() -> UnitCosts:
         state_memory_bytes=states[photos]["stages"]["state"]["peak_growth_mib"][0]
         * 2**20
         / int(photos),
+        exact_memory_bytes=4 * exact["dimension"] + exact["bytes_each_beside_vectors"],
+        exact_pairs_per_core_second=rate * exact["count"] / exact["threads"],
     )
 
 
@@ -154,6 +163,10 @@ def estimate(photos: int, faces_each: float, unit: UnitCosts, prices: Prices) ->
         "clustering_memory_gib": clustering,
         "search_machines": ranges,
         "queries_per_second": unit.range_queries_per_second,
+        "exact_search_machines": math.ceil(
+            faces * unit.exact_memory_bytes / (MEMORY_FOR_FACES * unit.memory_gib * GIB)
+        ),
+        "exact_graph_core_hours": faces**2 / unit.exact_pairs_per_core_second / 3600,
         "once_dollars": (indexing + building + graph + linkage) * machine / unit.cores,
         "month_dollars": stored * prices.object_month
         + index * prices.disk_month
@@ -161,7 +174,7 @@ def estimate(photos: int, faces_each: float, unit: UnitCosts, prices: Prices) ->
     }
 
 
-def limits(unit: UnitCosts, photos_each_shard: int = 512) -> list[dict[str, Any]]:
+def limits(unit: UnitCosts, photos_each_shard: int = PHOTOS_A_SHARD) -> list[dict[str, Any]]:
     """What one machine of the measured kind runs out of, the least first, in faces."""
     memory, faces_each = unit.memory_gib * GIB, SCENARIOS[0][1]
     month = 30 * 24 * 3600 * unit.cores
@@ -197,9 +210,8 @@ class _Cluster:
         self._ends: dict[int, float] = {}
         self.outcome = _Outcome()
 
-    def run(self, shards: int, seconds: float, *, copies: bool) -> _Outcome:
-        """Do ``shards``, each of ``seconds`` on average; with ``copies`` idle workers repeat the
-        shard that would end last, and the first to be done counts."""
+    def run(self, shards: int, seconds: float) -> _Outcome:
+        """Do ``shards``, each of ``seconds`` on average."""
         needed = seconds * self._spread(self._hazards.shard_spread, shards)
         following = 0
         while following < shards or self._lost:
@@ -210,8 +222,6 @@ class _Cluster:
             else:
                 shard, following = following, following + 1
             self._attempt(shard, worker, at, needed[shard])
-        if copies:
-            self._copy(needed)
         self.outcome.hours = max(self._ends.values()) / 3600
         return self.outcome
 
@@ -229,15 +239,6 @@ class _Cluster:
         self._fails[worker] = back + float(self._lifetimes(1)[0])
         heapq.heappush(self._free, (back, worker))
 
-    def _copy(self, needed: NDArray[np.float64]) -> None:
-        last = [(-end, shard) for shard, end in self._ends.items()]
-        heapq.heapify(last)
-        while last and self._free:
-            (end, shard), (at, worker) = heapq.heappop(last), heapq.heappop(self._free)
-            if at >= -end:
-                return
-            self._ends[shard] = min(-end, at + needed[shard] * self._factor(worker))
-
     def _factor(self, worker: int) -> float:
         straggles = self._random.random() < self._hazards.straggler_share
         return float(self._slowness[worker]) * (self._hazards.straggler_factor if straggles else 1)
@@ -253,10 +254,10 @@ class _Cluster:
 
 
 def simulate(
-    shards: int, workers: int, seconds: float, hazards: Hazards, seed: int, *, copies: bool = False
+    shards: int, workers: int, seconds: float, hazards: Hazards, seed: int
 ) -> dict[str, float]:
     """Hours until all shards are done, hours of work lost, failures, and the share of the ideal."""
-    outcome = _Cluster(workers, hazards, seed).run(shards, seconds, copies=copies)
+    outcome = _Cluster(workers, hazards, seed).run(shards, seconds)
     ideal = shards * seconds / workers / 3600
     return {**asdict(outcome), "efficiency": ideal / outcome.hours}
 
@@ -267,16 +268,11 @@ def simulations(unit: UnitCosts, photos: int = 10**9) -> list[dict[str, Any]]:
     a_photo = (unit.photo_core_seconds + faces_each * unit.face_core_seconds) / unit.cores
     found = []
     for workers in (100, 1000):
-        for of_shard in (10_000, 100_000):
-            for name, hazards, copies in (
-                ("nothing goes wrong", NONE, False),
-                ("hazards", Hazards(), False),
-                ("hazards, last shards copied", Hazards(), True),
-            ):
-                given = (photos // of_shard, workers, of_shard * a_photo, hazards)
-                runs = [simulate(*given, seed, copies=copies) for seed in SEEDS]
-                line = {"workers": workers, "photos_a_shard": of_shard, "case": name}
-                found.append({**line, "runs": runs})
+        for name, hazards in (("nothing goes wrong", NONE), ("hazards", Hazards())):
+            given = (photos // PHOTOS_A_SHARD, workers, PHOTOS_A_SHARD * a_photo, hazards)
+            runs = [simulate(*given, seed) for seed in SEEDS]
+            line = {"workers": workers, "photos_a_shard": PHOTOS_A_SHARD, "case": name}
+            found.append({**line, "runs": runs})
     return found
 
 

@@ -102,9 +102,10 @@ def measure(
     search = ScatterSearch(
         [SearchPart(shards, (each,)) for shards, each in replicas.items()], seconds=60
     )
-    found = search.search(queries, K)
-    if not np.array_equal(found.ids, expected.ids):
-        raise SystemExit("the answers of the parts are not those of one index")
+    require_equal(search.search(queries, K), expected)
+    for row in range(SINGLE):
+        one = Neighbours(expected.ids[row : row + 1], expected.distances[row : row + 1])
+        require_equal(search.search(queries[row : row + 1], K), one)
     result["scattered"] = times(lambda q: search.search(q, K), queries)
     peaks = [memory_of(each.pid)["VmHWM"] for each in replicas.values()]  # type: ignore[attr-defined]
     result["scattered"]["largest_part_peak_mib"] = round(max(peaks) / 1024)
@@ -116,7 +117,7 @@ def measure(
         "first_answer_seconds": round(time.monotonic() - began, 4),
         "message": message_of(search, queries[:1]),
         "missing": [str(each) for each in partial.missing],
-        "recall_of_partial": float(np.mean(np.isin(expected.ids, partial.neighbours.ids))),
+        "recall_of_partial": recall(partial.neighbours, expected),
         **times(lambda q: search.search_parts(q, K), queries),
     }
     began = time.monotonic()
@@ -126,6 +127,18 @@ def measure(
     result["complete_after_rebuild"] = search.search_parts(queries[:1], K).complete
     search.close()
     return result
+
+
+def require_equal(found: Neighbours, expected: Neighbours) -> None:
+    """End where answers are not the same, to the last bit of their distances."""
+    same = np.array_equal(found.ids, expected.ids)
+    if not same or not np.array_equal(found.distances, expected.distances):
+        raise SystemExit("the answers of the parts are not those of one index")
+
+
+def recall(found: Neighbours, expected: Neighbours) -> float:
+    """The share of each query's nearest that were found for it."""
+    return float((expected.ids[:, :, None] == found.ids[:, None, :]).any(axis=2).mean())
 
 
 def message_of(search: ScatterSearch, queries: Vectors) -> str:

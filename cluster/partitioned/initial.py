@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,12 +83,7 @@ def initial_partition(
     place = positions_of(rows[alone], groups, ascending=True)
     points[place] = part.vectors[alone]
     squares[place] = squared_lengths(part.vectors[alone])
-    for number in np.flatnonzero(positions_of(groups, names.roots, ascending=True) >= 0):
-        members = [each.vectors[each.roots == groups[number]] for each in moved]
-        together = np.concatenate(members).astype(np.float64)
-        points[number] = together.mean(axis=0)
-        squares[number] = (together**2).sum(axis=1).mean()
-        sizes[number] = len(together)
+    _put_means(groups, moved, points, squares, sizes)
     near = part.neighbours
     used = (near >= 0) & (part.distances <= stop)
     ends = np.stack([np.repeat(roots, used.sum(axis=1)), _named(near[used], names)], axis=1)
@@ -105,6 +101,29 @@ def initial_partition(
         *distinct_edges(ends, bounds),
     )
     return partition, nearest_groups(partition)
+
+
+def _put_means(
+    groups: Rows,
+    moved: Sequence[MovedVectors],
+    points: Vectors,
+    squares: NDArray[np.float64],
+    sizes: NDArray[np.int64],
+) -> None:
+    """Fill in the means of the ``groups`` that have ``moved`` vectors, in one pass over these."""
+    roots = np.concatenate([each.roots for each in moved]) if moved else groups[:0]
+    place = positions_of(roots, groups, ascending=True)
+    here = np.flatnonzero(place >= 0)
+    if not len(here):
+        return
+    order = here[np.argsort(place[here], kind="stable")]
+    vectors = np.concatenate([each.vectors for each in moved])[order].astype(np.float64)
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    counts = np.diff(starts, append=len(order))
+    there = place[order[starts]]
+    points[there] = np.add.reduceat(vectors, starts) / counts[:, None]
+    squares[there] = np.add.reduceat((vectors**2).sum(axis=1), starts) / counts
+    sizes[there] = counts
 
 
 def _named(rows: Rows, names: GroupMap) -> Rows:

@@ -37,6 +37,7 @@ from cluster.partitioned.runner import Handle, LocalRunner, PartitionRunner
 from cluster.union_find import Rows
 
 EPSILON = 0.05
+MOST_VECTORS = 1 << 31  # two rows make one number of 64 bits
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,13 @@ def partitioned_linkage(
     ``stop``, three times over while they move. This process holds some 50 bytes a group, and the
     merges. Rows are those of :func:`cluster.linkage.average_linkage.average_linkage`; must-linked
     vectors are merged first, at 0. Equal input gives equal output. Raises ValueError for epsilon
-    below 0, fewer than 2 groups, or constraints of other vectors.
+    below 0, fewer than 2 groups, more than 2**31 vectors, or constraints of other vectors.
     """
+    if count > MOST_VECTORS:
+        raise ValueError(
+            f"expected at most {MOST_VECTORS:,} vectors, since two rows are kept in 64 bits, got "
+            f"{count:,}; cluster them in several galleries"
+        )
     if epsilon < 0 or most < 2:
         raise ValueError(
             f"expected epsilon of 0 or more, and 2 or more groups, got {epsilon} and {most}"

@@ -133,7 +133,7 @@ def _numbers(
     array = checker.dataset(group, name, name)
     if array.dtype != dtype or array.shape[1:] != shape:
         raise checker.fail(name, f"{dtype} (rows, *{shape})", f"{array.dtype} {array.shape}")
-    return np.asarray(array[()])
+    return array.read()
 
 
 def _check(log: PhotoLog) -> None:

@@ -60,17 +60,24 @@ class WorkerProcess:
         self._limits = limits
         self._timeout = timeout
         self._channel, theirs = socket.socketpair()
-        code = self.bootstrap.format(
-            path=sys.path, descriptor=theirs.fileno(), limits=astuple(limits), timeout=timeout
-        )
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, **_ENVIRONMENT},
-            )
+            self._process = self._started(theirs)
+
+    def _started(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        """The process, which serves at the other end of the channel."""
+        code = self.bootstrap.format(
+            path=sys.path,
+            descriptor=theirs.fileno(),
+            limits=astuple(self._limits),
+            timeout=self._timeout,
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, **_ENVIRONMENT},
+        )
 
     def wait_ready(self) -> None:
         """Wait until the worker has loaded its modules; WorkerStartError if it does not."""

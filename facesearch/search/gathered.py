@@ -9,7 +9,7 @@ import numpy as np
 
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.search.gallery_index import GallerySearch, SearchOpener
-from facesearch.search.partial import PartedSearcher
+from facesearch.search.partial import PartedSearcher, PartialNeighbours
 from indexer.protocols import Searcher
 from indexer.types import Neighbours, Vectors
 
@@ -22,7 +22,7 @@ class _SearchRequest:
 
     queries: Vectors
     k: int
-    found: Neighbours | None = None
+    found: PartialNeighbours | None = None
     error: Exception | None = None
 
     @property
@@ -36,10 +36,10 @@ class GatheredSearcher:
 
     What is asked while another search runs is gathered and searched together when that has ended:
     a searcher reads its vectors once for many queries, and two searches at once would only take
-    each other's cores and cache.
+    each other's cores and cache, or wait for each other where the parts of a cluster do them.
     """
 
-    def __init__(self, searcher: Searcher) -> None:
+    def __init__(self, searcher: Searcher | PartedSearcher) -> None:
         self._searcher = searcher
         self._waiting: list[_SearchRequest] = []
         self._entering = threading.Lock()  # held while ``_waiting`` is looked at or changed
@@ -47,6 +47,10 @@ class GatheredSearcher:
 
     def search(self, queries: Vectors, k: int) -> Neighbours:
         """As :meth:`indexer.protocols.Searcher.search` does; also the errors are its own."""
+        return self.search_parts(queries, k).require_complete()
+
+    def search_parts(self, queries: Vectors, k: int) -> PartialNeighbours:
+        """The same of the faces that are there, and which are away."""
         request = _SearchRequest(queries, k)
         with self._entering:
             self._waiting.append(request)
@@ -79,7 +83,7 @@ class GatheredSearcher:
     def _search(self, requests: list[_SearchRequest]) -> None:
         try:
             together = np.concatenate([request.queries for request in requests])
-            found = self._searcher.search(together, requests[0].k)
+            found = self._searched(together, requests[0].k)
         except Exception as error:
             if len(requests) == 1:
                 requests[0].error = error
@@ -87,20 +91,24 @@ class GatheredSearcher:
             for request in requests:  # one of them is wrong, the others are not
                 self._search([request])
             return
-        start = 0
+        start, every = 0, found.neighbours
         for request in requests:
             end = start + len(request.queries)
-            request.found = Neighbours(found.ids[start:end], found.distances[start:end])
+            its = Neighbours(every.ids[start:end], every.distances[start:end])
+            request.found = PartialNeighbours(its, found.unsearched)
             start = end
+
+    def _searched(self, queries: Vectors, k: int) -> PartialNeighbours:
+        if isinstance(self._searcher, PartedSearcher):
+            return self._searcher.search_parts(queries, k)
+        return PartialNeighbours(self._searcher.search(queries, k))
 
 
 def gathering(opener: SearchOpener) -> SearchOpener:
-    """``opener`` with searches that are gathered; those of a cluster are spread already."""
+    """``opener`` with searches that are gathered."""
 
     def opened(gallery: Gallery, state: GalleryState) -> GallerySearch:
         found = opener(gallery, state)
-        if isinstance(found.searcher, PartedSearcher):
-            return found
         return replace(found, searcher=GatheredSearcher(found.searcher))
 
     return opened

@@ -12,8 +12,8 @@ from facesearch.detect.types import Detections
 from facesearch.engine import PhotoFaces
 from facesearch.video.types import TimeSpan
 
-# How many faces of a track its vector is made of: those of the best quality. Of 1, 3, 5, 10 and
-# all, three told people of LFW View 1 apart best, in made clips (benchmarks/vision/video.py).
+# How many faces of a track its vector is made of: those of the best quality. In made clips
+# (benchmarks/vision/video.py) more of them tell people apart no better than chance would have it.
 BEST_FACES = 3
 
 

@@ -107,11 +107,11 @@ class KnnGraphFile(Hdf5Holder):
             shape == self._neighbours.shape == self._distances.shape
         ):
             raise checker.fail("arrays", "ids (n,), neighbours and distances (n, k)", shape)
-        digests = parse_json(shards[()].tobytes())
+        digests = parse_json(shards.read().tobytes())
         if not isinstance(digests, dict):
             raise checker.fail("shards", "an object", digests)
         state = str(checker.attribute(file, "state", "state"))
-        self.covered = GraphCoverage(ids[()], digests, state)
+        self.covered = GraphCoverage(ids.read(), digests, state)
         exact, recall = (checker.attribute(file, name, name) for name in ("exact", "recall"))
         if exact not in (0, 1):
             raise checker.fail("exact", "0 or 1", repr(exact))

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.errors import ShardError
 from indexer.storage.byte_strings import ByteStrings
@@ -94,19 +95,64 @@ class Hdf5Holder:
         self.close()
 
 
+class StoredArray:
+    """An array of a file, checked. What it holds is read when it is asked for.
+
+    An object of h5py's for each array of a shard, most of which nobody reads, would take most of
+    the time that opening a shard takes.
+    """
+
+    def __init__(self, identifier: h5py.h5d.DatasetID, chunks: tuple[int, ...] | None) -> None:
+        self._identifier = identifier
+        self.shape: tuple[int, ...] = identifier.shape
+        self.dtype: np.dtype[Any] = identifier.dtype
+        self.chunks = chunks
+
+    @property
+    def ndim(self) -> int:
+        """How many axes there are, 1 or more."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many values there are."""
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        if rows == slice(0, len(self)):
+            return self.read()
+        return np.asarray(h5py.Dataset(self._identifier)[rows])
+
+    def read(self) -> NDArray[Any]:
+        """All of it."""
+        values = np.zeros(self.shape, self.dtype)
+        if values.size:
+            self._identifier.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        return values
+
+    def read_through(self) -> None:
+        """Have HDF5 compare each chunk with its checksum; no more than one is in memory at once."""
+        rows = self.chunks[0] if self.chunks else len(self)
+        for start in range(0, len(self), max(1, rows)):
+            self[start : start + rows]
+
+
 @dataclass(frozen=True)
 class BytesColumn:
     """Byte strings: row i is ``data[offsets[i]:offsets[i + 1]]``."""
 
-    offsets: h5py.Dataset
-    data: h5py.Dataset
+    offsets: StoredArray
+    data: StoredArray
 
     def __len__(self) -> int:
         return int(self.offsets.shape[0]) - 1
 
     def read(self) -> ByteStrings:
         """All rows; ValueError where offsets are wrong."""
-        return ByteStrings(self.offsets[()].astype(np.int64), self.data[()])
+        return ByteStrings(self.offsets.read().astype(np.int64), self.data.read())
 
 
 class Checker:
@@ -135,28 +181,30 @@ class Checker:
                     raise self.fail(key, "with members of plain names", repr(name))
             return names
 
-    def _member(self, parent: h5py.Group, name: str, key: str, what: str) -> Any:
-        link = parent.get(name, getclass=True, getlink=True)
-        if link is None:
+    def _member(self, parent: h5py.Group, name: str, key: str, what: str) -> h5py.h5g.GroupID:
+        """HDF5's identifier of a member, of whatever kind it is."""
+        links, encoded = parent.id.links, name.encode()
+        if not links.exists(encoded):
             raise self.fail(key, f"to be {what}", "nothing")
-        if link is not h5py.HardLink:
+        if links.get_info(encoded).type != h5py.h5l.TYPE_HARD:
             raise self.fail(key, "to be within the file", "a link out of it")
-        return parent[name]
+        return h5py.h5o.open(parent.id, encoded)
 
     def group(self, parent: h5py.Group, name: str, key: str) -> h5py.Group:
         """The group ``name`` of ``parent``."""
         with reading(self._path, key):
             member = self._member(parent, name, key, "a group")
-            if not isinstance(member, h5py.Group):
-                raise self.fail(key, "to be a group", type(member).__name__)
-            return member
+            if not isinstance(member, h5py.h5g.GroupID):
+                raise self.fail(key, "to be a group", _kind(member))
+            return h5py.Group(member)
 
-    def column(self, table: h5py.Group, name: str, key: str) -> h5py.Dataset | BytesColumn:
+    def column(self, table: h5py.Group, name: str, key: str) -> StoredArray | BytesColumn:
         """A table's column: a dataset, or a group of offsets and bytes."""
         with reading(self._path, key):
-            group = self._member(table, name, key, "a column")
-            if not isinstance(group, h5py.Group):
-                return self.dataset(table, name, key)
+            member = self._member(table, name, key, "a column")
+            if not isinstance(member, h5py.h5g.GroupID):
+                return self._array(member, key)
+            group = h5py.Group(member)
             column = BytesColumn(
                 self.dataset(group, OFFSETS, f"{key}/{OFFSETS}"),
                 self.dataset(group, BYTES, f"{key}/{BYTES}"),
@@ -167,38 +215,43 @@ class Checker:
                 raise self.fail(f"{key}/{BYTES}", "uint8 (n,)", _kind(column.data))
             return column
 
-    def dataset(self, parent: h5py.Group, name: str, key: str) -> h5py.Dataset:
+    def dataset(self, parent: h5py.Group, name: str, key: str) -> StoredArray:
         """An array whose bytes, with checksums, all lie in the file."""
         with reading(self._path, key):
-            self._arrays_left -= 1
-            if self._arrays_left < 0:
-                raise self.fail("the file", f"to hold at most {MAX_ARRAYS} arrays", "more")
-            array = self._member(parent, name, key, "an array")
-            if not isinstance(array, h5py.Dataset) or not array.shape:
-                raise self.fail(key, "to be an array", _kind(array))
-            self._require_inside(array, key)
-            return array
+            return self._array(self._member(parent, name, key, "an array"), key)
 
-    def _require_inside(self, array: h5py.Dataset, key: str) -> None:
-        plist = array.id.get_create_plist()
+    def _array(self, member: h5py.h5g.GroupID | h5py.h5d.DatasetID, key: str) -> StoredArray:
+        self._arrays_left -= 1
+        if self._arrays_left < 0:
+            raise self.fail("the file", f"to hold at most {MAX_ARRAYS} arrays", "more")
+        if not isinstance(member, h5py.h5d.DatasetID) or not member.shape:
+            raise self.fail(key, "to be an array", _kind(member))
+        plist = member.get_create_plist()
+        chunked = plist.get_layout() == h5py.h5d.CHUNKED
+        array = StoredArray(member, plist.get_chunk() if chunked else None)
+        self._require_inside(plist, array, member.get_storage_size(), key)
+        return array
+
+    def _require_inside(
+        self, plist: h5py.h5p.PropDCID, array: StoredArray, stored: int, key: str
+    ) -> None:
         if plist.get_external_count() or plist.get_layout() == h5py.h5d.VIRTUAL:
             raise self.fail(key, "to be within the file", "data stored outside it")
         filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
-        declared = math.prod(array.shape) * array.dtype.itemsize
+        declared = array.size * array.dtype.itemsize
         allowed = [h5py.h5z.FILTER_FLETCHER32] if declared else []
         if filters != allowed or (declared and array.chunks is None):
             raise self.fail(key, "in chunks with Fletcher32 and no other filter", filters)
         # Each array is charged against the file's size, so all of them together fit in it too.
         self._bytes_left -= declared
         chunk = math.prod(array.chunks or ()) * array.dtype.itemsize
-        stored = array.id.get_storage_size()
         if self._bytes_left < 0 or (declared and max(declared, chunk) > stored):
             raise self.fail(key, f"to have the bytes of {array.shape}", f"{stored} bytes")
 
     def attribute(self, holder: h5py.Group, name: str, key: str) -> Scalar:
         """A text, int or float attribute."""
         with reading(self._path, key):
-            if name not in holder.attrs:
+            if not h5py.h5a.exists(holder.id, name.encode()):
                 raise self.fail(key, "to be there", "nothing")
             described = h5py.h5a.open(holder.id, name.encode())
             if described.shape != ():
@@ -227,6 +280,6 @@ class Checker:
 
 
 def _kind(member: object) -> str:
-    if isinstance(member, h5py.Dataset):
+    if isinstance(member, StoredArray | h5py.h5d.DatasetID):
         return f"{member.dtype} {member.shape}"
-    return type(member).__name__
+    return "a group" if isinstance(member, h5py.h5g.GroupID) else "a type"

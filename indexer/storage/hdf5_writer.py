@@ -60,35 +60,41 @@ def require_whole(file: CheckedFile, path: Path) -> None:
         with h5py.File(file, "r", locking=False) as written:
             checker = Checker(written, path)
             for name in _arrays_below(written):
-                array = checker.dataset(written, name, name)
-                for rows in array.iter_chunks() if array.chunks else ():
-                    array[rows]
+                checker.dataset(written, name, name).read_through()
     except ShardError as error:
         raise OSError(errno.EIO, f"what was written cannot be read: {error}") from error
 
 
 def _arrays_below(group: h5py.Group) -> list[str]:
     names: list[str] = []
-    group.visititems(
-        lambda name, member: names.append(name) if isinstance(member, h5py.Dataset) else None
-    )
+
+    def note(name: bytes, described: Any) -> None:
+        if described.type == h5py.h5o.TYPE_DATASET:
+            names.append(name.decode())
+
+    h5py.h5o.visit(group.id, note, info=True)
     return names
 
 
 def new_array(
-    group: h5py.Group, name: str, shape: tuple[int, ...], dtype: DTypeLike
+    group: h5py.Group,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    values: NDArray[Any] | None = None,
 ) -> h5py.Dataset:
-    """An array to be filled, whose chunks carry checksums."""
+    """An array of ``values`` or to be filled, whose chunks carry checksums."""
     if not math.prod(shape):  # has no bytes to check, and HDF5 no chunks for it
         return group.create_dataset(name, shape, dtype)
     row_bytes = np.dtype(dtype).itemsize * math.prod(shape[1:])
     rows = min(shape[0], max(1, _CHUNK_BYTES // row_bytes))
-    return group.create_dataset(name, shape, dtype, chunks=(rows, *shape[1:]), fletcher32=True)
+    chunks = (rows, *shape[1:])
+    return group.create_dataset(name, shape, dtype, values, chunks=chunks, fletcher32=True)
 
 
 def write_array(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
     """An array, whose chunks carry checksums."""
-    new_array(group, name, values.shape, values.dtype)[...] = values
+    new_array(group, name, values.shape, values.dtype, values)
 
 
 def write_strings(group: h5py.Group, name: str, values: ByteStrings) -> None:

@@ -73,7 +73,7 @@ def sealed_content(
 def read_arrays(checker: Checker, file: h5py.File) -> dict[str, NDArray[Any]]:
     """All arrays of a file by name, none larger than the file."""
     names = checker.members(file, "arrays")
-    return {name: np.asarray(checker.dataset(file, name, name)[()]) for name in names}
+    return {name: checker.dataset(file, name, name).read() for name in names}
 
 
 def require_array(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from indexer.errors import InvalidVectorsError, ShardError
 from indexer.storage.atomic_files import partial_path, sha256_of
 from indexer.storage.byte_strings import ByteStrings
-from indexer.storage.hdf5_reader import BytesColumn, Checker, Hdf5Holder, reading
+from indexer.storage.hdf5_reader import BytesColumn, Checker, Hdf5Holder, StoredArray, reading
 from indexer.storage.plain_files import read_plain
 from indexer.storage.shard_format import (
     COLUMN_TYPES,
@@ -152,7 +152,7 @@ class Shard(Hdf5Holder):
             raise KeyError(f"{self.path} has no column {table}/{name}, but {columns.names}")
         column = columns.opened(name)
         with reading(self.path, f"tables/{table}/{name}"):
-            return column.read() if isinstance(column, BytesColumn) else np.asarray(column[()])
+            return column.read()
 
     def verify(self) -> list[str]:
         """Read everything and tell every problem; empty when the shard is whole.
@@ -222,7 +222,7 @@ class Shard(Hdf5Holder):
             )
         return number
 
-    def _open_vectors(self, checker: Checker) -> h5py.Dataset:
+    def _open_vectors(self, checker: Checker) -> StoredArray:
         vectors = checker.dataset(self._file, "vectors", "vectors")
         if vectors.dtype not in (np.dtype("<f2"), np.dtype("<f4")) or vectors.ndim != 2:
             got = f"{vectors.dtype} {vectors.shape}"
@@ -241,9 +241,9 @@ class _ShardTable:
         self._key = f"tables/{name}"
         self._group = checker.group(parent, name, self._key)
         self.names = checker.members(self._group, self._key)
-        self._opened: dict[str, h5py.Dataset | BytesColumn] = {}
+        self._opened: dict[str, StoredArray | BytesColumn] = {}
 
-    def opened(self, name: str) -> h5py.Dataset | BytesColumn:
+    def opened(self, name: str) -> StoredArray | BytesColumn:
         """The column ``name``, as long as those that were opened before."""
         if name not in self._opened:
             column = self._checker.column(self._group, name, f"{self._key}/{name}")
@@ -262,7 +262,7 @@ class _ShardTable:
             return ColumnKind("bytes", (len(column),))
         return ColumnKind(column.dtype.name, column.shape)
 
-    def _require_numbers(self, name: str, column: h5py.Dataset | BytesColumn) -> None:
+    def _require_numbers(self, name: str, column: StoredArray | BytesColumn) -> None:
         if isinstance(column, BytesColumn):
             return
         allowed = column.dtype in COLUMN_TYPES and column.ndim <= MAX_COLUMN_AXES

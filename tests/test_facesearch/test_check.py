@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import h5py
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from facesearch.check import Finding, check_gallery
@@ -24,6 +24,7 @@ from facesearch.gallery.state_cache import FILE as STATE_FILE
 from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import build_index
 from indexer.storage.shards import digest_path
+from support.examples import examples
 from support.fake_engine import FakeEngine
 from support.galleries import (
     drop_column,
@@ -74,7 +75,7 @@ def test_nothing_is_found_where_all_is_well(gallery: Gallery) -> None:
 
 
 @given(change=CHANGES, number=st.integers(0, 1))
-@settings(max_examples=25, deadline=None)
+@examples(12, 25)
 def test_broken_tables_are_severe(whole: Gallery, change: object, number: int) -> None:
     with TemporaryDirectory() as folder:
         gallery = Gallery.open(shutil.copytree(whole.folder, Path(folder) / "g"))
@@ -105,7 +106,7 @@ def test_every_file_of_a_gallery_is_among_those_damaged(whole: Gallery) -> None:
 
 
 @given(name=st.sampled_from(FILES), damage=DAMAGES)
-@settings(max_examples=50, deadline=None)
+@examples(25, 50)
 @example(name="shards/00000000.h5.sha256", damage=("cut", -1, b""))  # only its line feed is gone
 @example(name="shards/00000000.h5.sha256", damage=("cut", -2, b""))
 @example(name="shards/00000000.h5.sha256", damage=("overwrite", 64, b"\t"))

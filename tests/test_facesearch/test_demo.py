@@ -66,6 +66,7 @@ def test_photos_carry_capture_times_and_stored_rotations(demo: tuple[Path, DemoT
     assert len(days) >= 3
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_other_seed_other_bytes(
     demo: tuple[Path, DemoTruth], tmp_path: Path
 ) -> None:

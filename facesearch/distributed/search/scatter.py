@@ -22,6 +22,8 @@ from facesearch.search.partial import PartialSearchError
 from indexer.exact.distances import check_queries, nearest_first
 from indexer.types import Ids, Neighbours, Vectors
 
+_FORGETS = 0.2  # how much the newest time counts among those that answers took
+
 
 @dataclass(frozen=True)
 class SearchPart:
@@ -53,8 +55,8 @@ class ScatterResult:
 class ScatterSearch:
     """Searches ``parts``, whose ranges must not overlap; thread-safe.
 
-    A part has ``seconds`` to answer. Where a replica takes more than ``patience`` seconds the next
-    is asked as well, and the first answer counts.
+    A part has ``seconds`` to answer. Where a replica takes more than ``patience`` seconds, and
+    twice what parts took lately, the next is asked as well, and the first answer counts.
     """
 
     def __init__(
@@ -63,7 +65,8 @@ class ScatterSearch:
         if not patience > 0 or not seconds > 0:
             raise ValueError(f"expected times above 0 s, got {patience:g} and {seconds:g}")
         self._parts = _checked(parts)
-        self._patience = patience
+        self._least_patience = patience
+        self._usual = 0.0  # seconds that answers took lately, a mean that forgets
         self._seconds = seconds
         self._turns = itertools.count()
         self._suspects: set[PartReplica] = set()  # failed or slow since they last answered
@@ -88,7 +91,10 @@ class ScatterSearch:
         asked = [
             _AskedPart(part.shards, self._ordered(part.replicas, turn)) for part in self._parts
         ]
+        began = time.monotonic()
         self._ask(asked, queries, k)
+        if all(each.answer is not None for each in asked):
+            self._usual += _FORGETS * (time.monotonic() - began - self._usual)
         answers = [each.answer for each in asked if each.answer is not None]
         missing = tuple(each.shards for each in asked if each.answer is None)
         return ScatterResult(merged_neighbours(answers, len(queries), k), missing)
@@ -154,6 +160,10 @@ class ScatterSearch:
         for part in parts:
             for each in part.replicas:
                 each.close()
+
+    @property
+    def _patience(self) -> float:
+        return max(self._least_patience, 2 * self._usual)
 
     @property
     def _replicas(self) -> list[PartReplica]:

@@ -39,15 +39,7 @@ class JobProcess:
     def __init__(self, command: Sequence[str], job: Job, folder: str) -> None:
         """Start ``command`` for ``job``, whose gallery is in ``folder``."""
         self._cancelled = threading.Event()
-        self._process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
+        self._process = _started(command)
         assert self._process.stdin is not None
         asked = {
             "gallery": folder, "kind": job.kind, "by": job.by, "arguments": dict(job.arguments),
@@ -101,6 +93,18 @@ class JobProcess:
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
+
+
+def _started(command: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        list(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
 
 
 def _parsed(line: str) -> Mapping[str, Any]:

@@ -99,13 +99,16 @@ def _application(lifespan: Any = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.include_router(_addresses())
+    app.router.routes.extend(_addresses().routes)
     return app
 
 
 @cache
 def _addresses() -> APIRouter:
-    """All addresses; FastAPI reads them slowly, and once for all applications."""
+    """All addresses. FastAPI reads them slowly: once for all applications, which share the routes.
+
+    An application that included this router would read them again at its first requests.
+    """
     api = APIRouter(prefix=API)
     for module in _ROUTES:
         for router in module.ROUTERS:

@@ -21,6 +21,7 @@ from urllib.error import HTTPError
 import pytest
 
 BUCKET = "photos"
+_POLL_SECONDS = 0.02  # until the proxy notices that it is to end
 _FAILED = b"<Error><Code>InternalError</Code></Error>"
 ERROR, TRUNCATED, SHORT, HANGS = "error 500", "truncated", "short", "hangs"
 LOST = "answer lost"
@@ -98,7 +99,7 @@ def faulty_store() -> Iterator[FaultyStore]:
     request = urllib.request.Request(f"{store.server}/{BUCKET}", method="PUT")
     urllib.request.urlopen(request).close()
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), _handler(store))
-    thread = threading.Thread(target=proxy.serve_forever, daemon=True)
+    thread = threading.Thread(target=proxy.serve_forever, args=(_POLL_SECONDS,), daemon=True)
     thread.start()
     store.address = f"http://127.0.0.1:{proxy.server_address[1]}"
     try:
@@ -145,6 +146,7 @@ def store_environment(store: FaultyStore) -> dict[str, str]:
 def _handler(store: FaultyStore) -> type[BaseHTTPRequestHandler]:
     class StoreHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # a body would wait for its headers to be acknowledged
 
         def do_GET(self) -> None:
             key = self.path.partition("?")[0].removeprefix(f"/{BUCKET}").lstrip("/")

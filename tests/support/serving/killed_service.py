@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facesearch.gallery.gallery import Gallery
 from facesearch.service.client import ServiceClient
-from support import processes
+from support.processes import fork_server
 
 
 def serve_fake(gallery: str, folder: str, address: str) -> None:
@@ -40,7 +40,7 @@ class KilledService:
     def start(self) -> ServiceClient:
         """Start it, and wait until it answers."""
         self._address.unlink(missing_ok=True)
-        self._process = processes.start(
+        self._process = fork_server.start(
             serve_fake, str(self._gallery.folder), str(self._folder), str(self._address)
         )
         until = time.monotonic() + 240

@@ -67,7 +67,7 @@ def test_it_comes_close_to_the_best_threshold_of_each_gallery(
     assert found[1] > best[1] - 0.03
 
 
-@pytest.mark.parametrize("strangers", [400, 1500, 4000])
+@pytest.mark.parametrize("strangers", [400, 1500, pytest.param(4000, marks=pytest.mark.slow)])
 def test_strangers_beside_people_do_not_move_them(
     made: tuple[NDArray[np.float32], Labels], strangers: int
 ) -> None:
@@ -82,18 +82,20 @@ def test_strangers_beside_people_do_not_move_them(
     assert int((np.bincount(groups) > 1).sum()) <= 1.5 * 30
 
 
+@pytest.mark.parametrize(
+    "count", [1000, *(pytest.param(each, marks=pytest.mark.slow) for each in (2000, 3000))]
+)
 def test_people_stay_as_they_are_when_a_few_more_photos_come(
-    made: tuple[NDArray[np.float32], Labels],
+    made: tuple[NDArray[np.float32], Labels], count: int
 ) -> None:
     vectors, people = made
     order = np.random.default_rng(1).permutation(len(vectors))
-    for count in (1000, 2000, 3000):
-        rows, more = order[:count], order[: count + 200]
-        truth = people[rows]
-        before = scores(truth, learnt(vectors[rows]).dendrogram.groups(0.0))
-        after = scores(truth, learnt(vectors[more]).dendrogram.groups(0.0)[:count])
-        assert abs(after[0] - before[0]) < 0.015
-        assert abs(after[1] - before[1]) < 0.01
+    rows, more = order[:count], order[: count + 200]
+    truth = people[rows]
+    before = scores(truth, learnt(vectors[rows]).dendrogram.groups(0.0))
+    after = scores(truth, learnt(vectors[more]).dendrogram.groups(0.0)[:count])
+    assert abs(after[0] - before[0]) < 0.015
+    assert abs(after[1] - before[1]) < 0.01
 
 
 def test_there_is_no_cliff_where_a_graph_takes_the_place_of_all_pairs(

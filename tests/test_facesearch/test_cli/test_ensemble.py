@@ -16,6 +16,7 @@ from support.calls.commands import run_command as run
 
 NAME, FIRST, SECOND = "dlib-facenet-ensemble", "dlib-resnet-v1", "facenet-small"
 Photos = tuple[Path, DemoTruth]
+FACES = 14
 
 
 @pytest.fixture(autouse=True)
@@ -24,15 +25,28 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def galleries(demo_photos: Photos, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The demo's photos indexed with the ensemble and with each of its encoders."""
+def photos(demo_photos: Photos, tmp_path_factory: pytest.TempPathFactory) -> Photos:
+    """Some of the demo's: five of each person alone, and two of both."""
+    folder, truth = tmp_path_factory.mktemp("some"), demo_photos[1]
+    chosen = {}
+    for shown, most in (({"a"}, 5), ({"b"}, 5), ({"a", "b"}, 2)):
+        names = [name for name, people in truth.people.items() if people == shown][:most]
+        chosen |= dict.fromkeys(names, frozenset(shown))
+    for name in chosen:
+        shutil.copy2(demo_photos[0] / name, folder)
+    return folder, DemoTruth(chosen, frozenset())
+
+
+@pytest.fixture(scope="module")
+def galleries(photos: Photos, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The photos indexed with the ensemble and with each of its encoders."""
     folder = tmp_path_factory.mktemp("ensemble")
     made = {name: folder / f"{name}.gallery" for name in (NAME, FIRST, SECOND)}
     for name, gallery in made.items():
-        words = ("index", demo_photos[0], "--gallery", gallery, "--encoder", name, "--quiet")
+        words = ("index", photos[0], "--gallery", gallery, "--encoder", name, "--quiet")
         done = run((*words, "--json"))
         assert done.code == 0, done.err
-        assert done.json()["faces"] == 32
+        assert done.json()["faces"] == FACES
     return made
 
 
@@ -63,28 +77,28 @@ def test_a_gallery_holds_the_join_of_both_encoders_galleries(galleries: dict[str
 
 
 def test_people_are_clustered_and_identified(
-    galleries: dict[str, Path], demo_photos: Photos, tmp_path: Path
+    galleries: dict[str, Path], photos: Photos, tmp_path: Path
 ) -> None:
     gallery = copied(galleries[NAME], tmp_path)
     facts = run(("cluster", gallery, "--json")).json()
     assert (facts["groups"], facts["noise"]) == (2, 0)
-    known, *others = photos_of(demo_photos, "a")
+    known, *others = photos_of(photos, "a")
     assert run(("enroll", gallery, "Ann", known)).code == 0
     faces = run(("identify", gallery, others[-1], "--json")).json()["faces"]
     assert [face["person"] for face in faces] == ["Ann"]
-    assert run(("identify", gallery, photos_of(demo_photos, "b")[0])).code == 1
+    assert run(("identify", gallery, photos_of(photos, "b")[0])).code == 1
     assert run(("verify", known, others[0], "--encoder", NAME)).code == 0
-    stranger = photos_of(demo_photos, "b")[0]
+    stranger = photos_of(photos, "b")[0]
     assert run(("verify", known, stranger, "--encoder", NAME)).code == 1
     assert NAME in run(("info", gallery)).out
     assert not [line for line in run(("check", gallery)).out.splitlines() if "severe" in line]
 
 
 def test_a_gallery_goes_on_with_its_encoders(
-    galleries: dict[str, Path], demo_photos: Photos, tmp_path: Path
+    galleries: dict[str, Path], photos: Photos, tmp_path: Path
 ) -> None:
     gallery = copied(galleries[NAME], tmp_path)
-    shutil.copytree(demo_photos[0], tmp_path / "more")
+    shutil.copytree(photos[0], tmp_path / "more")
     (tmp_path / "more" / "demo-01.jpg").rename(tmp_path / "more" / "again.jpg")
     report = run(("index", tmp_path / "more", "--gallery", gallery, "--quiet", "--json")).json()
     assert report["embedded"] == 0
@@ -94,15 +108,15 @@ def test_a_gallery_goes_on_with_its_encoders(
 
 
 def test_upgrade_from_the_first_encoder_and_back(
-    galleries: dict[str, Path], demo_photos: Photos, tmp_path: Path
+    galleries: dict[str, Path], photos: Photos, tmp_path: Path
 ) -> None:
     gallery = copied(galleries[FIRST], tmp_path)
-    known, *others = photos_of(demo_photos, "a")
+    known, *others = photos_of(photos, "a")
     assert run(("enroll", gallery, "Ann", known)).code == 0
     for encoder in (NAME, FIRST):
         report = run(("upgrade", gallery, "--encoder", encoder, "--quiet", "--json")).json()
         assert report["upgraded"]
-        assert report["faces"] == 32
+        assert report["faces"] == FACES
         np.testing.assert_allclose(
             vectors_of(gallery), vectors_of(galleries[encoder]), atol=2e-3, err_msg=encoder
         )
@@ -111,14 +125,14 @@ def test_upgrade_from_the_first_encoder_and_back(
         assert [face["person"] for face in faces] == ["Ann"]
 
 
-def test_users_join_encoders_too(tmp_path: Path, demo_photos: Photos) -> None:
+def test_users_join_encoders_too(tmp_path: Path, photos: Photos) -> None:
     added = run(
         ("encoders", "add", "mine", "--ensemble", SECOND, FIRST, "--share", "0.1", "--json")
     ).json()
     assert (added["name"], added["dimension"], added["input"]) == ("mine", 256, 150)
-    photos = photos_of(demo_photos, "a", "b")
-    words = ("index", *photos, "--gallery", tmp_path / "g.gallery", "--encoder", "mine", "--quiet")
-    assert run((*words, "--json")).json()["faces"] == 2 * len(photos)
+    both = photos_of(photos, "a", "b")
+    words = ("index", *both, "--gallery", tmp_path / "g.gallery", "--encoder", "mine", "--quiet")
+    assert run((*words, "--json")).json()["faces"] == 2 * len(both)
     assert "guesses" in run(("cluster", tmp_path / "g.gallery")).err
     listed = {each["name"]: each for each in run(("encoders", "--json")).json()}
     assert listed["mine"]["weights"] == "present"

@@ -200,10 +200,23 @@ class TrialRuns(RuleBasedStateMachine):
         return None if found == NOBODY else editor.decided.person(found)
 
 
-TestTrialRuns = pytest.mark.timeout(0)(TrialRuns.TestCase)
-TestTrialRuns.settings = settings(
-    max_examples=12 if settings.default.derandomize else 300,  # type: ignore[union-attr]
-    stateful_step_count=14 if settings.default.derandomize else 40,  # type: ignore[union-attr]
-    deadline=None,
-    suppress_health_check=[*HealthCheck],
-)
+def runs_of(examples: int) -> settings:
+    """Settings for so many histories where they are the same at each run, and for fuzzing."""
+    repeatable = settings.default is not None and settings.default.derandomize
+    return settings(
+        max_examples=examples if repeatable else 300,
+        stateful_step_count=14 if repeatable else 40,
+        deadline=None,
+        suppress_health_check=[*HealthCheck],
+    )
+
+
+@pytest.mark.timeout(0)
+class TestTrialRuns(TrialRuns.TestCase):  # type: ignore[misc, name-defined]
+    settings = runs_of(3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+class TestManyTrialRuns(TrialRuns.TestCase):  # type: ignore[misc, name-defined]
+    settings = runs_of(12)

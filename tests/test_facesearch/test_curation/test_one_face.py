@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cluster.types import Clustering
@@ -22,6 +22,7 @@ from facesearch.people.ledger import Decision, FaceDecision, NewDecision
 from facesearch.people.projection import NOBODY, DecisionState, replay
 from facesearch.people.store import PeopleStore
 from facesearch.report.xmp import write_sidecars
+from support.examples import examples
 from support.people_galleries import CLEAR, cluster, people_gallery
 
 FACES = 14
@@ -105,7 +106,7 @@ def entered(decisions: list[Decision], action: str, face: int, person: int, of: 
     return Decision(number, number, "", action, person, other, None, said)  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=300)
+@examples(100, 1000)
 @given(worlds(), ledgers(), st.data())
 def test_one_decision_about_a_face_moves_no_other(
     world: World, decisions: list[Decision], data: st.DataObject
@@ -138,7 +139,7 @@ def test_one_decision_about_a_face_moves_no_other(
         assert is_now[face] == then[face] == NOBODY
 
 
-@settings(deadline=None, max_examples=300)
+@examples(100, 1000)
 @given(worlds(), ledgers(), st.data())
 def test_undoing_it_moves_the_face_back_and_no_other(
     world: World, decisions: list[Decision], data: st.DataObject
@@ -166,7 +167,7 @@ def test_undoing_it_moves_the_face_back_and_no_other(
     assert followed.now(replay(said), len(said)) == middle
 
 
-@settings(deadline=None, max_examples=5)
+@examples(3, 20)
 @given(st.data())
 def test_galleries_keep_to_it(data: st.DataObject) -> None:
     """The same of a gallery, its editor and its clusterings, which look at the vectors too."""

@@ -13,14 +13,20 @@ from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from support.fake_engine import write_photo
+from support.made_folders import MadeFolder
 from support.people_galleries import CLEAR, cluster, index, people_gallery, photos_of_people
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(
+        tmp_path_factory.mktemp("people"), lambda folder: cluster(people_gallery(folder))
+    )
+
+
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    made = people_gallery(tmp_path)
-    cluster(made)
-    return made
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 def merge(deciding: PeopleEditor) -> None:
@@ -116,9 +122,10 @@ def test_a_trial_run_costs_nobody_his_number(tmp_path: Path, trial: ClusterOptio
     assert (again.kept, again.returned) == (6, 0)
 
 
-def test_somebody_enrolled_since_is_new_and_not_back(gallery: Gallery, tmp_path: Path) -> None:
-    write_photo(tmp_path / "photos" / "8-0.png", [8], 1)
-    index(gallery, tmp_path / "photos")
+def test_somebody_enrolled_since_is_new_and_not_back(gallery: Gallery) -> None:
+    photos = gallery.folder.parent / "photos"
+    write_photo(photos / "8-0.png", [8], 1)
+    index(gallery, photos)
     new = gallery.state().live_ids()[-1:].tolist()
     PeopleStore(gallery.folder).enroll("Gus", new)
     changes = cluster(gallery, CLEAR).changes

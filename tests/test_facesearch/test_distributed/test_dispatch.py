@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facesearch.distributed.indexing.block_writer import BlockWriter, sealed_report
@@ -26,6 +26,7 @@ from indexer.storage.shards import Shard
 from support.cluster.fake_engine_maker import FakeEngineMaker
 from support.cluster.flaky_workers import AFTER, BEFORE, DONE, ZOMBIE, FlakyWorkers
 from support.cluster.gallery_rows import content_rows
+from support.examples import examples
 from support.fake_engine import FakeEngine, write_photo
 
 OPTIONS = EmbedOptions(decoders=0, threads=1, shard_photos=3)
@@ -52,7 +53,7 @@ def run(
         return run_job(gallery, plan, OPTIONS, workers), workers
 
 
-@settings(max_examples=15)
+@examples(8, 15)
 @given(
     st.lists(st.sampled_from([DONE, BEFORE, AFTER, ZOMBIE]), max_size=12),
     st.integers(0, 12),

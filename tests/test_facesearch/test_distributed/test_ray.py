@@ -42,6 +42,9 @@ from support.galleries import small_gallery
 from support.people_galleries import CLEAR, people_gallery
 
 WAIT = 300.0
+# Its processes load everything again. Quick tests run the same in threads and processes of tests:
+# test_dispatch, test_scatter, test_scattered_gallery, and test_partitioned of clusterings.
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +86,6 @@ def index(gallery: Gallery, photos: Path, engine: FakeEngineMaker) -> Any:
     return embed_photos_on(gallery, engine, [photos], OPTIONS, cluster=RayOptions("auto", 2))
 
 
-@pytest.mark.slow
 def test_a_killed_worker_leaves_no_gap_and_no_duplicate(
     cluster: Any, tmp_path: Path, photos: Path, expected: Gallery
 ) -> None:
@@ -109,7 +111,6 @@ def test_a_killed_worker_leaves_no_gap_and_no_duplicate(
     assert index(gallery, photos, FakeEngineMaker()).gone == 1
 
 
-@pytest.mark.slow
 def test_a_killed_driver_leaves_no_gap_and_no_duplicate(
     cluster: Any, tmp_path: Path, photos: Path, expected: Gallery
 ) -> None:

@@ -131,7 +131,7 @@ def scattered() -> tuple[list[Block], list[list[FaultyReplica]], ScatterSearch]:
         for each in blocks
     ]
     parts = [SearchPart(each, tuple(two)) for each, two in zip(ranges, replicas, strict=True)]
-    return blocks, replicas, ScatterSearch(parts, patience=0.02, seconds=0.3)
+    return blocks, replicas, ScatterSearch(parts, patience=0.02, seconds=1.0)
 
 
 def test_a_dead_replica_is_answered_for(scattered) -> None:  # type: ignore[no-untyped-def]

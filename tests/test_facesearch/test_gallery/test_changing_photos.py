@@ -10,7 +10,7 @@ from facesearch.search.gallery_index import build_index
 from indexer.exact.brute_force import exact_search
 from support.changing_photos import QUERIES, K, answer, change_and_rebuild, search_until_done
 from support.galleries import small_gallery
-from support.processes import processes
+from support.processes.fork_server import processes
 
 READERS = 2
 

@@ -23,6 +23,7 @@ def hostile(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str | None]]]:
     remove_hostile_photos(folder)
 
 
+@pytest.mark.slow
 def test_every_hostile_file_is_a_row_with_its_reason(
     hostile: tuple[Path, dict[str, str | None]], tmp_path: Path
 ) -> None:

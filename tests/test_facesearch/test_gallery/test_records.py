@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,11 +25,17 @@ from support.galleries import (
     set_value,
     small_gallery,
 )
+from support.made_folders import MadeFolder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(tmp_path_factory.mktemp("small"), small_gallery)
 
 
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    return small_gallery(tmp_path)
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 def _wide(tables: Tables) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.common.vector_gallery import seal_shard
@@ -23,6 +23,7 @@ from facesearch.gallery.records import PhotoRecord
 from facesearch.gallery.state_cache import FILE, read_state
 from facesearch.gallery.tombstones import Tombstone, Tombstones
 from indexer.storage.shards import digest_path
+from support.examples import examples
 from support.fake_engine import DIMENSION, FakeEngine
 from support.galleries import rewrite_shard, set_value, small_gallery
 from support.oracles.plain_state import plain_state, require_equal_states
@@ -74,7 +75,7 @@ PHOTO = PhotoRecord(-1, b"/p", b"3", 1, 1, CONTENTS[0], 3, 4, "", "ok", "", "")
 @given(st.lists(STEPS, min_size=4, max_size=9))  # each begins with shorter ones
 @example([("seal", [(PHOTO, 1)]), ("forget", 0), ("lose", 0)])  # no shard is left
 @example([("seal", [(PHOTO, 1)]), ("keep", None), ("lose", 0), ("keep", None)])
-@settings(deadline=None, max_examples=10)
+@examples(7, 20)
 def test_every_history_folds_as_row_by_row(steps: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as scratch:
         gallery = Gallery.create(Path(scratch) / "my.gallery", FakeEngine().contract)

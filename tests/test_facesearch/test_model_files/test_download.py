@@ -15,7 +15,7 @@ from facesearch.encoders import load_encoder
 from facesearch.errors import WeightsError
 from facesearch.model_files import download
 from facesearch.model_files.download import DownloadedFile, Fetched, cache_folder, fetch
-from support.processes import start
+from support.processes.fork_server import start
 
 BODY = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -7,7 +7,7 @@ all of it.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -17,6 +17,8 @@ from support.failures.promises import WRITERS
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler")
 
+Places = Callable[[Trials, str, int], list[int]]
+
 
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
@@ -25,25 +27,29 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
         yield Trials.prepared(commands, folder)
 
 
-@pytest.fixture(params=[2, pytest.param(6, marks=pytest.mark.slow)])
-def most(request: pytest.FixtureRequest) -> int:
-    """At how many places of each command something goes wrong."""
-    return int(request.param)
+@pytest.fixture(params=["middle", pytest.param("six places", marks=pytest.mark.slow)])
+def chosen(request: pytest.FixtureRequest) -> Places:
+    """At which places of a command something goes wrong."""
+    if request.param == "middle":
+        return lambda trials, command, kinds: trials.places(command, kinds, 2)[:1]
+    return lambda trials, command, kinds: trials.places(command, kinds, 6)
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_a_change_that_fails_damages_nothing(trials: Trials, command: str, most: int) -> None:
-    for at in trials.places(command, EVERY, most):
+def test_a_change_that_fails_damages_nothing(trials: Trials, command: str, chosen: Places) -> None:
+    for at in chosen(trials, command, EVERY):
         assert trials.failing(command, at, EVERY, errno.ENOSPC) == ""
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_a_write_that_gets_lost_is_noticed(trials: Trials, command: str, most: int) -> None:
-    for at in trials.places(command, WRITE, most):
+def test_a_write_that_gets_lost_is_noticed(trials: Trials, command: str, chosen: Places) -> None:
+    for at in chosen(trials, command, WRITE):
         assert trials.losing(command, at) == ""
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_the_next_command_finishes_what_was_killed(trials: Trials, command: str, most: int) -> None:
-    for at in trials.places(command, EVERY, most):
+def test_the_next_command_finishes_what_was_killed(
+    trials: Trials, command: str, chosen: Places
+) -> None:
+    for at in chosen(trials, command, EVERY):
         assert trials.killed(command, at) == ""

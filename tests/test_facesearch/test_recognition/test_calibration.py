@@ -31,25 +31,34 @@ from facesearch.recognition.calibration import (
 )
 from facesearch.recognition.templates import PersonTemplates
 from support.fake_engine import FakeEngine, write_photo
+from support.made_folders import MadeFolder
 
 PEOPLE = 60
 ENGINE: Any = FakeEngine()
 MERGED = 0.1  # clusters of the fake engine's people: variants differ by some 0.005
 
 
-@pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    """Two photos of each of 60 people, clustered; each person's first photo has number 2 n."""
+def clustered(folder: Path) -> None:
+    """A gallery of two photos of each of 60 people; each person's first photo has number 2 n."""
     for person in range(1, PEOPLE + 1):
         for variant in range(2):
-            write_photo(tmp_path / "photos" / f"{person:03d}-{variant}.png", [person], variant)
-    gallery = Gallery.create(tmp_path / "my.gallery", ENGINE.contract)
+            write_photo(folder / "photos" / f"{person:03d}-{variant}.png", [person], variant)
+    gallery = Gallery.create(folder / "my.gallery", ENGINE.contract)
     options = EmbedOptions(decoders=0, threads=1)
-    embed_photos(gallery, ENGINE, [tmp_path / "photos"], options)
+    embed_photos(gallery, ENGINE, [folder / "photos"], options)
     run = run_clustering(gallery, gallery.state(), ClusterOptions("agglomerative", MERGED))
     assert run.clustering.count == PEOPLE
     save_run(gallery, run)
-    return gallery
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeFolder:
+    return MadeFolder(tmp_path_factory.mktemp("clustered"), clustered)
+
+
+@pytest.fixture
+def gallery(made: MadeFolder) -> Gallery:
+    return Gallery.open(made.fresh() / "my.gallery")
 
 
 def enroll(gallery: Gallery, people: int, faces: int = 1) -> None:

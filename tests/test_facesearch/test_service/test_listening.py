@@ -22,6 +22,7 @@ from facesearch.service.options import is_loopback
 from facesearch.service.server.http_server import GuardedProtocol, require_safe
 from facesearch.service.server.middleware import CONTENT_POLICY, MOST_HEADER_BYTES
 from facesearch.service.server.web_assets import asset
+from facesearch.service.views import served_gallery
 from support.serving.services import (
     PASSWORD,
     ServedTest,
@@ -300,7 +301,8 @@ def test_the_file_of_another_service_stays(tmp_path: Path) -> None:
     service.close()
 
 
-def test_the_pages_of_health_and_figures(tmp_path: Path) -> None:
+def test_the_pages_of_health_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served_gallery, "_PATIENCE", 0.1)  # nothing new can be read in the end
     gallery = clustered_gallery(tmp_path)
     with served(open_service(tmp_path, gallery)) as site:
         known = site.client.get(f"{API}/health").json()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facesearch import Gallery, check_gallery, export_vectors, forget_faces, import_vectors
@@ -18,6 +18,7 @@ from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.vector_files import export as exporting
 from facesearch.vector_files import import_vectors as importing
 from facesearch.vector_files.sources import open_source
+from support.examples import examples
 from support.people_galleries import cluster, index, people_gallery
 from support.vector_tables import faces_by_photo, sealed_gallery
 from support.vectors import unit_vectors
@@ -37,7 +38,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 )
 
 
-@settings(max_examples=10, deadline=None)
+@examples(6, 10)
 @given(
     faces=st.lists(st.integers(0, 9), min_size=1, max_size=25),
     dtypes=st.sampled_from(  # of the gallery and of the file: what loses nothing

@@ -17,7 +17,7 @@ from indexer.storage.shards import (
     shard_path,
     write_shard,
 )
-from support.processes import start
+from support.processes.fork_server import start
 from support.shards import example, write_and_die, write_until_killed
 
 # The calls that order a sealing on the disk: fsync of the shard; fsync and rename of its digest,

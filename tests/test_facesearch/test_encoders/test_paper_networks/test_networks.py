@@ -202,7 +202,7 @@ def test_openfaces_poolings_are_set_in_the_middle_of_zeros(pool: str, stride: in
     assert torch.count_nonzero(pooled) == side**2
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", [*SMALL[1:], pytest.param(SMALL[0], marks=pytest.mark.slow)])
 def test_a_few_steps_of_training_separate_the_people(name: str) -> None:
     torch.manual_seed(0)
     network = UnitVectors(paper_network(name)).train()

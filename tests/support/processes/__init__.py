@@ -1,0 +1,1 @@
+"""Processes of tests, forked where what they need is loaded."""
