@@ -2,7 +2,8 @@
 # make test      set up and run the tests, with the same examples at every run, but for slow ones
 # make test-slow run the slow ones: killed again and again, long use in a browser, whole jobs
 # make test-all  run both
-# make fuzz      run the property tests on random examples, for MINUTES=10, then fuzz the parsers
+# make fuzz      run the property tests on random examples, for MINUTES=10, then EXAMPLES=1000 random
+#                histories of a gallery, of STEPS=50 each, then fuzz the parsers
 # make check     format, lint, types and docs
 # make docs      renew what is generated in the documentation
 # make clean     remove what the other commands made
@@ -13,6 +14,8 @@ BIN := $(VENV)/bin
 DEMO := demo
 WORKERS ?= 2
 MINUTES ?= 10
+EXAMPLES ?= 1000
+STEPS ?= 50
 FUZZ_MINUTES ?= 1
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -46,6 +49,7 @@ fuzz: $(VENV)/installed-dev
 	end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "hypothesis and not slow" \
 	--hypothesis-profile=random || exit; done
+	PYTHONPATH=.:tests $(BIN)/python -m support.histories.trials --examples $(EXAMPLES) --steps $(STEPS)
 	PYTHONPATH=.:tests $(BIN)/python -m fuzz.coverage --minutes $(FUZZ_MINUTES)
 
 check: $(VENV)/installed-dev

@@ -137,11 +137,12 @@ def detect_faces(
     if not photos:
         return []
     from facesearch.detect import tiles  # noqa: PLC0415 - loads OpenCV
+    from facesearch.detect.scaling import shrinking, shrunk  # noqa: PLC0415 - loads OpenCV
 
     wide = [in_tiles and tiles.is_wide(photo.shape[0], photo.shape[1], side) for photo in photos]
     plain = [photo for photo, is_wide in zip(photos, wide, strict=True) if not is_wide]
-    scales = [tiles.shrinking(photo, side) for photo in plain]
-    reduced = [tiles.shrunk(photo, scale) for photo, scale in zip(plain, scales, strict=True)]
+    scales = [shrinking(photo, side) for photo in plain]
+    reduced = [shrunk(photo, scale) for photo, scale in zip(plain, scales, strict=True)]
     looked_at = zip(detector.detect(reduced) if reduced else [], scales, strict=True)
     found = (each.scaled(1 / scale) for each, scale in looked_at)
     return [
@@ -184,22 +185,15 @@ def create_engine(
 
     ``encoder`` is a name, by default that of the best encoder whose files are here; how it runs is
     what :class:`facesearch.engine_options.EngineOptions` say, another way to make an engine.
-    ``min_face`` is in pixels of the photo as the detector sees it, at most ``DETECT_SIDE`` long.
+    ``min_face`` is in pixels of a photo at most ``DETECT_SIDE`` long, the larger the faster.
     ``turned``: also find faces that do not stand upright; None does where the detector is YuNet.
     """
     if isinstance(encoder, str):
         encoder = EncoderChoice(encoder_spec(encoder).name)
     encoder = EncoderChoice() if encoder is None else encoder
     instance(encoder, EncoderChoice, "the name of an encoder as encoder")
-    found_by = create_face_finder(
-        detector,
-        min_face=min_face,
-        min_score=min_score,
-        turned=turned,
-        threads=encoder.threads,
-        callers=encoder.callers,
-    )
-    # Compiling a network leaves Python free to load kernels, the longest parts of starting up.
+    # Compiling a network leaves Python free for another, and for the kernels: the longest parts of
+    # starting up.
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(
             load_encoder,
@@ -209,6 +203,14 @@ def create_engine(
             encoder.precision,
             encoder.threads,
             encoder.callers,
+        )
+        found_by = create_face_finder(
+            detector,
+            min_face=min_face,
+            min_score=min_score,
+            turned=turned,
+            threads=encoder.threads,
+            callers=encoder.callers,
         )
         aligned_by = create_aligner(encoder_spec(encoder.name))
         return FaceEngine(found_by, aligned_by, loading.result(), flip=encoder.flip)

@@ -20,10 +20,11 @@ class EngineOptions:
     """How faces are found and embedded; what is None is as in the gallery, else the default.
 
     ``detector`` is "yunet", "mtcnn" or the path of an ONNX file. ``min_face`` is in pixels of a
-    photo at most 1024 pixels long, ``min_score`` in [0, 1]. ``encoder`` is a name of
-    :func:`facesearch.encoders.encoder_names`; ``weights`` a file in place of its own. ``device`` is
-    "auto", "cpu" or "cuda", ``precision`` "auto", "fp32", "bf16", "fp16" or "int8". ``flip``
-    averages each face with its mirror image; ``turned`` also finds faces that do not stand upright.
+    photo at most 1024 pixels long, the larger the faster; ``min_score`` in [0, 1]. ``encoder`` is a
+    name of :func:`facesearch.encoders.encoder_names`; ``weights`` a file in place of its own.
+    ``device`` is "auto", "cpu" or "cuda", ``precision`` "auto", "fp32", "bf16", "fp16" or "int8".
+    ``flip`` averages each face with its mirror image; ``turned`` also finds faces that do not stand
+    upright.
     """
 
     detector: str | os.PathLike[str] | None = None

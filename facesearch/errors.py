@@ -35,7 +35,7 @@ class BusyGalleryError(GalleryError):
 
 
 class ChangedGalleryError(GalleryError):
-    """Faces that were asked about have been forgotten meanwhile."""
+    """What was asked about is no longer so: faces were forgotten, or other ones are meant."""
 
 
 class ChangedDecisionsError(GalleryError):

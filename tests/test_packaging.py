@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
+import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -88,3 +92,56 @@ def test_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout.startswith("facesearch 0."), done.stderr
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The arguments of every ``facesearch`` that a file of ``packaging`` runs or shows."""
+    joined = re.sub(r"\\\n#?\s*", " ", text)
+    found = [json.loads(each) for each in re.findall(r"^CMD (\[.*\])$", joined, re.MULTILINE)]
+    lines = re.findall(r"(?:/bin/facesearch|facesearch facesearch|state facesearch)(?: (.+))?$",
+                       joined, re.MULTILINE)  # fmt: skip
+    return found + [shlex.split(line) for line in lines if line]
+
+
+@pytest.mark.parametrize(("name", "count"), [("facesearch.service", 1), ("Dockerfile", 3)])
+def test_what_is_packaged_calls_commands_that_there_are(name: str, count: int) -> None:
+    """The unit of systemd, the container's command, and those in the comments of its file."""
+    from facesearch.cli.main import build_parser
+
+    found = commands_in((ROOT / "packaging" / name).read_text(encoding="utf-8"))
+    assert len(found) == count, found
+    for words in found:
+        assert callable(build_parser().parse_args(words).run), words
+
+
+def test_the_unit_of_systemd_is_understood(tmp_path: Path) -> None:
+    """By systemd itself, where it is installed; by its form everywhere."""
+    text = (ROOT / "packaging" / "facesearch.service").read_text(encoding="utf-8")
+    sections = configparser.ConfigParser(strict=False, interpolation=None)
+    sections.optionxform = str  # type: ignore[assignment, method-assign]
+    sections.read_string(text)
+    assert [*sections] == ["DEFAULT", "Unit", "Service", "Install"]
+    assert sections["Service"]["ExecStart"].startswith("/opt/facesearch/bin/facesearch serve ")
+    assert sections["Service"]["StateDirectory"] == "facesearch"
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze for the rest")
+    unit = tmp_path / "facesearch.service"
+    # The program itself need not be there.
+    unit.write_text(text.replace("/opt/facesearch/bin/facesearch", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert "facesearch.service" not in done.stderr, done.stderr
+
+
+def test_the_image_holds_what_it_copies_and_runs_as_nobody_special() -> None:
+    """What can be said without a container engine."""
+    text = (ROOT / "packaging" / "Dockerfile").read_text(encoding="utf-8")
+    users = re.findall(r"^USER (\S+)$", text, re.MULTILINE)
+    assert users == ["facesearch"] and "--uid 10001" in text
+    extras = re.search(r"'\.\[([a-z,]+)\]'", text)
+    assert extras is not None
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    assert {*extras[1].split(",")} <= {*settings["options.extras_require"]}
+    assert "constraints.txt" in text and (ROOT / "constraints.txt").is_file()

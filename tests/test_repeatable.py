@@ -24,12 +24,12 @@ def test_anything(value):
 """
 
 
-def drawn(folder: Path, imports: str = "", *options: str) -> list[str]:
+def drawn(folder: Path, imports: str = "") -> list[str]:
     """What a fresh process draws, which first loads modules of this project."""
     test = folder / "test_drawing.py"
     test.write_text(f"{imports}\n{PROGRAM}", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "conftest", test.name, *options],
+        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "conftest", test.name],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent)))},
         capture_output=True,
@@ -43,7 +43,7 @@ def test_examples_depend_on_the_test_alone(tmp_path: Path) -> None:
     first = drawn(tmp_path)
     assert len(first) == EXAMPLES
     assert drawn(tmp_path, "import facesearch.cli.main, indexer.types, cluster.types") == first
-    assert drawn(tmp_path, "", "--hypothesis-profile=random") != first
+    assert not settings.get_profile("random").derandomize
 
 
 def test_the_server_of_processes_finds_what_it_loads() -> None:

@@ -14,6 +14,16 @@ def result(name: str) -> Any:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
+def result_or_none(name: str) -> Any:
+    """As :func:`result`; None where none is committed."""
+    return result(name) if (RESULTS / f"{name}.json").exists() else None
+
+
+def not_committed(script: str) -> str:
+    """What a page says in place of the figures that ``script`` makes."""
+    return f"No result is committed yet: `python -m {script}` makes it."
+
+
 def measured_on(document: Any) -> str:
     """The processor of a result, in a sentence."""
     about = document["machine"]

@@ -52,15 +52,19 @@ def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     return {"python": platform.python_version()} | dict(sorted(installed.items()))
 
 
-def kept_runs(name: str) -> dict[str, Any]:
-    """The "runs" of ``results/<name>.json`` to go on with: none where another machine made them."""
+def kept_runs(name: str, *, times_replaced: bool = False) -> dict[str, Any]:
+    """The "runs" of ``results/<name>.json`` to go on with: none where another machine made them.
+
+    ``times_replaced``: no time of theirs is kept, so that it is no matter how busy it was then.
+    """
     path = RESULTS / f"{name}.json"
     document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     here, there = machine(), document.get("machine", {})
     same = all(here[key] == there.get(key) for key in ("cpu", "vector_instructions", "cores"))
     if not same:
         return {}
-    idle.keep(document["machine"])
+    if not times_replaced:
+        idle.keep(document["machine"])
     runs: dict[str, Any] = document["runs"]
     return runs
 

@@ -7,7 +7,9 @@ within the encoder's rounding, which depends on the batch that a face is in. The
 many threads as all workers together. The cluster is there before: it has as many cores as there are
 workers at most, which may be more than the machine has. ``overhead_percent`` is what the work of
 the workers takes longer than that of one process with as many threads, the start of the command
-and of engines left out, which ``start_seconds`` has: a second run, with nothing left to do.
+and of engines left out. ``start_seconds`` has that: a run over one photo for each worker, into a
+new gallery, so that each worker starts its engine, as the one process does. The photos of that run
+are left out of those per second.
 ``memory`` is the greatest that a process took, sampled.
 """
 
@@ -31,7 +33,7 @@ from benchmarks.jobs.kill_and_resume import copy_photos
 from indexer.storage.shards import Shard, list_shards
 
 SHARD_PHOTOS = 32
-WORKER = b"ray::_WriterActor"
+WORKER = b"ray::PhotoWorker"
 JOB = sys.executable.encode()
 CLOSE = 2e-3  # of a component of a vector, stored as float16
 Rows = dict[tuple[bytes, ...], list[tuple[Any, ...]]]
@@ -66,15 +68,16 @@ def compare_workers(
     runs = []
     number = sum(1 for each in photos.iterdir())
     for count in workers:
+        few = copy_photos(photos, scratch / f"few-{count}", count)
         plain_options = ["--threads", str(count)]
-        plain = timed(photos, scratch / f"plain-{count}", repeats, plain_options, JOB)
+        plain = timed((photos, few), scratch / f"plain-{count}", repeats, plain_options, JOB)
         options = ["--ray", address, "--ray-workers", str(count), "--threads", "1"]
-        spread = timed(photos, scratch / f"ray-{count}", repeats, options, WORKER)
+        spread = timed((photos, few), scratch / f"ray-{count}", repeats, options, WORKER)
         first, second = (scratch / f"{kind}-{count}-0.gallery" for kind in ("plain", "ray"))
         differences = differing_rows(first, second)
         work = [each["seconds"] - each["start_seconds"] for each in (plain, spread)]
         for each, seconds in zip((plain, spread), work, strict=True):
-            each["photos_per_second"] = round(number / seconds, 1)
+            each["photos_per_second"] = round((number - count) / seconds, 1)
         runs.append(
             {
                 "workers": count,
@@ -89,20 +92,26 @@ def compare_workers(
 
 
 def timed(
-    photos: Path, gallery: Path, repeats: int, options: list[str], watched: bytes
+    photos: tuple[Path, Path], gallery: Path, repeats: int, options: list[str], watched: bytes
 ) -> dict[str, Any]:
-    """Medians of whole runs into new galleries, and of runs that find nothing to do.
+    """Medians of runs over all and over few ``photos``, into new galleries.
 
-    The memory is that of processes whose command begins with ``watched``.
+    The few have a shard each, so that every worker gets one. The memory is that of processes whose
+    command begins with ``watched``.
     """
     whole: list[float] = []
     start: list[float] = []
     with memory_watch(workers_here(watched)) as peaks:
         for repeat in range(repeats):
             folder = gallery.with_name(f"{gallery.name}-{repeat}.gallery")
-            for times in (whole, start):
+            first = gallery.with_name(f"{gallery.name}-{repeat}-start.gallery")
+            jobs = (
+                (start, index_command(photos[1], first, [*options, "--shard-photos", "1"])),
+                (whole, index_command(photos[0], folder, options)),
+            )
+            for times, job in jobs:
                 began = time.monotonic()
-                subprocess.run(index_command(photos, folder, options), check=True)
+                subprocess.run(job, check=True)
                 times.append(round(time.monotonic() - began, 2))
     return {
         "memory": peaks.as_mib(),

@@ -2,10 +2,11 @@
 
     python -m benchmarks.distributed.kills --photos FOLDER [--count 400] [--workers 10]
 
-SIGKILL goes to one worker of the job ``--workers`` times, and to the driver ``--drivers`` times, in
-an order and at moments drawn from ``--seed``. A killed driver is started again at once, while its
-workers may still be at work: the cluster is this process's. At the end the gallery is compared, row
-for row, with that of one uninterrupted process.
+SIGKILL goes to one worker of the job ``--workers`` times, and to the driver ``--drivers`` times.
+The order, the worker and the moment, counted from the first shard that was sealed since the last
+kill, are drawn from ``--seed``. A killed driver is started again at once, while its workers may
+still be at work: the cluster is this process's. At the end the gallery is compared, row for row,
+with that of one uninterrupted process, which took ``whole_seconds``.
 """
 
 from __future__ import annotations
@@ -61,24 +62,20 @@ def kill_test(
     whole, killed = scratch / "whole.gallery", scratch / "killed.gallery"
     began = time.monotonic()
     subprocess.run(index_command(photos, whole, SHARD), check=True)
-    seconds = time.monotonic() - began
+    seconds = round(time.monotonic() - began, 1)
     job = index_command(photos, killed, [*SHARD, "--ray", address, "--ray-workers", "2"])
     kills: list[dict[str, Any]] = []
+    sealed = 0
     driver = subprocess.Popen(job)
     for number, kind in enumerate(kinds):
-        moment = chooser.uniform(0, 2 * seconds / len(kinds))
-        pid = victim(driver, kind)
-        if pid is None:
+        # Half of what the whole job took, together: so the shards last for all kills.
+        moment = chooser.uniform(0, 0.5 * seconds / len(kinds))
+        if not wait_for_shard(driver, killed, sealed):
             break  # the job had ended before all kills came
         time.sleep(moment)
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pid = victim(driver, kind)
-            if pid is None:
-                break
-            os.kill(pid, signal.SIGKILL)
-        sealed = len(list_shards(killed / "shards")) if (killed / "shards").exists() else 0
+        if not kill_one(driver, kind, chooser):
+            break
+        sealed = sealed_in(killed)
         kills.append({"of": kind, "after_seconds": round(moment, 2), "sealed": sealed})
         print(f"kill {number + 1} of {len(kinds)}: {kills[-1]}", file=sys.stderr)
         if kind == "driver":
@@ -86,17 +83,39 @@ def kill_test(
             driver = subprocess.Popen(job)
     driver.wait()
     subprocess.run(job, check=True)
-    return {"kills": kills, "differences": differing_rows(whole, killed)}
+    return {
+        "whole_seconds": seconds,
+        "kills": kills,
+        "differences": differing_rows(whole, killed),
+    }
 
 
-def victim(driver: subprocess.Popen[bytes], kind: str) -> int | None:
-    """The process to kill, once there is one; None where the job has ended."""
+def sealed_in(gallery: Path) -> int:
+    """How many shards a gallery has, which may not be there yet."""
+    return len(list_shards(gallery / "shards")) if (gallery / "shards").exists() else 0
+
+
+def wait_for_shard(driver: subprocess.Popen[bytes], gallery: Path, sealed: int) -> bool:
+    """Wait until there are more shards than ``sealed``; False where the job has ended."""
+    while sealed_in(gallery) <= sealed:
+        if driver.poll() is not None:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def kill_one(driver: subprocess.Popen[bytes], kind: str, chooser: random.Random) -> bool:
+    """Kill the driver, or any worker as soon as there is one; False where the job has ended."""
     while driver.poll() is None:
         found = [driver.pid] if kind == "driver" else processes_below(os.getpid(), WORKER)
         if found:
-            return found[-1]
+            try:
+                os.kill(chooser.choice(found), signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # it has ended meanwhile: another one
+            return True
         time.sleep(0.05)
-    return None
+    return False
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
 from benchmarks.common.markdown import result, table
@@ -11,6 +12,14 @@ _BEST = {
     "scikit-learn": "scikit-learn average linkage, encoder's threshold",
     "Chinese whispers": "Chinese whispers, encoder's threshold",
 }
+_KINDS = ("pairwise", "bcubed")
+# What F is of before and after, of each part of a move in a small gallery.
+_PARTS = (
+    ("alone", "within"),
+    ("alone", "other_rule"),
+    ("other_rule", "within"),
+    ("fixed_alone", "fixed_within"),
+)
 
 
 def cluster_rules() -> str:
@@ -59,6 +68,22 @@ def cluster_stability() -> str:
         ("", "the gallery's rule", "threshold by size"),
         [(name, _moved(each["rule"]), _moved(each["threshold_by_size"])) for name, each in rows],
     )
+
+
+def small_stability() -> str:
+    """What of a move in small galleries is of the rule, in the mean of all draws."""
+    found = result("cluster_stability")
+    rows = []
+    for each in found["small"]:
+        draws = each["draws"]
+        rows.append(
+            (
+                f"200 photos added to {each['faces']:,}, {len(draws)} draws",
+                *(_mean_move(draws, *ends) for ends in _PARTS),
+            )
+        )
+    heads = ("", "all", "of the rule", "of the photos", f"threshold {found['fixed']}")
+    return table(heads, rows)
 
 
 def cluster_poor_faces() -> str:
@@ -123,8 +148,12 @@ def _scores(each: dict[str, Any]) -> str:
     return f"{each['pairwise_f']:.3f} / {each['bcubed_f']:.3f}"
 
 
+def _mean_move(draws: list[dict[str, dict[str, float]]], before: str, after: str) -> str:
+    moves = ([draw[after][kind] - draw[before][kind] for draw in draws] for kind in _KINDS)
+    return ", ".join(f"{fmean(each):+.3f} (at most {max(map(abs, each)):.3f})" for each in moves)
+
+
 def _moved(each: dict[str, float]) -> str:
     return ", ".join(
-        f"{each[f'{kind}_before']:.3f} to {each[f'{kind}_after']:.3f}"
-        for kind in ("pairwise", "bcubed")
+        f"{each[f'{kind}_before']:.3f} to {each[f'{kind}_after']:.3f}" for kind in _KINDS
     )

@@ -24,6 +24,7 @@ def encoders() -> str:
                 f"{each['chips_per_second_one_core']:.0f}",
                 f"{each['dimension']}",
                 f"{each['megabytes']}",
+                _of_slice(name),
                 each["licence"],
             ]
         )
@@ -38,9 +39,17 @@ def encoders() -> str:
         "chips/s, one core",
         "numbers",
         "MB",
+        "Asian women taken for each other, of 10,000 pairs",
         "licence",
     )
     return table(header, rows)
+
+
+def _of_slice(encoder: str) -> str:
+    """False accepts among the women of Asian origin, at the threshold that promises one."""
+    found = result("slices")["sets"]["MEBeauty"].get(encoder, {"slices": []})["slices"]
+    rows = [each for each in found if each["name"] == "asian_female"]
+    return _of_ten_thousand(rows[0]) if rows else "not measured"
 
 
 def _tar(pairs: dict[str, Any], far: str) -> str:
@@ -154,3 +163,39 @@ def ensemble_share() -> str:
     ]
     heads = (f"{name}, TAR at {far}" for name in sets for far in fars.values())
     return table((f"share of `{first}`", *heads), rows)
+
+
+def large_faces() -> str:
+    """Faces from some size on, in photos reduced for it and in photos that are not."""
+    data = result("large_faces")
+    full, reduced = data["reported"]["full"], data["reported"][str(data["sight"])]
+    rows = [
+        [
+            least,
+            f"{min(1.0, (data['sight'] / int(least)) ** 2):.0%}",
+            f"{full[least]['labelled']}",
+            *(f"{each[least]['recall']:.3f}" for each in (full, reduced)),
+            *(f"{each[least]['false']} of {each[least]['detections']}" for each in (full, reduced)),
+        ]
+        for least in full
+    ]
+    header = (
+        "`--min-face`",
+        "pixels looked at",
+        "labelled faces",
+        "found, not reduced",
+        "found, reduced",
+        "false, not reduced",
+        "false, reduced",
+    )
+    return (
+        table(header, rows) + "\n\n" + " ".join(_moved(*each) for each in data["vectors"].items())
+    )
+
+
+def _moved(encoder: str, found: dict[str, Any]) -> str:
+    return (
+        f"`{encoder}`: vectors of {found['faces']} faces of the album move by "
+        f"{found['mean_squared_distance']:.3f} in the mean (squared distance; the threshold is "
+        f"{found['threshold']:g}), {found['within_threshold']:.1%} by less than the threshold."
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.common.markdown import result, table
+from benchmarks.common.markdown import not_committed, result, result_or_none, table
 
 
 def promises() -> str:
@@ -16,6 +16,18 @@ def promises() -> str:
         rows.append([each["class"], f"{each['tried']:,}", f"{each['failed']:,}", first])
     rows.append(["all", f"{document['tried']:,}", f"{document['failed']:,}", ""])
     return table(("class", "tried", "failed", "failed before"), rows)
+
+
+def histories() -> str:
+    """How many random histories galleries went through, and how many broke a promise."""
+    found = result_or_none("histories")
+    if found is None:
+        return not_committed("benchmarks.jobs.promises histories")
+    return (
+        f"{found['examples']:,} histories of {found['most_steps']} steps, {found['changes']:,} "
+        f"changes of a gallery, {found['crashes']:,} of them cut short by a crash, in "
+        f"{found['seconds'] / 60:.0f} minutes: {len(found['failures'])} failed."
+    )
 
 
 def erasure() -> str:

@@ -12,6 +12,7 @@ _NOW = "by columns"
 _NAMES = {
     _OURS: "`facesearch index`, whole process",
     "facesearch --min-face 40": "the same, `--min-face 40`",
+    "facesearch --min-face 40 --no-flip": "the same, `--min-face 40 --no-flip`",
     "facesearch --encoder retail-0095": "the same, `--encoder retail-0095`",
     "facesearch --detector mtcnn": "the same, `--detector mtcnn`",
     "face_recognition": "face_recognition, start-up left out",
@@ -28,29 +29,40 @@ def end_to_end() -> str:
             f"{each['photos']:,}",
             f"{each['median_photos_per_second']:.1f}",
             f"{each['median_faces_per_second']:.1f}",
+            f"{each['peak_mib']:,}" if "peak_mib" in each else "",
             ", ".join(f"{rate:.1f}" for rate in each["photos_per_second"]),
         ]
         for name, each in data["sides"].items()
     ]
     ratios = ", ".join(f"{name} {ratio:.1f}" for name, ratio in data["ratios"].items())
-    header = ("", "photos", "photos/s, median", "faces/s, median", "photos/s, rounds")
+    header = (
+        "",
+        "photos",
+        "photos/s, median",
+        "faces/s, median",
+        "largest process, MiB",
+        "photos/s, rounds",
+    )
     return table(header, rows) + f"\n\nRatios of photos a second: {ratios}."
 
 
 def pipeline() -> str:
     """Processor milliseconds a photo of every stage, and their shares."""
     sets = result("pipeline")["sets"]
-    stages = max((each["shares"] for each in sets.values()), key=len)
+    stages = {stage for each in sets.values() for stage in each["shares"]}
     rows = [
         [stage, *(text for each in sets.values() for text in _cost(each, stage))]
-        for stage in sorted(stages, key=lambda stage: -sets["mixed"]["shares"][stage])
+        for stage in sorted(
+            stages, key=lambda stage: (-sets["mixed"]["shares"].get(stage, 0), stage)
+        )
     ]
     header = ["", *(f"{name}: {unit}" for name in sets for unit in ("ms a photo", "share"))]
     return table(header, rows) + "\n\n" + " ".join(_job(*each) for each in sets.items())
 
 
 def _cost(measured: Any, stage: str) -> tuple[str, str]:
-    return f"{measured['milliseconds_a_photo'][stage]:.2f}", f"{measured['shares'][stage]:.1%}"
+    spent, share = (measured[of].get(stage, 0) for of in ("milliseconds_a_photo", "shares"))
+    return f"{spent:.2f}", f"{share:.1%}"
 
 
 def _job(name: str, measured: Any) -> str:

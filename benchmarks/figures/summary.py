@@ -73,8 +73,21 @@ def summary() -> str:
             "every row and vector the same" if kill["equal"] else f"{kill['differences']}",
             "",
         ],
+        _naming(),
     ]
     return table(("", "facesearch", "peer"), rows)
+
+
+def _naming() -> list[str]:
+    """What it takes to name people, in the web application and by commands."""
+    data = result("naming_effort")
+    names = data["application"]["names"]
+    return [
+        f"naming {names} people in the web application: keys a person",
+        f"{data['application']['keys'] / names:.1f}, for names of {data['letters'] / names:.1f} "
+        "letters",
+        f"by commands: {data['commands']['keys'] / names:.1f}",
+    ]
 
 
 def _at_scale() -> list[list[str]]:

@@ -19,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,48 @@ from facesearch.encoders import encoder_spec
 FACE_RECOGNITION = Path(__file__).parents[1] / "peers" / "face_recognition_album.py"
 OURS = "facesearch"
 OUR_OPTIONS = ("--encoder", "dlib-resnet-v1")  # what needs no download
-# Beside the default: the better encoder where it was fetched, and the detector of before.
+# face_recognition's detector finds faces from 40 pixels, ours by default from 20; and it encodes a
+# face once, ours the face and its mirror image.
+LARGER_FACES = "facesearch --min-face 40"
+# Beside the default: jobs nearer to the peer's, the better encoder where it was fetched, and the
+# detector of before.
 VARIANTS = {
+    LARGER_FACES: (*OUR_OPTIONS, "--min-face", "40"),
+    f"{LARGER_FACES} --no-flip": (*OUR_OPTIONS, "--min-face", "40", "--no-flip"),
     "facesearch --encoder retail-0095": ("--encoder", "retail-0095"),
     "facesearch --detector mtcnn": (*OUR_OPTIONS, "--detector", "mtcnn"),
 }
-# face_recognition's detector finds faces from 40 pixels, ours by default from 20.
-LARGER_FACES = "facesearch --min-face 40"
+OUR_SIDES = (OURS, *VARIANTS)
 
 
-OUR_SIDES = (OURS, LARGER_FACES, *VARIANTS)
+@dataclass(frozen=True)
+class FinishedProcess:
+    """What a process printed, its wall seconds, and the most memory that one process took."""
+
+    printed: str
+    seconds: float
+    peak_mib: float
+
+
+def run_process(
+    command: Sequence[str], environment: dict[str, str] | None = None
+) -> FinishedProcess:
+    """Run ``command`` to its end; CalledProcessError where it fails."""
+    with tempfile.TemporaryFile("w+") as errors:
+        started = time.perf_counter()
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        ) as process:
+            printed = process.stdout.read() if process.stdout else ""
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - started
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            raise subprocess.CalledProcessError(
+                process.returncode, list(command), printed, errors.read()
+            )
+    return FinishedProcess(printed, seconds, usage.ru_maxrss / 1024)
 
 
 def run_ours(photos: Path, scratch: Path, cores: int, *more: str) -> dict[str, float]:
@@ -48,20 +81,23 @@ def run_ours(photos: Path, scratch: Path, cores: int, *more: str) -> dict[str, f
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         command = [sys.executable, "-m", "facesearch.cli.main", "index", str(photos), "--json"]
         options = ["--gallery", f"{folder}/gallery", "--threads", str(cores), "--quiet", *more]
-        started = time.perf_counter()
-        done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
-        seconds = time.perf_counter() - started
-    report = json.loads(done.stdout)
+        ran = run_process([*command, *options])
+    report = json.loads(ran.printed)
     photos_done = report["embedded"] + report["known"] + report["failed"]
-    return {"photos": photos_done, "faces": report["faces"], "seconds": seconds}
+    return {
+        "photos": photos_done,
+        "faces": report["faces"],
+        "seconds": ran.seconds,
+        "peak_mib": ran.peak_mib,
+    }
 
 
 def run_peer(command: list[str]) -> dict[str, float]:
     """What the peer's script printed last."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    printed: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return printed
+    ran = run_process(command, environment)
+    printed: dict[str, float] = json.loads(ran.printed.splitlines()[-1])
+    return {**printed, "peak_mib": ran.peak_mib}
 
 
 def sides(args: argparse.Namespace, scratch: Path) -> dict[str, Callable[[], dict[str, float]]]:
@@ -73,9 +109,6 @@ def sides(args: argparse.Namespace, scratch: Path) -> dict[str, Callable[[], dic
         link_photos(photos, folders[every], every)
     runs: dict[str, Callable[[], dict[str, float]]] = {
         OURS: lambda: run_ours(folders[1], scratch, args.cores, *OUR_OPTIONS),
-        LARGER_FACES: lambda: run_ours(
-            folders[1], scratch, args.cores, *OUR_OPTIONS, "--min-face", "40"
-        ),
     }
     for name, options in VARIANTS.items():
         if "retail" not in name or encoder_spec("retail-0095").present:
@@ -95,13 +128,19 @@ def sides(args: argparse.Namespace, scratch: Path) -> dict[str, Callable[[], dic
 
 
 def summary(rounds: list[dict[str, float]]) -> dict[str, Any]:
-    """Rates of every round, and their medians."""
+    """Rates of every round, and their medians; the largest process."""
     rates = {
         f"{what}_per_second": [each[what] / each["seconds"] for each in rounds]
         for what in ("photos", "faces")
     }
     medians = {f"median_{name}": statistics.median(values) for name, values in rates.items()}
-    return {"photos": rounds[0]["photos"], "faces": rounds[0]["faces"], **medians, **rates}
+    return {
+        "photos": rounds[0]["photos"],
+        "faces": rounds[0]["faces"],
+        "peak_mib": round(statistics.median(each["peak_mib"] for each in rounds)),
+        **medians,
+        **rates,
+    }
 
 
 def main() -> None:

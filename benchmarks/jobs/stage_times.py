@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +32,8 @@ from benchmarks.common.mixed_photos import DATA, link_photos, mixed_photos
 from benchmarks.common.record import record
 from indexer.runtime.cores import available_cores
 
+ENCODER = "dlib-resnet-v1"  # what needs no download
+LARGE = 40  # pixels of the smallest faces wanted, in the third set
 REST = "everything else"
 START = "starting up"
 TRANSFER = "pixels between processes"
@@ -43,16 +45,23 @@ class Stages:
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
         self._inner = [0.0]
+        self._undivided = False
 
-    def wrapped(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function``, its time counted as ``stage``."""
+    def wrapped(
+        self, stage: str, function: Callable[..., Any], *, whole: bool = False
+    ) -> Callable[..., Any]:
+        """``function``, its time counted as ``stage``; all of it if ``whole``."""
 
         def timed(*arguments: Any, **keywords: Any) -> Any:
+            if self._undivided:
+                return function(*arguments, **keywords)
+            self._undivided = whole
             self._inner.append(0.0)
             started = time.process_time()
             try:
                 return function(*arguments, **keywords)
             finally:
+                self._undivided = False
                 spent = time.process_time() - started
                 self.seconds[stage] += spent - self._inner.pop()
                 self._inner[-1] += spent
@@ -82,20 +91,28 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
     """Within this, every stage of a job with ``engine`` is counted in ``stages``."""
     import facesearch.engine
     import facesearch.images.worker
+    from facesearch.detect import scaling, turned
+    from facesearch.detect.padded_network import PaddedNetwork
     from facesearch.detect.yunet import detector as yunet
     from facesearch.gallery.shards.builder import ShardBuilder
     from facesearch.images import photo_pipeline
 
-    turning, detector = engine.detector, engine.detector.detector
+    # What a second look calls is its own, not the first look's.
+    second_looks = {
+        "_righted": "detect: doubtful faces turned",
+        "_full_look": "detect: photos with a turned face turned",
+        "_turned_photo": "detect: photos without a face turned",
+    }
     places: list[tuple[Any, str, str]] = [
         (facesearch.images.worker, "sha256_of_stream", "read and hash"),
         (facesearch.images.worker, "decode_stream", "decode"),
-        (facesearch.engine, "_shrink", "detect: shrink to 1024"),
-        (detector, "_network", "detect: network"),
+        (scaling, "shrunk", "detect: shrink"),
+        (yunet, "shrunk", "detect: shrink"),
+        (PaddedNetwork, "__call__", "detect: network"),
+        (PaddedNetwork, "_compile", "detect: compile for a shape"),
         (yunet, "decoded", "detect: decode"),
-        (detector, "detect", "detect: boxes"),
-        (turning, "_four_looks", "detect: doubtful faces turned"),
-        (turning, "_turned_photo", "detect: photos without a face turned"),
+        (yunet.YuNetDetector, "detect", "detect: boxes"),
+        *((turned.TurningDetector, name, stage) for name, stage in second_looks.items()),
         (engine.aligner, "align", "align"),
         (engine.encoder, "embed", "encode"),
         (facesearch.engine, "measure", "quality"),
@@ -103,7 +120,11 @@ def instrumented(stages: Stages, engine: Any) -> Iterator[None]:
     ]
     with mock.patch.object(photo_pipeline, "ThreadPoolExecutor", Inline):
         patches = [
-            mock.patch.object(owner, name, stages.wrapped(stage, getattr(owner, name)))
+            mock.patch.object(
+                owner,
+                name,
+                stages.wrapped(stage, getattr(owner, name), whole=name in second_looks),
+            )
             for owner, name, stage in places
         ]
         for patch in patches:
@@ -160,10 +181,11 @@ def decode_side() -> int:
     return DECODE_SIDE
 
 
-def measure_job(photos: Path) -> dict[str, float]:
+def measure_job(photos: Path, options: Sequence[str] = ()) -> dict[str, float]:
     """Wall and processor seconds of a whole ``facesearch index`` in a process of its own."""
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "facesearch.cli.main", "index", str(photos)]
+        command = [sys.executable, "-m", "facesearch.cli.main", "index", str(photos), *options]
+        command += ["--encoder", ENCODER]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.perf_counter()
         subprocess.run(
@@ -176,19 +198,24 @@ def measure_job(photos: Path) -> dict[str, float]:
 
 
 def middle(runs: list[dict[str, float]]) -> dict[str, float]:
-    """The median of each stage over runs, largest first."""
-    medians = {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
+    """The median of each stage over runs, largest first; 0 in a run without it."""
+    stages = dict.fromkeys(stage for run in runs for stage in run)
+    medians = {stage: statistics.median(run.get(stage, 0.0) for run in runs) for stage in stages}
     return dict(sorted(medians.items(), key=lambda each: -each[1]))
 
 
-def measure_set(engine: Any, photos: Path, small: Path, repeats: int) -> dict[str, Any]:
+def measure_set(
+    photos: Path, small: Path, repeats: int, min_face: int | None = None
+) -> dict[str, Any]:
     """Everything about one folder of photos."""
+    options = [] if min_face is None else ["--min-face", str(min_face)]
     runs, transfers, starts, jobs = [], [], [], []
     for _ in range(repeats):
-        runs.append(measure_stages(engine, photos))
+        # A new engine for each run, as each job has: it compiles for the shapes of photos.
+        runs.append(measure_stages(engine_of(min_face), photos))
         transfers.append(measure_transfer(photos))
         starts.append(measure_job(small))
-        jobs.append(measure_job(photos))
+        jobs.append(measure_job(photos, options))
     stages = middle([run["seconds"] for run in runs])
     stages[TRANSFER] = statistics.median(transfers)
     stages[START] = statistics.median(start["processor_seconds"] for start in starts)
@@ -207,26 +234,31 @@ def measure_set(engine: Any, photos: Path, small: Path, repeats: int) -> dict[st
     }
 
 
+def engine_of(min_face: int | None) -> Any:
+    """The engine of the job, on one thread."""
+    from facesearch.engine import EncoderChoice, create_engine
+
+    return create_engine(encoder=EncoderChoice(ENCODER, threads=1), min_face=min_face)
+
+
 def main() -> None:
     """Measure the album and the mixed photos, record where the time goes."""
     import cv2
-
-    from facesearch.engine import EncoderChoice, create_engine
 
     parser = TimingParser(__doc__)
     parser.add_argument("--album-only", action="store_true", help="leave the mixed photos out")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    engine = create_engine(encoder=EncoderChoice(threads=1))
     with tempfile.TemporaryDirectory() as scratch:
         photos = mixed_photos()
-        folders = {"album": DATA / "album" / "photos"}
-        if not args.album_only:
-            folders["mixed"] = Path(scratch) / "mixed"
-            link_photos(photos, folders["mixed"])
-        small = Path(scratch) / "small"
+        small, mixed = Path(scratch) / "small", Path(scratch) / "mixed"
         link_photos({"lfw": photos["lfw"][:1]}, small)
+        sets: dict[str, tuple[Path, int | None]] = {"album": (DATA / "album" / "photos", None)}
+        if not args.album_only:
+            link_photos(photos, mixed)
+            sets |= {"mixed": (mixed, None), f"mixed, min face {LARGE}": (mixed, LARGE)}
+        engine = engine_of(None)
         measure_stages(engine, small)
         measure_job(small)
         result = {
@@ -234,8 +266,8 @@ def main() -> None:
             "cores": available_cores(),
             "encoder": {"name": engine.encoder.name, "numerics": engine.encoder.numerics},
             "sets": {
-                name: measure_set(engine, folder, small, args.repeats)
-                for name, folder in folders.items()
+                name: measure_set(folder, small, args.repeats, min_face)
+                for name, (folder, min_face) in sets.items()
             },
         }
     for name, each in result["sets"].items():  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Each encoder on LFW and on an album of many photos a person, by the product's own command.
 
     python -m benchmarks.recognition.encoders --cache DIR [NAME ...]
+    python -m benchmarks.recognition.encoders --speeds-only
 
 ``facesearch evaluate`` runs LFW View 2 and VAL over all pairs, of LFW and of ``many``, for each
 encoder whose files are here. What makers state is beside it. Results of encoders that were measured
@@ -32,6 +33,7 @@ STATED = {  # LFW View 2, by their makers
     "sface": 0.9960,
     "arcface-r100": 0.9968,
 }
+DATA_SETS = "LFW (deep-funneled), many"
 FARS = (1e-3, 1e-4)
 CHIPS, REPEATS = 64, 5
 
@@ -105,18 +107,43 @@ def speed(name: str) -> float:
     return round(CHIPS / best, 1)
 
 
+def measure_speeds() -> None:
+    """Replace the speeds of all recorded encoders, which no load has any other part in."""
+    runs = kept_runs("encoders", times_replaced=True)
+    absent = [name for name in runs if not encoder_spec(name).present]
+    if absent or not runs:
+        raise SystemExit(
+            "expected runs in encoders.json that this machine made, and the files of their "
+            f"encoders here; not here: {', '.join(absent) or 'any run'}"
+        )
+    for name, run in runs.items():
+        run["chips_per_second_one_core"] = speed(name)
+        print(name, run["chips_per_second_one_core"])
+    record("encoders", {"data": DATA_SETS, "runs": runs})
+
+
 def main() -> None:
     """Measure the encoders named, or all that are here, and record them."""
     parser = TimingParser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--cache", type=Path, required=True, help="folder to keep vectors in")
+    parser.add_argument("--cache", type=Path, help="folder to keep vectors in")
+    parser.add_argument(
+        "--speeds-only",
+        action="store_true",
+        help="measure the speeds again of all encoders in the result, and leave the rest of it",
+    )
     args = parser.parse_args()
+    if args.speeds_only:
+        measure_speeds()
+        return
+    if args.cache is None:
+        parser.error("expected --cache with a folder to keep vectors in, or --speeds-only")
     names = args.names or [name for name in encoder_names() if encoder_spec(name).present]
     runs = kept_runs("encoders")
     for name in names:
         runs[name] = measure(name, args.cache)
         print(name, json.dumps(runs[name]["view2"]), json.dumps(runs[name]["lfw_all_pairs"]))
-        record("encoders", {"data": "LFW (deep-funneled), many", "runs": runs})
+        record("encoders", {"data": DATA_SETS, "runs": runs})
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def detectors(min_score: float | None) -> dict[str, Detector]:
     made: dict[str, Detector] = {
         "YuNet (libfacedetection, OpenVINO)": create_detector("yunet", min_score=min_score),
         "YuNet, min face 10": create_detector("yunet", 10, min_score),
+        "YuNet, min face 40": create_detector("yunet", 40, min_score),
         "MTCNN": create_detector("mtcnn", min_score=min_score),
     }
     scrfd = MODELS / "scrfd_500m_bnkps.onnx"

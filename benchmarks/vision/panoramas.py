@@ -28,7 +28,7 @@ from PIL import Image
 from benchmarks.common.idle import TimingParser
 from benchmarks.common.record import record
 from facesearch.detect.boxes import SAME_FACE_IOU, Boxes, matched
-from facesearch.detect.tiles import shrinking, shrunk
+from facesearch.detect.scaling import shrinking, shrunk
 from facesearch.detect.types import Detections, Detector, Pixels
 from facesearch.engine import DECODE_SIDE, DETECT_SIDE, create_face_finder, detect_faces
 from facesearch.images.decode import decode_photo, decode_stream

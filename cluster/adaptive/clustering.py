@@ -95,12 +95,13 @@ def graph_for(vectors: NDArray[Any]) -> KnnGraph:
 def groups_by_rule(
     vectors: NDArray[Any],
     rule: MergeRule,
-    graph: KnnGraph,
+    graph: KnnGraph | None = None,
     constraints: Constraints | ResolvedConstraints | None = None,
 ) -> NDArray[np.int32]:
     """Groups int32 (n,) of unit ``vectors`` (n, d) that ``rule`` makes over the edges of a graph.
 
-    The rule may be another gallery's, or that of the gallery before it grew.
+    Without a graph every pair is an edge. The rule may be another gallery's, or that of the gallery
+    before it grew.
     """
     history = scored_linkage(
         vectors, rule.weights(vectors), rule, 0.0, graph=graph, constraints=constraints

@@ -37,8 +37,12 @@ _ROWS, _OTHERS = 1024, 32_768  # drawn, each of the first paired with each of th
 _BLOCK = 128
 _LEVELS = np.geomspace(0.01, 0.1, 12)  # of the pairs beyond, where the law is fitted
 _ROUNDS = 4
-_TAIL_FROM = 0.02  # share of pairs of two groups, up to where their tail goes
-_LEAST_TAIL = 20  # pairs that are nearer than where its fit begins
+# The tail of pairs of two groups goes up to where a share of them lies, and so many at least: fewer
+# tell nothing of its slope.
+_TAIL_TO, _LEAST_TO = 0.005, 4000
+_KEPT = 0.04  # share of pairs whose distances are kept for it, the nearest
+_LEAST_TAIL = 50  # pairs that are nearer than where its fit begins
+_TAIL_ROUNDS = 20  # of counting those that merged by the fit before
 _TAIL_LEVELS = 12
 _GROUP_LEVELS = np.geomspace(0.02, 0.1, 8)  # of pairs of larger groups
 _USUAL_GROUPS = 4  # as many count as much as what is usual, no resemblance
@@ -132,19 +136,30 @@ def tail_law(
     Tails need not be those of a log-normal law: some encoders' are heavier. Once vectors are in
     ``groups`` int (n,), cut at the corrected distance ``cut`` for single vectors, the distances of
     pairs of two groups beyond it are those of impostors far into the tail. The law is fitted from
-    there to where a share of :data:`_TAIL_FROM` of pairs lies. None where that is too few pairs.
+    there to where a share of :data:`_TAIL_TO` of pairs lies. None where that is too few pairs.
+
+    Impostors nearer than the cut that merged are pairs of two groups no more. As many have to be
+    added as the law has nearer than the cut and are not there, so it is fitted again with them:
+    without, a gallery of strangers would have the fewer impostors, the more of them merged.
     """
     distances, pairs = _pairs_of_groups(vectors, weights, groups)
     distances.sort()
-    first = max(int(np.searchsorted(distances, cut)), _LEAST_TAIL)
-    last = int(_TAIL_FROM * pairs)
-    if last < 2 * first or last >= len(distances):
-        return None
-    places = np.unique(np.geomspace(first, last, _TAIL_LEVELS).astype(np.int64))
-    deviation, mean = np.polyfit(ndtri((places + 0.5) / pairs), np.log(distances[places]), 1)
-    if not (np.isfinite(mean) and deviation > 0):
-        return None
-    return ImpostorLaw(float(mean), float(deviation))
+    nearer = int(np.searchsorted(distances, cut))
+    last = min(max(int(_TAIL_TO * pairs), _LEAST_TO), len(distances) - 1)
+    merged = 0.0
+    law: ImpostorLaw | None = None
+    for _ in range(_TAIL_ROUNDS):
+        first = max(nearer, math.ceil(merged), _LEAST_TAIL)
+        if last < 2 * first:
+            return law
+        places = np.unique(np.geomspace(first, last, _TAIL_LEVELS).astype(np.int64))
+        shares = (places + 0.5 + merged) / (pairs + merged)
+        deviation, mean = np.polyfit(ndtri(shares), np.log(distances[places]), 1)
+        if not (np.isfinite(mean) and deviation > 0):
+            return law
+        law = ImpostorLaw(float(mean), float(deviation))
+        merged = max(law.share_within(cut) * pairs - nearer, 0.0)
+    return law
 
 
 def with_resemblance(
@@ -214,7 +229,7 @@ def _pairs_of_groups(
         distances *= scale[others]
         found = distances[groups[block][:, None] != groups[others]]
         pairs += len(found)
-        count = min(len(found) - 1, int(2 * _TAIL_FROM * len(found)) + 1)
+        count = min(len(found) - 1, int(_KEPT * len(found)) + 1)
         if count > 0:
             kept.append(np.partition(found, count)[: count + 1])
     return np.concatenate(kept) if kept else np.zeros(0, np.float32), pairs

@@ -57,15 +57,33 @@ def fitted_rule(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> Mer
     if len(history.excess) - history.given < 1:
         return rule
     counts = merge_counts(rule, history, law)
+    z = merged_at(rule, history, law)
     rule = replace(rule, law=law, groups=groups_at_cut(history))
-    prior = rule.prior(counts.small, counts.large)
     values = np.array([rule.intercept, rule.slope, rule.smaller, rule.larger])
     for _ in range(_ROUNDS):
+        prior = rule.prior(counts.small, counts.large)
         cut = rule.cut(counts.small, counts.large)
         values = _most_likely(counts, prior, cut, values)
         intercept, slope, smaller, larger = (float(value) for value in values)
         rule = replace(rule, intercept=intercept, slope=slope, smaller=smaller, larger=larger)
+        rule = replace(rule, groups=groups_within(rule, history, z))
     return rule
+
+
+def merged_at(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> Floats:
+    """At which z, by ``law``, each merge was made that ``rule`` scored; float64 (m,)."""
+    sizes = history.sizes.astype(np.float64)
+    one, two = sizes[:, 0], sizes[:, 1]
+    z: Floats = law.z(rule.law.distance(history.excess + rule.cut(one, two), one, two), one, two)
+    return z
+
+
+def groups_within(rule: MergeRule, history: MergeHistory, z: Floats) -> tuple[float, ...]:
+    """How many groups of at least each of the sizes counted ``rule`` leaves, of merges at ``z``."""
+    sizes = history.sizes
+    made = z <= rule.cut(sizes[:, 0].astype(np.float64), sizes[:, 1].astype(np.float64))
+    made[: history.given] = True
+    return _counted(history.vectors, sizes[made])
 
 
 def merge_counts(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> MergeCounts:
@@ -96,12 +114,18 @@ def merge_counts(rule: MergeRule, history: MergeHistory, law: ImpostorLaw) -> Me
 def groups_at_cut(history: MergeHistory) -> tuple[float, ...]:
     """How many groups of at least each of the sizes counted there are at an excess of 0."""
     made = history.given + int(np.searchsorted(history.excess[history.given :], 0, side="right"))
-    sizes = history.sizes[:made]
+    return _counted(history.vectors, history.sizes[:made])
+
+
+def _counted(vectors: int, sizes: NDArray[np.int64]) -> tuple[float, ...]:
+    """Groups of at least each of the sizes counted, of ``vectors`` after merges of ``sizes``."""
     counts = np.zeros(len(COUNTED_SIZES))
-    counts[0] = history.vectors
+    counts[0] = vectors
     np.add.at(counts, np.searchsorted(_CLASSES, sizes.sum(axis=1), side="right"), 1)
     np.subtract.at(counts, np.searchsorted(_CLASSES, sizes.ravel(), side="right"), 1)
-    return tuple(np.cumsum(counts[::-1])[::-1].tolist())
+    at_least = np.cumsum(counts[::-1])
+    # Where merges that others were made of do not count, there could be fewer of small groups.
+    return tuple(np.maximum.accumulate(at_least)[::-1].tolist())
 
 
 def _groups_by_step(history: MergeHistory, edges: Floats) -> Floats:

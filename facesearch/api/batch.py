@@ -43,12 +43,19 @@ def identify_photos(
     if isinstance(photos, str | os.PathLike):
         photos = [photos]
     several(photos, "photos or folders of photos")
+    session, options = open_batch_session(gallery, engine=engine, device=device)
+    paths = (to_photo(photo) for photo in photos)
+    yield from session.identify_many(paths, threshold=threshold, options=options)
+
+
+def open_batch_session(
+    gallery: AnyGallery, *, engine: AnyEngine = DEFAULT_ENGINE, device: str = "auto"
+) -> tuple[GallerySession, EmbedOptions]:
+    """A session whose engine is made for as many photos at once as the options say."""
     opened, device = to_gallery(gallery), check_device(device)
     options = EmbedOptions.for_cores()
     ready = to_engine(engine, opened.contract, callers=options.threads)
-    session = GallerySession(opened, ready, device=device)
-    paths = (to_photo(photo) for photo in photos)
-    yield from session.identify_many(paths, threshold=threshold, options=options)
+    return GallerySession(opened, ready, device=device), options
 
 
 def search_many(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facesearch import check
 from facesearch.api.arguments import AnyGallery, AnyPath, to_gallery, to_names, to_path, to_photos
-from facesearch.argument_checks import several, whole_number
+from facesearch.argument_checks import instance, several, whole_number
 from facesearch.check import Finding
 from facesearch.erasure import forget
 from facesearch.erasure.forget import ForgetReport, Selection
@@ -22,6 +22,7 @@ def forget_faces(
     people: Sequence[str] = (),
     receipt: AnyPath | None = None,
     dry_run: bool = False,
+    previewed: str | None = None,
 ) -> ForgetReport:
     """Delete faces for good: all of ``photos``, those of ``ids``, and those named as ``people``.
 
@@ -29,15 +30,20 @@ def forget_faces(
     photos again does not bring them back. Without any face this finishes what an earlier call was
     kept from finishing. People's faces are those decided to be theirs and those the last clustering
     gave them. A receipt is written, to the new file ``receipt`` or into the gallery. ``dry_run``
-    tells what would be deleted, and deletes nothing. Raises InputError for a photo, face or name
-    that the gallery does not have, BusyGalleryError when another process is writing.
+    tells what would be deleted, and deletes nothing; with the ``digest`` of its answer as
+    ``previewed`` just that is deleted, or nothing. Raises InputError for a photo, face or name
+    that the gallery does not have, ChangedGalleryError where it is no longer what was previewed,
+    BusyGalleryError when another process is writing.
     """
     named = to_names(people, "the name of a person as people")
     selection = Selection(_several(photos), _numbers(ids), named)
+    if previewed is not None:
+        instance(previewed, str, "the digest of a preview as previewed")
     if dry_run:
         return forget.preview(to_gallery(gallery), selection)
     place = None if receipt is None else to_path(receipt, "file for the receipt")
-    return forget.forget(to_gallery(gallery), selection, receipt=place)
+    opened = to_gallery(gallery)
+    return forget.forget(opened, selection, receipt=place, previewed=previewed)
 
 
 def unforget_photos(gallery: AnyGallery, photos: AnyPath | Sequence[AnyPath]) -> ForgetReport:

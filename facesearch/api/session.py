@@ -28,6 +28,7 @@ from facesearch.engine_options import DEFAULT_ENGINE
 from facesearch.errors import ChangedGalleryError
 from facesearch.gallery.gallery import Gallery, GalleryState, require_gallery
 from facesearch.gallery.version import GalleryVersion
+from facesearch.images import FoundPhoto, find_each
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Decision
 from facesearch.people.projection import NOBODY, DecisionState, replay
@@ -52,7 +53,7 @@ from facesearch.recognition.identify import (
     read_probe,
 )
 from facesearch.recognition.negative_examples import NegativeExamples
-from facesearch.recognition.photo_stream import ProbeFailure, read_probes
+from facesearch.recognition.photo_stream import ProbeFailure, probes_of
 from facesearch.recognition.templates import PersonTemplates
 from facesearch.search.gallery_index import GallerySearch, SearchOpener, open_search
 from indexer.open_set.group_distances import VectorGroups
@@ -128,9 +129,19 @@ class GallerySession:
         read is reported with its reason. Raises InputError for a threshold out of [0, 4], and
         where no one is enrolled.
         """
+        yield from self.identify_found(find_each(photos), threshold=threshold, options=options)
+
+    def identify_found(
+        self,
+        found: Iterable[FoundPhoto],
+        *,
+        threshold: float | None = None,
+        options: EmbedOptions | None = None,
+    ) -> Iterator[PhotoIdentification]:
+        """As :meth:`identify_many`, of files that were ``found`` already."""
         given = None if threshold is None else to_threshold(threshold)
         self._answer(lambda view: view.groups)  # before any photo is looked at
-        for probe in read_probes(self.engine, photos, options or EmbedOptions.for_cores()):
+        for probe in probes_of(self.engine, found, options or EmbedOptions.for_cores()):
             if isinstance(probe, ProbeFailure):
                 yield PhotoIdentification(Path(probe.photo), (), probe.reason, probe.detail)
             else:

@@ -31,17 +31,17 @@ def ask_service(
     None where there is no service, where it has another engine than is asked for, and where it
     cannot answer: then the command does the work itself, and says what is wrong.
     """
-    if args.gallery is None or not _usual_engine(args):
+    if args.gallery is None or not has_usual_engine(args):
         return None
-    address = _address(args.gallery)
+    address = service_address(args.gallery)
     if address is None:
         return None
     from facesearch.service.transport import ServiceProblemError, UploadPart
 
     try:
-        files = [UploadPart(field, path.name, _bytes(path)) for field, path in photos.items()]
+        files = [UploadPart(field, path.name, photo_bytes(path)) for field, path in photos.items()]
         path = f"galleries/{address.gallery}/commands/{question}"
-        return _transport(address).send("POST", path, query=query, files=files).json()
+        return transport_to(address).send("POST", path, query=query, files=files).json()
     except (ServiceProblemError, OSError, ValueError) as error:
         logger.info("going on without the service: %s", error)
         return None
@@ -50,13 +50,13 @@ def ask_service(
 def ask_about_people(gallery: Path, question: str, **body: Any) -> Any:
     """What the service of ``gallery`` answers to a question about people; None as with
     :func:`ask_service`."""
-    address = _address(gallery)
+    address = service_address(gallery)
     if address is None:
         return None
     from facesearch.service.transport import ServiceProblemError
 
     try:
-        return _transport(address).send("POST", _people(address, question), body=body).json()
+        return transport_to(address).send("POST", _people(address, question), body=body).json()
     except (ServiceProblemError, OSError, ValueError) as error:
         logger.info("going on without the service: %s", error)
         return None
@@ -68,13 +68,13 @@ def decide_by_service(gallery: Path, question: str, **body: Any) -> Any:
     None where there is no service and where it entered nothing: then the command decides itself, or
     says why not. Raises FacesearchError where nobody can tell whether it was entered.
     """
-    address = _address(gallery)
+    address = service_address(gallery)
     if address is None:
         return None
     from facesearch.errors import FacesearchError
     from facesearch.service.transport import ServiceProblemError
 
-    transport = _transport(address)
+    transport = transport_to(address)
     try:
         transport.connect()
     except OSError as error:
@@ -93,13 +93,15 @@ def decide_by_service(gallery: Path, question: str, **body: Any) -> Any:
         ) from error
 
 
-def _address(gallery: Path) -> ServiceAddress | None:
+def service_address(gallery: Path) -> ServiceAddress | None:
+    """Where the service of ``gallery`` says that it answers; None where there is none."""
     from facesearch.service.announcement import read_address
 
     return read_address(gallery)
 
 
-def _transport(address: ServiceAddress) -> ServiceTransport:
+def transport_to(address: ServiceAddress) -> ServiceTransport:
+    """A connection to it, as whoever runs the command."""
     from facesearch.service.transport import ServiceTransport
 
     return ServiceTransport(address.url, address.token, _SECONDS)
@@ -109,7 +111,8 @@ def _people(address: ServiceAddress, question: str) -> str:
     return f"galleries/{address.gallery}/commands/people/{question}"
 
 
-def _usual_engine(args: argparse.Namespace) -> bool:
+def has_usual_engine(args: argparse.Namespace) -> bool:
+    """Whether the command asks for the engine that a service has."""
     from facesearch.cli.engine_options import engine_options
     from facesearch.engine_options import DEFAULT_ENGINE
 
@@ -117,7 +120,8 @@ def _usual_engine(args: argparse.Namespace) -> bool:
     return engine_options(args) == DEFAULT_ENGINE and device == "auto"
 
 
-def _bytes(photo: Path) -> bytes:
+def photo_bytes(photo: Path) -> bytes:
+    """What is sent of a photo; raises OSError for one that is too large, and for no plain file."""
     from indexer.storage.plain_files import read_plain
 
     return read_plain(photo.resolve(), _MOST_BYTES)

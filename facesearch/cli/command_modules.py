@@ -8,7 +8,9 @@ from collections.abc import Mapping
 COMMAND_MODULES: Mapping[str, tuple[str, ...]] = {
     "gallery.index": ("index", "build"),
     "gallery.graph": ("graph",),
-    "recognition.search": ("search", "identify", "verify"),
+    "recognition.search": ("search",),
+    "recognition.identify": ("identify",),
+    "recognition.verify": ("verify",),
     "people.enroll": ("enroll",),
     "people.people": ("people",),
     "recognition.calibrate": ("calibrate",),

@@ -34,7 +34,8 @@ def add_detector_options(parser: argparse.ArgumentParser) -> None:
         "--min-face",
         type=positive_int,
         metavar="PIXELS",
-        help="smallest face to find, in pixels after a photo is scaled to at most 1024 pixels",
+        help="smallest face to find, in pixels after a photo is scaled to at most 1024 pixels "
+        "(default: 20); the larger, the less time yunet takes",
     )
     group.add_argument(
         "--min-score",

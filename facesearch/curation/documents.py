@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesearch.curation.editor import EditResult, PeopleEditor
 from facesearch.curation.people_lists import DecisionStatus, PeopleList, PersonWithFaces
@@ -20,6 +20,9 @@ from facesearch.people.projection import ABOUT_FACES, Person
 from facesearch.people.store import EnteredDecisions
 from facesearch.people.superseded import Superseded
 from facesearch.text import count
+
+if TYPE_CHECKING:
+    from facesearch.curation.suggestions import Suggestion
 
 Document = dict[str, Any]
 Words = Mapping[int, str]
@@ -67,6 +70,21 @@ def faces_document(shown: PersonWithFaces) -> Document:
             for each in shown.faces
         ],
     }
+
+
+def suggestions_document(found: Iterable[Suggestion]) -> list[Document]:
+    """What is worth a look, in this order."""
+    return [
+        {
+            "kind": each.kind,
+            "person": person_document(each.person),
+            "other": None if each.other is None else person_document(each.other),
+            "faces": list(each.faces),
+            "probability": each.probability,
+            "later": each.later,
+        }
+        for each in found
+    ]
 
 
 def history_document(listed: Sequence[DecisionStatus]) -> list[Document]:
@@ -168,7 +186,10 @@ def undo_document(found: UndoPreview, words: Words, *, dry_run: bool) -> Documen
             ],
         },
         "lines": [
-            *(f"{undone}: {words[each.id]}" for each in found.decisions),
+            *(
+                f"{undone}: {words[each.id]}{f' (decision {each.id})' if dry_run else ''}"
+                for each in found.decisions
+            ),
             *_superseded_lines(again, found.again, words),
         ],
         "moves": [

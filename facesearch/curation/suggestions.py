@@ -7,7 +7,7 @@ owner knows come before those about the crowd.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,6 +60,15 @@ def suggestions(
     found = _Questions(gallery, state, people, album)
     asked = [*found.same(), *found.leftover(), *found.mixed(), *found.doubts()]
     return tuple(sorted(asked, key=lambda each: (each.later, found.is_crowd(each))))
+
+
+def about_person(found: Sequence[Suggestion], person: Person | None) -> tuple[Suggestion, ...]:
+    """Those of ``found`` that are about a person, or all without one."""
+    return tuple(
+        each
+        for each in found
+        if person is None or person.id in {each.person.id, each.other.id if each.other else 0}
+    )
 
 
 class _Questions:

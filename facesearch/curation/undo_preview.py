@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facesearch.clustering.current_people import gallery_people
+from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.assignment import PersonAssignment
 from facesearch.people.ledger import Decision
@@ -37,10 +38,18 @@ class UndoPreview:
     moves: tuple[FacesMove, ...]
 
 
-def preview_undo(gallery: Gallery) -> UndoPreview:
-    """What the next undo would do; raises InputError where nothing is to be undone."""
+def preview_undo(gallery: Gallery, decision: int | None = None) -> UndoPreview:
+    """What the next undo would do.
+
+    Raises InputError where nothing is to be undone, or something else than ``decision``, if given.
+    """
     decisions = PeopleStore(gallery.folder).decisions()
     last = undoable(decisions)
+    if decision not in (None, *(each.id for each in last)):
+        raise InputError(
+            f"expected to undo decision {decision}, but decision {last[0].id} is the last one now; "
+            "look again with people undo --dry-run"
+        )
     without = [each for each in decisions if each.batch != last[0].batch]
     following = decisions[-1].id + 1
     undo = Decision(following, following, "", "undo", 0, last[0].batch)

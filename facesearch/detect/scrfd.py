@@ -21,6 +21,7 @@ from facesearch.detect.padded_network import PaddedNetwork, padded
 from facesearch.detect.types import Detections, Pixels
 from facesearch.detect.validation import check_min_face, check_photo, check_score
 from facesearch.errors import WeightsError
+from facesearch.model_files.compiled_model import openvino_core
 
 STRIDES = (8, 16, 32)
 _ANCHORS = 2  # a cell
@@ -33,7 +34,7 @@ _NUMBERS = (1, 4, 10)
 def is_scrfd(path: Path) -> bool:
     """Whether an ONNX file has the nine outputs of an SCRFD with five points."""
     try:
-        return len(openvino.Core().read_model(str(path)).outputs) == len(STRIDES) * len(_NUMBERS)
+        return len(openvino_core().read_model(str(path)).outputs) == len(STRIDES) * len(_NUMBERS)
     except RuntimeError:
         return False
 
@@ -61,14 +62,14 @@ class ScrfdDetector:
         check_score("min_score", min_score)
         try:
             data = model.read_bytes()
-            read = openvino.Core().read_model(str(model))
+            read = openvino_core().read_model(str(model))
         except (OSError, RuntimeError) as error:
             raise WeightsError(f"cannot read the SCRFD file {model}: {error}") from error
         self.name = f"scrfd-{hashlib.sha256(data).hexdigest()[:12]}"
         self.min_face = min_face
         self.min_score = min_score
         self._network = PaddedNetwork(
-            lambda height, width: _prepared(read, height, width, model), threads, callers
+            lambda _, height, width: _prepared(read, height, width, model), threads, callers
         )
         self.detect([np.zeros((64, 64, 3), np.uint8)])  # so that a wrong file is refused at once
 
@@ -87,7 +88,7 @@ class ScrfdDetector:
         return ordered
 
     def _detect(self, photo: Pixels) -> Detections:
-        outputs = self._network(photo)
+        outputs = self._network([photo])
         found = decoded(self._ordered(outputs), padded(photo.shape[1]), self.min_score)
         large = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0) >= self.min_face
         kept = np.flatnonzero(large)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facesearch.detect.boxes import nms
+from facesearch.detect.scaling import shrinking, shrunk
 from facesearch.detect.types import Detections, Detector, Pixels
 
 WIDE = 2.0  # a picture longer than twice its short side is looked at in tiles
@@ -98,16 +98,3 @@ def _large_faces(detector: Detector, photo: Pixels, side: int, least: float) -> 
 def _detected(detector: Detector, photo: Pixels, side: int) -> Detections:
     (faces,) = detector.detect([shrunk(photo, scale := shrinking(photo, side))])
     return faces.scaled(1 / scale)
-
-
-def shrinking(photo: Pixels, side: int) -> float:
-    """By how much a photo is reduced that may be at most ``side`` long."""
-    return float(min(1.0, side / max(photo.shape[:2])))
-
-
-def shrunk(photo: Pixels, scale: float) -> Pixels:
-    """A photo reduced by ``scale``, at most 1, averaging areas."""
-    if scale >= 1:
-        return photo
-    size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)

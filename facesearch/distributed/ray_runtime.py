@@ -16,6 +16,8 @@ from indexer.runtime.cores import available_cores
 LOCAL = "local"
 # Of a cluster started here. Blocks of photos are names, and searches and graphs bring theirs along.
 _LOCAL_STORE_BYTES = 512 * 2**20
+# Warns that a cluster started here asks for a token, which it makes itself: nothing is to be done.
+_TOKENS = "ray._private.authentication.authentication_token_setup"
 
 
 class ClusterError(FacesearchError, RuntimeError):
@@ -70,7 +72,10 @@ def ray_cluster(options: RayOptions) -> Iterator[Any]:
         yield ray
         return
     settings: dict[str, Any] = {"address": options.address, "logging_level": logging.WARNING}
+    tokens = logging.getLogger(_TOKENS)
+    level = tokens.level
     if options.address == LOCAL:
+        tokens.setLevel(logging.ERROR)
         settings |= {
             "num_cpus": available_cores(),
             "include_dashboard": False,
@@ -83,6 +88,8 @@ def ray_cluster(options: RayOptions) -> Iterator[Any]:
             f"cannot connect to the Ray cluster {options.address!r}: {error}; check the address "
             "with: ray status --address ADDRESS"
         ) from error
+    finally:
+        tokens.setLevel(level)
     try:
         yield ray
     finally:

@@ -8,6 +8,7 @@ still has to be, the work is unfinished, and :func:`forget` without any face fin
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
@@ -39,6 +40,7 @@ from facesearch.erasure.selection import (
     unfinished,
 )
 from facesearch.erasure.sidecars import noted_outputs, remove_sidecars, sidecars
+from facesearch.errors import ChangedGalleryError
 from facesearch.gallery.description import SHARDS
 from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.records import face_times
@@ -48,6 +50,7 @@ from facesearch.images.walk.left_out import REPORT_MARKER
 from facesearch.people.store import PeopleStore
 from facesearch.search.gallery_index import IndexGoal, index_folder, rebuild
 from facesearch.search.knn_graph import graph_path
+from facesearch.text import count
 from indexer.errors import IndexGoalError, MissingFaissError
 from indexer.storage.shards import Shard, ShardContent, replace_shard, shard_path
 from indexer.types import Ids
@@ -62,6 +65,7 @@ PICTURES = "pictures"
 _GONE = {"status": b"gone", "sha256": b""}  # what a photo's row says once it may be indexed again
 _NONE = np.zeros(0, np.int64)
 _NOTHING_NEW = Selection()
+_DIGEST_LETTERS = 16  # enough to notice a change; it keeps no secret
 
 
 def forget(
@@ -69,6 +73,7 @@ def forget(
     selection: Selection | SelectedFaces = _NOTHING_NEW,
     *,
     receipt: Path | None = None,
+    previewed: str | None = None,
 ) -> ForgetReport:
     """Delete faces for good, and finish what an earlier call was kept from finishing.
 
@@ -78,12 +83,16 @@ def forget(
     in the gallery's folder ``erasures``.
 
     Faces that were selected before are those that were so then, whatever was decided since: of the
-    people among them the names go, and nobody else's. Raises InputError for a photo, face or name
-    that the gallery does not have, BusyGalleryError when another process is writing, or writes a
-    report for longer than a minute.
+    people among them the names go, and nobody else's. ``previewed`` is the digest of a preview that
+    somebody looked at: where anything else would be deleted by now, nothing is, and
+    ChangedGalleryError is raised. Raises InputError for a photo, face or name that the gallery does
+    not have, BusyGalleryError when another process is writing, or writes a report for longer than a
+    minute.
     """
     with gallery.writing():
         chosen = _chosen(gallery, selection)
+        if previewed is not None:
+            _require_previewed(gallery, chosen, previewed)
         before = Tombstones.read(gallery.folder)
         new = chosen.ids[~before.among(chosen.ids)]
         forgotten = before.joined(_faces(gallery, new))
@@ -115,16 +124,38 @@ def forget(
 
 
 def preview(gallery: Gallery, selection: Selection | SelectedFaces) -> ForgetReport:
-    """What :func:`forget` would delete; raises as it does, and changes nothing."""
-    chosen = _chosen(gallery, selection)
+    """What :func:`forget` would delete; raises as it does, and changes nothing.
+
+    With the ``digest`` of the answer, :func:`forget` deletes just this or nothing.
+    """
+    return _preview(gallery, _chosen(gallery, selection))
+
+
+def _preview(gallery: Gallery, chosen: SelectedFaces) -> ForgetReport:
     new = chosen.ids[~Tombstones.read(gallery.folder).among(chosen.ids)]
     there = unfinished(gallery, new)
     report = ForgetReport(len(there), chosen.decided, chosen.clustered)
     contents = Traces.of(gallery, there).contents
-    names = (*chosen.names, *PeopleStore(gallery.folder).names_of(chosen.numbers))
+    people = PeopleStore(gallery.folder)
+    names = (*chosen.names, *people.names_of(chosen.numbers))
     report.sidecars = [str(path) for path in sidecars(gallery, contents, names)]
     report.elsewhere = noted_outputs(gallery)
+    named = [sorted(people.was_named(name)) for name in chosen.names]
+    counted = (chosen.decided, chosen.clustered)
+    facts = (there.tolist(), counted, names, named, chosen.numbers, report.sidecars)
+    report.digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:_DIGEST_LETTERS]
     return report
+
+
+def _require_previewed(gallery: Gallery, chosen: SelectedFaces, previewed: str) -> None:
+    """That ``chosen`` comes to what the preview with this digest showed."""
+    now = _preview(gallery, chosen)
+    if now.digest != previewed:
+        raise ChangedGalleryError(
+            f"expected to delete what the preview {previewed} showed, but faces, names or files "
+            f"have changed since: by now it would be {count(now.faces, 'face')}; nothing was "
+            "deleted: look at a new preview, then decide"
+        )
 
 
 def _chosen(gallery: Gallery, selection: Selection | SelectedFaces) -> SelectedFaces:

@@ -45,6 +45,7 @@ class ForgetReport:
     files beside photos that were removed. ``elsewhere`` are folders that reports or sidecars were
     written to, out of reach from here. ``receipt`` proves what was done; ``searched`` files were
     looked through for what was deleted, and ``found`` are those in which some of it is left.
+    ``digest`` names what a preview would delete, and is None of what was done.
     """
 
     faces: int = 0
@@ -59,6 +60,7 @@ class ForgetReport:
     found: list[str] = field(default_factory=list)
     searched: int = 0
     receipt: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from indexer.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from facesearch.images.decode import DecodeLimits, decode_photo, decode_stream
     from facesearch.images.decode_pool import DecodeOutcome, DecodeTask, decode_photos
-    from facesearch.images.discover import check_roots, find_photos
+    from facesearch.images.discover import check_roots, find_each, find_photos
     from facesearch.images.file_access import sha256_of
     from facesearch.images.photo_pipeline import process_photos
     from facesearch.images.types import REASONS, DecodedPhoto, FoundPhoto
@@ -28,6 +28,7 @@ __all__ = [
     "decode_photo",
     "decode_photos",
     "decode_stream",
+    "find_each",
     "find_photos",
     "process_photos",
     "sha256_of",
@@ -44,6 +45,7 @@ _MODULES = {
     "decode_photo": "decode",
     "decode_photos": "decode_pool",
     "decode_stream": "decode",
+    "find_each": "discover",
     "find_photos": "discover",
     "process_photos": "photo_pipeline",
     "sha256_of": "file_access",

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facesearch.errors import InputError
-from facesearch.images.file_access import irregular, refusal
+from facesearch.images.file_access import absolute, irregular, refusal
 from facesearch.images.formats.extras import is_readable
 from facesearch.images.remote.addresses import is_remote
 from facesearch.images.remote.objects import list_objects, object_exists
@@ -61,6 +61,22 @@ def find_photos(
     """
     check_roots(roots)
     return _find(tuple(roots), SkippedFiles() if skipped is None else skipped, videos)
+
+
+def find_each(paths: Iterable[Path]) -> Iterator[FoundPhoto]:
+    """The photos and videos of each of ``paths``, files and folders, in this order.
+
+    ``paths`` are read as they are needed. One that is not there, a gallery and a report are found
+    with an error, and the others go on.
+    """
+    for path in map(absolute, paths):
+        if not root_exists(path):
+            yield FoundPhoto(path.parent, path.name, 0, 0, "there is no such file or folder")
+            continue
+        try:
+            yield from find_photos([path], videos=True)
+        except InputError as error:
+            yield FoundPhoto(path.parent, path.name, 0, 0, str(error))
 
 
 def check_roots(roots: Sequence[Path]) -> None:

@@ -262,8 +262,7 @@ class Ledger:
 
     def image(self) -> bytes:
         """The bytes of the database's file, as it is at one moment."""
-        self._bring_up_to_date()
-        with connected(self.path, READING) as connection:
+        with self._connected() as connection:
             connection.execute("BEGIN")
             return bytes(connection.serialize())
 
@@ -290,8 +289,7 @@ class Ledger:
         Others may decide meanwhile; they commit when this ends. Raises GalleryError where the
         database cannot be used.
         """
-        self._bring_up_to_date()
-        with connected(self.path, READING) as connection:
+        with self._connected() as connection:
             connection.execute("BEGIN")
             yield LedgerTransaction(connection, self.path)
 
@@ -307,11 +305,17 @@ class Ledger:
             self._prepare(connection, entries)
             yield entries
 
-    def _bring_up_to_date(self) -> None:
-        """Let what earlier versions made be read as it is made now."""
-        if not is_current(self.path):
-            with self.open():
-                pass
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """The database, to be read; what an earlier version made is first made as it is now."""
+        with connected(self.path, READING) as connection:
+            if is_current(connection):
+                yield connection
+                return
+        with self.open():
+            pass
+        with connected(self.path, READING) as connection:
+            yield connection
 
     def _prepare(self, connection: sqlite3.Connection, entries: LedgerTransaction) -> None:
         version = version_of(connection)

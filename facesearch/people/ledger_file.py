@@ -100,12 +100,10 @@ def connected(path: Path, use: LedgerUse) -> Iterator[sqlite3.Connection]:
         ) from error
 
 
-def is_current(path: Path) -> bool:
-    """Whether the file is as this program makes it, so that it can be read without being changed;
-    raises as :func:`connected` does."""
-    with connected(path, READING) as connection:
-        (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
-        return version_of(connection) == VERSION and journal != "wal"
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether the file is as this program makes it: it can be read without being changed."""
+    (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
+    return version_of(connection) == VERSION and journal != "wal"
 
 
 def version_of(connection: sqlite3.Connection) -> int:

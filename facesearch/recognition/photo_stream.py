@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 from facesearch.embed_stages import EmbedOptions, processed_photos, video_reading
 from facesearch.engine import FaceEngine
-from facesearch.errors import InputError, PhotoError
-from facesearch.images import DecodeTask, FoundPhoto, find_photos
-from facesearch.images.file_access import absolute
+from facesearch.errors import PhotoError
+from facesearch.images import DecodeTask, FoundPhoto
 from facesearch.recognition.identify import Probe, probe_of_faces, probe_of_video
 
 
@@ -25,23 +22,14 @@ class ProbeFailure:
     detail: str
 
 
-def read_probes(
-    engine: FaceEngine, paths: Iterable[Path], options: EmbedOptions
-) -> Iterator[Probe | ProbeFailure]:
-    """The faces of each photo of ``paths``, photos, videos and folders of them, in this order.
-
-    Photos are decoded by worker processes, and videos by one, within the limits of indexing.
-    ``paths`` are read as they are needed. A path that is not there, and what cannot be read, is a
-    failure with its reason.
-    """
-    found = (each for path in paths for each in _found(absolute(path)))
-    return probes_of(engine, found, options)
-
-
 def probes_of(
     engine: FaceEngine, found: Iterable[FoundPhoto], options: EmbedOptions
 ) -> Iterator[Probe | ProbeFailure]:
-    """The faces of each of ``found``, one answer for each, as :func:`read_probes`."""
+    """The faces of each of ``found``, photos and videos, one answer for each, in this order.
+
+    Photos are decoded by worker processes, and videos by one, within the limits of indexing.
+    ``found`` are looked for as they are needed. What cannot be read is a failure with its reason.
+    """
     for are_videos, some in groupby(found, key=lambda each: each.video):
         if are_videos:
             yield from (_of_video(engine, each, options) for each in some)
@@ -67,13 +55,3 @@ def _of_video(engine: FaceEngine, found: FoundPhoto, options: EmbedOptions) -> P
         return probe_of_video(engine, location, video_reading(options))
     except PhotoError as error:
         return ProbeFailure(str(location), error.reason, error.detail)
-
-
-def _found(path: Path) -> Iterator[FoundPhoto]:
-    if not os.path.lexists(path):
-        yield FoundPhoto(path.parent, path.name, 0, 0, "there is no such file or folder")
-        return
-    try:
-        yield from find_photos([path], videos=True)
-    except InputError as error:  # a gallery or a report
-        yield FoundPhoto(path.parent, path.name, 0, 0, str(error))

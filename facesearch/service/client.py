@@ -17,7 +17,7 @@ from facesearch.service.shapes.decisions import (
     UndoPreviewView,
 )
 from facesearch.service.shapes.galleries import CreatedGallery, GalleryList, GallerySummary
-from facesearch.service.shapes.jobs import JobView
+from facesearch.service.shapes.jobs import ForgetPreview, JobView
 from facesearch.service.shapes.people import NearPeople, PersonDetail, PersonPage, PersonSummary
 from facesearch.service.shapes.photos import (
     FacePage,
@@ -25,7 +25,12 @@ from facesearch.service.shapes.photos import (
     PhotoDetail,
     PhotoPage,
 )
-from facesearch.service.shapes.search import IdentifyResult, SearchResult, VerifyResult
+from facesearch.service.shapes.search import (
+    IdentifiedPhoto,
+    IdentifyResult,
+    SearchResult,
+    VerifyResult,
+)
 from facesearch.service.transport import ServiceProblemError, ServiceTransport, UploadPart
 
 __all__ = ["GalleryClient", "ServiceClient", "ServiceProblemError"]
@@ -182,6 +187,13 @@ class GalleryClient:
             files=[_part("photo", photo) for photo in photos],
         )
 
+    def identify_folder(self, folder: str, threshold: float | None = None) -> list[IdentifiedPhoto]:
+        """Who is in each photo of a folder on the machine of the service."""
+        path = f"{self._base}/identify-folder"
+        body = {"folder": folder, "threshold": threshold}
+        lines = self._service.transport.send("POST", path, body=body).body.splitlines()
+        return [IdentifiedPhoto.model_validate_json(line) for line in lines]
+
     def verify(self, first: Photo, second: Photo, threshold: float | None = None) -> VerifyResult:
         """Whether two photos show one person."""
         return self._ask(
@@ -285,6 +297,10 @@ class GalleryClient:
         """Give a name to the largest face of each photo."""
         files = [_part("photo", photo) for photo in photos]
         return self._ask(JobView, "POST", "/enrol", form={"name": name}, files=files)
+
+    def forget_preview(self, **what: Any) -> ForgetPreview:
+        """What would be deleted; its ``digest`` is for :meth:`forget`."""
+        return self._ask(ForgetPreview, "POST", "/forget", body={**what, "dry_run": True})
 
     def forget(self, **what: Any) -> JobView:
         """Delete faces for good."""

@@ -12,9 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from fastapi import UploadFile
+
 from facesearch.engine import DECODE_SIDE
 from facesearch.errors import PhotoError
+from facesearch.images import DecodedPhoto, FoundPhoto
 from facesearch.images.sniff import HEAD_BYTES, sniff
+from facesearch.images.walk.file_kinds import is_photo_name, reader_of
 from facesearch.recognition.identify import Probe, probe_of_faces
 from facesearch.service.face_service import FaceService
 from facesearch.service.server.problems import ProblemError
@@ -37,19 +41,19 @@ class VideoUploadError(PhotoError):
 
 
 @contextmanager
-def stored_upload(service: FaceService, file: BinaryIO) -> Iterator[Path]:
-    """The bytes of ``file`` in a file of their own, which is removed afterwards.
+def stored_upload(service: FaceService, upload: UploadFile) -> Iterator[Path]:
+    """The bytes of ``upload`` in a file by itself, which is removed afterwards.
 
     Raises PhotoError for a video, and for more bytes than are allowed.
     """
-    _require_no_video(file)
+    _require_no_video(upload.file)
     folder = service.options.state / "uploads"
     make_folder(folder)
-    descriptor, name = tempfile.mkstemp(dir=folder)
+    descriptor, name = tempfile.mkstemp(suffix=_suffix_of(upload), dir=folder)
     try:
         limit = service.options.upload_limits.file_bytes
         with os.fdopen(descriptor, "wb") as out:
-            _copy(file, out, limit)
+            _copy(upload.file, out, limit)
         yield Path(name)
     finally:
         with suppress(FileNotFoundError):
@@ -61,11 +65,25 @@ def remove_left_uploads(state: Path) -> None:
     shutil.rmtree(state / "uploads", ignore_errors=True)
 
 
-def probe_of_upload(service: FaceService, served: ServedGallery, file: BinaryIO) -> Probe:
+def probe_of_upload(service: FaceService, served: ServedGallery, upload: UploadFile) -> Probe:
     """The faces of a photo that was sent; raises PhotoError where it cannot be used."""
-    engine = served.engine
-    with stored_upload(service, file) as path:
+    with stored_upload(service, upload) as path:
         decoded, _ = service.uploads.decode(path, DECODE_SIDE)
+    return _probe(service, served, decoded)
+
+
+def probe_of_file(service: FaceService, served: ServedGallery, found: FoundPhoto) -> Probe:
+    """The faces of a photo on this machine; raises PhotoError where it cannot be used."""
+    if found.error:
+        raise PhotoError("unreadable", found.error)
+    if found.video:
+        raise VideoUploadError
+    decoded, _ = service.photos.decode(found.location, DECODE_SIDE)
+    return _probe(service, served, decoded)
+
+
+def _probe(service: FaceService, served: ServedGallery, decoded: DecodedPhoto) -> Probe:
+    engine = served.engine
     with service.engine_turns:
         (faces,) = engine.faces([decoded.pixels])
     return probe_of_faces(Path("the photo"), faces, decoded.scale)
@@ -81,16 +99,17 @@ def kept_upload_folder(served: ServedGallery) -> Path:
     return folder
 
 
-def keep_upload(service: FaceService, folder: Path, file: BinaryIO) -> Path:
+def keep_upload(service: FaceService, folder: Path, upload: UploadFile) -> Path:
     """The photo that was sent as a new file in ``folder``, once it was seen to be one.
 
     Raises ProblemError where it cannot be used.
     """
     try:
-        with stored_upload(service, file) as path:
+        with stored_upload(service, upload) as path:
             service.uploads.decode(path, DECODE_SIDE)
             kind = sniff(path.read_bytes()[:HEAD_BYTES]) or "JPEG"
-            place = folder / f"{len(list(folder.iterdir())):03d}.{kind.lower()}"
+            suffix = path.suffix if reader_of(path.suffix) else f".{kind.lower()}"
+            place = folder / f"{len(list(folder.iterdir())):03d}{suffix}"
             shutil.copyfile(path, place)
     except PhotoError as error:
         raise unusable(error) from error
@@ -111,6 +130,12 @@ def unusable(error: PhotoError) -> ProblemError:
         "Send another photo.",
         {"reason": error.reason},
     )
+
+
+def _suffix_of(upload: UploadFile) -> str:
+    """The ending of its name, if photos are called so: it tells raw files from TIFFs."""
+    suffix = Path(upload.filename or "").suffix.lower()
+    return suffix if is_photo_name(suffix) else ""
 
 
 def _require_no_video(file: BinaryIO) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from facesearch.detect.boxes import SAME_FACE_IOU, iou
 from facesearch.quality import MIN_QUALITY
@@ -86,6 +85,8 @@ class FaceTracker:
         if not self.open or not faces:
             return []
         cost = self._costs(time_us, faces)
+        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - slow; photos need none
+
         rows, columns = linear_sum_assignment(cost)
         return [
             (row, column)

@@ -58,8 +58,12 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be deleted, and delete nothing"
     )
+    parser.add_argument("--yes", action="store_true", help="do not ask to confirm on a terminal")
     parser.add_argument(
-        "--yes", action="store_true", help="do not ask for confirmation on a terminal"
+        "--previewed",
+        metavar="DIGEST",
+        help="delete only what --dry-run showed, whose digest it prints; refuse where that has "
+        "changed since",
     )
     parser.add_argument(
         "--receipt",
@@ -73,32 +77,41 @@ def add_commands(commands: Any) -> None:
 
 def run_forget(args: argparse.Namespace) -> int:
     """Delete faces, or allow photos again, and print what was done."""
-    from facesearch.api.maintenance import forget_faces, unforget_photos
+    from facesearch.api.maintenance import unforget_photos
     from facesearch.errors import InputError
 
     if args.lift and (args.photo or args.face or args.person):
         raise InputError("expected either --lift or faces to delete, got both; give one of them")
-    if args.lift:
-        report = unforget_photos(args.gallery, args.lift)
-    else:
-        chosen = {"photos": args.photo, "ids": args.face, "people": args.person}
-        asks = any(chosen.values()) and not args.yes and sys.stdin.isatty() and sys.stderr.isatty()
-        if args.dry_run or asks:
-            report = forget_faces(args.gallery, **chosen, dry_run=True)
-        if asks and not args.dry_run and not _confirmed(report):
-            raise InputError("nothing was deleted")
-        if not args.dry_run:
-            report = forget_faces(args.gallery, **chosen, receipt=args.receipt)
+    report = unforget_photos(args.gallery, args.lift) if args.lift else _forgotten(args)
     if args.json:
         print_json({"gallery": args.gallery, **vars(report)})
     elif args.dry_run:
         print("\n".join(_preview_lines(report)))
+        print(f"to delete just this, add to the command: --previewed {report.digest}")
     else:
         print("\n".join(_lines(report, bool(args.lift), args.gallery)))
     if report.found:
         shown = printable(", ".join(report.found[:_SHOWN]))
         print(f"facesearch: something is still left in: {shown}", file=sys.stderr)
     return 0
+
+
+def _forgotten(args: argparse.Namespace) -> ForgetReport:
+    """What was deleted, or with --dry-run would be; who confirms deletes just what they saw."""
+    from facesearch.api.maintenance import forget_faces
+    from facesearch.errors import InputError
+
+    chosen = {"photos": args.photo, "ids": args.face, "people": args.person}
+    previewed = args.previewed
+    asks = any(chosen.values()) and not args.yes and sys.stdin.isatty() and sys.stderr.isatty()
+    if args.dry_run or asks:
+        report = forget_faces(args.gallery, **chosen, dry_run=True)
+        if args.dry_run:
+            return report
+        if not _confirmed(report):
+            raise InputError("nothing was deleted")
+        previewed = previewed or report.digest
+    return forget_faces(args.gallery, **chosen, receipt=args.receipt, previewed=previewed)
 
 
 def _confirmed(report: ForgetReport) -> bool:
@@ -122,10 +135,12 @@ def _lines(report: ForgetReport, lifted: bool, gallery: Path) -> list[str]:
     if lifted:
         lines = ["the next facesearch index treats these photos as new"]
     else:
-        lines = [f"{report.faces} faces forgotten, {report.named} of them named"]
+        lines = [f"{count(report.faces, 'face')} forgotten, {report.named} of them named"]
     if report.clustered:
         lines.append(f"{count(report.clustered, 'face')} only by clustering were among them")
-    lines.append(f"{report.shards} shards and {report.clusterings} clusterings rewritten")
+    lines.append(
+        f"{count(report.shards, 'shard')} and {count(report.clusterings, 'clustering')} rewritten"
+    )
     if report.sidecars:
         lines.append(f"{count(len(report.sidecars), 'sidecar file')} removed")
     for name in report.removed:

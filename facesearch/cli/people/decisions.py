@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from facesearch.curation.editor import PeopleEditor
     from facesearch.curation.typed_decisions import TypedAction
-    from facesearch.people.projection import Person
 
 PERSON = 'a name, the beginning of a name that only one person has, or a number such as "p12"'
 FACE = "number of a face, or the photo it is in"
@@ -48,11 +47,6 @@ def open_editor(args: argparse.Namespace) -> PeopleEditor:
     from facesearch.gallery.gallery import Gallery
 
     return PeopleEditor(Gallery.open(args.gallery))
-
-
-def about(person: Person) -> dict[str, Any]:
-    """A person as JSON."""
-    return {"person": person.key, "name": person.name, "hidden": person.hidden}
 
 
 def decide(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facesearch.cli.by_service import ask_about_people, decide_by_service
+from facesearch.cli.engine_options import positive_int
 from facesearch.cli.output import box_text, print_json, print_table
 from facesearch.cli.people import review
 from facesearch.cli.people.decisions import (
@@ -70,6 +71,12 @@ def add_commands(commands: Any) -> None:
     undo = add_command(below, "undo", run_undo, "undo the last decision that still applies")
     undo.add_argument(
         "--dry-run", action="store_true", help="show what would change, and change nothing"
+    )
+    undo.add_argument(
+        "--decision",
+        type=positive_int,
+        metavar="NUMBER",
+        help="undo only this decision, as --dry-run showed it; refuse where another is the last",
     )
     add_command(below, "history", run_history, "list all decisions, the newest last")
     export = add_command(below, "export", run_export, "write names and decisions to a file")
@@ -189,7 +196,7 @@ def run_unhide(args: argparse.Namespace) -> int:
 def run_undo(args: argparse.Namespace) -> int:
     """Undo the last decision, or preview that, and print what changes."""
     asked = ask_about_people if args.dry_run else decide_by_service
-    document = asked(args.gallery, "undo", dry_run=args.dry_run)
+    document = asked(args.gallery, "undo", dry_run=args.dry_run, decision=args.decision)
     if document is None:
         document = _undone(args)
     print_decided(args, document)
@@ -207,7 +214,7 @@ def _undone(args: argparse.Namespace) -> Any:
 
     gallery = Gallery.open(args.gallery)
     people = PeopleStore(gallery.folder)
-    found = preview_undo(gallery)
+    found = preview_undo(gallery, args.decision)
     words = in_words(people.decisions())
     if not args.dry_run:
         people.undo(found.decisions[0].batch)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
+from facesearch.cli.by_service import ask_about_people
 from facesearch.cli.output import print_json, print_table
 from facesearch.cli.people.decisions import (
     FACE,
     PERSON,
-    about,
     add_command,
     add_person,
     decide,
@@ -22,9 +23,10 @@ from facesearch.text import count, printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from facesearch.curation.suggestions import Suggestion
+    from facesearch.curation.documents import Document
 
 _SHOWN = 20
+_PAUSE = 0.2  # seconds between two questions whether the service is done
 
 
 def add_commands(below: Any) -> None:
@@ -62,15 +64,9 @@ def add_commands(below: Any) -> None:
 
 def run_suggestions(args: argparse.Namespace) -> int:
     """Print one line for each suggestion, with the command that follows it."""
-    from facesearch.api.people import people_suggestions
-
-    editor = open_editor(args)
-    person = None if args.person is None else editor.find(args.person)
-    found = [
-        each
-        for each in people_suggestions(args.gallery)
-        if person is None or person.id in {each.person.id, each.other.id if each.other else 0}
-    ]
+    found = _asked(args)
+    if found is None:
+        found = _found(args)
     if args.json:
         print_json({"suggestions": [_json(each) for each in found]})
         return 0
@@ -78,12 +74,31 @@ def run_suggestions(args: argparse.Namespace) -> int:
         print("facesearch: there is nothing to look at", file=sys.stderr)
         return 0
     shown = found if args.all else found[:_SHOWN]
-    rows = [(f"{100 * each.probability:.0f}%", _text(each)) for each in shown]
+    rows = [(f"{100 * each['probability']:.0f}%", _text(each)) for each in shown]
     print_table(("chance", "suggestion"), rows)
     if len(found) > len(shown):
         print(f"{len(found) - len(shown):,} more: --all lists them")
     print(f"answer with, for example: {_command(shown[0], args.gallery)}")
     return 0
+
+
+def _asked(args: argparse.Namespace) -> list[Document] | None:
+    """What the service says, once it has looked at all faces; None where it does not."""
+    while True:
+        answer = ask_about_people(args.gallery, "suggestions", person=args.person)
+        if answer is None or "suggestions" in answer:
+            return None if answer is None else list(answer["suggestions"])
+        time.sleep(_PAUSE)
+
+
+def _found(args: argparse.Namespace) -> list[Document]:
+    from facesearch.api.people import people_suggestions
+    from facesearch.curation.documents import suggestions_document
+    from facesearch.curation.suggestions import about_person
+
+    editor = open_editor(args)
+    person = None if args.person is None else editor.find(args.person)
+    return suggestions_document(about_person(people_suggestions(args.gallery), person))
 
 
 def run_confirm(args: argparse.Namespace) -> int:
@@ -112,37 +127,42 @@ def run_not_face(args: argparse.Namespace) -> int:
     return decide(args, "not-face", faces=args.faces)
 
 
-def _text(each: Suggestion) -> str:
-    person = each.person.label
-    other = each.other.label if each.other else "somebody else"
-    faces = " ".join(map(str, each.faces[:3])) + (" ..." if len(each.faces) > 3 else "")
+def _text(each: Document) -> str:
+    person = _label(each["person"])
+    other = _label(each["other"]) if each["other"] else "somebody else"
+    faces, number = each["faces"], count(len(each["faces"]), "face")
+    some = " ".join(map(str, faces[:3])) + (" ..." if len(faces) > 3 else "")
     texts = {
-        "same": f"{person} and {other} ({count(len(each.faces), 'face')}) may be one person",
-        "leftover": f"face {faces}, which is nobody's, may be {person}",
-        "mixed": f"{count(len(each.faces), 'face')} of {person} may be {other}: {faces}",
-        "doubt": f"face {faces} of {person} may be {other}",
+        "same": f"{person} and {other} ({number}) may be one person",
+        "leftover": f"face {some}, which is nobody's, may be {person}",
+        "mixed": f"{number} of {person} may be {other}: {some}",
+        "doubt": f"face {some} of {person} may be {other}",
     }
-    return printable(texts[each.kind] + (" (asked before)" if each.later else ""))
+    return printable(texts[each["kind"]] + (" (asked before)" if each["later"] else ""))
 
 
-def _command(each: Suggestion, gallery: Path) -> str:
+def _label(person: Document) -> str:
+    return str(person["name"] or person["person"])
+
+
+def _command(each: Document, gallery: Path) -> str:
     """The command that follows a suggestion."""
-    faces = " ".join(map(str, each.faces))
+    faces, person = " ".join(map(str, each["faces"])), each["person"]["person"]
     commands = {
-        "same": f"merge {gallery} {each.person.key} {each.other.key if each.other else ''}",
-        "leftover": f"add {gallery} {each.person.key} {faces}",
-        "mixed": f"split {gallery} {each.person.key} {faces}",
-        "doubt": f"reject {gallery} {each.person.key} {faces}",
+        "same": f"merge {gallery} {person} {each['other']['person'] if each['other'] else ''}",
+        "leftover": f"add {gallery} {person} {faces}",
+        "mixed": f"split {gallery} {person} {faces}",
+        "doubt": f"reject {gallery} {person} {faces}",
     }
-    return printable(f"facesearch people {commands[each.kind]}")
+    return printable(f"facesearch people {commands[each['kind']]}")
 
 
-def _json(each: Suggestion) -> dict[str, Any]:
+def _json(each: Document) -> Document:
     return {
-        "kind": each.kind,
-        **about(each.person),
-        "other": about(each.other) if each.other else None,
-        "faces": each.faces,
-        "probability": round(each.probability, 4),
-        "later": each.later,
+        "kind": each["kind"],
+        **each["person"],
+        "other": each["other"],
+        "faces": each["faces"],
+        "probability": round(each["probability"], 4),
+        "later": each["later"],
     }

@@ -17,15 +17,17 @@ HEADS = (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
 _HEAD = "bbox_head__multi_level_{}__{}"
 
 
-def build_model(arrays: dict[str, Floats], height: int = -1, width: int = -1) -> Any:
-    """A model of RGB uint8 (1, height, width, 3); sides are multiples of 32, -1 for any.
+def build_model(
+    arrays: dict[str, Floats], count: int = 1, height: int = -1, width: int = -1
+) -> Any:
+    """A model of RGB uint8 (count, height, width, 3); sides are multiples of 32, -1 for any.
 
-    Its outputs are the levels of :data:`STRIDES`, float32 (1, height / stride, width / stride, 16):
-    the logits that a cell belongs to a face and shows one, then x, y, log width, log height of the
-    box and x, y of five points, in strides from the cell.
+    Its outputs are the levels of :data:`STRIDES`, float32 (count, height / stride, width / stride,
+    16): the logits that a cell belongs to a face and shows one, then x, y, log width, log height of
+    the box and x, y of five points, in strides from the cell.
     """
     network = _Layers(arrays)
-    pixels = ops.parameter([1, height, width, 3], np.uint8, name="pixels")
+    pixels = ops.parameter([count, height, width, 3], np.uint8, name="pixels")
     planes = ops.transpose(ops.convert(pixels, np.float32), _integers(0, 3, 1, 2))
     x = network.unit(network.stem(planes), f"{STEM}_dp")
     x = network.stage(_halved(x), 1)

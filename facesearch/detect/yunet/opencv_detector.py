@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facesearch.detect.scaling import shrunk, sight_scale
 from facesearch.detect.types import Detections, Pixels
 from facesearch.detect.validation import check_min_face, check_photo, check_score
 from facesearch.errors import WeightsError
@@ -37,7 +38,8 @@ class OpenCvYuNetDetector:
     """YuNet from an ONNX file that the user has.
 
     Boxes whose longer side is under ``min_face`` pixels and scores under ``min_score`` in [0, 1)
-    are dropped; the network itself sees faces from about 10 pixels.
+    are dropped; the network itself sees faces from about 10 pixels. Where only large faces are
+    looked for, photos are reduced for it (:mod:`facesearch.detect.scaling`).
 
     Raises InputError for settings out of range; WeightsError for a file that is missing, or that
     OpenCV cannot read as a YuNet network, or crashes on. ``name`` carries the first 12 digits of
@@ -68,8 +70,10 @@ class OpenCvYuNetDetector:
     def _detect(self, photo: Pixels) -> Detections:
         # OpenCV's detector keeps its input size as state, so each call has one of its own: the
         # network is small (under 1 MB) to parse, and threads then never share one.
-        size = (photo.shape[1], photo.shape[0])
-        bgr = np.ascontiguousarray(photo[:, :, ::-1])
+        scale = sight_scale(photo, self.min_face)
+        shown = shrunk(photo, scale)
+        size = (shown.shape[1], shown.shape[0])
+        bgr = np.ascontiguousarray(shown[:, :, ::-1])
         try:
             detector = cv2.FaceDetectorYN.create(
                 "onnx", self._data, np.zeros(0, np.uint8), size, self.min_score, _OVERLAP,
@@ -80,7 +84,7 @@ class OpenCvYuNetDetector:
             raise self._refusal(str(error)) from error
         if rows is not None and rows.shape[1:] != (_COLUMNS,):
             raise self._refusal(f"it answers with rows of shape {rows.shape[1:]}")
-        return from_rows(rows, self.min_face)
+        return from_rows(rows, self.min_face * scale).scaled(1 / scale)
 
     def _refusal(self, reason: str) -> WeightsError:
         return WeightsError(
@@ -89,7 +93,7 @@ class OpenCvYuNetDetector:
         )
 
 
-def from_rows(rows: NDArray[Any] | None, min_face: int) -> Detections:
+def from_rows(rows: NDArray[Any] | None, min_face: float) -> Detections:
     """Detections from FaceDetectorYN's rows (n, 15), or None where it found nothing.
 
     A row is x, y, width, height; x and y of the subject's right eye, left eye, nose tip, right and

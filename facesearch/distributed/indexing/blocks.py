@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from facesearch.gallery.records import PhotoRecord
@@ -12,7 +11,7 @@ from facesearch.images import DecodeTask
 # Of a block of ordinary photos; of larger ones there are fewer in a block.
 BLOCK_BYTES = 2**31
 
-Digests = Callable[[Sequence[DecodeTask]], Sequence[str]]
+Digests = Callable[[Sequence[DecodeTask]], Iterable[str]]
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,9 @@ def cut_blocks(
 
     Files of one size may be copies, and stay together. Where more than ``photos`` have one size
     (as pictures without compression do), ``digests`` tells by their SHA-256 which are ("" of a file
-    that cannot be read). ``before`` gives the record of a photo, if it had one.
+    that cannot be read); that takes long, so those come last, one size after the other, and workers
+    have the other photos meanwhile. ``before`` gives the record of a photo, if it had one.
     """
-    groups = _groups(tasks, photos, digests)
-    members: dict[object, list[int]] = {}
-    for number, group in enumerate(groups):
-        members.setdefault(group, []).append(number)
     block: list[int] = []
     size = 0
 
@@ -86,10 +82,7 @@ def cut_blocks(
         records = (before(task) for task in picked)
         return PhotoBlock(tuple(picked), tuple(each for each in records if each is not None))
 
-    for group in groups:
-        numbers = members.pop(group, [])
-        if not numbers:
-            continue  # with the first of its group
+    for numbers in _groups(tasks, photos, digests):
         more = sum(tasks[number].found.size for number in numbers)
         full = len(block) + len(numbers) > photos and 2 * len(block) >= photos
         if block and (full or size + more > most_bytes):
@@ -97,23 +90,23 @@ def cut_blocks(
             block, size = [], 0
         block += numbers
         size += more
+        if len(block) >= photos:  # at once: the next photos may need digests
+            yield made()
+            block, size = [], 0
     if block:
         yield made()
 
 
-def _groups(tasks: Sequence[DecodeTask], photos: int, digests: Digests) -> list[object]:
-    """A key for each task, equal for those that may be copies."""
-    sizes = Counter(task.found.size for task in tasks if not task.found.error)
-    many = [
-        number
-        for number, task in enumerate(tasks)
-        if task.found.size and not task.found.error and sizes[task.found.size] > photos
-    ]
-    known = dict(zip(many, digests([tasks[number] for number in many]), strict=True))
-    keys: list[object] = []
+def _groups(tasks: Sequence[DecodeTask], photos: int, digests: Digests) -> Iterator[list[int]]:
+    """Numbers of the tasks that may be copies of one another, each task once."""
+    by_size: dict[object, list[int]] = {}
     for number, task in enumerate(tasks):
-        if not task.found.size or task.found.error or known.get(number) == "":
-            keys.append(("alone", number))
-        else:
-            keys.append(known.get(number, task.found.size))
-    return keys
+        alone = not task.found.size or bool(task.found.error)
+        by_size.setdefault(("alone", number) if alone else task.found.size, []).append(number)
+    yield from (numbers for numbers in by_size.values() if len(numbers) <= photos)
+    for many in (numbers for numbers in by_size.values() if len(numbers) > photos):
+        found = digests([tasks[number] for number in many])
+        by_digest: dict[object, list[int]] = {}
+        for number, digest in zip(many, found, strict=True):
+            by_digest.setdefault(digest or ("unreadable", number), []).append(number)
+        yield from by_digest.values()

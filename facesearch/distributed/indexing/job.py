@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,10 @@ from facesearch.gallery.shards.leases import end_leases
 from facesearch.images import DecodeTask, FoundPhoto
 from facesearch.images.file_access import absolute
 from facesearch.images.remote.addresses import is_remote
+
+logger = logging.getLogger(__name__)
+
+_SHOWN = 256  # photos read to find copies between two calls of the progress
 
 
 def check_gallery_place(folder: Path) -> None:
@@ -57,14 +62,15 @@ def embed_photos_on(
         count = cluster.workers or max(1, cluster_cores(ray) // options.threads)
         cores = min(options.threads, max(1, cluster_cores(ray) // count))
         writer = BlockWriter(shared.folder, engine, options)
-        with RayWorkers(ray, writer, count, cores=cores, gpus=cluster.gpus) as workers:
+        room = cluster_cores(ray) // cores
+        with RayWorkers(ray, writer, count, cores=cores, gpus=cluster.gpus, room=room) as workers:
             return run_job(shared, plan, options, workers, progress)
 
 
 class DigestingWorkers(BlockWorkers, Protocol):
     """Workers that also tell which files are copies."""
 
-    def digests(self, tasks: Sequence[DecodeTask]) -> list[str]:
+    def digests(self, tasks: Sequence[DecodeTask]) -> Iterable[str]:
         """The SHA-256 of each photo, "" of one that cannot be read."""
         ...
 
@@ -113,10 +119,18 @@ class _ClusterJob:
         total = self._report.done + len(todo)
         progress(self._report, total)
         before = self._plan.state.photos
+
+        def digests(tasks: Sequence[DecodeTask]) -> Iterator[str]:
+            logger.info("reading %d files of one size, to find copies", len(tasks))
+            for number, digest in enumerate(self._workers.digests(tasks)):
+                if number % _SHOWN == 0:  # no photo is done, but time goes by
+                    progress(self._report, total)
+                yield digest
+
         blocks = cut_blocks(
             list(self._plan.tasks(todo)),
             self._options.shard_photos,
-            self._workers.digests,
+            digests,
             lambda task: before.get(task.found.location_bytes),
         )
         for part in self._dispatcher.run(blocks):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facesearch.encoders.backends import Loaded, Placement, check_placement, multiplies_bytes
-from facesearch.encoders.catalogue.spec import EncoderSpec
+from facesearch.encoders.catalogue.spec import EncoderSpec, ModelFile
 from facesearch.encoders.graph.backend import GraphBackend
 from facesearch.encoders.graph.model_file import (
     companion_of,
@@ -15,6 +15,7 @@ from facesearch.encoders.graph.model_file import (
 )
 from facesearch.encoders.network_encoder import NetworkEncoder
 from facesearch.errors import InputError, WeightsError
+from facesearch.model_files.download import DownloadedFile
 
 _BATCH = 32  # chips; larger batches are no faster
 
@@ -30,7 +31,7 @@ def load_graph(spec: EncoderSpec, weights: Path | None, placement: Placement) ->
     digest = graph_digest(path, companion)
     numerics = precision
     if precision == "int8":
-        path, *rest = (file.locate() for file in spec.int8)
+        path, *rest = (_located(spec, file) for file in spec.int8)
         companion = rest[0] if rest else None
         numerics = f"int8-{graph_digest(path, companion)[:12]}"
     model = read_graph(path, companion)
@@ -51,8 +52,18 @@ def _files(spec: EncoderSpec, weights: Path | None) -> tuple[Path, Path | None]:
         if not weights.is_file():
             raise WeightsError(f"cannot read {weights}: no such file")
         return weights, companion_of(weights)
-    companion = spec.companion.locate() if spec.companion else None
-    return spec.weights.locate(), companion
+    companion = _located(spec, spec.companion) if spec.companion else None
+    return _located(spec, spec.weights), companion
+
+
+def _located(spec: EncoderSpec, file: ModelFile) -> Path:
+    """Where a file of ``spec`` is; WeightsError with what to do where it was not fetched."""
+    try:
+        return file.locate()
+    except WeightsError as error:
+        if isinstance(file, DownloadedFile) and not file.present:
+            raise WeightsError(f"{error}; run: facesearch encoders fetch {spec.name}") from error
+        raise
 
 
 def _precision(spec: EncoderSpec, weights: Path | None, placement: Placement) -> str:

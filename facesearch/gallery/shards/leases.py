@@ -38,20 +38,25 @@ def next_number(folder: Path, shards: Path) -> int:
     ``folder`` is the gallery's, ``shards`` that of its shards. Raises GalleryError where the number
     noted cannot be read.
     """
+    noted = _noted_number(folder)
+    paths = list_shards(shards) if shards.exists() else []
+    return max(noted, int(paths[-1].stem) + 1 if paths else 0)
+
+
+def _noted_number(folder: Path) -> int:
     path = folder / _FILE
     try:
         noted = int(read_plain(path, _NUMBER_BYTES))
         if not 0 <= noted <= MAX_NUMBER + 1:
             raise ValueError(f"expected a number up to {MAX_NUMBER + 1}, got {noted}")
     except FileNotFoundError:
-        noted = 0
+        return 0
     except (OSError, ValueError) as error:
         raise GalleryError(
             f"cannot read {path}: {error}; write into it a number greater than that of every shard "
             "this gallery ever had"
         ) from error
-    paths = list_shards(shards) if shards.exists() else []
-    return max(noted, int(paths[-1].stem) + 1 if paths else 0)
+    return noted
 
 
 def note_number(folder: Path, number: int) -> None:
@@ -93,6 +98,7 @@ class ShardLeases:
         self._free: Iterator[int] = iter(())
         self._lease = folder
         self._attempts = 0
+        self._end = 0  # of the last range
 
     def attempt(self, number: int | None = None) -> ShardAttempt:
         """A try at a number that nobody had, or another one at ``number`` after that had ended."""
@@ -107,7 +113,11 @@ class ShardLeases:
         return ShardAttempt(number, self._shards, place)
 
     def _extend(self) -> None:
-        first = next_number(self._folder, self._shards)
+        # Listed once: a gallery may have very many shards, and nobody else gives out numbers.
+        if self._end:
+            first = max(self._end, _noted_number(self._folder))
+        else:
+            first = next_number(self._folder, self._shards)
         end = first + self._size
         if end > MAX_NUMBER + 1:
             raise GalleryError(
@@ -120,6 +130,7 @@ class ShardLeases:
         make_folder(self._lease, parents=False)
         sync_folder(self._lease.parent)
         self._free = iter(range(first, end))
+        self._end = end
 
 
 def end_leases(folder: Path) -> None:

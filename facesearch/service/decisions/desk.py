@@ -113,7 +113,10 @@ class DecisionDesk:
                 return done
             last = last_batch(snapshot.view.decisions)
             if not last:
-                raise ProblemError(404, "nothing-to-undo", "There is no decision left to undo.")
+                raise ProblemError(
+                    404, "nothing-to-undo", "There is no decision left to undo.",
+                    "Nothing is to be done.",
+                )  # fmt: skip
             if batch not in (None, last[0].batch):
                 raise ProblemError(
                     409, "changed", "Another decision is the last one now.", "Look again."

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from facesearch.curation.suggestions import Suggestion
+from facesearch.errors import BusyGalleryError
 from facesearch.service.jobs.job import Job
 from facesearch.service.jobs.queue import JobQueue
 from facesearch.service.views.served_gallery import ServedGallery
@@ -33,7 +35,7 @@ class SuggestedCorrection:
 
     "same": two people may be one; "leftover": ``faces`` of nobody may be the person's; "mixture":
     ``faces`` of the person may be another's; "doubt": a face may be wrong, and be the second
-    person's where there is one.
+    person's where there is one. ``place`` is that among those that were made together.
     """
 
     id: str
@@ -41,6 +43,7 @@ class SuggestedCorrection:
     people: tuple[int, ...]
     faces: tuple[int, ...]
     probability: float
+    place: int
 
 
 class GallerySuggestions:
@@ -51,7 +54,10 @@ class GallerySuggestions:
         self._jobs = jobs
         self._lock = threading.Lock()
         self._found: tuple[SuggestedCorrection, ...] = ()
+        self._made: Sequence[Mapping[str, Any]] = ()  # as the process has it
         self._version: str | None = None  # of the gallery, when they were made
+        self._making: str | None = None  # for which version a process makes them now
+        self.made_at = 0  # in nanoseconds
         self._asked = ("", 0.0)  # for which version a process was started, and when
         self.total = 0
 
@@ -74,6 +80,24 @@ class GallerySuggestions:
                 return each
         return None
 
+    def listed(self, snapshot: GallerySnapshot) -> tuple[Suggestion, ...] | None:
+        """All of just this snapshot, as :func:`facesearch.curation.suggestions.suggestions` has
+        them; None while they are made.
+
+        Raises BusyGalleryError where nobody makes them: while another job waits or runs, where
+        nothing was clustered, and where it went wrong.
+        """
+        self._renew(snapshot, at_once=True)
+        busy = self._jobs.busy(self._served.id)
+        with self._lock:
+            made, is_fresh = self._made, self._version == snapshot.version
+            comes = self._making is not None and not busy
+        if is_fresh:
+            return tuple(_suggestion(each, snapshot) for each in made)
+        if comes:
+            return None
+        raise BusyGalleryError(f"nobody makes suggestions for {self._served.id} now")
+
     def is_stale(self, snapshot: GallerySnapshot) -> bool:
         """Whether something changed since they were made."""
         return self._version != snapshot.version
@@ -85,26 +109,31 @@ class GallerySuggestions:
 
     def arrived(self, job: Job) -> None:
         """Take what a process has found; one that had to make way is started again."""
-        if job.state == "cancelled":
-            with self._lock:
-                self._asked = ("", 0.0)
-        if job.result is None:
-            return
         with self._lock:
-            self._found = tuple(_parsed(job.result["suggestions"]))
-            self._version = self._asked[0]
+            version, self._making = self._making, None
+            if job.state == "cancelled":
+                self._asked = ("", 0.0)
+            if job.result is not None:
+                self._made = job.result["suggestions"]
+                self._found = tuple(_parsed(self._made))
+                self._version, self.made_at = version, time.time_ns()
 
-    def _renew(self, snapshot: GallerySnapshot) -> None:
-        version = snapshot.version
+    def _renew(self, snapshot: GallerySnapshot, *, at_once: bool = False) -> None:
+        """Start a process, where the last one was for another version, and some time ago."""
+        version, computing = snapshot.version, self.computing
+        pause = 0.0 if at_once else _PAUSE_SECONDS
         with self._lock:
             asked, at = self._asked
             # Asked once for each version: what cannot be made is not tried again and again.
-            due = asked != version and (not asked or time.monotonic() - at > _PAUSE_SECONDS)
-            if not due or snapshot.run is None:
+            due = asked != version and (not asked or time.monotonic() - at > pause)
+            if not due or snapshot.run is None or computing or self._making is not None:
                 return
-            self._asked = (version, time.monotonic())
-        if not self.computing:
+            self._asked, self._making = (version, time.monotonic()), version
+        try:
             self._jobs.add(self._served.id, "suggest", "the service")
+        except BaseException:
+            self._making = None
+            raise
 
 
 def applies(suggestion: SuggestedCorrection, snapshot: GallerySnapshot) -> bool:
@@ -142,7 +171,7 @@ def is_postponed(suggestion: SuggestedCorrection, snapshot: GallerySnapshot) -> 
 
 def _parsed(found: Iterable[Mapping[str, Any]]) -> Iterable[SuggestedCorrection]:
     """What the process found; people without a number cannot be decided about."""
-    for each in found:
+    for place, each in enumerate(found):
         people = tuple(number for number in (each["person"], each["other"]) if number)
         faces = () if each["kind"] == "same" else tuple(each["faces"])
         kind = _KINDS[each["kind"]]
@@ -150,4 +179,17 @@ def _parsed(found: Iterable[Mapping[str, Any]]) -> Iterable[SuggestedCorrection]
             continue
         about = repr((kind, people, sorted(faces)))
         name = f"{kind}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
-        yield SuggestedCorrection(name, kind, people, faces, each["probability"])
+        yield SuggestedCorrection(name, kind, people, faces, each["probability"], place)
+
+
+def _suggestion(found: Mapping[str, Any], snapshot: GallerySnapshot) -> Suggestion:
+    """What the process found, with people by what they are called now."""
+    decided, other = snapshot.view.decided, found["other"]
+    return Suggestion(
+        found["kind"],
+        decided.person(found["person"]),
+        None if other is None else decided.person(other),
+        tuple(found["faces"]),
+        found["probability"],
+        found["later"],
+    )

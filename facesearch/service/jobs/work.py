@@ -230,6 +230,7 @@ def _suggest(request: JobRequest, report: Report) -> Result:
                 "other": each.other.id if each.other else None,
                 "faces": list(each.faces),
                 "probability": each.probability,
+                "later": each.later,
             }
             for each in found
         ]

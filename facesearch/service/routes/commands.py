@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import File, Query, UploadFile
@@ -80,6 +81,8 @@ def json_answer(document: Any) -> Response:
 
 def _probe(service: FaceService, served: Served, upload: UploadFile) -> Probe:
     try:
-        return probe_of_upload(service, served, upload.file)
+        return probe_of_upload(service, served, upload)
     except PhotoError as error:
-        raise unusable(error) from error
+        problem = unusable(error)
+        more = {**problem.more, "explanation": error.detail}
+        raise replace(problem, more=more) from error

@@ -209,7 +209,9 @@ def undo(desk: Desk, body: UndoRequest) -> DecisionResult:
 def show_undo(served: Served, snapshot: Snapshot) -> UndoPreviewView:
     """What an undo would take back, and which faces would move."""
     if not any(each.action != "undo" for each in snapshot.view.decisions):
-        raise ProblemError(404, "nothing-to-undo", "There is no decision left to undo.")
+        raise ProblemError(
+            404, "nothing-to-undo", "There is no decision left to undo.", "Nothing is to be done."
+        )
     found = preview_undo(served.gallery)
     return UndoPreviewView(
         batch=found.decisions[0].batch,

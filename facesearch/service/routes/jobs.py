@@ -30,12 +30,12 @@ from facesearch.service.routes.access import (
 )
 from facesearch.service.routes.photos import photo_row_of
 from facesearch.service.server.problems import ProblemError, missing
-from facesearch.service.shapes.common import RecordId, Shape
-from facesearch.service.shapes.decisions import PersonKeyText
 from facesearch.service.shapes.jobs import (
     CalibrateRequest,
     ClusterRequest,
     EnrolFoldersRequest,
+    ForgetPreview,
+    ForgetRequest,
     IndexRequest,
     JobList,
     JobRequestBody,
@@ -106,26 +106,6 @@ def cancel_job(service: Service, job: JobKey) -> JobView:
     return service.job_view(_job(service.jobs.cancel(int(job)), job), "administer")
 
 
-class ForgetRequest(Shape):
-    """Whose faces are to be deleted for good: of people, of whole photos, and single ones."""
-
-    people: tuple[PersonKeyText, ...] = ()
-    photos: tuple[RecordId, ...] = ()
-    faces: tuple[RecordId, ...] = ()
-    dry_run: bool = True
-
-
-class ForgetPreview(Shape):
-    """What would be deleted. Of people's faces some were ``decided`` to be theirs, some only
-    ``clustered``; ``sidecars`` are files beside photos, ``elsewhere`` other folders with traces."""
-
-    faces: int
-    decided: int
-    clustered: int
-    sidecars: int
-    elsewhere: int
-
-
 @administering.post(
     "/galleries/{gallery}/forget",
     responses={202: {"model": JobView, "description": "Deleting has begun"}},
@@ -146,14 +126,20 @@ def forget(
     if not (body.people or body.photos or body.faces):
         raise InputError("expected people, photos or faces to forget, got none; name some")
     chosen = _chosen_faces(served, body, request.headers.get("if-match"))
-    if body.dry_run:
-        found = preview(served.gallery, chosen)
+    found = preview(served.gallery, chosen) if body.dry_run or body.digest else None
+    if found is not None and body.digest not in (None, found.digest):
+        raise ProblemError(
+            412, "precondition", "What would be deleted is no longer what the preview showed.",
+            "Look at a new preview, then decide.",
+        )  # fmt: skip
+    if body.dry_run and found is not None:
         return ForgetPreview(
             faces=found.faces,
             decided=found.decided,
             clustered=found.clustered,
             sidecars=len(found.sidecars),
             elsewhere=len(found.elsewhere),
+            digest=found.digest or "",
         )
     response.status_code = 202
     arguments = {"faces": chosen.ids.tolist(), "people": list(chosen.numbers)}

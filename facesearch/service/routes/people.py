@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-import numpy as np
 from fastapi import Depends, Query
 from fastapi.responses import Response
 
+from cluster.types import NOISE
 from facesearch.service.routes.access import (
     NamedPerson,
     RoleRouter,
@@ -23,6 +23,7 @@ from facesearch.service.shapes.people import (
     PersonSummary,
 )
 from facesearch.service.shapes.photos import FacePage, FaceSummary
+from facesearch.service.views.face_orders import FaceOrder, face_key, ordered_faces
 from facesearch.service.views.nearest import near_person
 from facesearch.service.views.paging import MOST_ITEMS, WantedPage, page_of
 from facesearch.service.views.person_rows import PersonRow, album_order, searched_words
@@ -74,10 +75,12 @@ def list_people(
         and (not words or _matches(row, words))
     ]
     page = page_of(rows, _ORDERS[order], wanted)
+    places = range(wanted.start, len(rows))
     return PersonPage(
         people=[PersonSummary.of(snapshot, row) for row in page.items],
         next=page.following,
         total=page.total,
+        unnamed=next((place for place in places if rows[place].person.name is None), None),
     )
 
 
@@ -107,7 +110,10 @@ def list_faces_of_person(
     confirmed: bool | None = None,
 ) -> FacePage:
     """The faces of a person, the surest first, the most doubtful first, or the earliest first."""
-    return _face_page(snapshot, snapshot.faces_of(person.id), order, confirmed, wanted)
+    label = snapshot.label_of_person.get(person.id)
+    if label is None:
+        return FacePage(faces=[], next=None, total=0)
+    return _face_page(snapshot, ordered_faces(snapshot, label, order, confirmed), order, wanted)
 
 
 @viewing.get("/galleries/{gallery}/nobody/faces")
@@ -117,40 +123,13 @@ def list_faces_of_nobody(
     order: Literal["quality", "time"] = "quality",
 ) -> FacePage:
     """The faces without a person, the clearest first, or the earliest first."""
-    return _face_page(snapshot, snapshot.faces_of_label(-1), order, None, wanted)
+    return _face_page(snapshot, ordered_faces(snapshot, NOISE, order), order, wanted)
 
 
 def _face_page(
-    snapshot: GallerySnapshot,
-    rows: np.ndarray,
-    order: str,
-    confirmed: bool | None,
-    wanted: WantedPage,
+    snapshot: GallerySnapshot, rows: memoryview, order: FaceOrder, wanted: WantedPage
 ) -> FacePage:
-    if confirmed is not None:
-        rows = rows[snapshot.confirmed[rows] == confirmed]
-    faces = snapshot.faces
-    sure, quality = snapshot.sureness, np.nan_to_num(faces.quality, nan=0.5)
-    if order == "time":
-        rank = snapshot.photos.time_rank[snapshot.photo_of_face_rows(rows)]
-        rows = rows[np.lexsort((faces.ids[rows], rank))]
-    elif order == "doubt":
-        rows = rows[np.lexsort((faces.ids[rows], sure[rows]))]
-    elif order == "quality":
-        rows = rows[np.lexsort((faces.ids[rows], -quality[rows]))]
-    else:
-        rows = rows[np.lexsort((faces.ids[rows], -sure[rows]))]
-
-    def key(row: int) -> tuple[object, ...]:
-        face = int(faces.ids[row])
-        if order == "time":
-            (photo,) = snapshot.photo_of_face_rows(np.array([row])).tolist()
-            time = snapshot.photos.taken[photo].decode()
-            return not time, time, snapshot.photos.names[photo], face
-        value = {"doubt": sure, "quality": -quality}.get(order, -sure)
-        return float(value[row]), face
-
-    page = page_of(rows.tolist(), key, wanted)
+    page = page_of(rows, face_key(snapshot, order), wanted)
     return FacePage(
         faces=[FaceSummary.of(snapshot, row) for row in page.items],
         next=page.following,

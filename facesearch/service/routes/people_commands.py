@@ -13,10 +13,12 @@ from facesearch.curation.documents import (
     faces_document,
     history_document,
     people_document,
+    suggestions_document,
     undo_document,
 )
 from facesearch.curation.people_lists import decision_statuses, people_list, person_with_faces
 from facesearch.curation.people_reader import PeopleReader
+from facesearch.curation.suggestions import about_person
 from facesearch.curation.typed_decisions import TypedAction, TypedDecision
 from facesearch.curation.undo_preview import preview_undo
 from facesearch.people.decision_words import in_words
@@ -47,6 +49,16 @@ class ShowCommand(Shape):
     unsure: bool = False
 
 
+class SuggestionsCommand(Shape):
+    """About whom, if not about all."""
+
+    person: Typed | None = None
+
+
+class EnrolledCommand(Shape):
+    """Nothing: all who have a name are counted."""
+
+
 class HistoryCommand(Shape):
     """Nothing: all decisions are listed."""
 
@@ -62,9 +74,10 @@ class DecideCommand(Shape):
 
 
 class UndoCommand(Shape):
-    """Whether only to say what an undo would change."""
+    """Whether only to say what an undo would change; and of which decision, if not of any."""
 
     dry_run: bool
+    decision: Annotated[int, Field(ge=1, le=2**53)] | None = None
 
 
 @administering.post(f"{PATH}/list", response_class=Response, responses=JSON_ANSWER)
@@ -78,6 +91,26 @@ def show_for_command(served: Served, body: ShowCommand) -> Response:
     """What the command people show prints."""
     found = person_with_faces(_reader(served), body.person, unsure=body.unsure)
     return json_answer(faces_document(found))
+
+
+@administering.post(f"{PATH}/enrolled", response_class=Response, responses=JSON_ANSWER)
+def count_enrolled_for_command(served: Served, body: EnrolledCommand) -> Response:
+    """How many people can be identified; refused where nobody can, as the command identify is."""
+    return json_answer({"people": len(served.session.people)})
+
+
+@administering.post(f"{PATH}/suggestions", response_class=Response, responses=JSON_ANSWER)
+def list_suggestions_for_command(
+    service: Service, served: Served, body: SuggestionsCommand
+) -> Response:
+    """What the command people suggestions prints, or that it is being made: then ask again."""
+    snapshot = served.refresh()
+    reader = PeopleReader(served.gallery, snapshot.view.state, snapshot.view.known_people)
+    person = None if body.person is None else reader.find(body.person)
+    found = service.suggestions(served).listed(snapshot)
+    if found is None:
+        return json_answer({"computing": True})
+    return json_answer({"suggestions": suggestions_document(about_person(found, person))})
 
 
 @administering.post(f"{PATH}/history", response_class=Response, responses=JSON_ANSWER)
@@ -110,7 +143,7 @@ def undo_for_command(
     """What the command people undo prints."""
     desk = DecisionDesk(service, served, DecisionRequest.of(service, caller, request, ""))
     with desk.turn() as snapshot:
-        found = preview_undo(served.gallery)
+        found = preview_undo(served.gallery, body.decision)
         words = in_words(PeopleStore(served.folder).decisions())
         if not body.dry_run:
             desk.editor(snapshot).undo(found.decisions[0].batch)

@@ -41,6 +41,7 @@ from facesearch.service.shapes.search import FaceMatch, FaceNeighbours
 from facesearch.service.stored_photos import decoded_photo, opened_original
 from facesearch.service.views.nearest import near_face, neighbours_of
 from facesearch.service.views.paging import WantedPage, page_of
+from facesearch.service.views.photo_columns import PhotoColumns
 from facesearch.service.views.snapshot import GallerySnapshot
 from indexer.id_lookup import contained, distinct
 
@@ -72,18 +73,23 @@ def list_photos(
     """Photos in which all ``people`` are, in a folder or below it, of a time, and so on."""
     if status == "failed":
         return _failed_page(snapshot, folder, wanted)
-    numbers = [person_of(snapshot, key).id for key in people.split(",")] if people else []
-    rows = snapshot.photo_rows_with(numbers)
+    numbers = tuple(person_of(snapshot, key).id for key in people.split(",")) if people else ()
     photos = snapshot.photos
-    if status == "faceless":
-        rows = rows[photos.faces[rows] == 0]
-    if nobody:
-        without = distinct(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
-        rows = rows[contained(rows, without)]
-    if folder:
-        rows = rows[photos.within(folder)[rows]]
-    rows = rows[_within(photos.taken[rows], month, since, until)]
-    return _photo_page(snapshot, rows, order, wanted)
+
+    def make() -> NDArray[np.int64]:
+        rows = snapshot.photo_rows_with(list(numbers))
+        if status == "faceless":
+            rows = rows[photos.faces[rows] == 0]
+        if nobody:
+            without = distinct(snapshot.photo_of_face_rows(snapshot.faces_of_label(-1)))
+            rows = rows[contained(rows, without)]
+        if folder:
+            rows = rows[photos.within(folder)[rows]]
+        rows = rows[_within(photos.taken[rows], month, since, until)]
+        return _in_order(photos, rows, order)
+
+    asked = ("photos", order, numbers, folder, month, since, until, status, nobody)
+    return _photo_page(snapshot, snapshot.orders.rows(asked, make), order, wanted)
 
 
 def _within(
@@ -101,20 +107,23 @@ def _within(
     return kept
 
 
+def _in_order(photos: PhotoColumns, rows: NDArray[np.int64], order: str) -> NDArray[np.int64]:
+    """``rows`` in ``order``: what all rows are in it, without the others."""
+    if order == "name":
+        ordered = photos.by_name
+    else:
+        ordered = photos.by_time if order == "time" else photos.newest_first
+    if len(rows) == len(ordered):
+        return ordered
+    kept = np.zeros(len(photos), bool)
+    kept[rows] = True
+    return ordered[kept[ordered]]
+
+
 def _photo_page(
-    snapshot: GallerySnapshot,
-    rows: NDArray[np.int64],
-    order: str,
-    wanted: WantedPage,
+    snapshot: GallerySnapshot, ordered: memoryview, order: str, wanted: WantedPage
 ) -> PhotoPage:
     photos = snapshot.photos
-    ordered = {
-        "name": photos.by_name, "time": photos.by_time, "-time": photos.newest_first
-    }[order]  # fmt: skip
-    if len(rows) < len(ordered):
-        kept = np.zeros(len(photos), bool)
-        kept[rows] = True
-        ordered = ordered[kept[ordered]]
 
     def key(row: int) -> tuple[object, ...]:
         name, number = photos.names[row], int(photos.ids[row])
@@ -123,7 +132,7 @@ def _photo_page(
         time = photos.taken[row].decode()
         return not time, time.translate(_BACKWARDS) if order == "-time" else time, name, number
 
-    page = page_of(ordered.data, key, wanted)
+    page = page_of(ordered, key, wanted)
     return PhotoPage(
         photos=[PhotoView.of(snapshot, row) for row in page.items],
         next=page.following,
@@ -136,16 +145,10 @@ _BACKWARDS = str.maketrans("0123456789", "9876543210")
 
 
 def _failed_page(snapshot: GallerySnapshot, folder: str | None, wanted: WantedPage) -> PhotoPage:
-    named = [
-        (snapshot.photos.name_of_record(record), record)
-        for record in snapshot.view.state.having("failed")
-    ]
-    named = [
-        each
-        for each in named
-        if not folder or each[0].rpartition("/")[0] == folder or each[0].startswith(f"{folder}/")
-    ]
-    named.sort(key=lambda each: (each[0], each[1].photo_id))
+    named = snapshot.failed
+    if folder:
+        below = f"{folder}/"
+        named = [each for each in named if each[0].startswith(below)]
     page = page_of(named, lambda each: (each[0], each[1].photo_id), wanted)
     return PhotoPage(
         photos=[PhotoView.failed(name, record) for name, record in page.items],

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from fastapi import Path, Query
+from fastapi import Path
 
 from facesearch.curation.editor import PeopleEditor
 from facesearch.service.decisions.answers import Outcome, answer_suggestion
 from facesearch.service.decisions.suggestions import Kind, SuggestedCorrection, is_postponed
 from facesearch.service.routes.access import RoleRouter, Served, Service
 from facesearch.service.routes.decisions import Desk
-from facesearch.service.routes.people import Limit
+from facesearch.service.routes.people import Wanted
 from facesearch.service.server.problems import missing
 from facesearch.service.shapes.decisions import (
     DecisionResult,
@@ -21,6 +21,7 @@ from facesearch.service.shapes.decisions import (
     SuggestionView,
 )
 from facesearch.service.shapes.people import PersonSummary
+from facesearch.service.views.paging import page_of
 from facesearch.service.views.snapshot import GallerySnapshot
 from indexer.id_lookup import contained
 
@@ -33,22 +34,19 @@ _EXAMPLES = 4
 
 @viewing.get("/galleries/{gallery}/suggestions")
 def list_suggestions(
-    service: Service,
-    served: Served,
-    kind: Kind | None = None,
-    limit: Limit = 100,
-    cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,9}$")] = None,
+    service: Service, served: Served, wanted: Wanted, kind: Kind | None = None
 ) -> SuggestionPage:
-    """What is worth a look, the most useful first."""
+    """What is worth a look, the most useful first. A cursor of before new ones were made begins
+    again with these."""
     snapshot = served.snapshot()
     suggestions = service.suggestions(served)
+    made_at = suggestions.made_at
     found = [each for each in suggestions.current(snapshot) if kind in (None, each.kind)]
-    start = int(cursor or 0)
-    more = start + limit < len(found)
+    page = page_of(found, lambda each: (made_at, is_postponed(each, snapshot), each.place), wanted)
     return SuggestionPage(
-        suggestions=[_view(snapshot, each) for each in found[start : start + limit]],
-        next=str(start + limit) if more else None,
-        total=len(found),
+        suggestions=[_view(snapshot, each) for each in page.items],
+        next=page.following,
+        total=page.total,
         stale=suggestions.is_stale(snapshot),
         computing=suggestions.computing,
     )

@@ -54,7 +54,7 @@ def enrol(
     wanted = normalise_name(name)
     folder = kept_upload_folder(served)
     try:
-        places = [keep_upload(service, folder, each.file) for each in photo]
+        places = [keep_upload(service, folder, each) for each in photo]
     except ProblemError:
         shutil.rmtree(folder, ignore_errors=True)
         raise

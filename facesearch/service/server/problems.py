@@ -47,6 +47,17 @@ _TITLES = {
     500: "Internal error",
     503: "Not available",
 }
+# What to do where nothing more is known than how a request went wrong.
+_ACTIONS = {
+    400: "Send a request as api/v1/openapi.json describes it.",
+    404: "See api/v1/openapi.json for all addresses.",
+    405: "See api/v1/openapi.json for what this address takes.",
+    409: "Correct what was asked, then try again.",
+    413: "Send less at once.",
+    422: "Send what was expected.",
+    429: "Wait as many seconds as the header Retry-After says.",
+}
+_LOOK_AT_LOG = "Whoever runs the service can see more in its log."
 
 
 @dataclass
@@ -69,7 +80,7 @@ class ProblemError(Exception):
             "status": self.status,
             "code": self.code,
             "detail": self.detail,
-            **({"action": self.action} if self.action else {}),
+            "action": self.action or _ACTIONS.get(self.status, _LOOK_AT_LOG),
             **self.more,
         }
 
@@ -101,10 +112,10 @@ def problem_of(error: Exception) -> ProblemError:
         (ChangedGalleryError, 409, "changed", "Load the page again."),
         (PhotoError, 422, "unreadable-photo", "Send another photo."),
         (InputError, 409, "refused", ""),
-        (GalleryError, 503, "gallery", "Whoever runs the service can see more in its log."),
-        (FacesearchError, 503, "unavailable", "Whoever runs the service can see more in its log."),
-        (IndexerError, 503, "unavailable", "Whoever runs the service can see more in its log."),
-        (OSError, 503, "storage", "Whoever runs the service can see more in its log."),
+        (GalleryError, 503, "gallery", _LOOK_AT_LOG),
+        (FacesearchError, 503, "unavailable", _LOOK_AT_LOG),
+        (IndexerError, 503, "unavailable", _LOOK_AT_LOG),
+        (OSError, 503, "storage", _LOOK_AT_LOG),
     )
     for kind, status, code, action in codes:
         if isinstance(error, kind):

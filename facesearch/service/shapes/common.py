@@ -42,6 +42,7 @@ RecordId = Annotated[
 ]
 BoxList = tuple[float, float, float, float]
 Sureness = Annotated[float, Field(ge=0, le=1)]
+PersonKeyText = Annotated[str, Field(pattern=r"^p[0-9]{1,15}$")]
 
 
 def known_number(value: float, digits: int = 4) -> float | None:
@@ -82,5 +83,5 @@ class ProblemView(BaseModel):
     status: int
     code: str
     detail: str
-    action: str = ""
+    action: str
     errors: list[dict[str, Any]] = []

@@ -11,14 +11,13 @@ from facesearch.people.ledger import Decision
 from facesearch.people.projection import undone_batches
 from facesearch.people.superseded import Superseded
 from facesearch.service.decisions.suggestions import Kind
-from facesearch.service.shapes.common import RecordId, Shape
+from facesearch.service.shapes.common import PersonKeyText, RecordId, Shape
 from facesearch.service.shapes.galleries import UndoView
 from facesearch.service.shapes.people import PersonSummary
 from facesearch.service.shapes.photos import FaceSummary
 from facesearch.service.views.snapshot import GallerySnapshot
 
 FaceIds = Annotated[list[RecordId], Field(min_length=1, max_length=10_000)]
-PersonKeyText = Annotated[str, Field(pattern=r"^p[0-9]{1,15}$")]
 PersonName = Annotated[str, Field(min_length=1, max_length=200)]
 
 

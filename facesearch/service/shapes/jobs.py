@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from facesearch.service.jobs.job import Job, JobKind, JobState
-from facesearch.service.shapes.common import Shape, iso_time
+from facesearch.service.shapes.common import PersonKeyText, RecordId, Shape, iso_time
 
 
 class JobProgressView(Shape):
@@ -116,6 +116,32 @@ class EnrolFoldersRequest(Shape):
 
     kind: Literal["enrol-folders"]
     folder: Root
+
+
+class ForgetRequest(Shape):
+    """Whose faces are to be deleted for good: of people, of whole photos, and single ones.
+
+    With the ``digest`` of a preview just what that showed is deleted, or nothing.
+    """
+
+    people: tuple[PersonKeyText, ...] = ()
+    photos: tuple[RecordId, ...] = ()
+    faces: tuple[RecordId, ...] = ()
+    dry_run: bool = True
+    digest: Annotated[str, Field(max_length=64)] | None = None
+
+
+class ForgetPreview(Shape):
+    """What would be deleted. Of people's faces some were ``decided`` to be theirs, some only
+    ``clustered``; ``sidecars`` are files beside photos, ``elsewhere`` other folders with traces.
+    The ``digest`` names all of it, for the request that deletes it."""
+
+    faces: int
+    decided: int
+    clustered: int
+    sidecars: int
+    elsewhere: int
+    digest: str
 
 
 JobRequestBody = Annotated[

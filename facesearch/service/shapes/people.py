@@ -71,11 +71,13 @@ class PersonDetail(PersonSummary):
 
 
 class PersonPage(Shape):
-    """A page of people."""
+    """A page of people. ``unnamed`` is the place in the list of the first person without a name,
+    from the place ``start`` on; null where there is none."""
 
     people: list[PersonSummary]
     next: str | None
     total: int
+    unnamed: int | None
 
 
 class NearPerson(Shape):

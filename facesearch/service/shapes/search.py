@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from facesearch.recognition.identify import FaceMatches, Identification, Verification
 from facesearch.service.shapes.common import BoxList, Shape, UnsearchedView, known_number
 from facesearch.service.shapes.photos import FaceSummary
@@ -112,6 +116,13 @@ class IdentifiedPhoto(Shape):
     name: str
     problem: str | None
     faces: list[IdentifiedFace]
+
+
+class IdentifyFolderRequest(Shape):
+    """A folder on the machine of the service, and the threshold if it is not the gallery's."""
+
+    folder: Annotated[str, Field(min_length=1, max_length=4096)]
+    threshold: Annotated[float, Field(ge=0, le=4)] | None = None
 
 
 class IdentifyResult(Shape):

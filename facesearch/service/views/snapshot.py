@@ -18,6 +18,7 @@ from facesearch.clustering.current_people import last_run
 from facesearch.clustering.run_store import ClusterRun
 from facesearch.encoders import thresholds_in_use
 from facesearch.errors import FacesearchError
+from facesearch.gallery.records import PhotoRecord
 from facesearch.people.assignment import decided_rows
 from facesearch.people.decision_words import in_words
 from facesearch.people.ledger import DecisionAuthor
@@ -25,6 +26,7 @@ from facesearch.people.projection import Person
 from facesearch.people.store import PeopleStore
 from facesearch.recognition.calibration import ThresholdInUse
 from facesearch.service.views.face_columns import FaceColumns
+from facesearch.service.views.kept_orders import KeptOrders
 from facesearch.service.views.person_rows import PersonRow, person_rows
 from facesearch.service.views.photo_columns import PhotoColumns
 from indexer.id_lookup import contained, distinct, positions_of, values_at
@@ -110,16 +112,28 @@ class GallerySnapshot:
         return len(self.faces) if self.run is None else unclustered(self.faces.ids, self.run)
 
     @cached_property
-    def _orders(self) -> dict[str, list[PersonRow]]:
+    def failed(self) -> list[tuple[str, PhotoRecord]]:
+        """The files that could not be read, by name."""
+        records = self.view.state.having("failed")
+        named = [(self.photos.name_of_record(record), record) for record in records]
+        return sorted(named, key=lambda each: (each[0], each[1].photo_id))
+
+    @cached_property
+    def orders(self) -> KeptOrders:
+        """Lists of faces and photos in their orders."""
+        return KeptOrders()
+
+    @cached_property
+    def _people_orders(self) -> dict[str, list[PersonRow]]:
         return {}
 
     def ordered_rows(
         self, name: str, key: Callable[[PersonRow], tuple[Any, ...]]
     ) -> list[PersonRow]:
         """All rows in the order ``name``, by ``key``; sorted once."""
-        if name not in self._orders:
-            self._orders[name] = sorted(self.rows, key=key)
-        return self._orders[name]
+        if name not in self._people_orders:
+            self._people_orders[name] = sorted(self.rows, key=key)
+        return self._people_orders[name]
 
     @cached_property
     def row_of_person(self) -> Mapping[int, PersonRow]:

@@ -31,12 +31,18 @@ class FlakyWorkers:
         self.orders: deque[BlockOrder] = deque()
         self.zombies: list[BlockOrder] = []
         self.stopped_zombies = 0
+        self.released = 0
+
+    most_orders = 2
 
     def has_room(self) -> bool:
         return len(self.orders) < 2
 
     def start(self, order: BlockOrder) -> None:
         self.orders.append(order)
+
+    def release(self) -> None:
+        self.released += 1
 
     def wait(self) -> FinishedBlock | LostBlock:
         order = self.orders.popleft()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,42 @@ PATIENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TMPDIR": "/tmp",  # what a session leaves stays, so not in memory
 }
+
+
+# For a cluster that must notice soon that a machine is gone.
+ATTENTIVE = {
+    "RAY_health_check_initial_delay_ms": "2000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "3000",
+    "RAY_health_check_failure_threshold": "3",
+}
+
+
+@contextmanager
+def two_machines() -> Iterator[tuple[str, Callable[[], None]]]:
+    """The address of a cluster of two nodes of a core each, and what kills one of them.
+
+    This process is not connected to it. Skips the test where Ray is not installed, or starts none.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests")]))
+        for name, value in (PATIENT | ATTENTIVE).items():
+            patch.setenv(name, value)
+        clusters = pytest.importorskip("ray.cluster_utils", reason="needs Ray")
+        node = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
+        cluster = None
+        try:
+            try:
+                cluster = clusters.Cluster(initialize_head=True, head_node_args=node)
+                second = cluster.add_node(**node)
+            except Exception as error:
+                if not is_late(error):
+                    raise
+                pytest.skip(f"no Ray cluster of two nodes started on this machine: {error}")
+            yield cluster.address, lambda: cluster.remove_node(second, allow_graceful=False)
+        finally:
+            if cluster is not None:
+                cluster.shutdown()
 
 
 @contextmanager

@@ -1,8 +1,7 @@
 """Trials of what galleries promise, a line of JSON for each class when it is done.
 
 Used as ``python -m support.failures.fault_table SECONDS SEED`` with the root and ``tests`` in
-PYTHONPATH; see
-``benchmarks/jobs/promises.py``.
+PYTHONPATH; see ``benchmarks/jobs/promises.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import logging
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,27 +31,32 @@ from indexer.storage.shards import Shard
 from support.failures.fault_trials import Trials
 from support.failures.faults import EVERY, WRITE, faulty_commands
 from support.failures.promises import WRITERS, promising_gallery
-from support.failures.trials import TOO_LONG, Trial, mutated, report
+from support.failures.trials import TOO_LONG, Trial, mutated, report_classes
 from support.shards import everything
+
+MOST_DAMAGED = 500  # of each file, so that most of the time is left for faults
+DAMAGED = 0.5  # of the time, at most
 
 
 def main() -> None:
     """Run each class for its share of the seconds, or until all its trials are done."""
     seconds, seed = float(sys.argv[1]), int(sys.argv[2])
     logging.disable(logging.CRITICAL)
+    end = time.monotonic() + seconds
     random = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         gallery = promising_gallery(folder / "read")
         box = (0.0, 0.0, 1.0, 1.0)
         Tombstones([Tombstone(5 << 32, "0f" * 32, box)]).write(gallery.folder)  # of a lost shard
-        for name, read in readers(gallery).items():
-            trials = damaged(gallery.folder / name, read, random)
-            report(f"damage of {name}", trials, seconds / 2 / len(readers(gallery)))
+        files = {
+            f"damage of {name}": damaged(gallery.folder / name, read, random)
+            for name, read in readers(gallery).items()
+        }
+        report_classes(files, DAMAGED * seconds, MOST_DAMAGED)
         with faulty_commands(folder) as commands:
             made = Trials.prepared(commands, folder / "faults")
-            for name, faulty in faulted(made, random).items():
-                report(name, faulty, seconds / 6)
+            report_classes(faulted(made, random), end - time.monotonic())
 
 
 def readers(gallery: Gallery) -> dict[str, Callable[[], Any]]:

@@ -70,26 +70,23 @@ class Trials:
     def _judged(self, command: str, ran: Ran, copy: Gallery) -> str:
         """What was promised and did not hold."""
         try:
-            return _broken(ran) or self._damaged(command, ran, copy) or self._last(command, copy)
+            return _broken(ran) or self._unkept(command, ran, copy)
         except Exception as error:
             return f"cannot be read: {type(error).__name__}: {error}"
         finally:
             self._drop(copy)
 
-    def _damaged(self, command: str, ran: Ran, copy: Gallery) -> str:
+    def _unkept(self, command: str, ran: Ran, copy: Gallery) -> str:
+        """What is damaged or lost, now or once the command was run again without a fault."""
         problems = severe(copy)
         # Faces said to be forgotten that are not yet gone: the next forget finishes that.
         left = [each for each in problems if "to delete them, run: facesearch forget" not in each]
         if left or (problems and not ran.error):
             return f"check: {problems}"
         now = contents(copy)
-        if not ran.error and now != self.after[command]:
+        done = now == self.after[command]
+        if not ran.error and not done:
             return f"said it was done, but {_differences(now, self.after[command])}"
-        return ""
-
-    def _last(self, command: str, copy: Gallery) -> str:
-        """What is wrong once the command was run again, without a fault."""
-        done = contents(copy) == self.after[command]
         again, _ = self._ran(command, copy=copy)
         if "forget" in command:
             self._ran("finish", copy=copy)

@@ -7,10 +7,14 @@ commands need, and runs each in a fork, so that one takes a fraction of a second
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
+import logging
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +32,7 @@ from facesearch.report.write import write_report
 from facesearch.search.gallery_index import build_index
 from facesearch.search.knn_graph import refresh_graph
 from indexer.errors import IndexerError
-from support.failures.promises import ADA, FORGOTTEN
+from support.failures.promises import ADA, FORGOTTEN, promising_gallery
 from support.people_galleries import cluster, index
 
 LIMIT = 60  # seconds a command may take
@@ -69,9 +73,23 @@ def main() -> None:
     """Serve requests, a JSON object a line, until there are no more."""
     faults = ctypes.CDLL(os.environ["LD_PRELOAD"])
     faults.faults_seen.restype = ctypes.c_long
+    _run_all_once()
+    gc.freeze()  # or a collection in a fork would copy all the memory that it shares with this
     for line in sys.stdin:
         answer = _served(faults, json.loads(line))
         print(json.dumps(answer), flush=True)
+
+
+def _run_all_once() -> None:
+    """Have all code loaded that the commands need, so that no fork has to do it again."""
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = promising_gallery(Path(scratch) / "whole").folder.parent
+        for number, command in enumerate(COMMANDS.values()):
+            copy = whole.with_name(str(number))
+            shutil.copytree(whole, copy)
+            command(Gallery.open(copy / "my.gallery"))
+    logging.disable(logging.NOTSET)
 
 
 def _served(faults: Any, request: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from facesearch.search.gallery_index import IndexGoal, build_index
 from indexer.errors import IndexerError
 from indexer.ivf.index import IvfSqIndex
 from support.failures.erasure_trial import index_of
-from support.failures.trials import TOO_LONG, Trial, mutated, report
+from support.failures.trials import TOO_LONG, Trial, mutated, report_classes
 from support.graphs import write_graph
 from support.people_galleries import people_gallery
 
@@ -62,9 +62,14 @@ def main() -> None:
         if asked.which == "unguarded":
             classes = {name: each for name, each in classes.items() if name == YUNET}
             opencv_detector.require_survived = lambda *args: None  # type: ignore[assignment]
-        for name, (paths, use) in classes.items():
-            seconds = asked.seconds / len(classes)
-            report(f"damage of {name}", trials(paths, use, random), seconds, asked.most)
+        report_classes(
+            {
+                f"damage of {name}": trials(paths, use, random)
+                for name, (paths, use) in classes.items()
+            },
+            asked.seconds,
+            asked.most,
+        )
 
 
 def model_classes(folder: Path) -> dict[str, tuple[list[Path], Callable[[], object]]]:

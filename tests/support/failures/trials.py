@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -12,17 +12,37 @@ TOO_LONG = 20  # seconds for a trial that reads a damaged file
 Trial = Callable[[], str]
 
 
+def report_classes(
+    classes: Mapping[str, Iterator[Trial]], seconds: float, most: int | None = None
+) -> None:
+    """As :func:`report` for each class by its name, all of them in so many seconds.
+
+    What one class leaves of its time, as it has no more trials or has had ``most``, is for those
+    after it.
+    """
+    end = time.monotonic() + seconds
+    for number, (name, trials) in enumerate(classes.items()):
+        left = end - time.monotonic()
+        report(name, trials, left / (len(classes) - number), most)
+
+
 def report(name: str, trials: Iterator[Trial], seconds: float, most: int | None = None) -> None:
     """Run trials for so many seconds and ``most`` times at most; tell how many were run and which
     failed."""
-    tried, failures, end = 0, [], time.monotonic() + seconds
+    tried, failures, begun = 0, [], time.monotonic()
     for trial in trials:
         tried += 1
         if problem := trial():
             failures.append(problem[:300])
-        if time.monotonic() > end or tried == most:
+        if time.monotonic() - begun > seconds or tried == most:
             break
-    line = {"class": name, "tried": tried, "failed": len(failures), "failures": failures[:5]}
+    line = {
+        "class": name,
+        "tried": tried,
+        "failed": len(failures),
+        "failures": failures[:5],
+        "seconds": round(time.monotonic() - begun, 1),
+    }
     print(json.dumps(line), flush=True)
 
 

@@ -43,9 +43,11 @@ def serve_list(
     item: Callable[[int], dict[str, Any]],
     *,
     pause: float = 0.0,
+    more: Callable[[int], dict[str, Any]] = lambda begin: {},
 ) -> list[int]:
     """Answer the list at ``path`` as if it had the items 1 to ``total``, which are under ``key``,
-    ``pause`` seconds later; the places that are asked for, as it goes on."""
+    ``pause`` seconds later, with ``more`` members for a part from a place on; the places that are
+    asked for, as it goes on."""
     asked: list[int] = []
 
     def answer(route: Any) -> None:
@@ -56,7 +58,8 @@ def serve_list(
         end = min(begin + limit, total)
         items = [item(number) for number in range(begin + 1, end + 1)]
         following = str(end) if end < total else None
-        route.fulfill(json={key: items, "next": following, "total": total})
+        listed = {key: items, "next": following, "total": total}
+        route.fulfill(json={**listed, **more(begin)})
 
     page.route(f"**/galleries/my/{path}?*", answer)
     page.route("**/crop?*", lambda route: route.fulfill(body=PIXEL, content_type="image/png"))

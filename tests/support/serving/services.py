@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.search.gallery_index import SearchOpener
+from facesearch.service.announcement import announced
 from facesearch.service.auth import accounts
 from facesearch.service.auth.roles import Role
 from facesearch.service.client import ServiceClient
@@ -118,6 +119,13 @@ def listening(service: FaceService) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def found_by_commands(service: FaceService) -> Iterator[str]:
+    """``service`` as with :func:`listening`, where the commands of this machine find it."""
+    with listening(service) as url, announced(service, "127.0.0.1", int(url.rpartition(":")[2])):
+        yield url
 
 
 def local_client(url: str) -> ServiceClient:

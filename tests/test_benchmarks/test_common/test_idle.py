@@ -79,6 +79,10 @@ def test_runs_that_are_kept_stay_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     idle.TimingParser("Measure.").parse_args([])
     kept = record.kept_runs("speed")
     assert recorded(runs=kept | {"two": 2})["busy"] is True
+    monkeypatch.setattr(idle, "_state", {})
+    idle.TimingParser("Measure.").parse_args([])
+    assert record.kept_runs("speed", times_replaced=True) == kept | {"two": 2}
+    assert recorded(runs={"one": 3, "two": 3})["busy"] is False  # all times are new
 
 
 def test_scripts_without_times_say_nothing_of_the_load() -> None:

@@ -56,7 +56,9 @@ def learnt(vectors: NDArray[np.float32]) -> AdaptiveMerges:
     return found
 
 
-@pytest.mark.parametrize(("people", "strangers"), [(40, 0), (20, 1200), (60, 300)])
+@pytest.mark.parametrize(
+    ("people", "strangers"), [(40, 0), (20, 1200), pytest.param(60, 300, marks=pytest.mark.slow)]
+)
 def test_it_comes_close_to_the_best_threshold_of_each_gallery(
     made: tuple[NDArray[np.float32], Labels], people: int, strangers: int
 ) -> None:
@@ -67,7 +69,9 @@ def test_it_comes_close_to_the_best_threshold_of_each_gallery(
     assert found[1] > best[1] - 0.03
 
 
-@pytest.mark.parametrize("strangers", [400, 1500, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "strangers", [400, *(pytest.param(each, marks=pytest.mark.slow) for each in (1500, 4000))]
+)
 def test_strangers_beside_people_do_not_move_them(
     made: tuple[NDArray[np.float32], Labels], strangers: int
 ) -> None:
@@ -136,6 +140,9 @@ def test_the_rule_of_a_gallery_makes_its_groups_again(
     again = groups_by_rule(vectors, found.rule, exact_knn_graph(vectors, 200))
     f = pairwise_scores(found.dendrogram.groups(0.0).astype(np.int64), again).f
     assert f > 0.98
+    all_pairs = groups_by_rule(vectors, found.rule)
+    f = pairwise_scores(found.dendrogram.groups(0.0).astype(np.int64), all_pairs).f
+    assert f > 0.995
 
 
 def test_people_far_from_all_others_are_found_whole() -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from benchmarks.common.face_model import FaceModel
 from benchmarks.common.made_galleries import MadeGallery
@@ -75,6 +77,21 @@ def test_a_heavier_tail_is_seen_where_the_bulk_does_not_show_it() -> None:
     assert bulk is not None and tail is not None
     assert bulk.share_within(distance) < 3e-5
     assert 1.5e-4 < tail.share_within(distance) < 6e-4
+
+
+def test_impostors_that_merged_count_as_if_they_had_not() -> None:
+    vectors = unit_vectors(4000, 256, seed=1)
+    distances = 2 - 2 * vectors @ vectors.T
+    np.fill_diagonal(distances, 4)
+    for share in (1e-5, 5e-5, 2e-4):
+        cut = float(np.quantile(distances, share))
+        _, groups = connected_components(csr_matrix(distances <= cut), directed=False)
+        apart, merged = (
+            tail_law(vectors, np.ones(4000), each, cut) for each in (np.arange(4000), groups)
+        )
+        assert apart is not None and merged is not None
+        for law in (apart, merged):
+            assert share / 1.4 < law.share_within(cut) < share * 1.4
 
 
 def test_distance_and_share_are_inverse() -> None:

@@ -12,7 +12,14 @@ from test_cluster.test_adaptive.rules import RULE, expected_merges
 from cluster.adaptive.clustering import dendrogram_of
 from cluster.adaptive.impostor_law import ImpostorLaw
 from cluster.adaptive.merge_rule import COUNTED_SIZES, MergeRule
-from cluster.adaptive.rule_fit import PRIOR, fitted_rule, groups_at_cut, merge_counts
+from cluster.adaptive.rule_fit import (
+    PRIOR,
+    fitted_rule,
+    groups_at_cut,
+    groups_within,
+    merge_counts,
+    merged_at,
+)
 from cluster.adaptive.scored_linkage import MergeHistory, scored_linkage
 from support.vectors import grouped_vectors
 
@@ -89,7 +96,18 @@ def test_groups_are_counted_as_they_are_at_the_cut() -> None:
     sizes = np.bincount(labels)
     found = groups_at_cut(history)
     assert found == tuple(float((sizes >= least).sum()) for least in COUNTED_SIZES)
-    assert fitted_rule(rule, history, rule.law).groups == found
+    assert groups_within(rule, history, merged_at(rule, history, rule.law)) == found
+
+
+def test_groups_are_counted_at_the_cut_that_is_fitted() -> None:
+    history = made_history(600, seed=2)
+    rule = fitted_rule(CROWD, history, CROWD.law)
+    z = history.excess + float(CROWD.cut(1, 1))
+    within = int((z <= float(rule.cut(1, 1))).sum())
+    assert within != int((history.excess <= 0).sum())
+    singles, pairs = rule.groups[:2]
+    assert pairs == pytest.approx(within, rel=0.05)
+    assert singles == VECTORS - pairs
 
 
 def test_the_cut_goes_where_as_many_merges_are_wrong_as_right() -> None:

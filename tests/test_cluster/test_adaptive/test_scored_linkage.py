@@ -74,7 +74,9 @@ def test_merges_are_what_they_say_and_none_is_left_within_the_stop(
         assert plain_excess(rule, distance, len(one), len(two)) > 0.5 - 1e-2
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(each, marks=pytest.mark.slow) for each in (2, 3))]
+)
 def test_it_finds_what_always_merging_the_least_excess_finds(seed: int) -> None:
     vectors, truth = grouped_vectors(8, 5, seed, spread=0.5)
     weights = np.random.default_rng(seed).uniform(0.9, 1.1, len(vectors))

@@ -107,6 +107,7 @@ def test_a_gallery_goes_on_with_its_encoders(
     assert NAME in refused.err
 
 
+@pytest.mark.slow
 def test_upgrade_from_the_first_encoder_and_back(
     galleries: dict[str, Path], photos: Photos, tmp_path: Path
 ) -> None:

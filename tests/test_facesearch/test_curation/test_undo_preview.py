@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from facesearch.cli.main import main
 from facesearch.clustering.options import ClusterOptions
 from facesearch.curation.editor import PeopleEditor
+from facesearch.curation.undo_preview import preview_undo
+from facesearch.errors import InputError
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from support.fake_engine import write_photo
@@ -130,3 +133,24 @@ def test_somebody_enrolled_since_is_new_and_not_back(gallery: Gallery) -> None:
     PeopleStore(gallery.folder).enroll("Gus", new)
     changes = cluster(gallery, CLEAR).changes
     assert (changes.kept, changes.born, changes.returned) == (4, 1, 0)
+
+
+def test_the_decision_that_was_shown_is_undone_or_none(
+    gallery: Gallery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reject(PeopleEditor(gallery))
+    words = ["people", "undo", str(gallery.folder)]
+    assert main([*words, "--dry-run"]) == 0
+    assert "(decision 1)" in capsys.readouterr().out
+    shown = preview_undo(gallery, 1).decisions[0].id
+    merge(PeopleEditor(gallery))
+    before = PeopleStore(gallery.folder).decisions()
+    with pytest.raises(InputError, match="expected to undo decision 1, but decision 2 is the last"):
+        preview_undo(gallery, shown)
+    assert main([*words, "--decision", str(shown)]) == 2
+    assert "look again with people undo --dry-run" in capsys.readouterr().err
+    assert PeopleStore(gallery.folder).decisions() == before
+    assert main([*words, "--decision", "2"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--decision", "1"]) == 0
+    assert [each.action for each in PeopleStore(gallery.folder).decisions()[-2:]] == ["undo"] * 2

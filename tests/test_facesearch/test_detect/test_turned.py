@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facesearch.detect import turned
 from facesearch.detect.turned import TurningDetector, TurnLimits, turned_back
 from facesearch.detect.types import Detections, Pixels
 
@@ -94,6 +96,17 @@ def test_a_face_the_detector_is_sure_of_is_not_looked_at_again() -> None:
     assert faces.upright.tolist() == [1.0]
 
 
+def test_a_glance_suffices_for_a_face_that_clearly_stands() -> None:
+    photo = np.full((300, 300, 3), 20, np.uint8)
+    draw(photo, 60, 60, 120)
+    clear, unclear = UprightEyes(on_head=0.0), UprightEyes(on_head=0.8)
+    for eyes, sizes in ((clear, [64] * 4), (unclear, [64] * 4 + [128] * 4)):
+        (faces,) = TurningDetector(eyes).detect([photo])
+        assert eyes.photos == [(300, 300), *((size, size) for size in sizes)]
+        assert faces.upright is not None
+        assert faces.upright[0] == pytest.approx(0.9 - eyes.scores[2])
+
+
 def test_a_photo_without_faces_costs_three_looks_at_a_small_copy() -> None:
     eyes = UprightEyes()
     (faces,) = TurningDetector(eyes).detect([np.zeros((1000, 1000, 3), np.uint8)])
@@ -114,6 +127,50 @@ def test_a_turned_look_must_be_firm_and_better() -> None:
     assert faces.scores.tolist() == pytest.approx([0.8])
     assert faces.upright is not None
     assert faces.upright[0] < 0  # it stands on its head, and is known not to stand
+
+
+class LargeEyes(UprightEyes):
+    """Finds large faces only."""
+
+    min_face = 200
+
+    def _one(self, photo: Pixels) -> Detections:
+        found = super()._one(photo)
+        sides = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0)
+        return found.rows(sides >= self.min_face)
+
+
+@pytest.mark.parametrize("turn", [0, 2])
+def test_faces_are_looked_at_closely_however_large_those_are_that_are_wanted(turn: int) -> None:
+    photo = np.full((700, 800, 3), 20, np.uint8)
+    points = draw(photo, 150, 100, 300, turn)
+    (faces,) = TurningDetector(LargeEyes()).detect([photo])
+    np.testing.assert_allclose(faces.landmarks[0], points, atol=6)
+    assert faces.upright is not None
+    assert faces.upright[0] > 0.05
+    small = np.full((700, 800, 3), 20, np.uint8)
+    draw(small, 150, 100, 120, turn)
+    assert len(TurningDetector(LargeEyes()).detect([small])[0]) == 0
+
+
+@pytest.mark.parametrize("corner", [(-60, -60), (-60, 250), (340, 250), (340, -60)])
+def test_faces_that_a_photo_cuts_off_are_looked_at_with_black_beyond(
+    corner: tuple[int, int],
+) -> None:
+    generator = np.random.default_rng(0)
+    photo = generator.integers(1, 256, (300, 400, 3), np.uint8)
+    left, top = corner
+    box = np.array([left, top, left + 120, top + 110], np.float32)
+    crop = turned._Crop.around(photo, box, 128)
+    assert crop.pixels.shape == (128, 128, 3)
+    # The middle of each quarter of the crop, in the photo: inside it there are pixels.
+    for row, column in itertools.product((32, 96), repeat=2):
+        x, y = np.array([column, row]) / crop.scale + crop.corner
+        inside = 2 < x < 398 and 2 < y < 298
+        outside = x < -2 or x > 402 or y < -2 or y > 302
+        assert inside or outside
+        assert (crop.pixels[row, column].max() > 0) == inside
+    np.testing.assert_allclose((crop.box / crop.scale) + np.tile(crop.corner, 2), box, atol=0.01)
 
 
 @given(st.integers(0, 3), st.integers(1, 50), st.integers(1, 50), st.integers(0, 2**32))
@@ -152,7 +209,7 @@ class Crowd(UprightEyes):
 def test_of_a_crowd_that_stands_only_the_largest_are_looked_at_turned() -> None:
     eyes = Crowd()
     (faces,) = TurningDetector(eyes).detect([np.zeros((400, 400, 3), np.uint8)])
-    assert len(eyes.photos) == 1 + 4 * 4
+    assert len(eyes.photos) == 1 + 4 * (4 + 4)  # at a glance, and closely as that shows nothing
     assert faces.upright is not None
     looked_at = faces.upright == 0  # nothing was seen in their crops
     sides = faces.boxes[:, 2] - faces.boxes[:, 0]

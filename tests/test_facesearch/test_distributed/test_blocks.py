@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hypothesis import given
@@ -53,6 +53,25 @@ def test_photos_of_many_sizes_fill_blocks(photos: int, count: int) -> None:
     tasks = [photo(number, number + 1) for number in range(count)]
     blocks = list(cut_blocks(tasks, photos, lambda asked: [""] * len(asked)))
     assert [len(block) for block in blocks[:-1]] == [photos] * (len(blocks) - 1)
+
+
+def test_photos_that_need_no_digest_come_before_any_is_computed() -> None:
+    tasks = [photo(number, 7 if number % 2 else 100 + number) for number in range(20)]
+    tasks += [photo(20 + number, 8) for number in range(10)]
+    asked: list[int] = []
+
+    def digests(given: Sequence[DecodeTask]) -> Iterator[str]:
+        asked.append(given[0].found.size)
+        return (task.found.name for task in given)
+
+    blocks = cut_blocks(tasks, 5, digests)
+    first = [next(blocks), next(blocks)]
+    assert asked == []
+    assert {task.found.size for block in first for task in block.tasks} == {*range(100, 120, 2)}
+    assert {task.found.size for task in next(blocks).tasks} == {7}
+    assert asked == [7]  # the other size has time until these are at work
+    assert sum(len(block) for block in blocks) == 15
+    assert asked == [7, 8]
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=12))

@@ -101,7 +101,8 @@ def test_a_photo_that_kills_workers_is_a_failure_and_takes_no_other_along(tmp_pa
     for number in range(7):
         write_photo(tmp_path / "photos" / f"{number}.png", [1], variant=number, side=40 + number)
     gallery = Gallery.create(tmp_path / "gallery", FakeEngine().contract)
-    report, _ = run(gallery, tmp_path / "photos", [], frozenset({"4.png"}))
+    report, workers = run(gallery, tmp_path / "photos", [], frozenset({"4.png"}))
+    assert workers.released
     assert (report.embedded, report.failed) == (6, 1)
     (failure,) = report.failures
     assert failure.photo.name == "4.png"

@@ -21,7 +21,11 @@ from cluster.partitioned.knn_blocks import VectorSlice, knn_slices
 from cluster.partitioned.linkage import partitioned_linkage
 from facesearch.api.clustering import cluster_gallery
 from facesearch.distributed.clustering.ray_runner import RayRunner
+from facesearch.distributed.indexing.block_writer import BlockWriter
+from facesearch.distributed.indexing.blocks import PhotoBlock
+from facesearch.distributed.indexing.dispatch import BlockOrder
 from facesearch.distributed.indexing.job import embed_photos_on
+from facesearch.distributed.indexing.ray_workers import RayWorkers
 from facesearch.distributed.ray_runtime import ClusterError, RayOptions
 from facesearch.distributed.search.cluster_searches import ClusterSearches
 from facesearch.distributed.search.parts import GalleryPart, ShardRange, cut_ranges
@@ -29,13 +33,14 @@ from facesearch.distributed.search.replicas import RayReplica
 from facesearch.distributed.search.scatter import ScatterSearch, SearchPart
 from facesearch.distributed.search.scattered_gallery import ScatterOptions
 from facesearch.embed import embed_photos
-from facesearch.errors import ContractError
+from facesearch.errors import ContractError, GalleryError
 from facesearch.gallery.gallery import Gallery
-from facesearch.gallery.shards.leases import LEASES
+from facesearch.gallery.shards.leases import LEASES, ShardAttempt
+from facesearch.images import DecodeTask, FoundPhoto
 from indexer.exact.brute_force import exact_search
 from support.cluster.fake_engine_maker import FakeEngineMaker
 from support.cluster.gallery_rows import content_rows
-from support.cluster.ray_cluster import running_cluster
+from support.cluster.ray_cluster import running_cluster, two_machines
 from support.cluster.ray_job import OPTIONS, SECONDS
 from support.fake_engine import FakeEngine, write_photo
 from support.galleries import small_gallery
@@ -131,6 +136,59 @@ def test_a_killed_driver_leaves_no_gap_and_no_duplicate(
     assert len(gallery.shard_paths()) > sealed
     time.sleep(2 * SECONDS)
     assert content_rows(gallery) == content_rows(expected)
+
+
+def test_more_workers_than_cores_finish(
+    cluster: Any, tmp_path: Path, photos: Path, expected: Gallery
+) -> None:
+    gallery = Gallery.create(tmp_path / "many.gallery", FakeEngine().contract)
+    options = replace(OPTIONS, shard_photos=1)
+    four = RayOptions("auto", 4)
+    report = embed_photos_on(gallery, FakeEngineMaker(), [photos], options, cluster=four)
+    assert (report.embedded, report.known, report.failed) == (22, 2, 1)
+    assert content_rows(gallery) == content_rows(expected)
+
+
+@pytest.mark.slow
+def test_a_lost_machine_leaves_no_gap_and_no_duplicate(
+    tmp_path: Path, photos: Path, expected: Gallery
+) -> None:
+    gallery = Gallery.create(tmp_path / "many.gallery", FakeEngine().contract)
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    with two_machines() as (address, kill_one):
+        command = [sys.executable, "-m", "support.cluster.ray_job", address]
+        paths = map(str, (gallery.folder, photos, pids))
+        driver = subprocess.Popen([*command, *paths], stderr=subprocess.DEVNULL)
+        waited_for(lambda: len(list(pids.iterdir())) == 2 and gallery.shard_paths())
+        kill_one()
+        assert driver.wait(WAIT) == 0
+    assert content_rows(gallery) == content_rows(expected)
+    assert not (gallery.folder / LEASES).exists()
+
+
+@pytest.mark.slow
+def test_files_of_one_size_are_compared_while_workers_have_all_cores(
+    cluster: Any, tmp_path: Path
+) -> None:
+    writer = BlockWriter(tmp_path, FakeEngineMaker(), OPTIONS)
+    tasks = []
+    for number in range(4):
+        path = tmp_path / f"{number}.png"
+        path.write_bytes(bytes([number % 3]))
+        tasks.append(DecodeTask(FoundPhoto(tmp_path, path.name, 1, 0)))
+    block = PhotoBlock((tasks[0],))
+    with RayWorkers(cluster, writer, 2, cores=1, room=2) as workers:
+        # No gallery is there, so both orders end with an error; but two actors have the cores.
+        workers.start(BlockOrder(block, ShardAttempt(0, tmp_path, tmp_path)))
+        workers.start(BlockOrder(block, ShardAttempt(1, tmp_path, tmp_path)))
+        with pytest.raises(GalleryError):
+            workers.wait()
+        with pytest.raises(GalleryError):
+            workers.wait()
+        digests = list(workers.digests(tasks))
+    assert digests[0] == digests[3]
+    assert len({*digests}) == 3
 
 
 def test_an_error_of_a_worker_ends_the_job(cluster: Any, tmp_path: Path, photos: Path) -> None:

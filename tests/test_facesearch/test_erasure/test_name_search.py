@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 import markupsafe
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from facesearch.erasure import gallery_files
@@ -26,6 +26,7 @@ from facesearch.errors import InputError
 from facesearch.people.ledger import DecisionAuthor
 from facesearch.people.store import PeopleStore, normalise_name
 from facesearch.text import composed, escape_csv_cell
+from support.examples import examples
 
 
 def _is_name(text: str) -> bool:
@@ -118,7 +119,7 @@ def longer(name: str, beside: list[tuple[str, str]]) -> list[str]:
     return sorted(made - {composed(name)})
 
 
-@settings(max_examples=60)
+@examples(25, 60)
 @given(NAMES, st.lists(BESIDE, min_size=1, max_size=4), st.binary(max_size=200))
 @example("Ada", [("", "m"), ("", " Lovelace"), ("Mc", "m")], b"")
 def test_bytes_that_are_no_name_and_longer_names_are_not_found(
@@ -139,7 +140,7 @@ def test_bytes_that_are_no_name_and_longer_names_are_not_found(
         assert names_found(folder, [name]) == []
 
 
-@settings(max_examples=60)
+@examples(25, 60)
 @given(NAMES, st.lists(BESIDE, max_size=3), st.sampled_from(["NFC", "NFD"]))
 def test_a_name_that_is_left_is_found_in_every_text(
     name: str, beside: list[tuple[str, str]], form: str

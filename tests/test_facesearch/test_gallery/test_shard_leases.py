@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.shards import leases
 from facesearch.gallery.shards.leases import LEASES, ShardAttempt, ShardLeases, end_leases
 from indexer.errors import ShardError, StorageError
 from indexer.storage.shards import ShardContent, list_shards, write_shard
@@ -31,8 +32,8 @@ def seal(attempt: ShardAttempt) -> None:
 
 def test_numbers_are_given_out_once(gallery: Gallery) -> None:
     with gallery.writing():
-        leases = ShardLeases(gallery.folder, gallery.shards_folder, 3)
-        attempts = [leases.attempt() for _ in range(5)]
+        given = ShardLeases(gallery.folder, gallery.shards_folder, 3)
+        attempts = [given.attempt() for _ in range(5)]
         assert [each.number for each in attempts] == [0, 1, 2, 3, 4]
         assert {path.name for path in (gallery.folder / LEASES).iterdir()} == {"0-3", "3-6"}
         seal(attempts[1])
@@ -43,18 +44,37 @@ def test_numbers_are_given_out_once(gallery: Gallery) -> None:
         assert fresh.number == 6
 
 
+def test_shards_are_listed_for_the_first_range_only(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[Path] = []
+
+    def list_and_count(folder: Path) -> list[Path]:
+        listed.append(folder)
+        return list_shards(folder)
+
+    with gallery.writing():
+        seal(ShardAttempt(7, gallery.shards_folder, gallery.folder))
+        monkeypatch.setattr(leases, "list_shards", list_and_count)
+        given = ShardLeases(gallery.folder, gallery.shards_folder, 2)
+        assert [given.attempt().number for _ in range(4)] == [8, 9, 10, 11]
+        leases.note_number(gallery.folder, 20)
+        assert [given.attempt().number for _ in range(3)] == [20, 21, 22]
+    assert len(listed) == 1
+
+
 def test_an_ended_attempt_seals_nothing(gallery: Gallery) -> None:
     with gallery.writing():
-        leases = ShardLeases(gallery.folder, gallery.shards_folder, 2)
-        first = leases.attempt()
+        given = ShardLeases(gallery.folder, gallery.shards_folder, 2)
+        first = given.attempt()
         assert first.end() is False
         with pytest.raises(StorageError):
             seal(first)
-        second = leases.attempt(first.number)
+        second = given.attempt(first.number)
         seal(second)
         assert second.end() is True
         assert list_shards(gallery.shards_folder) == [second.path]
-        third = leases.attempt(first.number)
+        third = given.attempt(first.number)
         with pytest.raises(ShardError, match="exists"):
             seal(third)
 
@@ -82,9 +102,9 @@ def _seal_again_and_again(attempt: ShardAttempt, ready: object) -> None:
 def test_a_writer_elsewhere_seals_before_its_lease_ends_or_never(gallery: Gallery) -> None:
     context = multiprocessing.get_context("fork")
     with gallery.writing():
-        leases = ShardLeases(gallery.folder, gallery.shards_folder, 64)
+        given = ShardLeases(gallery.folder, gallery.shards_folder, 64)
         for _ in range(10):
-            attempt, ready = leases.attempt(), context.Event()
+            attempt, ready = given.attempt(), context.Event()
             process = context.Process(target=_seal_again_and_again, args=(attempt, ready))
             process.start()
             ready.wait()

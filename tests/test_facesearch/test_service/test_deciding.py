@@ -8,16 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from cluster.types import Clustering
-from facesearch.clustering.run_store import ClusterRun, save_run
 from facesearch.curation.editor import PeopleEditor
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
 from support.made_folders import MadeFolder
-from support.people_galleries import people_gallery, photos_of_people
+from support.people_galleries import halved_people_gallery, photos_of_people
 from support.serving.services import PASSWORD, ServedTest, clustered_gallery, open_service, served
 
 API = "/api/v1/galleries/my"
@@ -317,14 +314,7 @@ def suggestions(site: ServedTest, **query: Any) -> Any:
 
 def test_suggestions_are_answered_once(tmp_path: Path) -> None:
     """Each person in two clusters, as by too strict a threshold: they may be one."""
-    gallery = people_gallery(tmp_path, 4, 6)
-    ids = gallery.state().live_ids()
-    labels = np.arange(len(ids), dtype=np.int32) // 3
-    found = Clustering(ids, labels, np.full(len(ids), 0.9, np.float32))
-    digest = gallery.state().digest()
-    numbers = np.arange(1, found.count + 1)
-    run = ClusterRun(found, "agglomerative", 0.5, "t", digest, 0.0, False, numbers)
-    save_run(gallery, run)
+    gallery = halved_people_gallery(tmp_path)
     with served(open_service(tmp_path, gallery)) as site:
         asked = suggestions(site, kind="same")
         pairs = {tuple(sorted(p["id"] for p in each["people"])) for each in asked}

@@ -1,6 +1,7 @@
 """A service that is killed while people decide and jobs run: nothing is lost, jobs go on.
 
-``FACESEARCH_KILLS=20`` kills it twenty times, at moments that ``FACESEARCH_KILL_SEED`` draws.
+It is killed twenty times, or as often as ``FACESEARCH_KILLS`` says, at moments that
+``FACESEARCH_KILL_SEED`` draws.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from support.fake_engine import write_photo
 from support.serving.killed_service import KilledService
 from support.serving.services import clustered_gallery
 
-KILLS = int(os.environ.get("FACESEARCH_KILLS", "2"))
+KILLS = int(os.environ.get("FACESEARCH_KILLS", "20"))
 SEED = int(os.environ.get("FACESEARCH_KILL_SEED", "7"))
 PEOPLE = 4
 

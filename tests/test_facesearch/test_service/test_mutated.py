@@ -27,14 +27,27 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write_photo(tmp_path_factory.mktemp("photo") / "a.png", [1], 5).read_bytes()
 
 
-# `make test` sends some, `make fuzz` others each time.
-@settings(
-    max_examples=int(os.environ.get("FACESEARCH_MUTATED", "150")),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    deadline=None,
-)
+# `make test` sends some, `make test-slow` a thousand, and `make fuzz` others each time.
+FEW = int(os.environ.get("FACESEARCH_MUTATED", "150"))
+MANY = int(os.environ.get("FACESEARCH_MUTATED", "1000"))
+_UNHURRIED: dict[str, Any] = {
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    "deadline": None,
+}
+
+
+@settings(max_examples=FEW, **_UNHURRIED)
 @given(request=requests())
 def test_no_request_is_answered_by_500(
+    site: ServedTest, photo: bytes, request: dict[str, Any]
+) -> None:
+    answered_without_500(site, photo, request)
+
+
+@pytest.mark.slow
+@settings(max_examples=MANY, **_UNHURRIED)
+@given(request=requests())
+def test_none_of_a_thousand_requests_is_answered_by_500(
     site: ServedTest, photo: bytes, request: dict[str, Any]
 ) -> None:
     answered_without_500(site, photo, request)

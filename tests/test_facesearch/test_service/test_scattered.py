@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from facesearch.cli.main import main
-from facesearch.distributed.search.scattered_gallery import ScatteredGallery, ScatterOptions
-from facesearch.gallery.gallery import Gallery, GalleryState
-from facesearch.search.gallery_index import GallerySearch
-from support.cluster.mortal_replicas import Machines
+from facesearch.gallery.gallery import Gallery
+from support.cluster.parted_searches import PartedSearches, parted_searches
 from support.fake_engine import write_photo
 from support.people_galleries import index
 from support.serving.services import (
@@ -23,34 +21,12 @@ from support.serving.services import (
 )
 
 API = "/api/v1/galleries/my"
-OPTIONS = ScatterOptions(parts=2, patience=0.05, seconds=2.0, check_seconds=3600.0)
-
-
-class PartedSearches:
-    """Opens galleries in parts, in threads of this process."""
-
-    def __init__(self) -> None:
-        self.machines = Machines()
-        self.parts: ScatteredGallery | None = None
-
-    def open(self, gallery: Gallery, state: GalleryState) -> GallerySearch:
-        if self.parts is None:
-            self.parts = ScatteredGallery(gallery, state, self.machines.make, OPTIONS)
-        return self.parts.search_of(state)
-
-    def lose(self, shard: int) -> None:
-        """The part with that shard is away."""
-        for each in self.machines.opened:
-            each.is_dead |= each.part.shards.first <= shard < each.part.shards.end
 
 
 @pytest.fixture
-def searches(monkeypatch: pytest.MonkeyPatch) -> Iterator[PartedSearches]:
-    monkeypatch.setattr(ScatteredGallery, "_keep", lambda parts: None)
-    searches = PartedSearches()
-    yield searches
-    if searches.parts is not None:
-        searches.parts.close()
+def searches() -> Iterator[PartedSearches]:
+    with parted_searches() as searches:
+        yield searches
 
 
 @pytest.fixture
@@ -109,8 +85,7 @@ def test_what_is_away_is_named_in_every_answer(
     assert refused.json()["code"] == "partial"
     assert "shards 1 to 1 with 4 faces" in refused.json()["detail"]
     assert search(site, photo, "identify").status_code == 409  # nobody has a name: as ever
-    assert searches.parts is not None
-    searches.parts.keep_up()
+    searches.find_again()
     assert search(site, photo).json() == whole
     answer = site.client.get(f"{API}/people/p1/similar")
     assert answer.json()["unsearched"] == [] and "etag" in answer.headers

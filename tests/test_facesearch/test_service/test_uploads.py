@@ -15,6 +15,8 @@ from PIL import Image
 from facesearch.api.session import GallerySession
 from facesearch.gallery.gallery import Gallery
 from facesearch.images.decode import DecodeLimits
+from facesearch.images.walk.file_kinds import is_photo_name
+from facesearch.service.pictures import PhotoDecoders
 from support.fake_engine import FakeEngine, write_photo
 from support.serving.services import (
     ServedTest,
@@ -218,3 +220,33 @@ def test_videos_are_refused_with_what_to_do(site: ServedTest, probe: Path) -> No
     assert (enrolled.status_code, enrolled.json()["code"]) == (415, "video")
     kept = site.service.galleries[0].folder.resolve().with_name("my.enrolled")
     assert not kept.exists() or not any(kept.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("a.PNG", ".png"),
+        ("a.nef", ".nef" if is_photo_name(".nef") else ""),
+        ("a.sh", ""),
+        ("../../evil.jpeg", ".jpeg"),
+        ("a.png/..", ""),
+        ("no ending", ""),
+    ],
+)
+def test_the_ending_of_a_name_is_known_to_who_decodes(
+    site: ServedTest, probe: Path, monkeypatch: pytest.MonkeyPatch, name: str, suffix: str
+) -> None:
+    """It alone tells raw files from TIFFs; nothing else of a name gets into a path."""
+    seen: list[Path] = []
+    decode = PhotoDecoders.decode
+
+    def noted(decoders: PhotoDecoders, photo: Path, max_side: int | None) -> Any:
+        seen.append(photo)
+        return decode(decoders, photo, max_side)
+
+    monkeypatch.setattr(PhotoDecoders, "decode", noted)
+    files = {"photo": (name, probe.read_bytes())}
+    answer = site.client.post(f"{API}/search", files=files, headers=site.local())
+    assert answer.status_code == 200, answer.text
+    (place,) = seen
+    assert place.suffix == suffix and place.parent == site.service.options.state / "uploads"

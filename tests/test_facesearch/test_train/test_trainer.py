@@ -150,6 +150,7 @@ def test_only_facenet_small_takes_another_side(tmp_path: Path) -> None:
         Trainer(settings)
 
 
+@pytest.mark.slow
 def test_distillation_comes_nearer_to_the_teacher(tmp_path: Path) -> None:
     settings = replace(
         made_settings(tmp_path),

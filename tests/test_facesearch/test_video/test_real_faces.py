@@ -26,6 +26,8 @@ from facesearch.engine import FaceEngine, create_engine
 from facesearch.evaluate.video_clips import embed_clips, read_clips
 from facesearch.recognition.identify import compare_probes, read_probe
 
+pytestmark = pytest.mark.slow  # with the real models
+
 
 @pytest.fixture(scope="module")
 def engine() -> FaceEngine:

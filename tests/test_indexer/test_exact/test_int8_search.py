@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -17,6 +17,7 @@ from indexer.exact.brute_force import exact_search
 from indexer.exact.int8_kernel import LANES
 from indexer.exact.int8_search import CertifiedSearch, is_available, search_blocks
 from indexer.types import MAX_NEIGHBOURS, Block
+from support.examples import examples
 from support.search import Search, blocks, nearest_by_loops, require_equal, searches
 from support.vectors import unit_vectors
 
@@ -41,7 +42,7 @@ def require_exact(
 
 
 @given(search=searches(), threads=st.integers(1, 3))
-@settings(max_examples=150, deadline=None)
+@examples(75, 150)
 def test_equals_plain_loops(search: Search, threads: int) -> None:
     index = CertifiedSearch(search.ids, search.vectors, threads)
     assert len(index) == len(search.ids)
@@ -49,7 +50,7 @@ def test_equals_plain_loops(search: Search, threads: int) -> None:
 
 
 @given(search=searches(), rows=st.integers(1, 30))
-@settings(max_examples=60, deadline=None)
+@examples(30, 60)
 def test_blocks_are_searched_as_one_gallery(search: Search, rows: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(int8_search, "_WORTH_CODES", 0)
@@ -67,7 +68,7 @@ def test_blocks_are_searched_as_one_gallery(search: Search, rows: int) -> None:
     half=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@examples(30, 60)
 def test_any_dimension(
     *, count: int, dimension: int, queries: int, k: int, half: bool, seed: int
 ) -> None:
@@ -83,7 +84,7 @@ def test_any_dimension(
     near=st.sampled_from([0.0, 6e-8, 1e-6, 1e-4, 1e-2]),
     k=st.sampled_from([1, 3, 20]),
 )
-@settings(max_examples=40, deadline=None)
+@examples(25, 40)
 def test_near_ties(seed: int, near: float, k: int) -> None:
     random = np.random.default_rng(seed)
     vectors = unit_vectors(4, 64, seed)[random.integers(0, 4, 2000)]

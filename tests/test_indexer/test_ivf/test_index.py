@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -22,6 +22,7 @@ from indexer.ivf.index import DTYPES, IvfRecipe, IvfSqIndex, ivf_available
 from indexer.ivf.scalar_quantizer import ScalarQuantizer, decode
 from indexer.storage.safetensors_file import ArrayFileError, read_arrays, write_arrays
 from indexer.types import MAX_NEIGHBOURS, Block
+from support.examples import examples
 from support.search import blocks, require_equal
 from support.vectors import grouped_vectors, unit_vectors
 
@@ -142,7 +143,7 @@ def test_few_cells_find_nearly_all_of_a_person(tmp_path: Path) -> None:
     rows=st.integers(1, 500),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=40, deadline=None)
+@examples(25, 40)
 def test_any_gallery(
     tmp_path_factory: pytest.TempPathFactory,
     *,
@@ -242,7 +243,7 @@ def folder_of_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@examples(30, 60)
 def test_arrays_that_do_not_fit_each_other_are_refused_or_harmless(
     folder_of_index: Path, data: st.DataObject
 ) -> None:

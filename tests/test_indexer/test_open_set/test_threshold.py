@@ -91,6 +91,7 @@ def test_tail_rate_holds_for_strangers() -> None:
     assert covered >= 15  # the law is an approximation, and the interval does not know
 
 
+@pytest.mark.slow
 def test_a_family_does_not_set_the_rate_of_strangers() -> None:
     named, covered = [], 0
     for seed in range(20):

@@ -1,6 +1,6 @@
 // What happens at the service, as it happens: jobs, suggestions, and changes made by anybody.
 import { address } from "./api.js";
-import { announceChange } from "./data/changes.js";
+import { announceChange, hearChanges } from "./data/changes.js";
 import { useEffect, useRef } from "./html.js";
 
 // A job changes the gallery many times a second; views load again at most this often.
@@ -29,8 +29,10 @@ export const useEventStream = (gallery) => {
     let wasLost = false;
     source.addEventListener("error", () => {
       wasLost = true;
+      hearChanges(false);
     });
     source.addEventListener("open", () => {
+      hearChanges(true);
       if (wasLost) announceChange();
       wasLost = false;
     });
@@ -48,6 +50,7 @@ export const useEventStream = (gallery) => {
     return () => {
       clearTimeout(timer);
       source.close();
+      hearChanges(false);
     };
   }, [gallery]);
 };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesearch.detect.padded_network import PaddedNetwork
+from facesearch.detect.boxes import matched
+from facesearch.detect.padded_network import BATCH, PaddedNetwork, padded_shape, small_together
+from facesearch.detect.scaling import SHORTEST, SIGHT
 from facesearch.detect.yunet.detector import YuNetDetector, decoded
 from facesearch.detect.yunet.network import STRIDES, build_model
 from facesearch.detect.yunet.weights import (
@@ -88,7 +91,7 @@ def test_decoding_is_the_plain_formula(seed: int, least: float) -> None:
         generator.normal(0, 2, (1, 96 // stride, 160 // stride, 16)).astype(np.float32)
         for stride in STRIDES
     ]
-    found = decoded(levels, least)
+    found = decoded([level[0] for level in levels], least)
     plain = []
     for level, stride in zip(levels, STRIDES, strict=True):
         for row in range(level.shape[1]):
@@ -128,30 +131,125 @@ def test_faces_are_found_whatever_the_size_and_by_several_threads() -> None:
             np.testing.assert_array_equal(photo_faces.scores, again.scores)
 
 
+def build_noting(built: list[tuple[int, int, int]]) -> Callable[[int, int, int], object]:
+    arrays = packaged_arrays()
+
+    def build(count: int, height: int, width: int) -> object:
+        built.append((count, height, width))
+        return build_model(arrays, count, height, width)
+
+    return build
+
+
+def answers(network: PaddedNetwork, *photos: np.ndarray) -> list[np.ndarray]:
+    """Kept beyond the next call."""
+    return [output.copy() for output in network(photos)]
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
 def test_a_shape_seen_often_gets_a_separate_model_with_the_same_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    arrays, built = packaged_arrays(), []
-
-    def build(height: int, width: int) -> object:
-        built.append((height, width))
-        return build_model(arrays, height, width)
-
-    monkeypatch.setattr("facesearch.detect.padded_network._MOST_SHAPES", 2)
-    network = PaddedNetwork(build, threads=1)
-    photo = np.random.default_rng(0).integers(0, 256, (70, 130, 3), np.uint8)
-    first = network(photo)
-    for _ in range(20):
-        again = network(photo)
-    assert built == [(-1, -1), (128, 192)]
+    built: list[tuple[int, int, int]] = []
+    monkeypatch.setattr("facesearch.detect.padded_network._MOST_PIXELS", 128 * 192)
+    network = PaddedNetwork(build_noting(built), threads=1)
+    photo = noise(70, 130)
+    first = answers(network, photo)
+    for _ in range(40):
+        again = answers(network, photo)
+    assert built == [(1, -1, -1), (1, 128, 192)]
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    for side in (64, 128):
-        for _ in range(16):
-            network(np.zeros((side, side, 3), np.uint8))
-    assert built[2:] == [(64, 64), (128, 128)]
-    network(photo)  # its model was given up for the two others
-    assert len(built) == 4
+    for _ in range(32):
+        network([np.zeros((64, 64, 3), np.uint8)])
+    assert built[2:] == [(1, 64, 64)]
+    for _ in range(31):
+        network([photo])  # its model was given up for the other
+    assert len(built) == 3
+    network([photo])
+    assert built[3:] == [(1, 128, 192)]
+
+
+def test_memory_that_is_filled_again_leaves_nothing_of_the_photo_before() -> None:
+    network = PaddedNetwork(build_noting([]), threads=1)
+    small = noise(100, 70)
+    alone = answers(network, small)
+    network([np.full((120, 128, 3), 255, np.uint8)])  # of the same padded shape
+    network([np.full((300, 300, 3), 255, np.uint8)])  # needs more memory
+    for one, other in zip(alone, answers(network, small), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@given(st.lists(st.tuples(st.integers(1, 200), st.integers(1, 200)), max_size=20))
+def test_photos_go_together_that_are_small_and_of_one_padded_shape(
+    sizes: list[tuple[int, int]],
+) -> None:
+    photos = [np.zeros((*size, 3), np.uint8) for size in sizes]
+    groups = small_together(photos)
+    assert sorted(row for rows in groups for row in rows) == list(range(len(photos)))
+    alone = []
+    for rows in groups:
+        shapes = {padded_shape(photos[row]) for row in rows}
+        assert len(shapes) == 1
+        assert len(rows) in (1, BATCH)
+        if len(rows) == BATCH:
+            assert np.prod(shapes.pop()) <= 128 * 128
+        else:
+            alone += shapes
+    small = [shape for shape in alone if np.prod(shape) <= 128 * 128]
+    assert all(small.count(shape) < BATCH for shape in small)
+
+
+@needs_photos
+def test_faces_of_small_photos_are_the_same_alone_and_together() -> None:
+    photo = read(sorted(GROUP.glob("*.jpg"))[0])
+    detector = YuNetDetector(min_score=0.4, threads=1)
+    (largest,) = detector.detect([photo])
+    crops = []
+    for box in largest.boxes:
+        left, top = np.maximum(box[:2] - 10, 0).astype(int)
+        crops.append(np.ascontiguousarray(photo[top : top + 100, left : left + 110]))
+    crops = [crop for crop in crops if crop.shape == (100, 110, 3)] * 16
+    assert len(crops) >= 32
+    alone = [detector.detect([crop])[0] for crop in crops]
+    assert sum(map(len, alone)) >= 8
+    together = detector.detect(crops)
+    for one, other in zip(alone, together, strict=True):
+        # bf16 keeps three digits, and a batch may be summed up in another order.
+        assert len(one) == len(other)
+        np.testing.assert_allclose(one.scores, other.scores, atol=0.01)
+        np.testing.assert_allclose(one.boxes, other.boxes, atol=1.0)
+
+
+@needs_photos
+def test_for_large_faces_photos_are_reduced_and_faces_stay_in_their_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo = read(sorted(GROUP.glob("*.jpg"))[0])
+    (every,) = YuNetDetector(threads=1).detect([photo])
+    sides = (every.boxes[:, 2:] - every.boxes[:, :2]).max(axis=1)
+    least = int(sides.max() * 0.8)
+    assert least > 1.5 * SIGHT
+    shapes: list[tuple[int, ...]] = []
+    look = PaddedNetwork.__call__
+
+    def noted(network: PaddedNetwork, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
+        shapes.extend(each.shape for each in photos)
+        return look(network, photos)
+
+    monkeypatch.setattr(PaddedNetwork, "__call__", noted)
+    (large,) = YuNetDetector(min_face=least, threads=1).detect([photo])
+    scale = max(SIGHT / least, SHORTEST / max(photo.shape[:2]))
+    assert shapes == [(round(photo.shape[0] * scale), round(photo.shape[1] * scale), 3)]
+    found = matched(large.boxes, every.boxes, 0.6)
+    assert set(np.flatnonzero(sides > 1.1 * least)) <= set(found.tolist()) - {-1}
+    assert (large.boxes[:, 2:] - large.boxes[:, :2]).max(axis=1).min() >= least
+    eyes = every.landmarks[found, 1] - every.landmarks[found, 0]
+    misplaced = np.abs(large.landmarks - every.landmarks[found]).max(axis=(1, 2))
+    assert (misplaced < 0.35 * np.linalg.norm(eyes, axis=1)).all()
 
 
 def test_settings_and_photos_out_of_range_are_refused() -> None:

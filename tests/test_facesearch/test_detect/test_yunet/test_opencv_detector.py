@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from facesearch.detect.scaling import SIGHT
 from facesearch.detect.yunet import opencv_detector
 from facesearch.detect.yunet.opencv_detector import OpenCvYuNetDetector, from_rows
 from facesearch.errors import InputError, WeightsError
@@ -116,3 +117,11 @@ def test_other_arrays_are_refused(stand_in, model):
 def test_the_stand_in_has_the_real_detectors_interface():
     assert callable(cv2.FaceDetectorYN.create)
     assert opencv_detector.cv2 is cv2
+
+
+def test_for_large_faces_photos_are_reduced(stand_in, model):
+    detector = OpenCvYuNetDetector(model, min_face=2 * SIGHT)
+    (faces,) = detector.detect([np.zeros((600, 800, 3), np.uint8)])
+    assert stand_in.photos[-1].shape == (300, 400, 3)
+    assert faces.boxes.tolist() == [[20, 40, 100, 140]]  # the other is too small
+    np.testing.assert_array_equal(faces.landmarks[0, 0], [40, 70])

@@ -12,10 +12,10 @@ import pytest
 from facesearch.cli.main import main
 from facesearch.engine_options import EngineOptions
 from facesearch.gallery.gallery import Gallery
-from facesearch.service.announcement import FILE, announced, read_address
+from facesearch.service.announcement import FILE, read_address
 from facesearch.service.face_service import FaceService
 from support.fake_engine import FakeEngine, write_photo
-from support.serving.services import listening, named_gallery, open_service
+from support.serving.services import found_by_commands, named_gallery, open_service
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +44,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture(scope="module")
 def running(folder: Path, gallery: Gallery) -> Iterator[FaceService]:
     service = open_service(folder, gallery)
-    with (
-        listening(service) as url,
-        announced(service, "127.0.0.1", int(url.rpartition(":")[2])),
-    ):
+    with found_by_commands(service):
         yield service
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from facesearch.cli.main import main
 from facesearch.cli.people import decisions, people
 from facesearch.gallery.gallery import Gallery
 from facesearch.people.store import PeopleStore
-from facesearch.service.announcement import FILE, announced
+from facesearch.service.announcement import FILE
 from facesearch.service.transport import ServiceTransport
-from support.serving.services import clustered_gallery, listening, open_service
+from support.serving.services import clustered_gallery, found_by_commands, open_service
 
 # Each in the state that those before it leave.
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -42,6 +41,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("cover", "Ada", "1-1.png"),
     ("not-face", "7", "--json"),
     ("undo", "--dry-run"),
+    ("undo", "--dry-run", "--decision", "15", "--json"),
     ("undo", "--json"),
     ("undo",),
     ("history",),
@@ -78,14 +78,8 @@ def locally(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-@contextmanager
-def running(folder: Path, gallery: Gallery) -> Iterator[None]:
-    service = open_service(folder, gallery)
-    with (
-        listening(service) as url,
-        announced(service, "127.0.0.1", int(url.rpartition(":")[2])),
-    ):
-        yield
+def running(folder: Path, gallery: Gallery) -> AbstractContextManager[str]:
+    return found_by_commands(open_service(folder, gallery))
 
 
 def printed(

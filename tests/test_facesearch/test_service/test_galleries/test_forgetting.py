@@ -146,3 +146,21 @@ def test_what_was_looked_at_is_what_is_forgotten(site: ServedTest, gallery: Gall
         answer = site.client.post(f"{API}/forget", json=changed, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (412, "precondition")
     assert not any(job.kind == "forget" for job in site.service.jobs.all())
+
+
+def test_the_digest_of_a_preview_is_for_what_it_showed(site: ServedTest, gallery: Gallery) -> None:
+    """What else changed does no harm, unlike with If-Match; what was shown must be as it was."""
+    shown = ask(site, dry_run=True, people=["p1"])
+    deciding = editor(gallery)
+    deciding.hide(deciding.find("p4"))
+    assert ask(site, dry_run=True, people=["p1"]) == shown
+    deciding = editor(gallery)
+    deciding.add(deciding.find("p1"), [9])
+    body = {"people": ["p1"], "dry_run": False, "digest": shown["digest"]}
+    answer = site.client.post(f"{API}/forget", json=body, headers=site.local())
+    assert (answer.status_code, answer.json()["code"]) == (412, "precondition")
+    assert answer.json()["action"]
+    assert not any(job.kind == "forget" for job in site.service.jobs.all())
+    now = ask(site, dry_run=True, people=["p1"])
+    assert (now["faces"], now["digest"] == shown["digest"]) == (4, False)
+    assert ended(site, ask(site, people=["p1"], digest=now["digest"]))["faces"] == 4

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from facesearch.curation.editor import PeopleEditor
 from support.pages.answers import face_of, person_of, serve_list
 from support.pages.browser import PHONE, WatchedPages, chromium, needs_browser
 from support.serving.services import clustered_gallery, listening, open_service
@@ -43,6 +45,7 @@ def open_people(pages: WatchedPages, total: int, named: int = 0) -> tuple[Any, l
     asked = serve_list(
         page, "people", "people", total,
         lambda number: person_of(number, f"Person {number}" if number <= named else None),
+        more=lambda begin: {"unnamed": max(begin, named) if named < total else None},
     )  # fmt: skip
     page.get_by_role("link", name="People", exact=True).click()
     page.locator(CELLS).first.get_by_role("link").wait_for()
@@ -164,13 +167,30 @@ def test_all_up_to_a_face_are_selected_across_pages(pages: WatchedPages) -> None
     assert sorted(asked) == [0, 200, 400, 600, 800]
 
 
-def test_the_first_unnamed_person_is_named_wherever_they_are(pages: WatchedPages) -> None:
-    page, asked = open_people(pages, 5000, named=450)
+@pytest.mark.parametrize(("named", "last"), [(20, None), (450, 400), (4250, 4200)])
+def test_the_first_unnamed_person_is_named_wherever_they_are(
+    pages: WatchedPages, named: int, last: int | None
+) -> None:
+    """The service says where that is: no list is read up to there."""
+    page, asked = open_people(pages, 5000, named=named)
     page.keyboard.press("n")
-    field = page.get_by_role("combobox", name="Name of p451")
+    field = page.get_by_role("combobox", name=f"Name of p{named + 1}")
     sync_api.expect(field).to_be_focused()
     sync_api.expect(field).to_be_in_viewport()
-    assert sorted(asked) == [0, 200, 400]
+    # Beside the place only what is near it on the screen.
+    near = {last - 200, last, last + 200} if last else {0}
+    assert set(asked) <= {0, 200, *near} and (last or 0) in asked
+
+
+def test_where_all_have_names_no_field_is_opened(pages: WatchedPages) -> None:
+    page, asked = open_people(pages, 5000, named=5000)
+    page.keyboard.press("n")
+    for _ in range(200):
+        if len(asked) > 1:
+            break
+        page.wait_for_timeout(50)
+    assert sorted(asked) == [0, 200]  # the second only says that there is nobody
+    assert page.get_by_role("combobox", name=re.compile("^Name of")).count() == 0
 
 
 def test_after_a_decision_only_what_is_looked_at_is_loaded_again(pages: WatchedPages) -> None:
@@ -225,3 +245,47 @@ def test_what_happened_while_the_service_was_away_is_seen(pages: WatchedPages) -
             break
         page.wait_for_timeout(50)
     assert len(streams) == 2 and len(asked) == 2
+
+
+def test_who_walks_through_photos_reads_their_list_once(browser: Any, tmp_path: Path) -> None:
+    """Until something changes; then what is beside the photo is read again."""
+    gallery = clustered_gallery(tmp_path)
+    asked: list[str] = []
+
+    def note(request: Any) -> None:
+        if "/galleries/my/photos?" in request.url:
+            asked.append(request.url)
+
+    with (
+        listening(open_service(tmp_path, gallery)) as address,
+        WatchedPages(browser, address) as pages,
+    ):
+        page = pages.open("#/g/my/photos")
+        page.on("request", note)
+        page.get_by_role("list", name="Photos").get_by_role("link").first.click()
+        walk = page.get_by_role("navigation", name="Other photos of the list")
+
+        def walked(keys: str) -> int:
+            """How often the list is read while keys are pressed."""
+            before = len(asked)
+            for key in keys:
+                place = int(walk.get_by_text(" of 12").inner_text().split()[0])
+                page.keyboard.press(key)
+                walk.get_by_text(f"{place + (1 if key == 'n' else -1)} of 12").wait_for()
+            return len(asked) - before
+
+        walk.get_by_text("1 of 12").wait_for()
+
+        def settled() -> bool:
+            """Once the page hears of changes, and of the last one, nothing is read again."""
+            return any(walked("np") == 0 for _ in range(50))
+
+        assert settled() and walked("nnnnnp") == 0
+        before = len(asked)
+        PeopleEditor(gallery).hide(PeopleEditor(gallery).find("p4"))
+        for _ in range(600):
+            if len(asked) > before:
+                break
+            page.wait_for_timeout(50)
+        assert len(asked) > before
+        assert settled() and walked("nn") == 0

@@ -7,16 +7,17 @@ import { count } from "../text.js";
 import { toast, toastError } from "../toasts.js";
 import { Dialog } from "../controls/dialog.js";
 
+/** What would be deleted: {data, error}, and how to look again. */
 const usePreview = (person) => {
   const { path } = useGallery();
   const [preview, setPreview] = useState({});
-  useEffect(() => {
+  const look = () =>
     post(path("forget"), { people: [person.id], dry_run: true }).then(
       (data) => setPreview({ data }),
       (error) => setPreview({ error }),
     );
-  }, [person.id]);
-  return preview;
+  useEffect(() => void look(), [person.id]);
+  return [preview, look];
 };
 
 const Deleted = ({ data }) => html`
@@ -30,16 +31,19 @@ const Deleted = ({ data }) => html`
 
 export const ForgetDialog = ({ person, onClose }) => {
   const { path, to } = useGallery();
-  const { data, error } = usePreview(person);
+  const [{ data, error }, lookAgain] = usePreview(person);
   const [isSure, setSure] = useState(false);
   const forget = async () => {
     try {
-      await post(path("forget"), { people: [person.id], dry_run: false });
+      // Just what is shown here, or nothing.
+      await post(path("forget"), { people: [person.id], dry_run: false, digest: data.digest });
       toast({ text: `${person.label} is being forgotten.` });
       onClose();
       go(to("people"), { replace: true });
     } catch (problem) {
       toastError(problem);
+      setSure(false);
+      lookAgain();
     }
   };
   return html`

@@ -1,4 +1,5 @@
 // People in a grid: named one after the other, merged by dragging, hidden by a key.
+import { get } from "../api.js";
 import { useLongList } from "../data/long_list.js";
 import { useDecisions } from "../decisions.js";
 import { useGallery } from "../gallery.js";
@@ -12,19 +13,21 @@ import { PersonPicker } from "./person_picker.js";
 import { PersonTile } from "./person_tile.js";
 
 const CAPTION = 58;
-const AHEAD = 200;
 
 /** Names given in the grid, one after the other: whose field is open, and what it does. */
-const useNaming = (list, decisions) => {
+const useNaming = (list, decisions, placeOfUnnamed) => {
   const [open, setOpen] = useState(null);
   /** Open the field of the next person without a name, after the one at `index`. */
   const openAfter = async (index) => {
-    for (let at = index + 1; at < list.total; at++) {
-      if (!list.at(at)) await list.between(at, Math.min(at + AHEAD, list.total));
-      const person = list.at(at);
-      if (person && !person.name) return setOpen({ id: person.id, index: at });
+    let at = index + 1;
+    while (list.at(at)?.name) at++;
+    if (at < list.total && !list.at(at)) {
+      // Not loaded: the service knows where the next one is.
+      at = (await placeOfUnnamed(at)) ?? list.total;
+      if (at < list.total) await list.between(at, at + 1);
     }
-    return setOpen(null);
+    const person = list.at(at);
+    setOpen(person ? { id: person.id, index: at } : null);
   };
   const openNext = (index) => openAfter(index).catch(toastError);
   const moveOn = (person, index) => (person.name ? setOpen(null) : openNext(index));
@@ -49,7 +52,8 @@ export const PeopleGrid = ({ params, empty }) => {
   const { path, can } = useGallery();
   const decisions = useDecisions();
   const list = useLongList(path("people"), "people", params);
-  const naming = useNaming(list, decisions);
+  const placeOfUnnamed = async (start) => (await get(path("people"), { ...params, start, limit: 1 })).unnamed;
+  const naming = useNaming(list, decisions, placeOfUnnamed);
   const [merging, setMerging] = useState(null);
   const acts = {
     n: (person, index) => naming.of(person, index).open(),

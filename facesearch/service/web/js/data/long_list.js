@@ -1,7 +1,7 @@
 // A list of any length, of which only the pages that somebody looks at are loaded.
 import { get } from "../api.js";
 import { useRef, useState } from "../html.js";
-import { keep, recall, useChanges } from "./changes.js";
+import { isUnchanged, keep, markNow, recall, useChanges } from "./changes.js";
 
 const PAGE = 200;
 // Of one list; those farthest from what is looked at go first.
@@ -12,9 +12,14 @@ const pageOf = (index) => Math.floor(index / PAGE);
 
 class LongList {
   constructor(path, key, params) {
-    Object.assign(this, { path, key, params, total: null, error: null, wanted: [0, 1] });
+    Object.assign(this, { path, key, params, total: null, error: null, wanted: [0, 1], mark: markNow() });
     this.pages = new Map();
     this.loading = new Map();
+  }
+
+  /** Whether what is loaded is so still. */
+  isCurrent() {
+    return this.total !== null && !this.error && isUnchanged(this.mark);
   }
 
   /** The item at a place; undefined where it is not loaded. */
@@ -118,8 +123,10 @@ export const useLongList = (path, key, params = {}) => {
   const begun = () => Object.assign(new LongList(path, key, params), { name });
   if (list.current?.name !== name) {
     list.current = recall(name);
-    const fresh = begun();
-    load(fresh);
+    // From photo to photo of a list it is not read again at each.
+    const fresh = list.current?.isCurrent() ? null : begun();
+    if (fresh) load(fresh);
+    else latest.current++; // what is still on its way is of another list
     list.current ??= fresh;
   }
   useChanges(() => load(begun()));

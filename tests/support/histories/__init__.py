@@ -1,0 +1,1 @@
+"""Galleries through random histories of commands, crashes and other writers."""
