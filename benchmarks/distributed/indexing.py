@@ -76,6 +76,11 @@ def compare_workers(
         first, second = (scratch / f"{kind}-{count}-0.gallery" for kind in ("plain", "ray"))
         differences = differing_rows(first, second)
         work = [each["seconds"] - each["start_seconds"] for each in (plain, spread)]
+        if min(work) <= 0:
+            sys.exit(
+                f"expected photos that take longer than the start, got {number}: give more of them "
+                f"with --count (seconds of work: {work})"
+            )
         for each, seconds in zip((plain, spread), work, strict=True):
             each["photos_per_second"] = round((number - count) / seconds, 1)
         runs.append(
@@ -101,6 +106,9 @@ def timed(
     """
     whole: list[float] = []
     start: list[float] = []
+    # Files of programs, models and photos are in memory from then on, for all runs alike.
+    warm = gallery.with_name(f"{gallery.name}-warm.gallery")
+    subprocess.run(index_command(photos[1], warm, options), check=True)
     with memory_watch(workers_here(watched)) as peaks:
         for repeat in range(repeats):
             folder = gallery.with_name(f"{gallery.name}-{repeat}.gallery")
