@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 # Unfinished videos, in the gallery's folder.
 FOLDER = "videos"
-_VERSION = 1  # of how tracks are made; checkpoints of another are of no use
+_VERSION = 2  # of how tracks are made; checkpoints of another are of no use
 _KEY_DIGITS = 16
 
 

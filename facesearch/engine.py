@@ -89,13 +89,16 @@ class FaceEngine:
             "detect_side": self.detect_side,
         }
 
-    def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
-        """The faces of each photo, RGB uint8 (h, w, 3); one encoder batch for all of them."""
-        return self.embed(photos, self.detect(photos))
+    def faces(self, photos: Sequence[Pixels], *, in_tiles: bool = True) -> list[PhotoFaces]:
+        """The faces of each photo, RGB uint8 (h, w, 3); one encoder batch for all of them.
 
-    def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
+        ``in_tiles`` is as in :func:`detect_faces`.
+        """
+        return self.embed(photos, self.detect(photos, in_tiles=in_tiles))
+
+    def detect(self, photos: Sequence[Pixels], *, in_tiles: bool = True) -> list[Detections]:
         """The faces found in each photo, in the pixels of the arrays given."""
-        return detect_faces(self.detector, photos, self.detect_side)
+        return detect_faces(self.detector, photos, self.detect_side, in_tiles=in_tiles)
 
     def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:
         """The faces of each photo at the detections given; one encoder batch for all of them."""
@@ -119,19 +122,24 @@ class FaceEngine:
 
 
 def detect_faces(
-    detector: Detector, photos: Sequence[Pixels], side: int = DETECT_SIDE
+    detector: Detector,
+    photos: Sequence[Pixels],
+    side: int = DETECT_SIDE,
+    *,
+    in_tiles: bool = True,
 ) -> list[Detections]:
     """Faces that a detector finds in photos RGB uint8 (h, w, 3) no longer than ``side`` pixels.
 
-    Longer ones are reduced for it, wide ones cut into tiles (:mod:`facesearch.detect.tiles`);
-    detections are in the pixels of the arrays given.
+    Longer ones are reduced for it, wide ones cut into tiles (:mod:`facesearch.detect.tiles`), but
+    not without ``in_tiles``: frames of wide films are no panoramas. Detections are in the pixels of
+    the arrays given.
     """
     if not photos:
         return []
     from facesearch.detect import tiles  # noqa: PLC0415 - loads OpenCV
     from facesearch.detect.scaling import shrinking, shrunk  # noqa: PLC0415 - loads OpenCV
 
-    wide = [tiles.is_wide(photo.shape[0], photo.shape[1], side) for photo in photos]
+    wide = [in_tiles and tiles.is_wide(photo.shape[0], photo.shape[1], side) for photo in photos]
     plain = [photo for photo, is_wide in zip(photos, wide, strict=True) if not is_wide]
     scales = [shrinking(photo, side) for photo in plain]
     reduced = [shrunk(photo, scale) for photo, scale in zip(plain, scales, strict=True)]

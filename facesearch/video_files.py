@@ -19,6 +19,7 @@ VIDEO_EXTENSIONS = frozenset(
         ".3g2",
         ".3gp",
         ".avi",
+        ".flv",
         ".m2ts",
         ".m4v",
         ".mkv",
@@ -27,7 +28,10 @@ VIDEO_EXTENSIONS = frozenset(
         ".mpeg",
         ".mpg",
         ".mts",
+        ".mxf",
+        ".ogv",
         ".qt",
+        ".vob",
         ".webm",
         ".wmv",
     )
@@ -37,7 +41,9 @@ SOUND_EXTENSIONS = frozenset((".aac", ".m4a", ".m4b", ".m4p", ".mka", ".weba", "
 
 _PREFIXES = (
     (b"\x1aE\xdf\xa3", "matroska"),  # also WebM
-    (b"\x00\x00\x01\xba", "mpeg"),
+    (b"\x00\x00\x01\xba", "mpeg"),  # also VOB
+    (b"FLV\x01", "flv"),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", "mxf"),  # SMPTE ST 377-1, section 6.1
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
 )
 # The first boxes of QuickTime files from before there was ``ftyp``.
@@ -47,6 +53,9 @@ _OTHER_BRANDS = frozenset(
     b"M4A |M4B |M4P |F4A |F4B |crx |jp2 |jpx |jpm |jxl |avif|avis|mif1|msf1|"
     b"heic|heix|heim|heis|hevc|hevx|hevm|hevs".split(b"|")
 )
+# How the first packets of pictures begin in Ogg (RFC 3533), which mostly holds sound: the first
+# pages of all its streams come before everything else.
+_PICTURES_IN_OGG = (b"\x80theora", b"\x01video\0", b"\x4fVP80", b"BBCD\0")
 _PACKET = 188  # of an MPEG transport stream (ISO/IEC 13818-1), in M2TS files after four bytes
 _SYNC = 0x47
 
@@ -58,6 +67,8 @@ def video_container(head: bytes) -> str | None:
             return container
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "avi"
+    if head[:4] == b"OggS":
+        return "ogg" if any(each in head for each in _PICTURES_IN_OGG) else None
     if head[4:8] == b"ftyp":
         return None if head[8:12] in _OTHER_BRANDS else "mov"
     if head[4:8] in _OLD_BOXES:

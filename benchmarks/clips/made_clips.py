@@ -66,12 +66,14 @@ class TrueFace:
 @dataclass(frozen=True)
 class ClipFormat:
     """How a clip is stored. ``jitter`` moves the times of frames by up to that share of one frame;
-    ``turn`` degrees (0, 90, 180, 270) are stored turned, with the matrix that turns them back."""
+    ``turn`` degrees (0, 90, 180, 270) are stored turned, with the matrix that turns them back.
+    ``grain`` is the standard deviation of the noise of each frame's brightness, in levels."""
 
     fps: int = 25
     codec: str = "libx264"
     turn: int = 0
     jitter: float = 0.0
+    grain: float = 0.0
     keyframe_every: int = 50
     options: tuple[tuple[str, str], ...] = ()
 
@@ -94,10 +96,12 @@ def write_clip(
         stream.codec_context.gop_size = form.keyframe_every
         if form.turn:
             stream.set_display_rotation(form.turn)
+        grain = Grain(form.grain, (width, height), seed)
         number = 0
         for at, shot in enumerate(shots):
             for step in range(round(shot.seconds * form.fps)):
                 drawn, faces = draw_frame(shot, step / form.fps)
+                drawn = grain.over(drawn)
                 moved = rng.uniform(0, form.jitter) if form.jitter else 0.0
                 ticks = round((number + moved) * ticks_a_second / form.fps)
                 stored = np.ascontiguousarray(np.rot90(drawn, -form.turn // 90))
@@ -109,6 +113,30 @@ def write_clip(
                 number += 1
         container.mux(stream.encode(None))
     return truth
+
+
+class Grain:
+    """Noise as sensors and film have it: other in each frame, of standard deviation ``levels``.
+
+    Each frame gets another part of one larger field of noise: to draw it takes no time.
+    """
+
+    _MARGIN = 64
+
+    def __init__(self, levels: float, size: tuple[int, int], seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        width, height = (each + self._MARGIN for each in size)
+        noise = self._rng.normal(0, levels, (height, width)) if levels else np.zeros((0, 0))
+        self._field = np.rint(noise).astype(np.int16)
+
+    def over(self, frame: Pixels) -> Pixels:
+        """A frame RGB uint8 (h, w, 3) with its noise."""
+        if not self._field.size:
+            return frame
+        top, left = self._rng.integers(0, self._MARGIN, 2).tolist()
+        height, width = frame.shape[:2]
+        noise = self._field[top : top + height, left : left + width, None]
+        return np.asarray(np.clip(frame + noise, 0, 255), np.uint8)
 
 
 def draw_frame(

@@ -63,7 +63,7 @@ class OneFaceEngine:
             Qualities(number, number, number),
         )
 
-    def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
+    def faces(self, photos: Sequence[Pixels], *, in_tiles: bool = True) -> list[PhotoFaces]:
         """One face in each photo."""
         return [self._found] * len(photos)
 

@@ -19,6 +19,7 @@ from benchmarks.clips.made_clips import TrueFace
 from facesearch.detect.boxes import iou
 from facesearch.engine import FaceEngine
 from facesearch.video.follow import followed
+from facesearch.video.tracker import is_worth_keeping
 
 _LEAST_OVERLAP = 0.2  # detectors' boxes and drawn ones differ
 _NOBODY = -1
@@ -50,10 +51,16 @@ class IdentityScores:
 
 
 def follow(engine: FaceEngine, path: Path, *, in_process: bool = True) -> list[TrackSighting]:
-    """Every face of a video's sampled frames, and the track that it was given to."""
+    """Every face of the tracks of a video that ``index`` would store, frame by frame."""
+    seen = list(followed(engine, path, in_process=in_process))
+    qualities: dict[int, list[float]] = {}
+    for track, face in seen:
+        qualities.setdefault(track, []).append(face.quality)
+    kept = {each for each, found in qualities.items() if is_worth_keeping(len(found), max(found))}
     return [
         TrackSighting(track, face.time_us, tuple(face.box.tolist()))
-        for track, face in followed(engine, path, in_process=in_process)
+        for track, face in seen
+        if track in kept
     ]
 
 

@@ -87,21 +87,25 @@ def video_kills() -> str:
 def video_speed() -> str:
     """Times real time."""
     data = result("video_speed")
+    clips = [data, *([data["larger"]] if "larger" in data else [])]
     rows = [
         [
+            f"{clip['seconds']:g} s, {clip.get('codec', 'H.264')}, "
+            f"{clip['size'][0]} x {clip['size'][1]}",
             f"`{mode}`",
             f"{each['frames_looked_at']}",
             f"{median(each['seconds']):.2f}",
             f"{each['times_real_time']:.1f}",
         ]
-        for mode, each in data["runs"].items()
+        for clip in clips
+        for mode, each in clip["runs"].items()
     ]
-    wide, high = data["size"]
+    grain = ", with film grain" if "grain" in data else ""
     text = (
-        f"A clip of {data['seconds']:g} s, {wide} x {high} at {data['fps']} frames a second; "
-        f"median of {data['repeats']}. {measured_on(data)}"
+        f"Clips of {data['fps']} frames a second{grain}; median of {data['repeats']}. "
+        f"{measured_on(data)}"
     )
-    header = ("`--video`", "frames looked at", "seconds", "times real time")
+    header = ("clip", "`--video`", "frames looked at", "seconds", "times real time")
     return f"{table(header, rows)}\n\n{text}"
 
 

@@ -29,7 +29,7 @@ from facesearch.images.walk.left_out import (
 )
 from facesearch.images.walk.one_picture import live_photo_parts, second_files
 from facesearch.images.walk.skipped import SkippedFiles
-from facesearch.video_files import VIDEO_EXTENSIONS, video_container
+from facesearch.video_files import VIDEO_EXTENSIONS, VIDEO_HEAD_BYTES, video_container
 
 # Kinds of files whose names say enough: what is in them may look like an image.
 _NAMED_WELL = ("raw", "jpeg-xl", "sidecar")
@@ -352,21 +352,21 @@ def _suffix(name: str) -> str:
 
 
 def _has_signature(path: str) -> bool:
-    kind = sniff(_first_bytes(path))
+    kind = sniff(_first_bytes(path, HEAD_BYTES))
     return kind is not None and is_readable(kind)
 
 
 def _has_video_signature(path: str) -> bool:
-    head = _first_bytes(path)
-    return sniff(head) is None and video_container(head) is not None
+    head = _first_bytes(path, VIDEO_HEAD_BYTES)
+    return sniff(head[:HEAD_BYTES]) is None and video_container(head) is not None
 
 
-def _first_bytes(path: str) -> bytes:
+def _first_bytes(path: str, count: int) -> bytes:
     """The start of a file, b"" of what is no plain one."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
-        return os.read(descriptor, HEAD_BYTES)
+        return os.read(descriptor, count)
     finally:
         os.close(descriptor)

@@ -24,6 +24,7 @@ from facesearch.people_import.placed_regions import (
 )
 from facesearch.people_import.sources import SourceReader
 from facesearch.text import composed
+from facesearch.video.reader import is_video
 from facesearch.video_files import VIDEO_EXTENSIONS
 from indexer.id_lookup import positions_of
 
@@ -64,7 +65,7 @@ class NotedPhotos:
 
 
 def gallery_photos(state: GalleryState) -> list[GalleryPhoto]:
-    """The photos, but not the videos, of a gallery, by location."""
+    """The photos of a gallery by location, without what is called as videos are."""
     table = state.log.photos
     found = []
     for location, record in sorted(state.photos.items()):
@@ -101,12 +102,15 @@ class PhotoMatcher:
     def _read(
         self, photo: GalleryPhoto, reader: SourceReader
     ) -> tuple[PhotoMetadata, list[NotedNames]] | None:
-        self.found.photos += 1
         try:
             metadata = read_metadata(photo.location)
         except PhotoError as error:
+            if is_video(photo.location):  # whatever it is called: no names are noted in those
+                return None
+            self.found.photos += 1
             self._problem(str(photo.location), error.reason, error.detail)
             return None
+        self.found.photos += 1
         names = reader.names_of(photo.location, metadata)
         for each in names:
             self.found.unnamed += each.unnamed

@@ -24,7 +24,7 @@ def followed(
         for frame in video.frames("tracks", DECODE_SIDE):
             if not isinstance(frame, VideoFrame):
                 return
-            (faces,) = engine.faces([frame.pixels])
+            (faces,) = engine.faces([frame.pixels], in_tiles=False)
             scale = frame.pixels.shape[1] / video.info.width
             tracker.step(frame.time_us, sightings(frame.time_us, faces, scale), cut=frame.cut)
             for track in tracker.open:

@@ -13,7 +13,7 @@ from pathlib import Path
 from facesearch.encoders import thresholds_of
 from facesearch.engine import DECODE_SIDE, FaceEngine
 from facesearch.errors import PhotoError
-from facesearch.video.checkpoint import VideoCheckpoints
+from facesearch.video.checkpoint import VideoCheckpoints, VideoProgress
 from facesearch.video.reader import open_video
 from facesearch.video.track import FaceSighting, VideoTrack, sightings
 from facesearch.video.tracker import FaceTracker, ForgottenFace
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _BATCH_FRAMES = 8  # that a thread takes at once
 _BETWEEN_CHECKPOINTS = 512  # frames looked at
+# Why a video cannot be read on, where what was read of it is kept.
+_ENDS = frozenset(("corrupt", "timeout", "too-large", "truncated"))
 
 Batch = list[VideoFrame | VideoEnd]
 Found = list[tuple[VideoFrame | VideoEnd, list[FaceSighting]]]
@@ -76,8 +78,8 @@ def video_faces(
     """Follow the faces of the video at ``path``; memory holds a few frames, whatever its length.
 
     ``checkpoints`` are gone on from, and written. ``progress`` gets the time that was reached, and
-    the length that the file declares, in microseconds. Raises PhotoError where the video cannot be
-    read at all, or not on.
+    the length that the file declares, in microseconds. Where the video cannot be read on, its end
+    says why; raises PhotoError where it cannot be read at all, and for faults of this program.
     """
     checkpoints = VideoCheckpoints(None) if checkpoints is None else checkpoints
     before = checkpoints.load()
@@ -97,7 +99,7 @@ def video_faces(
         in_process=reading.decoders > 0,
         limits=reading.limits,
     ) as video:
-        series = video.frames(reading.mode, DECODE_SIDE, before.after_us)
+        series = _ended(video.frames(reading.mode, DECODE_SIDE, before.after_us), before)
         end = VideoEnd(0, 0)
         for each, faces in _worked_on(engine, series, video.info.width, reading.threads):
             if isinstance(each, VideoEnd):
@@ -113,6 +115,22 @@ def video_faces(
                 kept, saved = len(tracks), frames
         tracks += tracker.finish()
         return VideoFaces(video.info, tuple(tracks), frames, end, reading.mode)
+
+
+def _ended(
+    series: Iterator[VideoFrame | VideoEnd], before: VideoProgress
+) -> Iterator[VideoFrame | VideoEnd]:
+    """A series that ends where its video cannot be read on, if there were frames until then."""
+    frames, last = before.frames, before.after_us
+    try:
+        for each in series:
+            if isinstance(each, VideoFrame):
+                frames, last = frames + 1, each.time_us
+            yield each
+    except PhotoError as error:
+        if not frames or error.reason not in _ENDS:
+            raise
+        yield VideoEnd(frames, last, error.reason, error.detail)
 
 
 def _worked_on(
@@ -138,7 +156,7 @@ def _worked_on(
 def _found(engine: FaceEngine, batch: Batch, width: int) -> Found:
     frames = [each for each in batch if isinstance(each, VideoFrame)]
     try:
-        faces = iter(engine.faces([each.pixels for each in frames]))
+        faces = iter(engine.faces([each.pixels for each in frames], in_tiles=False))
     except Exception as error:
         logger.exception("cannot process a frame at %d microseconds", frames[0].time_us)
         raise PhotoError("internal", f"{type(error).__name__}: {error}") from error

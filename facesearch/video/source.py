@@ -56,10 +56,10 @@ class VideoSource:
         small = self._small(max(0, after_us - _BEFORE_US), keyframes)
         count, last, taken, cut = 0, 0, after_us, False
         for (time, frame), starts in with_cuts(small, keyframes=keyframes):
-            count, last = count + 1, time
+            before, last, count = last, time, count + 1
             if time <= after_us:
                 continue
-            cut = cut or starts
+            cut = cut or starts or container.joined(before, time)
             if taken >= 0 and time // interval_us <= taken // interval_us:
                 continue
             yield VideoFrame(time, container.pixels(frame, max_side), cut)
@@ -94,14 +94,17 @@ class VideoSource:
             yield (time, frame), small.to_ndarray()
 
     def _end(self, frames: int, last: int, keyframes: bool) -> VideoEnd:
-        damaged, duration = self._container.damaged, self.info.duration_us
+        container, duration = self._container, self.info.duration_us
         if not keyframes and last < _SHORTFALL * duration - MICROSECONDS:
             seconds, declared = last / MICROSECONDS, duration / MICROSECONDS
             detail = f"its pictures end at {seconds:.0f} s of {declared:.0f} s"
             return VideoEnd(frames, last, "truncated", detail)
-        if damaged:
-            return VideoEnd(frames, last, "corrupt", f"{damaged} damaged pieces were left out")
-        return VideoEnd(frames, last)
+        problems = []
+        if container.damaged:
+            problems.append(f"{container.damaged} damaged pieces were left out")
+        if container.backward:
+            problems.append(f"{container.backward} frames whose times go back were left out")
+        return VideoEnd(frames, last, "corrupt" if problems else "", "; ".join(problems))
 
 
 def open_source(path: Path, limits: VideoLimits, *, threads: int = 1) -> VideoSource:

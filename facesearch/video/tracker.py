@@ -77,7 +77,7 @@ class FaceTracker:
             track.closed()
             for track in tracks
             if not track.forgotten
-            and (track.count >= self.least_faces or track.best[0].quality >= MIN_QUALITY)
+            and is_worth_keeping(track.count, track.best[0].quality, self.least_faces)
         ]
 
     def _assigned(self, time_us: int, faces: Sequence[FaceSighting]) -> list[tuple[int, int]]:
@@ -142,6 +142,12 @@ class FaceTracker:
             for track in self.open:
                 if track.missed == 0 and iou(track.latest.box, gone.box)[0, 0] >= SAME_FACE_IOU:
                     track.forgotten = True
+
+
+def is_worth_keeping(count: int, best_quality: float, least: int = FaceTracker.least_faces) -> bool:
+    """Whether a track is stored of which ``count`` faces were seen: of fewer than ``least`` only
+    where the best is good."""
+    return count >= least or best_quality >= MIN_QUALITY
 
 
 def _sides(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -53,11 +53,11 @@ class FakeEngine:
         self.settings: dict[str, float] = {}
         self.calls = 0
 
-    def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
+    def faces(self, photos: Sequence[Pixels], *, in_tiles: bool = True) -> list[PhotoFaces]:
         self.calls += len(photos)
-        return self.embed(photos, self.detect(photos))
+        return self.embed(photos, self.detect(photos, in_tiles=in_tiles))
 
-    def detect(self, photos: Sequence[Pixels]) -> list[Detections]:
+    def detect(self, photos: Sequence[Pixels], *, in_tiles: bool = True) -> list[Detections]:
         return [self._detections(photo) for photo in photos]
 
     def embed(self, photos: Sequence[Pixels], found: Sequence[Detections]) -> list[PhotoFaces]:

@@ -36,6 +36,6 @@ class SlowEngine(FakeEngine):
         super().__init__(maker.name)
         self._maker = maker
 
-    def faces(self, photos: Sequence[Pixels]) -> list[PhotoFaces]:
+    def faces(self, photos: Sequence[Pixels], *, in_tiles: bool = True) -> list[PhotoFaces]:
         time.sleep(self._maker.seconds)
-        return super().faces(photos)
+        return super().faces(photos, in_tiles=in_tiles)

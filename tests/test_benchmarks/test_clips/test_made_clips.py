@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("av", reason="PyAV, the extra [video], is not installed")
 
-from benchmarks.clips.made_clips import TrueFace, draw_frame
+from benchmarks.clips.made_clips import Grain, TrueFace, draw_frame
 from benchmarks.clips.peak_memory import reading_memory, write_long_clip
 from benchmarks.clips.track_scores import TrackSighting, identity_scores
 from benchmarks.vision.video import compare_vectors, errors
@@ -103,6 +103,37 @@ def test_errors_are_those_of_all_pairs() -> None:
     # Same: 0.4 twice. Different: 2.0, 0.8, 0.8, 0.08: one of four is nearer than any of the same.
     assert found["mean_distance_same"] == pytest.approx(0.4)
     assert found["equal_error_rate"] == pytest.approx(0.125)
+    # One of four is more than 1%: none is accepted, and so none of the same.
+    assert found["accept_rate_at_far_1e-2"] == 0 and not found["far_1e-2_resolved"]
+
+
+@pytest.mark.parametrize("people", [15, 20, 25])
+def test_no_more_than_one_of_a_hundred_is_accepted_falsely(people: int) -> None:
+    rng = np.random.default_rng(people)
+    vectors = rng.normal(size=(2 * people, 8)) + np.repeat(rng.normal(size=(people, 8)), 2, axis=0)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    tracks = [(person, clip, []) for person in range(people) for clip in range(2)]
+    found = errors(tracks, vectors.astype(np.float32))  # type: ignore[arg-type]
+    distances = ((vectors[:, None] - vectors[None]) ** 2).sum(axis=2)
+    first, second = np.triu_indices(2 * people, 1)
+    same, all_pairs = first // 2 == second // 2, distances[first, second]
+    best = max(
+        float((all_pairs[same] < limit).mean())
+        for limit in all_pairs
+        if (all_pairs[~same] < limit).mean() <= 0.01
+    )
+    assert found["accept_rate_at_far_1e-2"] == pytest.approx(best)
+    assert found["far_1e-2_resolved"] and 0 < best < 1
+
+
+def test_grain_is_noise_of_the_deviation_asked_for_and_other_in_each_frame() -> None:
+    grain, plain = Grain(4.0, (200, 100), seed=1), np.full((100, 200, 3), 128, np.uint8)
+    one, two = (grain.over(plain).astype(float) for _ in range(2))
+    for each in (one, two):
+        assert each.mean() == pytest.approx(128, abs=0.2)
+        assert each.std() == pytest.approx(4, abs=0.2)
+    assert np.abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 0.1
+    assert Grain(0.0, (200, 100), seed=1).over(plain) is plain
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")

@@ -79,7 +79,7 @@ def wrong_of(judged: list[JudgedFile], kinds: list[KindOfFile]) -> list[str]:
 class NobodyEngine(FakeEngine):
     """Sees nobody: what these pictures show is not for the fake engine."""
 
-    def detect(self, photos: Any) -> Any:
+    def detect(self, photos: Any, *, in_tiles: bool = True) -> Any:
         return super().detect([np.zeros((8, 8, 3), np.uint8) for _ in photos])
 
 

@@ -116,6 +116,15 @@ def test_wide_pictures_among_others_keep_their_places() -> None:
     assert detect_faces(SquareDetector(), [], SIDE) == []
 
 
+def test_wide_frames_of_videos_are_reduced_with_the_others_in_one_batch() -> None:
+    photos = [np.zeros((100, width, 3), np.uint8) for width in (600, 120)]
+    photos[0][10:60, 50:100] = 255
+    detector = SquareDetector()
+    (wide, plain) = detect_faces(detector, photos, SIDE, in_tiles=False)
+    assert detector.sizes == [(21, 128), (100, 120)]
+    assert len(plain) == 0 and np.abs(wide.boxes[0] - [50, 10, 100, 60]).max() <= 5
+
+
 @pytest.mark.parametrize("shape", [(1, 12_800), (12_800, 3), (20, 12_800)])
 def test_thin_pictures_are_cut_into_few_tiles(shape: tuple[int, int]) -> None:
     detector = SquareDetector()

@@ -212,3 +212,22 @@ def test_a_photo_that_vanishes_meanwhile_is_reported(tmp_path: Path) -> None:
     (rest,) = walk
     assert (str(rest.path), rest.size) == ("b.png", 0)
     assert "No such file" in rest.error
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("clip.ts", (b"\x47" + bytes(187)) * 4),
+        ("clip.m2t", (b"\x47" + bytes(187)) * 4),
+        ("recording", b"OggS\0\2" + bytes(22) + b"\1\x2a\x80theora" + bytes(400)),
+        ("stream.bin", b"FLV\1\5" + bytes(400)),
+        ("camera.dat", b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01" + bytes(400)),
+    ],
+)
+def test_videos_are_found_by_what_they_hold(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "program.ts").write_text("export const answer = 42;\n" * 40)
+    (tmp_path / "song.ogx").write_bytes(b"OggS\0\2" + bytes(22) + b"\1\x1e\1vorbis" + bytes(400))
+    assert [(each.name, each.video) for each in find_photos([tmp_path], videos=True)] == [
+        (name, True)
+    ]

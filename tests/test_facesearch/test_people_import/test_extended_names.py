@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.clips.made_clips import ClipFormat, write_clip
 from facesearch import import_names
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.engine import FaceEngine
@@ -17,7 +18,7 @@ from facesearch.report.xmp import NamedFace, regions_xml, write_sidecars
 from support.albums import album_of, face
 from support.extended_xmp import guid_of, jpeg_with, naming_packet, pieces_of, plain_jpeg
 from support.people_galleries import cluster
-from support.videos.colour_engine import PEOPLE, ColourEngine
+from support.videos.colour_engine import PEOPLE, ColourEngine, actor, grey_shot
 
 SIZE = (320, 240)
 RED, BLUE = (40.0, 60.0, 100.0, 120.0), (200.0, 90.0, 260.0, 150.0)
@@ -102,3 +103,14 @@ def test_writing_names_leaves_extended_xmp_alone(photo: Path) -> None:
     # The sidecar says the same of the same place: that is no second face, and no conflict.
     done = imported(gallery_of(photo))
     assert (done.matched, done.drawn, done.conflicts, done.problems) == (2, 0, (), ())
+
+
+def test_a_video_under_any_name_is_no_photo_that_cannot_be_read(photo: Path) -> None:
+    pytest.importorskip("av", reason="PyAV, the extra [video], is not installed")
+    red = actor("red", (0.3, 0.5), (0.4, 0.5))
+    write_clip(photo.parent / "clip.mpg", [grey_shot(1.0, red)], ClipFormat(codec="mpeg2video"))
+    (photo.parent / "clip.mpg").rename(photo.parent / "clip.mod")  # as some cameras call it
+    gallery = gallery_of(photo)
+    assert gallery.state().face_count == 3
+    found = imported(gallery)
+    assert (found.photos, found.problems) == (1, ())

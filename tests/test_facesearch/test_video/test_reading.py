@@ -14,6 +14,7 @@ from benchmarks.clips.made_clips import ClipFormat, TrueFace, write_clip
 from facesearch.errors import PhotoError
 from facesearch.video.reader import AnyVideo, is_video, open_video, read_stills
 from facesearch.video.types import TimeSpan, VideoEnd, VideoFrame, VideoLimits
+from facesearch.video_files import video_container
 from support.videos.colour_engine import actor, grey_shot
 
 KINDS = [
@@ -22,6 +23,10 @@ KINDS = [
     ("clip.mkv", "libx264"),
     ("clip.avi", "mpeg4"),
     pytest.param("clip.webm", "libvpx", marks=pytest.mark.slow),  # which is slow to write
+    ("clip.flv", "flv1"),
+    ("clip.ogv", "libvpx"),
+    ("clip.vob", "mpeg2video"),
+    ("clip.mxf", "mpeg2video"),
 ]
 
 
@@ -52,7 +57,8 @@ def red_corner(pixels: np.ndarray) -> tuple[float, float]:
 def test_all_containers_give_a_frame_every_fifth_of_a_second_and_the_cut(
     tmp_path: Path, name: str, codec: str
 ) -> None:
-    clip(tmp_path / name, ClipFormat(codec=codec))
+    quick = (("deadline", "realtime"), ("threads", "1")) if codec == "libvpx" else ()
+    clip(tmp_path / name, ClipFormat(codec=codec, options=quick))
     assert is_video(tmp_path / name)
     with open_video(tmp_path / name, in_process=False) as video:
         assert (video.info.width, video.info.height) == (320, 180)
@@ -168,3 +174,9 @@ def test_times_as_people_write_them() -> None:
     span = TimeSpan(7_250_000, 3_723_900_000, 8_000_000)
     assert span.text == "0:07-1:02:03" and span.fragment == "t=7.25"
     assert TimeSpan(10_000_000, 11_000_000, 10_000_000).fragment == "t=10"
+
+
+def test_ogg_that_holds_sound_alone_is_no_video() -> None:
+    assert video_container(b"OggS\0\2" + bytes(22) + b"\x01\x1e\x01vorbis" + bytes(400)) is None
+    theora = b"OggS\0\2" + bytes(22) + b"\x01\x2a\x80theora" + bytes(400)
+    assert video_container(theora) == "ogg"

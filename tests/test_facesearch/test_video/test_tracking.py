@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +18,17 @@ pytest.importorskip("av", reason="PyAV, the extra [video], is not installed")
 
 from benchmarks.clips.made_clips import ClipShot, TrueFace, write_clip
 from benchmarks.clips.track_scores import follow, identity_scores
+from facesearch.errors import PhotoError
+from facesearch.video import pipeline
 from facesearch.video.checkpoint import VideoCheckpoints
+from facesearch.video.follow import followed
 from facesearch.video.overlap import overlapping
 from facesearch.video.pipeline import VideoFaces, VideoReading, video_faces
+from facesearch.video.process import VideoProcess
+from facesearch.video.reader import open_video
 from facesearch.video.track import BEST_FACES, FaceSighting, VideoTrack
 from facesearch.video.tracker import FaceTracker, ForgottenFace
+from facesearch.video.types import VideoEnd, VideoFrame
 from support.fake_engine import DIMENSION, person_vector
 from support.videos.colour_engine import ColourEngine, actor, grey_shot
 
@@ -235,3 +246,95 @@ def test_a_track_has_the_mean_of_its_best_faces() -> None:
     mean = vectors.mean(axis=0)
     assert track.vector == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
     assert track.vector.shape == (DIMENSION,) and len(track.times_us) == BEST_FACES
+
+
+class StoppingVideo:
+    """A video that cannot be read on after so many sampled frames; "" kills its process."""
+
+    def __init__(self, video: VideoProcess, frames: int, reason: str) -> None:
+        self.info = video.info
+        self._video = video
+        self._frames = frames
+        self._reason = reason
+
+    def frames(self, *arguments: Any) -> Iterator[VideoFrame | VideoEnd]:
+        for number, each in enumerate(self._video.frames(*arguments)):
+            if number == self._frames and self._reason:
+                raise PhotoError(self._reason, "so it is")
+            if number == self._frames:
+                os.kill(self._video.pid, signal.SIGKILL)
+            yield each
+
+
+def stopping(monkeypatch: pytest.MonkeyPatch, frames: int, reason: str = "") -> None:
+    @contextmanager
+    def opened(*arguments: Any, **options: Any) -> Iterator[StoppingVideo]:
+        with open_video(*arguments, **options) as video:
+            yield StoppingVideo(video, frames, reason)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "open_video", opened)
+
+
+@pytest.mark.parametrize("reason", ["timeout", "corrupt", "too-large", "truncated", ""])
+def test_what_was_read_before_a_video_cannot_be_read_on_is_kept(
+    clip: tuple[Path, list[TrueFace]],
+    whole: VideoFaces,
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str,
+) -> None:
+    stopping(monkeypatch, 25, reason)
+    found = video_faces(ColourEngine(), clip[0], VideoReading(threads=2, decoders=1))
+    assert found.end.reason == (reason or "timeout") and found.end.detail
+    # One more was decoded and sent when the process was killed.
+    assert found.frames == found.end.frames == (25 if reason else 26)
+    assert found.end.time_us == 200_000 * (found.frames - 1)
+    ended = [each for each in whole.tracks if each.end_us < 4_000_000]
+    assert len(ended) >= 2 and len(found.tracks) >= len(ended) + 3
+    assert all(map(same, found.tracks, ended))
+
+
+@pytest.mark.parametrize(("frames", "reason"), [(0, "timeout"), (9, "internal"), (9, "unreadable")])
+def test_faults_and_videos_without_a_frame_are_no_part_of_a_video(
+    clip: tuple[Path, list[TrueFace]],
+    monkeypatch: pytest.MonkeyPatch,
+    frames: int,
+    reason: str,
+) -> None:
+    stopping(monkeypatch, frames, reason)
+    with pytest.raises(PhotoError, match="so it is") as caught:
+        video_faces(ColourEngine(), clip[0], VideoReading(threads=1, decoders=1))
+    assert caught.value.reason == reason
+
+
+def test_faces_of_tracks_that_are_not_stored_are_not_scored(tmp_path: Path) -> None:
+    passing = actor("blue", (0.8, 0.5), (0.8, 0.5), seconds=(1.0, 1.1), sides=(24.0, 24.0))
+    write_clip(
+        tmp_path / "clip.mp4",
+        [grey_shot(3.0, actor("red", (0.2, 0.5), (0.3, 0.5)), passing)],
+    )
+    assert len({track for track, _ in followed(ColourEngine(), tmp_path / "clip.mp4")}) == 2  # type: ignore[arg-type]
+    seen = follow(ColourEngine(), tmp_path / "clip.mp4", in_process=False)  # type: ignore[arg-type]
+    stored = video_faces(ColourEngine(), tmp_path / "clip.mp4", HERE).tracks  # type: ignore[arg-type]
+    assert len({each.track for each in seen}) == len(stored) == 1
+    assert len(seen) == stored[0].count == 15
+
+
+class SizesEngine(ColourEngine):
+    """Notes whether frames may be cut into tiles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_tiles: set[bool] = set()
+
+    def detect(self, photos: Sequence[Any], *, in_tiles: bool = True) -> list[Any]:
+        self.in_tiles.add(in_tiles)
+        return super().detect(photos, in_tiles=in_tiles)
+
+
+def test_frames_of_wide_films_are_no_panoramas(tmp_path: Path) -> None:
+    red = actor("red", (0.2, 0.5), (0.3, 0.5))
+    write_clip(tmp_path / "clip.mp4", [grey_shot(1.0, red, size=(430, 180))])
+    engine = SizesEngine()
+    assert len(video_faces(engine, tmp_path / "clip.mp4", HERE).tracks) == 1  # type: ignore[arg-type]
+    list(followed(engine, tmp_path / "clip.mp4", in_process=False))  # type: ignore[arg-type]
+    assert engine.in_tiles == {False}

@@ -32,7 +32,7 @@ class CountingEngine(FakeEngine):
         super().__init__(name)
         self.settings: dict[str, float] = {"min_face": 20}
 
-    def detect(self, photos: Any) -> Any:
+    def detect(self, photos: Any, *, in_tiles: bool = True) -> Any:
         self.calls += len(photos)
         return super().detect(photos)
 
