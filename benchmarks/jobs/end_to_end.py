@@ -58,7 +58,10 @@ class FinishedProcess:
 def run_process(
     command: Sequence[str], environment: dict[str, str] | None = None
 ) -> FinishedProcess:
-    """Run ``command`` to its end; CalledProcessError where it fails."""
+    """Run ``command`` to its end; CalledProcessError where it fails.
+
+    Linux counts at least the memory of this process, from which it is forked: that is small.
+    """
     with tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
         with subprocess.Popen(

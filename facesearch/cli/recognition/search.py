@@ -49,7 +49,7 @@ def add_commands(commands: Any) -> None:
         type=Path,
         metavar="FILE",
         help="new file for the matches of --probes: *.jsonl or *.csv; it says of each name whether "
-        "somebody confirmed it, and how sure it is",
+        "it was confirmed, and how sure it is",
     )
     add_search_device(search)
     search.add_argument("--quiet", action="store_true", help="show no progress bar")

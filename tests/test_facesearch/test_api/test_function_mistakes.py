@@ -86,6 +86,7 @@ SUBJECTS: dict[str, Subject] = dict(
             ids=(7, None, ["x"], [1.5], [-1], "12"),
             people=(7, None, [7]),
             receipt=(7, 1.5),
+            previewed=(7, b"0"),
         ),
         function(
             "unforget_photos",

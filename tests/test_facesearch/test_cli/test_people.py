@@ -198,7 +198,7 @@ def test_an_undo_is_of_what_it_says(
     people.text("name", "p1", "Ann")
     found = preview_undo(gallery)
     people.text("name", "p2", "Bea")
-    monkeypatch.setattr("facesearch.curation.undo_preview.preview_undo", lambda gallery: found)
+    monkeypatch.setattr("facesearch.curation.undo_preview.preview_undo", lambda *_: found)
     assert "decision 2 is the last one now" in people.text("undo", code=2)
     decided = PeopleStore(gallery.folder).decided()
     assert decided.named("Ann") and decided.named("Bea")

@@ -341,7 +341,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     coverage = json.loads(capsys.readouterr().out)["index"]["coverage"]
     assert coverage == {"base": 11, "hidden": 0, "fresh": 0}
     assert main([*words, "--person", "Bob"]) == 0
-    assert capsys.readouterr().out.startswith("1 faces forgotten, 1 of them named\n")
+    assert capsys.readouterr().out.startswith("1 face forgotten, 1 of them named\n")
     assert main([*words, "--lift", shown]) == 0
     assert "next facesearch index treats these photos as new" in capsys.readouterr().out
     assert main([*words, "--lift", shown, "--face", "2"]) == 2
