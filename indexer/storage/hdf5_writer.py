@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import errno
 import math
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, BinaryIO
 
 import h5py
@@ -37,13 +40,49 @@ def new_hdf5(place: BinaryIO | CheckedFile, format_name: str, version: int) -> h
 
 
 @contextmanager
+def interrupted_between_calls() -> Iterator[None]:
+    """Hear Ctrl-C between the calls of HDF5, not within: there an exception ends in a crash, at
+    once or when what was left open is closed. What comes within is heard at the end."""
+    hear = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(hear):
+        yield  # no other thread hears it
+        return
+    late: list[tuple[int, FrameType | None]] = []
+
+    def hear_or_wait(number: int, frame: FrameType | None) -> None:
+        if _is_within_hdf5(frame):
+            late.append((number, frame))
+        else:
+            hear(number, frame)
+
+    signal.signal(signal.SIGINT, hear_or_wait)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, hear)
+        if late:
+            hear(*late[0])
+
+
+def _is_within_hdf5(frame: FrameType | None) -> bool:
+    """Whether ``frame`` was called by h5py, which calls the file that is written."""
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] == h5py.__name__:
+            return True
+        if isinstance(frame.f_locals.get("self"), CheckedFile):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@contextmanager
 def replacing_hdf5(path: Path, format_name: str, version: int) -> Iterator[h5py.File]:
     """A new file as :func:`new_hdf5` makes it, that takes the place of ``path`` once whole.
 
     Raises StorageError where it cannot be written.
     """
     partial = partial_path(path)
-    with replacing_file(path, defers_errors=True) as place:
+    with interrupted_between_calls(), replacing_file(path, defers_errors=True) as place:
         with new_hdf5(place, format_name, version) as file:
             yield file
         require_whole(place, partial)

@@ -24,7 +24,13 @@ from indexer.storage.atomic_files import (
     write_atomically,
 )
 from indexer.storage.byte_strings import ByteStrings
-from indexer.storage.hdf5_writer import new_hdf5, require_whole, write_array, write_strings
+from indexer.storage.hdf5_writer import (
+    interrupted_between_calls,
+    new_hdf5,
+    require_whole,
+    write_array,
+    write_strings,
+)
 from indexer.storage.shard_format import (
     COLUMN_TYPES,
     FORMAT,
@@ -114,7 +120,10 @@ def _write_partial(partial: Path, path: Path, content: ShardContent, dtype: Vect
     vectors = _stored_vectors(content.vectors, dtype)
     tables = _checked_tables(content.tables)
     attributes = _checked_attributes(content.attributes)
-    with checked_file(partial, defers_errors=True, shown=path) as place:
+    with (
+        interrupted_between_calls(),
+        checked_file(partial, defers_errors=True, shown=path) as place,
+    ):
         _write_file(place, content.number, vectors, tables, attributes)
         require_whole(place, partial)
     return sha256_of(partial)
