@@ -87,11 +87,10 @@ def video_kills() -> str:
 def video_speed() -> str:
     """Times real time."""
     data = result("video_speed")
-    clips = [data, *([data["larger"]] if "larger" in data else [])]
+    clips = [data, data["larger"]]
     rows = [
         [
-            f"{clip['seconds']:g} s, {clip.get('codec', 'H.264')}, "
-            f"{clip['size'][0]} x {clip['size'][1]}",
+            f"{clip['seconds']:g} s, {clip['codec']}, {clip['size'][0]} x {clip['size'][1]}",
             f"`{mode}`",
             f"{each['frames_looked_at']}",
             f"{median(each['seconds']):.2f}",
@@ -100,9 +99,8 @@ def video_speed() -> str:
         for clip in clips
         for mode, each in clip["runs"].items()
     ]
-    grain = ", with film grain" if "grain" in data else ""
     text = (
-        f"Clips of {data['fps']} frames a second{grain}; median of {data['repeats']}. "
+        f"Clips of {data['fps']} frames a second, with film grain; median of {data['repeats']}. "
         f"{measured_on(data)}"
     )
     header = ("clip", "`--video`", "frames looked at", "seconds", "times real time")
