@@ -106,7 +106,8 @@ def test_a_killed_worker_leaves_no_gap_and_no_duplicate(
     killer.start()
     report = index(gallery, photos, FakeEngineMaker(SECONDS, pids))
     killer.join()
-    assert len(list(pids.iterdir())) >= 3  # two workers, and the one in the place of the killed
+    # Where the other one has done all the rest by then, none comes in the place of the killed.
+    assert len(list(pids.iterdir())) >= 2
     assert content_rows(gallery) == content_rows(expected)
     assert (report.found, report.embedded, report.known, report.failed) == (25, 22, 2, 1)
     assert not (gallery.folder / LEASES).exists()
