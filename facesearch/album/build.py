@@ -24,7 +24,7 @@ from facesearch.gallery.records import FaceRecord, PhotoRecord
 from facesearch.people.assignment import PersonAssignment, assign_people, cannot_link_faces
 from facesearch.people.projection import DecisionState
 from facesearch.people.store import PeopleStore
-from indexer.id_lookup import contained, positions_of
+from indexer.id_lookup import contained
 from indexer.types import Ids
 
 
@@ -116,7 +116,7 @@ def _scale(gallery: Gallery, run: ClusterRun) -> float | None:
 
 def unclustered(live_ids: Ids, run: ClusterRun) -> int:
     """How many of ``live_ids``, int64 (n,), came after ``run``."""
-    return int((positions_of(live_ids, run.clustering.ids) < 0).sum())
+    return int((~contained(live_ids, run.clustering.ids)).sum())
 
 
 def outdated(gallery: Gallery, new: int) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 from facesearch.gallery.gallery import Gallery, GalleryState
 from facesearch.search.gallery_index import GallerySearch, SearchOpener
 from facesearch.search.partial import PartedSearcher, PartialNeighbours
-from indexer.protocols import Searcher
 from indexer.types import Neighbours, Vectors
 
 MOST_TOGETHER = 1024  # queries; more would gain little and take memory
@@ -39,7 +38,7 @@ class GatheredSearcher:
     each other's cores and cache, or wait for each other where the parts of a cluster do them.
     """
 
-    def __init__(self, searcher: Searcher | PartedSearcher) -> None:
+    def __init__(self, searcher: PartedSearcher) -> None:
         self._searcher = searcher
         self._waiting: list[_SearchRequest] = []
         self._entering = threading.Lock()  # held while ``_waiting`` is looked at or changed
@@ -83,7 +82,7 @@ class GatheredSearcher:
     def _search(self, requests: list[_SearchRequest]) -> None:
         try:
             together = np.concatenate([request.queries for request in requests])
-            found = self._searched(together, requests[0].k)
+            found = self._searcher.search_parts(together, requests[0].k)
         except Exception as error:
             if len(requests) == 1:
                 requests[0].error = error
@@ -98,17 +97,12 @@ class GatheredSearcher:
             request.found = PartialNeighbours(its, found.unsearched)
             start = end
 
-    def _searched(self, queries: Vectors, k: int) -> PartialNeighbours:
-        if isinstance(self._searcher, PartedSearcher):
-            return self._searcher.search_parts(queries, k)
-        return PartialNeighbours(self._searcher.search(queries, k))
-
 
 def gathering(opener: SearchOpener) -> SearchOpener:
     """``opener`` with searches that are gathered."""
 
     def opened(gallery: Gallery, state: GalleryState) -> GallerySearch:
         found = opener(gallery, state)
-        return replace(found, searcher=GatheredSearcher(found.searcher))
+        return replace(found, searcher=GatheredSearcher(found))
 
     return opened

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from facesearch.search.gallery_index import GallerySearch
 from facesearch.search.gathered import MOST_TOGETHER, GatheredSearcher
 from indexer.errors import InvalidVectorsError
 from indexer.exact.brute_force import exact_search
@@ -40,7 +41,7 @@ def asked_at_once(
     searcher: HeldSearcher, searches: Sequence[tuple[Vectors, int]]
 ) -> list[Future[Neighbours]]:
     """The first of ``searches`` runs, then all others are asked for, then it ends."""
-    gathered = GatheredSearcher(searcher)
+    gathered = GatheredSearcher(GallerySearch(searcher))
     with ThreadPoolExecutor(len(searches)) as pool:
         first = pool.submit(gathered.search, *searches[0])
         assert searcher.began.wait(20)
@@ -96,7 +97,7 @@ def test_threads_that_go_on_asking_get_their_answers() -> None:
     vectors = unit_vectors(300, DIMENSION, 0)
     searcher = HeldSearcher(vectors)
     searcher.let_go.set()
-    gathered = GatheredSearcher(searcher)
+    gathered = GatheredSearcher(GallerySearch(searcher))
 
     def ask(face: int) -> int:
         return int(gathered.search(vectors[face : face + 1], 1).ids[0, 0])
