@@ -22,6 +22,7 @@ import pillow_heif
 from PIL import Image, ImageOps
 
 from benchmarks.common.record import record
+from benchmarks.exchange.turned_pictures import stored_turned
 from cluster.types import Clustering
 from facesearch.album.model import Album, AlbumFace, AlbumInfo, build_album
 from facesearch.images.formats.metadata import read_metadata
@@ -38,16 +39,6 @@ FORMATS = ("jpg", "png", "webp", "tif", "heic", "avif")
 ORIENTATIONS = range(1, 9)
 # Edges are rounded to pixels where a picture is turned to see where they are.
 WITHIN = 1.01
-# What undoes each orientation, by Pillow.
-UNDO = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 def exiftool(*words: object) -> str:
@@ -65,11 +56,7 @@ def write_turned(folder: Path, orientation: int, kind: str) -> Path:
     path = folder / f"{orientation}.{kind}"
     pixels = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
     pixels[int(BOX[1]) : int(BOX[3]), int(BOX[0]) : int(BOX[2])] = (250, 250, 250)
-    image = Image.fromarray(pixels)
-    if orientation in UNDO:
-        image = image.transpose(UNDO[orientation])
-    exif = Image.Exif()
-    exif[0x0112] = orientation
+    image, exif = stored_turned(Image.fromarray(pixels), orientation)
     if kind == "heic":
         pillow_heif.from_pillow(image).save(path, exif=exif.tobytes())
     else:

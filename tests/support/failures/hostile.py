@@ -20,6 +20,8 @@ import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.exchange.turned_pictures import stored_turned
+
 Pixels = NDArray[np.uint8]
 Expected = dict[str, str | None]
 
@@ -264,21 +266,7 @@ def _lab(image: Image.Image) -> Image.Image:
 
 def oriented(orientation: int) -> bytes:
     """A JPEG that shows the corner picture upright once ``orientation`` (1 to 8) is applied."""
-    upright = Image.fromarray(corner_picture())
-    stored = upright
-    inverse = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    if orientation in inverse:
-        stored = upright.transpose(inverse[orientation])
-    exif = Image.Exif()
-    exif[0x0112] = orientation
+    stored, exif = stored_turned(Image.fromarray(corner_picture()), orientation)
     return _saved(stored, "JPEG", exif=exif.tobytes(), quality=95)
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.common.raw_files import dng
+from benchmarks.exchange.turned_pictures import stored_turned
 from facesearch import import_names
 from facesearch.embed import EmbedOptions, embed_photos
 from facesearch.engine import FaceEngine
@@ -34,15 +35,6 @@ Box = tuple[float, float, float, float]
 RED, BLUE = (40.0, 60.0, 100.0, 120.0), (200.0, 90.0, 260.0, 150.0)
 ENGINE: FaceEngine = ColourEngine()  # type: ignore[assignment]
 NOON = "2021:05:06 07:08:09"
-TRANSPOSES = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 def picture(*people: str, mark: str = "") -> Image.Image:
@@ -57,11 +49,8 @@ def picture(*people: str, mark: str = "") -> Image.Image:
 def put(path: Path, *people: str, orientation: int = 1, xmp: bytes = b"") -> Path:
     """The picture, stored turned and stated to be."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = picture(*people, mark=path.name)
-    if orientation != 1:
-        image = image.transpose(TRANSPOSES[orientation])
-    exif = Image.Exif()
-    exif[0x0112], exif[0x0132] = orientation, NOON
+    image, exif = stored_turned(picture(*people, mark=path.name), orientation)
+    exif[0x0132] = NOON
     more = {"xmp": xmp} if xmp else {}
     if path.suffix.lower() == ".heic":
         pillow_heif = pytest.importorskip("pillow_heif")
@@ -153,8 +142,7 @@ def test_sidecars_of_a_raw_file_are_of_its_jpeg_too(
     if not is_readable("RAW"):
         pytest.skip("needs rawpy, of the extra raw")
     put(tmp_path / "photos" / "IMG.JPG", "red", "blue")
-    image = picture("red", "blue")
-    stored = image if orientation == 1 else image.transpose(TRANSPOSES[orientation])
+    stored, _ = stored_turned(picture("red", "blue"), orientation)
     buffer = io.BytesIO()
     stored.save(buffer, "JPEG")
     raw = dng(np.asarray(stored), buffer.getvalue(), orientation=orientation)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks.exchange.turned_pictures import stored_turned
 from facesearch.images import decode_photo
 from facesearch.report.xmp import NamedFace, regions_xml, write_sidecars
 from support.albums import COLOURS, album_of, draw_photo, face
@@ -33,20 +34,7 @@ def stored_photo(path: Path, orientation: int) -> np.ndarray:
     """Write a photo that shows BOX in red to a reader who turns it; the pixels as stored."""
     upright = np.full((SIZE[1], SIZE[0], 3), 120, np.uint8)
     upright[int(BOX[1]) : int(BOX[3]), int(BOX[0]) : int(BOX[2])] = COLOURS[0]
-    image = Image.fromarray(upright)
-    undo = {
-        2: [Image.Transpose.FLIP_LEFT_RIGHT],
-        3: [Image.Transpose.ROTATE_180],
-        4: [Image.Transpose.FLIP_TOP_BOTTOM],
-        5: [Image.Transpose.TRANSPOSE],
-        6: [Image.Transpose.ROTATE_90],
-        7: [Image.Transpose.TRANSVERSE],
-        8: [Image.Transpose.ROTATE_270],
-    }
-    for step in undo.get(orientation, []):
-        image = image.transpose(step)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
+    image, exif = stored_turned(Image.fromarray(upright), orientation)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, exif=exif)
     return np.asarray(image)
